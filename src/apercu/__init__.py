@@ -1,0 +1,193 @@
+"""apercu compresses images to very low bit rates: the preview that must get through.
+
+>>> import numpy as np, apercu
+>>> image = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
+>>> data = apercu.encode(image, bpp=0.1)
+>>> 8 * len(data) <= 0.1 * image.size
+True
+>>> apercu.decode(data).shape
+(256, 256)
+"""
+
+import math
+import operator
+from collections.abc import Callable
+from pathlib import Path
+
+from apercu.codecs import pipeline
+from apercu.errors import (
+    ApercuError,
+    ChecksumError,
+    CorruptStream,
+    FileFormatError,
+    FormatError,
+    ImageError,
+    MissingExtra,
+    ModelError,
+    NotApercu,
+    OptionError,
+    TargetUnreachable,
+    TooLarge,
+    Truncated,
+    UnknownModel,
+    UnsupportedVersion,
+)
+from apercu.stages.colour import Samples
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MAX_PIXELS",
+    "ApercuError",
+    "ChecksumError",
+    "CorruptStream",
+    "FileFormatError",
+    "FormatError",
+    "ImageError",
+    "MissingExtra",
+    "ModelError",
+    "NotApercu",
+    "OptionError",
+    "TargetUnreachable",
+    "TooLarge",
+    "Truncated",
+    "UnknownModel",
+    "UnsupportedVersion",
+    "__version__",
+    "check",
+    "decode",
+    "encode",
+    "info",
+]
+
+MAX_PIXELS: int | None = 1 << 28
+"""Largest width x height that `decode` and `check` accept, and a quarter of the largest width x height x bands. Anyone may
+send a file: the limit holds before anything is allocated. None lifts it."""
+
+
+def encode(
+    image: object,
+    *,
+    n_bytes: int | None = None,
+    bpp: float | None = None,
+    psnr: float | None = None,
+    quality: float | None = None,
+    codec: str = "taha2025",
+    bands: str | None = None,
+    threshold: float | None = None,
+    step: float | None = None,
+    tables: str | None = None,
+    model: str | Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> bytes:
+    """An image as the bytes of an apercu file.
+
+    image: array of uint8 or uint16, (H, W) or (H, W, B), sides of 1 to 65,535.
+    bands: what the bands are, "grey", "rgb", "rgba" or "spectral"; by default B = 1, 3, 4 or any other number.
+
+    One of four targets, or none for quality=50:
+    n_bytes: the file has at most so many bytes.
+    bpp: the same in bits per pixel (of width x height, all bands together).
+    psnr: peak signal-to-noise ratio in dB over all samples of the image as decoded with restore="none", peak 255 or 65,535;
+        met within 0.05 dB where the steps of the codec allow, passed where the lowest quality is better already.
+    quality: 0 to 100, rounded to 1/32; `info` tells the quality of a file, and the same quality makes the same bytes.
+
+    Or, for codec "taha2025" (Taha et al. 2025), both of these by hand, in 8-bit sample units:
+    threshold: blocks whose mean squared error under the first autoencoder is above it go to the second.
+    step: quantiser step of the latents.
+
+    tables: "group" codes all latents of the second autoencoder with one table, as published, "latent" each with its own;
+        by default the cheaper, plane by plane.
+    model: file of user-trained weights in place of the shipped ones; decoding needs the same file.
+    progress: called with the share of work done, 0 to 1.
+
+    Raises ImageError, OptionError, TargetUnreachable or ModelError.
+    """
+    given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
+    given = {name: value for name, value in given.items() if value is not None}
+    by_hand = None
+    if threshold is not None or step is not None:
+        if threshold is None or step is None:
+            raise OptionError("threshold and step are set together")
+        given["threshold and step"] = 0
+        by_hand = (_number("threshold", threshold), _number("step", step))
+    if len(given) > 1:
+        raise OptionError(f"one target at a time, not {', '.join(given)}")
+    if bpp is not None:
+        shape = getattr(image, "shape", None) or (0, 0)
+        n_bytes = math.floor(_number("bpp", bpp) * math.prod(shape[:2]) / 8)
+    if n_bytes is not None:
+        try:
+            n_bytes = operator.index(n_bytes)
+        except TypeError:
+            raise OptionError(f"n_bytes must be a whole number, not {n_bytes!r}") from None
+    if not given:
+        quality = 50
+    if quality is not None and not 0 <= _number("quality", quality) <= 100:
+        raise OptionError(f"quality must be from 0 to 100, not {quality}")
+    target = pipeline.Target(n_bytes, None if psnr is None else _number("psnr", psnr), quality, by_hand)
+    return pipeline.encode(image, target, codec, bands, tables, model, progress or _no_progress)
+
+
+def decode(
+    data: bytes,
+    *,
+    restore: str = "none",
+    damaged: str = "raise",
+    model: str | Path | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Samples:
+    """The image of an apercu file: shape and dtype are those of what was encoded.
+
+    restore: "none", the integer synthesis, the same pixels everywhere.
+    damaged: "raise" raises on any fault; "conceal" returns every tile that is intact, the middle of the range elsewhere.
+    model, progress: as for `encode`.
+
+    Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError, CorruptStream),
+    ModelError or OptionError.
+    """
+    if restore != "none":
+        raise OptionError(f"restore must be 'none', not {restore!r}")
+    if damaged not in ("raise", "conceal"):
+        raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
+    return pipeline.decode(_bytes(data), damaged, model, MAX_PIXELS, progress or _no_progress)
+
+
+def info(data: bytes) -> dict[str, object]:
+    """What a file says of itself, without decoding its pixels.
+
+    Keys: width, height, bands (a number), interpretation ("grey", "rgb", "rgba" or "spectral"), dtype, codec, model (an id,
+    or the start of a user-trained model's SHA-256), version, quality (None where threshold and step were set by hand), step,
+    threshold, n_bytes, bpp, tiles, and g1_share and g2_share, the parts of the blocks that each autoencoder codes.
+
+    Raises a FormatError.
+    """
+    return pipeline.info(_bytes(data))
+
+
+def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
+    """Every fault of a file, as the error that `decode` would raise for it; empty when it is sound."""
+    return pipeline.check(_bytes(data), model, MAX_PIXELS)
+
+
+def _number(name: str, value: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise OptionError(f"{name} must be a number, not {value!r}") from None
+    if not math.isfinite(number):
+        raise OptionError(f"{name} must be finite, not {value}")
+    return number
+
+
+def _bytes(data: object) -> bytes:
+    if isinstance(data, bytes):
+        return data
+    try:
+        return bytes(memoryview(data))  # type: ignore[arg-type]  # whatever has no buffer is refused below
+    except TypeError:
+        raise OptionError(f"data must be bytes, not {type(data).__name__}") from None
+
+
+def _no_progress(_: float) -> None:
+    pass

@@ -1,0 +1,161 @@
+"""The codec of Taha et al. 2025: each 8x8 block is coded by the smaller of two linear autoencoders that does it justice.
+
+    encode:  tile → planes → analyse → classify and quantise → Huffman
+    decode:  tile ← planes ← synthesise              ← Huffman
+
+M. Taha, A. Elrefaei, A. Akah, A. Abdelrasoul, "Efficient Image Compression Technique for Low Bit Rate Requirements",
+Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608/fuje.2025.314170.1091.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.codecs.taha2025_path import PATH_KNOTS
+from apercu.errors import CorruptStream, OptionError
+from apercu.format.container import Header, put_varint, read_varints
+from apercu.stages.blocks import BLOCK, n_blocks
+from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
+from apercu.stages.entropy import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode
+from apercu.stages.quantise import dual_quantise
+from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
+
+TILE_LOG2 = 10
+MAX_STEP_Q3 = 65535
+MAX_THRESHOLD_Q4 = (1 << 21) - 1
+"""Above the error of any block: all blocks are G1's."""
+CHROMA_STEP_Q4 = 16
+"""Step of chroma planes against that of luma, in sixteenths; the threshold goes with its square."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A point of operation. `quality_q5` is None where step and threshold were set by hand.
+
+    step_q3: quantiser step of the latents in 1/8 of an 8-bit sample. threshold_q4: blocks whose G1 error is above it go to
+    G2, in 1/16 of an 8-bit sample squared.
+    """
+
+    quality_q5: int | None
+    step_q3: int
+    threshold_q4: int
+    tables: str | None = None
+
+
+def at_quality(quality_q5: int, tables: str | None = None) -> Setting:
+    """The point of the codec's path (spec/FORMAT.md, "Path of taha2025") at a quality of 0 to 3200, in 1/32."""
+    last = len(PATH_KNOTS) - 2
+    index = min(quality_q5 // 128, last)
+    part = quality_q5 - 128 * index
+    (s0, t0), (s1, t1) = PATH_KNOTS[index : index + 2]
+    step, threshold = ((a * (128 - part) + b * part + 64) // 128 for a, b in ((s0, s1), (t0, t1)))
+    return Setting(quality_q5, step, threshold, tables)
+
+
+def by_hand(threshold: float, step: float, tables: str | None = None) -> Setting:
+    """A setting from a threshold (mean squared error) and a step, both in units of an 8-bit sample."""
+    if not 0 < step * 8 <= MAX_STEP_Q3:
+        raise OptionError(f"step must be above 0 and at most {MAX_STEP_Q3 / 8}, not {step}")
+    if not threshold >= 0:
+        raise OptionError(f"threshold must be 0 or more, not {threshold}")
+    return Setting(None, max(round(step * 8), 1), round(min(threshold * 16, MAX_THRESHOLD_Q4)), tables)
+
+
+def check_tables(tables: str | None) -> None:
+    """Raises OptionError for a name that is none of TABLES."""
+    if tables not in TABLES:
+        raise OptionError(f"tables must be one of {', '.join(map(repr, TABLES))}, not {tables!r}")
+
+
+def parameters(setting: Setting) -> bytes:
+    """What the header carries of a setting made by hand; nothing for a quality, which says it all."""
+    if setting.quality_q5 is not None:
+        return b""
+    return put_varint(setting.step_q3) + put_varint(setting.threshold_q4)
+
+
+def setting_of(header: Header) -> Setting:
+    """The setting that a header names; raises CorruptStream."""
+    if header.quality_q5 is not None:
+        if header.parameters:
+            raise CorruptStream("parameters beside a quality")
+        return at_quality(header.quality_q5)
+    step, threshold = read_varints(header.parameters, 2, MAX_THRESHOLD_Q4)
+    if not 1 <= step <= MAX_STEP_Q3:
+        raise CorruptStream(f"step {step} is out of range")
+    return Setting(None, step, threshold)
+
+
+def _of_plane(setting: Setting, interpretation: str, plane: int) -> tuple[int, int]:
+    """(step_q3, threshold_q4) of a plane."""
+    if interpretation in ("rgb", "rgba") and plane in (1, 2):
+        step = max((setting.step_q3 * CHROMA_STEP_Q4 + 8) // 16, 1)
+        return step, min((setting.threshold_q4 * CHROMA_STEP_Q4**2 + 128) // 256, MAX_THRESHOLD_Q4)
+    return setting.step_q3, setting.threshold_q4
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Latents (n, 9) and G1 errors (n,) of every plane of a tile: all that a search over settings needs to keep."""
+
+    interpretation: str
+    planes: list[tuple[NDArray[np.int16], NDArray[np.uint32]]]
+
+
+def _blocks(header: Header, height: int, width: int) -> list[tuple[int, int]]:
+    sizes = plane_sizes(header.interpretation, header.n_bands, height, width)
+    return [(n_blocks(h), n_blocks(w)) for h, w in sizes]
+
+
+def analyse(tile: Samples, header: Header, weights: Weights, setting: Setting | None) -> Analysis:
+    """Analysis of a tile (H, W, B); for one setting only, or for all of them where it is None."""
+    planes = to_planes(tile, header.interpretation, list(header.levels))
+    found = []
+    for index, (plane, blocks) in enumerate(zip(planes, _blocks(header, *tile.shape[:2]), strict=True)):
+        threshold = _of_plane(setting, header.interpretation, index)[1] if setting else EVERY_BLOCK
+        found.append(dual_analyse(plane, blocks, weights, threshold))
+    return Analysis(header.interpretation, found)
+
+
+def code(analysis: Analysis, setting: Setting) -> bytes:
+    """The segment of a tile."""
+    planes = []
+    for index, (latents, mse_q4) in enumerate(analysis.planes):
+        step_q3, threshold_q4 = _of_plane(setting, analysis.interpretation, index)
+        planes.append(dual_quantise(latents, mse_q4, threshold_q4, step_q3))
+    return dual_encode(planes, setting.tables)
+
+
+Decoded = list[tuple[Groups, Symbols]]
+
+
+def read(segment: bytes, header: Header, height: int, width: int) -> Decoded:
+    """Groups and symbols of every plane of a tile of this size; raises CorruptStream or Truncated."""
+    return dual_decode(segment, [down * across for down, across in _blocks(header, height, width)])
+
+
+def decode(segment: bytes, header: Header, weights: Weights, out: Samples) -> None:
+    """A tile's segment into `out` (H, W, B); raises CorruptStream or Truncated before anything is written."""
+    setting = setting_of(header)
+    height, width = out.shape[:2]
+    planes: list[Plane] = []
+    for index, (groups, symbols) in enumerate(read(segment, header, height, width)):
+        step_q3, _ = _of_plane(setting, header.interpretation, index)
+        planes.append(dual_synthesise(groups, symbols, _blocks(header, height, width)[index], weights, step_q3))
+    from_planes(planes, header.interpretation, list(header.levels), out)
+
+
+def fill(header: Header, out: Samples) -> None:
+    """The middle of the range, without colour, in place of a tile that is lost."""
+    sizes = [(down * BLOCK, across * BLOCK) for down, across in _blocks(header, *out.shape[:2])]
+    colour = header.interpretation in ("rgb", "rgba")
+    planes = [np.full(size, 0 if colour and i in (1, 2) else FULL // 2, np.int16) for i, size in enumerate(sizes)]
+    from_planes(planes, header.interpretation, list(header.levels), out)
+
+
+def count_groups(segment: bytes, header: Header, height: int, width: int) -> tuple[int, int]:
+    """Blocks of G1 and of G2 in a segment of a tile of this size, all planes together."""
+    groups = dual_decode_groups(segment, [down * across for down, across in _blocks(header, height, width)])
+    total, detailed = sum(map(len, groups)), sum(int(g.sum()) for g in groups)
+    return total - detailed, detailed

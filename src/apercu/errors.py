@@ -1,0 +1,78 @@
+"""Every error that apercu raises on purpose.
+
+    ApercuError
+    ├── ImageError           (ValueError)   the array cannot be encoded: dtype, shape, NaN, size
+    ├── OptionError          (ValueError)   an argument or a combination of arguments makes no sense
+    ├── TargetUnreachable    (ValueError)   no setting meets the size or quality asked for
+    ├── ModelError           (ValueError)   weights are missing, damaged or of the wrong shape
+    ├── FileFormatError      (ValueError)   a picture file cannot be read or written without loss of bits
+    ├── MissingExtra         (ImportError)  an optional dependency is not installed
+    └── FormatError          (ValueError)   the bytes are not a sound apercu file
+        ├── NotApercu            the first bytes are not ours
+        ├── UnsupportedVersion   a version of the format that this release does not read
+        ├── UnknownModel         a model id that this release does not know
+        ├── TooLarge             declared size above apercu.MAX_PIXELS
+        ├── Truncated            the file ends before its header says
+        ├── ChecksumError        a checksum does not match: the bytes were changed on their way
+        └── CorruptStream        checksums match or were made good, yet the content breaks a rule of the format
+"""
+
+
+class ApercuError(Exception):
+    """Base of all errors that apercu raises on purpose."""
+
+
+class ImageError(ApercuError, ValueError):
+    """The array cannot be encoded: wrong dtype, shape or size."""
+
+
+class OptionError(ApercuError, ValueError):
+    """An argument, or a combination of arguments, makes no sense."""
+
+
+class TargetUnreachable(ApercuError, ValueError):
+    """No setting of the codec meets the target; the message names the nearest that one does."""
+
+
+class ModelError(ApercuError, ValueError):
+    """Weights are missing, damaged or of the wrong shape."""
+
+
+class FileFormatError(ApercuError, ValueError):
+    """A picture file cannot be read or written without losing bits, or is of no known kind."""
+
+
+class MissingExtra(ApercuError, ImportError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class FormatError(ApercuError, ValueError):
+    """The bytes are not a sound apercu file."""
+
+
+class NotApercu(FormatError):
+    """The first bytes are not those of an apercu file."""
+
+
+class UnsupportedVersion(FormatError):
+    """The file is of a version of the format that this release does not read."""
+
+
+class UnknownModel(FormatError):
+    """The file names a model id that this release does not know."""
+
+
+class TooLarge(FormatError):
+    """The declared image is larger than `apercu.MAX_PIXELS` allows."""
+
+
+class Truncated(FormatError):
+    """The file ends before its header says it does."""
+
+
+class ChecksumError(FormatError):
+    """A checksum does not match: the bytes were changed on their way."""
+
+
+class CorruptStream(FormatError):
+    """The content breaks a rule of the format."""

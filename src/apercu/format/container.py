@@ -1,0 +1,267 @@
+"""The container: head, directory, segments and their checksums (spec/FORMAT.md, "Container")."""
+
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from apercu.errors import ApercuError, ChecksumError, CorruptStream, NotApercu, Truncated, UnknownModel, UnsupportedVersion
+from apercu.format.ids import CODEC_IDS, INTERPRETATION_IDS, MAGIC, MODELS, USER_MODEL, VERSION
+from apercu.stages.blocks import n_tiles
+from apercu.stages.colour import MAX_LEVEL_CODE, Levels, level_groups
+
+MAX_SIDE = 65535
+MAX_BANDS = 65535
+MAX_QUALITY_Q5 = 3200
+BY_HAND = 4095
+"""In place of a quality: the codec's settings follow as parameters."""
+SMALL_PIXELS = 4096
+"""Images of up to so many pixels carry CRC-16 instead of CRC-32."""
+MIN_TILE_LOG2, MAX_TILE_LOG2, MAX_LAYERS = 5, 16, 16
+
+_CODECS = {number: name for name, number in CODEC_IDS.items()}
+_INTERPRETATIONS = {number: name for name, number in INTERPRETATION_IDS.items()}
+_N_BANDS = {"grey": 1, "rgb": 3, "rgba": 4}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What stands before the first segment.
+
+    `lengths` counts the bytes of every segment, layer by layer and tile by tile within a layer; it is empty in a file of one
+    segment, which needs no directory. `head_size` is the number of bytes before the first segment.
+    """
+
+    height: int
+    width: int
+    n_bands: int
+    interpretation: str
+    wide: bool = False
+    """uint16 rather than uint8."""
+    flat: bool = True
+    """A grey image without an axis of bands."""
+    codec: str = "taha2025"
+    model_id: int = 1
+    model_hash: bytes = b""
+    quality_q5: int | None = None
+    """Quality in 1/32; None where `parameters` hold settings made by hand."""
+    parameters: bytes = b""
+    levels: tuple[Levels, ...] = ()
+    tile_log2: int = 0
+    n_layers: int = 1
+    lengths: tuple[int, ...] = ()
+    head_size: int = 0
+    version: int = VERSION
+
+    @property
+    def tile(self) -> int:
+        """Pixels a side of a tile; the longer side of the image where there is but one tile."""
+        return 1 << self.tile_log2 if self.tile_log2 else max(self.height, self.width)
+
+    @property
+    def n_tiles(self) -> int:
+        """Tiles of the image."""
+        return n_tiles(self.height, self.width, self.tile)
+
+
+def pack(header: Header, segments: list[bytes]) -> bytes:
+    """A whole file. `header.lengths` and `head_size` are filled in; more than one segment makes a directory."""
+    small = header.height * header.width <= SMALL_PIXELS
+    if len(segments) == 1:
+        body = _pack_head(replace(header, lengths=())) + segments[0]
+        return body + (_crc16(body) if small else _crc32(body))
+    head = _pack_head(replace(header, lengths=tuple(map(len, segments))))
+    checksum = binascii.crc32(head)
+    parts = [head, checksum.to_bytes(4, "little")]
+    for index, segment in enumerate(segments):
+        parts += [segment, _segment_crc(checksum, index, segment)]
+    return b"".join(parts)
+
+
+def read_header(data: bytes) -> Header:
+    """The header at the start of `data`, which may be no more than the first bytes of a file.
+
+    Raises NotApercu, UnsupportedVersion, UnknownModel, CorruptStream, ChecksumError (of the head, where it has one of its
+    own), or Truncated where more bytes are needed.
+    """
+    if data[: len(MAGIC)] != MAGIC[: len(data)]:
+        raise NotApercu("not an apercu file: the first bytes are not those of the format")
+    reader = _Reader(data, len(MAGIC))
+    flags = reader.byte()
+    if flags >> 4 != VERSION:
+        raise UnsupportedVersion(f"version {flags >> 4} of the format is not read by this release (it reads {VERSION})")
+    wide, parts, interpretation = bool(flags & 8), bool(flags & 4), _INTERPRETATIONS[flags & 3]
+    model_id, model_hash = reader.byte(), b""
+    if model_id == USER_MODEL:
+        codec_id = reader.byte()
+        if codec_id not in _CODECS:
+            raise UnknownModel(f"codec {codec_id} is not known to this release")
+        codec, model_hash = _CODECS[codec_id], reader.take(8)
+    elif model_id in MODELS:
+        codec = MODELS[model_id].codec
+    else:
+        raise UnknownModel(f"model {model_id} is not known to this release")
+    width, height = reader.varint(MAX_SIDE - 1, "width") + 1, reader.varint(MAX_SIDE - 1, "height") + 1
+    n_bands = _N_BANDS.get(interpretation) or reader.varint(MAX_BANDS - 1, "bands") + 1
+    word = int.from_bytes(reader.take(2), "little")
+    quality_q5: int | None = word & 0xFFF
+    if quality_q5 == BY_HAND:
+        quality_q5 = None
+    elif word & 0xFFF > MAX_QUALITY_Q5:
+        raise CorruptStream(f"quality {word & 0xFFF}/32 is above 100")
+    if word & 0xC000:
+        raise CorruptStream("reserved bits of the head are not zero")
+    if word & 0x1000 and interpretation != "grey":
+        raise CorruptStream("only a grey image can come with or without an axis of bands")
+    levels = []
+    for _ in range(len(level_groups(interpretation, n_bands)) if wide else 0):
+        levels.append(Levels(reader.byte(), reader.byte()))
+        if max(levels[-1]) > MAX_LEVEL_CODE or levels[-1].range_code == 0:
+            raise CorruptStream("a level code is out of range")
+    parameters = reader.take(reader.varint(255, "parameters")) if word & 0x2000 else b""
+    header = Header(
+        height, width, n_bands, interpretation, wide, not word & 0x1000, codec, model_id, model_hash, quality_q5,
+        parameters, tuple(levels),
+    )  # fmt: skip
+    if parts:
+        return _read_directory(reader, header)
+    return replace(header, head_size=reader.at)
+
+
+def _read_directory(reader: "_Reader", header: Header) -> Header:
+    code = reader.byte()
+    header = replace(header, tile_log2=(code >> 4) + MIN_TILE_LOG2 if code >> 4 != 15 else 0, n_layers=(code & 15) + 1)
+    if header.tile_log2 > MAX_TILE_LOG2:
+        raise CorruptStream("a tile size is out of range")
+    n_segments = header.n_tiles * header.n_layers
+    if n_segments < 2:
+        raise CorruptStream("a directory of one segment")
+    if n_segments > reader.left():  # each takes a byte or more: nothing is set aside for a lie
+        raise Truncated("the file ends within its directory")
+    lengths = tuple(reader.varint(0xFFFFFFF, "segment") for _ in range(n_segments))
+    expected = binascii.crc32(reader.data[: reader.at])
+    if int.from_bytes(reader.take(4), "little") != expected:
+        raise ChecksumError("the checksum of the head does not match")
+    return replace(header, lengths=lengths, head_size=reader.at)
+
+
+def read_segments(data: bytes, header: Header) -> Iterator[bytes | ApercuError]:
+    """Every segment of a file in order, or the error that its bytes raise: Truncated or ChecksumError.
+
+    Bytes after the last segment are a last error, CorruptStream.
+    """
+    if not header.lengths:
+        size = 2 if header.height * header.width <= SMALL_PIXELS else 4
+        body, checksum = data[:-size], data[-size:]
+        if len(data) < header.head_size + size:
+            yield Truncated("the file ends within its first segment")
+        elif checksum != (_crc16(body) if size == 2 else _crc32(body)):
+            yield ChecksumError("the checksum does not match: the file is damaged or cut short")
+        else:
+            yield body[header.head_size :]
+        return
+    seed = int.from_bytes(data[header.head_size - 4 : header.head_size], "little")
+    at = header.head_size
+    for index, length in enumerate(header.lengths):
+        payload, checksum = data[at : at + length], data[at + length : at + length + 4]
+        at += length + 4
+        if len(data) < at:
+            yield Truncated(f"the file ends before segment {index} does")
+        elif checksum != _segment_crc(seed, index, payload):
+            yield ChecksumError(f"the checksum of segment {index} does not match")
+        else:
+            yield payload
+    if len(data) > at:
+        yield CorruptStream(f"{len(data) - at} bytes follow the last segment")
+
+
+def put_varint(value: int) -> bytes:
+    """Seven bits a byte, the lowest first, the high bit set on all but the last (LEB128)."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+class _Reader:
+    """A position in bytes that must not run past their end."""
+
+    def __init__(self, data: bytes, at: int = 0) -> None:
+        self.data, self.at = data, at
+
+    def left(self) -> int:
+        return len(self.data) - self.at
+
+    def take(self, n: int) -> bytes:
+        if self.left() < n:
+            raise Truncated("the file ends within its head")
+        self.at += n
+        return self.data[self.at - n : self.at]
+
+    def byte(self) -> int:
+        return self.take(1)[0]
+
+    def varint(self, largest: int, what: str) -> int:
+        value, shift = 0, 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 127) << shift
+            if value > largest or (byte == 0 and shift):
+                raise CorruptStream(f"a number in the head is out of range or too long: {what}")
+            if byte < 128:
+                return value
+            shift += 7
+
+
+def read_varints(data: bytes, n: int, largest: int) -> list[int]:
+    """Exactly `n` numbers of at most `largest` that fill `data`; raises CorruptStream otherwise."""
+    reader = _Reader(data)
+    try:
+        values = [reader.varint(largest, "parameter") for _ in range(n)]
+    except Truncated:
+        raise CorruptStream("the parameters are too short") from None
+    if reader.left():
+        raise CorruptStream("the parameters are too long")
+    return values
+
+
+def _pack_head(header: Header) -> bytes:
+    out = bytearray(MAGIC)
+    flags = INTERPRETATION_IDS[header.interpretation] | (4 if header.lengths else 0) | (8 if header.wide else 0)
+    out.append(header.version << 4 | flags)
+    out.append(header.model_id)
+    if header.model_id == USER_MODEL:
+        out.append(CODEC_IDS[header.codec])
+        out += header.model_hash
+    out += put_varint(header.width - 1) + put_varint(header.height - 1)
+    if header.interpretation == "spectral":
+        out += put_varint(header.n_bands - 1)
+    word = BY_HAND if header.quality_q5 is None else header.quality_q5
+    word |= (0 if header.flat else 0x1000) | (0x2000 if header.parameters else 0)
+    out += word.to_bytes(2, "little")
+    for levels in header.levels:
+        out += bytes(levels)
+    if header.parameters:
+        out += put_varint(len(header.parameters)) + header.parameters
+    if header.lengths:
+        tile = header.tile_log2 - MIN_TILE_LOG2 if header.tile_log2 else 15
+        out.append(tile << 4 | (header.n_layers - 1))
+        for length in header.lengths:
+            out += put_varint(length)
+    return bytes(out)
+
+
+def _crc16(data: bytes) -> bytes:
+    """CRC-16/IBM-3740: polynomial 0x1021, initial value 0xFFFF."""
+    return binascii.crc_hqx(data, 0xFFFF).to_bytes(2, "little")
+
+
+def _crc32(data: bytes) -> bytes:
+    """CRC-32/ISO-HDLC, that of zlib and PNG."""
+    return binascii.crc32(data).to_bytes(4, "little")
+
+
+def _segment_crc(seed: int, index: int, payload: bytes) -> bytes:
+    """Of the head's checksum, the segment's number and the segment: one moved from elsewhere does not pass."""
+    return _crc32(seed.to_bytes(4, "little") + index.to_bytes(4, "little") + payload)

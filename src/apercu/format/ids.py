@@ -1,0 +1,29 @@
+"""Every number on the wire, typed by hand. Append only: a number once given is never given again."""
+
+from typing import NamedTuple
+
+MAGIC = b"\xae\x70"
+VERSION = 0
+
+INTERPRETATION_IDS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
+
+CODEC_IDS = {"taha2025": 1}
+
+USER_MODEL = 0
+"""Model id of weights that are not shipped: the codec's id and eight bytes of the weights' SHA-256 follow in the stream."""
+
+
+class Model(NamedTuple):
+    """Shipped weights: codec that they belong to, file under apercu/weights, SHA-256 of the array's little-endian bytes."""
+
+    codec: str
+    file: str
+    sha256: str
+
+
+MODELS = {
+    1: Model("taha2025", "taha2025.npy", "a243f805701d6861be2c5f50db8e4d92bfca9da88a989633b581fb451c305e63"),
+}
+
+DEFAULT_MODEL_IDS = {"taha2025": 1}
+"""The model that each codec encodes with unless told otherwise."""

@@ -1,0 +1,56 @@
+"""The C99 kernel, loaded through ctypes.
+
+The library is a plain shared object without a line of Python in it: the same file that an on-board encoder links.
+`ctypes.CDLL` releases the GIL during every call. Nothing here checks shapes: the stages do.
+"""
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.errors import ApercuError, CorruptStream, Truncated
+
+_FAULTS: dict[int, tuple[type[ApercuError] | type[RuntimeError], str]] = {
+    -1: (RuntimeError, "a buffer passed to the kernel is too small"),
+    -2: (Truncated, "the data end before the content does"),
+    -3: (CorruptStream, "the content breaks a rule of the format"),
+    -4: (RuntimeError, "an argument breaks the contract of the kernel"),
+}  # api.h
+
+
+def _load() -> ctypes.CDLL:
+    folder = Path(__file__).parent
+    for suffix in ("so", "dylib", "dll"):
+        path = folder / f"_kernel.{suffix}"
+        if path.exists():
+            return ctypes.CDLL(str(path))
+    raise ImportError(f"apercu's kernel is missing from {folder}: install the package with pip, which builds it")
+
+
+library = _load()
+
+_SIZE, _INT, _LONG, _ADDRESS = ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
+
+
+def function(name: str, arguments: str) -> Callable[..., int]:
+    """The kernel's function `name`; `arguments` has a letter for each: a(ddress), s(ize), i(nt32), l(ong, 64 bits)."""
+    entry = getattr(library, name)
+    entry.restype = _LONG
+    entry.argtypes = [{"a": _ADDRESS, "s": _SIZE, "i": _INT, "l": _LONG}[letter] for letter in arguments]
+    return entry  # type: ignore[no-any-return]  # ctypes attributes are Any
+
+
+def address(array: NDArray[np.generic]) -> int:
+    """Address of the first sample. The caller keeps the array alive during the call."""
+    return array.__array_interface__["data"][0]  # type: ignore[no-any-return]  # a plain dict
+
+
+def checked(code: int) -> int:
+    """The count that a kernel function returned, or its fault raised as an error of `apercu.errors`."""
+    if code < 0:
+        error, what = _FAULTS[code]
+        raise error(what)
+    return code

@@ -1,0 +1,37 @@
+/* What every file of the kernel shares: the export macro and the error codes.
+ *
+ * The kernel is portable C99: no allocation, no globals, no floating point, no dependency. The caller passes every
+ * buffer with its capacity. A function returns a count or a position (zero or more), or one of the errors below.
+ */
+#ifndef APERCU_API_H
+#define APERCU_API_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define APERCU_API __declspec(dllexport)
+#else
+#define APERCU_API __attribute__((visibility("default")))
+#endif
+
+enum {
+    APERCU_ERROR_CAPACITY = -1,  /* an output buffer or workspace is too small */
+    APERCU_ERROR_TRUNCATED = -2, /* the data end before the content does */
+    APERCU_ERROR_CORRUPT = -3,   /* the content breaks a rule of the format */
+    APERCU_ERROR_ARGUMENT = -4   /* the caller broke the contract of the function */
+};
+
+/* Floor of v / 2^n, n from 1 to 31. C99 leaves the right shift of a negative number to the compiler; adding 2^31 first
+ * makes it a shift of an unsigned one, which compilers also vectorise. */
+static inline int32_t floor_shift32(int32_t v, unsigned n)
+{
+    return (int32_t)(((uint32_t)v + 0x80000000u) >> n) - (int32_t)(0x80000000u >> n);
+}
+
+static inline int32_t clamp32(int32_t v, int32_t lo, int32_t hi)
+{
+    return v < lo ? lo : v > hi ? hi : v;
+}
+
+#endif

@@ -1,0 +1,33 @@
+"""An image cut into tiles, and a plane into blocks."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+BLOCK = 8
+"""Pixels a side of a block."""
+
+
+class Window(NamedTuple):
+    """A rectangle of an image, in pixels: first row, first column, rows, columns."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def tiles(height: int, width: int, size: int) -> Iterator[Window]:
+    """The tiles of an image, row by row; those at the right and lower edge are smaller where need be."""
+    for top in range(0, height, size):
+        for left in range(0, width, size):
+            yield Window(top, left, min(size, height - top), min(size, width - left))
+
+
+def n_tiles(height: int, width: int, size: int) -> int:
+    """How many tiles `tiles` yields."""
+    return -(-height // size) * -(-width // size)
+
+
+def n_blocks(n_pixels: int, size: int = BLOCK) -> int:
+    """Blocks that cover `n_pixels` in one direction."""
+    return -(-n_pixels // size)

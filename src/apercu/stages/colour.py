@@ -1,0 +1,140 @@
+"""Samples of an image to planes of int16 with 5 fraction bits, and back: levels, colour transform, chroma at half size.
+
+A plane holds 0 to 8160 (255 * 32) for grey, luma, alpha and spectral bands, and is signed around zero for chroma. Bands
+that are coded together share one *level group*, a pair (offset, range): the samples offset to offset + range of a uint16
+image become 0 to 8160. A uint8 image has no levels of its own: its offset is 0 and its range 255.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.kernel import address, checked, function
+from apercu.stages.blocks import BLOCK, n_blocks
+
+_load_u8 = function("apercu_load_u8", "assssass")
+_load_u16 = function("apercu_load_u16", "assssiiass")
+_store_u8 = function("apercu_store_u8", "asassss")
+_store_u16 = function("apercu_store_u16", "asassssii")
+_rgb_to_ycc = function("apercu_rgb_to_ycc", "aaassaa")
+_ycc_to_rgb_u8 = function("apercu_ycc_to_rgb_u8", "asaasaassss")
+_ycc_to_rgb_u16 = function("apercu_ycc_to_rgb_u16", "asaasaassssii")
+
+Samples = NDArray[np.uint8] | NDArray[np.uint16]
+Plane = NDArray[np.int16]
+INTERPRETATIONS = ("grey", "rgb", "rgba", "spectral")
+MAX_LEVEL_CODE = 208
+FULL = 8160
+"""The largest sample of a plane that is not chroma."""
+
+
+class Levels(NamedTuple):
+    """Codes of the offset (0 to 65,535) and the range (1 to 65,536) of a level group; see `level`."""
+
+    offset_code: int
+    range_code: int
+
+
+def level(code: int) -> int:
+    """The number that a level code stands for: a float of 4 mantissa bits, 0 to 65,536, as code goes from 0 to 208."""
+    return code if code < 16 else (16 + code % 16) << (code // 16 - 1)
+
+
+_LEVELS = [level(code) for code in range(MAX_LEVEL_CODE + 1)]
+
+
+def level_groups(interpretation: str, n_bands: int) -> list[slice]:
+    """The bands of each level group: colour components share one, every other band has its own."""
+    if interpretation in ("rgb", "rgba"):
+        return [slice(0, 3), slice(3, 4)][: n_bands - 2]
+    return [slice(band, band + 1) for band in range(n_bands)]
+
+
+def measure_levels(image: Samples, interpretation: str) -> list[Levels]:
+    """Levels of a uint16 image (H, W, B): the smallest codes whose range holds every sample."""
+    found = []
+    for bands in level_groups(interpretation, image.shape[2]):
+        low, high = int(image[:, :, bands].min()), int(image[:, :, bands].max())
+        offset_code = max(code for code, value in enumerate(_LEVELS) if value <= low)
+        span = max(high - _LEVELS[offset_code], 1)
+        found.append(Levels(offset_code, next(code for code, value in enumerate(_LEVELS) if value >= span)))
+    return found
+
+
+def plane_sizes(interpretation: str, n_bands: int, height: int, width: int) -> list[tuple[int, int]]:
+    """(height, width) in samples of every plane of a tile, in coded order; chroma is at half size, rounded up."""
+    if interpretation in ("rgb", "rgba"):
+        half = (-(-height // 2), -(-width // 2))
+        return [(height, width), half, half, (height, width)][:n_bands]
+    return [(height, width)] * n_bands
+
+
+def to_planes(tile: Samples, interpretation: str, levels: list[Levels]) -> list[Plane]:
+    """A tile (H, W, B), uint8 or uint16, to its planes.
+
+    Each plane is int16, extended to multiples of 8 (luma of a colour image: of 16) by repeating its edge. `levels` has
+    one entry a level group for uint16 and is empty for uint8.
+    """
+    height, width, n_bands = tile.shape
+    tile = np.ascontiguousarray(tile, dtype=tile.dtype.newbyteorder("="))
+    colour = interpretation in ("rgb", "rgba")
+    of_band = _levels_of_bands(interpretation, n_bands, levels)
+    planes = []
+    for band in range(n_bands):
+        unit = 2 * BLOCK if colour and band < 3 else BLOCK
+        plane = np.empty((n_blocks(height, unit) * unit, n_blocks(width, unit) * unit), np.int16)
+        source = address(tile) + band * tile.itemsize
+        if tile.dtype == np.uint8:
+            shape = (width * n_bands, n_bands, width, height, address(plane), plane.shape[1], plane.shape[0])
+            checked(_load_u8(source, *shape))
+        else:
+            offset, span = of_band[band]
+            shape = (address(plane), plane.shape[1], plane.shape[0])
+            checked(_load_u16(source, width * n_bands, n_bands, width, height, offset, span, *shape))
+        planes.append(plane)
+    if colour:
+        luma, green, blue = planes[:3]
+        rows, columns = luma.shape
+        cb, cr = (np.empty((rows // 2, columns // 2), np.int16) for _ in range(2))
+        checked(_rgb_to_ycc(*map(address, (luma, green, blue)), columns, rows, address(cb), address(cr)))
+        planes[1:3] = [cb, cr]
+    return planes
+
+
+def from_planes(planes: list[Plane], interpretation: str, levels: list[Levels], out: Samples) -> None:
+    """The inverse of `to_planes` into `out` (H, W, B), a C-ordered array or a window of one.
+
+    Planes may be larger than `plane_sizes` says; what lies beyond is not looked at.
+    """
+    height, width, n_bands = out.shape
+    itemsize = out.itemsize
+    row_pitch = out.strides[0] // itemsize
+    wide = out.dtype == np.uint16
+    of_band = _levels_of_bands(interpretation, n_bands, levels)
+    start = 0
+    if interpretation in ("rgb", "rgba"):
+        start = 3
+        luma, cb, cr = planes[:3]
+        scratch = np.empty(3 * (width + 2), np.int16)
+        arguments = (address(luma), luma.shape[1], address(cb), address(cr), cb.shape[1], address(scratch), address(out))
+        size = (row_pitch, n_bands, width, height)
+        checked(_ycc_to_rgb_u16(*arguments, *size, *of_band[0]) if wide else _ycc_to_rgb_u8(*arguments, *size))
+    for band in range(start, n_bands):
+        plane = planes[band]
+        target = address(out) + band * itemsize
+        size = (row_pitch, n_bands, width, height)
+        if wide:
+            checked(_store_u16(address(plane), plane.shape[1], target, *size, *of_band[band]))
+        else:
+            checked(_store_u8(address(plane), plane.shape[1], target, *size))
+
+
+def _levels_of_bands(interpretation: str, n_bands: int, levels: list[Levels]) -> list[tuple[int, int]]:
+    """(offset, range) of every band; nothing for uint8, which has no levels."""
+    groups = level_groups(interpretation, n_bands)
+    return [
+        (_LEVELS[codes.offset_code], _LEVELS[codes.range_code])
+        for bands, codes in zip(groups, levels, strict=False)
+        for _ in range(bands.start, bands.stop)
+    ]

@@ -1,0 +1,68 @@
+"""Canonical Huffman coding of groups and symbols of the planes of a tile (Taha et al. 2025).
+
+All groups come first, so that the share of detailed blocks is known without decoding a symbol; then, plane by plane, the
+code tables and the symbols.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.errors import CorruptStream
+from apercu.kernel import address, checked, function
+
+_put_groups = function("apercu_dual_put_groups", "asasl")
+_get_groups = function("apercu_dual_get_groups", "aslsa")
+_put_symbols = function("apercu_dual_put_symbols", "aasiasasl")
+_get_symbols = function("apercu_dual_get_symbols", "aslasasa")
+_WORKSPACE = function("apercu_dual_workspace", "")()
+
+TABLES = {None: 0, "group": 1, "latent": 2}
+"""One code table for all latents of G2, as published, or one for each; None takes the cheaper for every plane."""
+
+Groups = NDArray[np.uint8]
+Symbols = NDArray[np.int16]
+
+
+def dual_encode(planes: list[tuple[Groups, Symbols]], tables: str | None = None) -> bytes:
+    """Groups (n,) and symbols (n, 8) of every plane of a tile to bytes; the last byte is filled up with zeros."""
+    # A symbol costs at most 16 bits and, in a table, at most 43.
+    out = np.empty(64 + sum(64 * len(groups) for groups, _ in planes), np.uint8)
+    workspace = np.empty(_WORKSPACE, np.uint8)
+    n_bits = 0
+    for groups, _ in planes:
+        n_bits = checked(_put_groups(address(groups), len(groups), address(out), out.size, n_bits))
+    for groups, symbols in planes:
+        inputs = (address(groups), address(symbols), len(groups), TABLES[tables], address(workspace), workspace.size)
+        n_bits = checked(_put_symbols(*inputs, address(out), out.size, n_bits))
+    return out[: (n_bits + 7) // 8].tobytes()
+
+
+def dual_decode(data: bytes, n_blocks: list[int]) -> list[tuple[Groups, Symbols]]:
+    """The inverse of `dual_encode`; `n_blocks` counts the blocks of every plane. Raises CorruptStream or Truncated."""
+    source = np.frombuffer(data, np.uint8)
+    workspace = np.empty(_WORKSPACE, np.uint8)
+    all_groups, n_bits = _decode_groups(source, n_blocks)
+    planes = []
+    for groups in all_groups:
+        symbols = np.empty((len(groups), 8), np.int16)
+        inputs = (address(source), source.size, n_bits, address(groups), len(groups), address(workspace), workspace.size)
+        n_bits = checked(_get_symbols(*inputs, address(symbols)))
+        planes.append((groups, symbols))
+    if (n_bits + 7) // 8 != source.size or (n_bits % 8 and data[-1] & 0xFF >> n_bits % 8):
+        raise CorruptStream("data follow the last symbol")
+    return planes
+
+
+def dual_decode_groups(data: bytes, n_blocks: list[int]) -> list[Groups]:
+    """The groups (n,) of every plane alone."""
+    return _decode_groups(np.frombuffer(data, np.uint8), n_blocks)[0]
+
+
+def _decode_groups(source: NDArray[np.uint8], n_blocks: list[int]) -> tuple[list[Groups], int]:
+    n_bits = 0
+    found = []
+    for n in n_blocks:
+        groups = np.empty(n, np.uint8)
+        n_bits = checked(_get_groups(address(source), source.size, n_bits, n, address(groups)))
+        found.append(groups)
+    return found, n_bits
