@@ -1,7 +1,7 @@
 """The codec of Taha et al. 2025: each 8x8 block is coded by the smaller of two linear autoencoders that does it justice.
 
-    encode:  tile → planes → analyse → classify and quantise → Huffman
-    decode:  tile ← planes ← synthesise              ← Huffman
+    encode:  tile → planes → analyse → classify and quantise → optimise → Huffman
+    decode:  tile ← planes ← synthesise                                ← Huffman
 
 M. Taha, A. Elrefaei, A. Akah, A. Abdelrasoul, "Efficient Image Compression Technique for Low Bit Rate Requirements",
 Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608/fuje.2025.314170.1091.
@@ -17,7 +17,7 @@ from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header, put_varint, read_varints
 from apercu.stages.blocks import BLOCK, n_blocks
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
-from apercu.stages.entropy import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode
+from apercu.stages.entropy import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode, dual_optimise
 from apercu.stages.quantise import dual_quantise
 from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
 
@@ -123,7 +123,9 @@ def code(analysis: Analysis, setting: Setting) -> bytes:
     planes = []
     for index, (latents, mse_q4) in enumerate(analysis.planes):
         step_q3, threshold_q4 = _of_plane(setting, analysis.interpretation, index)
-        planes.append(dual_quantise(latents, mse_q4, threshold_q4, step_q3))
+        groups, symbols = dual_quantise(latents, mse_q4, threshold_q4, step_q3)
+        dual_optimise(groups, symbols, latents, step_q3, setting.tables)
+        planes.append((groups, symbols))
     return dual_encode(planes, setting.tables)
 
 

@@ -40,6 +40,13 @@ APERCU_API int64_t apercu_dual_put_groups(const uint8_t *groups, size_t blocks, 
 APERCU_API int64_t apercu_dual_get_groups(const uint8_t *data, size_t size, uint64_t n_bits, size_t blocks,
                                           uint8_t *groups);
 
+/* Rate-distortion optimisation between quantiser and entropy coder, an encoder's choice that no decoder sees. Against the
+ * code lengths of the symbols as quantised, each symbol is chosen again for the least squared error + step^2 / 8 a bit;
+ * then a latent of G2 is dropped (zero in all blocks) where that costs less than its bits. `symbols` is changed in
+ * place. `tables` as below; latents are dropped only where each can have a table of its own. */
+APERCU_API int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size_t blocks, int tables,
+                                        int32_t step_q3, void *workspace, size_t workspace_size, int16_t *symbols);
+
 /* Code tables and symbols of one plane. `tables`: 0 takes the cheaper of one table for all latents of G2 and one for
  * each, 1 forces one table, 2 one for each. */
 enum { DUAL_TABLES_CHEAPER = 0, DUAL_TABLES_GROUP = 1, DUAL_TABLES_LATENT = 2 };
@@ -48,7 +55,7 @@ APERCU_API int64_t apercu_dual_put_symbols(const uint8_t *groups, const int16_t 
                                            uint64_t n_bits);
 APERCU_API int64_t apercu_dual_get_symbols(const uint8_t *data, size_t size, uint64_t n_bits, const uint8_t *groups,
                                            size_t blocks, void *workspace, size_t workspace_size, int16_t *symbols);
-/* Bytes of workspace, aligned to 8, that the two functions above ask for. */
+/* Bytes of workspace, aligned to 8, that the functions above ask for. */
 APERCU_API int64_t apercu_dual_workspace(void);
 
 #endif

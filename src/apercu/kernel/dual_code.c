@@ -6,13 +6,13 @@
 
 enum { MODE_BITS = 2, MODE_ALL_G1 = 0, MODE_ALL_G2 = 1, MODE_MIXED = 2 };
 
-/* One table for G1, one for each latent of G2, one for all latents of G2. */
-enum { TABLES = DUAL_LATENTS + 2, TABLE_G1 = 0, TABLE_LATENT = 1, TABLE_G2 = TABLES - 1 };
+/* Table 0 is G1's, 1 to 8 are those of G2's latents, 9 serves all latents of G2. */
+enum { TABLE_G1 = 0, TABLE_LATENT = 1, TABLE_G2 = 1 + DUAL_LATENTS, TABLES = 2 + DUAL_LATENTS };
 
 typedef struct {
     huffman_scratch scratch;
     huffman_encoder code[TABLES];
-    uint32_t frequency[HUFFMAN_MAX_COUNT];
+    uint32_t frequency[TABLES][HUFFMAN_MAX_COUNT];
     uint16_t words[TABLES][HUFFMAN_MAX_COUNT];
     uint8_t lengths[TABLES][HUFFMAN_MAX_COUNT];
 } encoder_workspace;
@@ -67,25 +67,131 @@ int64_t apercu_dual_get_groups(const uint8_t *data, size_t size, uint64_t n_bits
     return bits_overrun(&r) ? APERCU_ERROR_TRUNCATED : (int64_t)r.pos;
 }
 
-/* Plans the code of latents `from` to `to` - 1 of the blocks of one group. */
-static int plan(encoder_workspace *ws, int table, const uint8_t *groups, const int16_t *symbols, size_t blocks,
-                int group, int from, int to)
+static void plan_table(encoder_workspace *ws, int table)
 {
-    int32_t lo = INT16_MAX, hi = INT16_MIN;
-    for (size_t b = 0; b < blocks; b++)
-        for (int k = from; k < to && groups[b] == group; k++) {
-            int32_t s = symbols[b * DUAL_LATENTS + (size_t)k];
-            lo = s < lo ? s : lo;
-            hi = s > hi ? s : hi;
+    huffman_encoder *h = &ws->code[table];
+    huffman_plan(h, h->lo, h->count, ws->frequency[table], ws->lengths[table], ws->words[table], &ws->scratch);
+}
+
+/* Plans the codes of G1, of each latent of G2 and, where `one_for_all`, of all of them together. A table that no block
+ * needs has a count of zero. Returns 0 or an error. */
+static int plan(encoder_workspace *ws, const uint8_t *groups, const int16_t *symbols, size_t blocks, int one_for_all)
+{
+    int32_t lo[TABLES], hi[TABLES];
+    for (int t = 0; t < TABLES; t++) {
+        lo[t] = INT16_MAX;
+        hi[t] = INT16_MIN;
+    }
+    const int16_t *s = symbols;
+    for (size_t b = 0; b < blocks; b++, s += DUAL_LATENTS) {
+        int first = groups[b] ? TABLE_LATENT : TABLE_G1, n = groups[b] ? DUAL_LATENTS : 1;
+        for (int k = 0; k < n; k++) {
+            lo[first + k] = s[k] < lo[first + k] ? s[k] : lo[first + k];
+            hi[first + k] = s[k] > hi[first + k] ? s[k] : hi[first + k];
         }
-    if (hi - lo >= HUFFMAN_MAX_COUNT)
+    }
+    for (int k = TABLE_LATENT; k < TABLE_G2; k++) {
+        lo[TABLE_G2] = lo[k] < lo[TABLE_G2] ? lo[k] : lo[TABLE_G2];
+        hi[TABLE_G2] = hi[k] > hi[TABLE_G2] ? hi[k] : hi[TABLE_G2];
+    }
+    for (int t = 0; t < TABLES; t++) {
+        ws->code[t].lo = lo[t];
+        ws->code[t].count = hi[t] < lo[t] || (t == TABLE_G2 && !one_for_all) ? 0 : (uint32_t)(hi[t] - lo[t] + 1);
+        if (ws->code[t].count > HUFFMAN_MAX_COUNT)
+            return APERCU_ERROR_ARGUMENT;
+        memset(ws->frequency[t], 0, ws->code[t].count * sizeof ws->frequency[t][0]);
+    }
+    s = symbols;
+    for (size_t b = 0; b < blocks; b++, s += DUAL_LATENTS) {
+        int first = groups[b] ? TABLE_LATENT : TABLE_G1, n = groups[b] ? DUAL_LATENTS : 1;
+        for (int k = 0; k < n; k++)
+            ws->frequency[first + k][s[k] - lo[first + k]]++;
+    }
+    for (int k = TABLE_LATENT; k < TABLE_G2 && ws->code[TABLE_G2].count; k++)
+        for (uint32_t i = 0; i < ws->code[k].count; i++)
+            ws->frequency[TABLE_G2][(uint32_t)(lo[k] - lo[TABLE_G2]) + i] += ws->frequency[k][i];
+    for (int t = 0; t < TABLES; t++)
+        if (ws->code[t].count)
+            plan_table(ws, t);
+    return 0;
+}
+
+/* Bits of a symbol, or -1 where the code has no word for it. */
+static int32_t word_length(const huffman_encoder *h, int32_t symbol)
+{
+    if (symbol < h->lo || symbol >= h->lo + (int32_t)h->count)
+        return -1;
+    if (!h->listed)
+        return (int32_t)h->flat_bits;
+    int32_t n = h->length[symbol - h->lo];
+    return n ? n : -1;
+}
+
+/* The symbol that costs least, squared error plus step^2 / 8 a bit, among those near the latent and zero. */
+static int16_t cheapest(const huffman_encoder *h, int32_t latent, int32_t symbol, int32_t step_q3)
+{
+    int32_t size = latent < 0 ? -latent : latent, near = symbol < 0 ? -symbol : symbol;
+    int32_t candidates[] = {near, near - 1, near - 2, near + 1, 0};
+    int64_t least = INT64_MAX;
+    int32_t best = symbol;
+    for (unsigned i = 0; i < sizeof candidates / sizeof candidates[0]; i++) {
+        int32_t value = latent < 0 ? -candidates[i] : candidates[i];
+        int32_t bits = candidates[i] < 0 ? -1 : word_length(h, value);
+        if (bits < 0)
+            continue;
+        int64_t error = size - (int64_t)candidates[i] * step_q3;
+        int64_t cost = 8 * error * error + (int64_t)step_q3 * step_q3 * bits;
+        if (cost < least) {
+            least = cost;
+            best = value;
+        }
+    }
+    return (int16_t)best;
+}
+
+/* Sets a latent of G2 to zero in all blocks, which takes no bits, where that costs less than coding it. */
+static void drop_if_cheaper(encoder_workspace *ws, const uint8_t *groups, const int16_t *latents, int16_t *symbols,
+                            size_t blocks, size_t k, int32_t step_q3)
+{
+    bit_writer none = bit_writer_at(NULL, 0, 0);
+    huffman_put_table(&none, &(huffman_encoder){.lo = 0});
+    int64_t saved = (int64_t)ws->code[TABLE_LATENT + k].cost - (int64_t)none.n_bits;
+    int64_t rise = 0; /* of the squared error */
+    for (size_t b = 0; b < blocks; b++) {
+        int64_t z = latents[b * DUAL_ROWS + 1 + k], error = z - (int64_t)symbols[b * DUAL_LATENTS + k] * step_q3;
+        if (groups[b])
+            rise += z * z - error * error;
+    }
+    if (8 * rise <= (int64_t)step_q3 * step_q3 * saved)
+        for (size_t b = 0; b < blocks; b++)
+            if (groups[b])
+                symbols[b * DUAL_LATENTS + k] = 0;
+}
+
+int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size_t blocks, int tables, int32_t step_q3,
+                             void *workspace, size_t workspace_size, int16_t *symbols)
+{
+    if (workspace_size < sizeof(encoder_workspace) || step_q3 < 1 || step_q3 > 65535)
         return APERCU_ERROR_ARGUMENT;
-    uint32_t count = (uint32_t)(hi - lo + 1);
-    memset(ws->frequency, 0, count * sizeof *ws->frequency);
-    for (size_t b = 0; b < blocks; b++)
-        for (int k = from; k < to && groups[b] == group; k++)
-            ws->frequency[symbols[b * DUAL_LATENTS + (size_t)k] - lo]++;
-    huffman_plan(&ws->code[table], lo, count, ws->frequency, ws->lengths[table], ws->words[table], &ws->scratch);
+    encoder_workspace *ws = workspace;
+    int each = tables != DUAL_TABLES_GROUP;
+    if (plan(ws, groups, symbols, blocks, !each))
+        return APERCU_ERROR_ARGUMENT;
+    for (size_t b = 0; b < blocks; b++) {
+        const int16_t *z = latents + b * DUAL_ROWS;
+        int16_t *s = symbols + b * DUAL_LATENTS;
+        if (groups[b])
+            for (int k = 0; k < DUAL_LATENTS; k++)
+                s[k] = cheapest(&ws->code[each ? TABLE_LATENT + k : TABLE_G2], z[1 + k], s[k], step_q3);
+        else
+            s[0] = cheapest(&ws->code[TABLE_G1], z[0], s[0], step_q3);
+    }
+    if (each && count_g2(groups, blocks)) {
+        if (plan(ws, groups, symbols, blocks, 0))
+            return APERCU_ERROR_ARGUMENT;
+        for (size_t k = 0; k < DUAL_LATENTS; k++)
+            drop_if_cheaper(ws, groups, latents, symbols, blocks, k, step_q3);
+    }
     return 0;
 }
 
@@ -96,32 +202,23 @@ int64_t apercu_dual_put_symbols(const uint8_t *groups, const int16_t *symbols, s
         return APERCU_ERROR_ARGUMENT;
     encoder_workspace *ws = workspace;
     bit_writer w = bit_writer_at(out, capacity, n_bits);
-    size_t n_g2 = count_g2(groups, blocks);
-    if (n_g2 < blocks) {
-        if (plan(ws, TABLE_G1, groups, symbols, blocks, 0, 0, 1))
-            return APERCU_ERROR_ARGUMENT;
+    if (plan(ws, groups, symbols, blocks, tables != DUAL_TABLES_LATENT))
+        return APERCU_ERROR_ARGUMENT;
+    if (ws->code[TABLE_G1].count)
         huffman_put_table(&w, &ws->code[TABLE_G1]);
-    }
-    int one_each = tables == DUAL_TABLES_LATENT;
-    if (n_g2 > 0) {
-        uint64_t cost_each = 0;
-        for (int k = 0; k < DUAL_LATENTS && tables != DUAL_TABLES_GROUP; k++) {
-            if (plan(ws, TABLE_LATENT + k, groups, symbols, blocks, 1, k, k + 1))
-                return APERCU_ERROR_ARGUMENT;
-            cost_each += ws->code[TABLE_LATENT + k].cost;
-        }
-        if (tables != DUAL_TABLES_LATENT && plan(ws, TABLE_G2, groups, symbols, blocks, 1, 0, DUAL_LATENTS))
-            return APERCU_ERROR_ARGUMENT;
-        if (tables == DUAL_TABLES_CHEAPER)
-            one_each = cost_each < ws->code[TABLE_G2].cost;
-        put_bits(&w, one_each ? 1 : 0, 1);
-        for (int k = 0; k < (one_each ? DUAL_LATENTS : 1); k++)
-            huffman_put_table(&w, &ws->code[one_each ? TABLE_LATENT + k : TABLE_G2]);
+    uint64_t cost_each = 0;
+    for (int k = TABLE_LATENT; k < TABLE_G2; k++)
+        cost_each += ws->code[k].cost;
+    int each = tables == DUAL_TABLES_LATENT || (tables == DUAL_TABLES_CHEAPER && cost_each < ws->code[TABLE_G2].cost);
+    if (ws->code[TABLE_LATENT].count) {
+        put_bits(&w, each ? 1 : 0, 1);
+        for (int k = 0; k < (each ? DUAL_LATENTS : 1); k++)
+            huffman_put_table(&w, &ws->code[each ? TABLE_LATENT + k : TABLE_G2]);
     }
     for (size_t b = 0; b < blocks; b++, symbols += DUAL_LATENTS) {
         if (groups[b])
             for (int k = 0; k < DUAL_LATENTS; k++)
-                huffman_put(&w, &ws->code[one_each ? TABLE_LATENT + k : TABLE_G2], symbols[k]);
+                huffman_put(&w, &ws->code[each ? TABLE_LATENT + k : TABLE_G2], symbols[k]);
         else
             huffman_put(&w, &ws->code[TABLE_G1], symbols[0]);
     }
