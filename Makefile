@@ -1,0 +1,70 @@
+# Everything below runs in an environment under this checkout (.venv); the system's Python is left alone.
+# Nothing is installed again until pyproject.toml, constraints.txt, CMakeLists.txt or a file under src/ changes.
+#
+#   make demo [IMAGE=path]   compress a photograph to 0.1 bits per pixel and set it beside JPEG
+#   make test [ARGS=...]     everything that has to be green; ARGS goes to pytest
+#   make check               lint, format, types, order of imports, length of files
+#   make fuzz [ARGS=...]     mutate valid files against a kernel built with sanitisers, for as long as one likes
+#   make bench [ARGS=...]    times beside Pillow's JPEG
+#   make clean               remove what the above made, .venv included
+#
+# PYTHON=python3.12 chooses the interpreter, CC=clang the compiler.
+
+PYTHON = python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES = $(shell find src -type f -not -path '*/__pycache__/*' | LC_ALL=C sort)
+
+# The kernel is compiled in build/wheel, so that an edit of a Python file does not compile it again. Without build
+# isolation, because a reinstallation then works without a network.
+INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
+INSTALL_APERCU = sh scripts/check_machine.sh $(BIN)/python && $(INSTALL) --no-build-isolation \
+	--config-settings=build-dir=build/wheel
+
+.PHONY: demo test check fuzz bench format clean FORCE
+demo: $(VENV)/demo.stamp
+	@$(BIN)/python scripts/demo.py $(if $(IMAGE),"$(IMAGE)")
+
+test: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports --no-logo
+	$(BIN)/python scripts/check_lengths.py
+
+fuzz: $(VENV)/dev.stamp
+	@$(BIN)/python fuzz/run.py $(ARGS)
+
+bench: $(VENV)/dev.stamp
+	@$(BIN)/apercu bench $(ARGS)
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp for each set of extras.
+$(VENV)/demo.stamp: EXTRAS = demo
+$(VENV)/dev.stamp: EXTRAS = dev
+$(VENV)/demo.stamp $(VENV)/dev.stamp: $(VENV)/venv.stamp $(VENV)/sources.txt $(SOURCES) CMakeLists.txt README.md LICENSE
+	@echo "Installing apercu[$(EXTRAS)] into $(VENV)"
+	@$(INSTALL_APERCU) '.[$(EXTRAS)]'
+	@touch $@
+
+$(VENV)/venv.stamp: $(VENV)/made-by.txt pyproject.toml constraints.txt
+	@cmake --version >/dev/null 2>&1 || $(INSTALL) cmake
+	@$(INSTALL) scikit-build-core
+	@touch $@
+
+# The list of sources, written again only when it changes: a file that goes away makes no other file newer.
+$(VENV)/sources.txt: $(VENV)/made-by.txt FORCE
+	@echo '$(SOURCES)' | tr ' ' '\n' | cmp -s - $@ || echo '$(SOURCES)' | tr ' ' '\n' > $@
+
+$(VENV)/made-by.txt: FORCE
+	@sh scripts/make_environment.sh $(VENV) '$(PYTHON)' $(origin PYTHON)

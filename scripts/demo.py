@@ -1,0 +1,245 @@
+"""The main job on a real photograph: 0.1 bits per pixel with apercu and with JPEG, side by side in one PNG.
+
+Usage: demo.py [IMAGE]. Without IMAGE the photograph is NASA's portrait of Eileen Collins (public domain), which comes
+with scikit-image. Both codecs get the same budget of bytes, headers counted. JPEG is Pillow's, optimised and
+progressive, at its best within the budget: at full size, or halved or quartered first where that gives more PSNR or is
+the only way to be so small. Everything is written under build/demo.
+"""
+
+import argparse
+import io
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import skimage.data
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from skimage.metrics import structural_similarity
+
+import apercu
+from apercu.bridges import files
+
+BPP = 0.1
+FOLDER = Path("build/demo")
+SHRINK = (1, 2, 4)
+SUBSAMPLING = {"4:4:4": 0, "4:2:0": 2}
+SSIM_WINDOW = 7  # samples, the default of scikit-image
+PANEL_WIDTH, ZOOM_SIDE, MARGIN = 512, 128, 24  # pixels of the figure; ZOOM_SIDE of the picture
+PAPER, INK, FAINT = (255, 255, 255), (24, 24, 27), (113, 113, 122)
+
+Picture = NDArray[np.uint8]  # (H, W) or (H, W, 3)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a codec made of the picture; the times are seconds, without the search for the budget."""
+
+    name: str
+    detail: str
+    n_bytes: int
+    picture: Picture
+    encode_s: float
+    decode_s: float
+
+
+def to_picture(image: NDArray[np.generic], bands: str) -> tuple[Picture, str]:
+    """An 8-bit grey or RGB picture, which JPEG too can hold, and a sentence on what had to go ("" if nothing).
+
+    `image`: uint8 or uint16, (H, W) or (H, W, B); `bands`: as `apercu.bridges.files.read` names them.
+    """
+    lost = []
+    if image.ndim == 3:
+        n_bands = image.shape[2]
+        kept = 3 if n_bands >= 3 else 1
+        if kept < n_bands:
+            lost.append(f"{kept} of its {n_bands} bands ({bands})")
+        image = image[..., :kept] if kept == 3 else image[..., 0]
+    if image.dtype != np.uint8:
+        low, high = int(image.min()), int(image.max())
+        image = ((image.astype(np.float64) - low) * (255 / max(high - low, 1))).round()
+        lost.append("8 bits of each sample")
+    note = f"Of this image both codecs get {' and '.join(lost)}: JPEG holds no more." if lost else ""
+    return np.ascontiguousarray(image, dtype=np.uint8), note
+
+
+def timed(work: Callable[[], T]) -> tuple[T, float]:
+    """The result of `work()`, and the least of the three times that it took, in seconds."""
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        result = work()
+        seconds.append(time.perf_counter() - start)
+    return result, min(seconds)
+
+
+def psnr(a: Picture, b: Picture) -> float:
+    """Peak signal-to-noise ratio over all samples, in dB, peak 255."""
+    mse = float(np.mean((a.astype(np.float32) - b) ** 2, dtype=np.float64))
+    return 10 * np.log10(255**2 / mse) if mse else float("inf")
+
+
+def ssim(a: Picture, b: Picture) -> float:
+    """Structural similarity of the luma (Pillow's mode "L"), or NaN where the picture is smaller than its window."""
+    if min(a.shape[:2]) < SSIM_WINDOW:
+        return float("nan")
+    luma_a, luma_b = (np.asarray(Image.fromarray(x).convert("L")) for x in (a, b))
+    return float(structural_similarity(luma_a, luma_b, win_size=SSIM_WINDOW, data_range=255))
+
+
+def encode_jpeg(picture: Picture, shrink: int, quality: int, subsampling: int) -> bytes:
+    """`picture` as a JPEG file, made smaller by the factor `shrink` (Lanczos) first."""
+    image = Image.fromarray(picture)
+    if shrink > 1:
+        image = image.resize([max(1, -(-side // shrink)) for side in image.size], Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality, subsampling=subsampling, optimize=True, progressive=True)
+    return file.getvalue()
+
+
+def decode_jpeg(data: bytes, like: Picture) -> Picture:
+    """The picture in a JPEG file, at the size of `like` (Lanczos)."""
+    image = Image.open(io.BytesIO(data))
+    size = (like.shape[1], like.shape[0])
+    return np.asarray(image if image.size == size else image.resize(size, Image.Resampling.LANCZOS))
+
+
+def best_jpeg(picture: Picture, n_bytes: int) -> Result | None:
+    """The JPEG of at most `n_bytes` with the highest PSNR, or None where no setting goes so low.
+
+    For every size and chroma subsampling the highest quality that fits is found by bisection, since both the length
+    of the file and its PSNR grow with it.
+    """
+    best: tuple[float, int, int, int] | None = None
+    for shrink in SHRINK:
+        for subsampling in SUBSAMPLING.values() if picture.ndim == 3 else (0,):
+            low, high = 0, 95  # quality `low` fits (or is 0: none does), `high` + 1 is not asked for
+            while low < high:
+                middle = (low + high + 1) // 2
+                if len(encode_jpeg(picture, shrink, middle, subsampling)) <= n_bytes:
+                    low = middle
+                else:
+                    high = middle - 1
+            if low:
+                data = encode_jpeg(picture, shrink, low, subsampling)
+                reached = psnr(picture, decode_jpeg(data, picture)), shrink, low, subsampling
+                best = reached if best is None else max(best, reached)
+    if best is None:
+        return None
+    _, shrink, quality, subsampling = best
+    data, encode_s = timed(lambda: encode_jpeg(picture, shrink, quality, subsampling))
+    decoded, decode_s = timed(lambda: decode_jpeg(data, picture))
+    detail = {1: "full size", 2: "halved", 4: "quartered"}[shrink] + f", quality {quality}"
+    return Result("JPEG", detail, len(data), decoded, encode_s, decode_s)
+
+
+def run_apercu(picture: Picture, path: Path) -> Result:
+    """`picture` through apercu at `BPP`; the file is left at `path`."""
+    data = apercu.encode(picture, bpp=BPP)
+    quality = float(str(apercu.info(data)["quality"]))
+    _, encode_s = timed(lambda: apercu.encode(picture, quality=quality))
+    decoded, decode_s = timed(lambda: apercu.decode(data))
+    path.write_bytes(data)
+    return Result("apercu", f"quality {quality:g}", len(data), decoded, encode_s, decode_s)
+
+
+def busiest(picture: Picture) -> tuple[int, int, int, int]:
+    """The square of `ZOOM_SIDE` pixels, or less in a small picture, with the most edges: left, upper, right, lower."""
+    luma = np.asarray(Image.fromarray(picture).convert("L"), dtype=np.float32)
+    height, width = luma.shape
+    side = min(ZOOM_SIDE, height, width)
+    edges = np.zeros((height + 1, width + 1))
+    edges[1:height, 1:width] = np.abs(np.diff(luma, axis=0))[:, 1:] + np.abs(np.diff(luma, axis=1))[1:]
+    sums = edges.cumsum(0).cumsum(1)
+    windows = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    top, left = np.unravel_index(int(windows.argmax()), windows.shape)
+    return int(left), int(top), int(left) + side, int(top) + side
+
+
+def draw(original: Picture, results: list[Result]) -> Image.Image:
+    """A panel for the original and each result: the whole picture, and below it its busiest square, enlarged."""
+    height, width = original.shape[:2]
+    size = (PANEL_WIDTH, max(1, round(height * PANEL_WIDTH / width)))
+    box = busiest(original)
+    bold, plain = ImageFont.load_default(22), ImageFont.load_default(16)
+    titles = [("original", f"{original.nbytes:,} bytes as samples of 8 bits")]
+    for result in results:
+        figures = f"{result.n_bytes:,} bytes   {psnr(original, result.picture):.2f} dB"
+        titles.append((f"{result.name}  ({result.detail})", f"{figures}   SSIM {ssim(original, result.picture):.3f}"))
+
+    caption = 64
+    sheet = Image.new(
+        "RGB",
+        (len(titles) * (PANEL_WIDTH + MARGIN) + MARGIN, caption + size[1] + PANEL_WIDTH + 3 * MARGIN),
+        PAPER,
+    )
+    pen = ImageDraw.Draw(sheet)
+    for i, ((title, figures), pixels) in enumerate(
+        zip(titles, [original, *(result.picture for result in results)], strict=True)
+    ):
+        left = MARGIN + i * (PANEL_WIDTH + MARGIN)
+        pen.text((left, MARGIN - 6), title, INK, bold)
+        pen.text((left, MARGIN + 24), figures, FAINT, plain)
+        image = Image.fromarray(pixels).convert("RGB")
+        sheet.paste(image.resize(size, Image.Resampling.LANCZOS), (left, caption + MARGIN))
+        zoom = image.crop(box).resize((PANEL_WIDTH, PANEL_WIDTH), Image.Resampling.BICUBIC)
+        sheet.paste(zoom, (left, caption + size[1] + 2 * MARGIN))
+        scale = PANEL_WIDTH / width
+        frame = [left + box[0] * scale, box[1] * scale, left + box[2] * scale - 1, box[3] * scale - 1]
+        frame[1] += caption + MARGIN
+        frame[3] += caption + MARGIN
+        pen.rectangle(frame, outline=PAPER, width=2)
+    return sheet
+
+
+def table(original: Picture, results: list[Result]) -> str:
+    """The results as text, a line each."""
+    height, width = original.shape[:2]
+    lines = [f"{'':34}{'bytes':>9}{'bpp':>8}{'PSNR':>10}{'SSIM':>7}{'encode':>10}{'decode':>10}"]
+    for result in results:
+        lines.append(
+            f"{result.name + ': ' + result.detail:34}{result.n_bytes:9,}{8 * result.n_bytes / (width * height):8.4f}"
+            f"{psnr(original, result.picture):7.2f} dB{ssim(original, result.picture):7.3f}"
+            f"{1000 * result.encode_s:7.1f} ms{1000 * result.decode_s:7.1f} ms"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Reads the arguments, does the job, prints and draws what came out."""
+    parser = argparse.ArgumentParser(description="Compress a photograph to 0.1 bits per pixel, beside JPEG.")
+    parser.add_argument("image", nargs="?", help="any image that apercu reads (default: a portrait by NASA)")
+    arguments = parser.parse_args()
+    try:
+        if arguments.image is None:
+            name, picture, note = "astronaut", skimage.data.astronaut(), ""
+        else:
+            name = Path(arguments.image).stem
+            picture, note = to_picture(*files.read(arguments.image))
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        result = run_apercu(picture, FOLDER / f"{name}.apc")
+    except (apercu.ApercuError, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+    height, width = picture.shape[:2]
+    budget = int(BPP * width * height / 8)
+    jpeg = best_jpeg(picture, budget)
+    results = [result] if jpeg is None else [result, jpeg]
+
+    print(f"{name}, {width} × {height} pixels, {picture.nbytes:,} bytes of samples, at most {budget:,} bytes to keep")
+    print(*([note] if note else []), table(picture, results), sep="\n")
+    if jpeg is None:
+        print("JPEG cannot be made so small, not even quartered.")
+    print("Times are those at a known setting, on this machine; the search for the budget is not in them.")
+    draw(picture, results).save(FOLDER / f"{name}.png")
+    print(f"Side by side: {FOLDER / name}.png   The file itself: {FOLDER / name}.apc")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
