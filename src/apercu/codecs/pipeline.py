@@ -151,7 +151,9 @@ def decode(
         progress(done / len(windows))
         out = image[window.top : window.top + window.height, window.left : window.left + window.width]
         segments[done] = _decode_tile(segments[done], header, weights, out)
-        _refuse(segments, damaged)
+        if damaged == "raise":
+            _refuse(segments[done : done + 1], damaged)
+    _refuse(segments, damaged)
     progress(1.0)
     return image[:, :, 0] if header.flat and header.n_bands == 1 else image
 
@@ -196,9 +198,10 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
     return faults
 
 
-def info(data: bytes) -> dict[str, object]:
+def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
     """See `apercu.info`."""
     header = read_header(data)
+    _check_size(header, max_pixels)  # the groups of all blocks are counted
     setting = taha2025.setting_of(header)
     plain = detailed = 0
     windows = tiles(header.height, header.width, header.tile)
@@ -239,7 +242,10 @@ def _check_size(header: Header, max_pixels: int | None) -> None:
 
 def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Header]:
     """The image as (H, W, B) and the header that describes it; raises ImageError or OptionError."""
-    samples = np.asarray(image)
+    try:
+        samples = np.asarray(image)
+    except (TypeError, ValueError) as error:
+        raise ImageError(f"an image is an array of uint8 or uint16: {error}") from None
     if samples.dtype.kind != "u" or samples.dtype.itemsize > 2:
         raise ImageError(f"an image is an array of uint8 or uint16, not {samples.dtype}: scale and round it first")
     if samples.ndim not in (2, 3) or 0 in samples.shape:

@@ -25,7 +25,7 @@ TILE_LOG2 = 10
 MAX_STEP_Q3 = 65535
 MAX_THRESHOLD_Q4 = (1 << 21) - 1
 """Above the error of any block: all blocks are G1's."""
-CHROMA_STEP_Q4 = 16
+CHROMA_STEP_Q4 = 12
 """Step of chroma planes against that of luma, in sixteenths; the threshold goes with its square."""
 
 
@@ -76,7 +76,9 @@ def parameters(setting: Setting) -> bytes:
 
 
 def setting_of(header: Header) -> Setting:
-    """The setting that a header names; raises CorruptStream."""
+    """The setting that a header names; raises CorruptStream where it is none of this codec's."""
+    if header.n_layers != 1:
+        raise CorruptStream(f"taha2025 has one layer, not {header.n_layers}")
     if header.quality_q5 is not None:
         if header.parameters:
             raise CorruptStream("parameters beside a quality")

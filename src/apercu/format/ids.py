@@ -22,7 +22,7 @@ class Model(NamedTuple):
 
 
 MODELS = {
-    1: Model("taha2025", "taha2025.npy", "a243f805701d6861be2c5f50db8e4d92bfca9da88a989633b581fb451c305e63"),
+    1: Model("taha2025", "taha2025.npy", "b34b70d5f525cc9bdf5c974a5da08c343b9adecae28c128a1ae5b03854b114df"),
 }
 
 DEFAULT_MODEL_IDS = {"taha2025": 1}
