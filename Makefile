@@ -3,7 +3,8 @@
 #
 #   make demo [IMAGE=path]   compress a photograph to 0.1 bits per pixel and set it beside JPEG
 #   make test [ARGS=...]     everything that has to be green; ARGS goes to pytest
-#   make check               lint, format, types, order of imports, length of files
+#   make check               lint, format, types, warnings of the C compiler, order of imports, length of files
+#   make format              mend what `make check` finds, as far as a machine can
 #   make fuzz [ARGS=...]     mutate valid files against a kernel built with sanitisers, for as long as one likes
 #   make bench [ARGS=...]    times beside Pillow's JPEG
 #   make clean               remove what the above made, .venv included
@@ -21,17 +22,21 @@ INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 INSTALL_APERCU = sh scripts/check_machine.sh $(BIN)/python && $(INSTALL) --no-build-isolation \
 	--config-settings=build-dir=build/wheel
 
+C_CHECKS = -std=c99 -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
+	-Wstrict-prototypes
+
 .PHONY: demo test check fuzz bench format clean FORCE
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python scripts/demo.py $(if $(IMAGE),"$(IMAGE)")
 
 test: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -q $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(CC) $(C_CHECKS) src/apercu/kernel/*.c
 	PYTHONPATH=src $(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/check_lengths.py
 
