@@ -61,7 +61,7 @@ __all__ = [
 ]
 
 MAX_PIXELS: int | None = 1 << 28
-"""Largest width x height that `decode` and `check` accept, and a quarter of the largest width x height x bands. Anyone may
+"""Largest width x height that `decode`, `info` and `check` accept, and a quarter of the largest width x height x bands. Anyone may
 send a file: the limit holds before anything is allocated. None lifts it."""
 
 
@@ -115,7 +115,7 @@ def encode(
         raise OptionError(f"one target at a time, not {', '.join(given)}")
     if bpp is not None:
         shape = getattr(image, "shape", None) or (0, 0)
-        n_bytes = math.floor(_number("bpp", bpp) * math.prod(shape[:2]) / 8)
+        n_bytes = math.floor(min(_number("bpp", bpp) * math.prod(shape[:2]) / 8, 1 << 62))
     if n_bytes is not None:
         try:
             n_bytes = operator.index(n_bytes)
@@ -123,8 +123,10 @@ def encode(
             raise OptionError(f"n_bytes must be a whole number, not {n_bytes!r}") from None
     if not given:
         quality = 50
-    if quality is not None and not 0 <= _number("quality", quality) <= 100:
-        raise OptionError(f"quality must be from 0 to 100, not {quality}")
+    if quality is not None:
+        quality = _number("quality", quality)
+        if not 0 <= quality <= 100:
+            raise OptionError(f"quality must be from 0 to 100, not {quality}")
     target = pipeline.Target(n_bytes, None if psnr is None else _number("psnr", psnr), quality, by_hand)
     return pipeline.encode(image, target, codec, bands, tables, model, progress or _no_progress)
 
@@ -162,7 +164,7 @@ def info(data: bytes) -> dict[str, object]:
 
     Raises a FormatError.
     """
-    return pipeline.info(_bytes(data))
+    return pipeline.info(_bytes(data), MAX_PIXELS)
 
 
 def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
@@ -175,6 +177,8 @@ def _number(name: str, value: float) -> float:
         number = float(value)
     except (TypeError, ValueError):
         raise OptionError(f"{name} must be a number, not {value!r}") from None
+    except OverflowError:
+        raise OptionError(f"{name} is too large") from None
     if not math.isfinite(number):
         raise OptionError(f"{name} must be finite, not {value}")
     return number

@@ -26,7 +26,11 @@ def shipped(model_id: int) -> NDArray[np.int16]:
 
 def of_user(path: str | Path) -> tuple[NDArray[np.int16], bytes]:
     """Weights from a file that `apercu train` wrote, and the first eight bytes of their SHA-256."""
-    weights = _load(Path(path))
+    try:
+        path = Path(path)
+    except TypeError:
+        raise ModelError(f"a model is the path of a file, not {path!r}") from None
+    weights = _load(path)
     return weights, hashlib.sha256(weights.astype("<i2").tobytes()).digest()[:8]
 
 
@@ -44,8 +48,9 @@ def of_stream(model_id: int, model_hash: bytes, path: str | Path | None) -> NDAr
 
 def _load(path: Path) -> NDArray[np.int16]:
     try:
-        weights = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            weights = np.load(file, allow_pickle=False)
+    except Exception as error:  # NumPy lets through what its parsers raise: BadZipFile, TokenError, MemoryError
         raise ModelError(f"cannot read the weights {path}: {error}") from error
     if not isinstance(weights, np.ndarray) or weights.dtype.kind != "i" or weights.dtype.itemsize != 2:
         raise ModelError(f"{path} holds no array of int16")

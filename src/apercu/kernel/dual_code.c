@@ -22,10 +22,14 @@ typedef struct {
     uint8_t lengths[HUFFMAN_MAX_COUNT];
 } decoder_workspace;
 
-int64_t apercu_dual_workspace(void)
+int64_t apercu_dual_encoder_workspace(void)
 {
-    return (int64_t)(sizeof(encoder_workspace) > sizeof(decoder_workspace) ? sizeof(encoder_workspace)
-                                                                          : sizeof(decoder_workspace));
+    return (int64_t)sizeof(encoder_workspace);
+}
+
+int64_t apercu_dual_decoder_workspace(void)
+{
+    return (int64_t)sizeof(decoder_workspace);
 }
 
 static size_t count_g2(const uint8_t *groups, size_t blocks)

@@ -165,7 +165,11 @@ static int get_lengths(bit_reader *r, uint8_t *length, uint32_t count)
                 before = get_bits(r, LENGTH_BITS) + 1;
             } else {
                 int32_t more = get_exp_golomb(r, 0);
-                if (more < 0 || (uint32_t)more + 1 >= count - i)
+                uint32_t room = count - i;
+#ifdef APERCU_PLANT_OVERFLOW /* fuzz/run.py --plant: the fuzzer has to find what this breaks */
+                room = UINT32_MAX;
+#endif
+                if (more < 0 || (uint32_t)more + 1 >= room)
                     return APERCU_ERROR_CORRUPT; /* the last symbol of a table is a used one */
                 memset(length + i, 0, (size_t)more + 1);
                 i += (uint32_t)more;

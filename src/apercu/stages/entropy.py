@@ -15,7 +15,8 @@ _get_groups = function("apercu_dual_get_groups", "aslsa")
 _put_symbols = function("apercu_dual_put_symbols", "aasiasasl")
 _get_symbols = function("apercu_dual_get_symbols", "aslasasa")
 _optimise = function("apercu_dual_optimise", "aasiiasa")
-_WORKSPACE = function("apercu_dual_workspace", "")()
+_ENCODER_WORKSPACE = function("apercu_dual_encoder_workspace", "")()
+_DECODER_WORKSPACE = function("apercu_dual_decoder_workspace", "")()
 
 TABLES = {None: 0, "group": 1, "latent": 2}
 """One code table for all latents of G2, as published, or one for each; None takes the cheaper for every plane."""
@@ -33,7 +34,7 @@ def dual_optimise(
     then a latent of G2 becomes zero in all blocks where that costs less than its bits. An encoder's choice: `latents`
     (n, 9) and the step, with 3 fraction bits, are those of `dual_quantise`.
     """
-    workspace = np.empty(_WORKSPACE, np.uint8)
+    workspace = np.empty(_ENCODER_WORKSPACE, np.uint8)
     inputs = (address(groups), address(latents), len(groups), TABLES[tables], step_q3)
     checked(_optimise(*inputs, address(workspace), workspace.size, address(symbols)))
 
@@ -42,7 +43,7 @@ def dual_encode(planes: list[tuple[Groups, Symbols]], tables: str | None = None)
     """Groups (n,) and symbols (n, 8) of every plane of a tile to bytes; the last byte is filled up with zeros."""
     # A symbol costs at most 16 bits and, in a table, at most 43.
     out = np.empty(64 + sum(64 * len(groups) for groups, _ in planes), np.uint8)
-    workspace = np.empty(_WORKSPACE, np.uint8)
+    workspace = np.empty(_ENCODER_WORKSPACE, np.uint8)
     n_bits = 0
     for groups, _ in planes:
         n_bits = checked(_put_groups(address(groups), len(groups), address(out), out.size, n_bits))
@@ -55,7 +56,7 @@ def dual_encode(planes: list[tuple[Groups, Symbols]], tables: str | None = None)
 def dual_decode(data: bytes, n_blocks: list[int]) -> list[tuple[Groups, Symbols]]:
     """The inverse of `dual_encode`; `n_blocks` counts the blocks of every plane. Raises CorruptStream or Truncated."""
     source = np.frombuffer(data, np.uint8)
-    workspace = np.empty(_WORKSPACE, np.uint8)
+    workspace = np.empty(_DECODER_WORKSPACE, np.uint8)
     all_groups, n_bits = _decode_groups(source, n_blocks)
     planes = []
     for groups in all_groups:
