@@ -1,4 +1,7 @@
-"""The place on a codec's path that meets a target."""
+"""The place on a codec's path that meets a target.
+
+A quality is a whole number: four times a place on the path, plus a variant from 0 to 3 of the encoder's choices there.
+"""
 
 from collections.abc import Callable
 
@@ -6,34 +9,45 @@ from apercu.errors import TargetUnreachable
 
 SLACK_SHARE, SLACK_BYTES = 0.02, 16
 PSNR_TOLERANCE = 0.05
+VARIANTS = 4
 _LOOK_AROUND = 32
 
 
-def largest_within(n_bytes: int, size_at: Callable[[int], int], last: int) -> int:
-    """The highest quality, 0 to `last` in 1/32, whose file has at most `n_bytes`; `size_at` gives a file's size.
+def _highest(last: int, holds: Callable[[int], bool]) -> int:
+    """The highest of 0 … `last` for which `holds`, found by bisection; 0 is known to hold."""
+    low, high = 0, last + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
 
-    Sizes grow with quality but for small ripples, so a bisection finds a place; where it leaves more than 2 % and 16 bytes
-    unused, the qualities just above it are tried as well. Raises TargetUnreachable.
+
+def best_within(n_bytes: int, size_at: Callable[[int], int], error_at: Callable[[int], float], last: int) -> int:
+    """The quality, 0 to `last`, of least error among those whose files come nearest to `n_bytes` and do not pass it.
+
+    `size_at` gives a file's size, `error_at` its squared error. Every variant offers the highest place that fits, and
+    the best of those that leave no more than 2 % or 16 bytes unused is taken. Sizes grow with the place but for ripples:
+    where no variant comes so near, the places just above are tried as well, and the largest file is taken.
+    Raises TargetUnreachable where quality 0 is too large.
     """
     if size_at(last) <= n_bytes:
         return last
-    low, high = 0, last
     if (least := size_at(0)) > n_bytes:
         raise TargetUnreachable(f"{n_bytes} bytes are too few: quality 0 takes {least} bytes, the nearest that can be met")
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if size_at(middle) <= n_bytes else (low, middle)
-    best, best_size = low, size_at(low)
-    for quality in range(low + 1, min(low + _LOOK_AROUND, last)):
-        if n_bytes - best_size <= max(SLACK_BYTES, SLACK_SHARE * n_bytes):
-            break
-        if best_size < (size := size_at(quality)) <= n_bytes:
-            best, best_size = quality, size
-    return best
+    found = []
+    for variant in range(VARIANTS):
+        if size_at(variant) <= n_bytes:
+            place = _highest(last // VARIANTS - 1, lambda place, v=variant: size_at(VARIANTS * place + v) <= n_bytes)
+            found.append(VARIANTS * place + variant)
+    enough = n_bytes - max(SLACK_BYTES, SLACK_SHARE * n_bytes)
+    if near := [quality for quality in found if size_at(quality) >= enough]:
+        return min(near, key=error_at)
+    around = [q for quality in found for q in range(quality, min(quality + VARIANTS * _LOOK_AROUND, last), VARIANTS)]
+    return max((quality for quality in around if size_at(quality) <= n_bytes), key=size_at)
 
 
 def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int) -> int:
-    """The quality whose PSNR is nearest to the target; quality 0 where that is better already.
+    """The quality of variant 0 whose PSNR is nearest to the target; quality 0 where that is better already.
 
     Raises TargetUnreachable where quality 100 is more than 0.05 dB short of it.
     """
@@ -43,8 +57,5 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int) -> int
         return last
     if psnr_at(0) >= psnr:
         return 0
-    low, high = 0, last
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if psnr_at(middle) < psnr else (low, middle)
-    return min((low, high), key=lambda quality: abs(psnr_at(quality) - psnr))
+    below = VARIANTS * _highest(last // VARIANTS - 1, lambda place: psnr_at(VARIANTS * place) < psnr)
+    return min((below, below + VARIANTS), key=lambda quality: abs(psnr_at(quality) - psnr))

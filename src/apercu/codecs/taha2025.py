@@ -7,12 +7,14 @@ M. Taha, A. Elrefaei, A. Akah, A. Abdelrasoul, "Efficient Image Compression Tech
 Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608/fuje.2025.314170.1091.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.codecs.taha2025_path import PATH_KNOTS
+from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header, put_varint, read_varints
 from apercu.stages.blocks import BLOCK, n_blocks
@@ -23,34 +25,46 @@ from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_syn
 
 TILE_LOG2 = 10
 MAX_STEP_Q3 = 65535
-MAX_THRESHOLD_Q4 = (1 << 21) - 1
-"""Above the error of any block: all blocks are G1's."""
+PLAIN_BELOW_Q5 = 16 * 32
+"""Below this quality all blocks are G1's."""
+THRESHOLD_VARIANTS = ((1, 1), (2, 3), (3, 2), (3, 1))
+PLAIN_PRICE_VARIANTS = (1, 0, 2, 3)
 CHROMA_STEP_Q4 = 12
 """Step of chroma planes against that of luma, in sixteenths; the threshold goes with its square."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A point of operation. `quality_q5` is None where step and threshold were set by hand.
+    """A point of operation. `quality_q7` is None where step and threshold were set by hand.
 
     step_q3: quantiser step of the latents in 1/8 of an 8-bit sample. threshold_q4: blocks whose G1 error is above it go to
-    G2, in 1/16 of an 8-bit sample squared.
+    G2, in 1/16 of an 8-bit sample squared. bit_price_q4: what a bit is held to be worth when symbols are chosen, in 1/16 of
+    the squared step.
     """
 
-    quality_q5: int | None
+    quality_q7: int | None
     step_q3: int
     threshold_q4: int
+    bit_price_q4: int = 2
     tables: str | None = None
 
 
-def at_quality(quality_q5: int, tables: str | None = None) -> Setting:
-    """The point of the codec's path (spec/FORMAT.md, "Path of taha2025") at a quality of 0 to 3200, in 1/32."""
-    last = len(PATH_KNOTS) - 2
-    index = min(quality_q5 // 128, last)
-    part = quality_q5 - 128 * index
-    (s0, t0), (s1, t1) = PATH_KNOTS[index : index + 2]
-    step, threshold = ((a * (128 - part) + b * part + 64) // 128 for a, b in ((s0, s1), (t0, t1)))
-    return Setting(quality_q5, step, threshold, tables)
+def at_quality(quality_q7: int, tables: str | None = None) -> Setting:
+    """The setting of a quality of 0 to 12,800, in 1/128 (spec/FORMAT.md, "Path of taha2025").
+
+    The last two bits are a variant of the encoder's choices at the same step, by which a rate search reaches the sizes that
+    the path leaps over (Huffman codes do not spend less than a bit) and takes the better of four ways.
+    """
+    quality_q5, variant = divmod(quality_q7, 4)
+    index = min(bisect_right(PATH_KNOTS, quality_q5, key=itemgetter(0)), len(PATH_KNOTS) - 1)
+    (q0, step0, threshold0), (q1, step1, threshold1) = PATH_KNOTS[index - 1 : index + 1]
+    past, apart = quality_q5 - q0, q1 - q0
+    step = (step0 * (apart - past) + step1 * past + apart // 2) // apart
+    threshold = (threshold0 * (apart - past) + threshold1 * past + apart // 2) // apart
+    times, over = THRESHOLD_VARIANTS[variant]
+    threshold = min(threshold * times // over, ALL_G1)
+    price = PLAIN_PRICE_VARIANTS[variant] if quality_q5 < PLAIN_BELOW_Q5 else Setting.bit_price_q4
+    return Setting(quality_q7, step, threshold, price, tables)
 
 
 def by_hand(threshold: float, step: float, tables: str | None = None) -> Setting:
@@ -59,18 +73,18 @@ def by_hand(threshold: float, step: float, tables: str | None = None) -> Setting
         raise OptionError(f"step must be above 0 and at most {MAX_STEP_Q3 / 8}, not {step}")
     if not threshold >= 0:
         raise OptionError(f"threshold must be 0 or more, not {threshold}")
-    return Setting(None, max(round(step * 8), 1), round(min(threshold * 16, MAX_THRESHOLD_Q4)), tables)
+    return Setting(None, max(round(step * 8), 1), round(min(threshold * 16, ALL_G1)), tables=tables)
 
 
 def check_tables(tables: str | None) -> None:
     """Raises OptionError for a name that is none of TABLES."""
-    if tables not in TABLES:
+    if tables not in tuple(TABLES):  # not the dict itself: what cannot be hashed is refused as well
         raise OptionError(f"tables must be one of {', '.join(map(repr, TABLES))}, not {tables!r}")
 
 
 def parameters(setting: Setting) -> bytes:
     """What the header carries of a setting made by hand; nothing for a quality, which says it all."""
-    if setting.quality_q5 is not None:
+    if setting.quality_q7 is not None:
         return b""
     return put_varint(setting.step_q3) + put_varint(setting.threshold_q4)
 
@@ -79,11 +93,9 @@ def setting_of(header: Header) -> Setting:
     """The setting that a header names; raises CorruptStream where it is none of this codec's."""
     if header.n_layers != 1:
         raise CorruptStream(f"taha2025 has one layer, not {header.n_layers}")
-    if header.quality_q5 is not None:
-        if header.parameters:
-            raise CorruptStream("parameters beside a quality")
-        return at_quality(header.quality_q5)
-    step, threshold = read_varints(header.parameters, 2, MAX_THRESHOLD_Q4)
+    if header.quality_q7 is not None:
+        return at_quality(header.quality_q7)
+    step, threshold = read_varints(header.parameters, 2, ALL_G1)
     if not 1 <= step <= MAX_STEP_Q3:
         raise CorruptStream(f"step {step} is out of range")
     return Setting(None, step, threshold)
@@ -93,7 +105,7 @@ def _of_plane(setting: Setting, interpretation: str, plane: int) -> tuple[int, i
     """(step_q3, threshold_q4) of a plane."""
     if interpretation in ("rgb", "rgba") and plane in (1, 2):
         step = max((setting.step_q3 * CHROMA_STEP_Q4 + 8) // 16, 1)
-        return step, min((setting.threshold_q4 * CHROMA_STEP_Q4**2 + 128) // 256, MAX_THRESHOLD_Q4)
+        return step, min((setting.threshold_q4 * CHROMA_STEP_Q4**2 + 128) // 256, ALL_G1)
     return setting.step_q3, setting.threshold_q4
 
 
@@ -126,7 +138,7 @@ def code(analysis: Analysis, setting: Setting) -> bytes:
     for index, (latents, mse_q4) in enumerate(analysis.planes):
         step_q3, threshold_q4 = _of_plane(setting, analysis.interpretation, index)
         groups, symbols = dual_quantise(latents, mse_q4, threshold_q4, step_q3)
-        dual_optimise(groups, symbols, latents, step_q3, setting.tables)
+        dual_optimise(groups, symbols, latents, step_q3, setting.bit_price_q4, setting.tables)
         planes.append((groups, symbols))
     return dual_encode(planes, setting.tables)
 
@@ -144,9 +156,10 @@ def decode(segment: bytes, header: Header, weights: Weights, out: Samples) -> No
     setting = setting_of(header)
     height, width = out.shape[:2]
     planes: list[Plane] = []
+    blocks = _blocks(header, height, width)
     for index, (groups, symbols) in enumerate(read(segment, header, height, width)):
         step_q3, _ = _of_plane(setting, header.interpretation, index)
-        planes.append(dual_synthesise(groups, symbols, _blocks(header, height, width)[index], weights, step_q3))
+        planes.append(dual_synthesise(groups, symbols, blocks[index], weights, step_q3))
     from_planes(planes, header.interpretation, list(header.levels), out)
 
 

@@ -131,8 +131,9 @@ static int32_t word_length(const huffman_encoder *h, int32_t symbol)
     return n ? n : -1;
 }
 
-/* The symbol that costs least, squared error plus step^2 / 8 a bit, among those near the latent and zero. */
-static int16_t cheapest(const huffman_encoder *h, int32_t latent, int32_t symbol, int32_t step_q3)
+/* The symbol that costs least, 16 times the squared error plus `bit_price` a bit, among those near the latent and zero. */
+static int16_t cheapest(const huffman_encoder *h, int32_t latent, int32_t symbol, int32_t step_q3,
+                        int64_t bit_price)
 {
     int32_t size = latent < 0 ? -latent : latent, near = symbol < 0 ? -symbol : symbol;
     int32_t candidates[] = {near, near - 1, near - 2, near + 1, 0};
@@ -144,7 +145,7 @@ static int16_t cheapest(const huffman_encoder *h, int32_t latent, int32_t symbol
         if (bits < 0)
             continue;
         int64_t error = size - (int64_t)candidates[i] * step_q3;
-        int64_t cost = 8 * error * error + (int64_t)step_q3 * step_q3 * bits;
+        int64_t cost = 16 * error * error + bit_price * bits;
         if (cost < least) {
             least = cost;
             best = value;
@@ -155,7 +156,7 @@ static int16_t cheapest(const huffman_encoder *h, int32_t latent, int32_t symbol
 
 /* Sets a latent of G2 to zero in all blocks, which takes no bits, where that costs less than coding it. */
 static void drop_if_cheaper(encoder_workspace *ws, const uint8_t *groups, const int16_t *latents, int16_t *symbols,
-                            size_t blocks, size_t k, int32_t step_q3)
+                            size_t blocks, size_t k, int32_t step_q3, int64_t bit_price)
 {
     bit_writer none = bit_writer_at(NULL, 0, 0);
     huffman_put_table(&none, &(huffman_encoder){.lo = 0});
@@ -166,17 +167,19 @@ static void drop_if_cheaper(encoder_workspace *ws, const uint8_t *groups, const 
         if (groups[b])
             rise += z * z - error * error;
     }
-    if (8 * rise <= (int64_t)step_q3 * step_q3 * saved)
+    if (16 * rise <= bit_price * saved)
         for (size_t b = 0; b < blocks; b++)
             if (groups[b])
                 symbols[b * DUAL_LATENTS + k] = 0;
 }
 
 int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size_t blocks, int tables, int32_t step_q3,
-                             void *workspace, size_t workspace_size, int16_t *symbols)
+                             int32_t bit_price_q4, void *workspace, size_t workspace_size, int16_t *symbols)
 {
-    if (workspace_size < sizeof(encoder_workspace) || step_q3 < 1 || step_q3 > 65535)
+    if (workspace_size < sizeof(encoder_workspace) || step_q3 < 1 || step_q3 > 65535 || bit_price_q4 < 0 ||
+        bit_price_q4 > 16)
         return APERCU_ERROR_ARGUMENT;
+    int64_t bit_price = (int64_t)step_q3 * step_q3 * bit_price_q4;
     encoder_workspace *ws = workspace;
     int each = tables != DUAL_TABLES_GROUP;
     if (plan(ws, groups, symbols, blocks, !each))
@@ -186,15 +189,16 @@ int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size
         int16_t *s = symbols + b * DUAL_LATENTS;
         if (groups[b])
             for (int k = 0; k < DUAL_LATENTS; k++)
-                s[k] = cheapest(&ws->code[each ? TABLE_LATENT + k : TABLE_G2], z[1 + k], s[k], step_q3);
+                s[k] = cheapest(&ws->code[each ? TABLE_LATENT + k : TABLE_G2], z[1 + k], s[k], step_q3,
+                                bit_price);
         else
-            s[0] = cheapest(&ws->code[TABLE_G1], z[0], s[0], step_q3);
+            s[0] = cheapest(&ws->code[TABLE_G1], z[0], s[0], step_q3, bit_price);
     }
     if (each && count_g2(groups, blocks)) {
         if (plan(ws, groups, symbols, blocks, 0))
             return APERCU_ERROR_ARGUMENT;
         for (size_t k = 0; k < DUAL_LATENTS; k++)
-            drop_if_cheaper(ws, groups, latents, symbols, blocks, k, step_q3);
+            drop_if_cheaper(ws, groups, latents, symbols, blocks, k, step_q3, bit_price);
     }
     return 0;
 }

@@ -14,7 +14,7 @@ _put_groups = function("apercu_dual_put_groups", "asasl")
 _get_groups = function("apercu_dual_get_groups", "aslsa")
 _put_symbols = function("apercu_dual_put_symbols", "aasiasasl")
 _get_symbols = function("apercu_dual_get_symbols", "aslasasa")
-_optimise = function("apercu_dual_optimise", "aasiiasa")
+_optimise = function("apercu_dual_optimise", "aasiiiasa")
 _ENCODER_WORKSPACE = function("apercu_dual_encoder_workspace", "")()
 _DECODER_WORKSPACE = function("apercu_dual_decoder_workspace", "")()
 
@@ -26,16 +26,21 @@ Symbols = NDArray[np.int16]
 
 
 def dual_optimise(
-    groups: Groups, symbols: Symbols, latents: NDArray[np.int16], step_q3: int, tables: str | None = None
+    groups: Groups,
+    symbols: Symbols,
+    latents: NDArray[np.int16],
+    step_q3: int,
+    bit_price_q4: int,
+    tables: str | None = None,
 ) -> None:
     """Chooses the symbols (n, 8) of a plane again, in place, for rate and distortion together.
 
-    Against the code lengths of the symbols as they come, each takes the value of least squared error + step² / 8 a bit;
-    then a latent of G2 becomes zero in all blocks where that costs less than its bits. An encoder's choice: `latents`
-    (n, 9) and the step, with 3 fraction bits, are those of `dual_quantise`.
+    Against the code lengths of the symbols as they come, each takes the value of least squared error + price a bit, the
+    price being `bit_price_q4` sixteenths of the squared step; then a latent of G2 becomes zero in all blocks where that costs less than its bits. An encoder's choice: `latents`
+    (n, 9) and the step, with 3 fraction bits, are those of `dual_quantise`, the price is 0 to 16.
     """
     workspace = np.empty(_ENCODER_WORKSPACE, np.uint8)
-    inputs = (address(groups), address(latents), len(groups), TABLES[tables], step_q3)
+    inputs = (address(groups), address(latents), len(groups), TABLES[tables], step_q3, bit_price_q4)
     checked(_optimise(*inputs, address(workspace), workspace.size, address(symbols)))
 
 
