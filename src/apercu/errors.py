@@ -1,20 +1,20 @@
 """Every error that apercu raises on purpose.
 
-    ApercuError
-    ├── ImageError           (ValueError)   the array cannot be encoded: dtype, shape, NaN, size
-    ├── OptionError          (ValueError)   an argument or a combination of arguments makes no sense
-    ├── TargetUnreachable    (ValueError)   no setting meets the size or quality asked for
-    ├── ModelError           (ValueError)   weights are missing, damaged or of the wrong shape
-    ├── FileFormatError      (ValueError)   a picture file cannot be read or written without loss of bits
-    ├── MissingExtra         (ImportError)  an optional dependency is not installed
-    └── FormatError          (ValueError)   the bytes are not a sound apercu file
-        ├── NotApercu            the first bytes are not ours
-        ├── UnsupportedVersion   a version of the format that this release does not read
-        ├── UnknownModel         a model id that this release does not know
-        ├── TooLarge             declared size above apercu.MAX_PIXELS
-        ├── Truncated            the file ends before its header says
-        ├── ChecksumError        a checksum does not match: the bytes were changed on their way
-        └── CorruptStream        checksums match or were made good, yet the content breaks a rule of the format
+ApercuError
+├── ImageError           (ValueError)   the array cannot be encoded: dtype, shape, NaN, size
+├── OptionError          (ValueError)   an argument or a combination of arguments makes no sense
+├── TargetUnreachable    (ValueError)   no setting meets the size or quality asked for
+├── ModelError           (ValueError)   weights are missing, damaged or of the wrong shape
+├── FileFormatError      (ValueError)   a picture file cannot be read or written without loss of bits
+├── MissingExtra         (ImportError)  an optional dependency is not installed
+└── FormatError          (ValueError)   the bytes are not a sound apercu file
+    ├── NotApercu            the first bytes are not ours
+    ├── UnsupportedVersion   a version of the format that this release does not read
+    ├── UnknownModel         a model id that this release does not know
+    ├── TooLarge             declared size above apercu.MAX_PIXELS
+    ├── Truncated            the file ends before its header says
+    ├── ChecksumError        a checksum does not match: the bytes were changed on their way
+    └── CorruptStream        checksums match or were made good, yet the content breaks a rule of the format
 """
 
 

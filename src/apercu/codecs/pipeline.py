@@ -102,10 +102,7 @@ def encode(
         weights, model_hash = weight_files.of_user(model)
         header = replace(header, model_id=USER_MODEL, model_hash=model_hash)
     job = _Job(samples, header, weights, tables, progress)
-    if fixed:
-        data = job.pack(fixed, job.analyses(fixed))
-    else:
-        data = _search(job, target)
+    data = job.pack(fixed, job.analyses(fixed)) if fixed else _search(job, target)
     progress(1.0)
     return data
 
@@ -143,9 +140,7 @@ def _quality_q7(quality: float) -> int:
     return int(fine) if fine == int(fine) else 4 * round(quality * 32)
 
 
-def decode(
-    data: bytes, damaged: str, model: str | Path | None, max_pixels: int | None, progress: Progress
-) -> Samples:
+def decode(data: bytes, damaged: str, model: str | Path | None, max_pixels: int | None, progress: Progress) -> Samples:
     """See `apercu.decode`."""
     header = read_header(data)
     _check_size(header, max_pixels)
@@ -265,7 +260,9 @@ def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, He
     interpretation = {1: "grey", 3: "rgb", 4: "rgba"}.get(n_bands, "spectral") if bands is None else bands
     if interpretation not in INTERPRETATIONS:
         raise OptionError(f"bands must be one of {', '.join(INTERPRETATIONS)}, not {bands!r}")
-    if n_bands != {"grey": 1, "rgb": 3, "rgba": 4}.get(interpretation, n_bands) or (flat and interpretation == "spectral"):
+    if n_bands != {"grey": 1, "rgb": 3, "rgba": 4}.get(interpretation, n_bands) or (
+        flat and interpretation == "spectral"
+    ):
         raise OptionError(f"bands={interpretation!r} does not fit an array of shape {samples.shape}")
     samples = samples.reshape(height, width, n_bands)
     wide = samples.dtype.itemsize == 2

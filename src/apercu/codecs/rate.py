@@ -13,13 +13,13 @@ VARIANTS = 4
 _LOOK_AROUND = 32
 
 
-def _highest(last: int, holds: Callable[[int], bool]) -> int:
-    """The highest of 0 … `last` for which `holds`, found by bisection; 0 is known to hold."""
-    low, high = 0, last + 1
+def _highest(last: int, variant: int, holds: Callable[[int], bool]) -> int:
+    """The highest quality of a variant for which `holds`, found by bisection; that of place 0 is known to hold."""
+    low, high = 0, last // VARIANTS
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low
+        low, high = (middle, high) if holds(VARIANTS * middle + variant) else (low, middle)
+    return VARIANTS * low + variant
 
 
 def best_within(n_bytes: int, size_at: Callable[[int], int], error_at: Callable[[int], float], last: int) -> int:
@@ -33,17 +33,19 @@ def best_within(n_bytes: int, size_at: Callable[[int], int], error_at: Callable[
     if size_at(last) <= n_bytes:
         return last
     if (least := size_at(0)) > n_bytes:
-        raise TargetUnreachable(f"{n_bytes} bytes are too few: quality 0 takes {least} bytes, the nearest that can be met")
-    found = []
-    for variant in range(VARIANTS):
-        if size_at(variant) <= n_bytes:
-            place = _highest(last // VARIANTS - 1, lambda place, v=variant: size_at(VARIANTS * place + v) <= n_bytes)
-            found.append(VARIANTS * place + variant)
+        raise TargetUnreachable(
+            f"{n_bytes} bytes are too few: quality 0 takes {least} bytes, the nearest that can be met"
+        )
+
+    def fits(quality: int) -> bool:
+        return size_at(quality) <= n_bytes
+
+    found = [_highest(last, variant, fits) for variant in range(VARIANTS) if fits(variant)]
     enough = n_bytes - max(SLACK_BYTES, SLACK_SHARE * n_bytes)
     if near := [quality for quality in found if size_at(quality) >= enough]:
         return min(near, key=error_at)
     around = [q for quality in found for q in range(quality, min(quality + VARIANTS * _LOOK_AROUND, last), VARIANTS)]
-    return max((quality for quality in around if size_at(quality) <= n_bytes), key=size_at)
+    return max(filter(fits, around), key=size_at)
 
 
 def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int) -> int:
@@ -53,9 +55,11 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int) -> int
     """
     if (best := psnr_at(last)) < psnr:
         if best < psnr - PSNR_TOLERANCE:
-            raise TargetUnreachable(f"{psnr} dB cannot be reached: quality 100 gives {best:.2f} dB, the nearest that can")
+            raise TargetUnreachable(
+                f"{psnr} dB cannot be reached: quality 100 gives {best:.2f} dB, the nearest that can"
+            )
         return last
     if psnr_at(0) >= psnr:
         return 0
-    below = VARIANTS * _highest(last // VARIANTS - 1, lambda place: psnr_at(VARIANTS * place) < psnr)
+    below = _highest(last, 0, lambda quality: psnr_at(quality) < psnr)
     return min((below, below + VARIANTS), key=lambda quality: abs(psnr_at(quality) - psnr))

@@ -29,7 +29,10 @@ PLAIN_BELOW_Q5 = 16 * 32
 """Below this quality all blocks are G1's."""
 THRESHOLD_VARIANTS = ((1, 1), (2, 3), (3, 2), (3, 1))
 PLAIN_PRICE_VARIANTS = (1, 0, 2, 3)
-CHROMA_STEP_Q4 = 12
+BIT_PRICE_Q4 = 2
+FLAGS_DOUBTED_BELOW = 0.25
+"""Flags take a bit a block: where fewer blocks are G2's, a plane is coded without as well, and the cheaper way taken."""
+CHROMA_STEP_Q4 = 8
 """Step of chroma planes against that of luma, in sixteenths; the threshold goes with its square."""
 
 
@@ -39,13 +42,13 @@ class Setting:
 
     step_q3: quantiser step of the latents in 1/8 of an 8-bit sample. threshold_q4: blocks whose G1 error is above it go to
     G2, in 1/16 of an 8-bit sample squared. bit_price_q4: what a bit is held to be worth when symbols are chosen, in 1/16 of
-    the squared step.
+    the squared step; 0: they are not chosen but rounded.
     """
 
     quality_q7: int | None
     step_q3: int
     threshold_q4: int
-    bit_price_q4: int = 2
+    bit_price_q4: int = 0
     tables: str | None = None
 
 
@@ -63,12 +66,13 @@ def at_quality(quality_q7: int, tables: str | None = None) -> Setting:
     threshold = (threshold0 * (apart - past) + threshold1 * past + apart // 2) // apart
     times, over = THRESHOLD_VARIANTS[variant]
     threshold = min(threshold * times // over, ALL_G1)
-    price = PLAIN_PRICE_VARIANTS[variant] if quality_q5 < PLAIN_BELOW_Q5 else Setting.bit_price_q4
+    price = PLAIN_PRICE_VARIANTS[variant] if quality_q5 < PLAIN_BELOW_Q5 else BIT_PRICE_Q4
     return Setting(quality_q7, step, threshold, price, tables)
 
 
 def by_hand(threshold: float, step: float, tables: str | None = None) -> Setting:
-    """A setting from a threshold (mean squared error) and a step, both in units of an 8-bit sample."""
+    """A setting from a threshold (mean squared error) and a step, both in units of an 8-bit sample: the codec as
+    published, every latent going to the nearest multiple of the step."""
     if not 0 < step * 8 <= MAX_STEP_Q3:
         raise OptionError(f"step must be above 0 and at most {MAX_STEP_Q3 / 8}, not {step}")
     if not threshold >= 0:
@@ -138,7 +142,13 @@ def code(analysis: Analysis, setting: Setting) -> bytes:
     for index, (latents, mse_q4) in enumerate(analysis.planes):
         step_q3, threshold_q4 = _of_plane(setting, analysis.interpretation, index)
         groups, symbols = dual_quantise(latents, mse_q4, threshold_q4, step_q3)
-        dual_optimise(groups, symbols, latents, step_q3, setting.bit_price_q4, setting.tables)
+        if setting.bit_price_q4:
+            price = (setting.bit_price_q4, setting.tables)
+            cost = dual_optimise(groups, symbols, latents, step_q3, *price)
+            if 0 < groups.sum() < len(groups) * FLAGS_DOUBTED_BELOW:
+                plain, plain_symbols = dual_quantise(latents, mse_q4, ALL_G1, step_q3)
+                if dual_optimise(plain, plain_symbols, latents, step_q3, *price) < cost:
+                    groups, symbols = plain, plain_symbols
         planes.append((groups, symbols))
     return dual_encode(planes, setting.tables)
 

@@ -4,7 +4,15 @@ import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from apercu.errors import ApercuError, ChecksumError, CorruptStream, NotApercu, Truncated, UnknownModel, UnsupportedVersion
+from apercu.errors import (
+    ApercuError,
+    ChecksumError,
+    CorruptStream,
+    NotApercu,
+    Truncated,
+    UnknownModel,
+    UnsupportedVersion,
+)
 from apercu.format.ids import CODEC_IDS, INTERPRETATION_IDS, MAGIC, MODELS, USER_MODEL, VERSION
 from apercu.stages.blocks import n_tiles
 from apercu.stages.colour import MAX_LEVEL_CODE, Levels, level_groups

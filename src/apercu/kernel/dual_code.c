@@ -100,6 +100,7 @@ static int plan(encoder_workspace *ws, const uint8_t *groups, const int16_t *sym
     }
     for (int t = 0; t < TABLES; t++) {
         ws->code[t].lo = lo[t];
+        ws->code[t].cost = 0;
         ws->code[t].count = hi[t] < lo[t] || (t == TABLE_G2 && !one_for_all) ? 0 : (uint32_t)(hi[t] - lo[t] + 1);
         if (ws->code[t].count > HUFFMAN_MAX_COUNT)
             return APERCU_ERROR_ARGUMENT;
@@ -154,33 +155,54 @@ static int16_t cheapest(const huffman_encoder *h, int32_t latent, int32_t symbol
     return (int16_t)best;
 }
 
-/* Sets a latent of G2 to zero in all blocks, which takes no bits, where that costs less than coding it. */
-static void drop_if_cheaper(encoder_workspace *ws, const uint8_t *groups, const int16_t *latents, int16_t *symbols,
-                            size_t blocks, size_t k, int32_t step_q3, int64_t bit_price)
+/* What coding latent `table` (0: G1's, 1 to 8: G2's) takes off the squared error of all blocks, against coding it as zero. */
+static int64_t gain(const uint8_t *groups, const int16_t *latents, const int16_t *symbols, size_t blocks, int table,
+                    int32_t step_q3)
 {
-    bit_writer none = bit_writer_at(NULL, 0, 0);
-    huffman_put_table(&none, &(huffman_encoder){.lo = 0});
-    int64_t saved = (int64_t)ws->code[TABLE_LATENT + k].cost - (int64_t)none.n_bits;
-    int64_t rise = 0; /* of the squared error */
+    int group = table != TABLE_G1;
+    int64_t sum = 0;
     for (size_t b = 0; b < blocks; b++) {
-        int64_t z = latents[b * DUAL_ROWS + 1 + k], error = z - (int64_t)symbols[b * DUAL_LATENTS + k] * step_q3;
-        if (groups[b])
-            rise += z * z - error * error;
+        int64_t z = latents[b * DUAL_ROWS + (size_t)table];
+        int64_t rest = z - (int64_t)symbols[b * DUAL_LATENTS + (size_t)(table - group)] * step_q3;
+        if (groups[b] == group)
+            sum += z * z - rest * rest;
     }
-    if (16 * rise <= bit_price * saved)
-        for (size_t b = 0; b < blocks; b++)
-            if (groups[b])
-                symbols[b * DUAL_LATENTS + k] = 0;
+    return sum;
+}
+
+/* Sets a latent to zero in all blocks, which takes no bits, where that costs less than coding it. */
+static void drop_if_cheaper(const encoder_workspace *ws, const uint8_t *groups, const int16_t *latents,
+                            int16_t *symbols, size_t blocks, int table, int32_t step_q3, int64_t bit_price)
+{
+    huffman_encoder none = {0};
+    bit_writer w = bit_writer_at(NULL, 0, 0);
+    huffman_put_table(&w, &none);
+    int64_t saved = (int64_t)ws->code[table].cost - (int64_t)w.n_bits;
+    if (16 * gain(groups, latents, symbols, blocks, table, step_q3) > bit_price * saved)
+        return;
+    int group = table != TABLE_G1;
+    for (size_t b = 0; b < blocks; b++)
+        if (groups[b] == group)
+            symbols[b * DUAL_LATENTS + (size_t)(table - group)] = 0;
+}
+
+static uint64_t cost_of_each(const encoder_workspace *ws)
+{
+    uint64_t cost = 0;
+    for (int t = TABLE_LATENT; t < TABLE_G2; t++)
+        cost += ws->code[t].cost;
+    return cost;
 }
 
 int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size_t blocks, int tables, int32_t step_q3,
-                             int32_t bit_price_q4, void *workspace, size_t workspace_size, int16_t *symbols)
+                             int32_t bit_price_q4, void *workspace, size_t workspace_size, int16_t *symbols,
+                             int64_t *cost)
 {
     if (workspace_size < sizeof(encoder_workspace) || step_q3 < 1 || step_q3 > 65535 || bit_price_q4 < 0 ||
         bit_price_q4 > 16)
         return APERCU_ERROR_ARGUMENT;
-    int64_t bit_price = (int64_t)step_q3 * step_q3 * bit_price_q4;
     encoder_workspace *ws = workspace;
+    int64_t bit_price = (int64_t)step_q3 * step_q3 * bit_price_q4;
     int each = tables != DUAL_TABLES_GROUP;
     if (plan(ws, groups, symbols, blocks, !each))
         return APERCU_ERROR_ARGUMENT;
@@ -189,17 +211,27 @@ int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size
         int16_t *s = symbols + b * DUAL_LATENTS;
         if (groups[b])
             for (int k = 0; k < DUAL_LATENTS; k++)
-                s[k] = cheapest(&ws->code[each ? TABLE_LATENT + k : TABLE_G2], z[1 + k], s[k], step_q3,
-                                bit_price);
+                s[k] = cheapest(&ws->code[each ? TABLE_LATENT + k : TABLE_G2], z[1 + k], s[k], step_q3, bit_price);
         else
             s[0] = cheapest(&ws->code[TABLE_G1], z[0], s[0], step_q3, bit_price);
     }
-    if (each && count_g2(groups, blocks)) {
-        if (plan(ws, groups, symbols, blocks, 0))
-            return APERCU_ERROR_ARGUMENT;
-        for (size_t k = 0; k < DUAL_LATENTS; k++)
-            drop_if_cheaper(ws, groups, latents, symbols, blocks, k, step_q3, bit_price);
-    }
+    if (plan(ws, groups, symbols, blocks, 0))
+        return APERCU_ERROR_ARGUMENT;
+    for (int t = TABLE_G1; t < (each ? TABLE_G2 : TABLE_LATENT); t++)
+        if (ws->code[t].count)
+            drop_if_cheaper(ws, groups, latents, symbols, blocks, t, step_q3, bit_price);
+
+    if (plan(ws, groups, symbols, blocks, tables != DUAL_TABLES_LATENT))
+        return APERCU_ERROR_ARGUMENT;
+    size_t n_g2 = count_g2(groups, blocks);
+    uint64_t bits = n_g2 != 0 && n_g2 != blocks ? blocks : 0, bits_each = cost_of_each(ws);
+    uint64_t bits_group = ws->code[TABLE_G2].count ? ws->code[TABLE_G2].cost : UINT64_MAX;
+    bits += ws->code[TABLE_G1].cost;
+    bits += !each || (tables == DUAL_TABLES_CHEAPER && bits_group < bits_each) ? bits_group : bits_each;
+    *cost = bit_price * (int64_t)bits;
+    for (int t = TABLE_G1; t < TABLE_G2; t++)
+        if (ws->code[t].count)
+            *cost -= 16 * gain(groups, latents, symbols, blocks, t, step_q3);
     return 0;
 }
 
@@ -214,10 +246,8 @@ int64_t apercu_dual_put_symbols(const uint8_t *groups, const int16_t *symbols, s
         return APERCU_ERROR_ARGUMENT;
     if (ws->code[TABLE_G1].count)
         huffman_put_table(&w, &ws->code[TABLE_G1]);
-    uint64_t cost_each = 0;
-    for (int k = TABLE_LATENT; k < TABLE_G2; k++)
-        cost_each += ws->code[k].cost;
-    int each = tables == DUAL_TABLES_LATENT || (tables == DUAL_TABLES_CHEAPER && cost_each < ws->code[TABLE_G2].cost);
+    int each = tables == DUAL_TABLES_LATENT ||
+               (tables == DUAL_TABLES_CHEAPER && cost_of_each(ws) < ws->code[TABLE_G2].cost);
     if (ws->code[TABLE_LATENT].count) {
         put_bits(&w, each ? 1 : 0, 1);
         for (int k = 0; k < (each ? DUAL_LATENTS : 1); k++)

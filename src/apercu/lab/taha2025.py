@@ -46,7 +46,9 @@ def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] 
     log(f"G1: {n_blocks} blocks, loss {loss_1:.4f}, principal subspace {floor_1:.4f}")
     detailed, n_detailed = second_moments(files, g1)
     if n_detailed < BLOCK * BLOCK:
-        raise OptionError(f"{n_detailed} blocks below {folder} have an error above {DETAIL} under G1: too few to train G2 on")
+        raise OptionError(
+            f"{n_detailed} blocks below {folder} have an error above {DETAIL} under G1: too few to train G2 on"
+        )
     g2, loss_2 = fit(detailed, LATENTS[1], seed)
     floor_2 = subspace_loss(detailed, LATENTS[1])
     log(f"G2: {n_detailed} blocks, loss {loss_2:.4f}, principal subspace {floor_2:.4f}")
@@ -123,7 +125,8 @@ def fit(moments: Matrix, latents: int, seed: int) -> tuple[tuple[Matrix, Matrix]
 
 def subspace_loss(moments: Matrix, latents: int) -> float:
     """Loss per sample of the principal subspace (uncentred): the optimum of a linear autoencoder (Baldi and Hornik 1989)."""
-    return float(np.linalg.eigvalsh(moments)[:-latents].sum()) / moments.shape[0]
+    powers = np.linalg.eigvalsh(moments)  # ascending
+    return float(np.mean(powers[:-latents]) * (len(powers) - latents) / len(powers))
 
 
 def principal_axes(analysis: Matrix, synthesis: Matrix, moments: Matrix) -> tuple[Matrix, Matrix]:
@@ -145,4 +148,5 @@ def to_integers(g1: tuple[Matrix, Matrix], g2: tuple[Matrix, Matrix]) -> NDArray
     """Weights as the codec takes them: int16 (2, 9, 64), 14 fraction bits."""
     analysis = np.concatenate([g1[0], g2[0]])
     synthesis = np.concatenate([g1[1].T, g2[1].T])
-    return np.rint(np.stack([analysis, synthesis]) * (1 << WEIGHT_BITS)).astype(np.int16)
+    weights: NDArray[np.int16] = np.rint(np.stack([analysis, synthesis]) * (1 << WEIGHT_BITS)).astype(np.int16)
+    return weights

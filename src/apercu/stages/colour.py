@@ -77,21 +77,17 @@ def to_planes(tile: Samples, interpretation: str, levels: list[Levels]) -> list[
     one entry a level group for uint16 and is empty for uint8.
     """
     height, width, n_bands = tile.shape
-    tile = np.ascontiguousarray(tile, dtype=tile.dtype.newbyteorder("="))
+    wide = tile.itemsize == 2
+    samples: Samples = np.ascontiguousarray(tile, np.uint16) if wide else np.ascontiguousarray(tile, np.uint8)
     colour = interpretation in ("rgb", "rgba")
     of_band = _levels_of_bands(interpretation, n_bands, levels)
     planes = []
     for band in range(n_bands):
         unit = 2 * BLOCK if colour and band < 3 else BLOCK
         plane = np.empty((n_blocks(height, unit) * unit, n_blocks(width, unit) * unit), np.int16)
-        source = address(tile) + band * tile.itemsize
-        if tile.dtype == np.uint8:
-            shape = (width * n_bands, n_bands, width, height, address(plane), plane.shape[1], plane.shape[0])
-            checked(_load_u8(source, *shape))
-        else:
-            offset, span = of_band[band]
-            shape = (address(plane), plane.shape[1], plane.shape[0])
-            checked(_load_u16(source, width * n_bands, n_bands, width, height, offset, span, *shape))
+        source = (address(samples) + band * samples.itemsize, width * n_bands, n_bands, width, height)
+        target = (address(plane), plane.shape[1], plane.shape[0])
+        checked(_load_u16(*source, *of_band[band], *target) if wide else _load_u8(*source, *target))
         planes.append(plane)
     if colour:
         luma, green, blue = planes[:3]
@@ -117,7 +113,15 @@ def from_planes(planes: list[Plane], interpretation: str, levels: list[Levels], 
         start = 3
         luma, cb, cr = planes[:3]
         scratch = np.empty(3 * (width + 2), np.int16)
-        arguments = (address(luma), luma.shape[1], address(cb), address(cr), cb.shape[1], address(scratch), address(out))
+        arguments = (
+            address(luma),
+            luma.shape[1],
+            address(cb),
+            address(cr),
+            cb.shape[1],
+            address(scratch),
+            address(out),
+        )
         size = (row_pitch, n_bands, width, height)
         checked(_ycc_to_rgb_u16(*arguments, *size, *of_band[0]) if wide else _ycc_to_rgb_u8(*arguments, *size))
     for band in range(start, n_bands):

@@ -14,7 +14,7 @@ _put_groups = function("apercu_dual_put_groups", "asasl")
 _get_groups = function("apercu_dual_get_groups", "aslsa")
 _put_symbols = function("apercu_dual_put_symbols", "aasiasasl")
 _get_symbols = function("apercu_dual_get_symbols", "aslasasa")
-_optimise = function("apercu_dual_optimise", "aasiiiasa")
+_optimise = function("apercu_dual_optimise", "aasiiiasaa")
 _ENCODER_WORKSPACE = function("apercu_dual_encoder_workspace", "")()
 _DECODER_WORKSPACE = function("apercu_dual_decoder_workspace", "")()
 
@@ -32,16 +32,19 @@ def dual_optimise(
     step_q3: int,
     bit_price_q4: int,
     tables: str | None = None,
-) -> None:
-    """Chooses the symbols (n, 8) of a plane again, in place, for rate and distortion together.
+) -> int:
+    """Chooses the symbols (n, 8) of a plane again, in place, for rate and distortion together; returns their cost.
 
-    Against the code lengths of the symbols as they come, each takes the value of least squared error + price a bit, the
-    price being `bit_price_q4` sixteenths of the squared step; then a latent of G2 becomes zero in all blocks where that costs less than its bits. An encoder's choice: `latents`
-    (n, 9) and the step, with 3 fraction bits, are those of `dual_quantise`, the price is 0 to 16.
+    Against the code lengths of the symbols as they come, each takes the value of least squared error + price a bit,
+    the price being `bit_price_q4` (0 to 16) sixteenths of the squared step; then a latent becomes zero in all blocks
+    of its group where that costs less than its bits. An encoder's choice: `latents` (n, 9) and the step, with 3
+    fraction bits, are those of `dual_quantise`. The cost compares two ways to group and code the same blocks.
     """
     workspace = np.empty(_ENCODER_WORKSPACE, np.uint8)
+    cost = np.empty(1, np.int64)
     inputs = (address(groups), address(latents), len(groups), TABLES[tables], step_q3, bit_price_q4)
-    checked(_optimise(*inputs, address(workspace), workspace.size, address(symbols)))
+    checked(_optimise(*inputs, address(workspace), workspace.size, address(symbols), address(cost)))
+    return int(cost[0])
 
 
 def dual_encode(planes: list[tuple[Groups, Symbols]], tables: str | None = None) -> bytes:
@@ -66,7 +69,15 @@ def dual_decode(data: bytes, n_blocks: list[int]) -> list[tuple[Groups, Symbols]
     planes = []
     for groups in all_groups:
         symbols = np.empty((len(groups), 8), np.int16)
-        inputs = (address(source), source.size, n_bits, address(groups), len(groups), address(workspace), workspace.size)
+        inputs = (
+            address(source),
+            source.size,
+            n_bits,
+            address(groups),
+            len(groups),
+            address(workspace),
+            workspace.size,
+        )
         n_bits = checked(_get_symbols(*inputs, address(symbols)))
         planes.append((groups, symbols))
     if (n_bits + 7) // 8 != source.size or (n_bits % 8 and data[-1] & 0xFF >> n_bits % 8):

@@ -29,7 +29,14 @@ def dual_analyse(
     mse_q4 = np.empty(down * across, np.uint32)
     checked(
         _analyse(
-            address(plane), plane.shape[1], across, down, address(weights), threshold_q4, address(latents), address(mse_q4)
+            address(plane),
+            plane.shape[1],
+            across,
+            down,
+            address(weights),
+            threshold_q4,
+            address(latents),
+            address(mse_q4),
         )
     )
     return latents, mse_q4
