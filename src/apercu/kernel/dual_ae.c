@@ -25,10 +25,11 @@ static int64_t energy(const int16_t *block)
     return sum;
 }
 
-/* Sum with 5 + 14 fraction bits to a latent with 3, to the nearest. */
+/* Sum with 5 + 14 fraction bits to a latent with 3, to the nearest; below the limit, so that one code table of
+ * HUFFMAN_MAX_COUNT symbols holds all that a step of 1 can make of it. */
 static int16_t to_latent(int32_t sum)
 {
-    return (int16_t)clamp32(floor_shift32(sum + (1 << 15), 16), -DUAL_LATENT_LIMIT, DUAL_LATENT_LIMIT);
+    return (int16_t)clamp32(floor_shift32(sum + (1 << 15), 16), 1 - DUAL_LATENT_LIMIT, DUAL_LATENT_LIMIT - 1);
 }
 
 int64_t apercu_dual_analyse(const int16_t *plane, size_t stride, size_t blocks_x, size_t blocks_y,
