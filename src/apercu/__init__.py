@@ -90,7 +90,7 @@ def encode(
     bpp: the same in bits per pixel (of width x height, all bands together).
     psnr: peak signal-to-noise ratio in dB over all samples of the image as decoded with restore="none", peak 255 or 65,535;
         met within 0.05 dB where the steps of the codec allow, passed where the lowest quality is better already.
-    quality: 0 to 100; rounded to 1/32 unless it is a multiple of 1/128, whose last two bits are a variant of the encoder's
+    quality: 0 to 100; rounded to 1/32 unless it is a multiple of 1/256, whose last three bits are a variant of the encoder's
         choices that a rate search may take. `info` tells the quality of a file, and the same quality makes the same bytes.
 
     Or, for codec "taha2025" (Taha et al. 2025), both of these by hand, in 8-bit sample units:

@@ -12,7 +12,7 @@ import numpy as np
 from apercu.codecs import rate, taha2025
 from apercu.errors import ApercuError, FormatError, ImageError, OptionError, TooLarge
 from apercu.format import weights as weight_files
-from apercu.format.container import MAX_BANDS, MAX_QUALITY_Q7, MAX_SIDE, Header, pack, read_header, read_segments
+from apercu.format.container import MAX_BANDS, MAX_QUALITY_Q8, MAX_SIDE, Header, pack, read_header, read_segments
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import INTERPRETATIONS, Samples, measure_levels
@@ -57,12 +57,12 @@ class _Job:
             yield taha2025.analyse(self.tile(window), self.header, self.weights, setting)
 
     def pack(self, setting: taha2025.Setting, analyses: Iterable[taha2025.Analysis]) -> bytes:
-        header = replace(self.header, quality_q7=setting.quality_q7, parameters=taha2025.parameters(setting))
+        header = replace(self.header, quality_q8=setting.quality_q8, parameters=taha2025.parameters(setting))
         return pack(header, [taha2025.code(analysis, setting) for analysis in analyses])
 
     def squared_error(self, setting: taha2025.Setting, analyses: list[taha2025.Analysis]) -> int:
         """Summed over all samples of the image, as decoded with restore="none"."""
-        header = replace(self.header, quality_q7=setting.quality_q7)
+        header = replace(self.header, quality_q8=setting.quality_q8)
         total = 0
         for window, analysis in zip(self.windows(), analyses, strict=True):
             tile = self.tile(window)
@@ -94,7 +94,7 @@ def encode(
     if target.by_hand:
         fixed = taha2025.by_hand(*target.by_hand, tables)
     elif target.quality is not None:
-        fixed = taha2025.at_quality(_quality_q7(target.quality), tables)
+        fixed = taha2025.at_quality(_quality_q8(target.quality), tables)
     samples, header = _describe(image, bands, codec)
     if model is None:
         weights = weight_files.shipped(header.model_id)
@@ -111,33 +111,33 @@ def _search(job: _Job, target: Target) -> bytes:
     """The file that meets a size or a PSNR; analysis is done once."""
     analyses = list(job.analyses(None))
 
-    def setting(quality_q7: int) -> taha2025.Setting:
-        return taha2025.at_quality(quality_q7, job.tables)
+    def setting(quality_q8: int) -> taha2025.Setting:
+        return taha2025.at_quality(quality_q8, job.tables)
 
     @cache
-    def size_at(quality_q7: int) -> int:
-        return len(job.pack(setting(quality_q7), analyses))
+    def size_at(quality_q8: int) -> int:
+        return len(job.pack(setting(quality_q8), analyses))
 
     @cache
-    def error_at(quality_q7: int) -> int:
-        return job.squared_error(setting(quality_q7), analyses)
+    def error_at(quality_q8: int) -> int:
+        return job.squared_error(setting(quality_q8), analyses)
 
-    def psnr_at(quality_q7: int) -> float:
-        error, peak = error_at(quality_q7), 65535 if job.header.wide else 255
+    def psnr_at(quality_q8: int) -> float:
+        error, peak = error_at(quality_q8), 65535 if job.header.wide else 255
         return 10 * math.log10(peak**2 * job.samples.size / error) if error else math.inf
 
     if target.n_bytes is not None:
-        found = rate.best_within(target.n_bytes, size_at, error_at, MAX_QUALITY_Q7)
+        found = rate.best_within(target.n_bytes, size_at, error_at, MAX_QUALITY_Q8)
     else:
         assert target.psnr is not None  # the last that is left
-        found = rate.nearest_psnr(target.psnr, psnr_at, MAX_QUALITY_Q7)
+        found = rate.nearest_psnr(target.psnr, psnr_at, MAX_QUALITY_Q8)
     return job.pack(setting(found), analyses)
 
 
-def _quality_q7(quality: float) -> int:
-    """A multiple of 1/128 as it is; anything else goes to the nearest multiple of 1/32, which is of variant 0."""
-    fine = quality * 128
-    return int(fine) if fine == int(fine) else 4 * round(quality * 32)
+def _quality_q8(quality: float) -> int:
+    """A multiple of 1/256 as it is; anything else goes to the nearest multiple of 1/32, which is of variant 0."""
+    fine = quality * 256
+    return int(fine) if fine == int(fine) else rate.VARIANTS * round(quality * 32)
 
 
 def decode(data: bytes, damaged: str, model: str | Path | None, max_pixels: int | None, progress: Progress) -> Samples:
@@ -222,7 +222,7 @@ def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
         "codec": header.codec,
         "model": header.model_hash.hex() if header.model_id == USER_MODEL else header.model_id,
         "version": header.version,
-        "quality": None if header.quality_q7 is None else header.quality_q7 / 128,
+        "quality": None if header.quality_q8 is None else header.quality_q8 / 256,
         "step": setting.step_q3 / 8,
         "threshold": setting.threshold_q4 / 16,
         "n_bytes": len(data),

@@ -1,6 +1,6 @@
 """The place on a codec's path that meets a target.
 
-A quality is a whole number: four times a place on the path, plus a variant from 0 to 3 of the encoder's choices there.
+A quality is a whole number: eight times a place on the path, plus a variant from 0 to 7 of the encoder's choices there.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,26 @@ from apercu.errors import TargetUnreachable
 
 SLACK_SHARE, SLACK_BYTES = 0.02, 16
 PSNR_TOLERANCE = 0.05
-VARIANTS = 4
+VARIANTS = 8
 _LOOK_AROUND = 32
 
 
-def _highest(last: int, variant: int, holds: Callable[[int], bool]) -> int:
-    """The highest quality of a variant for which `holds`, found by bisection; that of place 0 is known to hold."""
-    low, high = 0, last // VARIANTS
+def _highest(last: int, variant: int, holds: Callable[[int], bool], guess: int = 0) -> int:
+    """The highest quality of a variant for which `holds`; that of place 0 is known to hold.
+
+    From a guess of the place outwards in growing strides, then by bisection between the last two.
+    """
+    low, high, stride = 0, last // VARIANTS, 16
+    while low < guess + stride < high and holds(VARIANTS * (guess + stride) + variant):
+        low, stride = guess + stride, 4 * stride
+    if low < guess + stride < high:
+        high = guess + stride
+    stride = 16
+    while low == 0 < guess - stride:
+        if holds(VARIANTS * (guess - stride) + variant):
+            low = guess - stride
+        else:
+            high, stride = guess - stride, 4 * stride
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if holds(VARIANTS * middle + variant) else (low, middle)
@@ -40,7 +53,9 @@ def best_within(n_bytes: int, size_at: Callable[[int], int], error_at: Callable[
     def fits(quality: int) -> bool:
         return size_at(quality) <= n_bytes
 
-    found = [_highest(last, variant, fits) for variant in range(VARIANTS) if fits(variant)]
+    first = _highest(last, 0, fits)
+    others = (variant for variant in range(1, VARIANTS) if fits(variant))
+    found = [first, *(_highest(last, variant, fits, guess=first // VARIANTS) for variant in others)]
     enough = n_bytes - max(SLACK_BYTES, SLACK_SHARE * n_bytes)
     if near := [quality for quality in found if size_at(quality) >= enough]:
         return min(near, key=error_at)

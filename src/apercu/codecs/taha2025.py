@@ -14,7 +14,8 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS
+from apercu.codecs.rate import VARIANTS
+from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS, PLAIN_FROM_Q5, PLAIN_KNOTS
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header, put_varint, read_varints
 from apercu.stages.blocks import BLOCK, n_blocks
@@ -25,11 +26,22 @@ from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_syn
 
 TILE_LOG2 = 10
 MAX_STEP_Q3 = 65535
-PLAIN_BELOW_Q5 = 16 * 32
-"""Below this quality all blocks are G1's."""
-THRESHOLD_VARIANTS = ((1, 1), (2, 3), (3, 2), (3, 1))
-PLAIN_PRICE_VARIANTS = (1, 0, 2, 3)
-BIT_PRICE_Q4 = 2
+PATH_VARIANTS = ((1, 1, 2), (2, 3, 2), (3, 2, 2), (1, 1, 0))
+"""What the threshold is multiplied and divided by, and bit_price_q4, in variants 0 to 3 from quality 16 up."""
+PLAIN_VARIANTS = (1, 0, 2, 3)
+"""bit_price_q4 where all blocks are G1's: variants 4 to 7 from quality 16 up."""
+PLAIN_START_VARIANTS = (1, 0, 2, 3, 4, 5, 6, 8)
+"""bit_price_q4 of variants 0 to 7 below quality 16."""
+FLAGS_DOUBTED_BELOW = 0.25
+"""Flags take a bit a block: where fewer blocks are G2's, a plane is coded without as well, and the cheaper way taken."""
+CHROMA_STEP_Q4, CHROMA_THRESHOLD_Q4 = 8, 6
+"""Step and threshold of chroma planes against those of luma, in sixteenths: at half size a sample counts for four pixels."""
+PATH_VARIANTS = ((1, 1, 2), (2, 3, 2), (3, 2, 2), (1, 1, 0))
+"""What the threshold is multiplied and divided by, and bit_price_q4, in variants 0 to 3 from quality 16 up."""
+PLAIN_VARIANTS = (1, 0, 2, 3)
+"""bit_price_q4 where all blocks are G1's: variants 4 to 7 from quality 16 up."""
+PLAIN_START_VARIANTS = (1, 0, 2, 3, 4, 5, 6, 8)
+"""bit_price_q4 of variants 0 to 7 below quality 16."""
 FLAGS_DOUBTED_BELOW = 0.25
 """Flags take a bit a block: where fewer blocks are G2's, a plane is coded without as well, and the cheaper way taken."""
 CHROMA_STEP_Q4 = 8
@@ -38,36 +50,40 @@ CHROMA_STEP_Q4 = 8
 
 @dataclass(frozen=True)
 class Setting:
-    """A point of operation. `quality_q7` is None where step and threshold were set by hand.
+    """A point of operation. `quality_q8` is None where step and threshold were set by hand.
 
     step_q3: quantiser step of the latents in 1/8 of an 8-bit sample. threshold_q4: blocks whose G1 error is above it go to
     G2, in 1/16 of an 8-bit sample squared. bit_price_q4: what a bit is held to be worth when symbols are chosen, in 1/16 of
     the squared step; 0: they are not chosen but rounded.
     """
 
-    quality_q7: int | None
+    quality_q8: int | None
     step_q3: int
     threshold_q4: int
     bit_price_q4: int = 0
     tables: str | None = None
 
 
-def at_quality(quality_q7: int, tables: str | None = None) -> Setting:
-    """The setting of a quality of 0 to 12,800, in 1/128 (spec/FORMAT.md, "Path of taha2025").
+def at_quality(quality_q8: int, tables: str | None = None) -> Setting:
+    """The setting of a quality of 0 to 25,600, in 1/256 (spec/FORMAT.md, "Path of taha2025").
 
-    The last two bits are a variant of the encoder's choices at the same step, by which a rate search reaches the sizes that
-    the path leaps over (Huffman codes do not spend less than a bit) and takes the better of four ways.
+    The last three bits are a variant of the encoder's choices at the same step, by which a rate search reaches the sizes that
+    the path leaps over (Huffman codes do not spend less than a bit) and takes the best of several ways.
     """
-    quality_q5, variant = divmod(quality_q7, 4)
-    index = min(bisect_right(PATH_KNOTS, quality_q5, key=itemgetter(0)), len(PATH_KNOTS) - 1)
-    (q0, step0, threshold0), (q1, step1, threshold1) = PATH_KNOTS[index - 1 : index + 1]
+    quality_q5, variant = divmod(quality_q8, VARIANTS)
+    start = quality_q5 < PLAIN_FROM_Q5
+    knots = PLAIN_KNOTS if variant >= 4 and not start else PATH_KNOTS
+    index = min(bisect_right(knots, quality_q5, key=itemgetter(0)), len(knots) - 1)
+    (q0, step0, threshold0), (q1, step1, threshold1) = knots[index - 1 : index + 1]
     past, apart = quality_q5 - q0, q1 - q0
     step = (step0 * (apart - past) + step1 * past + apart // 2) // apart
     threshold = (threshold0 * (apart - past) + threshold1 * past + apart // 2) // apart
-    times, over = THRESHOLD_VARIANTS[variant]
-    threshold = min(threshold * times // over, ALL_G1)
-    price = PLAIN_PRICE_VARIANTS[variant] if quality_q5 < PLAIN_BELOW_Q5 else BIT_PRICE_Q4
-    return Setting(quality_q7, step, threshold, price, tables)
+    if start:
+        return Setting(quality_q8, step, threshold, PLAIN_START_VARIANTS[variant], tables)
+    if variant >= 4:
+        return Setting(quality_q8, step, threshold, PLAIN_VARIANTS[variant - 4], tables)
+    times, over, price = PATH_VARIANTS[variant]
+    return Setting(quality_q8, step, min(threshold * times // over, ALL_G1), price, tables)
 
 
 def by_hand(threshold: float, step: float, tables: str | None = None) -> Setting:
@@ -88,7 +104,7 @@ def check_tables(tables: str | None) -> None:
 
 def parameters(setting: Setting) -> bytes:
     """What the header carries of a setting made by hand; nothing for a quality, which says it all."""
-    if setting.quality_q7 is not None:
+    if setting.quality_q8 is not None:
         return b""
     return put_varint(setting.step_q3) + put_varint(setting.threshold_q4)
 
@@ -97,20 +113,25 @@ def setting_of(header: Header) -> Setting:
     """The setting that a header names; raises CorruptStream where it is none of this codec's."""
     if header.n_layers != 1:
         raise CorruptStream(f"taha2025 has one layer, not {header.n_layers}")
-    if header.quality_q7 is not None:
-        return at_quality(header.quality_q7)
+    if header.quality_q8 is not None:
+        return at_quality(header.quality_q8)
     step, threshold = read_varints(header.parameters, 2, ALL_G1)
     if not 1 <= step <= MAX_STEP_Q3:
         raise CorruptStream(f"step {step} is out of range")
     return Setting(None, step, threshold)
 
 
+def _is_chroma(interpretation: str, plane: int) -> bool:
+    return interpretation in ("rgb", "rgba") and plane in (1, 2)
+
+
 def _of_plane(setting: Setting, interpretation: str, plane: int) -> tuple[int, int]:
     """(step_q3, threshold_q4) of a plane."""
-    if interpretation in ("rgb", "rgba") and plane in (1, 2):
-        step = max((setting.step_q3 * CHROMA_STEP_Q4 + 8) // 16, 1)
-        return step, min((setting.threshold_q4 * CHROMA_STEP_Q4**2 + 128) // 256, ALL_G1)
-    return setting.step_q3, setting.threshold_q4
+    if not _is_chroma(interpretation, plane):
+        return setting.step_q3, setting.threshold_q4
+    step_q3 = max((setting.step_q3 * CHROMA_STEP_Q4 + 8) // 16, 1)
+    all_g1 = setting.threshold_q4 == ALL_G1
+    return step_q3, ALL_G1 if all_g1 else setting.threshold_q4 * CHROMA_THRESHOLD_Q4 // 16
 
 
 @dataclass(frozen=True)
@@ -143,11 +164,11 @@ def code(analysis: Analysis, setting: Setting) -> bytes:
         step_q3, threshold_q4 = _of_plane(setting, analysis.interpretation, index)
         groups, symbols = dual_quantise(latents, mse_q4, threshold_q4, step_q3)
         if setting.bit_price_q4:
-            price = (setting.bit_price_q4, setting.tables)
-            cost = dual_optimise(groups, symbols, latents, step_q3, *price)
+            how = (step_q3, setting.bit_price_q4, setting.tables, _is_chroma(analysis.interpretation, index))
+            cost = dual_optimise(groups, symbols, latents, *how)
             if 0 < groups.sum() < len(groups) * FLAGS_DOUBTED_BELOW:
                 plain, plain_symbols = dual_quantise(latents, mse_q4, ALL_G1, step_q3)
-                if dual_optimise(plain, plain_symbols, latents, step_q3, *price) < cost:
+                if dual_optimise(plain, plain_symbols, latents, *how) < cost:
                     groups, symbols = plain, plain_symbols
         planes.append((groups, symbols))
     return dual_encode(planes, setting.tables)

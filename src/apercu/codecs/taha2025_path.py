@@ -1,35 +1,35 @@
-"""The path of good settings that `quality` walks in taha2025: data of the specification; scripts/fit_path.py says how good."""
+"""The path of good settings that `quality` walks in taha2025: data of the specification; scripts/fit_path.py tests it."""
 
 ALL_G1 = 2_097_151
 """A threshold above the error of any block."""
 
 PATH_KNOTS = (
     (0, 9600, ALL_G1),
-    (64, 7037, ALL_G1),
-    (128, 5158, ALL_G1),
-    (192, 3781, ALL_G1),
-    (256, 2771, ALL_G1),
-    (320, 2031, ALL_G1),
-    (384, 1489, ALL_G1),
-    (448, 1091, ALL_G1),
-    (511, 800, ALL_G1),
-    (512, 2160, 20995),
-    (640, 1756, 17071),
-    (768, 1428, 13838),
-    (896, 1161, 10443),
-    (1024, 944, 7832),
-    (1152, 768, 5472),
-    (1280, 624, 3807),
-    (1408, 507, 2568),
-    (1536, 413, 1732),
-    (1664, 335, 1169),
-    (1792, 273, 789),
-    (1920, 222, 533),
-    (2048, 180, 360),
-    (2176, 147, 243),
-    (2304, 119, 164),
-    (2432, 97, 110),
-    (2560, 79, 75),
+    (64, 7121, ALL_G1),
+    (128, 5282, ALL_G1),
+    (192, 3918, ALL_G1),
+    (256, 2907, ALL_G1),
+    (320, 2156, ALL_G1),
+    (384, 1599, ALL_G1),
+    (448, 1186, ALL_G1),
+    (511, 880, ALL_G1),
+    (512, 2120, 20225),
+    (640, 1725, 16624),
+    (768, 1404, 13523),
+    (896, 1143, 10218),
+    (1024, 930, 7630),
+    (1152, 757, 5338),
+    (1280, 616, 3711),
+    (1408, 501, 2508),
+    (1536, 408, 1695),
+    (1664, 332, 1146),
+    (1792, 270, 775),
+    (1920, 220, 524),
+    (2048, 179, 354),
+    (2176, 146, 239),
+    (2304, 118, 162),
+    (2432, 96, 109),
+    (2560, 78, 74),
     (2688, 64, 51),
     (2816, 52, 35),
     (2944, 42, 24),
@@ -38,6 +38,19 @@ PATH_KNOTS = (
 )
 """(quality in 1/32, step_q3, threshold_q4); between two knots both go in a straight line.
 
-Below quality 16 all blocks are G1's: flags would cost a bit a block, and a finer step brings more for it. There the two ways
-meet in rate and PSNR, with steps of 100 and 270.
+Below quality 16 all blocks are G1's: flags would cost a bit a block, and a finer step brings more for it. There the two
+ways meet in rate and PSNR, with steps of 110 and 265.
 """
+
+PLAIN_FROM_Q5 = 512
+PLAIN_KNOTS = (
+    (512, 880, ALL_G1),
+    (640, 474, ALL_G1),
+    (768, 255, ALL_G1),
+    (896, 137, ALL_G1),
+    (1024, 74, ALL_G1),
+    (1152, 40, ALL_G1),
+    (1216, 29, ALL_G1),
+    (3200, 28, ALL_G1),
+)
+"""The first way carried on, as variants 4 to 7 from quality 16 up: for smooth images, and to bridge the leap between the two."""

@@ -19,8 +19,8 @@ from apercu.stages.colour import MAX_LEVEL_CODE, Levels, level_groups
 
 MAX_SIDE = 65535
 MAX_BANDS = 65535
-MAX_QUALITY_Q7 = 12_800
-BY_HAND = 16_383
+MAX_QUALITY_Q8 = 25_600
+BY_HAND = 32_767
 """In place of a quality: the codec's settings follow as parameters."""
 SMALL_PIXELS = 4096
 """Images of up to so many pixels carry CRC-16 instead of CRC-32."""
@@ -50,8 +50,8 @@ class Header:
     codec: str = "taha2025"
     model_id: int = 1
     model_hash: bytes = b""
-    quality_q7: int | None = None
-    """Quality in 1/128; None where `parameters` hold settings made by hand."""
+    quality_q8: int | None = None
+    """Quality in 1/256; None where `parameters` hold settings made by hand."""
     parameters: bytes = b""
     levels: tuple[Levels, ...] = ()
     tile_log2: int = 0
@@ -111,23 +111,21 @@ def read_header(data: bytes) -> Header:
     width, height = reader.varint(MAX_SIDE - 1, "width") + 1, reader.varint(MAX_SIDE - 1, "height") + 1
     n_bands = _N_BANDS.get(interpretation) or reader.varint(MAX_BANDS - 1, "bands") + 1
     word = int.from_bytes(reader.take(2), "little")
-    quality_q7: int | None = word & 0x3FFF
-    if quality_q7 == BY_HAND:
-        quality_q7 = None
-    elif word & 0x3FFF > MAX_QUALITY_Q7:
-        raise CorruptStream(f"quality {word & 0x3FFF}/128 is above 100")
-    if word & 0x8000:
-        raise CorruptStream("a reserved bit of the head is not zero")
-    if word & 0x4000 and interpretation != "grey":
+    quality_q8: int | None = word & 0x7FFF
+    if quality_q8 == BY_HAND:
+        quality_q8 = None
+    elif word & 0x7FFF > MAX_QUALITY_Q8:
+        raise CorruptStream(f"quality {word & 0x7FFF}/256 is above 100")
+    if word & 0x8000 and interpretation != "grey":
         raise CorruptStream("only a grey image can come with or without an axis of bands")
     levels = []
     for _ in range(len(level_groups(interpretation, n_bands)) if wide else 0):
         levels.append(Levels(reader.byte(), reader.byte()))
         if max(levels[-1]) > MAX_LEVEL_CODE or levels[-1].range_code == 0:
             raise CorruptStream("a level code is out of range")
-    parameters = reader.take(reader.varint(255, "parameters")) if quality_q7 is None else b""
+    parameters = reader.take(reader.varint(255, "parameters")) if quality_q8 is None else b""
     header = Header(
-        height, width, n_bands, interpretation, wide, not word & 0x4000, codec, model_id, model_hash, quality_q7,
+        height, width, n_bands, interpretation, wide, not word & 0x8000, codec, model_id, model_hash, quality_q8,
         parameters, tuple(levels),
     )  # fmt: skip
     if parts:
@@ -245,11 +243,11 @@ def _pack_head(header: Header) -> bytes:
     out += put_varint(header.width - 1) + put_varint(header.height - 1)
     if header.interpretation == "spectral":
         out += put_varint(header.n_bands - 1)
-    word = BY_HAND if header.quality_q7 is None else header.quality_q7
-    out += (word | (0 if header.flat else 0x4000)).to_bytes(2, "little")
+    word = BY_HAND if header.quality_q8 is None else header.quality_q8
+    out += (word | (0 if header.flat else 0x8000)).to_bytes(2, "little")
     for levels in header.levels:
         out += bytes(levels)
-    if header.quality_q7 is None:
+    if header.quality_q8 is None:
         out += put_varint(len(header.parameters)) + header.parameters
     if header.lengths:
         tile = header.tile_log2 - MIN_TILE_LOG2 if header.tile_log2 else 15

@@ -43,11 +43,12 @@ APERCU_API int64_t apercu_dual_get_groups(const uint8_t *data, size_t size, uint
 /* Rate-distortion optimisation between quantiser and entropy coder, an encoder's choice that no decoder sees. Against the
  * code lengths of the symbols as quantised, each symbol is chosen again for the least squared error + price * step^2 / 16 a
  * bit; then a latent is dropped (zero in all blocks of its group) where that costs less than its bits. `symbols` is changed
- * in place. `tables` as below; latents of G2 are dropped only where each can have a table of its own.
+ * in place. `tables` as below; latents of G2 are dropped only where each can have a table of its own, and G1's only if
+ * `drop_g1`: a plane of chroma may be left without any, one of luma not.
  * cost     int64: 16 * squared error in latents' units, less that of all zeros, + price * step^2 * bits. It compares
  *          two ways to group and code the same blocks. */
 APERCU_API int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size_t blocks, int tables,
-                                        int32_t step_q3, int32_t bit_price_q4, void *workspace,
+                                        int drop_g1, int32_t step_q3, int32_t bit_price_q4, void *workspace,
                                         size_t workspace_size, int16_t *symbols, int64_t *cost);
 
 /* Code tables and symbols of one plane. `tables`: 0 takes the cheaper of one table for all latents of G2 and one for

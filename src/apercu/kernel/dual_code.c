@@ -194,9 +194,9 @@ static uint64_t cost_of_each(const encoder_workspace *ws)
     return cost;
 }
 
-int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size_t blocks, int tables, int32_t step_q3,
-                             int32_t bit_price_q4, void *workspace, size_t workspace_size, int16_t *symbols,
-                             int64_t *cost)
+int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size_t blocks, int tables, int drop_g1,
+                             int32_t step_q3, int32_t bit_price_q4, void *workspace, size_t workspace_size,
+                             int16_t *symbols, int64_t *cost)
 {
     if (workspace_size < sizeof(encoder_workspace) || step_q3 < 1 || step_q3 > 65535 || bit_price_q4 < 0 ||
         bit_price_q4 > 16)
@@ -217,7 +217,7 @@ int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size
     }
     if (plan(ws, groups, symbols, blocks, 0))
         return APERCU_ERROR_ARGUMENT;
-    for (int t = TABLE_G1; t < (each ? TABLE_G2 : TABLE_LATENT); t++)
+    for (int t = drop_g1 ? TABLE_G1 : TABLE_LATENT; t < (each ? TABLE_G2 : TABLE_LATENT); t++)
         if (ws->code[t].count)
             drop_if_cheaper(ws, groups, latents, symbols, blocks, t, step_q3, bit_price);
 

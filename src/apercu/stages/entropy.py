@@ -14,7 +14,7 @@ _put_groups = function("apercu_dual_put_groups", "asasl")
 _get_groups = function("apercu_dual_get_groups", "aslsa")
 _put_symbols = function("apercu_dual_put_symbols", "aasiasasl")
 _get_symbols = function("apercu_dual_get_symbols", "aslasasa")
-_optimise = function("apercu_dual_optimise", "aasiiiasaa")
+_optimise = function("apercu_dual_optimise", "aasiiiiasaa")
 _ENCODER_WORKSPACE = function("apercu_dual_encoder_workspace", "")()
 _DECODER_WORKSPACE = function("apercu_dual_decoder_workspace", "")()
 
@@ -32,17 +32,18 @@ def dual_optimise(
     step_q3: int,
     bit_price_q4: int,
     tables: str | None = None,
+    drop_g1: bool = False,
 ) -> int:
     """Chooses the symbols (n, 8) of a plane again, in place, for rate and distortion together; returns their cost.
 
     Against the code lengths of the symbols as they come, each takes the value of least squared error + price a bit,
     the price being `bit_price_q4` (0 to 16) sixteenths of the squared step; then a latent becomes zero in all blocks
-    of its group where that costs less than its bits. An encoder's choice: `latents` (n, 9) and the step, with 3
+    of its group where that costs less than its bits; G1's only if `drop_g1`. An encoder's choice: `latents` (n, 9) and the step, with 3
     fraction bits, are those of `dual_quantise`. The cost compares two ways to group and code the same blocks.
     """
     workspace = np.empty(_ENCODER_WORKSPACE, np.uint8)
     cost = np.empty(1, np.int64)
-    inputs = (address(groups), address(latents), len(groups), TABLES[tables], step_q3, bit_price_q4)
+    inputs = (address(groups), address(latents), len(groups), TABLES[tables], int(drop_g1), step_q3, bit_price_q4)
     checked(_optimise(*inputs, address(workspace), workspace.size, address(symbols), address(cost)))
     return int(cost[0])
 
