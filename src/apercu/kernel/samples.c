@@ -1,4 +1,7 @@
-/* Samples to planes and back: scaling, colour transform, chroma at half size (spec/FORMAT.md, "Planes"). */
+/* Samples to planes and back: scaling, colour transform, chroma at half size (spec/FORMAT.md, "Planes").
+ *
+ * Rows are taken through buffers that hold one component each: most loops then have a step of 1, no branch and products
+ * of 16-bit numbers only, which is what compilers vectorise for any machine. */
 #include "samples.h"
 
 #include <string.h>
@@ -11,23 +14,62 @@ enum {
     COLOUR_BITS = 14, COLOUR_HALF = 1 << 13
 };
 
-static uint8_t to_u8(int32_t sample)
+static int16_t clamp_sample(int16_t sample)
 {
-    return (uint8_t)((clamp32(sample, 0, SAMPLE_FULL) + (1 << (SAMPLE_BITS - 1))) >> SAMPLE_BITS);
+    int16_t above = sample < 0 ? 0 : sample;
+    return above > SAMPLE_FULL ? SAMPLE_FULL : above;
 }
 
-/* 8160 * 65536 + 4080 fits in 30 bits. */
-static uint16_t to_u16(int32_t sample, int32_t offset, int32_t range)
+static int16_t round_sample(int16_t sample)
 {
-    int32_t value = offset + (clamp32(sample, 0, SAMPLE_FULL) * range + SAMPLE_FULL / 2) / SAMPLE_FULL;
+    return (int16_t)((clamp_sample(sample) + (1 << (SAMPLE_BITS - 1))) >> SAMPLE_BITS);
+}
+
+/* A number times numerator / denominator, rounded, is (number * factor + half) >> RATIO_BITS. Exact where
+ * the denominator is at most 2^16, number * numerator below 2^30 - 2^15, and the result at most 2^17 (Granlund and
+ * Montgomery, "Division by invariant integers using multiplication", 1994). */
+enum { RATIO_BITS = 46 };
+
+typedef struct {
+    uint64_t factor, half;
+} ratio;
+
+static ratio ratio_of(int32_t numerator, int32_t denominator)
+{
+    uint64_t n = (uint32_t)numerator, d = (uint32_t)denominator;
+    uint64_t reciprocal = (((uint64_t)1 << RATIO_BITS) + d - 1) / d;
+    ratio by = {n * reciprocal, d / 2 * reciprocal};
+    return by;
+}
+
+static int32_t scale(int32_t number, ratio by)
+{
+    return (int32_t)(((uint64_t)number * by.factor + by.half) >> RATIO_BITS);
+}
+
+static uint16_t to_u16(int16_t sample, int32_t offset, ratio by)
+{
+    int32_t value = offset + scale(clamp_sample(sample), by);
     return (uint16_t)(value < 65535 ? value : 65535);
+}
+
+static void load_row_u16(const uint16_t *restrict in, size_t pitch, size_t width, int32_t offset, int32_t range,
+                         ratio by, int16_t *restrict out)
+{
+    for (size_t x = 0; x < width; x++)
+        out[x] = (int16_t)scale(clamp32(in[x * pitch] - offset, 0, range), by);
+}
+
+static void extend_row(int16_t *row, size_t width, size_t plane_width)
+{
+    for (size_t x = width; x < plane_width; x++)
+        row[x] = row[width - 1];
 }
 
 static void extend(int16_t *plane, size_t width, size_t height, size_t plane_width, size_t plane_height)
 {
     for (size_t y = 0; y < height; y++)
-        for (size_t x = width; x < plane_width; x++)
-            plane[y * plane_width + x] = plane[y * plane_width + width - 1];
+        extend_row(plane + y * plane_width, width, plane_width);
     for (size_t y = height; y < plane_height; y++)
         memcpy(plane + y * plane_width, plane + (height - 1) * plane_width, plane_width * sizeof *plane);
 }
@@ -54,11 +96,9 @@ int64_t apercu_load_u16(const uint16_t *image, size_t row_pitch, size_t pitch, s
 {
     if (range < 1 || range > 65536)
         return APERCU_ERROR_ARGUMENT;
+    ratio by = ratio_of(SAMPLE_FULL, range);
     for (size_t y = 0; y < height; y++)
-        for (size_t x = 0; x < width; x++) {
-            int32_t above = clamp32((int32_t)image[y * row_pitch + x * pitch] - offset, 0, range);
-            plane[y * plane_width + x] = (int16_t)((above * SAMPLE_FULL + range / 2) / range);
-        }
+        load_row_u16(image + y * row_pitch, pitch, width, offset, range, by, plane + y * plane_width);
     extend(plane, width, height, plane_width, plane_height);
     return 0;
 }
@@ -71,10 +111,10 @@ int64_t apercu_store_u8(const int16_t *plane, size_t stride, uint8_t *image, siz
         uint8_t *out = image + y * row_pitch;
         if (pitch == 1)
             for (size_t x = 0; x < width; x++)
-                out[x] = to_u8(in[x]);
+                out[x] = (uint8_t)round_sample(in[x]);
         else
             for (size_t x = 0; x < width; x++)
-                out[x * pitch] = to_u8(in[x]);
+                out[x * pitch] = (uint8_t)round_sample(in[x]);
     }
     return 0;
 }
@@ -82,41 +122,111 @@ int64_t apercu_store_u8(const int16_t *plane, size_t stride, uint8_t *image, siz
 int64_t apercu_store_u16(const int16_t *plane, size_t stride, uint16_t *image, size_t row_pitch, size_t pitch,
                          size_t width, size_t height, int32_t offset, int32_t range)
 {
-    for (size_t y = 0; y < height; y++)
-        for (size_t x = 0; x < width; x++)
-            image[y * row_pitch + x * pitch] = to_u16(plane[y * stride + x], offset, range);
+    ratio by = ratio_of(range, SAMPLE_FULL);
+    for (size_t y = 0; y < height; y++) {
+        const int16_t *in = plane + y * stride;
+        uint16_t *out = image + y * row_pitch;
+        if (pitch == 1)
+            for (size_t x = 0; x < width; x++)
+                out[x] = to_u16(in[x], offset, by);
+        else
+            for (size_t x = 0; x < width; x++)
+                out[x * pitch] = to_u16(in[x], offset, by);
+    }
     return 0;
 }
 
-int64_t apercu_rgb_to_ycc(int16_t *red, const int16_t *green, const int16_t *blue, size_t width, size_t height,
-                          int16_t *cb, int16_t *cr)
+/* Red and green are moved together, two bytes at a time, and taken apart in a loop of its own, which is vectorised. */
+static void split_row_u8(const uint8_t *restrict in, size_t pitch, size_t width, int16_t *restrict red,
+                         int16_t *restrict green, int16_t *restrict blue)
 {
-    for (size_t y = 0; y < height; y += 2) {
-        int16_t *r = red + y * width;
-        const int16_t *b = blue + y * width;
-        int16_t *u = cb + y / 2 * (width / 2), *v = cr + y / 2 * (width / 2);
-        for (size_t x = 0; x < width; x += 2) { /* chroma of the mean of four pixels needs only R, B and luma */
-            int32_t sum_r = 0, sum_b = 0, sum_y = 0;
-            for (size_t i = 0; i < 4; i++) {
-                size_t at = (i / 2) * width + x + i % 2;
-                int32_t luma = floor_shift32(
-                    Y_RED * r[at] + Y_GREEN * green[y * width + at] + Y_BLUE * b[at] + COLOUR_HALF, COLOUR_BITS);
-                sum_r += r[at];
-                sum_b += b[at];
-                sum_y += luma;
-                r[at] = (int16_t)luma;
-            }
-            /* Sums of four have two more fraction bits. |difference| < 2^15, scale < 2^14. */
-            u[x / 2] = (int16_t)floor_shift32((sum_b - sum_y) * CB_SCALE + 4 * COLOUR_HALF, COLOUR_BITS + 2);
-            v[x / 2] = (int16_t)floor_shift32((sum_r - sum_y) * CR_SCALE + 4 * COLOUR_HALF, COLOUR_BITS + 2);
-        }
+    uint16_t *both = (uint16_t *)red;
+    for (size_t x = 0; x < width; x++) {
+        const uint8_t *at = in + x * pitch;
+        both[x] = (uint16_t)(at[0] | at[1] << 8);
+        blue[x] = (int16_t)(at[2] << SAMPLE_BITS);
+    }
+    for (size_t x = 0; x < width; x++) {
+        green[x] = (int16_t)(both[x] >> 8 << SAMPLE_BITS);
+        red[x] = (int16_t)((both[x] & 255) << SAMPLE_BITS);
+    }
+}
+
+/* Luma of a row into `luma`; red and blue are replaced by their differences from it, at most 8160 either way. */
+static void luma_row(int16_t *restrict red, const int16_t *restrict green, int16_t *restrict blue, size_t width,
+                     int16_t *restrict luma)
+{
+    for (size_t x = 0; x < width; x++) {
+        int16_t y = (int16_t)((Y_RED * red[x] + Y_GREEN * green[x] + Y_BLUE * blue[x] + COLOUR_HALF) >> COLOUR_BITS);
+        luma[x] = y;
+        red[x] = (int16_t)(red[x] - y);
+        blue[x] = (int16_t)(blue[x] - y);
+    }
+}
+
+/* A row of chroma from the differences of two rows: the mean of four, which are summed in 16 bits, times `scale`. */
+static void halve_rows(int16_t *restrict upper, const int16_t *restrict lower, size_t half_width, int32_t scale,
+                       int16_t *restrict out)
+{
+    for (size_t x = 0; x < 2 * half_width; x++)
+        upper[x] = (int16_t)(upper[x] + lower[x]);
+    for (size_t x = 0; x < half_width; x++) {
+        int16_t sum = (int16_t)(upper[2 * x] + upper[2 * x + 1]);
+        out[x] = (int16_t)floor_shift32(sum * scale + 4 * COLOUR_HALF, COLOUR_BITS + 2);
+    }
+}
+
+/* Row `y` of the planes, once its colours stand in the scratch: red and blue of an even row, of an odd row, green. */
+static void put_row(int16_t *scratch, size_t y, size_t width, int16_t *luma, size_t plane_width, int16_t *cb,
+                    int16_t *cr)
+{
+    int16_t *even = scratch, *odd = scratch + 2 * plane_width, *green = scratch + 4 * plane_width;
+    int16_t *red = y % 2 ? odd : even, *blue = red + plane_width;
+    extend_row(red, width, plane_width);
+    extend_row(green, width, plane_width);
+    extend_row(blue, width, plane_width);
+    luma_row(red, green, blue, plane_width, luma + y * plane_width);
+    if (y % 2) {
+        size_t half_width = plane_width / 2;
+        halve_rows(even, odd, half_width, CR_SCALE, cr + y / 2 * half_width);
+        halve_rows(even + plane_width, odd + plane_width, half_width, CB_SCALE, cb + y / 2 * half_width);
+    }
+}
+
+int64_t apercu_rgb_to_ycc_u8(const uint8_t *image, size_t row_pitch, size_t pitch, size_t width, size_t height,
+                             int16_t *scratch, int16_t *luma, size_t plane_width, size_t plane_height, int16_t *cb,
+                             int16_t *cr)
+{
+    for (size_t y = 0; y < plane_height; y++) {
+        const uint8_t *in = image + (y < height ? y : height - 1) * row_pitch;
+        int16_t *red = scratch + (y % 2) * 2 * plane_width;
+        split_row_u8(in, pitch, width, red, scratch + 4 * plane_width, red + plane_width);
+        put_row(scratch, y, width, luma, plane_width, cb, cr);
+    }
+    return 0;
+}
+
+int64_t apercu_rgb_to_ycc_u16(const uint16_t *image, size_t row_pitch, size_t pitch, size_t width, size_t height,
+                              int32_t offset, int32_t range, int16_t *scratch, int16_t *luma, size_t plane_width,
+                              size_t plane_height, int16_t *cb, int16_t *cr)
+{
+    if (range < 1 || range > 65536)
+        return APERCU_ERROR_ARGUMENT;
+    ratio by = ratio_of(SAMPLE_FULL, range);
+    for (size_t y = 0; y < plane_height; y++) {
+        const uint16_t *in = image + (y < height ? y : height - 1) * row_pitch;
+        int16_t *red = scratch + (y % 2) * 2 * plane_width;
+        load_row_u16(in, pitch, width, offset, range, by, red);
+        load_row_u16(in + 1, pitch, width, offset, range, by, scratch + 4 * plane_width);
+        load_row_u16(in + 2, pitch, width, offset, range, by, red + plane_width);
+        put_row(scratch, y, width, luma, plane_width, cb, cr);
     }
     return 0;
 }
 
 /* Row `y` of a chroma plane at full size: 3/4 of the nearer and 1/4 of the farther sample, down and then across. */
-static void chroma_row(const int16_t *chroma, size_t stride, size_t y, size_t width, size_t height, int16_t *column,
-                       int16_t *out)
+static void chroma_row(const int16_t *chroma, size_t stride, size_t y, size_t width, size_t height,
+                       int16_t *restrict column, int16_t *restrict out)
 {
     size_t half_width = (width + 1) / 2, half_height = (height + 1) / 2, near = y / 2, far = near;
     if (y % 2 && near + 1 < half_height)
@@ -136,32 +246,41 @@ static void chroma_row(const int16_t *chroma, size_t stride, size_t y, size_t wi
         out[width - 1] = (int16_t)floor_shift32(3 * column[half_width] + column[half_width - 1] + 8, 4);
 }
 
-typedef struct {
-    int32_t red, green, blue;
-} rgb;
-
-static rgb to_rgb(int32_t y, int32_t cb, int32_t cr)
+/* Luma and chroma of a row to green, and to blue and red in place of chroma. All sums are below 2^15. */
+static void colour_row(const int16_t *restrict luma, int16_t *restrict blue, int16_t *restrict red,
+                       int16_t *restrict green, size_t width)
 {
-    rgb c = {y + floor_shift32(RED_CR * cr + COLOUR_HALF, COLOUR_BITS),
-             y - floor_shift32(GREEN_CB * cb + GREEN_CR * cr + COLOUR_HALF, COLOUR_BITS),
-             y + floor_shift32(BLUE_CB * cb + COLOUR_HALF, COLOUR_BITS)};
-    return c;
+    for (size_t x = 0; x < width; x++) {
+        int16_t y = luma[x], cb = blue[x], cr = red[x];
+        red[x] = (int16_t)(y + floor_shift32(RED_CR * cr + COLOUR_HALF, COLOUR_BITS));
+        green[x] = (int16_t)(y - floor_shift32(GREEN_CB * cb + GREEN_CR * cr + COLOUR_HALF, COLOUR_BITS));
+        blue[x] = (int16_t)(y + floor_shift32(BLUE_CB * cb + COLOUR_HALF, COLOUR_BITS));
+    }
+}
+
+static void round_row(int16_t *row, size_t width)
+{
+    for (size_t x = 0; x < width; x++)
+        row[x] = round_sample(row[x]);
 }
 
 int64_t apercu_ycc_to_rgb_u8(const int16_t *luma, size_t stride, const int16_t *cb, const int16_t *cr,
                              size_t chroma_stride, int16_t *scratch, uint8_t *image, size_t row_pitch, size_t pitch,
                              size_t width, size_t height)
 {
-    int16_t *u = scratch, *v = u + width, *column = v + width;
+    int16_t *blue = scratch, *red = blue + width, *green = red + width;
     for (size_t y = 0; y < height; y++) {
-        chroma_row(cb, chroma_stride, y, width, height, column, u);
-        chroma_row(cr, chroma_stride, y, width, height, column, v);
+        chroma_row(cb, chroma_stride, y, width, height, green, blue); /* green's place is free until the colours come */
+        chroma_row(cr, chroma_stride, y, width, height, green, red);
+        colour_row(luma + y * stride, blue, red, green, width);
+        round_row(red, width);
+        round_row(green, width);
+        round_row(blue, width);
         uint8_t *out = image + y * row_pitch;
         for (size_t x = 0; x < width; x++) {
-            rgb c = to_rgb(luma[y * stride + x], u[x], v[x]);
-            out[x * pitch] = to_u8(c.red);
-            out[x * pitch + 1] = to_u8(c.green);
-            out[x * pitch + 2] = to_u8(c.blue);
+            out[x * pitch] = (uint8_t)red[x];
+            out[x * pitch + 1] = (uint8_t)green[x];
+            out[x * pitch + 2] = (uint8_t)blue[x];
         }
     }
     return 0;
@@ -171,16 +290,17 @@ int64_t apercu_ycc_to_rgb_u16(const int16_t *luma, size_t stride, const int16_t 
                               size_t chroma_stride, int16_t *scratch, uint16_t *image, size_t row_pitch, size_t pitch,
                               size_t width, size_t height, int32_t offset, int32_t range)
 {
-    int16_t *u = scratch, *v = u + width, *column = v + width;
+    ratio by = ratio_of(range, SAMPLE_FULL);
+    int16_t *blue = scratch, *red = blue + width, *green = red + width;
     for (size_t y = 0; y < height; y++) {
-        chroma_row(cb, chroma_stride, y, width, height, column, u);
-        chroma_row(cr, chroma_stride, y, width, height, column, v);
+        chroma_row(cb, chroma_stride, y, width, height, green, blue);
+        chroma_row(cr, chroma_stride, y, width, height, green, red);
+        colour_row(luma + y * stride, blue, red, green, width);
         uint16_t *out = image + y * row_pitch;
         for (size_t x = 0; x < width; x++) {
-            rgb c = to_rgb(luma[y * stride + x], u[x], v[x]);
-            out[x * pitch] = to_u16(c.red, offset, range);
-            out[x * pitch + 1] = to_u16(c.green, offset, range);
-            out[x * pitch + 2] = to_u16(c.blue, offset, range);
+            out[x * pitch] = to_u16(red[x], offset, by);
+            out[x * pitch + 1] = to_u16(green[x], offset, by);
+            out[x * pitch + 2] = to_u16(blue[x], offset, by);
         }
     }
     return 0;

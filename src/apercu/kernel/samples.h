@@ -23,10 +23,15 @@ APERCU_API int64_t apercu_store_u8(const int16_t *plane, size_t stride, uint8_t 
 APERCU_API int64_t apercu_store_u16(const int16_t *plane, size_t stride, uint16_t *image, size_t row_pitch,
                                     size_t pitch, size_t width, size_t height, int32_t offset, int32_t range);
 
-/* Red, green and blue planes to luma, in place of red, and to chroma at half size; ITU-R BT.601 in full range. Width and
- * height are even. `cb` and `cr` have width / 2 samples a row. */
-APERCU_API int64_t apercu_rgb_to_ycc(int16_t *red, const int16_t *green, const int16_t *blue, size_t width,
-                                     size_t height, int16_t *cb, int16_t *cr);
+/* Interleaved red, green and blue of an image to planes of luma, `plane_width` x `plane_height`, both even, and of
+ * chroma at half size; ITU-R BT.601 in full range. Beyond the image its edge again. `scratch` holds 5 * plane_width
+ * samples. */
+APERCU_API int64_t apercu_rgb_to_ycc_u8(const uint8_t *image, size_t row_pitch, size_t pitch, size_t width,
+                                        size_t height, int16_t *scratch, int16_t *luma, size_t plane_width,
+                                        size_t plane_height, int16_t *cb, int16_t *cr);
+APERCU_API int64_t apercu_rgb_to_ycc_u16(const uint16_t *image, size_t row_pitch, size_t pitch, size_t width,
+                                         size_t height, int32_t offset, int32_t range, int16_t *scratch, int16_t *luma,
+                                         size_t plane_width, size_t plane_height, int16_t *cb, int16_t *cr);
 /* Luma, `width` x `height`, and chroma, ceil(width / 2) x ceil(height / 2), to interleaved red, green and blue in
  * place of three components of an image. Chroma is brought to full size by a triangle filter (weights 9, 3, 3, 1),
  * its edge repeated. `scratch` holds 3 * (width + 2) samples. */

@@ -1,8 +1,8 @@
 """Samples of an image to planes of int16 with 5 fraction bits, and back: levels, colour transform, chroma at half size.
 
-A plane holds 0 to 8160 (255 * 32) for grey, luma, alpha and spectral bands, and is signed around zero for chroma. Bands
-that are coded together share one *level group*, a pair (offset, range): the samples offset to offset + range of a uint16
-image become 0 to 8160. A uint8 image has no levels of its own: its offset is 0 and its range 255.
+A plane holds 0 to 8160 (255 * 32) for grey, luma, alpha and spectral bands, and is signed around zero for chroma.
+Bands that are coded together share one *level group*, a pair (offset, range): the samples offset to offset + range of
+a uint16 image become 0 to 8160. A uint8 image has no levels of its own: its offset is 0 and its range 255.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,8 @@ _load_u8 = function("apercu_load_u8", "assssass")
 _load_u16 = function("apercu_load_u16", "assssiiass")
 _store_u8 = function("apercu_store_u8", "asassss")
 _store_u16 = function("apercu_store_u16", "asassssii")
-_rgb_to_ycc = function("apercu_rgb_to_ycc", "aaassaa")
+_rgb_to_ycc_u8 = function("apercu_rgb_to_ycc_u8", "assssaassaa")
+_rgb_to_ycc_u16 = function("apercu_rgb_to_ycc_u16", "assssiiaassaa")
 _ycc_to_rgb_u8 = function("apercu_ycc_to_rgb_u8", "asaasaassss")
 _ycc_to_rgb_u16 = function("apercu_ycc_to_rgb_u16", "asaasaassssii")
 
@@ -78,24 +79,39 @@ def to_planes(tile: Samples, interpretation: str, levels: list[Levels]) -> list[
     """
     height, width, n_bands = tile.shape
     wide = tile.itemsize == 2
-    samples: Samples = np.ascontiguousarray(tile, np.uint16) if wide else np.ascontiguousarray(tile, np.uint8)
-    colour = interpretation in ("rgb", "rgba")
+    samples = _plain_rows(tile)
+    row_pitch = samples.strides[0] // samples.itemsize
     of_band = _levels_of_bands(interpretation, n_bands, levels)
     planes = []
-    for band in range(n_bands):
-        unit = 2 * BLOCK if colour and band < 3 else BLOCK
-        plane = np.empty((n_blocks(height, unit) * unit, n_blocks(width, unit) * unit), np.int16)
-        source = (address(samples) + band * samples.itemsize, width * n_bands, n_bands, width, height)
-        target = (address(plane), plane.shape[1], plane.shape[0])
-        checked(_load_u16(*source, *of_band[band], *target) if wide else _load_u8(*source, *target))
-        planes.append(plane)
-    if colour:
-        luma, green, blue = planes[:3]
+    if interpretation in ("rgb", "rgba"):
+        luma = _empty_plane(height, width, 2 * BLOCK)
         rows, columns = luma.shape
         cb, cr = (np.empty((rows // 2, columns // 2), np.int16) for _ in range(2))
-        checked(_rgb_to_ycc(*map(address, (luma, green, blue)), columns, rows, address(cb), address(cr)))
-        planes[1:3] = [cb, cr]
+        scratch = np.empty(5 * columns, np.int16)
+        source = (address(samples), row_pitch, n_bands, width, height)
+        target = (address(scratch), address(luma), columns, rows, address(cb), address(cr))
+        checked(_rgb_to_ycc_u16(*source, *of_band[0], *target) if wide else _rgb_to_ycc_u8(*source, *target))
+        planes = [luma, cb, cr]
+    for band in range(len(planes), n_bands):
+        plane = _empty_plane(height, width, BLOCK)
+        source = (address(samples) + band * samples.itemsize, row_pitch, n_bands, width, height)
+        size = (address(plane), plane.shape[1], plane.shape[0])
+        checked(_load_u16(*source, *of_band[band], *size) if wide else _load_u8(*source, *size))
+        planes.append(plane)
     return planes
+
+
+def _empty_plane(height: int, width: int, unit: int) -> Plane:
+    return np.empty((n_blocks(height, unit) * unit, n_blocks(width, unit) * unit), np.int16)
+
+
+def _plain_rows(tile: Samples) -> Samples:
+    """The tile itself where the kernel can read it in place, row after row without gaps in them; otherwise a copy."""
+    row_stride, *strides = tile.strides
+    whole = strides == [tile.shape[2] * tile.itemsize, tile.itemsize]
+    if whole and row_stride > 0 and row_stride % tile.itemsize == 0 and tile.flags.aligned and tile.dtype.isnative:
+        return tile
+    return tile.astype(np.uint16, order="C") if tile.itemsize == 2 else tile.astype(np.uint8, order="C")
 
 
 def from_planes(planes: list[Plane], interpretation: str, levels: list[Levels], out: Samples) -> None:
