@@ -25,19 +25,30 @@ INSTALL_APERCU = sh scripts/check_machine.sh $(BIN)/python && $(INSTALL) --no-bu
 C_CHECKS = -std=c99 -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes
 
-.PHONY: demo test check fuzz bench format clean FORCE
+.PHONY: demo test check lint types c-warnings import-order lengths fuzz bench format clean FORCE
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python scripts/demo.py $(if $(IMAGE),"$(IMAGE)")
 
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -q $(ARGS)
 
-check: $(VENV)/dev.stamp
+# A gate each, so that `make -k check` goes on after the first that fails.
+check: lint types c-warnings import-order lengths
+
+lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+types: $(VENV)/dev.stamp
 	$(BIN)/mypy
+
+c-warnings:
 	$(CC) $(C_CHECKS) src/apercu/kernel/*.c
+
+import-order: $(VENV)/dev.stamp
 	PYTHONPATH=src $(BIN)/lint-imports --no-logo
+
+lengths: $(VENV)/dev.stamp
 	$(BIN)/python scripts/check_lengths.py
 
 fuzz: $(VENV)/dev.stamp
