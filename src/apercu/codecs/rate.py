@@ -10,7 +10,7 @@ from apercu.errors import TargetUnreachable
 SLACK_SHARE, SLACK_BYTES = 0.02, 16
 PSNR_TOLERANCE = 0.05
 VARIANTS = 8
-_LOOK_AROUND = 32
+_LOOK_AROUND = 64
 
 
 def _highest(last: int, variant: int, holds: Callable[[int], bool], guess: int = 0) -> int:
@@ -40,7 +40,7 @@ def best_within(n_bytes: int, size_at: Callable[[int], int], error_at: Callable[
 
     `size_at` gives a file's size, `error_at` its squared error. Every variant offers the highest place that fits, and
     the best of those that leave no more than 2 % or 16 bytes unused is taken. Sizes grow with the place but for ripples:
-    where no variant comes so near, the places just above are tried as well, and the largest file is taken.
+    where no variant comes so near, the places around are tried as well, and at last the largest file found is taken.
     Raises TargetUnreachable where quality 0 is too large.
     """
     if size_at(last) <= n_bytes:
@@ -59,8 +59,12 @@ def best_within(n_bytes: int, size_at: Callable[[int], int], error_at: Callable[
     enough = n_bytes - max(SLACK_BYTES, SLACK_SHARE * n_bytes)
     if near := [quality for quality in found if size_at(quality) >= enough]:
         return min(near, key=error_at)
-    around = [q for quality in found for q in range(quality, min(quality + VARIANTS * _LOOK_AROUND, last), VARIANTS)]
-    return max(filter(fits, around), key=size_at)
+    for distance in range(VARIANTS, VARIANTS * _LOOK_AROUND, VARIANTS):
+        for quality in found:
+            for place in (quality + distance, quality - distance):
+                if 0 <= place < last and enough <= size_at(place) <= n_bytes:
+                    return place
+    return max(found, key=size_at)
 
 
 def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int) -> int:

@@ -51,6 +51,6 @@ PLAIN_KNOTS = (
     (1024, 74, ALL_G1),
     (1152, 40, ALL_G1),
     (1216, 29, ALL_G1),
-    (3200, 28, ALL_G1),
+    (3200, 1, ALL_G1),
 )
 """The first way carried on, as variants 4 to 7 from quality 16 up: for smooth images, and to bridge the leap between the two."""
