@@ -1,0 +1,93 @@
+"""Builds of the package that only the fuzzer runs: with sanitisers, for coverage, with a planted fault."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+OPTIONS = {
+    "plain": [],
+    "sanitised": ["-DAPERCU_SANITIZE=ON"],
+    "planted": ["-DAPERCU_SANITIZE=ON", "-DAPERCU_PLANT_OVERFLOW=ON"],
+    "coverage": ["-DAPERCU_COVERAGE=ON"],
+}
+SANITISERS = {
+    # Python never frees all it has; a wrong size that asks for much is a finding, and so is a process that grows.
+    "ASAN_OPTIONS": "detect_leaks=0:max_allocation_size_mb=64:allocator_may_return_null=1:hard_rss_limit_mb=1024:"
+    "quarantine_size_mb=16:handle_abort=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+
+
+class Unavailable(Exception):
+    """This machine lacks what a build needs; the message says what."""
+
+
+def build(kind: str, folder: Path) -> Path:
+    """Compiles the kernel as `kind` says and returns the folder to put on PYTHONPATH."""
+    cmake = shutil.which("cmake") or shutil.which("cmake", path=str(Path(sys.executable).parent))
+    if not cmake:
+        raise Unavailable("there is no cmake")
+    if kind in ("sanitised", "planted"):
+        runtime_libraries()
+    objects, package = folder / "objects", folder / "package"
+    _run([cmake, "-S", str(ROOT), "-B", str(objects), f"-DCMAKE_INSTALL_PREFIX={package}", *OPTIONS[kind]])
+    _run([cmake, "--build", str(objects)])
+    shutil.rmtree(package, ignore_errors=True)
+    shutil.copytree(
+        ROOT / "src" / "apercu", package / "apercu", ignore=shutil.ignore_patterns("__pycache__", "_kernel.*")
+    )
+    _run([cmake, "--install", str(objects)])
+    return package
+
+
+def environment(kind: str, package: Path) -> dict[str, str]:
+    """The environment of a process that imports such a package."""
+    env = dict(os.environ, PYTHONPATH=f"{package}", PYTHONMALLOC="malloc", OPENBLAS_NUM_THREADS="1")
+    if kind in ("sanitised", "planted"):
+        env |= SANITISERS | {"LD_PRELOAD": " ".join(runtime_libraries())}
+    return env
+
+
+def runtime_libraries() -> list[str]:
+    """The sanitisers' libraries, which a Python that was built without them has to load first."""
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    if not compiler:
+        raise Unavailable("there is no C compiler")
+    found = []
+    for name in ("libasan.so", "libubsan.so"):
+        path = subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout
+        if not Path(path.strip()).is_absolute():
+            raise Unavailable(f"the compiler {compiler} brings no {name} (GCC on Linux does)")
+        found.append(str(Path(path.strip()).resolve()))
+    return found
+
+
+def line_coverage(folder: Path) -> dict[str, tuple[set[int], set[int]]]:
+    """Lines of code and those that ran, for each file of the kernel, once the processes of a "coverage" build ended."""
+    gcov = shutil.which("gcov")
+    if not gcov:
+        raise Unavailable("there is no gcov")
+    notes = sorted(str(path) for path in folder.rglob("*.gcda"))
+    text = _run([gcov, "--stdout", "--preserve-paths", *notes], cwd=folder)
+    files: dict[str, tuple[set[int], set[int]]] = {}
+    code: set[int] = set()
+    ran: set[int] = set()
+    for line in text.splitlines():
+        count, number, rest = ([part.strip() for part in line.split(":", 2)] + ["", ""])[:3]
+        if number == "0" and rest.startswith("Source:"):
+            code, ran = files.setdefault(Path(rest.removeprefix("Source:")).name, (set(), set()))
+        elif number.isdigit() and number != "0" and count != "-":
+            code.add(int(number))
+            if not count.startswith(("#", "=")):
+                ran.add(int(number))
+    return files
+
+
+def _run(command: list[str], cwd: Path | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    if done.returncode:
+        raise Unavailable(f"{' '.join(command[:3])} … failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout

@@ -1,0 +1,58 @@
+"""Valid files to begin with: small, and of every kind that the format knows."""
+
+from pathlib import Path
+
+import numpy as np
+
+import apercu
+from apercu.codecs import taha2025
+from apercu.format.container import read_header, read_segments
+from mutate import Seed
+from scripts.pictures import noise, scene, wide
+
+SMALL_TILE_LOG2 = 5
+
+
+def write_model(path: Path) -> None:
+    """Weights that are not the shipped ones: the same with every second row turned over."""
+    weights = np.load(Path(apercu.__file__).parent / "weights" / "taha2025.npy")
+    weights[:, ::2] = -weights[:, ::2]
+    np.save(path, weights)
+
+
+def seeds(model: Path) -> list[Seed]:
+    """The same on every machine; `model` is the file of `write_model`."""
+    grey, rgb, rgba = scene(32, 32), scene(24, 19, 3), scene(17, 33, 4)
+    files = {
+        "1x1": apercu.encode(scene(1, 1)[:, :, 0]),
+        "grey": apercu.encode(scene(40, 56)[:, :, 0], quality=70),
+        "axis": apercu.encode(grey, quality=30),
+        "rgb": apercu.encode(rgb, quality=60),
+        "rgba": apercu.encode(rgba, quality=45),
+        "noise": apercu.encode((noise((72, 80), 3) >> 8).astype(np.uint8), quality=90),
+        "flat": apercu.encode(np.full((64, 64), 77, np.uint8), quality=20),
+        "spectral": apercu.encode(scene(9, 9, 6), quality=80),
+        "grey16": apercu.encode(wide(scene(33, 20), 200, 4000)[:, :, 0], quality=75),
+        "rgb16": apercu.encode(wide(rgb, 0, 65535), quality=50),
+        "spectral16": apercu.encode(wide(scene(16, 25, 5), 1000, 60000), quality=65),
+        "by hand": apercu.encode(grey, threshold=20, step=3, tables="latent"),
+        "one table": apercu.encode(scene(48, 48), threshold=0, step=0.5, tables="group"),
+        "all g1": apercu.encode(grey, threshold=1e6, step=2),
+        "all g2": apercu.encode(grey, threshold=0, step=16),
+        "user model": apercu.encode(scene(64, 65)[:, :, 0], quality=60, model=model),
+    }
+    whole = taha2025.TILE_LOG2
+    try:
+        taha2025.TILE_LOG2 = SMALL_TILE_LOG2  # tiles as in a large image, in a small one
+        files["tiles"] = apercu.encode(scene(70, 90)[:, :, 0], quality=40)
+        files["rgb tiles"] = apercu.encode(scene(33, 65, 3), quality=55)
+        files["wide tiles"] = apercu.encode(wide(scene(40, 40, 2), 5, 900), threshold=50, step=8)
+    finally:
+        taha2025.TILE_LOG2 = whole
+    return [_seed(name, data) for name, data in files.items()]
+
+
+def _seed(name: str, data: bytes) -> Seed:
+    header = read_header(data)
+    segments = [segment for segment in read_segments(data, header) if isinstance(segment, bytes)]
+    return Seed(name, data, header, segments)

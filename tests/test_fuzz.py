@@ -1,0 +1,116 @@
+"""The fuzzer, for as long as a test may take, and the fuzzer itself put to the test."""
+
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import apercu
+
+ROOT = Path(__file__).parents[1]
+MUTANTS = 10_000
+LEAST_COVERAGE = 90  # per cent of the kernel's lines
+
+
+def fuzz(*options):
+    """What `fuzz/run.py` printed, and its exit code."""
+    command = [sys.executable, str(ROOT / "fuzz" / "run.py"), "--seed", "0", "--workers", "2", *map(str, options)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ, PYTHONPATH=""))
+    if done.returncode == 3:
+        pytest.skip(done.stderr.strip())
+    return done.stdout + done.stderr, done.returncode
+
+
+def number(pattern, text):
+    found = re.search(pattern, text)
+    assert found, text
+    return float(found[1])
+
+
+def test_no_mutant_breaks_the_decoder_under_sanitisers():
+    text, code = fuzz("--mutants", MUTANTS)
+    assert code == 0, text
+    assert number(r"^(\d+) mutants", text) == MUTANTS
+    assert number(r"good checksums: ([\d.]+)", text) >= 50
+    assert number(r"reached the entropy decoder: ([\d.]+)", text) >= 50
+
+
+def test_a_planted_overflow_is_found():
+    text, code = fuzz("--mutants", MUTANTS, "--plant")
+    assert code == 0, text
+    assert "heap-buffer-overflow" in text
+
+
+def test_the_fuzzer_reaches_the_kernel():
+    text, code = fuzz("--mutants", 3000, "--coverage")
+    assert code == 0, text
+    assert number(r"line coverage of the kernel: ([\d.]+)", text) >= LEAST_COVERAGE
+
+
+@pytest.fixture
+def mutate(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "fuzz"))
+    monkeypatch.syspath_prepend(str(ROOT))
+    import mutate
+
+    return mutate
+
+
+def small_files(monkeypatch, tmp_path):
+    import corpus
+
+    corpus.write_model(tmp_path / "model.npy")
+    return corpus.seeds(tmp_path / "model.npy"), tmp_path / "model.npy"
+
+
+def test_a_case_hangs_on_its_seed_alone(mutate, monkeypatch, tmp_path):
+    seeds, _ = small_files(monkeypatch, tmp_path)
+
+    def mutants(seed):
+        return [mutate.mutant(random.Random(f"{seed} {index}"), seeds) for index in range(50)]
+
+    assert mutants(1) == mutants(1)
+    assert mutants(1) != mutants(2)
+
+
+def test_repair_leaves_a_sound_file_alone(mutate, monkeypatch, tmp_path):
+    for seed in small_files(monkeypatch, tmp_path)[0]:
+        assert mutate.repair(seed.data) == seed.data, seed.name
+
+
+def test_repair_makes_damage_pass_the_checksums(mutate, monkeypatch, tmp_path):
+    """Every byte of every file changed once: the repaired file is never refused for a checksum or for a length."""
+    seeds, model = small_files(monkeypatch, tmp_path)
+    refused = changed = 0
+    for seed in seeds:
+        before = apercu.decode(seed.data, model=model)
+        for at in range(seed.header.head_size, len(seed.data)):
+            damaged = bytearray(seed.data)
+            damaged[at] ^= 0x55
+            try:
+                after = apercu.decode(mutate.repair(bytes(damaged)), model=model)
+            except (apercu.CorruptStream, apercu.Truncated):
+                refused += 1
+            else:
+                changed += not np.array_equal(before, after)
+    assert refused > 100
+    assert changed > 100
+
+
+def test_segments_by_the_grammar_are_mostly_sound(mutate, monkeypatch, tmp_path):
+    import segments
+    from apercu.format.container import pack
+
+    rng = random.Random(0)
+    sound = 0
+    seeds = [seed for seed in small_files(monkeypatch, tmp_path)[0] if len(seed.segments) == 1]
+    for index in range(300):
+        seed = seeds[index % len(seeds)]
+        data = pack(seed.header, [segments.random_segment(rng, seed.header)])
+        sound += not apercu.check(data)
+    assert 100 < sound < 300
