@@ -97,6 +97,7 @@ def second_moments(files: list[Path], g1: tuple[Matrix, Matrix] | None = None) -
 def fit(moments: Matrix, latents: int, seed: int) -> tuple[tuple[Matrix, Matrix], float]:
     """Trained analysis (latents, 64) and synthesis (64, latents), and their loss per sample."""
     torch.manual_seed(seed)
+    torch.set_num_threads(1)  # matrices this small only wait for each other
     scale = float(np.trace(moments))
     target = torch.from_numpy(moments / scale)
     analysis = torch.nn.Linear(BLOCK * BLOCK, latents, bias=False, dtype=torch.float64)

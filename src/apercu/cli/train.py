@@ -1,0 +1,42 @@
+"""`apercu train`: weights from one's own images."""
+
+import argparse
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from apercu.errors import MissingExtra, OptionError
+
+DESCRIPTION = """\
+Train a codec's weights on the images below a folder. The file is used with `--model FILE` by `encode` and `decode`; the
+recipe (seed, losses, SHA-256 of every image) is written beside it, ending in .json."""
+
+EXAMPLES = """\
+examples:
+  apercu train taha2025 --images photos --out mine.npy
+  apercu encode scene.png scene.apc --bpp 0.1 --model mine.npy
+  apercu decode scene.apc back.png --model mine.npy
+"""
+
+TRAINERS = {"taha2025": "apercu.lab.taha2025"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `run` reads."""
+    parser.add_argument("codec", choices=TRAINERS, help="codec whose weights to train")
+    parser.add_argument("--images", metavar="DIR", type=Path, required=True, help="folder of images, searched through")
+    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="file to write, best ending in .npy")
+    parser.add_argument("--seed", type=int, default=None, help="of the random start (the recipe's own by default)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train and write; returns the exit code."""
+    if find_spec("torch") is None:
+        raise MissingExtra("training needs PyTorch: pip install 'apercu[train]'")
+    if not arguments.images.is_dir():
+        raise OptionError(f"{arguments.images} is no folder")
+    if not arguments.out.parent.is_dir():
+        raise OptionError(f"{arguments.out.parent} is no folder to write to")
+    trainer = import_module(TRAINERS[arguments.codec])
+    trainer.train(arguments.images, arguments.out, trainer.SEED if arguments.seed is None else arguments.seed)
+    return 0

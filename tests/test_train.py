@@ -1,0 +1,114 @@
+"""Training of the two autoencoders of taha2025: the optimum is known, so training can be held against it."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import apercu
+from apercu.cli.main import main
+from apercu.format.weights import shipped
+from apercu.lab import taha2025 as lab
+from scripts.pictures import scene
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A few drawn pictures with plain and detailed blocks, one of them too small for a block."""
+    path = tmp_path_factory.mktemp("images")
+    for seed in range(4):
+        Image.fromarray(scene(96, 128 + seed, 3, seed)).save(path / f"{seed}.png")
+    Image.fromarray(scene(5, 5, 3)).save(path / "tiny.png")
+    return path
+
+
+@pytest.fixture(scope="module")
+def moments(folder):
+    """Second moments of all blocks of the folder."""
+    return lab.second_moments(sorted(folder.iterdir()))[0]
+
+
+@pytest.mark.parametrize("latents", [1, 8])
+def test_training_reaches_the_principal_subspace(moments, latents, monkeypatch):
+    """Within 1 % of the optimum of a linear autoencoder, after a small part of the recipe's steps."""
+    monkeypatch.setattr(lab, "STEPS", 2000)
+    (analysis, synthesis), loss = lab.fit(moments, latents, lab.SEED)
+    best = lab.subspace_loss(moments, latents)
+    assert best <= loss * (1 + 1e-9)
+    assert loss < 1.01 * best
+    assert analysis.shape == (latents, 64)
+    assert synthesis.shape == (64, latents)
+
+
+def test_the_subspace_loss_is_that_of_the_blocks(folder, moments):
+    """The optimum by eigenvalues of the moments equals what projecting the blocks themselves leaves."""
+    blocks = np.concatenate(list(lab.blocks_of(sorted(folder.iterdir()))))
+    basis = np.linalg.svd(blocks, full_matrices=False)[2][:8]
+    left = ((blocks - blocks @ basis.T @ basis) ** 2).mean()
+    assert lab.subspace_loss(moments, 8) == pytest.approx(left)
+
+
+def test_loss_by_moments_is_the_mean_squared_error_of_the_blocks(folder, moments, monkeypatch):
+    """What `fit` reports is what the autoencoder does to the blocks."""
+    monkeypatch.setattr(lab, "STEPS", 50)
+    (analysis, synthesis), loss = lab.fit(moments, 8, lab.SEED)
+    blocks = np.concatenate(list(lab.blocks_of(sorted(folder.iterdir()))))
+    assert ((blocks - blocks @ analysis.T @ synthesis.T) ** 2).mean() == pytest.approx(loss)
+
+
+def test_principal_axes_leave_the_reconstruction_and_order_the_latents(moments):
+    """Rotated latents are uncorrelated, of falling power, and reconstruct the same."""
+    rng = np.random.default_rng(0)
+    analysis, synthesis = rng.normal(size=(8, 64)), rng.normal(size=(64, 8))
+    a, s = lab.principal_axes(analysis, synthesis, moments)
+    np.testing.assert_allclose(s @ a, synthesis @ analysis, atol=1e-9)
+    np.testing.assert_allclose(s.T @ s, np.eye(8), atol=1e-9)
+    covariance = a @ moments @ a.T
+    powers = np.diag(covariance)
+    np.testing.assert_allclose(covariance, np.diag(powers), atol=1e-6 * powers.max())
+    assert (np.diff(powers) <= 0).all()
+
+
+def test_command_trains_weights_that_encode_and_decode(folder, tmp_path, monkeypatch, capsys):
+    """`apercu train` writes weights and recipe; a stream of them needs them."""
+    monkeypatch.setattr(lab, "STEPS", 200)
+    out = tmp_path / "mine.npy"
+    assert main(["train", "taha2025", "--images", str(folder), "--out", str(out), "--seed", "3"]) == 0
+    assert "principal subspace" in capsys.readouterr().out
+    recipe = json.loads(out.with_suffix(".json").read_text())
+    assert recipe["seed"] == 3
+    assert len(recipe["images"]) == 5
+    image = scene(64, 64)[:, :, 0]
+    data = apercu.encode(image, quality=80, model=out)
+    assert apercu.info(data)["model"] == recipe["sha256"][:16]
+    assert apercu.decode(data, model=out).shape == image.shape
+    with pytest.raises(apercu.ModelError, match="user-trained"):
+        apercu.decode(data)
+    np.save(tmp_path / "other.npy", shipped(1))
+    with pytest.raises(apercu.ModelError, match="not the model"):
+        apercu.decode(data, model=tmp_path / "other.npy")
+
+
+def test_same_seed_same_bytes(folder, tmp_path, monkeypatch):
+    """On one machine, training is repeatable to the byte."""
+    monkeypatch.setattr(lab, "STEPS", 30)
+    for name in ("a.npy", "b.npy"):
+        lab.train(folder, tmp_path / name, log=lambda line: None)
+    assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+
+
+def test_nothing_to_train_on(tmp_path, capsys):
+    """An empty folder, and none, are one line and exit code 2."""
+    for folder in (tmp_path, tmp_path / "none"):
+        assert main(["train", "taha2025", "--images", str(folder), "--out", str(tmp_path / "o.npy")]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "o.npy").exists()
+
+
+def test_shipped_weights_come_from_the_recipe_beside_them():
+    """Losses of the recipe lie within 1 % of the principal subspace, and the hash is that of the weights."""
+    recipe = json.loads((lab.Path(lab.__file__).parent.parent / "weights" / "taha2025.json").read_text())
+    for group in ("G1", "G2"):
+        assert recipe[group]["loss"] < 1.01 * recipe[group]["principal_subspace"]
+    assert recipe["sha256"] == lab.hashlib.sha256(shipped(1).astype("<i2").tobytes()).hexdigest()
