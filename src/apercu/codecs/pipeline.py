@@ -158,7 +158,7 @@ def decode(data: bytes, damaged: str, model: str | Path | None, max_pixels: int 
             _refuse(segments[done : done + 1], damaged)
     _refuse(segments, damaged)
     progress(1.0)
-    return image[:, :, 0] if header.flat and header.n_bands == 1 else image
+    return image[:, :, 0] if header.flat and header.interpretation == "grey" else image
 
 
 def _decode_tile(segment: bytes | ApercuError, header: Header, weights: Weights, out: Samples) -> bytes | ApercuError:
