@@ -238,7 +238,7 @@ void huffman_put_table(bit_writer *w, const huffman_encoder *h)
     }
 }
 
-int huffman_get_table(bit_reader *r, huffman_decoder *h, uint8_t *length)
+static int read_table(bit_reader *r, huffman_decoder *h, uint8_t *length)
 {
     h->listed = (int)get_bits(r, KIND_BITS);
     int32_t lo = get_exp_golomb(r, LO_ORDER);
@@ -250,7 +250,7 @@ int huffman_get_table(bit_reader *r, huffman_decoder *h, uint8_t *length)
         h->flat_bits = get_bits(r, FLAT_BITS_BITS);
         if (h->lo + (1 << h->flat_bits) > HUFFMAN_MAX_COUNT)
             return APERCU_ERROR_CORRUPT;
-        return bits_overrun(r) ? APERCU_ERROR_TRUNCATED : 0;
+        return 0;
     }
     int32_t beyond = get_exp_golomb(r, COUNT_ORDER);
     if (beyond < 0 || beyond + 2 > HUFFMAN_MAX_COUNT)
@@ -288,4 +288,10 @@ int huffman_get_table(bit_reader *r, huffman_decoder *h, uint8_t *length)
         h->first[d] <<= 32 - d; /* left-aligned from here on; see huffman_get */
     }
     return 0;
+}
+
+int huffman_get_table(bit_reader *r, huffman_decoder *h, uint8_t *length_scratch)
+{
+    int fault = read_table(r, h, length_scratch);
+    return bits_overrun(r) ? APERCU_ERROR_TRUNCATED : fault; /* zeros past the end may break a rule as well */
 }
