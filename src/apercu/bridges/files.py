@@ -1,0 +1,242 @@
+"""Picture files of every kind that apercu takes in and gives out, and the careful writing of any file.
+
+PNG, JPEG, WebP, BMP, GIF, PGM, PPM, JPEG 2000, AVIF, …   -> pictures.py   (Pillow)
+PNG of 16-bit RGB and RGBA                                <-> png16.py     (imagecodecs)
+TIFF of more than Pillow keeps                            <-> tiff.py      (tifffile)
+"""
+
+import errno
+import os
+import shutil
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+import apercu
+from apercu.bridges.pictures import read_picture
+from apercu.bridges.png16 import is_deep, png16_bytes, read_png16
+from apercu.bridges.tiff import is_tiff, read_layout, read_tiff, write_tiff
+from apercu.errors import ApercuError, FileFormatError
+from apercu.format.ids import MAGIC
+from apercu.stages.colour import Samples
+
+# What each suffix can hold without loss of bits, as bands and bits per sample.
+_GREY, _RGB, _RGBA = ("grey", 8), ("rgb", 8), ("rgba", 8)
+_DEEP = (("grey", 16), ("rgb", 16), ("rgba", 16))
+_ALL = (_GREY, _RGB, _RGBA, *_DEEP, ("spectral", 8), ("spectral", 16))
+_HELD_BY = {
+    ".png": (_GREY, _RGB, _RGBA, *_DEEP),
+    ".tif": _ALL,
+    ".tiff": _ALL,
+    ".jpg": (_GREY, _RGB),
+    ".jpeg": (_GREY, _RGB),
+    ".webp": (_GREY, _RGB, _RGBA),
+    ".bmp": (_GREY, _RGB),
+    ".pgm": (_GREY, ("grey", 16)),
+    ".ppm": (_RGB,),
+}
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+    "JPEG": {"quality": 95, "subsampling": "4:4:4"},
+    "WEBP": {"lossless": True},
+}
+
+PICTURE_SUFFIXES = tuple(_HELD_BY)
+
+
+def read(source: str | os.PathLike[str] | BinaryIO, name: str | None = None) -> tuple[Samples, str]:
+    """Read a picture file whole: every bit of every sample, upright and in sRGB, or not at all.
+
+    Orientation tags are applied, ICC profiles converted to sRGB, palettes, CMYK and transparent colours expanded,
+    1-bit samples become grey of 0 and 255, grey with alpha becomes RGBA.
+
+    Args:
+        source: a path, or a binary stream to be read from its beginning.
+        name: what messages call the file; by default the path.
+
+    Returns:
+        (array, bands): uint8 or uint16, (H, W) and "grey", (H, W, 3) and "rgb", (H, W, 4) and "rgba", or (H, W, B)
+        and "spectral". `apercu.encode(array, bands=bands)` takes them as they are.
+
+    Raises:
+        FileFormatError: not a picture, damaged, above `apercu.MAX_PIXELS`, or holding what would be lost: signed,
+            floating-point or 32-bit samples, more than 8 bits where the reader cuts them, several frames or pages.
+        MissingExtra: the file needs tifffile or imagecodecs, and they are not installed.
+        OSError: the file cannot be opened.
+    """
+    if isinstance(source, str | os.PathLike):
+        with open(source, "rb") as stream:
+            return _read_stream(stream, name or os.fspath(source))
+    return _read_stream(source, name or "the stream")
+
+
+def write(target: str | os.PathLike[str] | BinaryIO, array: Samples, bands: str, suffix: str | None = None) -> None:
+    """Write a picture file without losing a bit of any sample (JPEG, which is lossy, at quality 95).
+
+    Args:
+        target: a path, written as `replacing` does, or a binary stream.
+        array: uint8 or uint16, (H, W) or (H, W, B).
+        bands: "grey", "rgb", "rgba" or "spectral".
+        suffix: one of `PICTURE_SUFFIXES`; by default that of the path.
+
+    Raises:
+        FileFormatError: the suffix is unknown, or such files cannot hold these samples.
+        MissingExtra: the file needs tifffile or imagecodecs, and they are not installed.
+        OSError: the file cannot be written.
+    """
+    if suffix is None:
+        suffix = suffix_of(target) if isinstance(target, str | os.PathLike) else ""
+    check_suffix(suffix, bands, array.dtype)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    # Built in memory, since the writers want to seek, and a pipe cannot.
+    buffer = BytesIO()
+    try:
+        _write_stream(buffer, array, bands, suffix)
+    except (ValueError, OSError, struct.error) as error:  # sides longer than the format allows, mostly
+        if isinstance(error, ApercuError):
+            raise
+        raise FileFormatError(f"{suffix}: {error}") from error
+    if isinstance(target, str | os.PathLike):
+        with replacing(target) as stream:
+            stream.write(buffer.getbuffer())
+    else:
+        target.write(buffer.getbuffer())
+
+
+def suffix_of(path: str | os.PathLike[str]) -> str:
+    """The suffix of a path in small letters, with its dot; empty where there is none."""
+    return os.path.splitext(os.fspath(path))[1].lower()
+
+
+def check_suffix(suffix: str, bands: str, dtype: Any) -> None:
+    """Refuse a suffix under which such samples could not be written whole.
+
+    Args:
+        suffix: with its dot, in small letters.
+        bands: "grey", "rgb", "rgba" or "spectral".
+        dtype: uint8 or uint16, or the name of either.
+
+    Raises:
+        FileFormatError: naming the suffixes that serve.
+    """
+    bits = 8 * np.dtype(dtype).itemsize
+    serving = [name for name, held in _HELD_BY.items() if (bands, bits) in held]
+    if suffix not in serving:
+        what = (
+            f"{bits}-bit {bands} samples cannot be written as {suffix}"
+            if suffix in _HELD_BY
+            else (f"no picture format is known by the suffix {suffix!r}")
+        )
+        raise FileFormatError(f"{what}; use {' or '.join(serving)}")
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Raise the OSError that writing to `path` would meet, as far as it can be told before the work is done."""
+    target = os.path.realpath(path)
+    if os.path.isdir(target):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not os.path.isdir(os.path.dirname(target)):
+        raise FileNotFoundError(errno.ENOENT, "No such folder", os.path.dirname(target))
+    if os.path.exists(target) and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of `path` when the block ends well, and leaves no trace when it does not.
+
+    It is written beside its target, so that renaming is one step on one file system. Links are followed, the mode of
+    a file that was there is kept, a new one has what the umask leaves; a device or a pipe is written to as it is.
+
+    Raises:
+        OSError: naming `path`, never the temporary file.
+    """
+    check_target(path)
+    target = os.path.realpath(path)
+    is_file = os.path.isfile(target)
+    if os.path.exists(target) and not is_file:
+        with open(target, "wb") as stream:
+            yield stream
+        return
+    temporary = os.path.join(os.path.dirname(target), f".apercu-{os.urandom(8).hex()}.part")
+    try:
+        with open(temporary, "xb") as stream:
+            yield stream
+        if is_file:
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename == temporary:
+            raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
+        raise
+
+
+def _read_stream(stream: BinaryIO, name: str) -> tuple[Samples, str]:
+    if not stream.seekable():
+        stream = BytesIO(stream.read())
+    head = stream.read(32)
+    stream.seek(0)
+    if head.startswith(MAGIC):
+        raise FileFormatError(f"{name}: an apercu file already")
+    try:
+        with _quiet_pillow():
+            return _dispatch(stream, head)
+    except UnidentifiedImageError as error:
+        raise FileFormatError(f"{name}: {'no picture of a kind that is known' if head else 'an empty file'}") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise FileFormatError(
+            f"{name}: more than the limit of {apercu.MAX_PIXELS} pixels allows (apercu.MAX_PIXELS, --max-pixels)"
+        ) from error
+    except ApercuError as error:
+        raise type(error)(f"{name}: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # the decoders of damaged files raise nearly everything there is
+        raise FileFormatError(f"{name}: damaged, or not what it seems: {error}") from error
+
+
+def _dispatch(stream: BinaryIO, head: bytes) -> tuple[Samples, str]:
+    if is_deep(head):
+        return read_png16(stream.read())
+    if is_tiff(head):
+        layout = read_layout(stream)
+        if not layout.pillow_keeps_all:
+            return read_tiff(stream, layout)
+    return read_picture(stream)
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Let Pillow's own limit be `apercu.MAX_PIXELS`, and its remarks on odd files go unsaid.
+
+    Both are settings of the process: threads that open pictures at the same moment share them.
+    """
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = apercu.MAX_PIXELS
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _write_stream(stream: BinaryIO, array: Samples, bands: str, suffix: str) -> None:
+    deep = array.dtype == np.uint16 and bands != "grey"
+    if suffix in (".tif", ".tiff") and (deep or bands == "spectral"):
+        write_tiff(stream, array, bands)
+    elif deep:
+        stream.write(png16_bytes(array))
+    else:
+        kind = Image.registered_extensions()[suffix]
+        Image.fromarray(array).save(stream, kind, **_SAVE_OPTIONS.get(kind, {}))

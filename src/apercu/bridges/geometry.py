@@ -1,0 +1,51 @@
+"""Size and orientation of a picture that has just been opened."""
+
+import numpy as np
+
+import apercu
+from apercu.errors import FileFormatError
+from apercu.stages.colour import Samples
+
+
+def check_size(width: int, height: int, n_bands: int) -> None:
+    """Refuse a picture above `apercu.MAX_PIXELS` before anything is allocated for it.
+
+    Raises:
+        FileFormatError: the picture holds no sample, or so many that `apercu.decode` would refuse it.
+    """
+    if min(width, height, n_bands) < 1:
+        raise FileFormatError(f"a picture of {width} × {height} pixels and {n_bands} bands holds nothing to encode")
+    limit = apercu.MAX_PIXELS
+    if limit is not None and (width * height > limit or width * height * n_bands > 4 * limit):
+        raise FileFormatError(
+            f"{width} × {height} pixels of {n_bands} bands are more than the limit of {limit} pixels allows; raise it "
+            "for a file that you trust (apercu.MAX_PIXELS, --max-pixels)"
+        )
+
+
+def orient(array: Samples, orientation: int) -> Samples:
+    """Turn and flip a picture as its orientation tag asks for.
+
+    Args:
+        array: (H, W) or (H, W, B), as stored.
+        orientation: 1 to 8 (Exif 2.32, section 4.6.4, tag 274; TIFF 6.0, page 36). Anything else counts as 1.
+
+    Returns:
+        A contiguous array whose row 0 is the visual top and column 0 the visual left; height and width change places
+        for 5 to 8.
+    """
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return array if array.flags.c_contiguous else array.copy()
+
+
+def with_alpha(colour: Samples, alpha: Samples) -> Samples:
+    """(H, W) grey or (H, W, 3) RGB, and (H, W) alpha of the same dtype -> (H, W, 4) RGBA."""
+    rgba = np.empty((*alpha.shape, 4), colour.dtype)
+    rgba[..., :3] = colour if colour.ndim == 3 else colour[..., None]
+    rgba[..., 3] = alpha
+    return rgba

@@ -1,0 +1,111 @@
+"""Embedded ICC profiles: samples of any colour space to sRGB.
+
+The codecs store no profile, so what a profile says has to go into the samples before they are coded. Conversions are
+relative colorimetric with black point compensation: in-gamut colours stay what they are, and shadows do not clip.
+"""
+
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from apercu.errors import MissingExtra
+from apercu.stages.colour import Samples
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert 8-bit samples to sRGB.
+
+    Args:
+        image: of mode "L", "RGB", "CMYK" or "LAB", without alpha.
+        profile: the embedded ICC profile, or None. One that is broken, or made for another colour space than the
+            samples', is ignored, as libpng and the browsers do; CMYK then goes by Pillow's plain formula.
+
+    Returns:
+        An image of mode "L" when `image` is grey, else "RGB". Samples of a profile that is sRGB already do not change.
+    """
+    transform = _transform(image.mode, profile)
+    if transform is None or (image.mode in ("L", "RGB") and _is_identity(transform, image.mode)):
+        return image if image.mode == "L" else image.convert("RGB")
+    converted = ImageCms.applyTransform(image, transform)
+    assert converted is not None  # None only for conversions in place
+    # A grey profile holds no chroma: the three bands are equal but for rounding.
+    return converted.getchannel("G") if image.mode == "L" else converted
+
+
+def samples_to_srgb(array: Samples, profile: bytes | None) -> Samples:
+    """Convert samples of 8 or 16 bits to sRGB.
+
+    Args:
+        array: uint8 or uint16, (H, W) grey or (H, W, 3) RGB.
+        profile: the embedded ICC profile, or None; ignored where `to_srgb` ignores it.
+
+    Returns:
+        The same shape and dtype.
+
+    Raises:
+        MissingExtra: a profile other than sRGB beside 16-bit samples, for which only imagecodecs has a transform, and
+            it is not installed.
+    """
+    mode = "L" if array.ndim == 2 else "RGB"
+    if array.dtype == np.uint8:
+        return np.asarray(to_srgb(Image.fromarray(array), profile))
+    transform = _transform(mode, profile)
+    if transform is None or _is_identity(transform, mode):
+        return array
+    try:
+        import imagecodecs
+    except ImportError as error:
+        raise MissingExtra(
+            "a 16-bit picture with an ICC profile other than sRGB needs imagecodecs: pip install 'apercu[tiff]'"
+        ) from error
+    assert profile is not None  # there would be no transform
+    converted: NDArray[np.uint16] = imagecodecs.cms_transform(
+        np.ascontiguousarray(array),
+        profile,
+        imagecodecs.cms_profile("srgb"),
+        colorspace="gray" if mode == "L" else "rgb",
+        outcolorspace="rgb",
+        outdtype="u2",
+        intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+        # Little CMS would lay a coarse lattice over 16-bit colours, and be off by 8 of 255 levels in dark ones.
+        flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION | imagecodecs.CMS.FLAGS.NOOPTIMIZE,
+    )
+    return converted[..., 1] if mode == "L" else converted
+
+
+def _transform(mode: str, profile: bytes | None) -> ImageCms.ImageCmsTransform | None:
+    """The transform from `profile` to sRGB for samples of `mode`; None where there is nothing to go by."""
+    try:
+        if profile is not None:
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        elif mode == "LAB":
+            source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        else:
+            return None
+        return ImageCms.buildTransform(
+            source,
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (OSError, ImageCms.PyCMSError):  # no profile at all; one of broken tables, or of another colour space
+        return None
+
+
+def _is_identity(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Whether the transform moves no 8-bit sample by more than the one level that rounding explains.
+
+    The many profiles that are sRGB under other names are found this way, and pictures that carry one keep their
+    samples, 16-bit ones without any 16-bit transform at hand.
+    """
+    levels = np.arange(0, 256, 15 if mode == "RGB" else 1, dtype=np.uint8)
+    lattice = np.stack(np.meshgrid(levels, levels, levels), axis=-1) if mode == "RGB" else levels
+    samples: NDArray[np.uint8] = lattice.reshape(1, -1, 3) if mode == "RGB" else lattice.reshape(1, -1)
+    converted = ImageCms.applyTransform(Image.fromarray(samples), transform)
+    assert converted is not None  # None only for conversions in place
+    before = samples.astype(int) if mode == "RGB" else samples[..., None].astype(int)
+    return int(np.abs(np.asarray(converted) - before).max()) <= 1

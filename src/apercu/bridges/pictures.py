@@ -1,0 +1,134 @@
+"""Pictures of 8 bits a sample, and 16-bit grey: whatever Pillow reads, as grey, RGB or RGBA in sRGB.
+
+Pillow opens many a file that it cannot hold whole, and says nothing. Each such case that is known is refused here by
+name; what it reads whole is expanded (palette, CMYK, transparent colour, orientation, ICC profile).
+"""
+
+import re
+import struct
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from apercu.bridges.geometry import orient, with_alpha
+from apercu.bridges.icc import samples_to_srgb, to_srgb
+from apercu.errors import FileFormatError
+from apercu.stages.colour import Samples
+
+_ORIENTATION = 274
+_DRAWINGS = ("EPS", "WMF", "PDF")
+# The first picture of these stands for the file; the others are layers of it, or other views that viewers leave out.
+_FIRST_OF_MANY = ("PSD", "MPO", "TIFF")
+_HEAD_BYTES = 1 << 20  # of JPEG 2000 and AVIF: their headers come long before this, or not at all
+
+
+def read_picture(stream: BinaryIO) -> tuple[Samples, str]:
+    """Read a picture through Pillow.
+
+    Args:
+        stream: the file, seekable. A TIFF is one for which `Layout.pillow_keeps_all` holds, a PNG one for which
+            `is_deep` does not.
+
+    Returns:
+        (array, bands): (H, W) uint8 or uint16 and "grey", (H, W, 3) uint8 and "rgb", or (H, W, 4) uint8 and "rgba".
+
+    Raises:
+        FileFormatError: refused because bits or meaning would be lost. Other exceptions come out of Pillow, for damaged
+            files and for pictures above its limit of pixels, which is the caller's to set.
+    """
+    with Image.open(stream) as image:
+        _refuse(image, stream)
+        image.load()
+        if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
+            # Pillow scales samples of 2 and 4 bits to 8, but not the transparent level beside them.
+            stream.seek(24)
+            (depth,) = stream.read(1)
+            image.info["transparency"] *= 255 // ((1 << depth) - 1)
+        # Pillow turns a TIFF as it loads it, and then takes the tag away.
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        array, bands = _samples(image)
+    return orient(array, orientation), bands
+
+
+def _refuse(image: Image.Image, stream: BinaryIO) -> None:
+    """Refuse what Pillow would cut, flatten or pick from."""
+    kind = image.format or ""
+    n_frames = 1 if kind in _FIRST_OF_MANY else getattr(image, "n_frames", 1)
+    if n_frames > 1:
+        raise FileFormatError(f"a {kind} of {n_frames} frames; apercu encodes one picture")
+    if kind in _DRAWINGS:
+        raise FileFormatError(f"a {kind} is a drawing, not a picture; render it first")
+    if kind == "FITS" and image.mode != "L":
+        raise FileFormatError("a FITS of signed or floating-point samples; apercu encodes unsigned integers")
+    if image.mode == "F" or (image.mode == "I" and kind != "PPM"):
+        what = "floating-point" if image.mode == "F" else "32-bit or signed"
+        raise FileFormatError(f"a {kind} of {what} samples; apercu encodes unsigned ones of 8 or 16 bits")
+    bits = _bits(kind, stream)
+    if bits > 8 and Image.getmodebands(image.mode) > 1:
+        raise FileFormatError(f"a {kind} of {bits}-bit colours, of which Pillow keeps 8; convert it to PNG or TIFF")
+
+
+def _bits(kind: str, stream: BinaryIO) -> int:
+    """Bits per sample of formats that Pillow cuts to 8, as the file itself states them; 8 for all others."""
+    if kind not in ("JPEG2000", "AVIF", "PPM", "SGI", "DDS"):
+        return 8
+    position = stream.tell()
+    stream.seek(0)
+    head = stream.read(_HEAD_BYTES)
+    stream.seek(position)
+    match kind:
+        case "SGI":
+            return 8 * head[3]
+        case "PPM":  # magic, width, height, largest value; comments run from # to the end of a line
+            fields = re.sub(rb"#[^\r\n]*", b"", head[:4096]).split(maxsplit=4)
+            return int(fields[3]).bit_length() if fields[0] in (b"P3", b"P6") else 8
+        case "DDS":  # DXGI formats 94 to 96 are BC6H, half-precision floats
+            return 16 if head[84:88] == b"DX10" and struct.unpack_from("<I", head, 128)[0] in (94, 95, 96) else 8
+        case "AVIF":  # AV1 ISOBMFF, section 2.3.3: high_bitdepth and twelve_bit
+            flags = head[head.index(b"av1C") + 6]
+            return 12 if flags & 0x20 else 10 if flags & 0x40 else 8
+        case _:  # JPEG 2000: the SIZ segment follows the start of the codestream; Csiz, then 3 bytes a component
+            start = head.index(b"\xff\x4f\xff\x51") + 4
+            (n_components,) = struct.unpack_from(">H", head, start + 36)
+            depths = head[start + 38 : start + 38 + 3 * n_components : 3]
+            if any(depth & 0x80 for depth in depths):
+                raise FileFormatError("a JPEG 2000 of signed samples; apercu encodes unsigned ones of 8 or 16 bits")
+            return max(depths) + 1
+
+
+def _samples(image: Image.Image) -> tuple[Samples, str]:
+    """Expand a loaded image to grey, RGB or RGBA."""
+    mode = image.mode
+    if mode.startswith("I"):
+        return _grey_16(image)
+    if mode == "1" and "transparency" not in image.info:
+        return np.asarray(image.convert("L")), "grey"
+    if mode == "P":
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    elif mode in ("PA", "RGBa"):
+        image = image.convert("RGBA")
+    elif mode == "La":
+        image = image.convert("LA")
+    elif mode in ("YCbCr", "HSV", "RGBX"):
+        image = image.convert("RGB")
+    elif "transparency" in image.info and mode in ("1", "L", "RGB"):
+        image = image.convert("RGBA" if mode == "RGB" else "LA")
+    profile = image.info.get("icc_profile")
+    if image.mode in ("LA", "RGBA"):
+        colour = to_srgb(image.convert(image.mode[:-1]), profile)
+        return with_alpha(np.asarray(colour), np.asarray(image.getchannel("A"))), "rgba"
+    if image.mode not in ("L", "RGB", "CMYK", "LAB"):
+        raise FileFormatError(f"Pillow's mode {mode} is none that apercu encodes; convert it to RGB first")
+    image = to_srgb(image, profile)
+    return np.asarray(image), "grey" if image.mode == "L" else "rgb"
+
+
+def _grey_16(image: Image.Image) -> tuple[Samples, str]:
+    """16-bit grey of modes I;16, I;16B and, from a PGM whose values Pillow scales to 65,535, I."""
+    array = np.asarray(image).astype(np.uint16)
+    grey = samples_to_srgb(array, image.info.get("icc_profile"))
+    if "transparency" not in image.info:
+        return grey, "grey"
+    alpha = np.where(array == image.info["transparency"], 0, 65535).astype(np.uint16)
+    return with_alpha(grey, alpha), "rgba"

@@ -1,0 +1,225 @@
+"""TIFF: which files Pillow reads whole, and tifffile for the rest.
+
+Pillow cuts 16-bit RGB to 8 bits, shows the first band of a planar file as if it were all, and drops samples that
+ExtraSamples leaves unspecified, each time without a word. So the tags decide, not what Pillow says after opening.
+Tag numbers and values are those of TIFF 6.0 (Adobe, 1992).
+"""
+
+import logging
+from types import ModuleType
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from PIL import TiffImagePlugin
+
+from apercu.bridges.geometry import check_size, orient, with_alpha
+from apercu.bridges.icc import samples_to_srgb
+from apercu.errors import FileFormatError, MissingExtra
+from apercu.stages.colour import Samples
+
+_REDUCED, _MASK = 1, 4  # bits of NewSubfileType
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_PHOTOMETRIC_NAMES = {0: "white-is-zero", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 32803: "raw"}
+_SAMPLE_FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
+_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
+_PLANAR = 2
+
+# (photometric, samples, ExtraSamples): the bit depths that Pillow reads whole.
+_PILLOW_DEPTHS: dict[tuple[int, int, tuple[int, ...]], tuple[int, ...]] = {
+    (_WHITE_IS_ZERO, 1, ()): (1, 2, 4, 8),
+    (_BLACK_IS_ZERO, 1, ()): (1, 2, 4, 8, 16),
+    (_BLACK_IS_ZERO, 2, (_ASSOCIATED_ALPHA,)): (8,),
+    (_BLACK_IS_ZERO, 2, (_UNASSOCIATED_ALPHA,)): (8,),
+    (_RGB, 3, ()): (8,),
+    (_RGB, 4, ()): (8,),  # ExtraSamples left out against the rule: alpha, as every reader takes it
+    (_RGB, 4, (_ASSOCIATED_ALPHA,)): (8,),
+    (_RGB, 4, (_UNASSOCIATED_ALPHA,)): (8,),
+    (3, 1, ()): (1, 2, 4, 8),
+    (3, 2, (_UNASSOCIATED_ALPHA,)): (8,),
+    (5, 4, ()): (8,),
+    (6, 1, ()): (8,),
+    (6, 3, ()): (8,),
+    (8, 3, ()): (8,),
+}
+
+
+class Layout(NamedTuple):
+    """What the tags of the one page say about its samples."""
+
+    width: int
+    height: int
+    samples: int
+    bits: int
+    photometric: int
+    extra: tuple[int, ...]
+    compression: int
+    planar: bool
+    orientation: int
+    profile: bytes | None
+
+    @property
+    def pillow_keeps_all(self) -> bool:
+        """Whether Pillow reads every sample of such a file at its full depth."""
+        depths = _PILLOW_DEPTHS.get((self.photometric, self.samples, self.extra), ())
+        planes_known = not self.planar or self.photometric == _RGB  # of grey with alpha, say, they come out wrong
+        return self.bits in depths and planes_known and self.compression in TiffImagePlugin.COMPRESSION_INFO
+
+
+def is_tiff(head: bytes) -> bool:
+    """Whether these first 4 bytes or more begin a TIFF or BigTIFF, of either byte order."""
+    return head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
+
+
+def read_layout(stream: BinaryIO) -> Layout:
+    """Read the tags of a TIFF, and refuse what no reader could bring here whole.
+
+    Overviews (pages marked as reduced-resolution, as in a cloud-optimised GeoTIFF) are passed over.
+
+    Raises:
+        FileFormatError: several pages, a transparency mask, a thumbnail in the first place, samples that are signed,
+            floating-point or above 16 bits, or a size above `apercu.MAX_PIXELS`.
+    """
+    stream.seek(0)
+    head = stream.read(16)
+    directory = TiffImagePlugin.ImageFileDirectory_v2(head if b"+" in head[2:4] else head[:8])  # "+": BigTIFF
+    first: dict[int, Any] = {}
+    seen: set[int] = set()
+    while directory.next and directory.next not in seen:
+        seen.add(directory.next)
+        stream.seek(directory.next)
+        directory.load(stream)
+        kind = directory.get(254, 0)
+        if not first:
+            if kind & _REDUCED:
+                raise FileFormatError("the first page of this TIFF is a thumbnail, as in a camera's raw file")
+            first = dict(directory)
+        elif kind & _MASK:
+            raise FileFormatError("a TIFF with a transparency mask as a page of its own would lose it")
+        elif not kind & _REDUCED:
+            raise FileFormatError("a TIFF of several pages; apercu encodes one picture, its bands as samples")
+    return _layout(first)
+
+
+def read_tiff(stream: BinaryIO, layout: Layout) -> tuple[Samples, str]:
+    """Read a TIFF of any number of bands, planar or chunky, through tifffile.
+
+    Args:
+        stream: the file, seekable.
+        layout: what `read_layout` made of it.
+
+    Returns:
+        (array, bands): uint8 or uint16, (H, W) and "grey", (H, W, 3) and "rgb", (H, W, 4) and "rgba", or (H, W, B)
+        and "spectral", by the photometric tag. Orientation, ICC profile and premultiplied alpha are resolved; bits of
+        odd depths (10, 12, 14) keep their values.
+
+    Raises:
+        FileFormatError: damaged, or samples of a colour space that only Pillow knows at 8 bits.
+        MissingExtra: tifffile or imagecodecs is not installed.
+    """
+    tifffile = _tifffile(f"a TIFF of {layout.samples} × {layout.bits} bits needs")
+    if layout.photometric not in (_BLACK_IS_ZERO, _RGB) and (layout.photometric, layout.samples) != (_WHITE_IS_ZERO, 1):
+        name = _PHOTOMETRIC_NAMES.get(layout.photometric, f"photometric {layout.photometric}")
+        raise FileFormatError(f"a {name} TIFF of {layout.samples} × {layout.bits} bits; convert it to RGB first")
+    if layout.photometric == _RGB and layout.bits not in (8, 16):
+        raise FileFormatError(f"{layout.bits}-bit RGB; convert it to 8 or 16 bits first")
+    stream.seek(0)
+    with tifffile.TiffFile(stream) as file:
+        page = file.pages.first
+        if page.axes not in ("YX", "YXS", "SYX") or page.dtype not in (np.uint8, np.uint16):
+            raise FileFormatError(f"a TIFF of axes {page.axes} and samples {page.dtype}")
+        stored = page.asarray()
+        if page.axes == "SYX":
+            stored = np.moveaxis(stored, 0, -1)
+    samples: Samples = stored.astype(np.uint8 if stored.dtype.itemsize == 1 else np.uint16, copy=False)
+    samples, bands = _as_bands(samples, layout)
+    return orient(samples, layout.orientation), bands
+
+
+def write_tiff(stream: BinaryIO, array: Samples, bands: str) -> None:
+    """Write a chunky, deflated TIFF.
+
+    Args:
+        stream: where to, seekable.
+        array: uint8 or uint16, (H, W) or (H, W, B).
+        bands: "grey", "rgb", "rgba" or "spectral"; the last is written as black-is-zero with unspecified samples.
+
+    Raises:
+        MissingExtra: tifffile is not installed.
+    """
+    tifffile = _tifffile("a TIFF of these samples needs")
+    coloured = bands in ("rgb", "rgba")
+    tifffile.imwrite(
+        stream,
+        array,
+        photometric="rgb" if coloured else "minisblack",
+        planarconfig="contig" if array.ndim == 3 else None,
+        extrasamples=["unassalpha"] if bands == "rgba" else None,
+        compression="zlib",
+        software="apercu",
+        metadata=None,  # no description of the array's shape, which only tifffile reads
+    )
+
+
+def _layout(tags: dict[int, Any]) -> Layout:
+    if not {256, 257, 262} <= tags.keys():
+        raise FileFormatError("the TIFF lacks its width, its height or what its samples mean")
+    layout = Layout(
+        width=int(tags[256]),
+        height=int(tags[257]),
+        samples=int(tags.get(277, 1)),
+        bits=max(tags.get(258, (1,))),
+        photometric=int(tags[262]),
+        extra=tuple(tags.get(338, ())),
+        compression=int(tags.get(259, 1)),
+        planar=tags.get(284, 1) == _PLANAR,
+        orientation=int(tags.get(274, 1)),
+        profile=tags.get(34675),
+    )
+    check_size(layout.width, layout.height, layout.samples)
+    for sample_format in tags.get(339, (1,)):
+        if sample_format in _SAMPLE_FORMATS:
+            kind = _SAMPLE_FORMATS[sample_format]
+            raise FileFormatError(f"{kind} samples of {layout.bits} bits; apercu encodes unsigned ones of 8 or 16")
+    if layout.bits > 16:
+        raise FileFormatError(f"samples of {layout.bits} bits would lose some; apercu encodes 8 or 16")
+    return layout
+
+
+def _as_bands(samples: Samples, layout: Layout) -> tuple[Samples, str]:
+    """Name what the samples, (H, W) or (H, W, B), are, and bring colours to plain sRGB with unassociated alpha."""
+    if layout.photometric == _WHITE_IS_ZERO:
+        samples = (1 << layout.bits) - 1 - samples
+    if samples.ndim == 2:
+        return samples_to_srgb(samples, layout.profile), "grey"
+    n_bands = samples.shape[2]
+    n_colours = 3 if layout.photometric == _RGB else 1
+    if n_bands == 3 == n_colours:
+        return samples_to_srgb(samples, layout.profile), "rgb"
+    has_alpha = layout.extra in ((_ASSOCIATED_ALPHA,), (_UNASSOCIATED_ALPHA,)) or (n_colours == 3 and not layout.extra)
+    if n_bands != n_colours + 1 or not has_alpha:
+        return samples, "spectral"
+    colour: Samples = samples[..., :3] if n_colours == 3 else samples[..., 0]
+    alpha: Samples = samples[..., -1]
+    if layout.extra == (_ASSOCIATED_ALPHA,):
+        colour = _unpremultiply(colour, alpha)
+    return with_alpha(samples_to_srgb(colour, layout.profile), alpha), "rgba"
+
+
+def _unpremultiply(colour: Samples, alpha: Samples) -> Samples:
+    """(H, W) or (H, W, 3) samples that were multiplied by their alpha, (H, W), to what they were before."""
+    top = np.uint32(np.iinfo(colour.dtype).max)
+    divisor = np.maximum(alpha if colour.ndim == 2 else alpha[..., None], 1).astype(np.uint32)
+    straight: Samples = np.minimum((colour * top + divisor // 2) // divisor, top).astype(colour.dtype)
+    return straight
+
+
+def _tifffile(what_needs: str) -> ModuleType:
+    try:
+        import imagecodecs  # noqa: F401  # tifffile reads and writes next to no compression without it
+        import tifffile
+    except ImportError as error:
+        raise MissingExtra(f"{what_needs} tifffile and imagecodecs: pip install 'apercu[tiff]'") from error
+    # tifffile logs each oddity of a file; with no handler at all, Python would print that on standard error.
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    module: ModuleType = tifffile
+    return module
