@@ -1,0 +1,1 @@
+"""The command `apercu`: one file per subcommand, which parses and prints and leaves the work to the package."""

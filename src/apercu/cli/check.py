@@ -1,0 +1,46 @@
+"""`apercu check`: every fault of apercu files."""
+
+import argparse
+
+import apercu
+from apercu.cli import streams
+from apercu.cli.messages import EXIT_FAULTS, EXIT_MISTAKE, complain, describe
+
+DESCRIPTION = (
+    "Look for faults in apercu files, and name every one: what is damaged, what is missing, what breaks a rule."
+)
+
+EXAMPLES = """\
+examples:
+  apercu check photo.apc
+  apercu check *.apc && echo all sound
+
+The exit code is 0 when every file is sound, 1 when any has a fault, 2 when any could not be read at all.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `run` reads."""
+    parser.add_argument("files", metavar="FILE", nargs="+", help="apercu file, or - for standard input")
+    parser.add_argument("--model", metavar="FILE", help="the weights that the files were encoded with, if your own")
+    streams.add_limit(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print every fault of each file, or that it is sound; returns the exit code."""
+    streams.set_limit(arguments)
+    any_fault = any_unread = False
+    for name in arguments.files:
+        try:
+            data = streams.read_bytes(name)
+        except OSError as error:
+            complain(describe(error))
+            any_unread = True
+            continue
+        faults = apercu.check(data, model=arguments.model)
+        for fault in faults:
+            print(f"{streams.printable(name)}: {type(fault).__name__}: {fault}")
+        if not faults:
+            print(f"{streams.printable(name)}: sound")
+        any_fault |= bool(faults)
+    return EXIT_MISTAKE if any_unread else EXIT_FAULTS if any_fault else 0

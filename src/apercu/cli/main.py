@@ -1,0 +1,114 @@
+"""The command `apercu`: finds the subcommand, runs it, and turns what goes wrong into one line and an exit code.
+
+argparse, since the hard dependencies are NumPy and Pillow and no more; and a subcommand's module is imported when that
+subcommand is called, so that `apercu --help` need not wait for any other.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import NoReturn
+
+from apercu import ApercuError, __version__
+from apercu.cli.messages import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, EXIT_MISTAKE, complain, describe
+
+# Each module offers DESCRIPTION, EXAMPLES, add_arguments(parser) and run(arguments) -> exit code.
+COMMANDS = {
+    "encode": ("apercu.cli.encode", "compress a picture into an apercu file"),
+    "decode": ("apercu.cli.decode", "turn an apercu file back into a picture"),
+    "info": ("apercu.cli.info", "tell what an apercu file says of itself"),
+    "check": ("apercu.cli.check", "look for faults in apercu files"),
+    "train": ("apercu.cli.train", "make weights from images of your own"),
+    "train": ("apercu.cli.train", "train weights on images of your own"),
+}
+
+_DESCRIPTION = "Lossy image compression at very low bit rates: the preview that must get through."
+_EPILOGUE = """\
+examples:
+  apercu encode photo.jpg photo.apc --bpp 0.1     a tenth of a bit per pixel
+  apercu encode scene.tif scene.apc --bytes 4000  whatever 4,000 bytes can show
+  apercu decode photo.apc photo.png
+  apercu info photo.apc
+  apercu COMMAND --help                           options and more examples
+
+exit codes:
+  0  done              2    a mistake in the call, or a file that cannot be read or written
+  1  check: faults     130  interrupted (Ctrl-C)
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the call, where argparse would print the usage above it."""
+
+    def __init__(self, prog: str, description: str, epilogue: str, usage: str | None = None) -> None:
+        super().__init__(
+            prog=prog,
+            usage=usage,
+            description=description,
+            epilog=epilogue,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,  # an abbreviation in a script would break with the next option
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with the message on one line."""
+        self.exit(EXIT_MISTAKE, f"apercu: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: the arguments after the command's name; by default those of the process.
+
+    Returns:
+        0 when all went well, 1 when `check` found faults, 2 for a mistake in the call and for files that cannot be read
+        or written, 130 after Ctrl-C, and 141, as a shell has it, when nobody reads standard output any more. A line on
+        standard error says what was wrong with 2; anything else that is raised is a fault of apercu's own.
+    """
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        if sys.stdout is not None:  # None where the caller has closed it
+            sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        _give_up_output()
+        return EXIT_BROKEN_PIPE
+    except (ApercuError, OSError, MemoryError) as error:
+        complain(describe(error))
+        _give_up_output()
+        return EXIT_MISTAKE
+
+
+def _give_up_output() -> None:
+    """Drop what standard output cannot take, or the interpreter would complain about it at its end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        with suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        if argv and argv[0] in COMMANDS:
+            module = import_module(COMMANDS[argv[0]][0])
+            parser = Parser(f"apercu {argv[0]}", module.DESCRIPTION, module.EXAMPLES)
+            module.add_arguments(parser)
+            code: int = module.run(parser.parse_args(argv[1:]))
+            return code
+        commands = "commands:\n" + "".join(f"  {name:8}{does}\n" for name, (_, does) in COMMANDS.items())
+        parser = Parser("apercu", _DESCRIPTION, f"{commands}\n{_EPILOGUE}", usage="apercu COMMAND ...")
+        parser.add_argument("--version", action="version", version=f"apercu {__version__}")
+        _, rest = parser.parse_known_args(argv)
+        names = ", ".join(COMMANDS)
+        parser.error(f"no command {rest[0]!r}; there are {names}" if rest else f"a command is wanted: {names}")
+    except SystemExit as stop:  # argparse has printed help, or what is wrong
+        return stop.code if isinstance(stop.code, int) else EXIT_MISTAKE
