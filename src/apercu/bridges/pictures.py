@@ -102,8 +102,11 @@ def _samples(image: Image.Image) -> tuple[Samples, str]:
     mode = image.mode
     if mode.startswith("I"):
         return _grey_16(image)
-    if mode == "1" and "transparency" not in image.info:
-        return np.asarray(image.convert("L")), "grey"
+    if mode == "1":
+        transparent = image.info.get("transparency")
+        image, mode = image.convert("L"), "L"
+        if transparent is not None:
+            image.info["transparency"] = 255 if transparent else 0
     if mode == "P":
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     elif mode in ("PA", "RGBa"):
@@ -112,7 +115,7 @@ def _samples(image: Image.Image) -> tuple[Samples, str]:
         image = image.convert("LA")
     elif mode in ("YCbCr", "HSV", "RGBX"):
         image = image.convert("RGB")
-    elif "transparency" in image.info and mode in ("1", "L", "RGB"):
+    elif "transparency" in image.info and mode in ("L", "RGB"):
         image = image.convert("RGBA" if mode == "RGB" else "LA")
     profile = image.info.get("icc_profile")
     if image.mode in ("LA", "RGBA"):

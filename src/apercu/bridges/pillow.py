@@ -39,7 +39,7 @@ class ApercuImageFile(ImageFile.ImageFile):
             what = f"{header.n_bands} {header.interpretation} bands of {16 if header.wide else 8} bits"
             raise FileFormatError(f"Pillow has no mode for {what}: use apercu.decode") from None
         self._size = (header.width, header.height)
-        self.tile = [ImageFile._Tile("apercu", (0, 0, *self._size), 0)]
+        self.tile = [ImageFile._Tile("apercu", (0, 0, *self._size), 0, None)]
 
 
 class ApercuDecoder(ImageFile.PyDecoder):
