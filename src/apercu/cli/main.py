@@ -21,7 +21,6 @@ COMMANDS = {
     "decode": ("apercu.cli.decode", "turn an apercu file back into a picture"),
     "info": ("apercu.cli.info", "tell what an apercu file says of itself"),
     "check": ("apercu.cli.check", "look for faults in apercu files"),
-    "train": ("apercu.cli.train", "make weights from images of your own"),
     "train": ("apercu.cli.train", "train weights on images of your own"),
 }
 
