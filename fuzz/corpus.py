@@ -8,16 +8,14 @@ import apercu
 from apercu.codecs import taha2025
 from apercu.format.container import read_header, read_segments
 from mutate import Seed
-from scripts.pictures import noise, scene, wide
+from scripts.pictures import noise, scene, walsh_weights, wide
 
 SMALL_TILE_LOG2 = 5
 
 
 def write_model(path: Path) -> None:
-    """Weights that are not the shipped ones: the same with every second row turned over."""
-    weights = np.load(Path(apercu.__file__).parent / "weights" / "taha2025.npy")
-    weights[:, ::2] = -weights[:, ::2]
-    np.save(path, weights)
+    """Weights that are not the shipped ones."""
+    np.save(path, walsh_weights())
 
 
 def seeds(model: Path) -> list[Seed]:

@@ -1,4 +1,4 @@
-"""Pictures that the project draws itself, in integers: for conformance vectors and for the fuzzer."""
+"""Pictures and weights that the project draws itself, in integers: for conformance vectors and for the fuzzer."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,3 +32,11 @@ def wide(samples: NDArray[np.uint8], low: int, high: int, seed: int = 1) -> NDAr
     """A uint8 picture as uint16 between `low` and `high`, with detail below the 8 bits."""
     fine = samples.astype(np.int64) * 256 + noise(samples.shape, seed) % 256
     return (low + fine * (high - low) // 65535).astype(np.uint16)
+
+
+def walsh_weights() -> NDArray[np.int16]:
+    """A user's model (2, 9, 64) of Walsh functions: the mean for G1, the eight of lowest sequency for G2."""
+    signs = [[1 - 2 * ((row & x).bit_count() % 2) for x in range(8)] for row in (0, 4, 6)]  # 0, 1 and 2 changes of sign
+    pairs = ((0, 0), (0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1))
+    rows = [np.multiply.outer(signs[down], signs[across]).ravel() for down, across in pairs]
+    return np.array([rows, rows], np.int16) * np.int16(2048)  # 1/8, which makes a row's norm 1

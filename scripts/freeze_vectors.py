@@ -1,0 +1,138 @@
+"""Freezes conformance vectors: what this release makes of a case becomes what every release has to make of it.
+
+    python -m scripts.freeze_vectors              every case that does not stand yet
+    python -m scripts.freeze_vectors NAME …       these cases, none of which may stand
+    python -m scripts.freeze_vectors --into DIR
+
+A case that stands is never written again, whatever this release makes of it. See vectors/README.md.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+import apercu
+from scripts.pictures import walsh_weights
+from scripts.vector_cases import Case, Encoded, cases, encode
+from scripts.vector_faults import Fault, faults
+from scripts.vector_files import write_pixels, write_symbols
+
+Files = dict[str, bytes]
+"""Contents by path under vectors/."""
+
+
+def valid_case(name: str, case: Case, model: Path) -> Files:
+    """The files of a sound case."""
+    data = encode(case, str(model)) if isinstance(case, Encoded) else case.data
+    needs_model = isinstance(case, Encoded) and case.user_model
+    image = apercu.decode(data, model=model if needs_model else None)
+    kind, pixels = write_pixels(image)
+    about: dict[str, object] = {
+        "about": case.about,
+        "shape": image.shape,
+        "dtype": str(image.dtype),
+        "interpretation": apercu.info(data)["interpretation"],
+        "model": "model.npy" if needs_model else None,
+        "symbols": "symbols",
+        "restore": {"none": {"file": f"plain.{kind}", "tolerance": 0}},
+    }
+    files = {"in.apc": data, "symbols": write_symbols(data).encode(), f"plain.{kind}": pixels}
+    if isinstance(case, Encoded):
+        source, files_source = write_pixels(case.image)
+        files[f"source.{source}"] = files_source
+        about["encode"] = {"file": f"source.{source}", "options": case.options, "tile_log2": case.tile_log2}
+    if needs_model:
+        files["model.npy"] = model.read_bytes()
+    files["test.json"] = _json(about)
+    return {f"valid/{name}/{file}": content for file, content in files.items()}
+
+
+def invalid_case(name: str, fault: Fault, model: Path) -> Files:
+    """The files of a damaged case; raises AssertionError where this release does not refuse it as the case says."""
+    try:
+        apercu.decode(fault.data, model=None if fault.model is None else model)
+    except apercu.ApercuError as error:
+        found = error
+    else:
+        raise AssertionError(f"{name} is not refused")
+    if type(found).__name__ != fault.error or fault.says not in str(found):
+        raise AssertionError(f"{name} is refused by {type(found).__name__}: {found}")
+    about = {"about": fault.about, "error": fault.error, "model": fault.model}
+    return {f"invalid/{name}.apc": fault.data, f"invalid/{name}.json": _json(about)}
+
+
+def _json(content: object) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def freeze(root: Path, names: list[str]) -> list[str]:
+    """Writes the cases `names`, or all that do not stand, and returns what was written.
+
+    Raises FileExistsError for a name that stands, and KeyError for one that no case has.
+    """
+    manifest = root / "manifest.json"
+    frozen: dict[str, str] = json.loads(manifest.read_text())["files"] if manifest.exists() else {}
+    written: Files = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        model = Path(scratch) / "model.npy"
+        np.save(model, walsh_weights())
+        for make in _chosen(root, names, frozen, model):
+            written |= make()
+    for path, content in written.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(content)
+        frozen[path] = hashlib.sha256(content).hexdigest()
+    if written:
+        manifest.write_bytes(_json({"format_version": 0, "files": dict(sorted(frozen.items()))}))
+    return sorted(written)
+
+
+def _chosen(root: Path, names: list[str], frozen: dict[str, str], model: Path) -> list[Callable[[], Files]]:
+    """Functions that make the cases of `freeze`."""
+    sound = cases()
+    user_case = sound["user-model"]
+    assert isinstance(user_case, Encoded)
+    damaged = faults(encode(user_case, str(model)))
+    if unknown := set(names) - set(sound) - set(damaged):
+        raise KeyError(f"no case is called {', '.join(sorted(unknown))}")
+
+    def stands(name: str) -> bool:
+        places = root / "valid" / name, root / "invalid" / f"{name}.apc"
+        listed = any(path.startswith((f"valid/{name}/", f"invalid/{name}.")) for path in frozen)
+        return listed or any(place.exists() for place in places)
+
+    if standing := sorted(filter(stands, names)):
+        raise FileExistsError(f"{', '.join(standing)}: frozen; a new case takes a name of its own")
+    new = names or [name for name in (*sound, *damaged) if not stands(name)]
+    return [
+        partial(valid_case, name, sound[name], model)
+        if name in sound
+        else partial(invalid_case, name, damaged[name], model)
+        for name in new
+    ]
+
+
+def main() -> int:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--into", type=Path, default=Path(__file__).resolve().parents[1] / "vectors", metavar="DIR")
+    options = parser.parse_args()
+    try:
+        written = freeze(options.into, options.names)
+    except (FileExistsError, KeyError) as error:
+        print(f"nothing was written: {error.args[0]}", file=sys.stderr)
+        return 1
+    print("\n".join(written) or "nothing to freeze: every case stands")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
