@@ -22,6 +22,7 @@ COMMANDS = {
     "info": ("apercu.cli.info", "tell what an apercu file says of itself"),
     "check": ("apercu.cli.check", "look for faults in apercu files"),
     "train": ("apercu.cli.train", "train weights on images of your own"),
+    "bench": ("apercu.cli.bench", "measure speed, memory and start-up on this machine"),
 }
 
 _DESCRIPTION = "Lossy image compression at very low bit rates: the preview that must get through."

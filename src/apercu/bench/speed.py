@@ -1,0 +1,177 @@
+"""How long encoding and decoding take, beside other codecs, at the same file size.
+
+All run on the same array, in one process, on one core, in turn: A B C A B C …, so that whatever else the machine does
+falls on all of them alike; what counts is the ratio of the medians. Every codec starts from an array and ends with one.
+Its setting was found beforehand and is not searched for while the clock runs.
+"""
+
+import gc
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import apercu
+from apercu.errors import ImageError
+from apercu.stages.colour import Samples
+
+REFERENCE = "JPEG, optimised progressive"
+"""The peer whose file size every other codec comes as near to as it can."""
+SIZE_TOLERANCE = 0.1
+"""Files whose sizes differ by more than this share are not compared on equal terms, and the table says so."""
+_WARM_UP = 3  # rounds that are not counted
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A codec to compare with: a picture and a quality to bytes, bytes to a picture; sizes grow with quality."""
+
+    encode: Callable[[Picture, int], bytes]
+    decode: Callable[[bytes], Picture]
+    qualities: range
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A codec's medians on one picture, in seconds, and apercu's divided by them: below 1, apercu is faster."""
+
+    codec: str
+    quality: float
+    n_bytes: int
+    bpp: float
+    same_size: bool
+    """Within `SIZE_TOLERANCE` of the reference's file."""
+    encode_s: float
+    decode_s: float
+    encode_ratio: float
+    decode_ratio: float
+
+
+def _through_pillow(kind: str, **options: Any) -> Callable[[Picture, int], bytes]:
+    def encode(image: Picture, quality: int) -> bytes:
+        file = BytesIO()
+        Image.fromarray(image).save(file, kind, quality=quality, **options)
+        return file.getvalue()
+
+    return encode
+
+
+def _decode_with_pillow(data: bytes) -> Picture:
+    return np.asarray(Image.open(BytesIO(data)))
+
+
+PEERS = {
+    REFERENCE: Peer(_through_pillow("JPEG", optimize=True, progressive=True), _decode_with_pillow, range(1, 96)),
+    "JPEG, baseline": Peer(_through_pillow("JPEG"), _decode_with_pillow, range(1, 96)),
+    "WebP": Peer(_through_pillow("WEBP"), _decode_with_pillow, range(101)),
+}
+
+
+def compare(image: Samples, bpp: float, repeat: int) -> list[Timing]:
+    """Timings of apercu, the first, and of every peer on a picture, (H, W) or (H, W, 3) uint8.
+
+    bpp: bits per pixel that the reference's setting comes nearest to; the others come nearest to its file, which tiny
+    pictures may make larger than asked, since JPEG's headers alone take hundreds of bytes. repeat: runs of each codec.
+    Raises ImageError for a picture that JPEG cannot hold, and TargetUnreachable.
+    """
+    if image.dtype != np.uint8 or image.shape[2:] not in ((), (3,)):
+        raise ImageError(f"codecs are compared on grey or RGB pictures of 8 bits, not on {image.dtype} {image.shape}")
+    picture = image.astype(np.uint8, copy=False)
+    n_pixels = picture.shape[0] * picture.shape[1]
+    n_bytes = round(bpp * n_pixels / 8)
+    qualities: dict[str, float] = {}
+    for name in sorted(PEERS, key=lambda name: name != REFERENCE):
+        qualities[name] = nearest(PEERS[name], picture, n_bytes)
+        if name == REFERENCE:
+            n_bytes = len(PEERS[name].encode(picture, int(qualities[name])))
+    ours = apercu.info(apercu.encode(picture, n_bytes=n_bytes))["quality"]
+    assert isinstance(ours, float)  # a search ends on the path
+    work: dict[str, tuple[Callable[[], bytes], Callable[[bytes], Picture]]] = {
+        "apercu": (
+            lambda: apercu.encode(picture, quality=ours),
+            lambda data: apercu.decode(data).astype(np.uint8, copy=False),
+        )
+    }
+    for name, peer in PEERS.items():
+        work[name] = (_bound(peer, picture, int(qualities[name])), peer.decode)
+    qualities["apercu"] = ours
+    sizes, times = _run_in_turn(work, repeat)
+    first_encode, first_decode = times["apercu"]
+    return [
+        Timing(
+            codec=name,
+            quality=qualities[name],
+            n_bytes=sizes[name],
+            bpp=8 * sizes[name] / n_pixels,
+            same_size=abs(sizes[name] - n_bytes) <= SIZE_TOLERANCE * n_bytes,
+            encode_s=encode_s,
+            decode_s=decode_s,
+            encode_ratio=first_encode / encode_s,
+            decode_ratio=first_decode / decode_s,
+        )
+        for name, (encode_s, decode_s) in times.items()
+    ]
+
+
+def _bound(peer: Peer, image: Picture, quality: int) -> Callable[[], bytes]:
+    return lambda: peer.encode(image, quality)
+
+
+def nearest(peer: Peer, image: Picture, n_bytes: int) -> int:
+    """The quality whose file is nearest in size to `n_bytes`, by bisection."""
+    low, high = 0, len(peer.qualities) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if len(peer.encode(image, peer.qualities[middle])) < n_bytes:
+            low = middle + 1
+        else:
+            high = middle
+    around = peer.qualities[max(low - 1, 0) : low + 1]
+    return min(around, key=lambda quality: abs(len(peer.encode(image, quality)) - n_bytes))
+
+
+def _run_in_turn(
+    work: dict[str, tuple[Callable[[], bytes], Callable[[bytes], Picture]]], repeat: int
+) -> tuple[dict[str, int], dict[str, tuple[float, float]]]:
+    """File sizes, and median times to encode and to decode, of every codec."""
+    files = {name: encode() for name, (encode, _) in work.items()}
+    spent: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in work}
+    with one_core():
+        for _ in range(_WARM_UP + repeat):
+            for name, (encode, decode) in work.items():
+                begun = perf_counter()
+                encode()
+                encoded = perf_counter()
+                decode(files[name])
+                decoded = perf_counter()
+                spent[name][0].append(encoded - begun)
+                spent[name][1].append(decoded - encoded)
+    sizes = {name: len(data) for name, data in files.items()}
+    return sizes, {name: (median(e[_WARM_UP:]), median(d[_WARM_UP:])) for name, (e, d) in spent.items()}
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Holds the process to one core, where the system can, and keeps the garbage collector out."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    collecting = gc.isenabled()
+    gc.disable()
+    if cores:
+        os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        if cores:
+            os.sched_setaffinity(0, cores)
+        if collecting:
+            gc.enable()

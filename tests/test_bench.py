@@ -1,0 +1,157 @@
+"""The bench: settings of one size, ratios the right way round, arithmetic that can be counted by hand, JSON.
+
+No time is held to a limit here: machines differ, and loaded ones more so.
+"""
+
+import gc
+import json
+import os
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import apercu
+from apercu.bench import arithmetic, speed, start_up
+from apercu.bench.images import default_images, drawn
+from apercu.cli.main import main
+
+GREY, RGB = drawn(480, 360), drawn(480, 360, 3)
+
+
+@pytest.mark.parametrize("image", [GREY, RGB], ids=["grey", "rgb"])
+def test_codecs_are_compared_at_one_size(image):
+    found = {timing.codec: timing for timing in speed.compare(image, 0.25, 2)}
+    assert list(found) == ["apercu", *speed.PEERS]
+    size = found[speed.REFERENCE].n_bytes
+    assert found["apercu"].same_size
+    assert abs(found["apercu"].n_bytes - size) <= speed.SIZE_TOLERANCE * size
+    assert len(apercu.encode(image, quality=found["apercu"].quality)) == found["apercu"].n_bytes
+    for name, timing in found.items():
+        assert timing.same_size == (abs(timing.n_bytes - size) <= speed.SIZE_TOLERANCE * size)
+        assert timing.bpp == pytest.approx(8 * timing.n_bytes / (480 * 360))
+        assert timing.encode_ratio == pytest.approx(found["apercu"].encode_s / timing.encode_s)
+        assert timing.decode_ratio == pytest.approx(found["apercu"].decode_s / timing.decode_s)
+        if name in speed.PEERS:
+            assert len(speed.PEERS[name].encode(image, timing.quality)) == timing.n_bytes
+
+
+def test_the_reference_is_as_near_to_the_rate_asked_as_it_can_be():
+    peer = speed.PEERS[speed.REFERENCE]
+    quality = speed.nearest(peer, RGB, 2000)
+    distances = {q: abs(len(peer.encode(RGB, q)) - 2000) for q in peer.qualities}
+    assert distances[quality] == min(distances.values())
+
+
+@pytest.mark.parametrize(("n_bytes", "quality"), [(0, 0), (4, 0), (6, 1), (994, 99), (996, 100), (5000, 100)])
+def test_nearest_of_known_sizes(n_bytes, quality):
+    peer = speed.Peer(lambda _, quality: bytes(10 * quality), lambda _: GREY, range(101))
+    assert speed.nearest(peer, GREY, n_bytes) == quality
+
+
+def test_a_slow_peer_gives_a_small_ratio_and_another_size_is_told(monkeypatch):
+    def slow(image, quality):
+        time.sleep(0.05)
+        return bytes(10)
+
+    monkeypatch.setitem(speed.PEERS, "slow", speed.Peer(slow, lambda _: time.sleep(0.05), range(3)))
+    found = {timing.codec: timing for timing in speed.compare(GREY, 0.25, 1)}
+    assert 0 < found["slow"].encode_ratio < 1
+    assert 0 < found["slow"].decode_ratio < 1
+    assert not found["slow"].same_size
+
+
+@pytest.mark.parametrize("image", [RGB.astype(np.uint16), np.dstack([RGB, GREY])], ids=["uint16", "rgba"])
+def test_what_jpeg_cannot_hold_is_refused(image):
+    with pytest.raises(apercu.ImageError, match="grey or RGB"):
+        speed.compare(image, 0.25, 1)
+
+
+def test_one_core_and_everything_as_it_was_afterwards():
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+
+    def fail():
+        with speed.one_core():
+            assert not gc.isenabled()
+            assert cores is None or len(os.sched_getaffinity(0)) == 1
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert gc.isenabled()
+    assert cores is None or os.sched_getaffinity(0) == cores
+
+
+NOISE = np.random.default_rng(1).integers(0, 256, (64, 128), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "expected"),
+    [
+        (np.full((64, 128), 200, np.uint8), {"quality": 50}, (3, 0, 1, 0)),  # G1 alone; one latent a block
+        (np.zeros((64, 128), np.uint8), {"quality": 50}, (3, 0, 0, 0)),  # and that is zero
+        (NOISE, {"threshold": 1, "step": 0.5}, (11, 0, 8, 0)),  # G2 everywhere
+        (NOISE, {"threshold": 1e5, "step": 0.5}, (3, 0, 1, 0)),
+        (np.full((64, 128, 3), 200, np.uint8), {"quality": 50}, (4.5, 3.5, 1, 4)),  # chroma, at half size, is zero
+        (np.tile(NOISE, (20, 9)), {"threshold": 1, "step": 0.5}, (11, 0, 8, 0)),  # of several tiles
+    ],
+)
+def test_multiply_accumulates_counted_by_hand(image, options, expected):
+    count = arithmetic.count(image, apercu.encode(image, **options))
+    found = (count.encoder_transform, count.encoder_colour, count.decoder_transform, count.decoder_colour)
+    assert found == pytest.approx(expected, rel=0.03)  # in noise, a latent may be zero
+
+
+def test_start_up_ratios_belong_to_their_times():
+    found = start_up.measure(1)
+    assert min(found.numpy_s, found.import_s, found.help_s) > 0
+    assert found.import_ratio == pytest.approx(found.import_s / found.numpy_s)
+    assert found.help_ratio == pytest.approx(found.help_s / found.numpy_s)
+
+
+def test_pictures_to_measure_on():
+    images, origin = default_images()
+    assert sorted((image.shape[0], image.ndim) for image in images.values()) == [(64, 2), (64, 3), (512, 2), (512, 3)]
+    assert all(image.dtype == np.uint8 and image.std() > 20 for image in images.values())
+    assert "scikit-image" in origin
+    assert np.array_equal(drawn(700, 600, 3)[512:, 512:], drawn(188, 88, 3))
+
+
+@pytest.fixture
+def picture(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    return str(tmp_path / "a.png")
+
+
+def test_command_prints_a_table_and_writes_json(picture, tmp_path, capsys):
+    out = tmp_path / "bench.json"
+    options = ["--only", "speed", "--image", picture, "--bpp", "0.25", "--repeat", "1", "--json", str(out)]
+    assert main(["bench", *options]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("a.png, 360 × 480 RGB", "apercu", *speed.PEERS, "as given"))
+    report = json.loads(out.read_text())
+    assert set(report) == {"machine", "repeat", "images_from", "speed"}
+    (entry,) = report["speed"]
+    assert (entry["image"], entry["shape"], entry["bpp_asked"]) == (picture, [480, 360, 3], 0.25)
+    assert [codec["codec"] for codec in entry["codecs"]] == ["apercu", *speed.PEERS]
+    for codec in entry["codecs"]:
+        assert set(codec) == set(speed.Timing.__dataclass_fields__)
+        assert min(codec["encode_s"], codec["decode_s"], codec["encode_ratio"], codec["decode_ratio"]) > 0
+    assert set(entry["arithmetic"]) == set(arithmetic.Arithmetic.__dataclass_fields__)
+
+
+def test_command_prints_json_and_nothing_else(picture, capsys):
+    options = ["--only", "speed", "start-up", "--image", picture, "--repeat", "1", "--json", "-"]
+    assert main(["bench", *options]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert set(report["start_up"]) == set(start_up.StartUp.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--repeat", "0"], ["--bpp", "0"], ["--bpp", "nan"], ["--only", "all"], ["--image", "there-is-none.png"]],
+)
+def test_mistakes_are_told_in_a_line(options, capsys):
+    assert main(["bench", *options]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
