@@ -9,6 +9,7 @@ PSNR the path gives away, at equal size, against a search over step and threshol
 
 import argparse
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,7 @@ STEPS_Q3 = tuple(step for place, step, _ in PATH_KNOTS if place >= PLAIN_FROM_Q5
 SHARES = (0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.06, 0.08, 0.12)
 RATES = (0.06, 0.07, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3)
 PRICE_Q4 = 2
+HEAD_BYTES = 14  # and checksum, of a file of this size at a quality
 
 Grey = NDArray[np.uint8]
 
@@ -43,11 +45,9 @@ def measure(
     setting = taha2025.Setting(None, step, threshold, PRICE_Q4)
     segment = taha2025.code(analysis, setting)
     decoded = np.empty((*image.shape, 1), np.uint8)
-    by_hand = Header(*image.shape, 1, "grey", parameters=taha2025.parameters(setting))
-    taha2025.decode(segment, by_hand, weights, decoded)
-    overhead = len(apercu.encode(image[:1, :1])) if image.size == 1 else 14
+    taha2025.decode(segment, replace(header, parameters=taha2025.parameters(setting)), weights, decoded)
     difference = image - decoded[:, :, 0].astype(float)
-    return 8 * (len(segment) + overhead), float(np.vdot(difference, difference))
+    return 8 * (len(segment) + HEAD_BYTES), float(np.vdot(difference, difference))
 
 
 def psnr(error: float, n: int) -> float:
@@ -67,7 +67,8 @@ def main() -> None:
     lost: dict[float, list[float]] = {rate: [] for rate in RATES}
     for path in files[:: arguments.every]:
         image = np.asarray(Image.open(path).convert("L"))
-        header = Header(*image.shape, 1, "grey")
+        height, width = image.shape
+        header = Header(height, width, 1, "grey")
         analysis = taha2025.analyse(image[:, :, None], header, weights, None)
         at = partial(measure, image, analysis, header, weights)
         points = [[at(step, threshold_q4(step, share)) for share in SHARES] for step in STEPS_Q3]
