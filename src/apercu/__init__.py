@@ -61,8 +61,8 @@ __all__ = [
 ]
 
 MAX_PIXELS: int | None = 1 << 28
-"""Largest width x height that `decode`, `info` and `check` accept, and a quarter of the largest width x height x bands. Anyone may
-send a file: the limit holds before anything is allocated. None lifts it."""
+"""Largest width x height that `decode`, `info` and `check` accept, and a quarter of the largest width x height x bands.
+Anyone may send a file: the limit holds before anything is allocated. None lifts it."""
 
 
 def encode(
@@ -88,17 +88,19 @@ def encode(
     One of four targets, or none for quality=50:
     n_bytes: the file has at most so many bytes.
     bpp: the same in bits per pixel (of width x height, all bands together).
-    psnr: peak signal-to-noise ratio in dB over all samples of the image as decoded with restore="none", peak 255 or 65,535;
-        met within 0.05 dB where the steps of the codec allow, passed where the lowest quality is better already.
-    quality: 0 to 100; rounded to 1/32 unless it is a multiple of 1/256, whose last three bits are a variant of the encoder's
-        choices that a rate search may take. `info` tells the quality of a file, and the same quality makes the same bytes.
+    psnr: peak signal-to-noise ratio in dB over all samples of the image as decoded with restore="none", peak 255 or
+        65,535; met within 0.05 dB where the steps of the codec allow, passed where the lowest quality is better
+        already.
+    quality: 0 to 100; rounded to 1/32 unless it is a multiple of 1/256, whose last three bits are a variant of the
+        encoder's choices that a rate search may take. `info` tells the quality of a file, and the same quality makes
+        the same bytes.
 
     Or, for codec "taha2025" (Taha et al. 2025), both of these by hand, in 8-bit sample units:
     threshold: blocks whose mean squared error under the first autoencoder is above it go to the second.
     step: quantiser step of the latents.
 
-    tables: "group" codes all latents of the second autoencoder with one table, as published, "latent" each with its own;
-        by default the cheaper, plane by plane.
+    tables: "group" codes all latents of the second autoencoder with one table, as published, "latent" each with its
+        own; by default the cheaper, plane by plane.
     model: file of user-trained weights in place of the shipped ones; decoding needs the same file.
     progress: called with the share of work done, 0 to 1.
 
@@ -143,11 +145,12 @@ def decode(
     """The image of an apercu file: shape and dtype are those of what was encoded.
 
     restore: "none", the integer synthesis, the same pixels everywhere.
-    damaged: "raise" raises on any fault; "conceal" returns every tile that is intact, the middle of the range elsewhere.
+    damaged: "raise" raises on any fault; "conceal" returns every tile that is intact, the middle of the range
+        elsewhere.
     model, progress: as for `encode`.
 
-    Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError, CorruptStream),
-    ModelError or OptionError.
+    Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError,
+    CorruptStream), ModelError or OptionError.
     """
     if restore != "none":
         raise OptionError(f"restore must be 'none', not {restore!r}")
@@ -159,9 +162,10 @@ def decode(
 def info(data: bytes) -> dict[str, object]:
     """What a file says of itself, without decoding its pixels.
 
-    Keys: width, height, bands (a number), interpretation ("grey", "rgb", "rgba" or "spectral"), dtype, codec, model (an id,
-    or the start of a user-trained model's SHA-256), version, quality (None where threshold and step were set by hand), step,
-    threshold, n_bytes, bpp, tiles, and g1_share and g2_share, the parts of the blocks that each autoencoder codes.
+    Keys: width, height, bands (a number), interpretation ("grey", "rgb", "rgba" or "spectral"), dtype, codec, model
+    (an id, or the start of a user-trained model's SHA-256), version, quality (None where threshold and step were set
+    by hand), step, threshold, n_bytes, bpp, tiles, and g1_share and g2_share, the parts of the blocks that each
+    autoencoder codes.
 
     Raises a FormatError.
     """

@@ -39,9 +39,9 @@ def best_within(n_bytes: int, size_at: Callable[[int], int], error_at: Callable[
     """The quality, 0 to `last`, of least error among those whose files come nearest to `n_bytes` and do not pass it.
 
     `size_at` gives a file's size, `error_at` its squared error. Every variant offers the highest place that fits, and
-    the best of those that leave no more than 2 % or 16 bytes unused is taken. Sizes grow with the place but for ripples:
-    where no variant comes so near, the places around are tried as well, and at last the largest file found is taken.
-    Raises TargetUnreachable where quality 0 is too large.
+    the best of those that leave no more than 2 % or 16 bytes unused is taken. Sizes grow with the place but for
+    ripples: where no variant comes so near, the places around are tried as well, and at last the largest file found
+    is taken. Raises TargetUnreachable where quality 0 is too large.
     """
     if size_at(last) <= n_bytes:
         return last

@@ -1,4 +1,4 @@
-"""The codec of Taha et al. 2025: each 8x8 block is coded by the smaller of two linear autoencoders that does it justice.
+"""The codec of Taha et al. 2025: each 8x8 block is coded by the smaller of two autoencoders that does it justice.
 
     encode:  tile → planes → analyse → classify and quantise → optimise → Huffman
     decode:  tile ← planes ← synthesise                                ← Huffman
@@ -32,10 +32,9 @@ PLAIN_VARIANTS = (1, 0, 2, 3)
 """bit_price_q4 where all blocks are G1's: variants 4 to 7 from quality 16 up."""
 PLAIN_START_VARIANTS = (1, 0, 2, 3, 4, 5, 6, 8)
 """bit_price_q4 of variants 0 to 7 below quality 16."""
-FLAGS_DOUBTED_BELOW = 0.25
-"""Flags take a bit a block: where fewer blocks are G2's, a plane is coded without as well, and the cheaper way taken."""
 CHROMA_STEP_Q4, CHROMA_THRESHOLD_Q4 = 8, 6
-"""Step and threshold of chroma planes against those of luma, in sixteenths: at half size a sample counts for four pixels."""
+"""Step and threshold of chroma planes against those of luma, in sixteenths: at half size a sample counts for four
+pixels."""
 PATH_VARIANTS = ((1, 1, 2), (2, 3, 2), (3, 2, 2), (1, 1, 0))
 """What the threshold is multiplied and divided by, and bit_price_q4, in variants 0 to 3 from quality 16 up."""
 PLAIN_VARIANTS = (1, 0, 2, 3)
@@ -43,7 +42,8 @@ PLAIN_VARIANTS = (1, 0, 2, 3)
 PLAIN_START_VARIANTS = (1, 0, 2, 3, 4, 5, 6, 8)
 """bit_price_q4 of variants 0 to 7 below quality 16."""
 FLAGS_DOUBTED_BELOW = 0.25
-"""Flags take a bit a block: where fewer blocks are G2's, a plane is coded without as well, and the cheaper way taken."""
+"""Flags take a bit a block: where fewer blocks are G2's, a plane is coded without as well, and the cheaper way
+taken."""
 CHROMA_STEP_Q4 = 8
 """Step of chroma planes against that of luma, in sixteenths; the threshold goes with its square."""
 
@@ -52,9 +52,9 @@ CHROMA_STEP_Q4 = 8
 class Setting:
     """A point of operation. `quality_q8` is None where step and threshold were set by hand.
 
-    step_q3: quantiser step of the latents in 1/8 of an 8-bit sample. threshold_q4: blocks whose G1 error is above it go to
-    G2, in 1/16 of an 8-bit sample squared. bit_price_q4: what a bit is held to be worth when symbols are chosen, in 1/16 of
-    the squared step; 0: they are not chosen but rounded.
+    step_q3: quantiser step of the latents in 1/8 of an 8-bit sample. threshold_q4: blocks whose G1 error is above it
+    go to G2, in 1/16 of an 8-bit sample squared. bit_price_q4: what a bit is held to be worth when symbols are
+    chosen, in 1/16 of the squared step; 0: they are not chosen but rounded.
     """
 
     quality_q8: int | None
@@ -67,8 +67,8 @@ class Setting:
 def at_quality(quality_q8: int, tables: str | None = None) -> Setting:
     """The setting of a quality of 0 to 25,600, in 1/256 (spec/FORMAT.md, "Path of taha2025").
 
-    The last three bits are a variant of the encoder's choices at the same step, by which a rate search reaches the sizes that
-    the path leaps over (Huffman codes do not spend less than a bit) and takes the best of several ways.
+    The last three bits are a variant of the encoder's choices at the same step, by which a rate search reaches the
+    sizes that the path leaps over (Huffman codes do not spend less than a bit) and takes the best of several ways.
     """
     quality_q5, variant = divmod(quality_q8, VARIANTS)
     start = quality_q5 < PLAIN_FROM_Q5

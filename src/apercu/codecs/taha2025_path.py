@@ -1,4 +1,4 @@
-"""The path of good settings that `quality` walks in taha2025: data of the specification; scripts/fit_path.py tests it."""
+"""The path of good settings that `quality` walks in taha2025: data of the specification, see scripts/fit_path.py."""
 
 ALL_G1 = 2_097_151
 """A threshold above the error of any block."""
@@ -53,4 +53,5 @@ PLAIN_KNOTS = (
     (1216, 29, ALL_G1),
     (3200, 1, ALL_G1),
 )
-"""The first way carried on, as variants 4 to 7 from quality 16 up: for smooth images, and to bridge the leap between the two."""
+"""The first way carried on, as variants 4 to 7 from quality 16 up: for smooth images, and to bridge the leap between
+the two."""

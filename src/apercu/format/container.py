@@ -35,8 +35,8 @@ _N_BANDS = {"grey": 1, "rgb": 3, "rgba": 4}
 class Header:
     """What stands before the first segment.
 
-    `lengths` counts the bytes of every segment, layer by layer and tile by tile within a layer; it is empty in a file of one
-    segment, which needs no directory. `head_size` is the number of bytes before the first segment.
+    `lengths` counts the bytes of every segment, layer by layer and tile by tile within a layer; it is empty in a file
+    of one segment, which needs no directory. `head_size` is the number of bytes before the first segment.
     """
 
     height: int
@@ -88,8 +88,8 @@ def pack(header: Header, segments: list[bytes]) -> bytes:
 def read_header(data: bytes) -> Header:
     """The header at the start of `data`, which may be no more than the first bytes of a file.
 
-    Raises NotApercu, UnsupportedVersion, UnknownModel, CorruptStream, ChecksumError (of the head, where it has one of its
-    own), or Truncated where more bytes are needed.
+    Raises NotApercu, UnsupportedVersion, UnknownModel, CorruptStream, ChecksumError (of the head, where it has one of
+    its own), or Truncated where more bytes are needed.
     """
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
         raise NotApercu("not an apercu file: the first bytes are not those of the format")

@@ -10,11 +10,12 @@ INTERPRETATION_IDS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
 CODEC_IDS = {"taha2025": 1}
 
 USER_MODEL = 0
-"""Model id of weights that are not shipped: the codec's id and eight bytes of the weights' SHA-256 follow in the stream."""
+"""Model id of weights that are not shipped: the codec's id and eight bytes of the weights' SHA-256 follow in the
+stream."""
 
 
 class Model(NamedTuple):
-    """Shipped weights: codec that they belong to, file under apercu/weights, SHA-256 of the array's little-endian bytes."""
+    """Shipped weights: their codec, file under apercu/weights, SHA-256 of the array's little-endian bytes."""
 
     codec: str
     file: str

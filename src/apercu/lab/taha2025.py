@@ -4,8 +4,8 @@ The loss of a linear autoencoder over all blocks x of a training set,
 
     mean |x − D E x|²  =  trace((I − D E) C (I − D E)ᵀ),    C = mean x xᵀ,
 
-needs the blocks only through their second moments C. So every step below is a step on the whole set at the cost of a 64×64
-product, in float64: the same training as with the blocks themselves, without the noise of batches.
+needs the blocks only through their second moments C. So every step below is a step on the whole set at the cost of a
+64×64 product, in float64: the same training as with the blocks themselves, without the noise of batches.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ Matrix = NDArray[np.float64]
 
 
 def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] = print) -> None:
-    """Trains on all images below `folder` and writes the weights to `out` (.npy, int16 (2, 9, 64)), the recipe beside them.
+    """Trains on all images below `folder`; writes weights to `out` (.npy, int16 (2, 9, 64)) and the recipe beside them.
 
     Raises OptionError where there is nothing to train on.
     """
@@ -125,7 +125,7 @@ def fit(moments: Matrix, latents: int, seed: int) -> tuple[tuple[Matrix, Matrix]
 
 
 def subspace_loss(moments: Matrix, latents: int) -> float:
-    """Loss per sample of the principal subspace (uncentred): the optimum of a linear autoencoder (Baldi and Hornik 1989)."""
+    """Loss per sample of the principal subspace, uncentred: the optimum by Baldi and Hornik 1989."""
     powers = np.linalg.eigvalsh(moments)  # ascending
     return float(np.mean(powers[:-latents]) * (len(powers) - latents) / len(powers))
 
@@ -133,8 +133,8 @@ def subspace_loss(moments: Matrix, latents: int) -> float:
 def principal_axes(analysis: Matrix, synthesis: Matrix, moments: Matrix) -> tuple[Matrix, Matrix]:
     """The same autoencoder in other coordinates: an orthonormal synthesis, latents uncorrelated and of falling power.
 
-    `synthesis @ analysis`, and with it every reconstruction, stays what it was; the latents gain in coding. Signs are set so
-    that each row of the analysis has a positive sum.
+    `synthesis @ analysis`, and with it every reconstruction, stays what it was; the latents gain in coding. Signs are
+    set so that each row of the analysis has a positive sum.
     """
     basis, rest = np.linalg.qr(synthesis)
     latents = rest @ analysis

@@ -1,7 +1,7 @@
 """Canonical Huffman coding of groups and symbols of the planes of a tile (Taha et al. 2025).
 
-All groups come first, so that the share of detailed blocks is known without decoding a symbol; then, plane by plane, the
-code tables and the symbols.
+All groups come first, so that the share of detailed blocks is known without decoding a symbol; then, plane by plane,
+the code tables and the symbols.
 """
 
 import numpy as np
@@ -38,8 +38,9 @@ def dual_optimise(
 
     Against the code lengths of the symbols as they come, each takes the value of least squared error + price a bit,
     the price being `bit_price_q4` (0 to 16) sixteenths of the squared step; then a latent becomes zero in all blocks
-    of its group where that costs less than its bits; G1's only if `drop_g1`. An encoder's choice: `latents` (n, 9) and the step, with 3
-    fraction bits, are those of `dual_quantise`. The cost compares two ways to group and code the same blocks.
+    of its group where that costs less than its bits; G1's only if `drop_g1`. An encoder's choice: `latents` (n, 9)
+    and the step, with 3 fraction bits, are those of `dual_quantise`. The cost compares two ways to group and code the
+    same blocks.
     """
     workspace = np.empty(_ENCODER_WORKSPACE, np.uint8)
     cost = np.empty(1, np.int64)

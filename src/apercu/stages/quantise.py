@@ -13,8 +13,8 @@ def dual_quantise(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
     """Groups (n,) uint8, 1 where the G1 error is above the threshold, and symbols (n, 8) int16 of all blocks.
 
-    `latents` (n, 9) and `mse_q4` (n,) come from `dual_analyse`. A symbol is a latent divided by the step (3 fraction bits)
-    and rounded, halves away from zero; a block of G1 uses the first of the eight.
+    `latents` (n, 9) and `mse_q4` (n,) come from `dual_analyse`. A symbol is a latent divided by the step (3 fraction
+    bits) and rounded, halves away from zero; a block of G1 uses the first of the eight.
     """
     groups = np.empty(len(mse_q4), np.uint8)
     symbols = np.empty((len(mse_q4), 8), np.int16)

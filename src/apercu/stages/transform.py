@@ -11,7 +11,8 @@ _analyse = function("apercu_dual_analyse", "asssalaa")
 _synthesise = function("apercu_dual_synthesise", "aassaias")
 
 Weights = NDArray[np.int16]
-"""(2, 9, 64) with 14 fraction bits: analysis and synthesis; row 0 is G1's, rows 1 to 8 are G2's; pixels in raster order."""
+"""(2, 9, 64) with 14 fraction bits: analysis and synthesis; row 0 is G1's, rows 1 to 8 are G2's; pixels in raster
+order."""
 EVERY_BLOCK = -1
 """As `threshold_q4`: no block is plain enough for G1, so that the latents of both groups are there for all blocks."""
 
@@ -21,8 +22,8 @@ def dual_analyse(
 ) -> tuple[NDArray[np.int16], NDArray[np.uint32]]:
     """Latents (n, 9) int16 with 3 fraction bits and G1 errors (n,) uint32 of a plane's blocks.
 
-    `blocks` counts blocks down and across. An error is the mean squared error of the unquantised G1 reconstruction in 1/16
-    of an 8-bit unit squared; G2's latents are computed where it is above `threshold_q4`, and zero elsewhere.
+    `blocks` counts blocks down and across. An error is the mean squared error of the unquantised G1 reconstruction in
+    1/16 of an 8-bit unit squared; G2's latents are computed where it is above `threshold_q4`, and zero elsewhere.
     """
     down, across = blocks
     latents = np.empty((down * across, 9), np.int16)
