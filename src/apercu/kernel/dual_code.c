@@ -102,7 +102,8 @@ static int plan(encoder_workspace *ws, const uint8_t *groups, const int16_t *sym
         ws->code[t].lo = lo[t];
         ws->code[t].cost = 0;
         ws->code[t].count = hi[t] < lo[t] || (t == TABLE_G2 && !one_for_all) ? 0 : (uint32_t)(hi[t] - lo[t] + 1);
-        if (ws->code[t].count > HUFFMAN_MAX_COUNT)
+        /* Symbols come from latents below the limit; beyond it, tables could reach further than a decoder accepts. */
+        if (ws->code[t].count > 0 && (lo[t] <= -DUAL_LATENT_LIMIT || hi[t] >= DUAL_LATENT_LIMIT))
             return APERCU_ERROR_ARGUMENT;
         memset(ws->frequency[t], 0, ws->code[t].count * sizeof ws->frequency[t][0]);
     }
@@ -225,7 +226,7 @@ int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size
         return APERCU_ERROR_ARGUMENT;
     size_t n_g2 = count_g2(groups, blocks);
     uint64_t bits = n_g2 != 0 && n_g2 != blocks ? blocks : 0, bits_each = cost_of_each(ws);
-    uint64_t bits_group = ws->code[TABLE_G2].count ? ws->code[TABLE_G2].cost : UINT64_MAX;
+    uint64_t bits_group = ws->code[TABLE_G2].count ? ws->code[TABLE_G2].cost : bits_each;
     bits += ws->code[TABLE_G1].cost;
     bits += !each || (tables == DUAL_TABLES_CHEAPER && bits_group < bits_each) ? bits_group : bits_each;
     *cost = bit_price * (int64_t)bits;

@@ -1,0 +1,187 @@
+"""The search for a size or a PSNR, on sizes made up for it."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from apercu.codecs.rate import PSNR_TOLERANCE, SLACK_BYTES, SLACK_SHARE, VARIANTS, best_within, nearest_psnr
+from apercu.errors import TargetUnreachable
+
+LAST = 25600
+PLACES = np.arange(LAST // VARIANTS + 1)
+QUALITIES = np.arange(LAST + 1)
+
+
+class Sizes:
+    """A size and an error for each quality; counts the files that a search makes."""
+
+    def __init__(self, sizes, errors=None):
+        self.sizes = np.asarray(sizes)
+        self.errors = -self.sizes if errors is None else np.asarray(errors)
+        self.made = set()
+
+    def size_at(self, quality):
+        self.made.add(quality)
+        return int(self.sizes[quality])
+
+    def error_at(self, quality):
+        self.made.add(quality)
+        return int(self.errors[quality])
+
+    def search(self, n_bytes):
+        return best_within(n_bytes, self.size_at, self.error_at, LAST)
+
+    def budgets(self, n=60):
+        low, high = int(self.sizes[0]), int(self.sizes[-1])
+        return {low, low + 1, high - 1, *np.geomspace(low, high - 1, n).astype(int).tolist()}
+
+
+def of_places(sizes, variants=(0,) * VARIANTS):
+    """Sizes of all qualities from those of places; each variant adds its own bytes."""
+    return (np.asarray(sizes)[:, None] + np.asarray(variants)).reshape(-1)[: LAST + 1]
+
+
+def slack(n_bytes):
+    return max(SLACK_BYTES, SLACK_SHARE * n_bytes)
+
+
+def highest_that_fits(sizes, n_bytes, variant):
+    qualities = QUALITIES[variant:LAST:VARIANTS]
+    return max(qualities[sizes[qualities] <= n_bytes], default=None)
+
+
+EVEN = 100 + 3 * PLACES
+GROWING = (60 * 1.003**PLACES).astype(int)
+VARIED = (0, 9, -7, 4, 40, 200, -30, 1)
+
+
+@pytest.mark.parametrize("places", [EVEN, GROWING], ids=["even", "growing"])
+@pytest.mark.parametrize("variants", [(0,) * 8, VARIED], ids=["alike", "varied"])
+def test_best_of_the_highest_that_fit(places, variants):
+    rng = np.random.default_rng(1)
+    sizes = of_places(places, variants)
+    errors = 10**9 - 10 * sizes + rng.integers(-200, 200, sizes.size)  # grows smaller with the size, but for a few
+    made = []
+    for n_bytes in Sizes(sizes).budgets():
+        case = Sizes(sizes, errors)
+        found = case.search(n_bytes)
+        highest = [highest_that_fits(sizes, n_bytes, variant) for variant in range(VARIANTS)]
+        near = [q for q in highest if q is not None and sizes[q] >= n_bytes - slack(n_bytes)]
+        assert near
+        assert found in near
+        assert errors[found] == min(errors[near])
+        made.append(len(case.made))
+    assert max(made) <= 8 * 14
+    assert np.mean(made) <= 80
+
+
+def test_extremes():
+    case = Sizes(of_places(EVEN))
+    assert case.search(EVEN[-1]) == LAST
+    assert case.search(10**12) == LAST
+    assert case.made == {LAST}
+    assert case.search(EVEN[-1] - 1) // VARIANTS == PLACES[-2]
+    assert case.search(EVEN[0]) // VARIANTS == 0
+    for n_bytes in (EVEN[0] - 1, 1, 0, -5):
+        with pytest.raises(TargetUnreachable, match=rf"quality 0 takes {EVEN[0]} bytes"):
+            case.search(n_bytes)
+
+
+def test_one_size_for_all():
+    assert Sizes(np.full(LAST + 1, 50)).search(50) == LAST
+    with pytest.raises(TargetUnreachable):
+        Sizes(np.full(LAST + 1, 50)).search(49)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("amplitude", [2, 8, 60])
+def test_ripples(amplitude, seed):
+    rng = np.random.default_rng([2, seed])
+    places = 200 + 4 * PLACES + rng.integers(-amplitude, amplitude + 1, PLACES.size)
+    sizes = of_places(places, rng.integers(-50, 50, VARIANTS))
+    sizes[0], sizes[-1] = sizes.min(), sizes.max()
+    for n_bytes in Sizes(sizes).budgets():
+        found = sizes[Sizes(sizes).search(n_bytes)]
+        assert found <= n_bytes
+        assert found >= n_bytes - slack(n_bytes) or (amplitude == 60 and n_bytes < 1000)
+
+
+def test_leaps():
+    # At place 1000 all variants leap over sizes but one, which alone comes near.
+    places = 100 + PLACES + 5000 * (PLACES >= 1000)
+    variants = (0, -20, -40, -60, 0, -10, -30, 0)
+    leaping = Sizes(of_places(places, variants))
+    for n_bytes in (1101, 3000, 6000):
+        found = leaping.search(n_bytes)
+        assert leaping.sizes[found] == max(leaping.sizes[leaping.sizes <= n_bytes])
+    bridged = leaping.sizes.copy()
+    bridged[5::VARIANTS] = 100 + np.minimum(3 * PLACES, 6000 + PLACES)[: bridged[5::VARIANTS].size]
+    for n_bytes in (2000, 3000, 5900):
+        found = Sizes(bridged).search(n_bytes)
+        assert found % VARIANTS == 5
+        assert n_bytes - slack(n_bytes) <= bridged[found] <= n_bytes
+
+
+def test_places_around_are_tried():
+    # A bump where bisection looks: it ends before the bump, and sizes that come near lie behind it.
+    for last_of_bump, reached in ((538, True), (590, False)):
+        places = 1000 + 10 * PLACES
+        places[518 : last_of_bump + 1] += 4000
+        n_bytes = int(1000 + 10 * (last_of_bump + 22))
+        found = Sizes(of_places(places)).search(n_bytes)
+        assert (found // VARIANTS > last_of_bump) == reached
+        assert (places[found // VARIANTS] >= n_bytes - slack(n_bytes)) == reached
+        assert reached or found // VARIANTS == 517
+
+
+def psnrs(seed=None, ripple=0.0):
+    values = 20 + 25 * (PLACES / PLACES[-1]) ** 0.7
+    if seed is not None:
+        values = values + np.random.default_rng(seed).uniform(-ripple, ripple, values.size)
+    return values
+
+
+def nearest(psnr, values):
+    """The PSNR found, and how many were computed."""
+    made = set()
+
+    def psnr_at(quality):
+        assert quality % VARIANTS == 0
+        made.add(quality)
+        return float(values[quality // VARIANTS])
+
+    return values[nearest_psnr(psnr, psnr_at, LAST) // VARIANTS], len(made)
+
+
+def test_nearest_psnr():
+    values = psnrs()
+    for psnr in (*np.linspace(values[0], values[-1], 300), *(values[:-1] + values[1:])[::50] / 2 + 1e-4):
+        found, n_made = nearest(psnr, values)
+        assert abs(found - psnr) == pytest.approx(np.abs(values - psnr).min())
+        assert n_made <= 20
+
+
+def test_psnr_beyond_the_ends():
+    values = psnrs()
+    assert nearest(values[0] - 10, values)[0] == values[0]
+    assert nearest(values[0], values)[0] == values[0]
+    assert nearest(values[-1], values)[0] == values[-1]
+    assert nearest(values[-1] + PSNR_TOLERANCE * 0.99, values)[0] == values[-1]
+    with pytest.raises(TargetUnreachable, match=f"quality 100 gives {values[-1]:.2f} dB"):
+        nearest(values[-1] + PSNR_TOLERANCE * 1.01, values)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_psnr_with_ripples(seed):
+    values = psnrs(seed, ripple=0.02)
+    for psnr in np.linspace(values[0] + 0.1, values[-1] - 0.1, 200):
+        assert abs(nearest(psnr, values)[0] - psnr) <= PSNR_TOLERANCE
+
+
+def test_sizes_of_the_path_are_not_searched_twice():
+    for n_bytes, places in itertools.product((500, 2000), (EVEN, GROWING)):
+        case = Sizes(of_places(places, VARIED))
+        asked = []
+        best_within(n_bytes, lambda q, c=case, a=asked: a.append(q) or c.size_at(q), case.error_at, LAST)
+        assert len(asked) < 4 * len(case.made)

@@ -1,0 +1,138 @@
+"""Weights by id and from files: what is refused, and the bounds that keep the kernel's sums within 32 bits."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from apercu.errors import ModelError
+from apercu.format import weights as weight_files
+from apercu.format.ids import MODELS, USER_MODEL
+from apercu.format.weights import of_stream, of_user, shipped
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder in place of the shipped weights."""
+    monkeypatch.setattr(weight_files, "FOLDER", tmp_path)
+    shipped.cache_clear()
+    yield tmp_path
+    shipped.cache_clear()
+
+
+def saved(path, array):
+    np.save(path, array)
+    return path
+
+
+@pytest.mark.parametrize("model_id", MODELS)
+def test_shipped_weights(model_id):
+    weights = shipped(model_id)
+    assert weights.shape == (2, 9, 64)
+    assert weights.dtype == np.int16
+    assert weights.flags.c_contiguous
+    assert hashlib.sha256(weights.astype("<i2").tobytes()).hexdigest() == MODELS[model_id].sha256
+    norms = np.sqrt((weights.astype(float) ** 2).sum(2)) / 2**14
+    assert np.abs(norms - 1).max() < 0.01
+
+
+def test_shipped_file_changed_or_lost(folder):
+    with pytest.raises(ModelError, match="cannot read"):
+        shipped(1)
+    saved(folder / MODELS[1].file, np.zeros((2, 9, 64), np.int16))
+    with pytest.raises(ModelError, match="SHA-256"):
+        shipped(1)
+
+
+def test_users_weights(tmp_path):
+    rng = np.random.default_rng(1)
+    weights = rng.integers(-2000, 2000, (2, 9, 64)).astype(np.int16)
+    digest = hashlib.sha256(weights.astype("<i2").tobytes()).digest()[:8]
+    for name, array in (("as it is", weights), ("big", weights.astype(">i2")), ("fortran", np.asfortranarray(weights))):
+        path = saved(tmp_path / f"{name}.npy", array)
+        for given in (path, str(path)):
+            found, found_hash = of_user(given)
+            assert np.array_equal(found, weights)
+            assert found.dtype == np.int16
+            assert found.flags.c_contiguous
+            assert found_hash == digest
+            assert np.array_equal(of_stream(USER_MODEL, digest, given), weights)
+    with pytest.raises(ModelError, match="is not the model of this file"):
+        of_stream(USER_MODEL, bytes(8), path)
+    with pytest.raises(ModelError, match=f"user-trained model, SHA-256 {digest.hex()}"):
+        of_stream(USER_MODEL, digest, None)
+    assert of_stream(1, b"", path) is shipped(1)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((2, 9, 64), np.float32),
+        np.zeros((2, 9, 64), np.uint16),
+        np.zeros((2, 9, 64), np.int32),
+        np.zeros((2, 9, 64), np.complex64),
+        np.zeros((2, 9, 64), "S2"),
+        np.zeros((2, 9, 64), "m8[s]"),
+        np.zeros((2, 9, 63), np.int16),
+        np.zeros((18, 64), np.int16),
+        np.zeros((2, 0, 64), np.int16),
+        np.int16(3),
+        np.array([{}, None]),
+    ],
+    ids=lambda array: f"{array.dtype}-{array.shape}",
+)
+def test_other_arrays(array, tmp_path):
+    with pytest.raises(ModelError):
+        of_user(saved(tmp_path / "other.npy", array))
+
+
+def test_files_that_hold_no_array(tmp_path):
+    file = tmp_path / "file.npy"
+    whole = saved(tmp_path / "whole.npy", np.zeros((2, 9, 64), np.int16)).read_bytes()
+    zipped = tmp_path / "zipped.npz"
+    np.savez(zipped, weights=np.zeros((2, 9, 64), np.int16))
+    for content in (b"", b"\x93NUMPY", whole[:100], whole[:-1], b"not an array", b"PK\3\4", zipped.read_bytes()):
+        file.write_bytes(content)
+        with pytest.raises(ModelError):
+            of_user(file)
+    for path in (tmp_path, tmp_path / "missing.npy", "", None, 3, b"\0"):
+        with pytest.raises(ModelError):
+            of_user(path)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_sums_at_their_bounds(sign, tmp_path):
+    row = np.zeros(64, np.int64)
+    row[:8] = 32767  # 8 short of 2^18
+    for side, index in ((0, 0), (0, 8), (1, 0)):
+        for more, fits in ((7, True), (8, False)):
+            weights = np.zeros((2, 9, 64), np.int64)
+            weights[side, index] = row
+            weights[side, index, 8] = more
+            assert loads(tmp_path, sign * weights) == fits
+    for more, fits in ((7, True), (8, False)):
+        weights = np.zeros((2, 9, 64), np.int64)
+        weights[1, 1:, 63] = 8191  # 8 short of 2^16, all latents together
+        weights[1, 4, 63] += more
+        weights[1, 0, 63] = 32767  # G1's is a sum of its own
+        weights[0, 1:, 63] = 32767
+        assert loads(tmp_path, sign * weights) == fits
+
+
+def test_the_lowest_number_counts_as_its_size(tmp_path):
+    weights = np.zeros((2, 9, 64), np.int64)
+    weights[0, 3, :8] = -32768
+    assert not loads(tmp_path, weights)
+    weights[0, 3, 7] += 1
+    assert loads(tmp_path, weights)
+
+
+def loads(folder, weights):
+    path = saved(folder / "weights.npy", weights.astype(np.int16))
+    try:
+        found, _ = of_user(path)
+    except ModelError as error:
+        if "too large" in str(error):
+            return False
+        raise
+    return np.array_equal(found, weights)
