@@ -1,12 +1,14 @@
 """How long encoding and decoding take, beside other codecs, at the same file size.
 
-All run on the same array, in one process, on one core, in turn: A B C A B C …, so that whatever else the machine does
-falls on all of them alike; what counts is the ratio of the medians. Every codec starts from an array and ends with one.
-Its setting was found beforehand and is not searched for while the clock runs.
+All run on the same array, in one process, on one core, in turn, so that whatever else the machine does falls on all of
+them alike; what counts is the ratio of the medians. The order is drawn anew for every round, since each codec finds the
+caches as the one before it left them. Every codec starts from an array and ends with one. Its setting was found
+beforehand and is not searched for while the clock runs.
 """
 
 import gc
 import os
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,9 +148,12 @@ def _run_in_turn(
     """File sizes, and median times to encode and to decode, of every codec."""
     files = {name: encode() for name, (encode, _) in work.items()}
     spent: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in work}
+    order, draw = list(work), random.Random(0)
     with one_core():
         for _ in range(_WARM_UP + repeat):
-            for name, (encode, decode) in work.items():
+            draw.shuffle(order)
+            for name in order:
+                encode, decode = work[name]
                 begun = perf_counter()
                 encode()
                 encoded = perf_counter()
