@@ -26,12 +26,6 @@ from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_syn
 
 TILE_LOG2 = 10
 MAX_STEP_Q3 = 65535
-PATH_VARIANTS = ((1, 1, 2), (2, 3, 2), (3, 2, 2), (1, 1, 0))
-"""What the threshold is multiplied and divided by, and bit_price_q4, in variants 0 to 3 from quality 16 up."""
-PLAIN_VARIANTS = (1, 0, 2, 3)
-"""bit_price_q4 where all blocks are G1's: variants 4 to 7 from quality 16 up."""
-PLAIN_START_VARIANTS = (1, 0, 2, 3, 4, 5, 6, 8)
-"""bit_price_q4 of variants 0 to 7 below quality 16."""
 CHROMA_STEP_Q4, CHROMA_THRESHOLD_Q4 = 8, 6
 """Step and threshold of chroma planes against those of luma, in sixteenths: at half size a sample counts for four
 pixels."""
@@ -44,8 +38,6 @@ PLAIN_START_VARIANTS = (1, 0, 2, 3, 4, 5, 6, 8)
 FLAGS_DOUBTED_BELOW = 0.25
 """Flags take a bit a block: where fewer blocks are G2's, a plane is coded without as well, and the cheaper way
 taken."""
-CHROMA_STEP_Q4 = 8
-"""Step of chroma planes against that of luma, in sixteenths; the threshold goes with its square."""
 
 
 @dataclass(frozen=True)

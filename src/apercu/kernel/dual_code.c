@@ -133,10 +133,23 @@ static int32_t word_length(const huffman_encoder *h, int32_t symbol)
     return n ? n : -1;
 }
 
-/* The symbol that costs least, 16 times the squared error plus `bit_price` a bit, among those near the latent and zero. */
-static int16_t cheapest(const huffman_encoder *h, int32_t latent, int32_t symbol, int32_t step_q3,
+/* Bits of the shortest word of a listed code. */
+static int32_t shortest_word(const huffman_encoder *h)
+{
+    uint8_t least = HUFFMAN_MAX_LENGTH;
+    for (uint32_t i = 0; i < h->count; i++)
+        if (h->length[i] && h->length[i] < least)
+            least = h->length[i];
+    return least;
+}
+
+/* The symbol that costs least, 16 times the squared error plus `bit_price` a bit, among those near the latent and zero.
+ * `symbol` is the nearest: where its word is as short as any, and in a flat code, nothing else can cost less. */
+static int16_t cheapest(const huffman_encoder *h, int32_t shortest, int32_t latent, int32_t symbol, int32_t step_q3,
                         int64_t bit_price)
 {
+    if (!h->listed || h->length[symbol - h->lo] == shortest)
+        return (int16_t)symbol;
     int32_t size = latent < 0 ? -latent : latent, near = symbol < 0 ? -symbol : symbol;
     int32_t candidates[] = {near, near - 1, near - 2, near + 1, 0};
     int64_t least = INT64_MAX;
@@ -156,31 +169,32 @@ static int16_t cheapest(const huffman_encoder *h, int32_t latent, int32_t symbol
     return (int16_t)best;
 }
 
-/* What coding latent `table` (0: G1's, 1 to 8: G2's) takes off the squared error of all blocks, against coding it as zero. */
-static int64_t gain(const uint8_t *groups, const int16_t *latents, const int16_t *symbols, size_t blocks, int table,
-                    int32_t step_q3)
+/* What coding each latent (0: G1's, 1 to 8: G2's) takes off the squared error of all blocks, against zeros. */
+static void gains(const uint8_t *groups, const int16_t *latents, const int16_t *symbols, size_t blocks, int32_t step_q3,
+                  int64_t sum[DUAL_ROWS])
 {
-    int group = table != TABLE_G1;
-    int64_t sum = 0;
-    for (size_t b = 0; b < blocks; b++) {
-        int64_t z = latents[b * DUAL_ROWS + (size_t)table];
-        int64_t rest = z - (int64_t)symbols[b * DUAL_LATENTS + (size_t)(table - group)] * step_q3;
-        if (groups[b] == group)
-            sum += z * z - rest * rest;
+    memset(sum, 0, DUAL_ROWS * sizeof *sum);
+    for (size_t b = 0; b < blocks; b++, latents += DUAL_ROWS, symbols += DUAL_LATENTS) {
+        int first = groups[b] ? TABLE_LATENT : TABLE_G1, n = groups[b] ? DUAL_LATENTS : 1;
+        for (int k = 0; k < n; k++) {
+            /* z^2 - (z - v)^2 = v (2 z - v) */
+            int64_t value = (int64_t)symbols[k] * step_q3;
+            sum[first + k] += value * (2 * latents[first + k] - value);
+        }
     }
-    return sum;
 }
 
-/* Sets a latent to zero in all blocks, which takes no bits, where that costs less than coding it. */
-static void drop_if_cheaper(const encoder_workspace *ws, const uint8_t *groups, const int16_t *latents,
-                            int16_t *symbols, size_t blocks, int table, int32_t step_q3, int64_t bit_price)
+/* Sets a latent to zero in all blocks, which takes no bits and gains nothing, where that costs less than coding it. */
+static void drop_if_cheaper(const encoder_workspace *ws, const uint8_t *groups, int16_t *symbols, size_t blocks,
+                            int table, int64_t bit_price, int64_t *gain)
 {
     huffman_encoder none = {0};
     bit_writer w = bit_writer_at(NULL, 0, 0);
     huffman_put_table(&w, &none);
     int64_t saved = (int64_t)ws->code[table].cost - (int64_t)w.n_bits;
-    if (16 * gain(groups, latents, symbols, blocks, table, step_q3) > bit_price * saved)
+    if (16 * *gain > bit_price * saved)
         return;
+    *gain = 0;
     int group = table != TABLE_G1;
     for (size_t b = 0; b < blocks; b++)
         if (groups[b] == group)
@@ -207,20 +221,25 @@ int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size
     int each = tables != DUAL_TABLES_GROUP;
     if (plan(ws, groups, symbols, blocks, !each))
         return APERCU_ERROR_ARGUMENT;
+    int32_t shortest[TABLES];
+    for (int t = 0; t < TABLES; t++)
+        shortest[t] = shortest_word(&ws->code[t]);
     for (size_t b = 0; b < blocks; b++) {
         const int16_t *z = latents + b * DUAL_ROWS;
         int16_t *s = symbols + b * DUAL_LATENTS;
-        if (groups[b])
-            for (int k = 0; k < DUAL_LATENTS; k++)
-                s[k] = cheapest(&ws->code[each ? TABLE_LATENT + k : TABLE_G2], z[1 + k], s[k], step_q3, bit_price);
-        else
-            s[0] = cheapest(&ws->code[TABLE_G1], z[0], s[0], step_q3, bit_price);
+        int first = groups[b] ? TABLE_LATENT : TABLE_G1, n = groups[b] ? DUAL_LATENTS : 1;
+        for (int k = 0; k < n; k++) {
+            int t = groups[b] && !each ? TABLE_G2 : first + k;
+            s[k] = cheapest(&ws->code[t], shortest[t], z[first + k], s[k], step_q3, bit_price);
+        }
     }
     if (plan(ws, groups, symbols, blocks, 0))
         return APERCU_ERROR_ARGUMENT;
+    int64_t gain[DUAL_ROWS];
+    gains(groups, latents, symbols, blocks, step_q3, gain);
     for (int t = drop_g1 ? TABLE_G1 : TABLE_LATENT; t < (each ? TABLE_G2 : TABLE_LATENT); t++)
         if (ws->code[t].count)
-            drop_if_cheaper(ws, groups, latents, symbols, blocks, t, step_q3, bit_price);
+            drop_if_cheaper(ws, groups, symbols, blocks, t, bit_price, &gain[t]);
 
     if (plan(ws, groups, symbols, blocks, tables != DUAL_TABLES_LATENT))
         return APERCU_ERROR_ARGUMENT;
@@ -231,8 +250,7 @@ int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size
     bits += !each || (tables == DUAL_TABLES_CHEAPER && bits_group < bits_each) ? bits_group : bits_each;
     *cost = bit_price * (int64_t)bits;
     for (int t = TABLE_G1; t < TABLE_G2; t++)
-        if (ws->code[t].count)
-            *cost -= 16 * gain(groups, latents, symbols, blocks, t, step_q3);
+        *cost -= 16 * gain[t];
     return 0;
 }
 
