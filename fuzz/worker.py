@@ -107,7 +107,8 @@ class Judge:
 
 def _declared(header):
     shape = (header.height, header.width, header.n_bands)
-    return shape[:2] if header.flat and header.n_bands == 1 else shape, np.dtype("u2" if header.wide else "u1")
+    flat = header.interpretation == "grey" and header.flat
+    return shape[:2] if flat else shape, np.dtype("u2" if header.wide else "u1")
 
 
 def run_cases(job, judge: Judge, corpus) -> tuple[list[dict[str, object]], int]:

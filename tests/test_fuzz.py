@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import apercu
+import reference_decoder
 
 ROOT = Path(__file__).parents[1]
 MUTANTS = 10_000
@@ -55,7 +56,6 @@ def test_the_fuzzer_reaches_the_kernel():
 @pytest.fixture
 def mutate(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "fuzz"))
-    monkeypatch.syspath_prepend(str(ROOT))
     import mutate
 
     return mutate
@@ -66,6 +66,27 @@ def small_files(monkeypatch, tmp_path):
 
     corpus.write_model(tmp_path / "model.npy")
     return corpus.seeds(tmp_path / "model.npy"), tmp_path / "model.npy"
+
+
+def test_mutants_mean_the_same_to_a_decoder_written_from_the_specification(mutate, monkeypatch, tmp_path):
+    """The same pixels or the same error, mutant by mutant."""
+    seeds, model = small_files(monkeypatch, tmp_path)
+    weights = np.load(model)
+    monkeypatch.setattr(apercu, "MAX_PIXELS", 1 << 16)
+    decoded = 0
+    for index in range(2000):
+        data = mutate.mutant(random.Random(f"reference {index}"), seeds)
+        try:
+            wanted = reference_decoder.decode(data, weights, 1 << 16)
+        except reference_decoder.Refused as error:
+            with pytest.raises(getattr(apercu, type(error).__name__)):
+                apercu.decode(data, model=model)
+        else:
+            found = apercu.decode(data, model=model)
+            assert found.shape == wanted.shape
+            assert np.array_equal(found, wanted), index
+            decoded += 1
+    assert decoded > 200
 
 
 def test_a_case_hangs_on_its_seed_alone(mutate, monkeypatch, tmp_path):

@@ -193,9 +193,12 @@ def _bytes(data: object) -> bytes:
     if isinstance(data, bytes):
         return data
     try:
-        return bytes(memoryview(data))  # type: ignore[arg-type]  # whatever has no buffer is refused below
+        view = memoryview(data)  # type: ignore[arg-type]  # whatever has no buffer is refused below
     except TypeError:
         raise OptionError(f"data must be bytes, not {type(data).__name__}") from None
+    if view.itemsize != 1:
+        raise OptionError(f"data must be bytes, not items of {view.itemsize} bytes each")
+    return bytes(view)
 
 
 def _no_progress(_: float) -> None:

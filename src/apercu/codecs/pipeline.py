@@ -47,8 +47,7 @@ class _Job:
         return list(tiles(self.header.height, self.header.width, self.header.tile))
 
     def tile(self, window: Window) -> Samples:
-        top, left, height, width = window
-        return self.samples[top : top + height, left : left + width]
+        return _part(self.samples, window)
 
     def analyses(self, setting: taha2025.Setting | None) -> Iterator[taha2025.Analysis]:
         windows = self.windows()
@@ -152,25 +151,30 @@ def decode(data: bytes, damaged: str, model: str | Path | None, max_pixels: int 
     windows = list(tiles(header.height, header.width, header.tile))
     for done, window in enumerate(windows):
         progress(done / len(windows))
-        out = image[window.top : window.top + window.height, window.left : window.left + window.width]
-        segments[done] = _decode_tile(segments[done], header, weights, out)
+        segments[done] = _decode_tile(segments[done], header, weights, _part(image, window))
         if damaged == "raise":
             _refuse(segments[done : done + 1], damaged)
     _refuse(segments, damaged)
+    for window, segment in zip(windows, segments, strict=False):  # bytes after the last segment are a fault as well
+        if isinstance(segment, ApercuError):
+            taha2025.fill(header, _part(image, window))
     progress(1.0)
     return image[:, :, 0] if header.flat and header.interpretation == "grey" else image
 
 
 def _decode_tile(segment: bytes | ApercuError, header: Header, weights: Weights, out: Samples) -> bytes | ApercuError:
-    """The segment again once its tile stands in `out`; or its fault, and the middle of the range in `out`."""
+    """The segment again once its tile stands in `out`; or its fault."""
     if isinstance(segment, bytes):
         try:
             taha2025.decode(segment, header, weights, out)
-            return segment
         except FormatError as fault:
-            segment = fault
-    taha2025.fill(header, out)
+            return fault.with_traceback(None)  # a traceback keeps the decoder's arrays, and there may be many faults
     return segment
+
+
+def _part(samples: Samples, window: Window) -> Samples:
+    """The samples of a window, not copied."""
+    return samples[window.top : window.top + window.height, window.left : window.left + window.width]
 
 
 def _refuse(segments: list[bytes | ApercuError], damaged: str) -> None:
@@ -186,6 +190,8 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
         header = read_header(data)
         _check_size(header, max_pixels)
         taha2025.setting_of(header)
+        if model is not None:
+            weight_files.of_stream(header.model_id, header.model_hash, model)
     except ApercuError as fault:
         return [fault]
     faults = []
@@ -195,7 +201,7 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
             try:
                 taha2025.read(segment, header, window.height, window.width)
             except ApercuError as fault:
-                faults.append(fault)
+                faults.append(fault.with_traceback(None))  # as in _decode_tile
         else:
             faults.append(segment)
     return faults

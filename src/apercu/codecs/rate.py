@@ -68,9 +68,11 @@ def best_within(n_bytes: int, size_at: Callable[[int], int], error_at: Callable[
 
 
 def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int) -> int:
-    """The quality of variant 0 whose PSNR is nearest to the target; quality 0 where that is better already.
+    """A quality within 0.05 dB of the target, or the nearest found; quality 0 where that is better already.
 
-    Raises TargetUnreachable where quality 100 is more than 0.05 dB short of it.
+    PSNR grows with the place but for ripples, since symbols are chosen for their rate as well: where the first variant
+    leaps over the target, the others are tried, and then the places around. Raises TargetUnreachable where quality 100
+    is more than 0.05 dB short of the target.
     """
     if (best := psnr_at(last)) < psnr:
         if best < psnr - PSNR_TOLERANCE:
@@ -80,5 +82,25 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int) -> int
         return last
     if psnr_at(0) >= psnr:
         return 0
-    below = _highest(last, 0, lambda quality: psnr_at(quality) < psnr)
-    return min((below, below + VARIANTS), key=lambda quality: abs(psnr_at(quality) - psnr))
+
+    def falls_short(quality: int) -> bool:
+        return psnr_at(quality) < psnr
+
+    def miss(quality: int) -> float:
+        return abs(psnr_at(quality) - psnr)
+
+    nearest, guess = 0, 0
+    for variant in filter(falls_short, range(VARIANTS)):
+        below = _highest(last, variant, falls_short, guess)
+        guess = below // VARIANTS
+        places = (nearest, below, below + VARIANTS)
+        nearest = min((quality for quality in places if quality <= last), key=miss)
+        if miss(nearest) <= PSNR_TOLERANCE:
+            return nearest
+    start = nearest
+    for distance in range(VARIANTS, VARIANTS * _LOOK_AROUND, VARIANTS):
+        places = (nearest, start + distance, start - distance)
+        nearest = min((quality for quality in places if 0 <= quality <= last), key=miss)
+        if miss(nearest) <= PSNR_TOLERANCE:
+            break
+    return nearest

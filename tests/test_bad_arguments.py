@@ -1,0 +1,195 @@
+"""Arrays, options and models that cannot be: a named error each, before any work."""
+
+import numpy as np
+import pytest
+
+import apercu
+from apercu.errors import ImageError, ModelError, OptionError, TargetUnreachable
+from apercu.format.container import read_header
+from scripts.pictures import noise, scene, walsh_weights, wide
+
+# --- Images ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((8, 8)),
+        np.full((8, 8), np.nan),
+        np.zeros((8, 8), np.float16),
+        np.zeros((8, 8), bool),
+        np.zeros((8, 8), np.int8),
+        np.zeros((8, 8), np.int16),
+        np.zeros((8, 8), np.int32),
+        np.zeros((8, 8), np.uint32),
+        np.zeros((8, 8), np.uint64),
+        np.zeros((8, 8), complex),
+        np.zeros((8, 8), object),
+        np.zeros((8, 8), "S1"),
+        np.zeros((8, 8), "M8[s]"),
+        np.zeros((8, 8), [("r", "u1"), ("g", "u1")]),
+        [[1, 2], [3, 4]],
+        [[1, 2], [3]],
+        None,
+        "picture.png",
+        7,
+    ],
+    ids=lambda image: str(getattr(image, "dtype", type(image).__name__)),
+)
+def test_arrays_of_other_kinds_are_refused(image):
+    with pytest.raises(ImageError, match="uint8 or uint16"):
+        apercu.encode(image)
+
+
+@pytest.mark.parametrize(
+    "shape", [(), (8,), (0, 8), (8, 0), (0, 0), (8, 8, 0), (1, 8, 8, 3), (65536, 1), (1, 65536), (1, 1, 65536)]
+)
+def test_arrays_of_other_shapes_are_refused(shape):
+    with pytest.raises(ImageError):
+        apercu.encode(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("shape", "bands"),
+    [
+        ((8, 8), "rgb"),
+        ((8, 8), "spectral"),
+        ((8, 8, 3), "grey"),
+        ((8, 8, 3), "rgba"),
+        ((8, 8, 4), "rgb"),
+        ((8, 8, 2), "grey"),
+        ((8, 8), "cmyk"),
+        ((8, 8), ""),
+        ((8, 8), 3),
+        ((8, 8), []),
+    ],
+)
+def test_bands_that_do_not_fit_are_refused(shape, bands):
+    with pytest.raises(OptionError, match="bands"):
+        apercu.encode(np.zeros(shape, np.uint8), bands=bands)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"quality": 101}, "quality"),
+        ({"quality": -0.01}, "quality"),
+        ({"quality": np.nan}, "quality"),
+        ({"quality": np.inf}, "quality"),
+        ({"quality": "high"}, "quality"),
+        ({"quality": [50]}, "quality"),
+        ({"quality": 10**400}, "quality"),
+        ({"psnr": np.nan}, "psnr"),
+        ({"psnr": -np.inf}, "psnr"),
+        ({"psnr": "best"}, "psnr"),
+        ({"bpp": np.nan}, "bpp"),
+        ({"bpp": "small"}, "bpp"),
+        ({"n_bytes": 100.0}, "n_bytes"),
+        ({"n_bytes": "100"}, "n_bytes"),
+        ({"step": 4}, "together"),
+        ({"threshold": 4}, "together"),
+        ({"step": 0, "threshold": 4}, "step"),
+        ({"step": -1, "threshold": 4}, "step"),
+        ({"step": 8192, "threshold": 4}, "step"),
+        ({"step": 1e308, "threshold": 4}, "step"),
+        ({"step": np.nan, "threshold": 4}, "step"),
+        ({"step": 4, "threshold": -1}, "threshold"),
+        ({"step": 4, "threshold": np.inf}, "threshold"),
+        ({"step": 4, "threshold": "low"}, "threshold"),
+        ({"step": 4, "threshold": 10**400}, "threshold"),
+        ({"quality": 50, "bpp": 1}, "one target"),
+        ({"n_bytes": 99, "psnr": 30}, "one target"),
+        ({"quality": 50, "threshold": 4, "step": 4}, "one target"),
+        ({"codec": "jpeg"}, "codec"),
+        ({"codec": None}, "codec"),
+        ({"codec": []}, "codec"),
+        ({"tables": "both"}, "tables"),
+        ({"tables": []}, "tables"),
+    ],
+)
+def test_options_of_encode(options, says):
+    with pytest.raises(OptionError, match=says):
+        apercu.encode(scene(9, 9)[:, :, 0], **options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"n_bytes": 3}, {"n_bytes": -5}, {"bpp": 0}, {"bpp": -1}, {"bpp": 1e-9}, {"psnr": 99}]
+)
+def test_targets_out_of_reach_name_the_nearest(options):
+    with pytest.raises(TargetUnreachable, match="the nearest"):
+        apercu.encode(scene(40, 40)[:, :, 0], **options)
+
+
+@pytest.mark.parametrize("options", [{"n_bytes": 10**30}, {"bpp": 1e308}, {"psnr": -1e308}, {"psnr": 0}])
+def test_targets_that_all_settings_meet(options):
+    quality = apercu.info(apercu.encode(scene(40, 40)[:, :, 0], **options))["quality"]
+    assert quality == (0 if "psnr" in options else 100)
+
+
+# --- Models ---------------------------------------------------------------------------------------
+
+
+def npy(shape, n_bytes=2304, kind="<i2"):
+    head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode("latin-1") + bytes(n_bytes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no array",
+        b"PK\x03\x04" + bytes(100),
+        npy("(2, 9, 64)")[:500],
+        npy("(2, 9, 65)", 2340),
+        npy("(2, 9, 64)", 2304, "<u2"),
+        npy("(2, 9, 64)", 9216, "<f8"),
+        npy("(2, 9, 64)", 9216, "|O"),
+        npy("(900000000000, 64)"),
+        npy("(2, 9, (64"),
+        npy("(-2, 9, 64)"),
+    ],
+)
+def test_files_that_hold_no_weights_are_refused(tmp_path, content):
+    path = tmp_path / "model.npy"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.npy"):
+        apercu.encode(scene(9, 9), model=path)
+
+
+@pytest.mark.parametrize("path", ["/no/such/file", "", ".", 3, [], "\0"])
+def test_paths_that_lead_to_no_weights_are_refused(path):
+    with pytest.raises(ModelError):
+        apercu.encode(scene(9, 9), model=path)
+
+
+def test_weights_too_large_for_32_bits_are_refused(tmp_path):
+    for at in ((0, 0), (1, 0), (1, 5)):
+        weights = walsh_weights()
+        weights[at] = 32767
+        np.save(tmp_path / "model.npy", weights)
+        with pytest.raises(ModelError, match="too large"):
+            apercu.encode(scene(9, 9), model=tmp_path / "model.npy")
+
+
+def test_the_largest_weights_that_are_allowed(tmp_path):
+    """Latents that reach their limit in both directions still have a code word each."""
+    weights = walsh_weights()
+    weights[0, 1], weights[0, 2] = 4095, -4095
+    np.save(tmp_path / "model.npy", weights)
+    image = noise((16, 16), 1).astype(np.uint16).astype(np.uint8) | 240
+    image[8:] = 0
+    data = apercu.encode(image, threshold=0, step=1 / 8, model=tmp_path / "model.npy")
+    assert apercu.decode(data, model=tmp_path / "model.npy").shape == image.shape
+
+
+def test_a_file_is_refused_without_its_own_model(tmp_path):
+    np.save(tmp_path / "model.npy", walsh_weights())
+    np.save(tmp_path / "other.npy", -walsh_weights())
+    data = apercu.encode(wide(scene(9, 9), 0, 999), model=tmp_path / "model.npy")
+    assert apercu.decode(data, model=tmp_path / "model.npy").shape == (9, 9, 1)
+    with pytest.raises(ModelError, match="pass it as model="):
+        apercu.decode(data)
+    with pytest.raises(ModelError, match="not the model of this file"):
+        apercu.decode(data, model=tmp_path / "other.npy")
+    assert apercu.info(data)["model"] == read_header(data).model_hash.hex()

@@ -1,0 +1,247 @@
+"""Whatever comes in, a named error goes out, soon and without a great amount of memory."""
+
+import time
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import apercu
+from apercu.codecs import taha2025
+from apercu.errors import (
+    ChecksumError,
+    CorruptStream,
+    FormatError,
+    NotApercu,
+    OptionError,
+    TooLarge,
+    Truncated,
+    UnknownModel,
+    UnsupportedVersion,
+)
+from apercu.format.container import Header, pack, put_varint, read_header
+from scripts.pictures import scene
+from scripts.segment_writer import flat_table, to_bytes
+
+SMALL = apercu.encode(scene(12, 10)[:, :, 0], quality=70)
+LARGER = apercu.encode(scene(70, 70, 3), quality=60)
+SECONDS = 10
+
+
+@pytest.fixture(autouse=True)
+def soon():
+    """Every test here is about calls that have to end soon."""
+    begin = time.process_time()
+    yield
+    assert time.process_time() - begin < SECONDS
+
+
+@pytest.fixture
+def in_little_memory():
+    """Nothing is set aside for what a file only declares."""
+    tracemalloc.start()
+    yield
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 25  # 65,535 bands have a few numbers each
+
+
+@pytest.fixture
+def tiled(monkeypatch):
+    monkeypatch.setattr(taha2025, "TILE_LOG2", 5)
+    return apercu.encode(scene(40, 70)[:, :, 0], quality=50)
+
+
+def every_call(data):
+    """The errors with which each way to read `data` refuses it."""
+    for function in (apercu.decode, apercu.info):
+        with pytest.raises(FormatError) as caught:
+            function(data)
+        yield type(caught.value)
+    with pytest.raises(FormatError) as caught:
+        apercu.decode(data, damaged="conceal")
+    yield type(caught.value)
+    yield type(apercu.check(data)[0])
+
+
+# --- Files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [b"", b"\xae", b"\xaep"])
+def test_the_beginning_of_a_file_is_truncated(data):
+    assert set(every_call(data)) == {Truncated}
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x00", b"hello", b"\x89PNG\r\n\x1a\n" + bytes(100), b"\xaeq" + SMALL[2:], bytes(10**6)]
+)
+def test_other_files_are_not_apercu(data):
+    assert set(every_call(data)) == {NotApercu}
+
+
+@pytest.mark.parametrize("version", range(1, 16))
+def test_versions_to_come_are_refused_by_name(version):
+    data = SMALL[:2] + bytes([version << 4 | SMALL[2] & 15]) + SMALL[3:]
+    assert set(every_call(data)) == {UnsupportedVersion}
+    with pytest.raises(UnsupportedVersion, match=f"version {version}"):
+        apercu.decode(data)
+
+
+def test_unknown_models_and_codecs_are_refused_by_name():
+    for data in (SMALL[:3] + b"\xff" + SMALL[4:], SMALL[:3] + b"\x00\x63" + bytes(8) + SMALL[4:]):
+        assert set(every_call(data)) == {UnknownModel}
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGER], ids=["crc-16", "crc-32"])
+def test_a_file_cut_at_any_byte_is_refused(data):
+    for n_bytes in range(len(data)):
+        with pytest.raises((Truncated, ChecksumError)):
+            apercu.decode(data[:n_bytes])
+        with pytest.raises((Truncated, ChecksumError)):
+            apercu.decode(data[:n_bytes], damaged="conceal")
+
+
+def test_a_tiled_file_cut_at_any_byte_is_refused(tiled):
+    for n_bytes in range(len(tiled)):
+        with pytest.raises(Truncated):
+            apercu.decode(tiled[:n_bytes])
+        assert {type(fault) for fault in apercu.check(tiled[:n_bytes])} == {Truncated}
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGER], ids=["crc-16", "crc-32"])
+def test_no_flipped_bit_goes_unseen(data):
+    """Both checksums find every single bit, and every two bits that are near to each other."""
+    bits = int.from_bytes(data, "big")
+    for at in range(8 * len(data)):
+        for mask in (1, 3, 5, 0x81):
+            if mask << at >> (8 * len(data)):
+                continue
+            with pytest.raises(FormatError):
+                apercu.decode((bits ^ mask << at).to_bytes(len(data), "big"))
+
+
+def test_no_flipped_bit_goes_unseen_in_tiles(tiled):
+    header = read_header(tiled)
+    for at in range(8 * len(tiled)):
+        damaged = bytearray(tiled)
+        damaged[at // 8] ^= 1 << at % 8
+        with pytest.raises(FormatError):
+            apercu.decode(damaged)
+        if at // 8 >= header.head_size:  # one tile is lost, and no more
+            assert len(apercu.check(damaged)) == 1
+            apercu.decode(damaged, damaged="conceal")
+        else:
+            with pytest.raises(FormatError):
+                apercu.decode(damaged, damaged="conceal")
+
+
+def test_nothing_may_follow_a_file(tiled):
+    with pytest.raises(ChecksumError):
+        apercu.decode(SMALL + b"\0")
+    with pytest.raises(CorruptStream, match="1 bytes follow"):
+        apercu.decode(tiled + b"\0")
+    assert np.array_equal(apercu.decode(tiled + b"\0", damaged="conceal"), apercu.decode(tiled))
+
+
+def lie(**changes):
+    """A file of a few bytes that declares something else; its checksums are right."""
+    header = replace(Header(8, 8, 1, "grey", quality_q8=0), **changes)
+    return pack(header, [to_bytes("00" + flat_table(0, 0))])
+
+
+def test_sizes_are_checked_before_memory_is_set_aside(monkeypatch, in_little_memory):
+    for data in (
+        lie(height=65535, width=65535),
+        lie(height=65535, width=4097),
+        lie(height=9000, width=30000, interpretation="spectral", n_bands=65535),
+        lie(height=16384, width=16384, interpretation="spectral", n_bands=5),
+        lie(height=1 << 14, width=1 << 14, interpretation="spectral", n_bands=65535)[:13],
+    ):
+        assert set(every_call(data)) == {TooLarge}
+    monkeypatch.setattr(apercu, "MAX_PIXELS", 99)
+    assert set(every_call(lie(height=10, width=10))) == {TooLarge}
+    assert apercu.decode(lie(height=9, width=11)).shape == (9, 11)
+
+
+def test_the_limit_can_be_lifted(monkeypatch):
+    monkeypatch.setattr(apercu, "MAX_PIXELS", 1)
+    with pytest.raises(TooLarge, match=r"raise it, or set it to None"):
+        apercu.decode(SMALL)
+    monkeypatch.setattr(apercu, "MAX_PIXELS", None)
+    assert apercu.decode(SMALL).shape == (12, 10)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"height": 4000},
+        {"width": 30000},
+        {"height": 1500, "width": 1500},
+        {"interpretation": "spectral", "n_bands": 6},
+        {"interpretation": "spectral", "n_bands": 65535},
+        {"interpretation": "spectral", "n_bands": 65535, "wide": True, "levels": ((0, 208),) * 65535},
+    ],
+)
+def test_dimensions_that_lie_cost_nothing(changes, in_little_memory):
+    """The header promises more than the data hold: no image comes of it, whatever the checksums say."""
+    header = replace(Header(8, 8, 1, "grey", quality_q8=0), **changes)
+    data = pack(header, [b"\x9f" * 40])  # flags of both groups, which a large plane soon runs out of
+    for damaged in ("raise", "conceal"):
+        with pytest.raises((Truncated, CorruptStream)):
+            apercu.decode(data, damaged=damaged)
+    assert [type(fault) for fault in apercu.check(data)] in ([Truncated], [CorruptStream])
+
+
+def test_a_directory_that_lies_costs_nothing(in_little_memory):
+    header = Header(65535, 4096, 1, "grey", quality_q8=0, tile_log2=5)
+    data = pack(header, [b"\0"] * 3)
+    assert set(every_call(data)) == {Truncated}
+
+
+@pytest.mark.parametrize("segment", [to_bytes("00" + flat_table(0, 0)), to_bytes("11")], ids=["sound", "corrupt"])
+def test_many_tiles_take_time_in_proportion(segment):
+    """Sixteen times as many tiles take sixteen times as long: 256 times, if each looked at all others."""
+
+    def seconds(side):
+        header = Header(side, side, 1, "grey", quality_q8=0, tile_log2=5)
+        data = pack(header, [to_bytes("00" + flat_table(0, 0))] + [segment] * (header.n_tiles - 1))
+        begin = time.process_time()
+        assert apercu.decode(data, damaged="conceal").shape == (side, side)
+        assert len(apercu.check(data)) == (header.n_tiles - 1) * (segment == b"\xc0")
+        return time.process_time() - begin
+
+    seconds(320)
+    assert seconds(1280) < 60 * seconds(320)
+
+
+def test_many_faults_take_little_memory(in_little_memory):
+    """An error that is kept does not keep what the decoder worked with."""
+    header = Header(640, 640, 1, "grey", quality_q8=0, tile_log2=5)
+    cut = to_bytes("00" + flat_table(0, 15))
+    data = pack(header, [to_bytes("00" + flat_table(0, 0))] + [cut] * (header.n_tiles - 1))
+    assert len(apercu.check(data)) == header.n_tiles - 1
+    assert apercu.decode(data, damaged="conceal").shape == (640, 640)
+
+
+def test_parameters_that_cannot_be():
+    for parameters in (b"", b"\x08", put_varint(0) + b"\0", put_varint(65536) + b"\0", b"\x08" + put_varint(1 << 21)):
+        assert set(every_call(lie(quality_q8=None, parameters=parameters))) == {CorruptStream}
+
+
+def test_many_bands_take_time_in_proportion():
+    data = apercu.encode(scene(1, 1, 4000), quality=0)
+    assert apercu.decode(data).shape == (1, 1, 4000)
+
+
+@pytest.mark.parametrize("data", [None, 5, "text", [1, 2], 1.5, object(), np.zeros(3), np.zeros(3, object)])
+def test_what_is_not_bytes_is_refused(data):
+    for function in (apercu.decode, apercu.info, apercu.check):
+        with pytest.raises(OptionError, match="bytes"):
+            function(data)
+
+
+@pytest.mark.parametrize("options", [{"restore": "gan"}, {"restore": None}, {"damaged": "ignore"}, {"damaged": []}])
+def test_options_of_decode(options):
+    with pytest.raises(OptionError, match=next(iter(options))):
+        apercu.decode(SMALL, **options)
