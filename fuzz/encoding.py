@@ -52,7 +52,7 @@ def symbols(rng: random.Random) -> list[str]:
         values = np.rint(draw.laplace(0, size, (n, 8)))
         if skewed:  # as Fibonacci's numbers are: words that would grow beyond 16 bits
             values = draw.geometric(0.41, (n, 8)) + 0.0
-        values = (values + rng.choice((0, 0, -16384, 16384))).clip(-16383, 16384).astype(np.int16)
+        values = (values + rng.choice((0, 0, -16384, 16384))).clip(-16383, 16383).astype(np.int16)
         values[groups == 0, 1:] = 0
         planes.append((groups, values))
     data = dual_encode(planes, rng.choice((None, "group", "latent")))

@@ -12,6 +12,7 @@ import os
 import random
 import sys
 import time
+import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for scripts.pictures
@@ -100,6 +101,14 @@ class Judge:
             self.counts["good checksums"] += not broken
         self.counts["reached the entropy decoder"] += self._reached
 
+    def writing(self, what: str, case, *arguments) -> None:
+        """Runs a case of `encoding`."""
+        self.counts[what] += 1
+        try:
+            self.faults += case(*arguments)
+        except Exception:
+            self.faults.append(traceback.format_exc(limit=-4))
+
     def _agree(self, why, result, header):
         if type(result) is not type(header):
             self.faults.append(f"{why}: read_header raised {header!r}, decode gave {result!r}")
@@ -140,14 +149,11 @@ def run_case(judge: Judge, rng: random.Random, index: int, data: bytes) -> None:
     judge.counts["mutants"] += 1
     judge.file(data)
     if index % 4 == 0:
-        judge.counts["range coder"] += 1
-        judge.faults += encoding.range_coder(rng)
+        judge.writing("range coder", encoding.range_coder, rng)
     if index % 16 == 0:
-        judge.counts["symbols"] += 1
-        judge.faults += encoding.symbols(rng)
+        judge.writing("symbols", encoding.symbols, rng)
     if index % 32 == 0:
-        judge.counts["images"] += 1
-        judge.faults += encoding.image(rng, judge.model)
+        judge.writing("images", encoding.image, rng, judge.model)
 
 
 def main() -> None:

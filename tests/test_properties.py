@@ -1,21 +1,16 @@
 """What `encode` and `decode` promise, on images and settings that Hypothesis picks."""
 
 import threading
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from skimage.data import astronaut
 
 import apercu
-from apercu.codecs import taha2025
-from apercu.format.container import pack, read_header, read_segments
-from apercu.stages.blocks import tiles
 from scripts.pictures import noise, scene, wide
 
-settings.register_profile("apercu", derandomize=True, deadline=None, max_examples=60, database=None)
-settings.load_profile("apercu")
 MAX_SIDE = 70
 
 
@@ -82,7 +77,7 @@ def test_settings_by_hand_come_back_and_make_the_same_bytes(image, by_hand):
 
 
 @given(images(), st.integers(0, 3000))
-def test_a_budget_is_never_passed_and_met_closely(image, n_bytes):
+def test_a_budget_is_never_passed(image, n_bytes):
     least = len(apercu.encode(image, quality=0))
     if n_bytes < least:
         with pytest.raises(apercu.TargetUnreachable, match=f"{least} bytes"):
@@ -90,10 +85,19 @@ def test_a_budget_is_never_passed_and_met_closely(image, n_bytes):
         return
     data = apercu.encode(image, n_bytes=n_bytes)
     assert len(data) <= n_bytes
-    if len(data) < n_bytes - max(16, 0.02 * n_bytes):
-        assert data == apercu.encode(image, quality=100)
     quality = apercu.info(data)["quality"]
     assert apercu.encode(image, quality=quality) == data
+
+
+@given(st.integers(128, 256), st.integers(128, 256), st.floats(0.05, 1.5), st.booleans())
+def test_a_budget_is_met_closely_on_a_photograph(height, width, bpp, colour):
+    """Within 2 % or 16 bytes, whichever is more, or else at quality 100."""
+    image = astronaut()[100 : 100 + height, 60 : 60 + width]
+    image = image if colour else image[:, :, 1]
+    n_bytes = int(bpp * height * width / 8)
+    n_found = len(apercu.encode(image, bpp=bpp))
+    assert n_found <= n_bytes
+    assert n_found >= n_bytes - max(16, 0.02 * n_bytes) or n_found == len(apercu.encode(image, quality=100))
 
 
 @given(images(most_bands=3), st.floats(0.05, 8))
@@ -165,80 +169,6 @@ def test_any_buffer_is_a_file(kind):
     assert np.array_equal(apercu.decode(given_as), apercu.decode(data))
     assert apercu.info(given_as) == apercu.info(data)
     assert apercu.check(given_as) == []
-
-
-# --- Tiles ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_tiles():
-    """Tiles of 32 pixels: a small image has many."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(taha2025, "TILE_LOG2", 5)
-    yield
-    patch.undo()
-
-
-def tiled():
-    image = scene(75, 100, 3)
-    data = apercu.encode(image, quality=50)
-    header = read_header(data)
-    return image, data, header, list(tiles(header.height, header.width, header.tile))
-
-
-def part(image, window):
-    return image[window.top : window.top + window.height, window.left : window.left + window.width]
-
-
-def test_tiles_do_not_touch_each_other():
-    """A tile decodes to what it decodes to alone."""
-    image, data, header, windows = tiled()
-    decoded = apercu.decode(data)
-    for window, segment in zip(windows, read_segments(data, header), strict=True):
-        alone = replace(header, height=window.height, width=window.width, tile_log2=0, lengths=())
-        assert np.array_equal(apercu.decode(pack(alone, [segment])), part(decoded, window))
-        assert apercu.encode(part(image, window), quality=50)[-len(segment) - 2 : -2] == segment
-
-
-@given(st.data())
-def test_a_prefix_shows_the_tiles_that_are_there(data):
-    _, whole, header, windows = tiled()
-    decoded = apercu.decode(whole)
-    n_bytes = data.draw(st.integers(header.head_size, len(whole) - 1))
-    prefix = whole[:n_bytes]
-    intact = [isinstance(segment, bytes) for segment in read_segments(prefix, header)]
-    with pytest.raises(apercu.Truncated):
-        apercu.decode(prefix)
-    assert [type(fault) for fault in apercu.check(prefix)] == [apercu.Truncated] * intact.count(False)
-    if not any(intact):
-        with pytest.raises(apercu.Truncated):
-            apercu.decode(prefix, damaged="conceal")
-        return
-    shown = apercu.decode(prefix, damaged="conceal")
-    assert (shown.shape, shown.dtype) == (decoded.shape, decoded.dtype)
-    for window, there in zip(windows, intact, strict=True):
-        assert np.array_equal(part(shown, window), part(decoded, window)) or not there
-        assert there or np.all(part(shown, window) == 128)
-
-
-@given(st.data())
-def test_damage_to_a_segment_costs_its_own_tile(data):
-    _, whole, header, windows = tiled()
-    decoded = apercu.decode(whole)
-    hit = data.draw(st.integers(0, len(windows) - 1))
-    start = header.head_size + sum(header.lengths[:hit]) + 4 * hit
-    damaged = bytearray(whole)
-    for _ in range(data.draw(st.integers(1, 8))):
-        at = data.draw(st.integers(start, start + header.lengths[hit] + 3))
-        damaged[at] ^= 1 << data.draw(st.integers(0, 7))
-    assume(damaged != whole)
-    with pytest.raises(apercu.ChecksumError, match=f"segment {hit}"):
-        apercu.decode(damaged)
-    assert [type(fault) for fault in apercu.check(damaged)] == [apercu.ChecksumError]
-    shown = apercu.decode(damaged, damaged="conceal")
-    for index, window in enumerate(windows):
-        wanted = 128 if index == hit else part(decoded, window)
-        assert np.all(part(shown, window) == wanted)
 
 
 @settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
