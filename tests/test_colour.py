@@ -156,6 +156,20 @@ def test_colour_to_planes(size, dtype):
             assert np.abs(chroma - mean).max() <= 1.6
 
 
+def test_halves_of_chroma_go_up():
+    # A sum of four differences times its factor ends in half a unit where the sum is ±2^14.
+    red, green, blue = np.mgrid[:256:3, :256:3, :256:3].reshape(3, -1) * 32
+    y = (4899 * red + 9617 * green + 1868 * blue + 8192) // 16384
+    for chroma, band, factor in ((1, blue, 9246), (2, red, 11686)):
+        for difference in (-4096, 4096):
+            chosen = np.flatnonzero(band - y == difference)[:4]
+            assert chosen.size
+            assert 4 * difference * factor % 65536 == 32768
+            for colour in np.stack([red, green, blue], axis=1)[chosen] // 32:
+                plane = to_planes(np.full((2, 2, 3), colour, np.uint8), "rgb", [])[chroma]
+                assert np.all(plane == (4 * difference * factor + 32768) // 65536)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("size", SIZES)
 def test_planes_to_colour(size, dtype):

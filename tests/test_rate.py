@@ -136,10 +136,11 @@ def test_places_around_are_tried():
 
 
 def psnrs(seed=None, ripple=0.0):
+    """A PSNR for each quality, the same in all variants."""
     values = 20 + 25 * (PLACES / PLACES[-1]) ** 0.7
     if seed is not None:
         values = values + np.random.default_rng(seed).uniform(-ripple, ripple, values.size)
-    return values
+    return np.repeat(values, VARIANTS)[: LAST + 1]
 
 
 def nearest(psnr, values):
@@ -147,16 +148,15 @@ def nearest(psnr, values):
     made = set()
 
     def psnr_at(quality):
-        assert quality % VARIANTS == 0
         made.add(quality)
-        return float(values[quality // VARIANTS])
+        return float(values[quality])
 
-    return values[nearest_psnr(psnr, psnr_at, LAST) // VARIANTS], len(made)
+    return values[nearest_psnr(psnr, psnr_at, LAST)], len(made)
 
 
 def test_nearest_psnr():
     values = psnrs()
-    for psnr in (*np.linspace(values[0], values[-1], 300), *(values[:-1] + values[1:])[::50] / 2 + 1e-4):
+    for psnr in (*np.linspace(values[0], values[-1], 300), *values[:-VARIANTS:400] + 1e-4):
         found, n_made = nearest(psnr, values)
         assert abs(found - psnr) == pytest.approx(np.abs(values - psnr).min())
         assert n_made <= 20
@@ -177,6 +177,31 @@ def test_psnr_with_ripples(seed):
     values = psnrs(seed, ripple=0.02)
     for psnr in np.linspace(values[0] + 0.1, values[-1] - 0.1, 200):
         assert abs(nearest(psnr, values)[0] - psnr) <= PSNR_TOLERANCE
+
+
+def test_psnr_where_variants_leap():
+    # From place 1000 on all are 2 dB better, but for variant 5, which goes up evenly.
+    values = psnrs()
+    values[VARIANTS * 1000 :] += 2
+    before, after = values[VARIANTS * 1000 - 1], values[VARIANTS * 1000]
+    for psnr in np.linspace(before, after, 20):
+        assert abs(nearest(psnr, values)[0] - psnr) == pytest.approx(
+            min(psnr - before, after - psnr), abs=PSNR_TOLERANCE
+        )
+    values[5::VARIANTS] = np.linspace(values[0], values[-1], values[5::VARIANTS].size)
+    for psnr in np.linspace(before, after, 20):
+        assert abs(nearest(psnr, values)[0] - psnr) <= PSNR_TOLERANCE
+
+
+def test_psnr_of_places_around():
+    # The target is met by one place alone, which bisection passes by.
+    values = psnrs()
+    values[VARIANTS * 1000 :] += 2
+    wanted = values[VARIANTS * 1000 - 1] + 1
+    for place in (990, 1010):
+        values[VARIANTS * place] = wanted + 0.03
+        assert nearest(wanted, values)[0] == wanted + 0.03
+        values[VARIANTS * place] = wanted + 1
 
 
 def test_sizes_of_the_path_are_not_searched_twice():

@@ -1,14 +1,13 @@
 """apercu beside the second decoder: on what it encodes, on files that no encoder of ours writes, on damaged ones."""
 
-import binascii
 import itertools
-import zlib
 
 import numpy as np
 import pytest
 
 import apercu
 import reference_decoder
+from files_by_hand import BitWriter, in_parts, random_segment, sealed, table, taken_apart, varint
 
 BANDS = {"grey": 1, "rgb": 3, "rgba": 4, "spectral": 5}
 SIZES = ((1, 1), (1, 9), (8, 8), (33, 17), (64, 64), (65, 64), (75, 101))
@@ -57,131 +56,6 @@ def assert_same(data):
     return ours
 
 
-# --- Files by hand ----------------------------------------------------------------------------------------------------
-def sealed(body, n_pixels):
-    """A file of one segment."""
-    if n_pixels <= 4096:
-        return body + binascii.crc_hqx(body, 0xFFFF).to_bytes(2, "little")
-    return body + zlib.crc32(body).to_bytes(4, "little")
-
-
-def varint(n):
-    return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
-
-
-def in_parts(head, segments, tiling=0):
-    """A file of several segments; `head` is that of any file."""
-    flags = head[2] | 4
-    data = head[:2] + bytes([flags]) + head[3:] + bytes([tiling]) + b"".join(varint(len(s)) for s in segments)
-    checksum = zlib.crc32(data).to_bytes(4, "little")
-    data += checksum
-    for number, segment in enumerate(segments):
-        data += segment + zlib.crc32(checksum + number.to_bytes(4, "little") + segment).to_bytes(4, "little")
-    return data
-
-
-def taken_apart(data):
-    """Head and segment of a file of one segment, and its number of pixels."""
-    source = reference_decoder.Bytes(data)
-    head = reference_decoder.read_head(source, 2**28)
-    n_pixels = head.width * head.height
-    return data[: source.at], data[source.at : -2 if n_pixels <= 4096 else -4], n_pixels
-
-
-class BitWriter:
-    def __init__(self):
-        self.bits = ""
-
-    def put(self, value, n):
-        self.bits += f"{value:0{n}b}" if n else ""
-
-    def exp_golomb(self, u, k):
-        digits = f"{u + 2**k:b}"
-        self.bits += "0" * (len(digits) - k - 1) + digits
-
-    def bytes(self):
-        n_bytes = -(-len(self.bits) // 8)
-        return int(self.bits.ljust(8 * n_bytes, "0") or "0", 2).to_bytes(n_bytes, "big")
-
-
-def random_lengths(rng, n_words):
-    """Lengths of a complete code of at most 16 bits."""
-    lengths = [0]
-    while len(lengths) < n_words:
-        split = lengths.pop(int(rng.integers(len(lengths)) * rng.random()))
-        lengths += [split + 1] * 2 if split < 16 else [split]
-        lengths.sort(reverse=rng.random() < 0.5)
-    return [int(n) for n in rng.permutation(lengths)]
-
-
-def random_table(rng, writer):
-    """Writes a table, and returns a function that writes a random symbol of it."""
-    lowest, highest = (-32768, 32767) if rng.random() < 0.3 else (-40, 40)
-    if rng.random() < 0.4:
-        n = int(rng.integers(0, 16))
-        lo = int(rng.integers(lowest, min(highest, 32767 - 2**n + 1) + 1))
-        writer.put(0, 1)
-        writer.exp_golomb(2 * lo if lo >= 0 else -2 * lo - 1, 4)
-        writer.put(n, 4)
-        return lambda: writer.put(int(rng.integers(2**n)), n)
-    lengths = random_lengths(rng, int(rng.integers(2, 60)))
-    with_gaps = [lengths[0]]
-    for length in lengths[1:]:
-        with_gaps += [0] * int(rng.integers(0, 6) * (rng.random() < 0.3)) + [length]
-    lo = int(rng.integers(lowest, min(highest, 32767 - len(with_gaps) + 1) + 1))
-    writer.put(1, 1)
-    writer.exp_golomb(2 * lo if lo >= 0 else -2 * lo - 1, 4)
-    writer.exp_golomb(len(with_gaps) - 2, 4)
-    before = with_gaps[0]
-    writer.put(before - 1, 4)
-    for length, group in itertools.groupby(with_gaps[1:]):
-        n = len(list(group))
-        if length == 0:
-            while n:  # one run, or several
-                part = int(rng.integers(1, n + 1))
-                writer.put(0b111, 3)
-                writer.exp_golomb(part - 1, 0)
-                n -= part
-            continue
-        for _ in range(n):
-            ways = [(0b110 << 4 | length - 1, 7)]
-            ways += [(0, 1)] * (length == before) + [(0b100, 3)] * (length == before + 1)
-            ways += [(0b101, 3)] * (length == before - 1)
-            writer.put(*ways[rng.integers(len(ways))])
-            before = length
-    words, word, last = [], 0, 0
-    for length in sorted(lengths):
-        word <<= length - last
-        words.append((word, length))
-        word, last = word + 1, length
-    return lambda: writer.put(*words[rng.integers(len(words))])
-
-
-def random_segment(rng, planes):
-    """Random tables and symbols for planes of so many blocks."""
-    writer, groups_of = BitWriter(), []
-    for n_blocks in planes:
-        groups = rng.integers(0, 2, n_blocks)
-        mixed = 0 < groups.sum() < n_blocks
-        writer.put(2 if mixed else int(groups[0]), 2)
-        for group in groups if mixed else ():
-            writer.put(int(group), 1)
-        groups_of.append(groups)
-    for groups in groups_of:
-        tables = {}
-        if 0 in groups:
-            tables[0] = [random_table(rng, writer)]
-        if 1 in groups:
-            each = int(rng.integers(2))
-            writer.put(each, 1)
-            tables[1] = [random_table(rng, writer) for _ in range(8)] if each else [random_table(rng, writer)] * 8
-        for group in groups:
-            for write_symbol in tables[group]:
-                write_symbol()
-    return writer.bytes()
-
-
-# --- Tests ------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("bands", BANDS)
 def test_encoded_images(bands, dtype):
@@ -274,6 +148,55 @@ def test_random_segments(seed):
         assert not isinstance(assert_same(data), str)
 
 
+TWO = ("eg", 0, 4)  # a count of two symbols
+FLAT = "0" + "10000" + "0000"  # a table of one symbol, 0
+SEGMENTS = {  # of one block: bits, and the error that refuses them
+    "two symbols": ("00" + table(0, TWO, (0, 4), (0, 1)) + "1", None),
+    "a run between": ("00" + table(0, ("eg", 3, 4), (0, 4), (7, 3), ("eg", 2, 0), (0, 1)) + "1", None),
+    "a run to the end": ("00" + table(0, ("eg", 3, 4), (0, 4), (0, 1), (7, 3), ("eg", 2, 0)) + "1", "CorruptStream"),
+    "a run beyond": ("00" + table(0, ("eg", 3, 4), (0, 4), (0, 1), (7, 3), ("eg", 9, 0)) + "1", "CorruptStream"),
+    "mode 3": ("11" + FLAT, "CorruptStream"),
+    "flags alike": ("100" + FLAT, "CorruptStream"),
+    "flags alike, of G2": ("101" + "0" + FLAT, "CorruptStream"),
+    "flat, one symbol": ("00" + FLAT, None),
+    "lowest symbol": ("00" + table(65535, TWO, (0, 4), (0, 1)) + "1", None),
+    "highest symbol": ("00" + table(65532, TWO, (0, 4), (0, 1)) + "1", None),
+    "above the highest": ("00" + table(65534, TWO, (0, 4), (0, 1)) + "1", "CorruptStream"),
+    "lo too far": ("00" + table(65536, TWO, (0, 4), (0, 1)) + "1", "CorruptStream"),
+    "20 zeros": ("00" + "0" + "0" * 20 + "1" * 32, "CorruptStream"),
+    "21 zeros": ("00" + "0" + "0" * 21 + "1" * 32, "CorruptStream"),
+    "all symbols": ("00" + table(65535, ("eg", 32766, 4), (0, 4), (7, 3), ("eg", 32765, 0), (0, 1)) + "1", None),
+    "a symbol more": ("00" + table(65535, ("eg", 32767, 4), (0, 4), (7, 3), ("eg", 32766, 0), (0, 1)), "CorruptStream"),
+    "length 0": ("00" + table(0, TWO, (0, 4), (5, 3)) + "1", "CorruptStream"),
+    "length 17": ("00" + table(0, TWO, (15, 4), (4, 3)) + "1", "CorruptStream"),
+    "incomplete": ("00" + table(0, TWO, (0, 4), (4, 3)) + "1", "CorruptStream"),
+    "too many words": ("00" + table(0, ("eg", 1, 4), (0, 4), (0, 1), (0, 1)) + "1", "CorruptStream"),
+    "filling": ("00" + FLAT + "0001", "CorruptStream"),
+    "a byte more": ("00" + FLAT + "0000" + "0" * 8, "CorruptStream"),
+    "nothing": ("", "Truncated"),
+}
+
+
+@pytest.mark.parametrize("name", SEGMENTS)
+def test_segments_by_hand(name):
+    bits, error = SEGMENTS[name]
+    head, _, n_pixels = taken_apart(apercu.encode(np.zeros((8, 8), np.uint8), step=1, threshold=1))
+    decoded = assert_same(sealed(head + BitWriter(bits).bytes(), n_pixels))
+    assert (decoded if isinstance(decoded, str) else None) == error
+
+
+def test_settings_by_hand():
+    seen = {}
+    for image in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.uint8)):
+        head, segment, n_pixels = taken_apart(apercu.encode(image, quality=50))
+        for word in (0, 1, 4095, 4096, 12345, *range(25595, 25605), 28000, 32766, 32767):
+            for axis in (0, 32768):
+                changed = head[:-2] + (word | axis).to_bytes(2, "little")
+                seen[image.ndim, word, axis] = assert_same(sealed(changed + segment, n_pixels))
+    refused = {key for key, decoded in seen.items() if isinstance(decoded, str)}
+    assert refused == {key for key in seen if key[1] > 25600 or key[::2] == (3, 32768)}
+
+
 def mutant(rng, data):
     data = bytearray(data)
     for _ in range(rng.integers(1, 3)):
@@ -305,7 +228,7 @@ def test_mutants(seed, monkeypatch):
         files.append(apercu.encode(picture(rng, *shape, bands, dtype), bands=name, **settings))
     tiled = [small_tiles(rng, "rgba", dtype, height=40, width=40) for dtype in (np.uint8, np.uint16)]
     names = []
-    for _ in range(180):
+    for _ in range(120):
         head, segment, n_pixels = taken_apart(files[rng.integers(len(files))])
         data = sealed(mutant(rng, head + segment), n_pixels)
         names.append(assert_same(data if rng.random() < 0.7 else mutant(rng, data)))

@@ -61,6 +61,10 @@ def planes():
     yield "black", np.zeros((8, 8)), weights
     yield "lowest", np.full((8, 8), -8191), weights
     yield "along shipped rows", to_plane(light_and_dark(weights), 6, 6), weights
+    halves, odd = np.zeros((8, 16)), np.zeros((2, 9, 64))  # all sums end in half a unit of a latent
+    halves[0, ::8] = -4096, 4096
+    odd[..., 0] = 8 * (2 * np.arange(9) + 1)
+    yield "halves", halves, odd.astype(np.int16)
     for seed in range(3):
         bounds = at_bounds(np.random.default_rng([2, seed]))
         yield f"along rows at their bounds {seed}", to_plane(light_and_dark(bounds), 6, 6), bounds

@@ -293,7 +293,7 @@ int64_t apercu_dual_get_symbols(const uint8_t *data, size_t size, uint64_t n_bit
     if (n_g2 < blocks) {
         int fault = huffman_get_table(&r, &ws->code[0], ws->lengths);
         if (fault)
-            return bits_overrun(&r) ? APERCU_ERROR_TRUNCATED : fault; /* zeros past the end may break a rule first */
+            return fault;
     }
     size_t each = 0; /* 1: table 1 + k serves latent k; 0: table 1 serves all */
     if (n_g2 > 0) {
@@ -301,7 +301,7 @@ int64_t apercu_dual_get_symbols(const uint8_t *data, size_t size, uint64_t n_bit
         for (size_t k = 0; k < (each ? DUAL_LATENTS : 1); k++) {
             int fault = huffman_get_table(&r, &ws->code[1 + k], ws->lengths);
             if (fault)
-                return bits_overrun(&r) ? APERCU_ERROR_TRUNCATED : fault;
+                return fault;
         }
     }
     memset(symbols, 0, blocks * DUAL_LATENTS * sizeof *symbols);
