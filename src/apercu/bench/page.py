@@ -1,0 +1,163 @@
+"""The page: one HTML file in which a comparison can be looked at, without a network or a server.
+
+    page/report.html   the document, with places for the rest
+    page/report.css    how it looks, light and dark
+    page/stage.js      the two pictures: divider, flip, difference, zoom
+    page/curves.js     the rate-distortion curves
+    page/numbers.js    the numbers, curves and BD-rates beside the pictures
+    page/report.js     what is chosen, and the keys
+
+Pictures stand in the page as Base64 in scripts of a type that no browser runs, and become images when they are looked
+at: so a page of 40 MB opens at once. A Content-Security-Policy allows the page's own script and nothing from a network.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import math
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from apercu.bench.shown import fit
+
+LIMIT = 39_000_000  # bytes of a page; pictures are cut to smaller windows above it
+
+_SCRIPTS = "stage.js", "curves.js", "numbers.js", "report.js"
+
+Comparison = Mapping[str, Any]
+Originals = Mapping[str, Mapping[str, Any]]
+Pictures = Mapping[tuple[str, str, float], Mapping[str, Any]]
+
+
+def write_page(
+    comparison: Comparison,
+    pictures: Pictures,
+    out: Path,
+    *,
+    originals: Originals,
+    title: str = "apercu compare",
+    limit: int = LIMIT,
+) -> None:
+    """Write the page of a comparison; the arguments are those of `page_html`.
+
+    Raises:
+        OSError: `out` cannot be written.
+    """
+    out.write_text(page_html(comparison, pictures, originals, title=title, limit=limit), encoding="utf-8")
+
+
+def page_html(
+    comparison: Comparison,
+    pictures: Pictures,
+    originals: Originals,
+    *,
+    title: str = "apercu compare",
+    limit: int = LIMIT,
+) -> str:
+    """The page as HTML.
+
+    Args:
+        comparison: what comparison.json holds: `codecs`, `rates` (bpp), `metrics` (name -> unit, higher_is_better),
+            `images` (name, width, height, bands, dtype, optionally note), `points`, `bd_rate`, `environment`.
+        pictures: for (image, codec, rate) {"webp": lossless WebP, "point": the record of what is shown}; one that is
+            missing is a rate which that codec does not reach.
+        originals: for an image {"webp": lossless WebP, "window": (top, left, height, width), "note": optional remark},
+            the same window as in its pictures; an image without one is shown decoded only.
+        title: of the page.
+        limit: bytes; above it the pictures are cut to smaller windows.
+
+    Returns:
+        one document, which names no other.
+    """
+    data = _data(comparison)
+    rest = len(_json(data)) + 100_000
+    originals, pictures = fit(originals, pictures, max(0, limit - rest) * 3 // 4)
+    ids: dict[bytes, int] = {}
+    names = [image["name"] for image in comparison["images"]]
+    for entry, name in zip(data["images"], names, strict=True):
+        if name in originals:
+            entry["original"] = ids.setdefault(originals[name]["webp"], len(ids))
+            entry["window"] = originals[name]["window"]
+            if note := originals[name].get("note"):
+                entry["note"] = note
+    codecs, rates = list(comparison["codecs"]), list(comparison["rates"])
+    for (name, codec, rate), picture in pictures.items():
+        number = ids.setdefault(picture["webp"], len(ids))
+        place = names.index(name), codecs.index(codec), rates.index(rate)
+        data["pictures"].append([*place, number, _record(picture["point"])])
+    style = _part("report.css")
+    script = "".join(_part(name) for name in _SCRIPTS)
+    return Template(_part("report.html")).substitute(
+        title=html.escape(title),
+        policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}",
+        style=style,
+        script=script,
+        data=_json(data),
+        pictures="\n".join(_picture(number, webp) for webp, number in ids.items()),
+    )
+
+
+def _data(comparison: Comparison) -> dict[str, Any]:
+    """What the page's script reads, without the pictures."""
+    points: dict[str, dict[str, list[Any]]] = {}
+    for record in comparison["points"]:
+        points.setdefault(record["image"], {}).setdefault(record["codec"], []).append(_record(record))
+    external = {record["codec"] for record in comparison["points"] if record.get("external")}
+    shown = list(comparison["codecs"])
+    measured = dict.fromkeys(record["codec"] for record in comparison["points"])
+    others = [codec for codec in measured if codec not in shown]
+    return {
+        "codecs": shown,
+        "others": others,  # curves without pictures
+        "external": sorted(external),
+        "rates": list(comparison["rates"]),
+        "metrics": [{"name": name, **entry} for name, entry in comparison["metrics"].items()],
+        "images": [dict(image) for image in comparison["images"]],
+        "points": [
+            [points.get(image["name"], {}).get(codec, []) for codec in shown + others] for image in comparison["images"]
+        ],
+        "pictures": [],  # [image, codec, rate, picture, record], the first three as places in the lists above
+        "bd_rate": comparison.get("bd_rate") or {},
+        "environment": comparison.get("environment") or {},
+    }
+
+
+def _record(point: Mapping[str, Any]) -> dict[str, Any]:
+    """A measured point, as far as the page shows it."""
+    kept = {key: point[key] for key in ("bpp", "n_bytes", "level", "encode_s", "decode_s") if key in point}
+    if point.get("scale", 1) != 1:
+        kept["scale"] = point["scale"]
+    return kept | {"metrics": dict(point["metrics"])}
+
+
+def _json(data: Any) -> str:
+    """JSON that may stand in a script element: no `<`, and what is not finite as a word."""
+    return json.dumps(_finite(data), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, str) or not isinstance(value, Iterable | float):
+        return value
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return float(f"{value:.6g}")
+        return None if math.isnan(value) else "∞" if value > 0 else "−∞"
+    return [_finite(item) for item in value]
+
+
+def _picture(number: int, webp: bytes) -> str:
+    return f'<script type="text/plain" id="picture-{number}">{base64.b64encode(webp).decode()}</script>'
+
+
+def _part(name: str) -> str:
+    return (files("apercu.bench") / "page" / name).read_text(encoding="utf-8")
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
