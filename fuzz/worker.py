@@ -92,9 +92,7 @@ class Judge:
                 self.faults.append("damaged='conceal' changes a sound file")
             if found or isinstance(told, Exception):
                 self.faults.append(f"decode took what check or info refuse: {found}, {told}")
-        elif not isinstance(image, ModelError) and (
-            isinstance(found, Exception) or type(image) not in map(type, found)
-        ):
+        elif isinstance(found, Exception) or type(image) not in map(type, found):
             self.faults.append(f"decode raised {image!r}, and check found {found}")
         if not isinstance(header, Exception):
             broken = [s for s in read_segments(data, header) if isinstance(s, ChecksumError | Truncated)]

@@ -192,4 +192,6 @@ def test_a_file_is_refused_without_its_own_model(tmp_path):
         apercu.decode(data)
     with pytest.raises(ModelError, match="not the model of this file"):
         apercu.decode(data, model=tmp_path / "other.npy")
+    assert apercu.check(data) == []
+    assert [type(fault) for fault in apercu.check(data, model=tmp_path / "other.npy")] == [ModelError]
     assert apercu.info(data)["model"] == read_header(data).model_hash.hex()

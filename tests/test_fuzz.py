@@ -33,6 +33,7 @@ def number(pattern, text):
     return float(found[1])
 
 
+@pytest.mark.timeout(600)  # half a minute on two idle cores
 def test_no_mutant_breaks_the_decoder_under_sanitisers():
     text, code = fuzz("--mutants", MUTANTS)
     assert code == 0, text
