@@ -21,6 +21,7 @@ COMMANDS = {
     "decode": ("apercu.cli.decode", "turn an apercu file back into a picture"),
     "info": ("apercu.cli.info", "tell what an apercu file says of itself"),
     "check": ("apercu.cli.check", "look for faults in apercu files"),
+    "view": ("apercu.cli.view", "look at an apercu file in a browser, beside its original"),
     "train": ("apercu.cli.train", "train weights on images of your own"),
     "bench": ("apercu.cli.bench", "measure speed, memory and start-up on this machine"),
 }
@@ -104,7 +105,7 @@ def _run(argv: list[str]) -> int:
             module.add_arguments(parser)
             code: int = module.run(parser.parse_args(argv[1:]))
             return code
-        commands = "commands:\n" + "".join(f"  {name:8}{does}\n" for name, (_, does) in COMMANDS.items())
+        commands = "commands:\n" + "".join(f"  {name:11}{does}\n" for name, (_, does) in COMMANDS.items())
         parser = Parser("apercu", _DESCRIPTION, f"{commands}\n{_EPILOGUE}", usage="apercu COMMAND ...")
         parser.add_argument("--version", action="version", version=f"apercu {__version__}")
         _, rest = parser.parse_known_args(argv)

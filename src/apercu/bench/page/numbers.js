@@ -38,11 +38,8 @@ function writeNumbers(left, right) {
     if (values.every((value) => value === undefined)) return;
     const better = metric.higher_is_better ? values[0] > values[1] : values[0] < values[1];
     const decided = values.every((value) => typeof value === "number") && values[0] !== values[1];
-    const onclick = () => choose({ metric: i });
-    const chooser = element("button", { type: "button", title: "Show in the curves", onclick }, metric.name);
-    chooser.setAttribute("aria-pressed", i === state.metric);
     const unit = element("span", { className: "unit" }, metric.unit ? ` ${metric.unit}` : "");
-    const head = element("span", {}, chooser, unit);
+    const head = element("span", {}, find("curves-section").hidden ? metric.name : chooser(metric.name, i), unit);
     row(head, values.map((value) => metricText(value, metric)), decided ? Number(!better) : -1);
   });
   for (const [key, text] of [["encode_s", "encoding"], ["decode_s", "decoding"]]) {
@@ -52,8 +49,17 @@ function writeNumbers(left, right) {
   find("numbers").tBodies[0].replaceChildren(...rows);
 }
 
+// A button that shows a metric in the curves.
+function chooser(name, metric) {
+  const onclick = () => choose({ metric });
+  const button = element("button", { type: "button", title: "Show in the curves", onclick }, name);
+  button.setAttribute("aria-pressed", metric === state.metric);
+  return button;
+}
+
 function writeCurves() {
   const metric = DATA.metrics[state.metric];
+  if (!metric) return;
   const names = [...DATA.codecs, ...DATA.others];
   const value = (record) => record.metrics[metric.name];
   const usable = (record) => typeof value(record) === "number" && record.bpp > 0;

@@ -133,6 +133,7 @@ function nextRate(by) {
 }
 
 function nextAgainst() {
+  if (find("against-field").hidden) return; // nothing to choose from
   const hasOriginal = DATA.images[state.image].original !== undefined;
   const sides = [...(hasOriginal ? [ORIGINAL] : []), ...DATA.codecs.keys()];
   choose({ against: sides[step(sides, sides.indexOf(state.against), 1)] });
@@ -174,7 +175,7 @@ const KEYS = {
   f: () => stage.hold(true),
   v: () => setMode(MODES[step(MODES, MODES.indexOf(stage.mode), 1)]),
   g: () => setGain(GAINS[step(GAINS, GAINS.indexOf(stage.gain), 1)]),
-  m: () => choose({ metric: step(DATA.metrics, state.metric, 1) }),
+  m: () => DATA.metrics.length && choose({ metric: step(DATA.metrics, state.metric, 1) }),
   "+": () => stage.zoomBy(1),
   "=": () => stage.zoomBy(1),
   "-": () => stage.zoomBy(-1),
@@ -234,13 +235,14 @@ function begin() {
   document.addEventListener("keydown", onKey);
   document.addEventListener("keyup", (event) => "fF ".includes(event.key) && stage.hold(false));
   window.addEventListener("blur", () => stage.hold(false));
-  new ResizeObserver(writeCurves).observe(find("curves-section"));
-
-  for (const button of [find("image-previous"), find("image-next")]) button.hidden = DATA.images.length < 2;
-  find("codec-field").hidden = DATA.codecs.length < 2;
+  const alone = DATA.codecs.length < 2 && DATA.images.every(({ original }) => original === undefined);
+  find("image-field").hidden = DATA.images.length < 2;
+  find("against-field").hidden = find("codec-field").hidden = DATA.codecs.length < 2;
   find("rate-field").hidden = DATA.rates.length < 2;
   find("curves-section").hidden = DATA.points.flat(2).length < 2;
+  document.body.classList.toggle("alone", alone);
   const first = DATA.rates.findIndex((_, rate) => entry(0, 0, rate));
+  new ResizeObserver(writeCurves).observe(find("curves-section"));
   choose({ rate: Math.max(first, Math.min(DATA.rates.length - 1, Math.floor(DATA.rates.length / 2))) });
 }
 
