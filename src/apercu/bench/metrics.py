@@ -94,8 +94,8 @@ def ssim(original: Samples, decoded: Samples) -> float:
     Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural similarity", IEEE
     Trans. Image Processing 13(4), 2004, as in the authors' ssim_index.m: Gaussian window of 11 x 11 pixels, sigma 1.5,
     weights that add up to 1; variances of the whole window (not of a sample); K1 = 0.01, K2 = 0.03; mean over the
-    windows that lie wholly inside the image. At the image's own size: ssim.m, a later program of the authors', halves
-    images of 384 pixels a side and above first, and this does not. On luma, as said above.
+    windows that lie wholly inside the image. At the image's own size: ssim.m, a later program of the authors', first
+    reduces images of 384 pixels a side and above, and this does not. On luma, as said above.
 
     Raises OptionError, also for a side below 11 pixels.
     """
