@@ -23,6 +23,8 @@ COMMANDS = {
     "check": ("apercu.cli.check", "look for faults in apercu files"),
     "view": ("apercu.cli.view", "look at an apercu file in a browser, beside its original"),
     "train": ("apercu.cli.train", "train weights on images of your own"),
+    "compare": ("apercu.cli.compare", "compare with other codecs on pictures of your own"),
+    "reproduce": ("apercu.cli.reproduce", "make the tables and figures of the codec's paper again"),
     "bench": ("apercu.cli.bench", "measure speed, memory and start-up on this machine"),
 }
 

@@ -1,0 +1,331 @@
+"""A comparison: images × codecs × settings over all cores, gathered into one report and its files.
+
+comparison.json   everything that was measured, with the versions of what was measured
+points.csv        a line for every point
+curves-METRIC.png, curves-METRIC.svg
+index.html        the page to look at it all
+"""
+
+import csv
+import io
+import json
+import os
+import platform
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import PIL
+from PIL import Image
+
+import apercu
+from apercu.bench import curves, measure, peers, plots
+from apercu.bench.cache import Cache, write_whole
+from apercu.bench.measure import OURS, Plan, Reader, Record
+from apercu.bench.page import write_page
+from apercu.errors import ImageError, OptionError
+
+VERSION = 1
+"""Of comparison.json."""
+_MEGA = 1_000_000
+_POINTS_COLUMNS = ("image", "codec", "scale", "level", "n_bytes", "bpp")
+_TIME_COLUMNS = ("encode_s", "decode_s", "external")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_SHARES = (0.05, 0.65, 0.3)  # of the work, about: reading, measuring, pictures
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of a comparison.
+
+    report: what comparison.json holds. pictures: (image, codec, rate) -> {"webp", "point"}. originals: image ->
+    {"webp", "window"}.
+    """
+
+    report: dict[str, Any]
+    pictures: dict[tuple[str, str, float], dict[str, Any]]
+    originals: dict[str, dict[str, Any]]
+
+    def save(self, folder: Path) -> None:
+        """Write all files into a folder, which is made where there is none. Raises OSError and MissingExtra."""
+        folder.mkdir(parents=True, exist_ok=True)
+        content = json.dumps(self.report, ensure_ascii=False, allow_nan=False, indent=1)
+        write_whole(folder / "comparison.json", content.encode())
+        write_whole(folder / "points.csv", points_csv(self.report).encode())
+        for name, data in plots.draw(self.report).items():
+            write_whole(folder / name, data)
+        write_page(self.report, self.pictures, folder / "index.html", originals=self.originals)
+
+
+def compare(
+    sources: Mapping[str, str],
+    read: Reader,
+    plan: Plan,
+    store: Cache,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    points_file: Path | None = None,
+) -> Comparison:
+    """Measure every codec of a plan on every image.
+
+    sources: name of an image -> what `read` reads it from; images are read when their turn comes, one by each process.
+    read: gives (array, bands); it has to be a function of a module, so that other processes find it.
+    store: what is in it is not measured again; what is measured is put into it at once.
+    jobs: processes, each with one thread; None for as many as there are cores; 1 stays in this process.
+    points_file: CSV of points measured elsewhere, see `curves.read_points`.
+
+    Raises what `read` raises, OptionError, ImageError, MissingExtra, OSError; MemoryError when a process was killed.
+    """
+    tell = progress or _no_progress
+    metrics = {name: measure.metric_of(name) for name in plan.metrics}
+    with _workers(jobs or n_cores()) as run:
+        read_all = run(_describe, {name: (name, path, read, plan) for name, path in sources.items()})
+        described = _gathered(read_all, sources, _part(tell, 0))
+        facts = {name: described[name][0] for name in sources}
+        external = _external(points_file, facts, plan) if points_file else []
+        tasks = {(name, codec): (name, path, codec, read, plan, store) for name, path in sources.items()
+                 for codec in plan.codecs}  # fmt: skip
+        found = _gathered(run(_points, tasks), tasks, _part(tell, 1))
+        points = _checked([record for key in tasks for record in found[key].points], facts)
+        chosen = {
+            (name, codec): choice
+            for name, codec in tasks
+            if (choice := _chosen(found[name, codec].points, plan.rates, metrics))
+        }
+        shown_tasks = {key: (*tasks[key], choice) for key, choice in chosen.items()}
+        shown = _gathered(run(_pictures, shown_tasks), shown_tasks, _part(tell, 2))
+    pictures = {}
+    for (name, codec), choice in chosen.items():
+        for rate, record in choice.items():
+            record.update({time: shown[name, codec][rate][time] for time in ("encode_s", "decode_s")})
+            pictures[name, codec, rate] = {"webp": shown[name, codec][rate]["webp"], "point": record}
+    by_metric = {name: _curves(points + external, name) for name in metrics}
+    report = {
+        "version": VERSION,
+        "rates": list(plan.rates),
+        "metrics": {
+            name: {"unit": metric.unit, "higher_is_better": metric.higher_is_better} for name, metric in metrics.items()
+        },
+        "codecs": list(plan.codecs),
+        "images": list(facts.values()),
+        "points": points + external,
+        "means": {
+            name: _means(by_metric[name], plan.rates, metric.higher_is_better) for name, metric in metrics.items()
+        },
+        "bd_range": list(curves.BD_RANGE),
+        "bd_rate": {
+            name: curves.bd_table(by_metric[name], metric.higher_is_better) for name, metric in metrics.items()
+        },
+        "times": _times(chosen, facts),
+        "arithmetic": _arithmetic(shown),
+        "left_out": list(dict.fromkeys(why for key in tasks for why in found[key].left_out)),
+        "environment": _environment(plan, jobs or n_cores()),
+    }
+    return Comparison(report, pictures, {name: described[name][1] for name in sources})
+
+
+def n_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# What processes are given to do: functions of this module, and arguments that can be sent.
+
+
+def _describe(name: str, path: str, read: Reader, plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
+    this = measure.subject(name, path, read, plan)
+    original = measure.original(this)
+    note = original.pop("note")
+    facts = {
+        "name": name,
+        "width": this.image.shape[1],
+        "height": this.image.shape[0],
+        "bands": 1 if this.image.ndim == 2 else this.image.shape[2],
+        "interpretation": this.bands,
+        "dtype": str(this.image.dtype),
+        "pixels": this.tie,
+    }
+    return facts | ({"note": note} if note else {}), original
+
+
+def _points(name: str, path: str, codec: str, read: Reader, plan: Plan, store: Cache) -> measure.Found:
+    return measure.points(measure.subject(name, path, read, plan), codec, plan, store)
+
+
+def _pictures(
+    name: str, path: str, codec: str, read: Reader, plan: Plan, store: Cache, chosen: dict[float, Record]
+) -> dict[float, dict[str, Any]]:
+    return measure.pictures(measure.subject(name, path, read, plan), codec, chosen, plan, store)
+
+
+_Run = Callable[[Callable[..., Any], Mapping[Any, tuple[Any, ...]]], Iterator[tuple[Any, Any]]]
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[_Run]:
+    """A function that runs another on many arguments and yields (key, result) as results come."""
+    if jobs == 1:
+        yield lambda work, tasks: ((key, work(*arguments)) for key, arguments in tasks.items())
+        return
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))  # before the processes start: libraries read it once
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (apercu.MAX_PIXELS,))
+
+    def run(work: Callable[..., Any], tasks: Mapping[Any, tuple[Any, ...]]) -> Iterator[tuple[Any, Any]]:
+        futures = {pool.submit(work, *arguments): key for key, arguments in tasks.items()}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool as error:
+            raise MemoryError("a process of the comparison was killed; --jobs 1 takes the least memory") from error
+
+    try:
+        yield run
+    finally:
+        pool.shutdown(cancel_futures=True)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _start(max_pixels: int | None) -> None:
+    """How a process of the pool begins."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to answer
+    apercu.MAX_PIXELS = max_pixels
+    Image.MAX_IMAGE_PIXELS = None  # what peers decode here was encoded here
+
+
+def _gathered(results: Iterator[tuple[Any, Any]], tasks: Mapping[Any, Any], tell: Progress) -> dict[Any, Any]:
+    found = {}
+    for key, result in results:
+        found[key] = result
+        tell(len(found) / len(tasks))
+    return found
+
+
+def _part(tell: Progress, number: int) -> Progress:
+    before, share = sum(_SHARES[:number]), _SHARES[number]
+    return lambda done: tell(min(1.0, before + share * done))
+
+
+def _no_progress(_: float) -> None:
+    pass
+
+
+def _external(path: Path, facts: Mapping[str, dict[str, Any]], plan: Plan) -> list[Record]:
+    sizes = {name: entry["width"] * entry["height"] for name, entry in facts.items()}
+    records = curves.read_points(path, sizes, plan.metrics)
+    for record in records:
+        if record["codec"] in plan.codecs:
+            raise OptionError(f"{path}: {record['codec']} is measured here as well; give the points another name")
+        record["pixels"] = facts[record["image"]]["pixels"]
+    return records
+
+
+def _checked(points: list[Record], facts: Mapping[str, dict[str, Any]]) -> list[Record]:
+    """The points, each of which has to be of the pixels that its image was found to have."""
+    for record in points:
+        if record["pixels"] != facts[record["image"]]["pixels"]:
+            raise ImageError(f"{record['image']}: {record['codec']} was measured on other pixels; did the file change?")
+    return points
+
+
+def _chosen(records: Sequence[Record], rates: Sequence[float], metrics: Mapping[str, Any]) -> dict[float, Record]:
+    """For each rate the record to show: the best by the first metric of those that do not pass the rate."""
+    first, metric = next(iter(metrics.items()))
+    sign = 1 if metric.higher_is_better else -1
+
+    def worth(record: Record) -> tuple[float, int]:
+        value = record["metrics"].get(first, 0)
+        return (float("inf") if value is None else sign * value), -record["n_bytes"]
+
+    allowed = {rate: [record for record in records if record["bpp"] <= rate] for rate in rates}
+    return {rate: max(among, key=worth) for rate, among in allowed.items() if among}
+
+
+def _curves(points: Sequence[Record], metric: str) -> dict[str, dict[str, list[curves.Point]]]:
+    """codec -> image -> points of one metric."""
+    found: dict[str, dict[str, list[curves.Point]]] = {}
+    for record in points:
+        value = record["metrics"].get(metric)
+        if value is not None:
+            found.setdefault(record["codec"], {}).setdefault(record["image"], []).append((record["bpp"], value))
+    return found
+
+
+def _means(
+    by_codec: Mapping[str, Mapping[str, Sequence[curves.Point]]], rates: Sequence[float], higher_is_better: bool
+) -> dict[str, list[dict[str, Any]]]:
+    """codec -> for each rate the mean over the images whose curve reaches it, and how many those are."""
+    table: dict[str, list[dict[str, Any]]] = {}
+    for codec, images in by_codec.items():
+        envelopes = [curves.envelope(points, higher_is_better) for points in images.values()]
+        table[codec] = []
+        for rate in rates:
+            values = [value for curve in envelopes if (value := curves.at_rate(curve, rate)) is not None]
+            mean = sum(values) / len(values) if values else None
+            table[codec].append({"rate": rate, "mean": mean, "images": len(values)})
+    return table
+
+
+def _times(
+    chosen: Mapping[tuple[str, str], dict[float, Record]], facts: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, float]]:
+    """codec -> seconds per megapixel, medians over what is shown."""
+    table: dict[str, dict[str, list[float]]] = {}
+    for (name, codec), choice in chosen.items():
+        megapixels = facts[name]["width"] * facts[name]["height"] / _MEGA
+        entry = table.setdefault(codec, {"encode_s": [], "decode_s": []})
+        for record in choice.values():
+            for time, found in entry.items():
+                found.append(record[time] / megapixels)
+    return {codec: {f"{time}_per_megapixel": median(v) for time, v in entry.items()} for codec, entry in table.items()}
+
+
+def _arithmetic(shown: Mapping[tuple[str, str], dict[float, dict[str, Any]]]) -> dict[str, dict[str, float]]:
+    """codec -> multiply-accumulates per pixel, means over what is shown; of codecs whose arrays can be counted."""
+    table: dict[str, list[dict[str, Any]]] = {}
+    for (_, codec), by_rate in shown.items():
+        table.setdefault(codec, []).extend(entry for entry in by_rate.values() if "encoder" in entry)
+    return {
+        codec: {side: sum(entry[side] for entry in entries) / len(entries) for side in ("encoder", "decoder")}
+        for codec, entries in table.items()
+        if entries
+    }
+
+
+def _environment(plan: Plan, jobs: int) -> dict[str, str]:
+    versions = {codec: peers.PEERS[codec].version for codec in plan.codecs if not codec.startswith(OURS)}
+    return {
+        "apercu": measure.own_version(),
+        "Python": platform.python_version(),
+        "NumPy": np.__version__,
+        "Pillow": PIL.__version__,
+        **versions,
+        "machine": f"{platform.system()} {platform.machine()}, {n_cores()} cores, {jobs} at work",
+    }
+
+
+def points_csv(report: Mapping[str, Any]) -> str:
+    """The points of a report as CSV, a column for each metric; empty where a metric was not measured or is infinite."""
+    text = io.StringIO()
+    metrics = list(report["metrics"])
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*_POINTS_COLUMNS, *metrics, *_TIME_COLUMNS])
+    for record in report["points"]:
+        values = (record["metrics"].get(name) for name in metrics)
+        row = [*(record[name] for name in _POINTS_COLUMNS), *values, *(record[name] for name in _TIME_COLUMNS)]
+        writer.writerow(["" if value is None else value for value in row])
+    return text.getvalue()

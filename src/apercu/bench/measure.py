@@ -1,0 +1,364 @@
+"""The work of one task of a comparison: one codec on one image, at every setting, and the pictures to be looked at.
+
+Each function takes a `Subject`, an image as it was read, and a codec by name: a peer's, or `apercu:CODEC/RESTORE`. What
+was measured before comes out of the cache, whose keys hold the digest of the pixels and the versions of all that is
+behind a number: the codec, its library, the code of the metric.
+"""
+
+import hashlib
+import inspect
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+import apercu
+from apercu.bench import arithmetic, peers
+from apercu.bench import metrics as metric_functions
+from apercu.bench.cache import Cache
+from apercu.bench.metrics import METRICS, Metric
+from apercu.bench.shown import centred, cut, lossless, show, view_of
+from apercu.errors import ApercuError, ImageError, OptionError, TargetUnreachable
+from apercu.stages.colour import Samples
+
+CURVE_RATES = (0.035, 0.05, 0.065, 0.08, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.38)
+"""Ceilings, in bpp, that codecs of apercu are asked to meet beside those to be shown, so that curves have points."""
+MOST_BPP = 0.6
+"""A peer's files above it are not decoded, unless higher rates are to be shown."""
+OURS = "apercu:"
+
+Reader = Callable[[str], tuple[Samples, str]]
+Record = dict[str, Any]
+_BESIDE = ("bench", "bridges", "cli", "lab")  # folders that decide nothing about a file
+_DECIDING = (".py", ".so", ".dylib", ".dll", ".npy", ".onnx")
+_SAID = 200  # characters of another library's error
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared, apart from the images.
+
+    codecs: names, `apercu:CODEC/RESTORE` or of `peers.PEERS`. rates: the bpp to be shown. metrics: names. repeat: how
+    often what is shown is encoded and decoded, for the median of the times.
+    """
+
+    codecs: tuple[str, ...]
+    rates: tuple[float, ...]
+    metrics: tuple[str, ...]
+    grey: bool = False
+    repeat: int = 3
+
+    @property
+    def most_bpp(self) -> float:
+        """The largest files of peers that are looked at, in bpp."""
+        return max(MOST_BPP, 1.25 * max(self.rates))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An image: its name, its samples, what its bands are, and the SHA-256 of its pixels, shape and dtype."""
+
+    name: str
+    image: Samples
+    bands: str
+    digest: str
+
+    @property
+    def tie(self) -> str:
+        """The beginning of the digest, which every record of the image carries."""
+        return self.digest[:16]
+
+    @property
+    def n_pixels(self) -> int:
+        """Height × width."""
+        return int(self.image.shape[0] * self.image.shape[1])
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of measuring: a record for every point, and what was left out, in words."""
+
+    points: list[Record]
+    left_out: list[str]
+
+
+def subject(name: str, path: str, read: Reader, plan: Plan) -> Subject:
+    """Read an image for a task, as grey where the plan says so. Raises whatever `read` does, and ImageError."""
+    image, bands = read(path)
+    if plan.grey and bands != "grey":
+        if bands == "spectral":
+            raise ImageError(f"{name}: spectral bands have no grey")
+        image, bands = _grey(image), "grey"
+    image = image if image.flags.c_contiguous else image.copy()
+    digest = hashlib.sha256(repr((image.shape, image.dtype.str, bands)).encode())
+    digest.update(image.data)
+    return Subject(name, image, bands, digest.hexdigest())
+
+
+def _grey(image: Samples) -> Samples:
+    """Luma of BT.601 in the integers that Pillow uses, for 16 bits as for 8."""
+    red, green, blue = (image[..., band].astype(np.uint32) for band in range(3))
+    luma = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
+    return luma.astype(np.uint8) if image.dtype == np.uint8 else luma.astype(np.uint16)
+
+
+def metric_of(name: str) -> Metric:
+    """A metric by name, one of the package's or `module:function`. Raises OptionError."""
+    if ":" in name:
+        return metric_functions.load_metric(name)
+    if name not in METRICS:
+        raise OptionError(f"no metric {name!r}; there are {', '.join(METRICS)}, and module:function")
+    return METRICS[name]
+
+
+def points(this: Subject, codec: str, plan: Plan, store: Cache) -> Found:
+    """A record for every setting of one codec on one image."""
+    found: list[Record] = []
+    left_out: list[str] = []
+    usable = {}
+    for name in plan.metrics:
+        metric = metric_of(name)
+        if min(this.image.shape[:2]) < metric.smallest:
+            left_out.append(f"metric {name} on {this.name}: sides below {metric.smallest} pixels")
+        else:
+            usable[name] = metric
+    each = _of_ours if codec.startswith(OURS) else _of_peer
+    for record, why in each(this, codec, plan, usable, store):
+        if record is not None:
+            found.append(record)
+        if why:
+            left_out.append(f"{codec} on {this.name}: {why}")
+    return Found(found, left_out)
+
+
+_Attempt = tuple[Record | None, str | None]
+
+
+def _of_ours(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric], store: Cache) -> Iterator[_Attempt]:
+    name, restore = codec.removeprefix(OURS).split("/")
+    missed = []
+    for rate in sorted({*CURVE_RATES, *plan.rates}):
+        key = [*_key(this, codec, metrics), rate]
+        known = _load(store, key)
+        if known is None:
+            try:
+                searched = apercu.encode(this.image, bpp=rate, codec=name, bands=this.bands)
+            except TargetUnreachable:
+                known = {"unreachable": True}
+            else:
+                quality = apercu.info(searched)["quality"]
+                assert isinstance(quality, float)  # a search ends on the path
+                begun = perf_counter()
+                data = apercu.encode(this.image, quality=quality, codec=name, bands=this.bands)
+                encoded = perf_counter()
+                decoded = apercu.decode(data, restore=restore)
+                spent = perf_counter() - encoded
+                if data != searched:
+                    raise ImageError(f"{this.name}: {codec} at quality {quality} does not repeat its file")
+                known = _record(this, codec, 1, f"q{quality:.10g}", data, (encoded - begun, spent))
+                known["metrics"] = _values(this, decoded, metrics)
+                known["quality"] = quality
+            _save(store, key, known)
+        if "unreachable" in known:
+            if rate in plan.rates:
+                missed.append(f"{rate:g}")
+        else:
+            yield _tied(known, this), None
+    if missed:
+        yield None, f"no file so small: {', '.join(missed)} bpp"
+
+
+def _of_peer(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric], store: Cache) -> Iterator[_Attempt]:
+    peer = peers.PEERS[codec]
+    refusal = peer.refusal(this.image, this.bands)
+    if refusal:
+        yield None, refusal
+        return
+    for scale in peer.scales:
+        for level in peer.levels_for(this.image, scale):
+            key = [*_key(this, codec, metrics), scale, peer.name_of(level)]
+            known = _load(store, key)
+            limit = plan.most_bpp * this.n_pixels / 8
+            if known is None or (known.get("not_decoded") and known["n_bytes"] <= limit):
+                try:
+                    known = _measured(this, codec, scale, level, metrics, limit)
+                except (ApercuError, KeyboardInterrupt, MemoryError):
+                    raise
+                except Exception as error:  # other people's codecs raise nearly everything there is
+                    yield None, f"1/{scale} {peer.name_of(level)}: {type(error).__name__}: {str(error)[:_SAID]}"
+                    continue
+                _save(store, key, known)
+            if known.get("not_decoded"):
+                if known["n_bytes"] > 2 * limit:
+                    break  # what is finer is larger
+                continue
+            yield _tied(known, this), None
+
+
+def _measured(
+    this: Subject, codec: str, scale: int, level: peers.Level, metrics: dict[str, Metric], limit: float
+) -> Record:
+    peer = peers.PEERS[codec]
+    begun = perf_counter()
+    data = peers.file_of(peer, this.image, level, scale)
+    encoded = perf_counter()
+    if len(data) > limit:
+        return {"not_decoded": True, "n_bytes": len(data)}
+    decoded = peers.array_of(peer, data, this.image.shape, scale)
+    spent = perf_counter() - encoded
+    record = _record(this, codec, scale, peer.name_of(level), data, (encoded - begun, spent))
+    record["metrics"] = _values(this, decoded, metrics)
+    return record
+
+
+def _record(this: Subject, codec: str, scale: int, level: str, data: bytes, seconds: tuple[float, float]) -> Record:
+    """A point without its metrics. The rate is that of the whole file, over the pixels of the whole image."""
+    return {
+        "image": this.name,
+        "codec": codec,
+        "scale": scale,
+        "level": level,
+        "n_bytes": len(data),
+        "bpp": metric_functions.bpp(data, this.image),
+        "metrics": {},
+        "encode_s": seconds[0],
+        "decode_s": seconds[1],
+        "external": False,
+        "pixels": this.tie,
+    }
+
+
+def _tied(known: Record, this: Subject) -> Record:
+    """A record out of the cache under the name that the image has now; it holds for the same pixels only."""
+    if known["pixels"] != this.tie:
+        raise ImageError(f"{this.name}: the cache holds another image's point; remove it (--cache)")
+    return {**known, "image": this.name}
+
+
+def _values(this: Subject, decoded: Samples, metrics: dict[str, Metric]) -> dict[str, float | None]:
+    """What every metric says; None for what is not finite, as the PSNR of equal images."""
+    if decoded.shape != this.image.shape or decoded.dtype != this.image.dtype:
+        raise ImageError(
+            f"decoded to {decoded.shape} {decoded.dtype}, where {this.image.shape} {this.image.dtype} went in"
+        )
+    found = {name: float(metric.function(this.image, decoded)) for name, metric in metrics.items()}
+    return {name: value if math.isfinite(value) else None for name, value in found.items()}
+
+
+def pictures(
+    this: Subject, codec: str, chosen: dict[float, Record], plan: Plan, store: Cache
+) -> dict[float, dict[str, Any]]:
+    """What one codec makes of one image at each rate: lossless WebP of a window, the times, and the arithmetic.
+
+    chosen: rate -> the record to show. Each is encoded and decoded again, `plan.repeat` times, and its times become the
+    medians. Raises ImageError when the file is not the one that was measured.
+    """
+    found: dict[float, dict[str, Any]] = {}
+    made: dict[tuple[int, str], dict[str, Any]] = {}
+    for rate, record in chosen.items():
+        setting = record["scale"], record["level"]
+        if setting not in made:
+            made[setting] = _picture(this, codec, record, plan, store)
+        found[rate] = made[setting]
+    return found
+
+
+def _picture(this: Subject, codec: str, record: Record, plan: Plan, store: Cache) -> dict[str, Any]:
+    key = ["picture", _code_of("shown"), *_key(this, codec, {}), record["scale"], record["level"], plan.repeat]
+    webp, facts = store.get([*key, "webp"]), _load(store, [*key, "facts"])
+    if webp is None or facts is None:
+        encode, decode = _at_setting(this, codec, record)
+        seconds: tuple[list[float], list[float]] = ([], [])
+        data, decoded = b"", this.image
+        for _ in range(plan.repeat):
+            begun = perf_counter()
+            data = encode()
+            encoded = perf_counter()
+            decoded = decode(data)
+            seconds[1].append(perf_counter() - encoded)
+            seconds[0].append(encoded - begun)
+        facts = {"n_bytes": len(data), "encode_s": median(seconds[0]), "decode_s": median(seconds[1])}
+        if codec.startswith(OURS + "taha2025/"):
+            work = arithmetic.count(this.image, data)
+            facts["encoder"] = work.encoder_transform + work.encoder_colour
+            facts["decoder"] = work.decoder_transform + work.decoder_colour
+        webp = lossless(show(cut(decoded, centred(*this.image.shape[:2])), view_of(this.image, this.bands)))
+        store.put([*key, "webp"], webp)
+        _save(store, [*key, "facts"], facts)
+    if facts["n_bytes"] != record["n_bytes"]:
+        raise ImageError(f"{this.name}: {codec} at {record['level']} does not repeat its file")
+    return {"webp": webp, **facts}
+
+
+def _at_setting(this: Subject, codec: str, record: Record) -> tuple[Callable[[], bytes], Callable[[bytes], Samples]]:
+    """How a record's file is made again, without a search, and read."""
+    if codec.startswith(OURS):
+        name, restore = codec.removeprefix(OURS).split("/")
+        return (
+            lambda: apercu.encode(this.image, quality=record["quality"], codec=name, bands=this.bands),
+            lambda data: apercu.decode(data, restore=restore),
+        )
+    peer, scale = peers.PEERS[codec], record["scale"]
+    level = next(level for level in peer.levels_for(this.image, scale) if peer.name_of(level) == record["level"])
+    return (
+        lambda: peers.file_of(peer, this.image, level, scale),
+        lambda data: peers.array_of(peer, data, this.image.shape, scale),
+    )
+
+
+def original(this: Subject) -> dict[str, Any]:
+    """The image itself, as the page shows it."""
+    window = centred(*this.image.shape[:2])
+    view = view_of(this.image, this.bands)
+    return {"webp": lossless(show(cut(this.image, window), view)), "window": window, "note": str(view)}
+
+
+def _key(this: Subject, codec: str, metrics: dict[str, Metric]) -> list[Any]:
+    version = own_version() if codec.startswith(OURS) else [peers.PEERS[codec].version, _code_of("peers", "thumbhash")]
+    return [this.digest, codec, version, {name: metric_version(name) for name in metrics}]
+
+
+@cache
+def own_version() -> str:
+    """The package's version with a digest of all that decides what its codecs do."""
+    root = Path(apercu.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        if path.relative_to(root).parts[0] not in _BESIDE and path.suffix in _DECIDING:
+            digest.update(path.read_bytes())
+    return f"{apercu.__version__}-{digest.hexdigest()[:16]}"
+
+
+@cache
+def metric_version(name: str) -> str:
+    """A digest of the code behind a metric, as far as one file tells."""
+    if ":" not in name:
+        return _code_of("metrics", "planes", "texture")
+    metric_functions.load_metric(name)  # which looks in the current folder too
+    spec = find_spec(name.split(":")[0])
+    source = spec.origin if spec is not None else None
+    return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source and Path(source).is_file() else "unknown"
+
+
+@cache
+def _code_of(*modules: str) -> str:
+    folder = Path(inspect.getfile(Plan)).parent
+    return hashlib.sha256(b"".join((folder / f"{name}.py").read_bytes() for name in modules)).hexdigest()[:16]
+
+
+def _load(store: Cache, key: list[Any]) -> Record | None:
+    data = store.get(key)
+    found: Record | None = None if data is None else json.loads(data)
+    return found
+
+
+def _save(store: Cache, key: list[Any], record: Record) -> None:
+    store.put(key, json.dumps(record).encode())

@@ -1,0 +1,157 @@
+"""Rate-distortion curves as pictures: one figure for each metric, as PNG and as SVG."""
+
+import re
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from apercu.bench import curves
+from apercu.errors import MissingExtra
+
+# Okabe and Ito's colours, which people with any kind of colour vision can tell apart; dashes and markers say it again.
+_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F", "#A6761D")
+_OURS = ("#D55E00", "#8C3B00", "#F08A4B", "#5C2700")
+_DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
+_MARKERS = "osD^v<>PX*"
+_GRID = 60  # rates at which a mean curve is drawn
+_BEYOND = 1.15  # how far the axis goes past the lowest and the highest rate
+_LABEL_GAP = 0.042  # of the height of the axes, from one label to the next
+_SIZE = (8.0, 5.2)  # inches
+
+_WORDS = {
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "ms_ssim": "MS-SSIM",
+    "gmsd": "GMSD",
+    "swd": "sliced Wasserstein distance",
+    "spectrum": "distance of power spectra",
+}
+
+Curve = list[tuple[float, float]]
+
+
+def draw(report: Mapping[str, Any]) -> dict[str, bytes]:
+    """The figures of a report by file name, `curves-METRIC.png` and `.svg`.
+
+    A curve is the mean over the images of each image's best at that rate, drawn where every image that the codec can
+    take reaches the rate, so that no curve bends because the images under it change. Raises MissingExtra.
+    """
+    found = {}
+    for metric, entry in report["metrics"].items():
+        lines = mean_curves(report, metric)
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", metric)
+        for kind in ("png", "svg"):
+            found[f"curves-{name}.{kind}"] = _figure(report, metric, entry, lines, kind)
+    return found
+
+
+def mean_curves(report: Mapping[str, Any], metric: str) -> dict[str, Curve]:
+    """codec -> [(rate, mean over its images)] where all of them reach the rate; a codec that never does has none."""
+    better = report["metrics"][metric]["higher_is_better"]
+    points: dict[str, dict[str, list[curves.Point]]] = {}
+    for record in report["points"]:
+        value = record["metrics"].get(metric)
+        if value is not None:
+            points.setdefault(record["codec"], {}).setdefault(record["image"], []).append((record["bpp"], value))
+    low, high = _axis(report["rates"])
+    grid = sorted({*np.geomspace(low, high, _GRID).tolist(), *report["rates"]})
+    found = {}
+    for codec, images in points.items():
+        envelopes = [curves.envelope(of_image, better) for of_image in images.values()]
+        curve = []
+        for rate in grid:
+            values = [value for line in envelopes if (value := curves.at_rate(line, rate)) is not None]
+            if len(values) == len(envelopes):
+                curve.append((rate, sum(values) / len(values)))
+        if curve:
+            found[codec] = curve
+    return found
+
+
+def _axis(rates: Sequence[float]) -> tuple[float, float]:
+    return min(rates) / _BEYOND, max(rates) * _BEYOND
+
+
+def _figure(
+    report: Mapping[str, Any], metric: str, entry: Mapping[str, Any], lines: Mapping[str, Curve], kind: str
+) -> bytes:
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtra("curves need matplotlib: pip install 'apercu[bench]'") from error
+    with mpl.rc_context({"svg.hashsalt": metric, "font.size": 10, "svg.fonttype": "none"}):
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        axes = figure.add_subplot()
+        rates = report["rates"]
+        axes.set_xscale("log")
+        axes.set_xlim(*_axis(rates))
+        axes.set_xticks(rates, [f"{rate:g}" for rate in rates], minor=False)
+        axes.set_xticks([], minor=True)
+        axes.grid(color="#DDDDDD", linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_xlabel("bits per pixel of the whole file (logarithmic)")
+        word, unit = _WORDS.get(metric, metric), f" in {entry['unit']}" if entry["unit"] else ""
+        better = "more" if entry["higher_is_better"] else "less"
+        axes.set_ylabel(f"{word}{unit} ({better} is better)")
+        n = len(report["images"])
+        images = report["images"][0]["name"] if n == 1 else f"mean over {n} images, where all reach the rate"
+        axes.set_title(f"{word}: {images}", loc="left", fontsize=11)
+        styles = _styles([*report["codecs"], *dict.fromkeys(p["codec"] for p in report["points"])])
+        for codec, curve in lines.items():
+            x, y = zip(*curve, strict=True)
+            style = styles[codec]
+            marks = [number for number, rate in enumerate(x) if rate in rates]
+            axes.plot(x, y, markevery=marks, **style)
+        _label(axes, lines, styles)
+        buffer = BytesIO()
+        metadata = {"Date": None} if kind == "svg" else {"Software": None}  # the same curves make the same file
+        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
+    return buffer.getvalue()
+
+
+def _styles(codecs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """How each codec is drawn: colour, dashes, marker, width."""
+    styles: dict[str, dict[str, Any]] = {}
+    n_ours = n_others = 0
+    for codec in dict.fromkeys(codecs):
+        ours = codec.startswith("apercu:")
+        colours, number = (_OURS, n_ours) if ours else (_COLOURS, n_others)
+        n_ours, n_others = n_ours + ours, n_others + (not ours)
+        styles[codec] = {
+            "color": colours[number % len(colours)],
+            "linestyle": "-" if ours else _DASHES[(number + number // len(_COLOURS)) % len(_DASHES)],
+            "marker": _MARKERS[len(styles) % len(_MARKERS)],
+            "markersize": 5 if ours else 3.5,
+            "linewidth": 2.4 if ours else 1.4,
+            "zorder": 3 if ours else 2,
+        }
+    return styles
+
+
+def _label(axes: Any, lines: Mapping[str, Curve], styles: Mapping[str, dict[str, Any]]) -> None:
+    """Each codec's name at the right, beside the end of its curve, in its colour; none over another."""
+    low, high = axes.get_ylim()
+    span = (high - low) or 1.0
+    left, right = np.log(axes.get_xlim())
+    ends = sorted((((curve[-1][1] - low) / span, codec) for codec, curve in lines.items()), reverse=True)
+    places: list[float] = []
+    for wanted, _ in ends:
+        places.append(min(wanted, places[-1] - _LABEL_GAP) if places else wanted)
+    lift = max(0.0, -places[-1]) if places else 0.0
+    for (wanted, codec), place in zip(ends, places, strict=True):
+        across = (np.log(lines[codec][-1][0]) - left) / (right - left)
+        colour = styles[codec]["color"]
+        axes.annotate(
+            codec,
+            xy=(across, wanted),
+            xycoords="axes fraction",
+            xytext=(1.03, place + lift),
+            textcoords="axes fraction",
+            color=colour,
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 1, "shrinkB": 1},
+        )

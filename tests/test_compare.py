@@ -1,0 +1,471 @@
+"""A comparison: every number recomputed from files made here, swapped images, the cache, processes, the command."""
+
+import csv
+import json
+import math
+import re
+from io import BytesIO, StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import apercu
+from apercu.bench import compare, curves, measure, peers, plots
+from apercu.bench.cache import Cache, write_whole
+from apercu.bench.images import drawn
+from apercu.bench.measure import Plan
+from apercu.bridges import files
+from apercu.cli import compare as command
+from apercu.cli.main import main
+from apercu.errors import ImageError, OptionError
+
+OURS = "apercu:taha2025/none"
+RATES = (0.3, 0.6)
+PLAN = Plan(codecs=(OURS, "jpeg-prog", "thumbhash"), rates=RATES, metrics=("psnr", "ssim"), repeat=1)
+BIG = drawn(512, 512)
+PICTURES = {"disc": BIG[200:360, 40:200], "grass": BIG[340:500, 300:460], "colour": drawn(512, 512, 3)[200:330, 40:220]}
+KEYS = {"image", "codec", "scale", "level", "n_bytes", "bpp", "metrics", "encode_s", "decode_s", "external", "pixels"}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    for name, picture in PICTURES.items():
+        Image.fromarray(picture).save(folder / f"{name}.png")
+    return {name: str(folder / f"{name}.png") for name in PICTURES}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return Cache(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def found(sources, store):
+    return compare.compare(sources, files.read, PLAN, store, jobs=1)
+
+
+def without_times(report):
+    points = [{key: value for key, value in p.items() if key not in ("encode_s", "decode_s")} for p in report["points"]]
+    return {**report, "points": points, "times": None, "environment": None}
+
+
+def made_again(record):
+    """The file and the pixels of a record, by Pillow and apercu alone."""
+    image = PICTURES[record["image"]]
+    if record["codec"] == OURS:
+        data = apercu.encode(image, quality=float(record["level"][1:]))
+        return data, apercu.decode(data)
+    height, width = image.shape[:2]
+    size = width // record["scale"], height // record["scale"]
+    small = Image.fromarray(image) if record["scale"] == 1 else Image.fromarray(image).resize(size, 1)
+    file = BytesIO()
+    small.save(file, "JPEG", quality=int(record["level"][1:]), optimize=True, progressive=True)
+    opened = Image.open(BytesIO(file.getvalue()))
+    return file.getvalue(), np.array(opened if record["scale"] == 1 else opened.resize((width, height), 1))
+
+
+def psnr(image, decoded):
+    return 10 * math.log10(255**2 / np.mean((image.astype(float) - decoded) ** 2))
+
+
+def test_every_point_is_of_a_whole_file_of_its_own_image(found):
+    """A rate without the header, or the pixels of another image, cannot pass this."""
+    checked = 0
+    for record in found.report["points"]:
+        if record["codec"] == "thumbhash":
+            continue
+        data, decoded = made_again(record)
+        image = PICTURES[record["image"]]
+        assert record["n_bytes"] == len(data)
+        assert record["bpp"] == pytest.approx(8 * len(data) / (image.shape[0] * image.shape[1]), rel=1e-12)
+        assert record["metrics"]["psnr"] == pytest.approx(psnr(image, decoded), abs=1e-6)
+        checked += 1
+    assert checked > 60
+
+
+def test_the_report_is_as_agreed(found):
+    report = json.loads(json.dumps(found.report, allow_nan=False))
+    assert report["version"] == 1
+    assert report["rates"] == list(RATES)
+    assert report["metrics"] == {
+        "psnr": {"unit": "dB", "higher_is_better": True},
+        "ssim": {"unit": "", "higher_is_better": True},
+    }
+    assert report["codecs"] == list(PLAN.codecs)
+    first = {key: value for key, value in report["images"][0].items() if key != "pixels"}
+    assert first == {
+        "name": "disc",
+        "width": 160,
+        "height": 160,
+        "bands": 1,
+        "interpretation": "grey",
+        "dtype": "uint8",
+    }
+    for record in report["points"]:
+        assert set(record) - {"quality"} == KEYS
+        assert set(record["metrics"]) == {"psnr", "ssim"}
+        assert record["external"] is False
+    for metric in ("psnr", "ssim"):
+        for row in PLAN.codecs:
+            assert set(report["bd_rate"][metric][row]) == set(PLAN.codecs) - {row}
+            for entry in report["bd_rate"][metric][row].values():
+                assert set(entry) == {"mean", "images", "overlap", "refused"}
+        assert [entry["rate"] for entry in report["means"][metric]["jpeg-prog"]] == list(RATES)
+    assert set(report["times"]) == set(PLAN.codecs)
+    assert report["arithmetic"][OURS]["encoder"] > report["arithmetic"][OURS]["decoder"] > 0
+    assert "apercu" in report["environment"]
+
+
+def test_peers_are_measured_at_every_level_and_scale(found):
+    of_peer = [r for r in found.report["points"] if r["codec"] == "jpeg-prog" and r["image"] == "disc"]
+    assert {r["scale"] for r in of_peer} == {1, 2, 4}
+    assert {r["level"] for r in of_peer if r["scale"] == 4} == {
+        f"q{level}" for level in peers.PEERS["jpeg-prog"].levels
+    }
+    assert max(r["bpp"] for r in of_peer) <= PLAN.most_bpp
+    ours = [r for r in found.report["points"] if r["codec"] == OURS and r["image"] == "disc"]
+    assert len(ours) == len({*measure.CURVE_RATES, *RATES}) - len(
+        [rate for rate in measure.CURVE_RATES if rate < min(r["bpp"] for r in ours)]
+    )
+
+
+def test_the_table_of_bd_rate_is_that_of_the_points(found):
+    lines = compare._curves(found.report["points"], "psnr")
+    single = curves.bd_rate(lines["jpeg-prog"]["disc"], lines[OURS]["disc"])
+    table = found.report["bd_rate"]["psnr"][OURS]["jpeg-prog"]
+    assert table["images"] + sum(table["refused"].values()) == 3
+    assert single.percent is not None or single.refused in table["refused"]
+
+
+def test_what_is_shown_is_the_best_within_the_rate_and_without_loss(found):
+    for name, image in PICTURES.items():
+        for codec in PLAN.codecs:
+            among = [r for r in found.report["points"] if (r["image"], r["codec"]) == (name, codec)]
+            for rate in RATES:
+                allowed = [r for r in among if r["bpp"] <= rate]
+                picture = found.pictures.get((name, codec, rate))
+                if not allowed:
+                    assert picture is None
+                    continue
+                assert picture["point"] in allowed
+                assert picture["point"]["metrics"]["psnr"] == max(r["metrics"]["psnr"] for r in allowed)
+                with Image.open(BytesIO(picture["webp"])) as opened:
+                    shown = np.array(opened.convert("L" if image.ndim == 2 else "RGB"))
+                assert psnr(image, shown) == pytest.approx(picture["point"]["metrics"]["psnr"], abs=1e-6)
+    with Image.open(BytesIO(found.originals["colour"]["webp"])) as opened:
+        assert np.array_equal(np.array(opened.convert("RGB")), PICTURES["colour"])
+    assert found.originals["disc"]["window"] == (0, 0, 160, 160)
+
+
+def test_images_that_change_places_meanwhile_are_noticed(sources, tmp_path):
+    calls = []
+
+    def swapping(path):
+        calls.append(path)
+        other = {sources["disc"]: sources["grass"], sources["grass"]: sources["disc"]}
+        return files.read(path if len(calls) <= 2 else other[path])
+
+    two = {name: sources[name] for name in ("disc", "grass")}
+    with pytest.raises(ImageError, match=r"disc: apercu:taha2025/none was measured on other pixels"):
+        compare.compare(two, swapping, PLAN, Cache(tmp_path), jobs=1)
+
+
+def test_a_codec_that_hands_out_another_image_is_noticed(sources, tmp_path, monkeypatch):
+    other = np.zeros((7, 9), np.uint8)
+    monkeypatch.setattr(apercu, "decode", lambda data, restore: other)
+    with pytest.raises(ImageError, match=r"decoded to \(7, 9\) uint8, where \(160, 160\) uint8 went in"):
+        compare.compare({"disc": sources["disc"]}, files.read, PLAN, Cache(tmp_path), jobs=1)
+
+
+def test_what_was_measured_is_not_measured_again(sources, store, found, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(apercu, "encode", refuse)
+    monkeypatch.setattr(peers, "file_of", refuse)
+    again = compare.compare(sources, files.read, PLAN, store, jobs=1)
+    assert again.report == found.report
+    assert again.pictures == found.pictures
+
+
+def test_another_name_is_no_other_image_and_another_image_no_known_one(sources, store, found, monkeypatch):
+    counted = count_files(monkeypatch)
+    renamed = compare.compare({"new": sources["disc"]}, files.read, PLAN, store, jobs=1)
+    assert counted == []
+    assert {r["image"] for r in renamed.report["points"]} == {"new"}
+    array, bands = files.read(sources["disc"])
+    array = array.copy()
+    array[0, 0] ^= 1
+    compare.compare({"new": "x"}, lambda _: (array, bands), PLAN, store, jobs=1)
+    assert counted
+
+
+def count_files(monkeypatch, stop_after=None):
+    made = peers.file_of
+    counted = []
+
+    def counting(*arguments):
+        if stop_after is not None and len(counted) == stop_after:
+            raise KeyboardInterrupt
+        counted.append(arguments)
+        return made(*arguments)
+
+    monkeypatch.setattr(peers, "file_of", counting)
+    return counted
+
+
+def test_an_interrupted_comparison_goes_on_where_it_was(sources, tmp_path, monkeypatch):
+    plan = Plan(codecs=("jpeg",), rates=RATES, metrics=("psnr",), repeat=1)
+    one = {"disc": sources["disc"]}
+    with monkeypatch.context() as patch:
+        whole = count_files(patch)
+        expected = compare.compare(one, files.read, plan, Cache(tmp_path / "whole"), jobs=1)
+    with monkeypatch.context() as patch:
+        count_files(patch, stop_after=20)
+        with pytest.raises(KeyboardInterrupt):
+            compare.compare(one, files.read, plan, Cache(tmp_path / "parts"), jobs=1)
+    with monkeypatch.context() as patch:
+        rest = count_files(patch)
+        resumed = compare.compare(one, files.read, plan, Cache(tmp_path / "parts"), jobs=1)
+    assert len(rest) == len(whole) - 20
+    assert without_times(resumed.report) == without_times(expected.report)
+
+
+def test_other_metrics_and_other_code_are_other_measurements(sources, store, found, monkeypatch, tmp_path):
+    one = {"disc": sources["disc"]}
+    counted = count_files(monkeypatch)
+    compare.compare(one, files.read, Plan(PLAN.codecs, RATES, ("psnr",), repeat=1), store, jobs=1)
+    assert counted
+    counted.clear()
+    monkeypatch.setattr(measure, "metric_version", lambda name: "changed")
+    compare.compare(one, files.read, PLAN, store, jobs=1)
+    assert counted
+
+
+def test_a_metric_of_the_users_is_known_by_its_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    versions = []
+    for factor in (1, 2):
+        Path(f"mine{factor}.py").write_text(f"def score(a, b):\n    return {factor}\n")
+        versions.append(measure.metric_version(f"mine{factor}:score"))
+    assert versions[0] != versions[1]
+    assert measure.metric_of("mine2:score").function(BIG, BIG) == 2
+
+
+def test_higher_rates_have_what_was_too_large_before_decoded(sources, tmp_path):
+    store, one = Cache(tmp_path), {"grass": sources["grass"]}
+    most = []
+    for rates in ((0.3,), (2.0,)):
+        plan = Plan(("jpeg",), rates, ("psnr",), repeat=1)
+        report = compare.compare(one, files.read, plan, store, jobs=1).report
+        most.append(max(r["bpp"] for r in report["points"]))
+    assert most[0] <= 0.6 < 1.2 < most[1] <= 2.5
+
+
+def test_damaged_files_of_the_cache_count_as_not_there(tmp_path):
+    cache = Cache(tmp_path)
+    cache.put(["a", 1], b"value")
+    assert cache.get(["a", 1]) == b"value"
+    assert cache.get(["a", 2]) is None
+    (path,) = (p for p in tmp_path.rglob("*") if p.is_file())
+    path.write_bytes(path.read_bytes()[:-1] + b"X")
+    assert cache.get(["a", 1]) is None
+    path.write_bytes(b"")
+    assert cache.get(["a", 1]) is None
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    target = tmp_path / "report.json"
+    write_whole(target, b"old")
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(target, b"new")
+    assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
+    assert target.read_bytes() == b"old"
+
+
+def test_processes_find_what_one_finds(sources, found, tmp_path):
+    told = []
+    two = {name: sources[name] for name in ("disc", "colour")}
+    parallel = compare.compare(two, files.read, PLAN, Cache(tmp_path), jobs=2, progress=told.append)
+    expected = [r for r in without_times(found.report)["points"] if r["image"] in two]
+    assert without_times(parallel.report)["points"] == expected
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_what_cannot_be_done_is_left_out_by_name(sources, tmp_path, monkeypatch):
+    deep = (np.arange(40 * 50 * 5).reshape(40, 50, 5) * 7 % 65536).astype(np.uint16)
+    plan = Plan((OURS, "jpeg", "jpeg2000"), (0.01, 30.0), ("psnr", "ssim", "ms_ssim"), repeat=1)
+    report = compare.compare({"scene": "x"}, lambda _: (deep, "spectral"), plan, Cache(tmp_path), jobs=1).report
+    assert "jpeg on scene: does not take 16-bit spectral" in report["left_out"]
+    assert "metric ms_ssim on scene: sides below 176 pixels" in report["left_out"]
+    assert f"{OURS} on scene: no file so small: 0.01 bpp" in report["left_out"]
+    assert {r["codec"] for r in report["points"]} == {OURS, "jpeg2000"}
+    assert all("ms_ssim" not in r["metrics"] for r in report["points"])
+    assert "band 1, 2, 3" in report["images"][0]["note"]
+
+    def faulty(image, level):
+        raise RuntimeError("no such luck")
+
+    broken = peers.Peer(faulty, peers._pillow_decode, (1,), "image/x")
+    monkeypatch.setitem(peers.PEERS, "broken", broken)
+    plan = Plan(("broken",), RATES, ("psnr",), repeat=1)
+    report = compare.compare({"disc": sources["disc"]}, files.read, plan, Cache(tmp_path), jobs=1).report
+    assert report["left_out"][0] == "broken on disc: 1/1 q1: RuntimeError: no such luck"
+
+
+def test_what_is_not_finite_is_null_and_on_no_curve(tmp_path):
+    flat = np.full((128, 128), 128, np.uint8)
+    plan = Plan((OURS, "jpeg"), (0.3,), ("psnr",), repeat=1)
+    found = compare.compare({"flat": "x"}, lambda _: (flat, "grey"), plan, Cache(tmp_path), jobs=1)
+    values = [r["metrics"]["psnr"] for r in found.report["points"]]
+    assert None in values
+    assert "Infinity" not in json.dumps(found.report)
+    found.save(tmp_path / "report")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_is_luma_as_pillow_has_it(dtype):
+    factor = 257 if dtype == np.uint16 else 1
+    image = PICTURES["colour"].astype(dtype) * factor
+    plan = Plan((OURS,), RATES, ("psnr",), grey=True)
+    this = measure.subject("colour", "x", lambda _: (image, "rgb"), plan)
+    assert this.bands == "grey"
+    expected = np.array(Image.fromarray(PICTURES["colour"]).convert("L")).astype(int) * factor
+    assert np.abs(this.image.astype(int) - expected).max() <= factor // 2
+    with pytest.raises(ImageError, match="spectral bands have no grey"):
+        measure.subject("scene", "x", lambda _: (drawn(8, 8, 5), "spectral"), plan)
+
+
+def test_points_measured_elsewhere_join_the_curves(sources, store, found, tmp_path):
+    table = tmp_path / "elic.csv"
+    lines = [f"disc,elic,{rate:.3f},{30 + 5 * math.log2(rate)}" for rate in np.geomspace(0.04, 0.35, 10)]
+    table.write_text("image,codec,bpp,psnr\n" + "\n".join(lines))
+    joined = compare.compare(sources, files.read, PLAN, store, jobs=1, points_file=table)
+    external = [r for r in joined.report["points"] if r["external"]]
+    assert len(external) == 10
+    assert set(external[0]) == KEYS
+    assert "elic" not in joined.report["codecs"]
+    assert "elic" in joined.report["bd_rate"]["psnr"]["jpeg-prog"]
+    assert b"elic" in plots.draw(joined.report)["curves-psnr.svg"]
+    (tmp_path / "own.csv").write_text(compare.points_csv(found.report))
+    with pytest.raises(OptionError, match="apercu:taha2025/none is measured here as well"):
+        compare.compare(sources, files.read, PLAN, store, jobs=1, points_file=tmp_path / "own.csv")
+
+
+def test_the_csv_has_every_point(found):
+    rows = list(csv.DictReader(StringIO(compare.points_csv(found.report))))
+    assert list(rows[0]) == [
+        *("image", "codec", "scale", "level", "n_bytes", "bpp", "psnr", "ssim", "encode_s", "decode_s", "external")
+    ]
+    assert len(rows) == len(found.report["points"])
+    for row, record in zip(rows, found.report["points"], strict=True):
+        assert float(row["psnr"]) == record["metrics"]["psnr"]
+        assert int(row["n_bytes"]) == record["n_bytes"]
+
+
+def test_curves_are_drawn_where_all_images_reach(found):
+    lines = plots.mean_curves(found.report, "psnr")
+    of_each = compare._curves(found.report["points"], "psnr")["jpeg-prog"]
+    envelopes = [curves.envelope(points) for points in of_each.values()]
+    rates = [rate for rate, _ in lines["jpeg-prog"]]
+    assert min(rates) >= max(line[0][0] for line in envelopes)
+    assert max(rates) <= min(line[-1][0] for line in envelopes)
+    drawn_files = plots.draw(found.report)
+    assert set(drawn_files) == {f"curves-{m}.{kind}" for m in ("psnr", "ssim") for kind in ("png", "svg")}
+    assert drawn_files["curves-ssim.png"].startswith(b"\x89PNG")
+    assert OURS.encode() in drawn_files["curves-ssim.svg"]
+    assert plots.draw(found.report)["curves-psnr.svg"] == drawn_files["curves-psnr.svg"]
+
+
+def test_codecs_differ_in_colour_and_in_dashes_or_markers():
+    styles = plots._styles([OURS, *peers.PEERS, "elic", "mbt2018"])
+    looks = [(s["color"], str(s["linestyle"])) for s in styles.values()]
+    assert len(set(looks)) == len(looks)
+
+
+def test_the_command_writes_all_files_and_prints_the_tables(sources, store, found, tmp_path, capsys):
+    out = tmp_path / "report"
+    folder = str(Path(sources["disc"]).parent)
+    call = ["compare", folder, "--peers", "jpeg-prog,thumbhash", "--bpp", "0.6", "0.3", "--repeat", "1", "--jobs", "1"]
+    assert main([*call, "--cache", str(store.folder), "--out", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert {path.name for path in out.iterdir()} == {
+        *("comparison.json", "points.csv", "index.html"),
+        *(f"curves-{metric}.{kind}" for metric in ("psnr", "ssim") for kind in ("png", "svg")),
+    }
+    report = json.loads((out / "comparison.json").read_text())
+    assert [image["name"] for image in report["images"]] == ["colour", "disc", "grass"]
+    assert report["codecs"] == [OURS, "jpeg-prog", "thumbhash"]
+    assert "BD-rate on psnr in %, 0.04 to 0.35 bpp" in printed.out
+    assert re.search(r"^jpeg-prog .* \d\d\.\d+/[123]$", printed.out, re.MULTILINE)
+    assert "index.html shows it all" in printed.out
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--peers", "jpg"], "--peers: no 'jpg'; there are jpeg, "),
+        (["--codecs", "h264"], "--codecs: no 'h264'; there are taha2025"),
+        (["--metric", "vmaf"], "no metric 'vmaf'; there are psnr, ssim"),
+        (["--metric", "no.such:thing"], "no.such"),
+        (["--bpp", "0"], "--bpp takes rates above 0"),
+        (["--bpp", "nan"], "--bpp takes rates above 0"),
+        (["--jobs", "0"], "--jobs is at least 1, not 0"),
+        (["--points", "nowhere.csv"], "--points nowhere.csv: no such file"),
+        (["--restore", "magic", "--peers", "--jobs", "1"], "restore must be"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(sources, tmp_path, capsys, arguments, said):
+    call = ["compare", sources["disc"], "--out", str(tmp_path / "r"), "--cache", str(tmp_path / "c"), *arguments]
+    assert main(call) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_mistaken_files_are_told_in_one_line(sources, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_bytes(b"")
+    for images, out in ((["empty"], "r"), (["none.png"], "r"), ([sources["disc"]], "file")):
+        given = [str(tmp_path / name) for name in images]
+        assert main(["compare", *given, "--out", str(tmp_path / out), "--cache", str(tmp_path / "c")]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_absent_extras_are_named_in_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(peers, "find_spec", lambda name: None)
+    monkeypatch.setattr(peers.features, "check", lambda name: name == "jpg")
+    tiny = str(tmp_path / "tiny.png")
+    Image.fromarray(BIG[:48, :48]).save(tiny)
+    out = ["--out", str(tmp_path / "r"), "--cache", str(tmp_path / "c"), "--jobs", "1", "--repeat", "1"]
+    assert main(["compare", tiny, *out]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith(
+        "apercu: not compared with webp, jpeg2000, jpegxl, jpegxr, avif, avif-psnr, blurhash, which"
+    )
+    assert main(["compare", tiny, *out, "--peers", "jpegxl"]) == 2
+    assert capsys.readouterr().err == "apercu: jpegxl: needs imagecodecs: pip install 'apercu[bench]'\n"
+
+
+def test_pictures_of_one_name_are_told_apart(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder / "in").mkdir(parents=True)
+        (tmp_path / folder / "in" / "one.png").write_bytes(b"x")
+    single, a, b = tmp_path / "two.png", tmp_path / "a", tmp_path / "b"
+    single.write_bytes(b"x")
+    assert list(command._sources([str(a), str(single)], [".png"])) == ["in/one", "two"]
+    both = command._sources([str(a), str(b), str(single), str(single)], [".png"])
+    assert list(both) == [str(a / "in/one.png"), str(b / "in/one.png"), "two"]
+    assert list(both.values()) == [str(a / "in/one.png"), str(b / "in/one.png"), str(single)]
