@@ -279,6 +279,9 @@ def test_light_and_dark_wide_and_narrow(report, width, height, dark):
     assert (ink > paper) == dark
     assert abs(ink - paper) > 500
     if width == 1280:
+        report.js("document.querySelector('#codecs').append('a codec of a long name '.repeat(9))")  # a row more
+        report.wait("document.querySelector('#choice').offsetHeight > 90")
+        report.wait("document.querySelector('.toolbar').getBoundingClientRect().bottom < innerHeight")
         bottom = report.js("document.querySelector('.toolbar').getBoundingClientRect().bottom")
         assert bottom <= height  # pictures and their controls without scrolling
 

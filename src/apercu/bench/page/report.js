@@ -71,7 +71,7 @@ async function refresh() {
   if (mine !== turn) return;
   const absent = find("absent");
   absent.hidden = right !== undefined;
-  const limit = DATA.rates[state.rate];
+  const limit = number(DATA.rates[state.rate], 3);
   absent.textContent = `${DATA.codecs[state.codec]} has no file of at most ${limit} bits per pixel here.`;
   stage.show(leftImage, rightImage);
   writeCaption();
@@ -215,7 +215,7 @@ function begin() {
   DATA.codecs.forEach((name, i) => find("against").append(element("option", { value: i, textContent: name })));
   const swatch = (codec) => element("i", { className: `swatch ${look(codec)}` });
   addButtons(find("codecs"), DATA.codecs.map((name, i) => [swatch(i), name]), (codec) => choose({ codec }));
-  addButtons(find("rates"), DATA.rates.map(String), (rate) => choose({ rate }));
+  addButtons(find("rates"), DATA.rates.map((rate) => number(rate, 3)), (rate) => choose({ rate }));
   addButtons(find("gains"), GAINS.map((gain) => `×${gain}`), (i) => setGain(GAINS[i]));
   const zooms = ["fit", ...ZOOMS];
   addButtons(find("zooms"), ["Fit", ...ZOOMS.map((zoom) => `${zoom}×`)], (i) => stage.setZoom(zooms[i]));
@@ -242,6 +242,8 @@ function begin() {
   find("curves-section").hidden = DATA.points.flat(2).length < 2;
   document.body.classList.toggle("alone", alone);
   const first = DATA.rates.findIndex((_, rate) => entry(0, 0, rate));
+  const fill = () => document.body.style.setProperty("--choice", `${find("choice").offsetHeight}px`);
+  new ResizeObserver(fill).observe(find("choice")); // the pictures take what it leaves of the window
   new ResizeObserver(writeCurves).observe(find("curves-section"));
   choose({ rate: Math.max(first, Math.min(DATA.rates.length - 1, Math.floor(DATA.rates.length / 2))) });
 }
