@@ -1,0 +1,210 @@
+"""The tables of the reproduction, ours beside the paper's, and the page that holds them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from apercu.bench import paper
+from apercu.bench.paper_claim import RATES, RIVALS, Curve, gain, gains_of_paper, verdict
+from apercu.bench.paper_points import Point
+from apercu.bench.paper_table import Cell, Table
+
+MATCHED_PERCENT = 5.0
+PUBLISHED, PER_LATENT, PATH, FITTED = "as published", "table per latent", "default path", "fitted to the image"
+
+
+@dataclass(frozen=True)
+class Start:
+    """One trained network: error on the training blocks and on each image, in 8-bit units squared."""
+
+    on_training: float
+    on_images: Mapping[str, float]
+
+
+def networks_table(
+    name: str,
+    title: str,
+    printed: Mapping[str, Sequence[float]],
+    ours: Mapping[str, Sequence[Start]],
+    bounds: Mapping[str, Mapping[str, float]],
+    images: Sequence[str],
+) -> Table:
+    """Table 1 or 2: for each network the paper's errors (three images, average) beside ours, the best start first."""
+    complete = tuple(images) == paper.IMAGES
+    shown = [*images, "average"] if complete else list(images)
+    columns = [("network", "")]
+    for image in shown:
+        columns += [(f"{image}: paper", ".2f"), (f"{image}: ours", ".2f"), (f"{image}: ±", "+.2f")]
+    columns += [("training error", ".2f"), ("average of each start" if complete else "first image, each start", "")]
+    table = Table(name, title, columns)
+    for label, starts in ours.items():
+        cells: list[Cell] = [label]
+        for image in shown:
+            theirs = printed[label][-1 if image == "average" else paper.IMAGES.index(image)]
+            mine = _error(starts[0].on_images, image)
+            cells += [theirs, mine, mine - theirs]
+        every = [f"{_error(start.on_images, shown[-1] if complete else shown[0]):.1f}" for start in starts]
+        table.rows.append([*cells, starts[0].on_training, " / ".join(every)])
+    for label, errors in bounds.items():
+        cells = [label]
+        for image in shown:
+            cells += [None, _error(errors, image), None]
+        table.rows.append([*cells, None, None])
+    return table
+
+
+def _error(errors: Mapping[str, float], image: str) -> float:
+    return float(np.mean(list(errors.values()))) if image == "average" else errors[image]
+
+
+def beyond_bound(
+    printed: Mapping[str, Sequence[float]], linear: Sequence[str], bound: Mapping[str, float]
+) -> list[str]:
+    """A note for each of the paper's errors that no linear network can have on our copy of the image."""
+    notes = []
+    for image, least in bound.items():
+        column = paper.IMAGES.index(image)
+        values = {label: printed[label][column] for label in linear if printed[label][column] < least}
+        if values:
+            told = ", ".join(f"{value:.2f} ({label})" for label, value in values.items())
+            notes.append(
+                f"{image}: the paper's {told} is below {least:.2f}, the least that any linear network of so many "
+                "latents can reach on this image, even one fitted to it alone. Its copy of the image is another one."
+            )
+    return notes
+
+
+def dead_latents(plateaus: Mapping[int, float]) -> list[str]:
+    """Notes on Table 1's activations; `plateaus`: the least training error of a linear network by latents."""
+    told = ", ".join(f"{error:.1f} ({latents})" for latents, error in plateaus.items())
+    relu = paper.TABLE_1["relu"]
+    return [
+        f"The least training error of a linear network by number of latents: {told}. Starts with an activation that "
+        "end near one of the larger have lost latents, which is luck of the start and length of training, of which "
+        "the paper says nothing.",
+        f"The paper's relu has lost them as well, and not the same for each image: {relu[0]} on lena is the error of a "
+        f"single latent ({paper.TABLE_2[2][0]} in its Table 2), {relu[1]} on boat less than half of a single latent's "
+        f"({paper.TABLE_2[2][1]}). One network cannot do both: it seems to have been trained for each image anew.",
+    ]
+
+
+def sizes_table(image: str, found: Mapping[tuple[str, int], Sequence[Point | None]]) -> Table:
+    """Table 3, 4 or 5: `found` holds, by way and outputs, the smallest file at each of the paper's PSNRs."""
+    number = paper.TABLE_OF_SIZES[image]
+    columns = [("PSNR", ".2f"), ("outputs", "d"), ("paper, bits", ",d")]
+    for way in (PUBLISHED, PER_LATENT):
+        columns += [(f"{way}: bits", ",d"), (f"{way}: ± %", "+.1f"), (f"{way}: dB", ".2f")]
+    for way in (PATH, FITTED):
+        columns += [(f"{way}: bits", ",d"), (f"{way}: ± %", "+.1f")]
+    table = Table(f"table{number}", f"Table {number}: {image}, smallest file at equal PSNR", columns)
+    unmatched = []
+    for index, (decibels, *sizes) in enumerate(paper.SIZES[image]):
+        for outputs, bits in zip(paper.OUTPUTS, sizes, strict=True):
+            if bits is None:
+                continue
+            cells: list[Cell] = [decibels, outputs, int(bits)]
+            for way in (PUBLISHED, PER_LATENT, PATH, FITTED):
+                points = found.get((way, outputs))
+                point = points[index] if points else None
+                more = None if point is None else 100 * (point.n_bits / bits - 1)
+                cells += [point.n_bits if point else None, more]
+                if way in (PUBLISHED, PER_LATENT):
+                    cells.append(point.psnr if point else None)
+                asked = PUBLISHED if outputs == paper.OUTPUTS[-1] else PER_LATENT
+                if way == asked and (more is None or more > MATCHED_PERCENT):
+                    unmatched.append(
+                        f"{decibels:.2f} dB with {outputs} ({'not reached' if more is None else f'{more:+.1f} %'})"
+                    )
+            table.rows.append(cells)
+    if unmatched:
+        table.notes.append(
+            f"Not matched: more than {MATCHED_PERCENT:g} % above the paper's bits at {', '.join(unmatched)}. "
+            + _training_set(table)
+        )
+    else:
+        table.notes.append(f"Every size is matched to {MATCHED_PERCENT:g} %, or smaller than the paper's.")
+    return table
+
+
+def _training_set(table: Table) -> str:
+    """How far weights fitted to the very image would go, over the rows of eight outputs."""
+    headings = [heading for heading, _ in table.columns]
+    bits, fitted = headings.index(f"{PUBLISHED}: bits"), headings.index(f"{FITTED}: bits")
+    both = [(row[bits], row[fitted]) for row in table.rows]
+    apart = [100 * (1 - less / more) for more, less in both if isinstance(more, int) and isinstance(less, int)]
+    if not apart:
+        return ""
+    return (
+        f"Weights fitted to this very image would save {min(apart):.1f} to {max(apart):.1f} % with eight outputs (the "
+        "paper trains on a set that holds it); what is left of the difference lies with the copy of the image, and "
+        "with what the paper leaves open."
+    )
+
+
+def claim_table(curves: Mapping[str, Mapping[str, Curve]]) -> Table:
+    """The codec less JPEG in dB at some rates, and where it is better: `curves` by image, then by codec."""
+    columns = [("image", ""), ("codec", ""), ("against", ""), ("which reaches down to", ".3f")]
+    columns += [(f"{rate:.2f} bpp", "+.2f") for rate in RATES]
+    columns += [("better, bpp", ""), ("better at every rate below 0.22", "")]
+    table = Table("claim", 'The claim "better than JPEG below 0.22 bpp": PSNR less JPEG\'s, dB', columns)
+    for image, of_image in curves.items():
+        for codec, curve in of_image.items():
+            for rival in RIVALS.values():
+                if codec in RIVALS.values() or not curve:
+                    continue
+                theirs = of_image[rival]
+                found = verdict(curve, theirs)
+                gains = [gain(curve, theirs, rate) for rate in RATES]
+                row: list[Cell] = [image, codec, rival, theirs[0].bpp, *gains, str(found)]
+                table.rows.append([*row, "yes" if found.holds else "no"])
+    return table
+
+
+def paper_claim_table(curves: Mapping[str, Mapping[str, Curve]]) -> Table:
+    """The paper's own points of eight outputs, held against JPEG on our copies of the images."""
+    columns = [("image", ""), ("bpp", ".4f"), *((f"less {rival}, dB", "+.2f") for rival in RIVALS.values())]
+    table = Table("paper_points", "The paper's own points (eight outputs) less JPEG's PSNR at the same rate", columns)
+    for image, of_image in curves.items():
+        gains = [gains_of_paper(image, of_image[rival]) for rival in RIVALS.values()]
+        for (rate, first), (_, second) in zip(*gains, strict=True):
+            table.rows.append([image, rate, first, second])
+    table.notes.append("A dash: JPEG has no file so small, at full size.")
+    return table
+
+
+def answer(claim: Table, own: Table) -> list[str]:
+    """The claim's answer in plain words, from the two tables."""
+    lines = []
+    for codec in dict.fromkeys(str(row[1]) for row in claim.rows):
+        for rival in RIVALS.values():
+            rows = [row for row in claim.rows if row[1:3] == [codec, rival]]
+            holding = [str(row[0]) for row in rows if row[-1] == "yes"]
+            failing = [f"{row[0]} (better at {row[-2]} bpp)" for row in rows if row[-1] == "no"]
+            told = f"holds on {', '.join(holding)}" if holding else "holds on no image"
+            lines.append(f"{codec}, against {rival}: {told}" + (f"; fails on {'; '.join(failing)}" if failing else ""))
+    for column, rival in enumerate(RIVALS.values(), 2):
+        known = [(row[0], row[1], row[column]) for row in own.rows]
+        gains = [(image, rate, more) for image, rate, more in known if isinstance(more, float)]
+        behind = [f"{image} at {rate:.3f} bpp ({more:+.2f} dB)" for image, rate, more in gains if more <= 0]
+        lines.append(
+            f"the paper's own points, against {rival}: better at {len(gains) - len(behind)} of {len(gains)}"
+            + (f", not on {', '.join(behind)}" if behind else "")
+        )
+    return lines
+
+
+def page(
+    head: Sequence[str], tables: Sequence[Table], answers: Sequence[str], figures: Sequence[tuple[str, str, str]]
+) -> str:
+    """The page, as Markdown; figures are (title, text, file name)."""
+    parts = ["# The codec of Taha et al. 2025, reproduced", "", f"The paper: {paper.CITATION}.", ""]
+    parts += [f"- {line}" for line in head]
+    parts += ["", "## Is it better than JPEG below 0.22 bits per pixel?", "", *(f"- {line}." for line in answers)]
+    parts += ["", "## Tables", ""]
+    for table in tables:
+        parts += [table.markdown(), ""]
+    parts += ["## Figures", ""]
+    for title, text, name in figures:
+        parts += [f"### {title}", "", *([text, ""] if text else []), f"![{title}]({name})", ""]
+    return "\n".join(parts)
