@@ -75,6 +75,7 @@ def test_images_of_one_value():
         assert 100 < swd(original, flat, own_scale=own_scale) < 10000
     assert swd(flat, other, own_scale=True) == 0
     assert 0 < swd(flat, other) < 10000
+    assert swd(*(image.astype(np.uint16) * 257 for image in (flat, other))) == pytest.approx(swd(flat, other))
 
 
 # --- Power spectrum
