@@ -26,9 +26,9 @@ many multiply-accumulates that is; how much memory a picture of 20 megapixels ta
 
 EXAMPLES = """\
 examples:
-  apercu bench                                on photographs of scikit-image, or on drawings
-  apercu bench --image a.png b.png --bpp 0.1  on pictures of your own, grey or RGB of 8 bits
-  apercu bench --only speed --json out.json   one part; the numbers as JSON as well
+  apercu bench                                   on photographs of scikit-image, or on drawings
+  apercu bench --image a.png b.png --bpp 0.1     on pictures of your own, grey or RGB of 8 bits
+  apercu bench --only speed --json out.json      one part; the numbers as JSON as well
 
 Ratios are apercu's time divided by the other's: below 1, apercu is faster.
 """
