@@ -25,7 +25,7 @@ def original(i, shape=SIZE):
 def decoded(image, codec, rate):
     """The image on as many grey levels as the place of the rate allows, each codec with an error of its own."""
     step = 32 >> rate
-    return (image // step * step + 3 * codec).astype(np.uint8)
+    return (image // step * step + step // 2 + 3 * codec).astype(np.uint8)
 
 
 def record(image, codec, rate):

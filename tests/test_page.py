@@ -77,7 +77,7 @@ def test_samples_that_a_browser_cannot_show():
     assert (eight.dtype, eight.min(), eight.max()) == (np.uint8, 0, 255)
     scene = np.dstack([original(i) for i in (0, 2, 0, 2, 0)])
     view = shown.view_of(scene)
-    assert str(view) == "band 1, 2, 3"
+    assert str(view) == "bands 1, 2, 3"
     assert np.array_equal(shown.show(scene, view), scene[..., :3])
     rgb = original(1)
     assert str(shown.view_of(rgb)) == ""

@@ -136,7 +136,7 @@ def test_wide_samples_and_many_bands(tmp_path):
     (image,) = data_of(page)["images"]
     assert image["bands"] == 5
     assert image["window"] == [8, 0, 32, 128]
-    assert re.fullmatch(r"band 1, 2, 3; samples \d+ to \d+ shown as 0 to 255", image["note"])
+    assert re.fullmatch(r"bands 1, 2, 3; samples \d+ to \d+ shown as 0 to 255", image["note"])
 
 
 @pytest.mark.skipif(browser.executable() is None, reason="the page was not opened: no browser here")

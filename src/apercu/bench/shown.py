@@ -23,7 +23,7 @@ SIDE = 512  # pixels: the longest side of a window by default
 Window = tuple[int, int, int, int]  # top, left, height, width
 Shown = NDArray[np.uint8]
 
-_PERCENTILES = 0.1, 99.9  # of the samples of 16 bits, shown as 0 and 255
+_PERCENTILES = 1, 99  # of the samples of 16 bits, shown as 0 and 255
 _METHOD, _EFFORT = 2, 50  # of lossless WebP: within 5 % of the smallest, in a third of the time
 _SLACK = 0.97  # of the limit is aimed at, since bytes do not quite go with the area
 _LEAST_SIDE = 64
@@ -42,7 +42,7 @@ class View:
         """A remark for whoever looks at it; empty where the samples are shown as they are."""
         said = []
         if self.bands is not None:
-            said.append("band " + ", ".join(str(band + 1) for band in self.bands))
+            said.append(f"band{'s' * (len(self.bands) > 1)} " + ", ".join(str(band + 1) for band in self.bands))
         if (self.low, self.high) != (0, 255):
             said.append(f"samples {self.low} to {self.high} shown as 0 to 255")
         return "; ".join(said)
