@@ -3,6 +3,8 @@
 import csv
 import json
 import math
+import multiprocessing
+import os
 import re
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -300,6 +302,25 @@ def test_processes_find_what_one_finds(sources, found, tmp_path):
     assert without_times(parallel.report)["points"] == expected
     assert told == sorted(told)
     assert told[-1] == 1.0
+
+
+def test_an_interruption_leaves_no_process_behind(sources, tmp_path):
+    def interrupt(share):
+        raise KeyboardInterrupt
+
+    plan = Plan(("avif",), (0.3,), ("psnr",))
+    with pytest.raises(KeyboardInterrupt):
+        compare.compare(sources, files.read, plan, Cache(tmp_path), jobs=2, progress=interrupt)
+    assert multiprocessing.active_children() == []
+
+
+def dies(path):
+    os._exit(9)
+
+
+def test_a_process_that_is_killed_is_told_as_want_of_memory(tmp_path):
+    with pytest.raises(MemoryError, match="--jobs 1"):
+        compare.compare({"a": "x"}, dies, PLAN, Cache(tmp_path), jobs=2)
 
 
 def test_what_cannot_be_done_is_left_out_by_name(sources, tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -177,6 +177,7 @@ def _workers(jobs: int) -> Iterator[_Run]:
     if jobs == 1:
         yield lambda work, tasks: ((key, work(*arguments)) for key, arguments in tasks.items())
         return
+    others = active_children()
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))  # before the processes start: libraries read it once
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (apercu.MAX_PIXELS,))
@@ -191,6 +192,11 @@ def _workers(jobs: int) -> Iterator[_Run]:
 
     try:
         yield run
+    except BaseException:  # Ctrl-C, or an error of one task: what was measured is kept, and nobody waits for the rest
+        for process in active_children():
+            if process not in others:
+                process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
         for name, value in before.items():
