@@ -414,6 +414,15 @@ def test_codecs_differ_in_colour_and_in_dashes_or_markers():
     assert len(set(looks)) == len(looks)
 
 
+def test_labels_keep_apart_and_stay_near():
+    gap = plots._LABEL_GAP
+    assert plots._spread([0.9, 0.5, 0.1]) == pytest.approx([0.9, 0.5, 0.1])
+    assert plots._spread([0.9, 0.5, 0.5, 0.1]) == pytest.approx([0.9, 0.5 + gap / 2, 0.5 - gap / 2, 0.1])
+    crowded = plots._spread([0.5] * 9)
+    assert -np.diff(crowded) == pytest.approx([gap] * 8)
+    assert np.mean(crowded) == pytest.approx(0.5)
+
+
 def test_the_command_writes_all_files_and_prints_the_tables(sources, store, found, tmp_path, capsys):
     out = tmp_path / "report"
     folder = str(Path(sources["disc"]).parent)

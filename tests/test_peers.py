@@ -78,7 +78,9 @@ def test_resizing_is_pillows_lanczos_and_the_same_at_16_bits():
     assert deep.dtype == np.uint16
     assert np.abs(deep / 257 - expected).max() <= 1.1  # each pass over 8 bits is rounded
     edge = np.where(np.arange(64) < 32, 0, 65535).astype(np.uint16)[None].repeat(8, axis=0)
-    assert set(peers.resize(edge, (4, 200))[0, [0, -1]]) == {0, 65535}  # overshoot is cut off, not wrapped
+    wide = peers.resize(edge, (4, 200))  # overshoot is cut off, not wrapped
+    assert wide[:, :98].max() < 20_000
+    assert wide[:, 102:].min() > 45_000
 
 
 @pytest.mark.parametrize("n_bands", [1, 2, 3, 5])

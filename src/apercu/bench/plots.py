@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -137,10 +138,7 @@ def _label(axes: Any, lines: Mapping[str, Curve], styles: Mapping[str, dict[str,
     span = (high - low) or 1.0
     left, right = np.log(axes.get_xlim())
     ends = sorted((((curve[-1][1] - low) / span, codec) for codec, curve in lines.items()), reverse=True)
-    places: list[float] = []
-    for wanted, _ in ends:
-        places.append(min(wanted, places[-1] - _LABEL_GAP) if places else wanted)
-    lift = max(0.0, -places[-1]) if places else 0.0
+    places = _spread([wanted for wanted, _ in ends])
     for (wanted, codec), place in zip(ends, places, strict=True):
         across = (np.log(lines[codec][-1][0]) - left) / (right - left)
         colour = styles[codec]["color"]
@@ -148,10 +146,28 @@ def _label(axes: Any, lines: Mapping[str, Curve], styles: Mapping[str, dict[str,
             codec,
             xy=(across, wanted),
             xycoords="axes fraction",
-            xytext=(1.03, place + lift),
+            xytext=(1.03, place),
             textcoords="axes fraction",
             color=colour,
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 1, "shrinkB": 1},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.5,
+                "shrinkA": 1,
+                "shrinkB": 1,
+                "relpos": (0, 0.5),
+            },
         )
+
+
+def _spread(wanted: Sequence[float]) -> list[float]:
+    """Heights, from the top down, that are `_LABEL_GAP` apart at least and as near to those wanted as they can be."""
+    blocks: list[list[float]] = []  # of labels that touch; as if there were no gap, since that is added after
+    for number, height in enumerate(wanted):
+        blocks.append([height + number * _LABEL_GAP])
+        while len(blocks) > 1 and fmean(blocks[-2]) < fmean(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    level = [fmean(block) for block in blocks for _ in block]
+    return [height - number * _LABEL_GAP for number, height in enumerate(level)]

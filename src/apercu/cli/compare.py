@@ -196,7 +196,7 @@ def tables(report: Mapping[str, Any]) -> str:
 def _bd_heading(report: Mapping[str, Any], metric: str) -> str:
     low, high = report["bd_range"]
     overlaps = [e["overlap"] for row in report["bd_rate"][metric].values() for e in row.values() if e["images"]]
-    least = f"; curves share {min(overlaps):.0%} of their values or more" if overlaps else ""
+    least = f"; of their values curves share {min(overlaps):.0%} or more, in the mean" if overlaps else ""
     return (
         f"BD-rate on {metric} in %, {low:g} to {high:g} bpp: below 0 the row needs fewer bits than the column "
         f"(/images that allow it{least})"
