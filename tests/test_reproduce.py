@@ -163,9 +163,13 @@ def test_a_crossover_is_found_where_it_is():
     assert end == pytest.approx(middle, rel=0.01)
     assert not found.holds
     assert verdict(curve((0.05, 22.0), (0.25, 27.5), (0.4, 28.0)), theirs).holds
+    for end, holds in ((0.2195, True), (0.214, False)):
+        assert paper_claim.Verdict(0.1, 0.4, [(0.1, end)]).holds == holds
+        assert not paper_claim.Verdict(0.1, 0.4, [(0.12, 0.4)]).holds
     swapped = verdict(theirs, ours)
     assert swapped.better[0][0] == pytest.approx(middle, rel=0.01)
     assert not swapped.holds
+    assert str(swapped).endswith(" to 0.400")
     assert str(verdict(curve((0.1, 10.0), (0.4, 20.0)), theirs)) == "at no rate from 0.100 to 0.400"
 
 
@@ -300,3 +304,18 @@ def test_mistakes_are_one_line(folders, tmp_path, capsys):
     Image.fromarray(grey(1, 64)).save(images / "boat.png")
     assert "512 × 512" in complaint("--images", images)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_answer_counts_who_keeps_the_claim():
+    theirs = curve((0.1, 20.0), (0.4, 30.0))
+    rivals = {"baseline JPEG": theirs, "optimised progressive JPEG": curve((0.1, 26.0), (0.4, 36.0))}
+    better = curve((0.05, 22.0), (0.25, 27.5), (0.4, 28.0))
+    curves = {"lena": {"codec": better, **rivals}, "boat": {"codec": theirs, **rivals}}
+    lines = paper_page.answer(paper_page.claim_table(curves), paper_page.paper_claim_table(curves))
+    assert lines[0] == (
+        "In short, codec: the claim holds on 1 of 2 images against baseline JPEG, "
+        "on 0 of 2 images against optimised progressive JPEG"
+    )
+    assert "codec, against baseline JPEG: holds on lena; fails on boat" in lines[1]
+    assert "holds on no image" in lines[2]
+    assert lines[3].startswith("the paper's own points, against baseline JPEG: better at ")

@@ -11,8 +11,8 @@ CITATION = (
 )
 IMAGES = ("lena", "boat", "goldhill")
 SIZE = (512, 512)  # height and width of the images
-SATURATION_BPP = 0.22
-"""Where the paper says that its codec stops being better than JPEG."""
+CLAIMED_BPP = 0.22
+"""Below it, says the paper, its codec is better than JPEG."""
 FIGURES = {"lena": (7, 8), "boat": (9, 10), "goldhill": (11, 12)}
 """The curves of an image, and its pictures."""
 

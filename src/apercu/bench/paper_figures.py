@@ -39,7 +39,7 @@ def draw_curves(name: str, curves: dict[str, Curve], path: Path) -> None:
             rates = [row[-1] / (paper.SIZE[0] * paper.SIZE[1]) for row in paper.SIZES[name]]
             axes.plot(rates, [row[0] for row in paper.SIZES[name]], "o", color="#ef8a62", label="the paper, 8 outputs")
             axes.legend(loc="lower right", fontsize=9)
-        axes.axvline(paper.SATURATION_BPP, color="#cccccc", linewidth=1, zorder=0)
+        axes.axvline(paper.CLAIMED_BPP, color="#cccccc", linewidth=1, zorder=0)
         axes.set_xlim(*DRAWN)
         axes.set_xlabel("bits per pixel")
         axes.set_ylabel(label)

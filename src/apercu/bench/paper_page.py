@@ -176,7 +176,14 @@ def paper_claim_table(curves: Mapping[str, Mapping[str, Curve]]) -> Table:
 def answer(claim: Table, own: Table) -> list[str]:
     """The claim's answer in plain words, from the two tables."""
     lines = []
-    for codec in dict.fromkeys(str(row[1]) for row in claim.rows):
+    codecs = list(dict.fromkeys(str(row[1]) for row in claim.rows))
+    for codec in codecs:
+        kept = []
+        for rival in RIVALS.values():
+            verdicts = [row[-1] for row in claim.rows if row[1:3] == [codec, rival]]
+            kept.append(f"on {verdicts.count('yes')} of {len(verdicts)} images against {rival}")
+        lines.append(f"In short, {codec}: the claim holds {', '.join(kept)}")
+    for codec in codecs:
         for rival in RIVALS.values():
             rows = [row for row in claim.rows if row[1:3] == [codec, rival]]
             holding = [str(row[0]) for row in rows if row[-1] == "yes"]
