@@ -7,6 +7,7 @@
 #   make format              mend what `make check` finds, as far as a machine can
 #   make fuzz [ARGS=...]     mutate valid files against a kernel built with sanitisers, for as long as one likes
 #   make bench [ARGS=...]    times beside Pillow's JPEG
+#   make results          measure everything on the test images again, and write docs/results.md
 #   make clean               remove what the above made, .venv included
 #
 # PYTHON=python3.12 chooses the interpreter, CC=clang the compiler.
@@ -25,7 +26,7 @@ INSTALL_APERCU = sh scripts/check_machine.sh $(BIN)/python && $(INSTALL) --no-bu
 C_CHECKS = -std=c99 -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes
 
-.PHONY: demo test check lint types c-warnings import-order lengths fuzz bench format clean FORCE
+.PHONY: demo test check lint types c-warnings import-order lengths fuzz bench results format clean FORCE
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python scripts/demo.py $(if $(IMAGE),"$(IMAGE)")
 
@@ -56,6 +57,9 @@ fuzz: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/apercu bench $(ARGS)
+
+results: $(VENV)/dev.stamp
+	@$(BIN)/python scripts/results.py $(ARGS)
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix

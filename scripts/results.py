@@ -1,0 +1,106 @@
+"""The results page: runs the commands that measure, and puts what they print into docs/results.md.
+
+    python scripts/results.py [--data ../shared/data/test] [--train ../shared/data/train/photo] [--quick]
+
+Needs the test images, which are not part of the project. Comparisons keep what they have measured, and reproduction
+the networks it has trained, so that a run that was interrupted goes on where it was. Pictures under build/results stay
+there; only curves, which are the project's own, go into docs.
+"""
+
+import argparse
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+BUILD = Path("build/results")
+PAGE = Path("docs/results.md")
+CURVES = Path("docs/images")
+PEERS = ("jpeg", "jpeg-prog", "jpeg2000", "webp", "avif")
+
+
+@dataclass(frozen=True)
+class Set:
+    """A folder of test images."""
+
+    folder: str
+    title: str
+    grey: bool
+
+
+SETS = (
+    Set("classic", "14 grey photographs, 512 × 512", grey=True),
+    Set("kodak", "Kodak: 24 RGB photographs, 768 × 512", grey=False),
+    Set("aerial", "12 overhead RGB images", grey=False),
+)
+
+
+def command(*arguments: str) -> str:
+    """What `apercu` prints; what it says on the way goes to the terminal."""
+    print("apercu", *arguments, file=sys.stderr, flush=True)
+    done = subprocess.run([sys.executable, "-m", "apercu", *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.rstrip()
+
+
+def comparison(images: Set, data: Path) -> str:
+    """A section: the tables of `apercu compare`, and its curves."""
+    out = BUILD / images.folder
+    grey = ["--grey"] if images.grey else []
+    said = command("compare", str(data / images.folder), *grey, "--peers", *PEERS, "--out", str(out))
+    tables = said.rpartition("\n\n")[0]  # the last line says where the page is
+    sections = [f"## {images.title}\n"]
+    for metric in ("psnr", "ssim"):
+        picture = f"results-{images.folder}-{metric}.svg"
+        shutil.copy(out / f"curves-{metric}.svg", CURVES / picture)
+        sections.append(f"![{metric} against rate](images/{picture})\n")
+    return "\n".join([*sections, f"```text\n{tables}\n```\n"])
+
+
+def commit() -> str:
+    """The commit that is measured."""
+    asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    return subprocess.run(asked, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def processor() -> str:
+    """The processor by name, where Linux tells."""
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]}, {len(names)} cores" if names else platform.machine()
+
+
+def main() -> None:
+    """Measures, and writes the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/test"), help="folder of the test sets")
+    parser.add_argument("--train", type=Path, default=Path("../shared/data/train/photo"), help="training images")
+    parser.add_argument("--quick", action="store_true", help="reproduce the paper with less training")
+    arguments = parser.parse_args()
+    if not arguments.data.is_dir():
+        parser.error(f"{arguments.data} is no folder: the results are those of the test images")
+    BUILD.mkdir(parents=True, exist_ok=True)
+    CURVES.mkdir(parents=True, exist_ok=True)
+    sets = [images for images in SETS if (arguments.data / images.folder).is_dir()]
+    sections = [comparison(images, arguments.data) for images in sets]
+    sections.append(f"## Speed, memory and start-up\n\n```text\n{command('bench')}\n```\n")
+    options = ["--images", str(arguments.data / "classic"), "--train", str(arguments.train)]
+    quick = ["--quick"] if arguments.quick else []
+    paper = command("reproduce", "taha2025", *options, *quick, "--out", str(BUILD / "reproduction"))
+    sections.append(f"## The paper of Taha et al. 2025, again\n\n```text\n{paper}\n```\n")
+    when = datetime.now(UTC).strftime("%Y-%m-%d")
+    head = (
+        "# Results\n\n"
+        f"Made by `make results` on {when} from commit {commit()}, on {processor()}, {platform.system()}, Python "
+        f"{platform.python_version()}. Rates are those of whole files. Every peer is taken at its strongest: the "
+        "best of full, half and quarter size at each rate.\n"
+    )
+    PAGE.write_text("\n".join([head, *sections]))
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()
