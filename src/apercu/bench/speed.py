@@ -1,17 +1,20 @@
 """How long encoding and decoding take, beside other codecs, at the same file size.
 
-All run on the same array, in one process, on one core, in turn, so that whatever else the machine does falls on all of
-them alike; what counts is the ratio of the medians. The order is drawn anew for every round, since each codec finds the
-caches as the one before it left them. Every codec starts from an array and ends with one. Its setting was found
-beforehand and is not searched for while the clock runs.
+All run on the same array, in one process, in turn, so that whatever else the machine does falls on all of them alike;
+what counts is the ratio of the medians. The order is drawn anew for every round, since each codec finds the caches as
+the one before it left them. Every codec starts from an array and ends with one. Its setting was found beforehand and
+is not searched for while the clock runs. First all run on one core; then on all cores, where as many threads as there
+are cores each take pictures of their own and the time counts by picture: how a server fares, Python's lock included.
 """
 
 import gc
 import os
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from statistics import median
 from time import perf_counter
@@ -30,8 +33,10 @@ REFERENCE = "JPEG, optimised progressive"
 SIZE_TOLERANCE = 0.1
 """Files whose sizes differ by more than this share are not compared on equal terms, and the table says so."""
 _WARM_UP = 3  # rounds that are not counted
+_PICTURES = 4  # that each thread takes in a round on all cores
 
 Picture = NDArray[np.uint8]
+Jobs = dict[str, tuple[Callable[[], object], Callable[[], object]]]
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,11 @@ class Timing:
     decode_s: float
     encode_ratio: float
     decode_ratio: float
+    encode_all_s: float
+    """On all cores, by picture; as are the next three."""
+    decode_all_s: float
+    encode_all_ratio: float
+    decode_all_ratio: float
 
 
 def _through_pillow(kind: str, **options: Any) -> Callable[[Picture, int], bytes]:
@@ -108,7 +118,7 @@ def compare(image: Samples, bpp: float, repeat: int) -> list[Timing]:
         work[name] = (_bound(peer, picture, int(qualities[name])), peer.decode)
     qualities["apercu"] = ours
     sizes, times = _run_in_turn(work, repeat)
-    first_encode, first_decode = times["apercu"]
+    ours_s = times["apercu"]
     return [
         Timing(
             codec=name,
@@ -116,12 +126,16 @@ def compare(image: Samples, bpp: float, repeat: int) -> list[Timing]:
             n_bytes=sizes[name],
             bpp=8 * sizes[name] / n_pixels,
             same_size=abs(sizes[name] - n_bytes) <= SIZE_TOLERANCE * n_bytes,
-            encode_s=encode_s,
-            decode_s=decode_s,
-            encode_ratio=first_encode / encode_s,
-            decode_ratio=first_decode / decode_s,
+            encode_s=taken[0],
+            decode_s=taken[1],
+            encode_ratio=ours_s[0] / taken[0],
+            decode_ratio=ours_s[1] / taken[1],
+            encode_all_s=taken[2],
+            decode_all_s=taken[3],
+            encode_all_ratio=ours_s[2] / taken[2],
+            decode_all_ratio=ours_s[3] / taken[3],
         )
-        for name, (encode_s, decode_s) in times.items()
+        for name, taken in times.items()
     ]
 
 
@@ -144,25 +158,42 @@ def nearest(peer: Peer, image: Picture, n_bytes: int) -> int:
 
 def _run_in_turn(
     work: dict[str, tuple[Callable[[], bytes], Callable[[bytes], Picture]]], repeat: int
-) -> tuple[dict[str, int], dict[str, tuple[float, float]]]:
-    """File sizes, and median times to encode and to decode, of every codec."""
+) -> tuple[dict[str, int], dict[str, list[float]]]:
+    """File sizes, and median times to encode and to decode on one core, and by picture on all, of every codec."""
     files = {name: encode() for name, (encode, _) in work.items()}
-    spent: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in work}
-    order, draw = list(work), random.Random(0)
+    jobs: Jobs = {name: (encode, partial(decode, files[name])) for name, (encode, decode) in work.items()}
     with one_core():
-        for _ in range(_WARM_UP + repeat):
-            draw.shuffle(order)
-            for name in order:
-                encode, decode = work[name]
-                begun = perf_counter()
-                encode()
-                encoded = perf_counter()
-                decode(files[name])
-                decoded = perf_counter()
-                spent[name][0].append(encoded - begun)
-                spent[name][1].append(decoded - encoded)
-    sizes = {name: len(data) for name, data in files.items()}
-    return sizes, {name: (median(e[_WARM_UP:]), median(d[_WARM_UP:])) for name, (e, d) in spent.items()}
+        alone = _medians(jobs, repeat, _seconds)
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(n_cores) as pool:
+        together = _medians(jobs, repeat, partial(_seconds_a_picture, pool, n_cores))
+    return {name: len(data) for name, data in files.items()}, {name: alone[name] + together[name] for name in jobs}
+
+
+def _medians(jobs: Jobs, repeat: int, seconds: Callable[[Callable[[], object]], float]) -> dict[str, list[float]]:
+    """Medians of the seconds that each of a codec's two jobs takes."""
+    spent: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in jobs}
+    order, draw = list(jobs), random.Random(0)
+    for _ in range(_WARM_UP + repeat):
+        draw.shuffle(order)
+        for name in order:
+            for times, job in zip(spent[name], jobs[name], strict=True):
+                times.append(seconds(job))
+    return {name: [median(times[_WARM_UP:]) for times in both] for name, both in spent.items()}
+
+
+def _seconds(job: Callable[[], object]) -> float:
+    begun = perf_counter()
+    job()
+    return perf_counter() - begun
+
+
+def _seconds_a_picture(pool: ThreadPoolExecutor, n_threads: int, job: Callable[[], object]) -> float:
+    n_pictures = _PICTURES * n_threads
+    begun = perf_counter()
+    for done in [pool.submit(job) for _ in range(n_pictures)]:
+        done.result()
+    return (perf_counter() - begun) / n_pictures
 
 
 @contextmanager

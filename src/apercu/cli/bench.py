@@ -125,9 +125,17 @@ def _speed(name: str, image: Samples, arguments: argparse.Namespace) -> dict[str
 def _speed_table(entry: dict[str, Any]) -> str:
     height, width = entry["shape"][:2]
     title = f"{entry['image']}, {width} × {height} {'RGB' if len(entry['shape']) == 3 else 'grey'}"
-    lines = [f"{title:34}{'quality':>8}{'bytes':>9}{'bpp':>8}{'encode':>12}{'decode':>12}{'ratios':>14}"]
+    lines = [
+        f"{title:34}{'quality':>8}{'bytes':>9}{'bpp':>8}{'encode':>12}{'decode':>12}{'ratios':>14}{'all cores':>14}"
+    ]
     for codec in entry["codecs"]:
-        ratios = "" if codec["codec"] == "apercu" else f"{codec['encode_ratio']:8.2f}{codec['decode_ratio']:6.2f}"
+        ratios = (
+            ""
+            if codec["codec"] == "apercu"
+            else "".join(
+                f"{codec[f'encode{where}_ratio']:8.2f}{codec[f'decode{where}_ratio']:6.2f}" for where in ("", "_all")
+            )
+        )
         lines.append(
             f"  {codec['codec']:32}{codec['quality']:8.4g}{codec['n_bytes']:9,}{codec['bpp']:8.3f}"
             f"{1000 * codec['encode_s']:9.2f} ms{1000 * codec['decode_s']:9.2f} ms{ratios}"
