@@ -28,15 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="IN.apc", help="apercu file, or - for standard input")
     parser.add_argument("output", metavar="OUT", help="picture file to write, or - for standard output")
     parser.add_argument("--format", metavar="KIND", help="png, tif, ...; by default the suffix of OUT, and png for -")
-    parser.add_argument("--restore", metavar="NAME", default="none", help="how to restore detail (default: none)")
-    parser.add_argument(
-        "--damaged",
-        choices=("raise", "conceal"),
-        default="raise",
-        help="what to do about a damaged file: refuse it, or show what is intact (default: raise)",
-    )
-    parser.add_argument("--model", metavar="FILE", help="the weights that the file was encoded with, if your own")
-    streams.add_limit(parser)
+    streams.add_decoding(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -18,6 +18,19 @@ _BAR_WIDTH = 40  # characters
 _BAR_AFTER = 1.0  # seconds
 
 
+def add_decoding(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how to decode a file."""
+    parser.add_argument("--restore", metavar="NAME", default="none", help="how to restore detail (default: none)")
+    parser.add_argument(
+        "--damaged",
+        choices=("raise", "conceal"),
+        default="raise",
+        help="what to do about a damaged file: refuse it, or show what is intact (default: raise)",
+    )
+    parser.add_argument("--model", metavar="FILE", help="the weights that the file was encoded with, if your own")
+    add_limit(parser)
+
+
 def add_limit(parser: argparse.ArgumentParser) -> None:
     """Add `--max-pixels`; `set_limit` puts it into force."""
     parser.add_argument(

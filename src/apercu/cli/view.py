@@ -37,15 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"),
         help="the pixels to show (default: all, or the middle of a large picture)",
     )
-    parser.add_argument("--restore", metavar="NAME", default="none", help="how to restore detail (default: none)")
-    parser.add_argument(
-        "--damaged",
-        choices=("raise", "conceal"),
-        default="raise",
-        help="what to do about a damaged file: refuse it, or show what is intact (default: raise)",
-    )
-    parser.add_argument("--model", metavar="FILE", help="the weights that the file was encoded with, if your own")
-    streams.add_limit(parser)
+    streams.add_decoding(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
