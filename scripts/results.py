@@ -60,6 +60,13 @@ def comparison(images: Set, data: Path) -> str:
     return "\n".join([*sections, f"```text\n{tables}\n```\n"])
 
 
+def paper_section(page: str) -> str:
+    """The page of `apercu reproduce` as a section: a level down, without the figures, which show test images."""
+    body = page.partition("\n## Figures")[0].partition("\n")[2].rstrip()
+    lowered = "\n".join(f"#{line}" if line.startswith("#") else line for line in body.splitlines())
+    return f"## The paper of Taha et al. 2025, again\n{lowered}\n"
+
+
 def commit() -> str:
     """The commit that is measured."""
     asked = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
@@ -91,7 +98,7 @@ def main() -> None:
     options = ["--images", str(arguments.data / "classic"), "--train", str(arguments.train)]
     quick = ["--quick"] if arguments.quick else []
     paper = command("reproduce", "taha2025", *options, *quick, "--out", str(BUILD / "reproduction"))
-    sections.append(f"## The paper of Taha et al. 2025, again\n\n```text\n{paper}\n```\n")
+    sections.append(paper_section(paper))
     when = datetime.now(UTC).strftime("%Y-%m-%d")
     head = (
         "# Results\n\n"
