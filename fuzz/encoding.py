@@ -9,6 +9,7 @@ import apercu
 from apercu.errors import CorruptStream, TargetUnreachable, Truncated
 from apercu.stages.entropy import dual_decode, dual_encode
 from apercu.stages.range_coding import BYPASS, range_decode, range_encode
+from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
 from mutate import havoc
 from scripts.pictures import noise, scene, wide
 
@@ -62,6 +63,19 @@ def symbols(rng: random.Random) -> list[str]:
     ):
         return ["the entropy coder does not give back its symbols"]
     return []
+
+
+def wavelet(rng: random.Random) -> list[str]:
+    """A plane of any size to its bands and back; and bands that no plane has, whose sums leave 16 bits."""
+    height, width, centre = rng.choice((1, 2, 9, 40)), rng.choice((1, 3, 8, 33)), rng.choice((0, 4080))
+    draw = np.random.default_rng(rng.randrange(1 << 32))
+    plane = draw.integers(0, 256, (height, width)).astype(np.int16) * 32
+    back = wavelet_synthesise(wavelet_analyse(plane, height, width, centre), height, width, centre)
+    faults = [] if np.abs(back - plane).max() <= 64 else ["the wavelet does not give back its plane"]
+    wild = draw.integers(-32768, 32768, height * width).astype(np.int16)
+    if np.abs(wavelet_synthesise(wild, height, width, centre)).max() > 8191:
+        faults.append("the synthesis passes its limits")
+    return faults
 
 
 def image(rng: random.Random, model: Path) -> list[str]:

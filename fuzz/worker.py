@@ -150,6 +150,7 @@ def run_case(judge: Judge, rng: random.Random, index: int, data: bytes) -> None:
         judge.writing("range coder", encoding.range_coder, rng)
     if index % 16 == 0:
         judge.writing("symbols", encoding.symbols, rng)
+        judge.writing("wavelet", encoding.wavelet, rng)
     if index % 32 == 0:
         judge.writing("images", encoding.image, rng, judge.model)
 
