@@ -68,12 +68,12 @@ def symbols(rng: random.Random) -> list[str]:
 def wavelet(rng: random.Random) -> list[str]:
     """A plane of any size to its bands and back; and bands that no plane has, whose sums leave 16 bits."""
     height, width, centre = rng.choice((1, 2, 9, 40)), rng.choice((1, 3, 8, 33)), rng.choice((0, 4080))
-    draw = np.random.default_rng(rng.randrange(1 << 32))
+    levels, draw = rng.randrange(1, 6), np.random.default_rng(rng.randrange(1 << 32))
     plane = draw.integers(0, 256, (height, width)).astype(np.int16) * 32
-    back = wavelet_synthesise(wavelet_analyse(plane, height, width, centre), height, width, centre)
+    back = wavelet_synthesise(wavelet_analyse(plane, height, width, levels, centre), height, width, levels, centre)
     faults = [] if np.abs(back - plane).max() <= 64 else ["the wavelet does not give back its plane"]
     wild = draw.integers(-32768, 32768, height * width).astype(np.int16)
-    if np.abs(wavelet_synthesise(wild, height, width, centre)).max() > 8191:
+    if np.abs(wavelet_synthesise(wild, height, width, levels, centre)).max() > 8191:
         faults.append("the synthesis passes its limits")
     return faults
 

@@ -84,12 +84,12 @@ LIFT(unlift_beta, back_beta)
 LIFT(unlift_gamma, back_gamma)
 LIFT(unlift_delta, back_delta)
 
-void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height)
+void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int levels)
 {
     size_t end = width * height;
-    for (int level = 1; level <= WAVELET_LEVELS; level++) {
+    for (int level = 1; level <= levels; level++) {
         size_t low_width = (width + 1) / 2, low_height = (height + 1) / 2;
-        int hl = 3 * (WAVELET_LEVELS - level) + 1;
+        int hl = 3 * (levels - level) + 1;
         for (int orientation = 2; orientation >= 0; orientation--) {
             size_t w = orientation == 1 ? low_width : width - low_width;
             size_t h = orientation == 0 ? low_height : height - low_height;
@@ -314,19 +314,21 @@ static size_t workspace_size(size_t width, size_t height)
     return pipeline_size(width) + 2 * ((width + 1) / 2) * ((height + 1) / 2);
 }
 
-int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width, size_t height, int32_t centre,
-                               int16_t *workspace, size_t n_workspace, int16_t *bands)
+int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width, size_t height, int32_t levels,
+                               int32_t centre, int16_t *workspace, size_t n_workspace, int16_t *bands)
 {
+    if (levels < 1 || levels > WAVELET_LEVELS)
+        return APERCU_ERROR_ARGUMENT;
     if (n_workspace < workspace_size(width, height))
         return APERCU_ERROR_CAPACITY;
     wavelet_layout layout;
-    wavelet_lay_out(&layout, width, height);
+    wavelet_lay_out(&layout, width, height, levels);
     int16_t *rows = workspace, *even = workspace + pipeline_size(width);
     int16_t *odd = even + ((width + 1) / 2) * ((height + 1) / 2);
     const int16_t *in = plane;
-    for (int level = 1; level <= WAVELET_LEVELS; level++) {
-        int hl = 3 * (WAVELET_LEVELS - level) + 1;
-        int16_t *low = level == WAVELET_LEVELS ? bands : level % 2 ? even : odd;
+    for (int level = 1; level <= levels; level++) {
+        int hl = 3 * (levels - level) + 1;
+        int16_t *low = level == levels ? bands : level % 2 ? even : odd;
         analyse_level(in, stride, width, height, level == 1, centre, rows, low, bands + layout.start[hl],
                       bands + layout.start[hl + 1], bands + layout.start[hl + 2]);
         in = low;
@@ -336,22 +338,24 @@ int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width
     return 0;
 }
 
-int64_t apercu_wavelet_synthesise(const int16_t *bands, size_t width, size_t height, int32_t centre, int16_t *workspace,
-                                  size_t n_workspace, int16_t *plane, size_t stride)
+int64_t apercu_wavelet_synthesise(const int16_t *bands, size_t width, size_t height, int32_t levels, int32_t centre,
+                                  int16_t *workspace, size_t n_workspace, int16_t *plane, size_t stride)
 {
+    if (levels < 1 || levels > WAVELET_LEVELS)
+        return APERCU_ERROR_ARGUMENT;
     if (n_workspace < workspace_size(width, height))
         return APERCU_ERROR_CAPACITY;
     wavelet_layout layout;
-    wavelet_lay_out(&layout, width, height);
+    wavelet_lay_out(&layout, width, height, levels);
     size_t widths[WAVELET_LEVELS + 1] = {width}, heights[WAVELET_LEVELS + 1] = {height};
-    for (int level = 1; level <= WAVELET_LEVELS; level++) {
+    for (int level = 1; level <= levels; level++) {
         widths[level] = (widths[level - 1] + 1) / 2;
         heights[level] = (heights[level - 1] + 1) / 2;
     }
     int16_t *rows = workspace, *even = workspace + pipeline_size(width), *odd = even + widths[1] * heights[1];
     const int16_t *low = bands;
-    for (int level = WAVELET_LEVELS; level >= 1; level--) {
-        int hl = 3 * (WAVELET_LEVELS - level) + 1;
+    for (int level = levels; level >= 1; level--) {
+        int hl = 3 * (levels - level) + 1;
         int16_t *out = level == 1 ? plane : level % 2 ? odd : even;
         synthesise_level(low, bands + layout.start[hl], bands + layout.start[hl + 1], bands + layout.start[hl + 2],
                          widths[level - 1], heights[level - 1], level == 1, centre, rows, out,
