@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 import apercu
+from apercu.codecs import apercu as codec
 from apercu.codecs import taha2025
 from apercu.format.container import read_header, read_segments
 from mutate import Seed
@@ -37,16 +38,24 @@ def seeds(model: Path) -> list[Seed]:
         "one table": apercu.encode(scene(48, 48), threshold=0, step=0.5, tables="group"),
         "all g1": apercu.encode(grey, threshold=1e6, step=2),
         "all g2": apercu.encode(grey, threshold=0, step=16),
+        "apercu": apercu.encode(scene(40, 56)[:, :, 0], codec="apercu", quality=60),
+        "apercu rgb": apercu.encode(scene(33, 47, 3), codec="apercu", quality=70),
+        "apercu noise": apercu.encode((noise((40, 40), 3) >> 8).astype(np.uint8), codec="apercu", quality=95),
+        "apercu spectral16": apercu.encode(wide(scene(16, 25, 3), 1000, 60000), codec="apercu", bands="spectral"),
         "user model": apercu.encode(scene(64, 65)[:, :, 0], quality=60, model=model),
     }
-    whole = taha2025.TILE_LOG2
+    whole, layered_from = taha2025.TILE_LOG2, codec.LAYERED_FROM
     try:
-        taha2025.TILE_LOG2 = SMALL_TILE_LOG2  # tiles as in a large image, in a small one
+        taha2025.TILE_LOG2 = codec.TILE_LOG2 = SMALL_TILE_LOG2  # tiles as in a large image, in a small one
+        codec.LAYERED_FROM = 0
+        files["apercu tiles"] = apercu.encode(scene(70, 40, 3), codec="apercu", quality=60)
+        files["apercu layers"] = apercu.encode(scene(32, 30)[:, :, 0], codec="apercu", quality=75)
         files["tiles"] = apercu.encode(scene(70, 90)[:, :, 0], quality=40)
         files["rgb tiles"] = apercu.encode(scene(33, 65, 3), quality=55)
         files["wide tiles"] = apercu.encode(wide(scene(40, 40, 2), 5, 900), threshold=50, step=8)
     finally:
-        taha2025.TILE_LOG2 = whole
+        taha2025.TILE_LOG2 = codec.TILE_LOG2 = whole
+        codec.LAYERED_FROM = layered_from
     return [_seed(name, data) for name, data in files.items()]
 
 

@@ -81,7 +81,9 @@ def wavelet(rng: random.Random) -> list[str]:
 def image(rng: random.Random, model: Path) -> list[str]:
     """An image to a file and back; the file must keep the promises of `apercu.encode`."""
     picture, options = _picture(rng), _options(rng)
-    if rng.random() < 0.1:
+    if rng.random() < 0.5 and not {"threshold", "tables"} & set(options):
+        options["codec"] = "apercu"
+    elif rng.random() < 0.1:
         options["model"] = model
     try:
         data = apercu.encode(picture, **options)
@@ -96,7 +98,7 @@ def image(rng: random.Random, model: Path) -> list[str]:
         faults.append(f"{what}: {len(data)} bytes")
     if apercu.encode(np.ascontiguousarray(picture), **options) != data:
         faults.append(f"{what}: encoded twice, two files")
-    settings = {name: options[name] for name in ("model", "tables", "bands") if name in options}
+    settings = {name: options[name] for name in ("codec", "model", "tables", "bands") if name in options}
     target = {"quality": told["quality"]}
     if told["quality"] is None:
         target = {"threshold": told["threshold"], "step": told["step"]}

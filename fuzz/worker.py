@@ -24,6 +24,7 @@ import encoding
 from apercu.codecs import pipeline, taha2025
 from apercu.errors import ChecksumError, FormatError, ModelError, Truncated
 from apercu.format.container import read_header, read_segments
+from apercu.stages.bands import BandCoder
 from corpus import seeds
 from mutate import mutant
 
@@ -55,6 +56,11 @@ class Judge:
 
             return call
 
+        def stage(coder, data, *arguments):
+            self._reached = True
+            return decode_stage(coder, np.frombuffer(data, np.uint8).copy(), *arguments)
+
+        decode_stage, BandCoder.decode = BandCoder.decode, stage
         taha2025.dual_decode = watched(taha2025.dual_decode)
         taha2025.dual_decode_groups = watched(taha2025.dual_decode_groups)
 
@@ -174,5 +180,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    assert pipeline.CODECS == ("taha2025",)  # another codec has segments and settings of its own to be fuzzed
+    assert set(pipeline.CODECS) == {
+        "apercu",
+        "taha2025",
+    }  # another codec has segments and settings of its own to be fuzzed
     main()

@@ -11,6 +11,7 @@ from PIL import Image
 from apercu.codecs import taha2025
 from apercu.errors import ApercuError
 from apercu.format.container import read_header, read_segments
+from apercu.format.weights import shipped
 from apercu.stages.blocks import tiles
 from apercu.stages.colour import Samples
 
@@ -41,12 +42,14 @@ def write_symbols(data: bytes) -> str:
     A block's line begins with its group, 1 or 2, and goes on with its symbols: one of G1, eight of G2.
     """
     header = read_header(data)
+    weights = shipped(1)  # symbols do not hang on them
     lines = []
     windows = tiles(header.height, header.width, header.tile)
     for number, (window, segment) in enumerate(zip(windows, read_segments(data, header), strict=True)):
         if isinstance(segment, ApercuError):
             raise segment
-        for plane, (groups, symbols) in enumerate(taha2025.read(segment, header, window.height, window.width)):
+        read = taha2025.read([segment], header, weights, window.height, window.width)
+        for plane, (groups, symbols) in enumerate(read):
             lines.append(f"tile {number} plane {plane} blocks {len(groups)}")
             lines += [_block(group, values) for group, values in zip(groups.tolist(), symbols, strict=True)]
     return "\n".join(lines) + "\n"

@@ -72,6 +72,7 @@ def small_files(monkeypatch, tmp_path):
 def test_mutants_mean_the_same_to_a_decoder_written_from_the_specification(mutate, monkeypatch, tmp_path):
     """The same pixels or the same error, mutant by mutant."""
     seeds, model = small_files(monkeypatch, tmp_path)
+    seeds = [seed for seed in seeds if seed.header.codec == "taha2025"]  # the second decoder knows no other yet
     weights = np.load(model)
     monkeypatch.setattr(apercu, "MAX_PIXELS", 1 << 16)
     decoded = 0

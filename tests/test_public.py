@@ -42,6 +42,7 @@ INFO = {
     "codec",
     "model",
     "version",
+    "layers",
     "quality",
     "step",
     "threshold",
@@ -75,7 +76,9 @@ def test_signatures():
         "image, *, n_bytes=None, bpp=None, psnr=None, quality=None, codec='taha2025', bands=None, threshold=None, "
         "step=None, tables=None, model=None, progress=None"
     )
-    assert parameters(apercu.decode) == "data, *, restore='none', damaged='raise', model=None, progress=None"
+    assert parameters(apercu.decode) == (
+        "data, *, restore='none', damaged='raise', window=None, layers=None, model=None, progress=None"
+    )
     assert parameters(apercu.info) == "data"
     assert parameters(apercu.check) == "data, *, model=None"
 

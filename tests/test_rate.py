@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from apercu.codecs.rate import PSNR_TOLERANCE, SLACK_BYTES, SLACK_SHARE, VARIANTS, best_within, nearest_psnr
+from apercu.codecs.rate import PSNR_TOLERANCE, SLACK_BYTES, SLACK_SHARE, best_within, nearest_psnr
+from apercu.codecs.taha2025 import VARIANTS
 from apercu.errors import TargetUnreachable
 
 LAST = 25600
@@ -30,7 +31,7 @@ class Sizes:
         return int(self.errors[quality])
 
     def search(self, n_bytes):
-        return best_within(n_bytes, self.size_at, self.error_at, LAST)
+        return best_within(n_bytes, self.size_at, self.error_at, LAST, VARIANTS)
 
     def budgets(self, n=60):
         low, high = int(self.sizes[0]), int(self.sizes[-1])
@@ -151,7 +152,7 @@ def nearest(psnr, values):
         made.add(quality)
         return float(values[quality])
 
-    return values[nearest_psnr(psnr, psnr_at, LAST)], len(made)
+    return values[nearest_psnr(psnr, psnr_at, LAST, VARIANTS)], len(made)
 
 
 def test_nearest_psnr():
@@ -208,5 +209,5 @@ def test_sizes_of_the_path_are_not_searched_twice():
     for n_bytes, places in itertools.product((500, 2000), (EVEN, GROWING)):
         case = Sizes(of_places(places, VARIED))
         asked = []
-        best_within(n_bytes, lambda q, c=case, a=asked: a.append(q) or c.size_at(q), case.error_at, LAST)
+        best_within(n_bytes, lambda q, c=case, a=asked: a.append(q) or c.size_at(q), case.error_at, LAST, VARIANTS)
         assert len(asked) < 4 * len(case.made)

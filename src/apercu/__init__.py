@@ -11,7 +11,7 @@ True
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from apercu.codecs import pipeline
@@ -32,6 +32,7 @@ from apercu.errors import (
     UnknownModel,
     UnsupportedVersion,
 )
+from apercu.stages.blocks import Window
 from apercu.stages.colour import Samples
 
 __version__ = "0.1.0"
@@ -120,10 +121,7 @@ def encode(
         shape = getattr(image, "shape", None) or (0, 0)
         n_bytes = math.floor(min(_number("bpp", bpp) * math.prod(shape[:2]) / 8, 1 << 62))
     if n_bytes is not None:
-        try:
-            n_bytes = operator.index(n_bytes)
-        except TypeError:
-            raise OptionError(f"n_bytes must be a whole number, not {n_bytes!r}") from None
+        n_bytes = _whole("n_bytes", n_bytes)
     if not given:
         quality = 50
     if quality is not None:
@@ -139,14 +137,19 @@ def decode(
     *,
     restore: str = "none",
     damaged: str = "raise",
+    window: tuple[int, int, int, int] | None = None,
+    layers: int | None = None,
     model: str | Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Samples:
     """The image of an apercu file: shape and dtype are those of what was encoded.
 
     restore: "none", the integer synthesis, the same pixels everywhere.
-    damaged: "raise" raises on any fault; "conceal" returns every tile that is intact, the middle of the range
-        elsewhere.
+    damaged: "raise" raises on any fault; "conceal" returns every tile and layer that is intact, the middle of the
+        range where a tile has none.
+    window: (top, left, height, width), the part of the image that is wanted: what the same part of the whole image
+        would be. Only the tiles that it touches are read.
+    layers: stop after so many, 1 or more: the same image with less detail.
     model, progress: as for `encode`.
 
     Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError,
@@ -156,7 +159,10 @@ def decode(
         raise OptionError(f"restore must be 'none', not {restore!r}")
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
-    return pipeline.decode(_bytes(data), damaged, model, MAX_PIXELS, progress or _no_progress)
+    place = None if window is None else Window(*(_whole("window", number) for number in _four(window)))
+    if layers is not None and (layers := _whole("layers", layers)) < 1:
+        raise OptionError(f"layers must be 1 or more, not {layers}")
+    return pipeline.decode(_bytes(data), damaged, model, MAX_PIXELS, progress or _no_progress, place, layers)
 
 
 def info(data: bytes) -> dict[str, object]:
@@ -175,6 +181,20 @@ def info(data: bytes) -> dict[str, object]:
 def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
     """Every fault of a file, as the error that `decode` would raise for it; empty when it is sound."""
     return pipeline.check(_bytes(data), model, MAX_PIXELS)
+
+
+def _whole(name: str, value: object) -> int:
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # whatever is no whole number is refused below
+    except TypeError:
+        raise OptionError(f"{name} must be a whole number, not {value!r}") from None
+
+
+def _four(window: object) -> tuple[object, ...]:
+    numbers = tuple(window) if isinstance(window, Iterable) else ()
+    if len(numbers) != 4:
+        raise OptionError(f"window must be (top, left, height, width), not {window!r}")
+    return numbers
 
 
 def _number(name: str, value: float) -> float:

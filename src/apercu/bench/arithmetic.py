@@ -49,7 +49,7 @@ def count(image: Samples, data: bytes) -> Arithmetic:
         for latents, _ in taha2025.analyse(tile, header, weights, setting).planes:
             detailed = np.any(latents[:, 1:], axis=1)  # where they were not computed, they are zero
             to_latents += row * (3 * len(latents) + (weights.shape[1] - 1) * int(np.count_nonzero(detailed)))
-        for _, symbols in taha2025.read(segment, header, height, width):
+        for _, symbols in taha2025.read([segment], header, weights, height, width):
             to_pixels += row * int(np.count_nonzero(symbols))
     colour = header.interpretation in ("rgb", "rgba")
     return Arithmetic(

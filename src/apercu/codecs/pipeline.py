@@ -4,21 +4,22 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import zip_longest
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from apercu.codecs import rate, taha2025
+from apercu.codecs import apercu, rate, taha2025
 from apercu.errors import ApercuError, FormatError, ImageError, OptionError, TooLarge
 from apercu.format import weights as weight_files
 from apercu.format.container import MAX_BANDS, MAX_QUALITY_Q8, MAX_SIDE, Header, pack, read_header, read_segments
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import INTERPRETATIONS, Samples, measure_levels
-from apercu.stages.transform import Weights
 
-CODECS = ("taha2025",)
+CODECS: dict[str, Any] = {"apercu": apercu, "taha2025": taha2025}
+"""Modules of one shape: a dict of them needs no class."""
 Progress = Callable[[float], None]
 
 
@@ -39,9 +40,12 @@ class _Job:
 
     samples: Samples  # (H, W, B)
     header: Header
-    weights: Weights
-    tables: str | None
+    weights: Any
     progress: Progress
+
+    @property
+    def codec(self) -> Any:
+        return CODECS[self.header.codec]
 
     def windows(self) -> list[Window]:
         return list(tiles(self.header.height, self.header.width, self.header.tile))
@@ -49,24 +53,26 @@ class _Job:
     def tile(self, window: Window) -> Samples:
         return _part(self.samples, window)
 
-    def analyses(self, setting: taha2025.Setting | None) -> Iterator[taha2025.Analysis]:
+    def analyses(self, setting: Any) -> Iterator[Any]:
         windows = self.windows()
         for done, window in enumerate(windows):
             self.progress(done / len(windows))
-            yield taha2025.analyse(self.tile(window), self.header, self.weights, setting)
+            yield self.codec.analyse(self.tile(window), self.header, self.weights, setting)
 
-    def pack(self, setting: taha2025.Setting, analyses: Iterable[taha2025.Analysis]) -> bytes:
-        header = replace(self.header, quality_q8=setting.quality_q8, parameters=taha2025.parameters(setting))
-        return pack(header, [taha2025.code(analysis, setting) for analysis in analyses])
+    def pack(self, setting: Any, analyses: Iterable[Any]) -> bytes:
+        header = replace(self.header, quality_q8=setting.quality_q8, parameters=self.codec.parameters(setting))
+        by_tile = [self.codec.code(analysis, setting, self.weights) for analysis in analyses]
+        return pack(header, [segment for layer in zip(*by_tile, strict=True) for segment in layer])
 
-    def squared_error(self, setting: taha2025.Setting, analyses: list[taha2025.Analysis]) -> int:
+    def squared_error(self, setting: Any, analyses: list[Any]) -> int:
         """Summed over all samples of the image, as decoded with restore="none"."""
         header = replace(self.header, quality_q8=setting.quality_q8)
         total = 0
         for window, analysis in zip(self.windows(), analyses, strict=True):
             tile = self.tile(window)
             decoded = np.empty(tile.shape, self.samples.dtype.newbyteorder("="))
-            taha2025.decode(taha2025.code(analysis, setting), header, self.weights, decoded)
+            segments = self.codec.code(analysis, setting, self.weights)
+            self.codec.decode(segments, header, self.weights, decoded)
             for rows in range(0, len(tile), _ROWS):
                 difference = tile[rows : rows + _ROWS].astype(np.int64) - decoded[rows : rows + _ROWS]
                 total += int(np.vdot(difference, difference))
@@ -86,32 +92,36 @@ def encode(
     progress: Progress,
 ) -> bytes:
     """See `apercu.encode`."""
-    if codec not in CODECS:
+    if codec not in tuple(CODECS):  # not the dict itself: what cannot be hashed is refused as well
         raise OptionError(f"codec must be one of {', '.join(CODECS)}, not {codec!r}")
-    taha2025.check_tables(tables)
+    CODECS[codec].check_options(tables, target.by_hand)
     fixed = None
     if target.by_hand:
         fixed = taha2025.by_hand(*target.by_hand, tables)
     elif target.quality is not None:
-        fixed = taha2025.at_quality(_quality_q8(target.quality), tables)
+        fixed = _setting(codec, _quality_q8(target.quality, CODECS[codec].VARIANTS), tables)
     samples, header = _describe(image, bands, codec)
     if model is None:
-        weights = weight_files.shipped(header.model_id)
+        weights: Any = weight_files.shipped(header.model_id)
     else:
-        weights, model_hash = weight_files.of_user(model)
+        weights, model_hash = weight_files.of_user(codec, model)
         header = replace(header, model_id=USER_MODEL, model_hash=model_hash)
-    job = _Job(samples, header, weights, tables, progress)
-    data = job.pack(fixed, job.analyses(fixed)) if fixed else _search(job, target)
+    job = _Job(samples, header, weights, progress)
+    data = job.pack(fixed, job.analyses(fixed)) if fixed else _search(job, target, tables)
     progress(1.0)
     return data
 
 
-def _search(job: _Job, target: Target) -> bytes:
+def _setting(codec: str, quality_q8: int, tables: str | None) -> Any:
+    return CODECS[codec].at_quality(quality_q8, *([tables] if tables else []))
+
+
+def _search(job: _Job, target: Target, tables: str | None) -> bytes:
     """The file that meets a size or a PSNR; analysis is done once."""
     analyses = list(job.analyses(None))
 
-    def setting(quality_q8: int) -> taha2025.Setting:
-        return taha2025.at_quality(quality_q8, job.tables)
+    def setting(quality_q8: int) -> Any:
+        return _setting(job.header.codec, quality_q8, tables)
 
     @cache
     def size_at(quality_q8: int) -> int:
@@ -126,50 +136,103 @@ def _search(job: _Job, target: Target) -> bytes:
         return 10 * math.log10(peak**2 * job.samples.size / error) if error else math.inf
 
     if target.n_bytes is not None:
-        found = rate.best_within(target.n_bytes, size_at, error_at, MAX_QUALITY_Q8)
+        found = rate.best_within(target.n_bytes, size_at, error_at, MAX_QUALITY_Q8, job.codec.VARIANTS)
     else:
         assert target.psnr is not None  # the last that is left
-        found = rate.nearest_psnr(target.psnr, psnr_at, MAX_QUALITY_Q8)
+        found = rate.nearest_psnr(target.psnr, psnr_at, MAX_QUALITY_Q8, job.codec.VARIANTS)
     return job.pack(setting(found), analyses)
 
 
-def _quality_q8(quality: float) -> int:
-    """A multiple of 1/256 as it is; anything else goes to the nearest multiple of 1/32, which is of variant 0."""
+def _quality_q8(quality: float, variants: int) -> int:
+    """A multiple of 1/256 as it is; anything else goes to the nearest that is of variant 0."""
     fine = quality * 256
-    return int(fine) if fine == int(fine) else rate.VARIANTS * round(quality * 32)
+    return int(fine) if fine == int(fine) else variants * round(fine / variants)
 
 
-def decode(data: bytes, damaged: str, model: str | Path | None, max_pixels: int | None, progress: Progress) -> Samples:
+def decode(
+    data: bytes,
+    damaged: str,
+    model: str | Path | None,
+    max_pixels: int | None,
+    progress: Progress,
+    window: Window | None = None,
+    layers: int | None = None,
+) -> Samples:
     """See `apercu.decode`."""
     header = read_header(data)
     _check_size(header, max_pixels)
-    taha2025.setting_of(header)
-    weights = weight_files.of_stream(header.model_id, header.model_hash, model)
+    codec = CODECS[header.codec]
+    codec.setting_of(header)
+    window = _inside(window or Window(0, 0, header.height, header.width), header)
+    wanted = header.n_layers if layers is None else min(layers, header.n_layers)
+    weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
     segments = list(read_segments(data, header))
-    _refuse(segments, damaged)
-    image = np.empty((header.height, header.width, header.n_bands), np.uint16 if header.wide else np.uint8)
+    by_tile = [segments[tile : header.n_tiles * wanted : header.n_tiles] for tile in range(header.n_tiles)]
     windows = list(tiles(header.height, header.width, header.tile))
-    for done, window in enumerate(windows):
-        progress(done / len(windows))
-        segments[done] = _decode_tile(segments[done], header, weights, _part(image, window))
-        if damaged == "raise":
-            _refuse(segments[done : done + 1], damaged)
-    _refuse(segments, damaged)
-    for window, segment in zip(windows, segments, strict=False):  # bytes after the last segment are a fault as well
-        if isinstance(segment, ApercuError):
-            taha2025.fill(header, _part(image, window))
+    chosen = [tile for tile, place in enumerate(windows) if _overlap(place, window)]
+    if damaged == "raise":
+        whole = len(chosen) == header.n_tiles and wanted == header.n_layers
+        _refuse(segments if whole else [segment for tile in chosen for segment in by_tile[tile]])
+    image = np.empty((window.height, window.width, header.n_bands), np.uint16 if header.wide else np.uint8)
+    lost: list[tuple[ApercuError, Samples]] = []
+    for done, tile in enumerate(chosen):
+        progress(done / len(chosen))
+        place = windows[tile]
+        common = _overlap(place, window)
+        assert common
+        out = _part(image, _moved(common, window))
+        partial = common != place
+        samples = np.empty((place.height, place.width, header.n_bands), image.dtype) if partial else out
+        fault, n_shown = _decode_tile(by_tile[tile], header, weights, samples)
+        if fault and damaged == "raise":
+            raise fault
+        if fault and not n_shown:
+            lost.append((fault, out))
+        elif partial:
+            out[:] = _part(samples, _moved(common, place))
+    if len(lost) == len(chosen):
+        raise lost[0][0]
+    for _, out in lost:
+        codec.fill(header, out)
     progress(1.0)
     return image[:, :, 0] if header.flat and header.interpretation == "grey" else image
 
 
-def _decode_tile(segment: bytes | ApercuError, header: Header, weights: Weights, out: Samples) -> bytes | ApercuError:
-    """The segment again once its tile stands in `out`; or its fault."""
-    if isinstance(segment, bytes):
+def _inside(window: Window, header: Header) -> Window:
+    top, left, height, width = window
+    inside = 0 <= top < top + height <= header.height and 0 <= left < left + width <= header.width
+    if not inside:
+        raise OptionError(f"window {tuple(window)} does not lie within {header.height} rows and {header.width} columns")
+    return window
+
+
+def _overlap(a: Window, b: Window) -> Window | None:
+    top, left = max(a.top, b.top), max(a.left, b.left)
+    height = min(a.top + a.height, b.top + b.height) - top
+    width = min(a.left + a.width, b.left + b.width) - left
+    return Window(top, left, height, width) if height > 0 and width > 0 else None
+
+
+def _moved(window: Window, origin: Window) -> Window:
+    """A window as seen from the corner of another."""
+    return window._replace(top=window.top - origin.top, left=window.left - origin.left)
+
+
+def _decode_tile(
+    layers: list[bytes | ApercuError], header: Header, weights: Any, out: Samples
+) -> tuple[ApercuError | None, int]:
+    """A tile from its layers up to the first fault into `out`; that fault, and how many layers stand in `out`."""
+    sound = list(takewhile(lambda segment: isinstance(segment, bytes), layers))
+    fault = next((segment for segment in layers if isinstance(segment, ApercuError)), None)
+    while sound:
         try:
-            taha2025.decode(segment, header, weights, out)
-        except FormatError as fault:
-            return fault.with_traceback(None)  # a traceback keeps the decoder's arrays, and there may be many faults
-    return segment
+            CODECS[header.codec].decode(sound, header, weights, out)
+        except FormatError as found:
+            fault = found.with_traceback(None)  # a traceback keeps the decoder's arrays, and there may be many faults
+            sound.pop()
+        else:
+            break
+    return fault, len(sound)
 
 
 def _part(samples: Samples, window: Window) -> Samples:
@@ -177,11 +240,11 @@ def _part(samples: Samples, window: Window) -> Samples:
     return samples[window.top : window.top + window.height, window.left : window.left + window.width]
 
 
-def _refuse(segments: list[bytes | ApercuError], damaged: str) -> None:
-    """Raises the first fault where none is wanted, or where nothing is intact."""
-    faults = [segment for segment in segments if isinstance(segment, ApercuError)]
-    if faults and (damaged == "raise" or len(faults) == len(segments)):
-        raise faults[0]
+def _refuse(segments: list[bytes | ApercuError]) -> None:
+    """Raises the first fault."""
+    for segment in segments:
+        if isinstance(segment, ApercuError):
+            raise segment
 
 
 def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list[ApercuError]:
@@ -189,37 +252,32 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
     try:
         header = read_header(data)
         _check_size(header, max_pixels)
-        taha2025.setting_of(header)
-        if model is not None:
-            weight_files.of_stream(header.model_id, header.model_hash, model)
+        CODECS[header.codec].setting_of(header)
+        if model is not None or header.model_id != USER_MODEL:
+            weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
+        else:
+            weights = weight_files.shipped(DEFAULT_MODEL_IDS[header.codec])
     except ApercuError as fault:
         return [fault]
-    faults = []
-    segments = read_segments(data, header)
-    for window, segment in zip_longest(tiles(header.height, header.width, header.tile), segments):
-        if isinstance(segment, bytes):
-            try:
-                taha2025.read(segment, header, window.height, window.width)
-            except ApercuError as fault:
-                faults.append(fault.with_traceback(None))  # as in _decode_tile
-        else:
-            faults.append(segment)
+    segments = list(read_segments(data, header))
+    faults = [segment for segment in segments if isinstance(segment, ApercuError)]
+    for tile, window in enumerate(tiles(header.height, header.width, header.tile)):
+        layers = segments[tile : header.n_tiles * header.n_layers : header.n_tiles]
+        sound = list(takewhile(lambda segment: isinstance(segment, bytes), layers))
+        try:
+            if sound:
+                CODECS[header.codec].read(sound, header, weights, window.height, window.width)
+        except ApercuError as fault:
+            faults.append(fault.with_traceback(None))  # as in _decode_tile
     return faults
 
 
 def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
     """See `apercu.info`."""
     header = read_header(data)
-    _check_size(header, max_pixels)  # the groups of all blocks are counted
-    setting = taha2025.setting_of(header)
-    plain = detailed = 0
-    windows = tiles(header.height, header.width, header.tile)
-    for window, segment in zip(windows, read_segments(data, header), strict=False):
-        if isinstance(segment, ApercuError):
-            raise segment
-        g1, g2 = taha2025.count_groups(segment, header, window.height, window.width)
-        plain, detailed = plain + g1, detailed + g2
-    return {
+    _check_size(header, max_pixels)  # some codecs count their blocks
+    CODECS[header.codec].setting_of(header)
+    told: dict[str, object] = {
         "width": header.width,
         "height": header.height,
         "bands": header.n_bands,
@@ -229,14 +287,23 @@ def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
         "model": header.model_hash.hex() if header.model_id == USER_MODEL else header.model_id,
         "version": header.version,
         "quality": None if header.quality_q8 is None else header.quality_q8 / 256,
-        "step": setting.step_q3 / 8,
-        "threshold": setting.threshold_q4 / 16,
         "n_bytes": len(data),
         "bpp": 8 * len(data) / (header.width * header.height),
         "tiles": header.n_tiles,
-        "g1_share": plain / (plain + detailed),
-        "g2_share": detailed / (plain + detailed),
+        "layers": header.n_layers,
     }
+    told.update(CODECS[header.codec].tell(header, _first_layers(data, header)))
+    return told
+
+
+def _first_layers(data: bytes, header: Header) -> Iterator[tuple[bytes, int, int]]:
+    """The first segment of each tile, and the tile's height and width; raises the fault of a broken one."""
+    for window, segment in zip(
+        tiles(header.height, header.width, header.tile), read_segments(data, header), strict=False
+    ):
+        if isinstance(segment, ApercuError):
+            raise segment
+        yield segment, window.height, window.width
 
 
 def _check_size(header: Header, max_pixels: int | None) -> None:
@@ -282,5 +349,6 @@ def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, He
         codec=codec,
         model_id=DEFAULT_MODEL_IDS[codec],
         levels=tuple(measure_levels(samples, interpretation)) if wide else (),
-        tile_log2=taha2025.TILE_LOG2 if max(height, width) > 1 << taha2025.TILE_LOG2 else 0,
+        tile_log2=CODECS[codec].TILE_LOG2 if max(height, width) > 1 << CODECS[codec].TILE_LOG2 else 0,
+        n_layers=CODECS[codec].n_layers(height, width),
     )

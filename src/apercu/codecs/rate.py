@@ -1,6 +1,7 @@
 """The place on a codec's path that meets a target.
 
-A quality is a whole number: eight times a place on the path, plus a variant from 0 to 7 of the encoder's choices there.
+A quality is a whole number: a place on the path times the codec's number of variants, plus a variant of the encoder's
+choices there.
 """
 
 from collections.abc import Callable
@@ -9,33 +10,34 @@ from apercu.errors import TargetUnreachable
 
 SLACK_SHARE, SLACK_BYTES = 0.02, 16
 PSNR_TOLERANCE = 0.05
-VARIANTS = 8
 _LOOK_AROUND = 64
 
 
-def _highest(last: int, variant: int, holds: Callable[[int], bool], guess: int = 0) -> int:
+def _highest(last: int, variants: int, variant: int, holds: Callable[[int], bool], guess: int = 0) -> int:
     """The highest quality of a variant for which `holds`; that of place 0 is known to hold.
 
     From a guess of the place outwards in growing strides, then by bisection between the last two.
     """
-    low, high, stride = 0, last // VARIANTS, 16
-    while low < guess + stride < high and holds(VARIANTS * (guess + stride) + variant):
+    low, high, stride = 0, last // variants, 16
+    while low < guess + stride < high and holds(variants * (guess + stride) + variant):
         low, stride = guess + stride, 4 * stride
     if low < guess + stride < high:
         high = guess + stride
     stride = 16
     while low == 0 < guess - stride:
-        if holds(VARIANTS * (guess - stride) + variant):
+        if holds(variants * (guess - stride) + variant):
             low = guess - stride
         else:
             high, stride = guess - stride, 4 * stride
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if holds(VARIANTS * middle + variant) else (low, middle)
-    return VARIANTS * low + variant
+        low, high = (middle, high) if holds(variants * middle + variant) else (low, middle)
+    return variants * low + variant
 
 
-def best_within(n_bytes: int, size_at: Callable[[int], int], error_at: Callable[[int], float], last: int) -> int:
+def best_within(
+    n_bytes: int, size_at: Callable[[int], int], error_at: Callable[[int], float], last: int, variants: int
+) -> int:
     """The quality, 0 to `last`, of least error among those whose files come nearest to `n_bytes` and do not pass it.
 
     `size_at` gives a file's size, `error_at` its squared error. Every variant offers the highest place that fits, and
@@ -53,13 +55,13 @@ def best_within(n_bytes: int, size_at: Callable[[int], int], error_at: Callable[
     def fits(quality: int) -> bool:
         return size_at(quality) <= n_bytes
 
-    first = _highest(last, 0, fits)
-    others = (variant for variant in range(1, VARIANTS) if fits(variant))
-    found = [first, *(_highest(last, variant, fits, guess=first // VARIANTS) for variant in others)]
+    first = _highest(last, variants, 0, fits)
+    others = (variant for variant in range(1, variants) if fits(variant))
+    found = [first, *(_highest(last, variants, variant, fits, guess=first // variants) for variant in others)]
     enough = n_bytes - max(SLACK_BYTES, SLACK_SHARE * n_bytes)
     if near := [quality for quality in found if size_at(quality) >= enough]:
         return min(near, key=error_at)
-    for distance in range(VARIANTS, VARIANTS * _LOOK_AROUND, VARIANTS):
+    for distance in range(variants, variants * _LOOK_AROUND, variants):
         for quality in found:
             for place in (quality + distance, quality - distance):
                 if 0 <= place < last and enough <= size_at(place) <= n_bytes:
@@ -67,7 +69,7 @@ def best_within(n_bytes: int, size_at: Callable[[int], int], error_at: Callable[
     return max(found, key=size_at)
 
 
-def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int) -> int:
+def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, variants: int) -> int:
     """A quality within 0.05 dB of the target, or the nearest found; quality 0 where that is better already.
 
     PSNR grows with the place but for ripples, since symbols are chosen for their rate as well: where the first variant
@@ -90,15 +92,15 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int) -> int
         return abs(psnr_at(quality) - psnr)
 
     nearest, guess = 0, 0
-    for variant in filter(falls_short, range(VARIANTS)):
-        below = _highest(last, variant, falls_short, guess)
-        guess = below // VARIANTS
-        places = (nearest, below, below + VARIANTS)
+    for variant in filter(falls_short, range(variants)):
+        below = _highest(last, variants, variant, falls_short, guess)
+        guess = below // variants
+        places = (nearest, below, below + variants)
         nearest = min((quality for quality in places if quality <= last), key=miss)
         if miss(nearest) <= PSNR_TOLERANCE:
             return nearest
     start = nearest
-    for distance in range(VARIANTS, VARIANTS * _LOOK_AROUND, VARIANTS):
+    for distance in range(variants, variants * _LOOK_AROUND, variants):
         places = (nearest, start + distance, start - distance)
         nearest = min((quality for quality in places if 0 <= quality <= last), key=miss)
         if miss(nearest) <= PSNR_TOLERANCE:

@@ -8,13 +8,13 @@ Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608/fuje.2025.3141
 """
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.codecs.rate import VARIANTS
 from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS, PLAIN_FROM_Q5, PLAIN_KNOTS
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header, put_varint, read_varints
@@ -25,6 +25,7 @@ from apercu.stages.quantise import dual_quantise
 from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
 
 TILE_LOG2 = 10
+VARIANTS = 8
 MAX_STEP_Q3 = 65535
 CHROMA_STEP_Q4, CHROMA_THRESHOLD_Q4 = 8, 6
 """Step and threshold of chroma planes against those of luma, in sixteenths: at half size a sample counts for four
@@ -88,10 +89,15 @@ def by_hand(threshold: float, step: float, tables: str | None = None) -> Setting
     return Setting(None, max(round(step * 8), 1), round(min(threshold * 16, ALL_G1)), tables=tables)
 
 
-def check_tables(tables: str | None) -> None:
+def check_options(tables: str | None, _: tuple[float, float] | None) -> None:
     """Raises OptionError for a name that is none of TABLES."""
     if tables not in tuple(TABLES):  # not the dict itself: what cannot be hashed is refused as well
         raise OptionError(f"tables must be one of {', '.join(map(repr, TABLES))}, not {tables!r}")
+
+
+def n_layers(_: int, __: int) -> int:
+    """One layer, whatever the size of the image."""
+    return 1
 
 
 def parameters(setting: Setting) -> bytes:
@@ -149,8 +155,8 @@ def analyse(tile: Samples, header: Header, weights: Weights, setting: Setting | 
     return Analysis(header.interpretation, found)
 
 
-def code(analysis: Analysis, setting: Setting) -> bytes:
-    """The segment of a tile."""
+def code(analysis: Analysis, setting: Setting, _: Weights) -> list[bytes]:
+    """The one segment of a tile."""
     planes = []
     for index, (latents, mse_q4) in enumerate(analysis.planes):
         step_q3, threshold_q4 = _of_plane(setting, analysis.interpretation, index)
@@ -163,24 +169,24 @@ def code(analysis: Analysis, setting: Setting) -> bytes:
                 if dual_optimise(plain, plain_symbols, latents, *how) < cost:
                     groups, symbols = plain, plain_symbols
         planes.append((groups, symbols))
-    return dual_encode(planes, setting.tables)
+    return [dual_encode(planes, setting.tables)]
 
 
 Decoded = list[tuple[Groups, Symbols]]
 
 
-def read(segment: bytes, header: Header, height: int, width: int) -> Decoded:
+def read(segments: list[bytes], header: Header, _: Weights, height: int, width: int) -> Decoded:
     """Groups and symbols of every plane of a tile of this size; raises CorruptStream or Truncated."""
-    return dual_decode(segment, [down * across for down, across in _blocks(header, height, width)])
+    return dual_decode(segments[0], [down * across for down, across in _blocks(header, height, width)])
 
 
-def decode(segment: bytes, header: Header, weights: Weights, out: Samples) -> None:
+def decode(segments: list[bytes], header: Header, weights: Weights, out: Samples) -> None:
     """A tile's segment into `out` (H, W, B); raises CorruptStream or Truncated before anything is written."""
     setting = setting_of(header)
     height, width = out.shape[:2]
     planes: list[Plane] = []
     blocks = _blocks(header, height, width)
-    for index, (groups, symbols) in enumerate(read(segment, header, height, width)):
+    for index, (groups, symbols) in enumerate(read(segments, header, weights, height, width)):
         step_q3, _ = _of_plane(setting, header.interpretation, index)
         planes.append(dual_synthesise(groups, symbols, blocks[index], weights, step_q3))
     from_planes(planes, header.interpretation, list(header.levels), out)
@@ -194,8 +200,16 @@ def fill(header: Header, out: Samples) -> None:
     from_planes(planes, header.interpretation, list(header.levels), out)
 
 
-def count_groups(segment: bytes, header: Header, height: int, width: int) -> tuple[int, int]:
-    """Blocks of G1 and of G2 in a segment of a tile of this size, all planes together."""
-    groups = dual_decode_groups(segment, [down * across for down, across in _blocks(header, height, width)])
-    total, detailed = sum(map(len, groups)), sum(int(g.sum()) for g in groups)
-    return total - detailed, detailed
+def tell(header: Header, tiles: Iterable[tuple[bytes, int, int]]) -> dict[str, object]:
+    """What `apercu.info` says of this codec's files beyond what it says of all; `tiles`: segments, heights, widths."""
+    total = detailed = 0
+    for segment, height, width in tiles:
+        for groups in dual_decode_groups(segment, [down * across for down, across in _blocks(header, height, width)]):
+            total, detailed = total + len(groups), detailed + int(groups.sum())
+    setting = setting_of(header)
+    return {
+        "step": setting.step_q3 / 8,
+        "threshold": setting.threshold_q4 / 16,
+        "g1_share": (total - detailed) / total,
+        "g2_share": detailed / total,
+    }

@@ -7,7 +7,7 @@ VERSION = 0
 
 INTERPRETATION_IDS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
 
-CODEC_IDS = {"taha2025": 1}
+CODEC_IDS = {"taha2025": 1, "apercu": 2}
 
 USER_MODEL = 0
 """Model id of weights that are not shipped: the codec's id and eight bytes of the weights' SHA-256 follow in the
@@ -24,7 +24,8 @@ class Model(NamedTuple):
 
 MODELS = {
     1: Model("taha2025", "taha2025.npy", "b34b70d5f525cc9bdf5c974a5da08c343b9adecae28c128a1ae5b03854b114df"),
+    2: Model("apercu", "apercu.npy", "9bcefb29e5a0d0391e419fdd8e4efce5404f130836ed1dd4f7a06ab2ef29dee1"),
 }
 
-DEFAULT_MODEL_IDS = {"taha2025": 1}
+DEFAULT_MODEL_IDS = {"apercu": 2, "taha2025": 1}
 """The model that each codec encodes with unless told otherwise."""

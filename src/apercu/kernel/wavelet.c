@@ -87,6 +87,7 @@ LIFT(unlift_delta, back_delta)
 void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int levels)
 {
     size_t end = width * height;
+    layout->n_bands = 3 * levels + 1;
     for (int level = 1; level <= levels; level++) {
         size_t low_width = (width + 1) / 2, low_height = (height + 1) / 2;
         int hl = 3 * (levels - level) + 1;

@@ -12,6 +12,7 @@ enum { WAVELET_LEVELS = 5, WAVELET_BANDS = 3 * WAVELET_LEVELS + 1 };
 /* The size of a plane's bands after `levels` levels: LL of the last level first, then HL, LH and HH of each level, the
  * last level first. They lie in this order in an array of width * height coefficients. */
 typedef struct {
+    int n_bands;
     size_t width[WAVELET_BANDS], height[WAVELET_BANDS], start[WAVELET_BANDS];
 } wavelet_layout;
 

@@ -1,0 +1,365 @@
+/* Symbols of wavelet bands to bits and back, with the contexts of band_model.h (spec/FORMAT.md, "Bands").
+ *
+ * One walk serves both directions: `writing` is a constant wherever these functions are expanded, so that the compiler
+ * makes an encoder and a decoder of them, and neither can drift from the other. */
+#include "band_code.h"
+#include "band_around.h"
+#include "band_choice.h"
+#include "band_step.h"
+
+typedef struct {
+    range_encoder e;
+    range_decoder d;
+    range_context *contexts;
+} coder;
+
+static inline uint32_t code_bit(coder *c, range_context *context, uint32_t bit, const int writing)
+{
+    if (writing) {
+        range_put_adaptive(&c->e, context, bit);
+        return bit;
+    }
+    return range_get_adaptive(&c->d, context);
+}
+
+static inline uint32_t code_bypass(coder *c, uint32_t bit, const int writing)
+{
+    if (writing) {
+        range_put_bypass(&c->e, bit);
+        return bit;
+    }
+    return range_get_bypass(&c->d);
+}
+
+/* `bits` bits of a number, the highest first. */
+static inline uint32_t code_plain(coder *c, uint32_t number, uint32_t bits, const int writing)
+{
+    uint32_t read = 0;
+    while (bits--)
+        read = read << 1 | code_bypass(c, number >> bits & 1, writing);
+    return read;
+}
+
+/* Exp-Golomb code of order 0 in bypass bits; what needs more than 16 zeros is cut to that: the symbol is clamped. */
+static inline uint32_t code_rest(coder *c, uint32_t number, const int writing)
+{
+    uint32_t length = 0;
+    if (writing)
+        while ((number + 1) >> (length + 1))
+            length++;
+    uint32_t zeros = 0;
+    while (zeros < 15 && code_bypass(c, zeros < length ? 0 : 1, writing) == 0)
+        zeros++;
+    return (1u << zeros | code_plain(c, (number + 1) & ((1u << zeros) - 1), zeros, writing)) - 1;
+}
+
+/* One coefficient; returns whether its symbol is not zero. `must`: it cannot be. */
+static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int group_has, int must, const int writing)
+{
+    uint8_t *own = b->own.at + y * b->own.stride + x, *sign_at = b->signs + (own - b->own.at);
+    ptrdiff_t up = -(ptrdiff_t)b->own.stride;
+    const uint8_t *w = b->weights;
+    uint32_t before = (uint32_t)(w[0] * own[-1] + w[1] * own[up] + w[2] * own[up - 1] + w[3] * own[up + 1] +
+                                 w[4] * own[-2] + w[5] * own[2 * up]);
+    uint32_t around = b->around[y * b->around_stride + x];
+    int at = (b->band * BUCKETS + (int)bucket_of(around)) * BUCKETS + (int)bucket_of(before);
+    range_context *zero = c->contexts + ZERO_CONTEXTS + 2 * at + group_has;
+    range_context *signs = c->contexts + SIGN_CONTEXTS + b->band * SIGN_PATTERNS +
+                           ((sign_at[-1] * 3 + sign_at[up]) * 3 + sign_at[up - 1]) * 3 + sign_at[up + 1];
+    range_context *magnitude = c->contexts + MAG_CONTEXTS +
+                               (b->band / ORIENTATIONS * BUCKETS + (int)bucket_of((before + around) / 2)) * UNARY;
+    uint32_t q = 0, negative = 0;
+    if (writing) {
+        int16_t coefficient = b->coefficients[y * b->own.width + x];
+        negative = coefficient < 0;
+        q = choose(b, coefficient, zero, cost(signs, negative), magnitude, must);
+    }
+    if (!must && !code_bit(c, zero, q != 0, writing))
+        return 0;
+    negative = code_bit(c, signs, negative, writing);
+    uint32_t read = 1;
+    while (read <= UNARY && code_bit(c, &magnitude[read - 1], read < q, writing))
+        read++;
+    if (read > UNARY)
+        read += code_rest(c, q - read, writing);
+    if (read > 32767)
+        read = 32767;
+    b->symbols[y * b->own.width + x] = (int16_t)(negative ? -(int32_t)read : (int32_t)read);
+    *own = (uint8_t)(read < MAG_MAX ? read : MAG_MAX);
+    *sign_at = (uint8_t)(1 + negative);
+    return 1;
+}
+
+/* A band, group by group; symbols and magnitudes are zero before. */
+static inline void code_band(coder *c, band *b, const int writing)
+{
+    size_t width = b->own.width, height = b->own.height, groups = (width + GROUP - 1) / GROUP;
+    uint8_t *flags = b->flags + 1, *flags_above = flags + groups + 2;
+    memset(b->flags, 0, 2 * (groups + 2));
+    int32_t least = (int32_t)(b->step_q6 >> 7); /* half a step */
+    for (size_t top = 0; top < height; top += GROUP) {
+        size_t down = height - top < GROUP ? height - top : GROUP;
+        if (writing && b->flagged >= 0) {
+            memset(b->any, 0, groups * GROUP);
+            for (size_t y = top; y < top + down; y++) {
+                const int16_t *in = b->coefficients + y * width;
+                for (size_t x = 0; x < width; x++)
+                    b->any[x] = (uint8_t)(b->any[x] | (in[x] >= least) | (in[x] <= -least));
+            }
+        }
+        for (size_t g = 0; g < groups; g++) {
+            size_t left = g * GROUP, across = width - left < GROUP ? width - left : GROUP;
+            int group_has = 0, may_be_empty = 1;
+            if (b->flagged >= 0) {
+                uint32_t sum = 0;
+                for (size_t y = top; y < top + down; y++)
+                    for (size_t x = left; x < left + across; x++)
+                        sum += b->around[y * b->around_stride + x];
+                uint32_t known = (uint32_t)(flags[(ptrdiff_t)g - 1] + 2 * flags_above[g] + 4 * flags_above[g + 1]);
+                range_context *flag = c->contexts + b->flagged + known * BUCKETS + bucket_of(sum >> 3);
+                uint32_t on = 0;
+                if (writing) {
+                    const uint8_t *any = b->any + left;
+                    on = (any[0] | any[1] | any[2] | any[3]) && worth_it(b, top, left, down, across, flag);
+                }
+                flags[g] = (uint8_t)code_bit(c, flag, on, writing);
+                if (!flags[g])
+                    continue;
+                may_be_empty = 0;
+            }
+            for (size_t y = top; y < top + down; y++)
+                for (size_t x = left; x < left + across; x++) {
+                    int last = y + 1 == top + down && x + 1 == left + across;
+                    int must = last && !group_has && !may_be_empty;
+                    group_has |= code_symbol(c, b, y, x, group_has && !may_be_empty, must, writing);
+                }
+        }
+        uint8_t *t = flags;
+        flags = flags_above;
+        flags_above = t;
+        memset(flags - 1, 0, groups + 2);
+    }
+}
+
+static inline int32_t median(int32_t a, int32_t b, int32_t c)
+{
+    int32_t low = a < b ? a : b, high = a < b ? b : a;
+    return c < low ? low : c > high ? high : c;
+}
+
+/* LL: each symbol less what its neighbours foretell (median-edge prediction, as in LOCO-I). */
+static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symbols, size_t width, size_t height,
+                            int chroma, uint64_t reciprocal, const int writing)
+{
+    for (size_t y = 0; y < height; y++)
+        for (size_t x = 0; x < width; x++) {
+            int16_t *at = symbols + y * width + x;
+            int32_t w = x ? at[-1] : 0, n = y ? *(at - width) : w, nw = x && y ? *(at - width - 1) : n;
+            w = x ? w : n;
+            uint32_t spread = (uint32_t)((n > nw ? n - nw : nw - n) + (w > nw ? w - nw : nw - w));
+            int32_t guess = median(n, w, n + w - nw), residual = 0;
+            if (writing) {
+                int16_t v = coefficients[y * width + x];
+                int32_t size = (int32_t)(((uint64_t)(v < 0 ? -v : v) * reciprocal + (1u << 25)) >> 26);
+                if (size > 32767)
+                    size = 32767;
+                residual = (v < 0 ? -size : size) - guess;
+            }
+            uint32_t size = (uint32_t)(residual < 0 ? -residual : residual), length = 0;
+            while (size >> length)
+                length++;
+            range_context *lengths = c->contexts + LOW_CONTEXTS +
+                                     (chroma * BUCKETS + (int)bucket_of(2 * spread)) * LENGTHS;
+            uint32_t k = 0;
+            while (k < LENGTHS - 1 && code_bit(c, &lengths[k], k < length, writing))
+                k++;
+            uint32_t read = k ? 1 : 0;
+            if (k > 1) {
+                range_context *top = c->contexts + LOW_TOP_CONTEXTS + chroma * LENGTHS + (int)k;
+                read = 2 | code_bit(c, top, size >> (k - 2) & 1, writing);
+                read = read << (k - 2) | code_plain(c, size & ((1u << (k - 2)) - 1), k - 2, writing);
+            }
+            if (k && code_bit(c, c->contexts + LOW_SIGN_CONTEXTS + chroma, residual < 0, writing))
+                *at = (int16_t)clamp32(guess - (int32_t)read, -32768, 32767);
+            else
+                *at = (int16_t)clamp32(guess + (int32_t)read, -32768, 32767);
+        }
+}
+
+/* The magnitudes of every band of a plane, one after the other; returns where they end. Nothing is placed where `grids`
+ * is NULL. */
+static size_t place_grids(const wavelet_layout *layout, uint8_t *start, size_t at, grid *grids)
+{
+    for (int i = 1; i < layout->n_bands; i++) {
+        grid g = {layout->width[i], layout->height[i], layout->width[i] + 2 * MARGIN, NULL};
+        if (grids) {
+            g.at = start + at + MARGIN * g.stride + MARGIN;
+            grids[i] = g;
+        }
+        at += g.stride * (g.height + 2 * MARGIN);
+    }
+    return at;
+}
+
+/* Bytes for the widest and the largest band: see walk(). */
+static size_t scratch_size(size_t width, size_t height)
+{
+    size_t wide = (width + 1) / 2 + 4 * MARGIN + 16, high = (height + 1) / 2 + 2 * MARGIN;
+    return 2 * wide * high + 8 * wide;
+}
+
+static int levels_of(const band_plane *plane)
+{
+    return WAVELET_LEVELS - plane->chroma;
+}
+
+/* 0 or APERCU_ERROR_ARGUMENT: a companion is an earlier plane with bands of the same sizes. */
+static int check_planes(const band_plane *planes, size_t n_planes)
+{
+    for (size_t p = 0; p < n_planes; p++) {
+        const band_plane *a = &planes[p];
+        if (a->width < 1 || a->height < 1 || a->chroma < 0 || a->chroma > 1 || a->companion >= (int32_t)p)
+            return APERCU_ERROR_ARGUMENT;
+        if (a->companion < 0)
+            continue;
+        const band_plane *b = &planes[a->companion];
+        int halved = a->chroma && !b->chroma;
+        if ((a->chroma < b->chroma) || a->width != (halved ? (b->width + 1) / 2 : b->width) ||
+            a->height != (halved ? (b->height + 1) / 2 : b->height))
+            return APERCU_ERROR_ARGUMENT;
+    }
+    return 0;
+}
+
+/* Bytes of workspace for planes, or an error. */
+int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes)
+{
+    if (check_planes(planes, n_planes))
+        return APERCU_ERROR_ARGUMENT;
+    size_t size = 0, most = 0;
+    for (size_t p = 0; p < n_planes; p++) {
+        wavelet_layout layout;
+        size_t w = (size_t)planes[p].width, h = (size_t)planes[p].height, scratch = scratch_size(w, h);
+        wavelet_lay_out(&layout, w, h, levels_of(&planes[p]));
+        size = place_grids(&layout, NULL, size, NULL);
+        most = scratch > most ? scratch : most;
+    }
+    return (int64_t)(size + most + 8);
+}
+
+/* Codes one band of a plane. `scratch` is 8-byte aligned. */
+static inline void walk_band(coder *c, const band_plane *plane, const wavelet_layout *layout, const grid *grids,
+                             const grid *companion, int stage, int orientation, int32_t step_q8, const uint8_t *weights,
+                             const int16_t *coefficients, int16_t *symbols, uint8_t *scratch, const int writing)
+{
+    int level = stage - plane->chroma, i = 3 * (levels_of(plane) - level) + 1 + orientation;
+    band b;
+    if (layout->width[i] == 0 || layout->height[i] == 0)
+        return;
+    b.own = grids[i];
+    b.coefficients = writing ? coefficients + layout->start[i] : NULL;
+    b.symbols = symbols + layout->start[i];
+    b.band = (plane->chroma * STAGES + stage - 1) * ORIENTATIONS + orientation;
+    b.weights = weights + b.band * PAST;
+    b.flagged = -1;
+    if (stage <= FLAGGED_STAGES)
+        b.flagged = FLAG_CONTEXTS +
+                    ((plane->chroma * FLAGGED_STAGES + stage - 1) * ORIENTATIONS + orientation) * 8 * BUCKETS;
+    b.step_q6 = band_step_q6(step_q8, plane->chroma, level, orientation);
+    b.reciprocal = (uint32_t)(((uint64_t)1 << 32) / (uint32_t)b.step_q6);
+    size_t wide = (b.own.width + 4 * MARGIN + 15) & ~(size_t)7;
+    b.around = scratch + 4 * wide;
+    b.around_stride = b.own.width;
+    uint8_t *signs = b.around + wide * b.own.height;
+    size_t n_signs = b.own.stride * (b.own.height + 2 * MARGIN);
+    memset(signs, 0, n_signs);
+    b.signs = signs + MARGIN * b.own.stride + MARGIN;
+    b.any = scratch;
+    b.flags = scratch + wide;
+    look_around(&b, level < levels_of(plane) ? &grids[i - 3] : NULL, &grids[i - orientation], orientation,
+                companion ? &companion[i] : NULL, scratch);
+    code_band(c, &b, writing);
+}
+
+static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
+                           int first_stage, int last_stage, const int16_t *coefficients, int16_t *symbols,
+                           uint8_t *workspace, size_t n_workspace, const int writing)
+{
+    int64_t wanted = apercu_bands_workspace(planes, n_planes);
+    if (wanted < 0 || first_stage > STAGES || last_stage < 1 || first_stage < last_stage || step_q8 < 1)
+        return APERCU_ERROR_ARGUMENT;
+    if (n_workspace < (size_t)wanted)
+        return APERCU_ERROR_CAPACITY;
+    uint8_t *scratch = workspace;
+    for (size_t p = 0; p < n_planes; p++) {
+        size_t size = scratch_size((size_t)planes[p].width, (size_t)planes[p].height);
+        if (workspace + size > scratch)
+            scratch = workspace + size;
+    }
+    uint8_t *start = scratch;
+    for (int stage = first_stage; stage >= last_stage; stage--) {
+        size_t at = 0, from = 0;
+        for (size_t p = 0; p < n_planes; p++) {
+            const band_plane *plane = &planes[p];
+            wavelet_layout layout;
+            grid grids[WAVELET_BANDS], beside[WAVELET_BANDS];
+            wavelet_lay_out(&layout, (size_t)plane->width, (size_t)plane->height, levels_of(plane));
+            size_t next = place_grids(&layout, start, at, grids);
+            const grid *companion = NULL;
+            if (plane->companion >= 0) {
+                size_t there = 0;
+                wavelet_layout other;
+                for (int32_t q = 0; q <= plane->companion; q++) {
+                    wavelet_lay_out(&other, (size_t)planes[q].width, (size_t)planes[q].height, levels_of(&planes[q]));
+                    there = place_grids(&other, start, there, beside);
+                }
+                companion = beside;
+            }
+            if (stage == STAGES) {
+                int32_t step_q6 = band_step_q6(step_q8, plane->chroma, levels_of(plane), -1);
+                code_low(c, coefficients ? coefficients + from : NULL, symbols + from, layout.width[0],
+                         layout.height[0], plane->chroma, ((uint64_t)1 << 32) / (uint32_t)step_q6, writing);
+            }
+            if (stage - plane->chroma >= 1)
+                for (int o = 0; o < ORIENTATIONS; o++)
+                    walk_band(c, plane, &layout, grids, companion, stage, o, step_q8, weights,
+                              coefficients ? coefficients + from : NULL, symbols + from, workspace, writing);
+            if (!writing && range_overrun(&c->d))
+                return APERCU_ERROR_TRUNCATED;
+            from += (size_t)plane->width * (size_t)plane->height;
+            at = next;
+        }
+    }
+    return writing ? range_finish(&c->e) : range_end(&c->d);
+}
+
+int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
+                            int32_t first_stage, int32_t last_stage, range_context *contexts, uint8_t *workspace,
+                            size_t n_workspace, const int16_t *coefficients, int16_t *symbols, uint8_t *out,
+                            size_t capacity)
+{
+    coder c = {range_encoder_at(out, capacity), range_decoder_at(NULL, 0), contexts};
+    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, coefficients, symbols, workspace,
+                n_workspace, 1);
+}
+
+int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
+                            int32_t first_stage, int32_t last_stage, range_context *contexts, uint8_t *workspace,
+                            size_t n_workspace, const uint8_t *data, size_t n_data, int16_t *symbols)
+{
+    coder c = {range_encoder_at(NULL, 0), range_decoder_at(data, n_data), contexts};
+    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, NULL, symbols, workspace, n_workspace,
+                0);
+}
+
+/* `starts`: for each context the probability of a 0 in 1/65536 and the bits it is trusted for. */
+int64_t apercu_bands_start(const uint16_t *starts, range_context *contexts)
+{
+    for (size_t i = 0; i < N_CONTEXTS; i++) {
+        const uint16_t *s = starts + 2 * i;
+        if (s[0] < 1 || s[1] < 2 || s[1] > RANGE_OLD_AGE)
+            return APERCU_ERROR_ARGUMENT;
+        contexts[i] = range_context_at(s[0], s[1], RANGE_FAST_SHIFT, RANGE_SLOW_SHIFT);
+    }
+    return N_CONTEXTS;
+}

@@ -1,0 +1,74 @@
+/* What the coder of wavelet bands knows before each bit: contexts and where they lie (spec/FORMAT.md, "Bands"). */
+#ifndef APERCU_BAND_MODEL_H
+#define APERCU_BAND_MODEL_H
+
+#include "range_coder.h"
+
+enum {
+    CLASSES = 2, /* 0: luma, alpha, other bands; 1: chroma */
+    STAGES = 5,  /* coarse to fine; stage t holds level t of class 0 and level t - 1 of class 1 */
+    FLAGGED_STAGES = 2, /* the finest stages say for every group whether anything in it is not zero */
+    ORIENTATIONS = 3,
+    GROUP = 4, /* coefficients a side of a group */
+    BUCKETS = 10,
+    SIGN_PATTERNS = 81,
+    UNARY = 14,   /* magnitudes up to so many in unary, the rest by Exp-Golomb */
+    MAG_MAX = 15, /* magnitudes that contexts see are held to it: 3 x 3 of them, weighted 16 in all, fit into a byte */
+    LENGTHS = 17, /* bits of a residual of LL */
+    MARGIN = 2,   /* free places around the magnitudes of a band */
+    PAST = 9      /* weights of a band: W, N, NW, NE, WW, NN, parents, sisters, companion */
+};
+
+/* Offsets into the array of contexts, by kind. */
+enum {
+    BANDS_IN_ALL = CLASSES * STAGES * ORIENTATIONS,
+    ZERO_CONTEXTS = 0, /* [band][BUCKETS around][BUCKETS before][group has a coefficient already: 2] */
+    SIGN_CONTEXTS = ZERO_CONTEXTS + BANDS_IN_ALL * BUCKETS * BUCKETS * 2, /* [band][SIGN_PATTERNS] */
+    MAG_CONTEXTS = SIGN_CONTEXTS + BANDS_IN_ALL * SIGN_PATTERNS,          /* [class, stage][BUCKETS][UNARY] */
+    FLAG_CONTEXTS = MAG_CONTEXTS + CLASSES * STAGES * BUCKETS * UNARY,    /* [class][stage][orientation][8][BUCKETS] */
+    LOW_CONTEXTS = FLAG_CONTEXTS + CLASSES * FLAGGED_STAGES * ORIENTATIONS * 8 * BUCKETS, /* [class][BUCKETS][LENGTHS] */
+    LOW_TOP_CONTEXTS = LOW_CONTEXTS + CLASSES * BUCKETS * LENGTHS, /* [class][LENGTHS]: the second bit of a residual */
+    LOW_SIGN_CONTEXTS = LOW_TOP_CONTEXTS + CLASSES * LENGTHS,      /* [class] */
+    N_CONTEXTS = LOW_SIGN_CONTEXTS + CLASSES
+};
+
+/* Weighted sums of neighbours, in 1/16 of a magnitude, to buckets in steps of about 3/5 octave. */
+static inline uint32_t bucket_of(uint32_t sum)
+{
+    static const uint8_t starts[BUCKETS] = {0, 1, 3, 5, 8, 12, 19, 30, 47, 75};
+    uint32_t b = 0;
+    while (b + 1 < BUCKETS && sum >= starts[b + 1])
+        b++;
+    return b;
+}
+
+/* A plane on its way through the coder, as the caller describes it. */
+typedef struct {
+    int32_t width, height;
+    int32_t chroma;    /* class */
+    int32_t companion; /* an earlier plane of the same class, or luma for chroma, whose bands foretell; -1: none */
+} band_plane;
+
+/* What the magnitudes of a band are, with MARGIN zeros on every side. */
+typedef struct {
+    size_t width, height, stride;
+    uint8_t *at; /* of row 0, column 0 */
+} grid;
+
+typedef struct {
+    const int16_t *coefficients; /* writing only */
+    int16_t *symbols;
+    grid own;
+    uint8_t *around; /* weighted sums of what is known of other bands, `around_stride` a row */
+    size_t around_stride;
+    uint8_t *signs;  /* 0: none, 1: plus, 2: minus; laid out as `own` */
+    uint8_t *flags;  /* two rows of groups */
+    uint8_t *any;    /* writing only: a byte a column, whether it may hold a symbol in this row of groups */
+    const uint8_t *weights;
+    int band;        /* (class * STAGES + stage - 1) * ORIENTATIONS + orientation */
+    int flagged;     /* index of the first flag context, or -1 */
+    int32_t step_q6;
+    uint32_t reciprocal;
+} band;
+
+#endif

@@ -1,0 +1,89 @@
+"""Symbols of wavelet bands to bytes and back: context modelling, range coding, the encoder's choice, dequantisation.
+
+The planes of a tile go together, stage by stage, coarse to fine: stage t holds level t of planes of class 0 (luma,
+alpha, bands) and level t - 1 of chroma, which is at half size and has one level less. Each stage may use all that came
+before it (spec/FORMAT.md, "Bands").
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.kernel import address, checked, function
+
+_start = function("apercu_bands_start", "aa")
+_workspace = function("apercu_bands_workspace", "as")
+_encode = function("apercu_bands_encode", "asiaiiaasaaas")
+_decode = function("apercu_bands_decode", "asiaiiaasasa")
+_dequantise = function("apercu_bands_dequantise", "aiaa")
+
+STAGES = 5
+N_BANDS, N_WEIGHTS = 30, 9
+N_CONTEXTS = 11_166
+
+
+class BandPlane(NamedTuple):
+    """A plane of a tile: its size in samples, whether it is chroma at half size (1, else 0), and its companion, the
+    place of an earlier plane whose bands foretell its own (-1: none)."""
+
+    width: int
+    height: int
+    chroma: int
+    companion: int
+
+
+class BandTables(NamedTuple):
+    """What both sides know beforehand.
+
+    weights: (30, 9) uint8, for each class, stage and orientation those of nine neighbours, in 1/16.
+    starts: (11166, 2) uint16, for each context the probability of a 0 in 1/65536 and the bits that it is trusted for.
+    """
+
+    weights: NDArray[np.uint8]
+    starts: NDArray[np.uint16]
+
+
+class BandCoder:
+    """The state that goes from one stage of a tile to the next: symbols so far, contexts, magnitudes.
+
+    `symbols`: int16, the planes one after the other, each as `wavelet_analyse` orders it; zero where nothing has been
+    coded. One object either encodes or decodes.
+    """
+
+    def __init__(self, planes: list[BandPlane], tables: BandTables) -> None:
+        self.planes = np.array(planes, np.int32)
+        self.tables = tables
+        self.symbols = np.zeros(sum(plane.width * plane.height for plane in planes), np.int16)
+        self._contexts = np.empty(N_CONTEXTS, np.uint64)  # range_context has 8 bytes
+        checked(_start(address(tables.starts), address(self._contexts)))
+        n_bytes = checked(_workspace(address(self.planes), len(planes)))
+        self._workspace = np.zeros((n_bytes + 7) // 8, np.uint64)
+
+    def encode(self, coefficients: NDArray[np.int16], step_q8: int, first: int, last: int) -> bytes:
+        """Stages `first` down to `last` as one stream; `coefficients` has the shape of `symbols`, which are filled in.
+
+        `step_q8`: quantiser step of an orthonormal transform, in samples of 8 bits, with 8 fraction bits.
+        """
+        out = np.empty(64 + 4 * self.symbols.size, np.uint8)  # a symbol takes 16 bits and its contexts' at the most
+        fixed, state = self._arguments(step_q8, first, last)
+        n_bytes = _encode(*fixed, *state, address(coefficients), address(self.symbols), address(out), out.size)
+        return out[: checked(n_bytes)].tobytes()
+
+    def decode(self, data: bytes, step_q8: int, first: int, last: int) -> None:
+        """The inverse: fills in `symbols`. Raises CorruptStream or Truncated."""
+        source = np.frombuffer(data, np.uint8)
+        fixed, state = self._arguments(step_q8, first, last)
+        checked(_decode(*fixed, *state, address(source), source.size, address(self.symbols)))
+
+    def _arguments(self, step_q8: int, first: int, last: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        fixed = (address(self.planes), len(self.planes), step_q8, address(self.tables.weights), first, last)
+        return fixed, (address(self._contexts), address(self._workspace), self._workspace.nbytes)
+
+
+def band_dequantise(plane: BandPlane, symbols: NDArray[np.int16], step_q8: int) -> NDArray[np.int16]:
+    """The coefficients (width * height,) that the symbols of a plane stand for."""
+    coefficients = np.empty(len(symbols), np.int16)
+    described = np.array(plane, np.int32)
+    checked(_dequantise(address(described), step_q8, address(symbols), address(coefficients)))
+    return coefficients

@@ -1,0 +1,223 @@
+"""The codec apercu: symbols come back, layers and windows agree with the whole, damage costs its own part alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import apercu
+from apercu.codecs import apercu as codec
+from apercu.codecs.apercu import PATH_KNOTS, at_quality, stages_of
+from apercu.errors import CorruptStream, OptionError, TargetUnreachable, Truncated
+from apercu.format.container import Header, pack, read_header, read_segments
+from apercu.format.weights import shipped
+from apercu.stages.bands import STAGES, BandCoder, BandPlane
+from scripts.pictures import noise, scene, wide
+
+
+def psnr(a, b):
+    return 10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2))
+
+
+def encode(image, **options):
+    return apercu.encode(image, codec="apercu", **options)
+
+
+@pytest.fixture
+def layered(monkeypatch):
+    """Layers, and tiles of 64 pixels, in small images too."""
+    monkeypatch.setattr(codec, "LAYERED_FROM", 0)
+    monkeypatch.setattr(codec, "TILE_LOG2", 6)
+
+
+SHAPES = [(1, 1), (1, 40), (37, 1), (5, 3), (64, 64), (33, 70)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kinds", [[(0, -1)], [(0, -1), (1, 0), (1, 1)], [(0, -1), (0, 0)]], ids=str)
+@pytest.mark.parametrize("step_q8", [64, 4000, 100_000])
+def test_symbols_come_back(shape, kinds, step_q8):
+    height, width = shape
+    planes = [BandPlane(*((width + c) >> c, (height + c) >> c), c, k) for c, k in kinds]
+    size = sum(p.width * p.height for p in planes)
+    coefficients = np.random.default_rng(2).laplace(0, 400, size).clip(-32768, 32767).astype(np.int16)
+    writer, reader = (BandCoder(planes, shipped(2)) for _ in range(2))
+    for first, last in ((5, 4), (3, 1)):
+        reader.decode(writer.encode(coefficients, step_q8, first, last), step_q8, first, last)
+    assert np.array_equal(reader.symbols, writer.symbols)
+    assert writer.symbols.any() or step_q8 == 100_000
+
+
+def test_extreme_coefficients_come_back():
+    plane = BandPlane(20, 20, 0, -1)
+    coefficients = np.array([-32768, 32767] * 200, np.int16)
+    writer, reader = (BandCoder([plane], shipped(2)) for _ in range(2))
+    reader.decode(writer.encode(coefficients, 1, 5, 1), 1, 5, 1)
+    assert np.array_equal(reader.symbols, writer.symbols)
+    assert abs(int(reader.symbols.min())) == reader.symbols.max() == 32767
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        scene(90, 70)[:, :, 0],
+        scene(90, 71, 3),
+        scene(40, 50, 4),
+        scene(40, 50, 6),
+        wide(scene(60, 41), 300, 4000)[:, :, 0],
+        wide(scene(60, 41, 3), 0, 65535),
+    ],
+    ids=["grey", "rgb", "rgba", "spectral", "grey16", "rgb16"],
+)
+def test_quality_grows(image):
+    sizes, errors = [], []
+    for quality in (0, 30, 60, 100):
+        data = encode(image, quality=quality)
+        decoded = apercu.decode(data)
+        assert (decoded.shape, decoded.dtype) == (image.shape, image.dtype)
+        assert apercu.check(data) == []
+        assert apercu.info(data)["quality"] == quality
+        sizes.append(len(data))
+        errors.append(np.mean((decoded.astype(float) - image) ** 2))
+    assert sizes == sorted(sizes)
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_better_than_taha2025_at_equal_size():
+    image = scene(128, 128)[:, :, 0]
+    data = encode(image, bpp=0.3)
+    older = apercu.encode(image, codec="taha2025", bpp=0.3)
+    assert psnr(image, apercu.decode(data)) > psnr(image, apercu.decode(older)) + 1
+
+
+@given(st.integers(0, 3), st.integers(10, 4000))
+def test_budgets(seed, n_bytes):
+    image = [scene(60, 75, 3), (noise((40, 60), 1) >> 8).astype(np.uint8), np.full((50, 50), 9, np.uint8)]
+    image = [*image, scene(1, 1)[:, :, 0]][seed]
+    try:
+        data = encode(image, n_bytes=n_bytes)
+    except TargetUnreachable:
+        assert len(encode(image, quality=0)) > n_bytes
+        return
+    assert len(data) <= n_bytes
+    assert len(data) >= n_bytes - max(16, 0.02 * n_bytes) or data == encode(image, quality=100)
+    assert encode(image, quality=apercu.info(data)["quality"]) == data
+
+
+def test_psnr_is_met():
+    image = scene(100, 120, 3)
+    for wanted in (26.0, 31.5, 38.0):
+        assert abs(psnr(image, apercu.decode(encode(image, psnr=wanted))) - wanted) <= 0.05
+
+
+def test_path():
+    steps = [at_quality(quality).step_q8 for quality in range(25_601)]
+    assert steps == sorted(steps, reverse=True)
+    assert all(at_quality(quality).step_q8 == step for quality, step in PATH_KNOTS)
+
+
+def test_stages_of_layers():
+    for layers in range(1, STAGES + 1):
+        stages = [stage for layer in range(layers) for stage in range(*_downwards(stages_of(layer, layers)))]
+        assert stages == [5, 4, 3, 2, 1]
+
+
+def _downwards(stages):
+    first, last = stages
+    return first, last - 1, -1
+
+
+def test_every_layer_adds_detail(layered):
+    image = scene(100, 150, 3)
+    data = encode(image, quality=60)
+    assert apercu.info(data)["layers"] == codec.LAYERS
+    quality = [psnr(image, apercu.decode(data, layers=layers)) for layers in (1, 2, 3, 9)]
+    assert quality[0] < quality[1] < quality[2] == quality[3]
+
+
+def test_a_prefix_is_a_preview(layered):
+    image = scene(100, 150, 3)
+    data = encode(image, quality=60)
+    header = read_header(data)
+    ends = np.cumsum(np.add(header.lengths, 4)) + header.head_size
+    before = 0.0
+    for end in ends:
+        if end < len(data):
+            with pytest.raises(Truncated):
+                apercu.decode(data[:end])
+        shown = psnr(image, apercu.decode(data[:end], damaged="conceal"))
+        assert shown >= before - 0.02
+        assert np.array_equal(
+            apercu.decode(data[:end], damaged="conceal"), apercu.decode(data[: end + 3], damaged="conceal")
+        )
+        before = shown
+    for end in (*range(0, ends[0], 7), ends[0] - 1):
+        with pytest.raises(apercu.FormatError):
+            apercu.decode(data[:end], damaged="conceal")
+
+
+def test_windows_are_crops(layered):
+    for image in (scene(100, 150, 3), scene(130, 70)[:, :, 0]):
+        data = encode(image, quality=55)
+        whole = apercu.decode(data)
+        for top, left, height, width in ((0, 0, *image.shape[:2]), (64, 0, 30, 60), (10, 20, 80, 50), (99, 69, 1, 1)):
+            part = apercu.decode(data, window=(top, left, height, width))
+            assert np.array_equal(part, whole[top : top + height, left : left + width])
+
+
+def test_a_window_needs_its_own_tiles_alone(layered):
+    grain = (noise((100, 180, 3), 4) >> 8).astype(np.uint8)
+    data = bytearray(encode(grain, quality=60))
+    whole = apercu.decode(bytes(data))
+    data[-6] ^= 1  # of the last tile's last layer
+    assert np.array_equal(apercu.decode(bytes(data), window=(0, 0, 64, 64)), whole[:64, :64])
+    with pytest.raises(apercu.ChecksumError):
+        apercu.decode(bytes(data), window=(0, 0, 65, 180))
+    shown = apercu.decode(bytes(data), damaged="conceal")
+    different = np.any(shown != whole, axis=2)
+    assert different[64:, 128:].any()
+    assert not different[:64].any()
+    assert not different[:, :128].any()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"window": 5}, "window"),
+        ({"window": (0, 0, 10)}, "window"),
+        ({"window": (0, 0, 0, 5)}, "window"),
+        ({"window": (-1, 0, 5, 5)}, "window"),
+        ({"window": (0, 0, 10, 25)}, "window"),
+        ({"window": (0, 0.5, 10, 5)}, "window"),
+        ({"layers": 0}, "layers"),
+        ({"layers": 1.5}, "layers"),
+    ],
+)
+def test_options_of_decode(options, said):
+    with pytest.raises(OptionError, match=said):
+        apercu.decode(encode(scene(20, 24)[:, :, 0]), **options)
+
+
+def test_options_of_other_codecs():
+    with pytest.raises(OptionError, match="taha2025"):
+        encode(scene(8, 8)[:, :, 0], tables="group")
+    with pytest.raises(OptionError, match="taha2025"):
+        encode(scene(8, 8)[:, :, 0], threshold=5, step=5)
+
+
+def test_heads_that_no_encoder_writes():
+    header = Header(8, 8, 1, "grey", codec="apercu", model_id=2, quality_q8=99)
+    for changes in ({"n_layers": 6}, {"quality_q8": None}):
+        header = Header(8, 8, 1, "grey", codec="apercu", model_id=2, **({"quality_q8": 99} | changes))
+        with pytest.raises(CorruptStream):
+            apercu.decode(pack(header, [b""] * header.n_layers))
+
+
+def test_a_segment_has_neither_more_nor_less():
+    data = encode(scene(60, 75, 3), quality=60)
+    header = read_header(data)
+    (segment,) = read_segments(data, header)
+    with pytest.raises(CorruptStream):
+        apercu.decode(pack(header, [segment + b"\1\2\3\4\5\6\7\x08\x09"]))
+    with pytest.raises(Truncated):
+        apercu.decode(pack(header, [segment[:-20]]))
