@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header
-from apercu.stages.bands import STAGES, BandCoder, BandPlane, BandTables, band_dequantise
+from apercu.stages.bands import STAGES, BandCoder, BandPlane, BandTables
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
 from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
 
@@ -114,23 +114,21 @@ def code(analysis: Analysis, setting: Setting, tables: BandTables) -> list[bytes
 def read(segments: list[bytes], header: Header, tables: BandTables, height: int, width: int) -> BandCoder:
     """Symbols of a tile of this size from its first layers; raises CorruptStream or Truncated."""
     coder = BandCoder(_planes(header, height, width), tables)
+    step_q8 = setting_of(header).step_q8
     for layer, segment in enumerate(segments):
-        coder.decode(segment, setting_of(header).step_q8, *stages_of(layer, header.n_layers))
+        coder.decode(segment, step_q8, *stages_of(layer, header.n_layers))
     return coder
 
 
 def decode(segments: list[bytes], header: Header, tables: BandTables, out: Samples) -> None:
     """A tile's first layers, one or more, into `out` (H, W, B); raises CorruptStream or Truncated before it writes."""
-    height, width = out.shape[:2]
-    symbols = read(segments, header, tables, height, width).symbols
-    step_q8 = setting_of(header).step_q8
+    coder = read(segments, header, tables, *out.shape[:2])
     planes: list[Plane] = []
     at = 0
-    for plane in _planes(header, height, width):
-        size = plane.width * plane.height
-        bands = band_dequantise(plane, symbols[at : at + size], step_q8)
-        planes.append(wavelet_synthesise(bands, plane.height, plane.width, STAGES - plane.chroma, _centre(plane)))
-        at += size
+    for p in coder.planes:
+        bands = coder.coefficients[at : at + p.width * p.height]
+        planes.append(wavelet_synthesise(bands, p.height, p.width, STAGES - p.chroma, _centre(p)))
+        at += p.width * p.height
     from_planes(planes, header.interpretation, list(header.levels), out)
 
 

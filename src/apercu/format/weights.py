@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from apercu.errors import ModelError
 from apercu.format.ids import MODELS, USER_MODEL
-from apercu.stages.bands import N_BANDS, N_CONTEXTS, N_WEIGHTS, BandTables
+from apercu.stages.bands import N_BANDS, N_CONTEXTS, N_WEIGHTS, BandTables, start_contexts
 
 FOLDER = Path(__file__).parent.parent / "weights"
 _SHAPE = (2, 9, 64)
@@ -90,7 +90,7 @@ def _read_apercu(array: NDArray[np.generic], path: Path) -> BandTables:
     # Sums of neighbours stay within 16 bits: a magnitude counts for 15 at most, three of them smoothed for 240 each.
     if weights.max() > 80 or starts[:, 0].min() < 1 or starts[:, 1].min() < 2 or starts[:, 1].max() > 128:
         raise ModelError(f"{path} holds weights or probabilities that are out of range")
-    return BandTables(np.ascontiguousarray(weights, np.uint8), starts)
+    return BandTables(np.ascontiguousarray(weights, np.uint8), start_contexts(starts))
 
 
 _READERS: dict[str, Callable[[NDArray[np.generic], Path], Tables]] = {

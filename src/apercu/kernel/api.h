@@ -15,6 +15,19 @@
 #define APERCU_API __attribute__((visibility("default")))
 #endif
 
+/* Compiled twice, for any x86-64 and for those with AVX2; the loader takes the one that fits. Integers are the same either
+ * way. Elsewhere the compiler knows the vectors that every machine of its kind has. */
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(APERCU_ONE_TARGET)
+#include <features.h>
+#if defined(__GLIBC__)
+#define APERCU_VECTORISED __attribute__((target_clones("avx2", "default")))
+#endif
+#endif
+#ifndef APERCU_VECTORISED
+#define APERCU_VECTORISED
+#endif
+
 enum {
     APERCU_ERROR_CAPACITY = -1,  /* an output buffer or workspace is too small */
     APERCU_ERROR_TRUNCATED = -2, /* the data end before the content does */

@@ -39,7 +39,7 @@ static inline void add_parents(uint16_t *restrict sums, const uint8_t *restrict 
 }
 
 /* Fills b->around. A parent band may be a row or a column short of covering its children: then its margin serves. */
-static inline void look_around(band *b, const grid *parent, const grid *sisters, int n_sisters, const grid *companion,
+APERCU_VECTORISED static void look_around(band *b, const grid *parent, const grid *sisters, int n_sisters, const grid *companion,
                         uint8_t *scratch)
 {
     size_t width = b->own.width;

@@ -9,19 +9,27 @@ enum {
     FLAG_BITS_Q8 = 1280, MORE_BITS_Q8 = 384 /* what a symbol is held to cost while its group is weighed */
 };
 
-/* What 1 / 256 bits a bit of probability p / 65536 costs. */
+/* What a bit of probability p / 65536 costs, in 1/256 bits: -256 log2((i + 1/2) / 256) for i = p / 256. */
 static inline uint32_t bits_q8(uint32_t p)
 {
-    /* -256 log2((i + 1/2) / 64), i from 32: mantissas of p. */
-    static const uint8_t mantissa[32] = {250, 239, 228, 217, 207, 197, 187, 178, 169, 160, 151, 143, 134, 126, 118, 111,
-                                         103, 96,  89,  81,  74,  68,  61,  55,  48,  42,  36,  30,  24,  18,  12,  6};
-    uint32_t shift = 0;
-    while (p >> (shift + 6))
-        shift++;
-    uint32_t top = shift ? p >> shift : p;
-    while (top < 32)
-        top <<= 1, shift--;
-    return (10 - shift) * 256 + mantissa[top - 32];
+    static const uint16_t costs[256] = {
+        2304, 1898, 1710, 1585, 1492, 1418, 1357, 1304, 1258, 1217, 1180, 1146, 1115, 1087, 1060, 1036,
+        1013, 991, 970, 951, 932, 915, 898, 882, 867, 852, 838, 824, 811, 798, 786, 774,
+        762, 751, 740, 730, 719, 709, 700, 690, 681, 672, 663, 655, 646, 638, 630, 622,
+        614, 607, 599, 592, 585, 578, 571, 565, 558, 552, 545, 539, 533, 527, 521, 515,
+        509, 503, 498, 492, 487, 482, 476, 471, 466, 461, 456, 451, 446, 441, 437, 432,
+        427, 423, 418, 414, 409, 405, 401, 396, 392, 388, 384, 380, 376, 372, 368, 364,
+        360, 357, 353, 349, 345, 342, 338, 334, 331, 327, 324, 320, 317, 314, 310, 307,
+        304, 300, 297, 294, 291, 288, 284, 281, 278, 275, 272, 269, 266, 263, 260, 257,
+        255, 252, 249, 246, 243, 240, 238, 235, 232, 230, 227, 224, 222, 219, 216, 214,
+        211, 209, 206, 204, 201, 199, 196, 194, 191, 189, 187, 184, 182, 179, 177, 175,
+        172, 170, 168, 166, 163, 161, 159, 157, 154, 152, 150, 148, 146, 144, 142, 139,
+        137, 135, 133, 131, 129, 127, 125, 123, 121, 119, 117, 115, 113, 111, 109, 107,
+        105, 103, 101, 100, 98, 96, 94, 92, 90, 88, 87, 85, 83, 81, 79, 78,
+        76, 74, 72, 71, 69, 67, 65, 64, 62, 60, 58, 57, 55, 53, 52, 50,
+        48, 47, 45, 44, 42, 40, 39, 37, 36, 34, 32, 31, 29, 28, 26, 25,
+        23, 22, 20, 18, 17, 15, 14, 12, 11, 9, 8, 7, 5, 4, 2, 1};
+    return costs[p >> 8];
 }
 
 static inline uint32_t cost(const range_context *c, uint32_t bit)
@@ -59,20 +67,18 @@ static inline int worth_it(const band *b, size_t top, size_t left, size_t down, 
 }
 
 /* The symbol's magnitude of least cost; `must` forbids 0. */
-static inline uint32_t choose(const band *b, int16_t coefficient, const range_context *zero, uint32_t sign_bits,
+static inline uint32_t choose(const band *b, int16_t coefficient, const range_context *zero, const range_context *sign,
                               const range_context *magnitude, int must)
 {
     uint32_t a = in_steps(b, coefficient), most = (a + 128) >> 8;
+    if (most == 0)
+        return must ? 1 : 0;
     if (most > 32767)
         most = 32767;
-    if (most <= 1 && must)
-        return 1;
-    if (most == 0)
-        return 0;
     int64_t least = must ? INT64_MAX : squared(a) + PRICE * (int64_t)cost(zero, 0);
-    uint32_t best = 0, ones = must ? 0 : cost(zero, 1);
+    uint32_t best = 0, ones = (must ? 0 : cost(zero, 1)) + cost(sign, coefficient < 0);
     for (uint32_t q = most > 1 ? most - 1 : 1; q <= most; q++) {
-        uint32_t bits = ones + sign_bits;
+        uint32_t bits = ones;
         for (uint32_t k = 1; k <= UNARY && k <= q; k++)
             bits += cost(&magnitude[k - 1], k < q);
         if (q > UNARY)

@@ -72,7 +72,7 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
     if (writing) {
         int16_t coefficient = b->coefficients[y * b->own.width + x];
         negative = coefficient < 0;
-        q = choose(b, coefficient, zero, cost(signs, negative), magnitude, must);
+        q = choose(b, coefficient, zero, signs, magnitude, must);
     }
     if (!must && !code_bit(c, zero, q != 0, writing))
         return 0;
@@ -84,10 +84,38 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
         read += code_rest(c, q - read, writing);
     if (read > 32767)
         read = 32767;
-    b->symbols[y * b->own.width + x] = (int16_t)(negative ? -(int32_t)read : (int32_t)read);
+    int32_t symbol = negative ? -(int32_t)read : (int32_t)read;
+    b->symbols[y * b->own.width + x] = (int16_t)symbol;
+    if (!writing)
+        b->values[y * b->own.width + x] = coefficient_of(symbol, b->step_q6, 0);
     *own = (uint8_t)(read < MAG_MAX ? read : MAG_MAX);
     *sign_at = (uint8_t)(1 + negative);
     return 1;
+}
+
+/* Columns beyond the band, up to a whole group, stay as they are: zero. */
+APERCU_VECTORISED static void sum_columns(const band *b, size_t top, size_t down)
+{
+    size_t width = b->own.width;
+    uint16_t *restrict columns = b->columns;
+    memset(columns, 0, width * sizeof *columns);
+    for (size_t y = top; y < top + down; y++) {
+        const uint8_t *in = b->around + y * b->around_stride;
+        for (size_t x = 0; x < width; x++)
+            columns[x] = (uint16_t)(columns[x] + in[x]);
+    }
+}
+
+APERCU_VECTORISED static void look_for_any(const band *b, size_t top, size_t down, int16_t least)
+{
+    size_t width = b->own.width;
+    uint8_t *restrict any = b->any;
+    memset(any, 0, width);
+    for (size_t y = top; y < top + down; y++) {
+        const int16_t *in = b->coefficients + y * width;
+        for (size_t x = 0; x < width; x++)
+            any[x] = (uint8_t)(any[x] | (in[x] >= least) | (in[x] <= -least));
+    }
 }
 
 /* A band, group by group; symbols and magnitudes are zero before. */
@@ -96,25 +124,20 @@ static inline void code_band(coder *c, band *b, const int writing)
     size_t width = b->own.width, height = b->own.height, groups = (width + GROUP - 1) / GROUP;
     uint8_t *flags = b->flags + 1, *flags_above = flags + groups + 2;
     memset(b->flags, 0, 2 * (groups + 2));
-    int32_t least = (int32_t)(b->step_q6 >> 7); /* half a step */
+    int32_t half = b->step_q6 >> 7; /* of a step: less than that is 0 */
+    int16_t least = (int16_t)(half < 32767 ? half : 32767);
     for (size_t top = 0; top < height; top += GROUP) {
         size_t down = height - top < GROUP ? height - top : GROUP;
-        if (writing && b->flagged >= 0) {
-            memset(b->any, 0, groups * GROUP);
-            for (size_t y = top; y < top + down; y++) {
-                const int16_t *in = b->coefficients + y * width;
-                for (size_t x = 0; x < width; x++)
-                    b->any[x] = (uint8_t)(b->any[x] | (in[x] >= least) | (in[x] <= -least));
-            }
-        }
+        if (b->flagged >= 0)
+            sum_columns(b, top, down);
+        if (writing && b->flagged >= 0)
+            look_for_any(b, top, down, least);
         for (size_t g = 0; g < groups; g++) {
             size_t left = g * GROUP, across = width - left < GROUP ? width - left : GROUP;
             int group_has = 0, may_be_empty = 1;
             if (b->flagged >= 0) {
-                uint32_t sum = 0;
-                for (size_t y = top; y < top + down; y++)
-                    for (size_t x = left; x < left + across; x++)
-                        sum += b->around[y * b->around_stride + x];
+                const uint16_t *columns = b->columns + left;
+                uint32_t sum = (uint32_t)(columns[0] + columns[1] + columns[2] + columns[3]);
                 uint32_t known = (uint32_t)(flags[(ptrdiff_t)g - 1] + 2 * flags_above[g] + 4 * flags_above[g + 1]);
                 range_context *flag = c->contexts + b->flagged + known * BUCKETS + bucket_of(sum >> 3);
                 uint32_t on = 0;
@@ -148,9 +171,10 @@ static inline int32_t median(int32_t a, int32_t b, int32_t c)
 }
 
 /* LL: each symbol less what its neighbours foretell (median-edge prediction, as in LOCO-I). */
-static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symbols, size_t width, size_t height,
-                            int chroma, uint64_t reciprocal, const int writing)
+static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symbols, int16_t *values, size_t width, size_t height,
+                            int chroma, int32_t step_q6, const int writing)
 {
+    uint64_t reciprocal = ((uint64_t)1 << 32) / (uint32_t)step_q6;
     for (size_t y = 0; y < height; y++)
         for (size_t x = 0; x < width; x++) {
             int16_t *at = symbols + y * width + x;
@@ -183,6 +207,8 @@ static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symb
                 *at = (int16_t)clamp32(guess - (int32_t)read, -32768, 32767);
             else
                 *at = (int16_t)clamp32(guess + (int32_t)read, -32768, 32767);
+            if (!writing)
+                values[y * width + x] = coefficient_of(*at, step_q6, 1);
         }
 }
 
@@ -250,7 +276,8 @@ int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes)
 /* Codes one band of a plane. `scratch` is 8-byte aligned. */
 static inline void walk_band(coder *c, const band_plane *plane, const wavelet_layout *layout, const grid *grids,
                              const grid *companion, int stage, int orientation, int32_t step_q8, const uint8_t *weights,
-                             const int16_t *coefficients, int16_t *symbols, uint8_t *scratch, const int writing)
+                             const int16_t *coefficients, int16_t *symbols, int16_t *values, uint8_t *scratch,
+                             const int writing)
 {
     int level = stage - plane->chroma, i = 3 * (levels_of(plane) - level) + 1 + orientation;
     band b;
@@ -259,6 +286,7 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
     b.own = grids[i];
     b.coefficients = writing ? coefficients + layout->start[i] : NULL;
     b.symbols = symbols + layout->start[i];
+    b.values = writing ? NULL : values + layout->start[i];
     b.band = (plane->chroma * STAGES + stage - 1) * ORIENTATIONS + orientation;
     b.weights = weights + b.band * PAST;
     b.flagged = -1;
@@ -274,16 +302,18 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
     size_t n_signs = b.own.stride * (b.own.height + 2 * MARGIN);
     memset(signs, 0, n_signs);
     b.signs = signs + MARGIN * b.own.stride + MARGIN;
-    b.any = scratch;
-    b.flags = scratch + wide;
     look_around(&b, level < levels_of(plane) ? &grids[i - 3] : NULL, &grids[i - orientation], orientation,
                 companion ? &companion[i] : NULL, scratch);
+    b.any = scratch; /* what stood there has served */
+    b.flags = scratch + wide;
+    b.columns = (uint16_t *)(void *)(scratch + 2 * wide);
+    memset(scratch, 0, 4 * wide);
     code_band(c, &b, writing);
 }
 
 static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
                            int first_stage, int last_stage, const int16_t *coefficients, int16_t *symbols,
-                           uint8_t *workspace, size_t n_workspace, const int writing)
+                           int16_t *values, uint8_t *workspace, size_t n_workspace, const int writing)
 {
     int64_t wanted = apercu_bands_workspace(planes, n_planes);
     if (wanted < 0 || first_stage > STAGES || last_stage < 1 || first_stage < last_stage || step_q8 < 1)
@@ -317,13 +347,14 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
             }
             if (stage == STAGES) {
                 int32_t step_q6 = band_step_q6(step_q8, plane->chroma, levels_of(plane), -1);
-                code_low(c, coefficients ? coefficients + from : NULL, symbols + from, layout.width[0],
-                         layout.height[0], plane->chroma, ((uint64_t)1 << 32) / (uint32_t)step_q6, writing);
+                code_low(c, writing ? coefficients + from : NULL, symbols + from, writing ? NULL : values + from,
+                         layout.width[0], layout.height[0], plane->chroma, step_q6, writing);
             }
             if (stage - plane->chroma >= 1)
                 for (int o = 0; o < ORIENTATIONS; o++)
                     walk_band(c, plane, &layout, grids, companion, stage, o, step_q8, weights,
-                              coefficients ? coefficients + from : NULL, symbols + from, workspace, writing);
+                              writing ? coefficients + from : NULL, symbols + from, writing ? NULL : values + from,
+                              workspace, writing);
             if (!writing && range_overrun(&c->d))
                 return APERCU_ERROR_TRUNCATED;
             from += (size_t)plane->width * (size_t)plane->height;
@@ -339,17 +370,18 @@ int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes, int32_t s
                             size_t capacity)
 {
     coder c = {range_encoder_at(out, capacity), range_decoder_at(NULL, 0), contexts};
-    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, coefficients, symbols, workspace,
+    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, coefficients, symbols, NULL, workspace,
                 n_workspace, 1);
 }
 
 int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
                             int32_t first_stage, int32_t last_stage, range_context *contexts, uint8_t *workspace,
-                            size_t n_workspace, const uint8_t *data, size_t n_data, int16_t *symbols)
+                            size_t n_workspace, const uint8_t *data, size_t n_data, int16_t *symbols,
+                            int16_t *values)
 {
     coder c = {range_encoder_at(NULL, 0), range_decoder_at(data, n_data), contexts};
-    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, NULL, symbols, workspace, n_workspace,
-                0);
+    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, NULL, symbols, values, workspace,
+                n_workspace, 0);
 }
 
 /* `starts`: for each context the probability of a 0 in 1/65536 and the bits it is trusted for. */

@@ -16,10 +16,12 @@ APERCU_API int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes
                                        const uint8_t *weights, int32_t first_stage, int32_t last_stage,
                                        range_context *contexts, uint8_t *workspace, size_t n_workspace,
                                        const int16_t *coefficients, int16_t *symbols, uint8_t *out, size_t capacity);
-/* The inverse. Returns 0 or an error. */
+/* The inverse; `values` receives the coefficients that the symbols stand for, and begins as zeros as well. Returns 0 or
+ * an error. */
 APERCU_API int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t step_q8,
                                        const uint8_t *weights, int32_t first_stage, int32_t last_stage,
                                        range_context *contexts, uint8_t *workspace, size_t n_workspace,
-                                       const uint8_t *data, size_t n_data, int16_t *symbols);
+                                       const uint8_t *data, size_t n_data, int16_t *symbols,
+                                       int16_t *values);
 
 #endif

@@ -32,14 +32,14 @@ enum {
     N_CONTEXTS = LOW_SIGN_CONTEXTS + CLASSES
 };
 
-/* Weighted sums of neighbours, in 1/16 of a magnitude, to buckets in steps of about 3/5 octave. */
+/* Weighted sums of neighbours, in 1/16 of a magnitude, to buckets in steps of about 2/3 octave, which begin at
+ * 0, 1, 3, 5, 8, 12, 19, 30, 47 and 75. */
 static inline uint32_t bucket_of(uint32_t sum)
 {
-    static const uint8_t starts[BUCKETS] = {0, 1, 3, 5, 8, 12, 19, 30, 47, 75};
-    uint32_t b = 0;
-    while (b + 1 < BUCKETS && sum >= starts[b + 1])
-        b++;
-    return b;
+    static const uint8_t buckets[76] = {
+        0, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7,
+        7, 7, 7, 7, 7, 7, 7, 7, 7, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 9};
+    return buckets[sum < 75 ? sum : 75];
 }
 
 /* A plane on its way through the coder, as the caller describes it. */
@@ -57,13 +57,14 @@ typedef struct {
 
 typedef struct {
     const int16_t *coefficients; /* writing only */
-    int16_t *symbols;
+    int16_t *symbols, *values; /* values: reading only, what the symbols stand for; or NULL */
     grid own;
     uint8_t *around; /* weighted sums of what is known of other bands, `around_stride` a row */
     size_t around_stride;
     uint8_t *signs;  /* 0: none, 1: plus, 2: minus; laid out as `own` */
     uint8_t *flags;  /* two rows of groups */
     uint8_t *any;    /* writing only: a byte a column, whether it may hold a symbol in this row of groups */
+    uint16_t *columns; /* sums of `around` over the rows of a row of groups */
     const uint8_t *weights;
     int band;        /* (class * STAGES + stage - 1) * ORIENTATIONS + orientation */
     int flagged;     /* index of the first flag context, or -1 */

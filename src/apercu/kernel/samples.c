@@ -74,7 +74,7 @@ static void extend(int16_t *plane, size_t width, size_t height, size_t plane_wid
         memcpy(plane + y * plane_width, plane + (height - 1) * plane_width, plane_width * sizeof *plane);
 }
 
-int64_t apercu_load_u8(const uint8_t *image, size_t row_pitch, size_t pitch, size_t width, size_t height,
+APERCU_VECTORISED int64_t apercu_load_u8(const uint8_t *image, size_t row_pitch, size_t pitch, size_t width, size_t height,
                        int16_t *plane, size_t plane_width, size_t plane_height)
 {
     for (size_t y = 0; y < height; y++) {
@@ -103,7 +103,7 @@ int64_t apercu_load_u16(const uint16_t *image, size_t row_pitch, size_t pitch, s
     return 0;
 }
 
-int64_t apercu_store_u8(const int16_t *plane, size_t stride, uint8_t *image, size_t row_pitch, size_t pitch,
+APERCU_VECTORISED int64_t apercu_store_u8(const int16_t *plane, size_t stride, uint8_t *image, size_t row_pitch, size_t pitch,
                         size_t width, size_t height)
 {
     for (size_t y = 0; y < height; y++) {
@@ -137,7 +137,7 @@ int64_t apercu_store_u16(const int16_t *plane, size_t stride, uint16_t *image, s
 }
 
 /* Red and green are moved together, two bytes at a time, and taken apart in a loop of its own, which is vectorised. */
-static void split_row_u8(const uint8_t *restrict in, size_t pitch, size_t width, int16_t *restrict red,
+APERCU_VECTORISED static void split_row_u8(const uint8_t *restrict in, size_t pitch, size_t width, int16_t *restrict red,
                          int16_t *restrict green, int16_t *restrict blue)
 {
     uint16_t *both = (uint16_t *)red;
@@ -153,7 +153,7 @@ static void split_row_u8(const uint8_t *restrict in, size_t pitch, size_t width,
 }
 
 /* Luma of a row into `luma`; red and blue are replaced by their differences from it, at most 8160 either way. */
-static void luma_row(int16_t *restrict red, const int16_t *restrict green, int16_t *restrict blue, size_t width,
+APERCU_VECTORISED static void luma_row(int16_t *restrict red, const int16_t *restrict green, int16_t *restrict blue, size_t width,
                      int16_t *restrict luma)
 {
     for (size_t x = 0; x < width; x++) {
@@ -165,7 +165,7 @@ static void luma_row(int16_t *restrict red, const int16_t *restrict green, int16
 }
 
 /* A row of chroma from the differences of two rows: the mean of four, which are summed in 16 bits, times `scale`. */
-static void halve_rows(int16_t *restrict upper, const int16_t *restrict lower, size_t half_width, int32_t scale,
+APERCU_VECTORISED static void halve_rows(int16_t *restrict upper, const int16_t *restrict lower, size_t half_width, int32_t scale,
                        int16_t *restrict out)
 {
     for (size_t x = 0; x < 2 * half_width; x++)
@@ -225,7 +225,7 @@ int64_t apercu_rgb_to_ycc_u16(const uint16_t *image, size_t row_pitch, size_t pi
 }
 
 /* Row `y` of a chroma plane at full size: 3/4 of the nearer and 1/4 of the farther sample, down and then across. */
-static void chroma_row(const int16_t *chroma, size_t stride, size_t y, size_t width, size_t height,
+APERCU_VECTORISED static void chroma_row(const int16_t *chroma, size_t stride, size_t y, size_t width, size_t height,
                        int16_t *restrict column, int16_t *restrict out)
 {
     size_t half_width = (width + 1) / 2, half_height = (height + 1) / 2, near = y / 2, far = near;
@@ -247,7 +247,7 @@ static void chroma_row(const int16_t *chroma, size_t stride, size_t y, size_t wi
 }
 
 /* Luma and chroma of a row to green, and to blue and red in place of chroma. All sums are below 2^15. */
-static void colour_row(const int16_t *restrict luma, int16_t *restrict blue, int16_t *restrict red,
+APERCU_VECTORISED static void colour_row(const int16_t *restrict luma, int16_t *restrict blue, int16_t *restrict red,
                        int16_t *restrict green, size_t width)
 {
     for (size_t x = 0; x < width; x++) {
@@ -258,7 +258,7 @@ static void colour_row(const int16_t *restrict luma, int16_t *restrict blue, int
     }
 }
 
-static void round_row(int16_t *row, size_t width)
+APERCU_VECTORISED static void round_row(int16_t *row, size_t width)
 {
     for (size_t x = 0; x < width; x++)
         row[x] = round_sample(row[x]);

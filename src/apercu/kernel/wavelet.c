@@ -70,7 +70,7 @@ static inline int16_t back_delta(int16_t v, int16_t a, int16_t b)
 
 /* out[i] = STEP(out[i], a[i], b[i]): a row of a lifting step, across (b = a + 1) or down (rows a and b). */
 #define LIFT(NAME, STEP)                                                                                               \
-    static void NAME(int16_t *restrict out, const int16_t *a, const int16_t *b, size_t n)                              \
+    APERCU_VECTORISED static void NAME(int16_t *restrict out, const int16_t *a, const int16_t *b, size_t n)            \
     {                                                                                                                  \
         for (size_t i = 0; i < n; i++)                                                                                 \
             out[i] = STEP(out[i], a[i], b[i]);                                                                         \
@@ -108,7 +108,7 @@ void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int le
 }
 
 /* A row `even`, `odd` of n samples in all, each with a free place on either side; high-pass samples come out halved. */
-static void forward_row(int16_t *even, int16_t *odd, size_t n)
+APERCU_VECTORISED static void forward_row(int16_t *even, int16_t *odd, size_t n)
 {
     size_t n_even = (n + 1) / 2, n_odd = n / 2;
     if (n_odd == 0)
@@ -127,7 +127,7 @@ static void forward_row(int16_t *even, int16_t *odd, size_t n)
         odd[i] = (int16_t)(floor_shift32(odd[i], 1));
 }
 
-static void inverse_row(int16_t *even, int16_t *odd, size_t n)
+APERCU_VECTORISED static void inverse_row(int16_t *even, int16_t *odd, size_t n)
 {
     size_t n_even = (n + 1) / 2, n_odd = n / 2;
     if (n_odd == 0)
@@ -169,7 +169,7 @@ static int16_t *odd_of(const pipeline *p, size_t y)
 }
 
 /* Splits a row of samples in two and lifts it. The first level takes the centre off and a fraction bit away. */
-static void take_row(const pipeline *p, const int16_t *in, size_t y, int first, int32_t centre)
+APERCU_VECTORISED static void take_row(const pipeline *p, const int16_t *in, size_t y, int first, int32_t centre)
 {
     int16_t *restrict even = even_of(p, y), *restrict odd = odd_of(p, y);
     size_t n = p->width;
@@ -212,7 +212,7 @@ static void lift_down(const pipeline *p, lifting *lift, size_t y, size_t n)
 }
 
 /* Row y of a level into its bands, and its low-pass part, when it is of an even row, into `low`. */
-static void give_row(const pipeline *p, size_t y, int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh)
+APERCU_VECTORISED static void give_row(const pipeline *p, size_t y, int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh)
 {
     size_t n_even = (p->width + 1) / 2, n_odd = p->width / 2;
     const int16_t *restrict even = even_of(p, y), *odd = odd_of(p, y);
@@ -253,7 +253,7 @@ static void analyse_level(const int16_t *in, size_t stride, size_t width, size_t
         give_row(&p, height - 1, low, hl, lh, hh);
 }
 
-static void fetch_row(const pipeline *p, size_t y, const int16_t *low, const int16_t *hl, const int16_t *lh,
+APERCU_VECTORISED static void fetch_row(const pipeline *p, size_t y, const int16_t *low, const int16_t *hl, const int16_t *lh,
                       const int16_t *hh)
 {
     size_t n_even = (p->width + 1) / 2, n_odd = p->width / 2;
@@ -270,7 +270,7 @@ static void fetch_row(const pipeline *p, size_t y, const int16_t *low, const int
 }
 
 /* Joins a row again. The first level (the last to be undone) gives the centre and a fraction bit back. */
-static void put_row(const pipeline *p, int16_t *restrict out, size_t y, int first, int32_t centre)
+APERCU_VECTORISED static void put_row(const pipeline *p, int16_t *restrict out, size_t y, int first, int32_t centre)
 {
     int16_t *restrict even = even_of(p, y), *restrict odd = odd_of(p, y);
     size_t n = p->width;

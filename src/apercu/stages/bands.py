@@ -15,8 +15,7 @@ from apercu.kernel import address, checked, function
 _start = function("apercu_bands_start", "aa")
 _workspace = function("apercu_bands_workspace", "as")
 _encode = function("apercu_bands_encode", "asiaiiaasaaas")
-_decode = function("apercu_bands_decode", "asiaiiaasasa")
-_dequantise = function("apercu_bands_dequantise", "aiaa")
+_decode = function("apercu_bands_decode", "asiaiiaasasaa")
 
 STAGES = 5
 N_BANDS, N_WEIGHTS = 30, 9
@@ -37,27 +36,36 @@ class BandTables(NamedTuple):
     """What both sides know beforehand.
 
     weights: (30, 9) uint8, for each class, stage and orientation those of nine neighbours, in 1/16.
-    starts: (11166, 2) uint16, for each context the probability of a 0 in 1/65536 and the bits that it is trusted for.
+    contexts: (11166,) uint64, what each context begins with, as the kernel has it; see `start_contexts`.
     """
 
     weights: NDArray[np.uint8]
-    starts: NDArray[np.uint16]
+    contexts: NDArray[np.uint64]
+
+
+def start_contexts(starts: NDArray[np.uint16]) -> NDArray[np.uint64]:
+    """Contexts that begin with `starts` (11166, 2): the probability of a 0 in 1/65536, 1 to 65,535, and the bits that
+    it is trusted for, 2 to 128."""
+    contexts = np.empty(N_CONTEXTS, np.uint64)  # range_context has 8 bytes
+    checked(_start(address(starts), address(contexts)))
+    return contexts
 
 
 class BandCoder:
     """The state that goes from one stage of a tile to the next: symbols so far, contexts, magnitudes.
 
     `symbols`: int16, the planes one after the other, each as `wavelet_analyse` orders it; zero where nothing has been
-    coded. One object either encodes or decodes.
+    coded. `coefficients`: what they stand for, where they were decoded. One object either encodes or decodes.
     """
 
     def __init__(self, planes: list[BandPlane], tables: BandTables) -> None:
-        self.planes = np.array(planes, np.int32)
+        self.planes = planes
+        self._described = np.array(planes, np.int32)
         self.tables = tables
         self.symbols = np.zeros(sum(plane.width * plane.height for plane in planes), np.int16)
-        self._contexts = np.empty(N_CONTEXTS, np.uint64)  # range_context has 8 bytes
-        checked(_start(address(tables.starts), address(self._contexts)))
-        n_bytes = checked(_workspace(address(self.planes), len(planes)))
+        self.coefficients = self.symbols[:0]
+        self._contexts = tables.contexts.copy()
+        n_bytes = checked(_workspace(address(self._described), len(planes)))
         self._workspace = np.zeros((n_bytes + 7) // 8, np.uint64)
 
     def encode(self, coefficients: NDArray[np.int16], step_q8: int, first: int, last: int) -> bytes:
@@ -71,19 +79,14 @@ class BandCoder:
         return out[: checked(n_bytes)].tobytes()
 
     def decode(self, data: bytes, step_q8: int, first: int, last: int) -> None:
-        """The inverse: fills in `symbols`. Raises CorruptStream or Truncated."""
+        """The inverse: fills in `symbols` and `coefficients`. Raises CorruptStream or Truncated."""
+        if self.coefficients.size == 0:
+            self.coefficients = np.zeros_like(self.symbols)
         source = np.frombuffer(data, np.uint8)
         fixed, state = self._arguments(step_q8, first, last)
-        checked(_decode(*fixed, *state, address(source), source.size, address(self.symbols)))
+        outputs = (address(self.symbols), address(self.coefficients))
+        checked(_decode(*fixed, *state, address(source), source.size, *outputs))
 
     def _arguments(self, step_q8: int, first: int, last: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        fixed = (address(self.planes), len(self.planes), step_q8, address(self.tables.weights), first, last)
+        fixed = (address(self._described), len(self.planes), step_q8, address(self.tables.weights), first, last)
         return fixed, (address(self._contexts), address(self._workspace), self._workspace.nbytes)
-
-
-def band_dequantise(plane: BandPlane, symbols: NDArray[np.int16], step_q8: int) -> NDArray[np.int16]:
-    """The coefficients (width * height,) that the symbols of a plane stand for."""
-    coefficients = np.empty(len(symbols), np.int16)
-    described = np.array(plane, np.int32)
-    checked(_dequantise(address(described), step_q8, address(symbols), address(coefficients)))
-    return coefficients
