@@ -7,7 +7,6 @@ import binascii
 import hashlib
 import re
 import zlib
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,80 +14,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+import reference_wavelet
+from reference_bytes import (
+    Bytes,
+    ChecksumError,
+    CorruptStream,
+    ModelError,
+    NotApercu,
+    TooLarge,
+    Truncated,
+    UnknownModel,
+    UnsupportedVersion,
+)
+from reference_taha2025 import read_segment, synthesise
+
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "spec" / "FORMAT.md").read_text(encoding="utf-8")
 GREY, RGB, RGBA, SPECTRAL = range(4)
 BY_HAND = 32767
-
-
-class Refused(Exception):
-    """No image; the subclass says which kind of rule was broken."""
-
-
-ERRORS = "NotApercu UnsupportedVersion UnknownModel ModelError TooLarge Truncated ChecksumError CorruptStream"
-NotApercu, UnsupportedVersion, UnknownModel, ModelError, TooLarge, Truncated, ChecksumError, CorruptStream = (
-    type(name, (Refused,), {}) for name in ERRORS.split()
-)
-
-
-# --- Bytes and bits -------------------------------------------------------------------------------
-@dataclass
-class Bytes:
-    data: bytes
-    at: int = 0
-
-    def left(self):
-        return len(self.data) - self.at
-
-    def take(self, n):
-        if n > self.left():
-            raise Truncated("the file ends early")
-        self.at += n
-        return self.data[self.at - n : self.at]
-
-    def number(self, n):
-        return int.from_bytes(self.take(n), "little")
-
-    def varint(self, least, most):
-        value, shift, byte = 0, 0, 128
-        while byte >= 128:
-            byte = self.number(1)
-            value |= (byte & 127) << shift
-            if value > most or (byte == 0 and shift > 0) or (byte < 128 and value < least):
-                raise CorruptStream("a varint out of range, or longer than it need be")
-            shift += 7
-        return value
-
-
-@dataclass
-class Bits:
-    data: bytes
-    at: int = 0
-
-    def bit(self):
-        if self.at == 8 * len(self.data):
-            raise Truncated("a segment ends early")
-        self.at += 1
-        return self.data[(self.at - 1) >> 3] >> (-self.at & 7) & 1
-
-    def take(self, n):
-        value = 0
-        for _ in range(n):
-            value = 2 * value + self.bit()
-        return value
-
-    def exp_golomb(self, k):
-        zeros = 0
-        while self.bit() == 0:
-            zeros += 1
-            if zeros > 20:
-                raise CorruptStream("an Exp-Golomb code has more than 20 zeros")
-        return 2 ** (zeros + k) + self.take(zeros + k) - 2**k
-
-    def end(self):
-        n_left = 8 * len(self.data) - self.at
-        if n_left > 7 or self.take(n_left):
-            raise CorruptStream("a segment is not at its end")
 
 
 # --- Container ------------------------------------------------------------------------------------
@@ -97,7 +40,7 @@ class Tile(NamedTuple):
     x: int
     height: int
     width: int
-    segment: bytes
+    segments: list[bytes]
 
 
 def level(code):
@@ -119,9 +62,9 @@ def read_head(source, limit):
         raise UnsupportedVersion(f"version {flags >> 4}")
     head.wide, head.parts, head.interpretation = bool(flags & 8), bool(flags & 4), flags & 3
     head.model = source.number(1)
-    codec = source.number(1) if head.model == 0 else 1
-    if head.model > 1 or codec != 1:
-        raise UnknownModel(f"model {head.model}, codec {codec}")
+    head.codec = source.number(1) if head.model == 0 else head.model
+    if head.model > 2 or head.codec not in (1, 2):
+        raise UnknownModel(f"model {head.model}, codec {head.codec}")
     if head.model == 0:
         head.hash = source.take(8)
     head.width = 1 + source.varint(0, 65534)
@@ -142,9 +85,15 @@ def read_head(source, limit):
         read_directory(source, head)
     if head.width * head.height > limit or head.width * head.height * head.bands > 4 * limit:
         raise TooLarge(f"{head.width} × {head.height} pixels of {head.bands} bands")
-    if head.parts and head.n_layers > 1:
-        raise CorruptStream("taha2025 has one layer")
-    head.step_q3 = step_of_quality(quality_q8) if parameters is None else step_of_parameters(parameters)
+    head.n_layers = head.n_layers if head.parts else 1
+    if head.n_layers > (1, 5)[head.codec - 1]:
+        raise CorruptStream("too many layers")
+    if head.codec == 2:
+        if parameters is not None:
+            raise CorruptStream("apercu has no settings made by hand")
+        head.step_q8 = reference_wavelet.step_of_quality(quality_q8, TEXT)
+    else:
+        head.step_q3 = step_of_quality(quality_q8) if parameters is None else step_of_parameters(parameters)
     return head
 
 
@@ -175,18 +124,20 @@ def read_tiles(source, head):
     body, checksum = source.data[:-n_check], int.from_bytes(source.data[-n_check:], "little")
     if checksum != (binascii.crc_hqx(body, 0xFFFF) if n_check == 2 else zlib.crc32(body)):
         raise ChecksumError("file")
-    return [Tile(0, 0, head.height, head.width, body[source.at :])]
+    return [Tile(0, 0, head.height, head.width, [body[source.at :]])]
 
 
 def read_parts(source, head):
-    tiles = []
-    for y in range(0, head.height, head.side):
-        for x in range(0, head.width, head.side):
-            number = len(tiles)
-            segment = source.take(head.lengths[number])
-            if source.number(4) != zlib.crc32(head.checksum + number.to_bytes(4, "little") + segment):
-                raise ChecksumError(f"segment {number}")
-            tiles.append(Tile(y, x, min(head.side, head.height - y), min(head.side, head.width - x), segment))
+    tiles = [
+        Tile(y, x, min(head.side, head.height - y), min(head.side, head.width - x), [])
+        for y in range(0, head.height, head.side)
+        for x in range(0, head.width, head.side)
+    ]
+    for number, length in enumerate(head.lengths):
+        segment = source.take(length)
+        if source.number(4) != zlib.crc32(head.checksum + number.to_bytes(4, "little") + segment):
+            raise ChecksumError(f"segment {number}")
+        tiles[number % len(tiles)].segments.append(segment)
     if source.left():
         raise CorruptStream("bytes after the last segment")
     return tiles
@@ -220,14 +171,17 @@ def step_of_quality(quality_q8):
 
 def weights_of(head, users):
     """The array of the registry, or the user's: either way, the one with the right SHA-256."""
-    row = re.search(rf"^\| {head.model} \| `taha2025` \| `(.*?)` \| `(.*?)` \|$", TEXT, re.MULTILINE)
-    weights, sha256 = (np.load(ROOT / row[1]), bytes.fromhex(row[2])) if row else (users, head.hash)
-    if weights is None or hashlib.sha256(weights.astype("<i2").tobytes()).digest()[: len(sha256)] != sha256:
+    row = re.search(rf"^\| {head.model} \| `\w+` \| `(.*?)` \| `(.*?)` \|$", TEXT, re.MULTILINE)
+    weights, sha256 = (np.load(ROOT / row[1]), bytes.fromhex(row[2])) if row and head.model else (users, head.hash)
+    size = (2 * 9 * 64, 270 + 2 * 11166)[head.codec - 1]
+    if weights is None or weights.dtype.kind != "iu"[head.codec - 1] or weights.size != size:
+        raise ModelError("the file was made with other weights")
+    if hashlib.sha256(weights.astype("<u2").tobytes()).digest()[: len(sha256)] != sha256:
         raise ModelError("the file was made with other weights")
     return weights
 
 
-# --- Code tables and symbols ----------------------------------------------------------------------
+# --- Planes and samples ---------------------------------------------------------------------------
 class Plane(NamedTuple):
     height: int
     width: int
@@ -238,106 +192,6 @@ def planes_of(head, tile):
     full = Plane(tile.height, tile.width, False)
     half = Plane((tile.height + 1) // 2, (tile.width + 1) // 2, True)
     return [full, half, half, full][: head.bands] if head.interpretation in (RGB, RGBA) else [full] * head.bands
-
-
-def read_segment(segment, planes):
-    """For each plane: the blocks' groups (0 for G1, 1 for G2), and their symbols in coded order."""
-    bits = Bits(segment)
-    groups_of = []
-    for plane in planes:
-        mode = bits.take(2)
-        if mode == 3:
-            raise CorruptStream("mode 3")
-        n_blocks = -(-plane.height // 8) * -(-plane.width // 8)
-        groups = [bits.bit() if mode == 2 else mode for _ in range(n_blocks)]
-        if mode == 2 and len(set(groups)) == 1:
-            raise CorruptStream("all flags are alike")
-        groups_of.append(groups)
-    coded = []
-    for groups in groups_of:
-        readers = {}
-        if 0 in groups:
-            readers[0] = [read_table(bits)]
-        if 1 in groups:
-            readers[1] = [read_table(bits) for _ in range(8)] if bits.bit() else [read_table(bits)] * 8
-        plane_symbols = [read() for group in groups for read in readers[group]]
-        coded.append((np.array(groups, np.uint8), np.array(plane_symbols, np.int64)))
-    bits.end()
-    return coded
-
-
-def read_table(bits):
-    """A function that reads one symbol."""
-    listed = bits.bit()
-    u = bits.exp_golomb(4)
-    if u > 65535:
-        raise CorruptStream("lo")
-    lo = u // 2 if u % 2 == 0 else -(u + 1) // 2
-    n = 0 if listed else bits.take(4)
-    count = 2 + bits.exp_golomb(4) if listed else 2**n
-    if count > 32768 or lo + count - 1 > 32767:
-        raise CorruptStream("a table reaches beyond 32,767")
-    if not listed:
-        return lambda: lo + bits.take(n)
-    symbol_of = canonical_code(read_lengths(bits, count))
-
-    def read_symbol():
-        length, word = 0, 0
-        while (length, word) not in symbol_of:
-            length, word = length + 1, 2 * word + bits.bit()
-        return lo + symbol_of[length, word]
-
-    return read_symbol
-
-
-def read_lengths(bits, count):
-    """The length of each symbol's code word, 0 where there is none."""
-    length = 1 + bits.take(4)
-    lengths = [length]
-    while len(lengths) < count:
-        if bits.bit():
-            kind = bits.take(2)
-            if kind == 3:
-                run = bits.exp_golomb(0) + 1
-                if len(lengths) + run >= count:
-                    raise CorruptStream("the last symbol has no code word")
-                lengths += [0] * run
-                continue
-            length = 1 + bits.take(4) if kind == 2 else length + (1, -1)[kind]
-            if not 1 <= length <= 16:
-                raise CorruptStream("length of a code word")
-        lengths.append(length)
-    return lengths
-
-
-def canonical_code(lengths):
-    """{(length, code word): index of the symbol}: by length, then by symbol, counting up from zero."""
-    if sum(2 ** (16 - length) for length in lengths if length) != 2**16:
-        raise CorruptStream("the code is not complete")
-    symbol_of, word, length_before = {}, 0, 0
-    for length, index in sorted((length, index) for index, length in enumerate(lengths) if length):
-        word <<= length - length_before
-        symbol_of[length, word] = index
-        word, length_before = word + 1, length
-    return symbol_of
-
-
-# --- Synthesis ------------------------------------------------------------------------------------
-def synthesise(plane, groups, symbols, step_q3, weights):
-    """The plane, with 5 fraction bits."""
-    if plane.is_chroma:
-        step_q3 = max((step_q3 * 8 + 8) // 16, 1)
-    rows_of = weights[1, :1].astype(np.int64), weights[1, 1:].astype(np.int64)
-    n_across = -(-plane.width // 8)
-    values = np.zeros((-(-plane.height // 8) * 8, n_across * 8), np.int64)
-    at = 0
-    for block, group in enumerate(groups):
-        z = np.clip(symbols[at : at + len(rows_of[group])] * step_q3, -16384, 16384)
-        at += len(z)
-        v = np.clip((z @ rows_of[group] + 2048) >> 12, -8191, 8191)
-        y, x = block // n_across * 8, block % n_across * 8
-        values[y : y + 8, x : x + 8] = v.reshape(8, 8)
-    return values[: plane.height, : plane.width]
 
 
 def twice_the_rows(c, n_rows):
@@ -370,27 +224,55 @@ def samples(v, head, band):
 
 
 # --- The two functions ----------------------------------------------------------------------------
+def wavelet_plane(plane):
+    return reference_wavelet.Plane(plane.height, plane.width, int(plane.is_chroma))
+
+
+def read_tile(head, tile, weights):
+    """taha2025: what read_segment returns. apercu: for each plane its symbols by band."""
+    planes = planes_of(head, tile)
+    if head.codec == 1:
+        return read_segment(tile.segments[0], planes)
+    reader = reference_wavelet.Tile([wavelet_plane(plane) for plane in planes], weights)
+    for layer, segment in enumerate(tile.segments):
+        last = head.n_layers - layer
+        try:
+            reader.layer(segment, last if layer else 5, last)
+        except reference_wavelet.Ended as end:
+            raise (Truncated if end.args[0] else CorruptStream)("the end of a stream") from None
+    return reader.symbols
+
+
+def synthesise_tile(head, tile, coded, weights):
+    planes = planes_of(head, tile)
+    if head.codec == 1:
+        return [synthesise(plane, *c, head.step_q3, weights) for plane, c in zip(planes, coded, strict=True)]
+    return [
+        reference_wavelet.synthesise(wavelet_plane(plane), symbols, head.step_q8)
+        for plane, symbols in zip(planes, coded, strict=True)
+    ]
+
+
 def symbols(data, limit=2**28):
-    """For each tile, for each plane: (groups uint8, one a block, 0 for G1 and 1 for G2; symbols int64, as coded)."""
+    """For each tile, for each plane: (groups uint8, one a block, 0 for G1 and 1 for G2; symbols int64, as coded), or
+    symbols by band."""
     source = Bytes(data)
     head = read_head(source, limit)
-    return [read_segment(tile.segment, planes_of(head, tile)) for tile in read_tiles(source, head)]
+    weights = weights_of(head, None) if head.codec == 2 else None
+    return [read_tile(head, tile, weights) for tile in read_tiles(source, head)]
 
 
 def decode(data, weights=None, limit=2**28):
     """The image, uint8 or uint16, (H, W), or (H, W, bands) unless it is grey without an axis of one band.
 
-    `weights`: int16 (2, 9, 64), those of model 0. Raises a subclass of Refused.
+    `weights`: those of model 0. Raises a subclass of Refused.
     """
     source = Bytes(data)
     head = read_head(source, limit)
     weights = weights_of(head, weights)
-    tiles = read_tiles(source, head)
     image = np.zeros((head.height, head.width, head.bands), np.uint16 if head.wide else np.uint8)
-    for tile in tiles:
-        planes = planes_of(head, tile)
-        coded = read_segment(tile.segment, planes)
-        bands = [synthesise(plane, *c, head.step_q3, weights) for plane, c in zip(planes, coded, strict=True)]
+    for tile in read_tiles(source, head):
+        bands = synthesise_tile(head, tile, read_tile(head, tile, weights), weights)
         if head.interpretation in (RGB, RGBA):
             bands[:3] = colour(*bands[:3])
         for band, v in enumerate(bands):

@@ -11,7 +11,9 @@ import reference_decoder
 from apercu.errors import CorruptStream, Truncated
 from apercu.stages.entropy import TABLES, dual_decode, dual_decode_groups, dual_encode, dual_optimise
 from apercu.stages.quantise import dual_quantise
-from reference_decoder import Bits, Plane, canonical_code, read_lengths, read_segment
+from reference_bytes import Bits
+from reference_decoder import Plane
+from reference_taha2025 import canonical_code, read_lengths, read_segment
 
 LIMIT = 16383
 

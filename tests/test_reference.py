@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import apercu
+import reference_bytes
 import reference_decoder
+from apercu.codecs import apercu as codec
 from files_by_hand import BitWriter, in_parts, random_segment, sealed, table, taken_apart, varint
 
 BANDS = {"grey": 1, "rgb": 3, "rgba": 4, "spectral": 5}
@@ -40,7 +42,7 @@ def outcome(decode, data):
     """The pixels, or the name of the error."""
     try:
         return decode(data)
-    except (apercu.ApercuError, reference_decoder.Refused) as error:
+    except (apercu.ApercuError, reference_bytes.Refused) as error:
         return type(error).__name__
 
 
@@ -280,6 +282,21 @@ def test_a_difference_is_seen(monkeypatch):
     monkeypatch.setattr(reference_decoder, "samples", lambda v, head, band: np.clip(v, 0, 8160) >> 5)
     with pytest.raises(AssertionError):
         assert_same(data)
-    monkeypatch.setattr(reference_decoder, "CorruptStream", reference_decoder.Truncated)
+    monkeypatch.setattr(reference_bytes, "CorruptStream", reference_bytes.Truncated)
     with pytest.raises(AssertionError):
         assert_same(sealed(data[:-2] + b"\0", 1600))
+
+
+@pytest.mark.parametrize("case", range(24))
+def test_apercu_is_decoded_the_same(case, monkeypatch):
+    rng = np.random.default_rng((77, case))
+    monkeypatch.setattr(codec, "LAYERED_FROM", int(rng.choice([0, 1 << 17])))
+    monkeypatch.setattr(codec, "TILE_LOG2", 5)
+    height, width = (int(side) for side in rng.integers(1, 45, 2))
+    dtype = (np.uint8, np.uint16)[case % 2]
+    data = apercu.encode(
+        picture(rng, height, width, (1, 3, 4, 2)[case // 2 % 4], dtype),
+        codec="apercu",
+        quality=int(rng.integers(0, 101)),
+    )
+    assert_same(data)

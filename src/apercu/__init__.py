@@ -144,7 +144,8 @@ def decode(
 ) -> Samples:
     """The image of an apercu file: shape and dtype are those of what was encoded.
 
-    restore: "none", the integer synthesis, the same pixels everywhere.
+    restore: "none", the integer synthesis, the same pixels everywhere; "cnn" (codec "apercu", extra `restore`), a
+        network for fidelity on top of it, the same but for rounding.
     damaged: "raise" raises on any fault; "conceal" returns every tile and layer that is intact, the middle of the
         range where a tile has none.
     window: (top, left, height, width), the part of the image that is wanted: what the same part of the whole image
@@ -153,16 +154,21 @@ def decode(
     model, progress: as for `encode`.
 
     Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError,
-    CorruptStream), ModelError or OptionError.
+    CorruptStream), ModelError, MissingExtra or OptionError.
     """
-    if restore != "none":
-        raise OptionError(f"restore must be 'none', not {restore!r}")
+    if restore not in ("none", "cnn"):
+        raise OptionError(f"restore must be 'none' or 'cnn', not {restore!r}")
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
     place = None if window is None else Window(*(_whole("window", number) for number in _four(window)))
     if layers is not None and (layers := _whole("layers", layers)) < 1:
         raise OptionError(f"layers must be 1 or more, not {layers}")
-    return pipeline.decode(_bytes(data), damaged, model, MAX_PIXELS, progress or _no_progress, place, layers)
+    restorer = None
+    if restore == "cnn":
+        from apercu.restore import cnn
+
+        restorer = cnn.restore
+    return pipeline.decode(_bytes(data), damaged, model, MAX_PIXELS, progress or _no_progress, place, layers, restorer)
 
 
 def info(data: bytes) -> dict[str, object]:

@@ -5,6 +5,7 @@ decode:  tile ← planes ← wavelet ← dequantise ← decode             ← l
 """
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -120,7 +121,13 @@ def read(segments: list[bytes], header: Header, tables: BandTables, height: int,
     return coder
 
 
-def decode(segments: list[bytes], header: Header, tables: BandTables, out: Samples) -> None:
+Restorer = Callable[[list[Plane], list[bool], int], list[Plane]]
+"""From planes, which of them are chroma, and step_q8, to better planes; see `apercu.restore`."""
+
+
+def decode(
+    segments: list[bytes], header: Header, tables: BandTables, out: Samples, restorer: Restorer | None = None
+) -> None:
     """A tile's first layers, one or more, into `out` (H, W, B); raises CorruptStream or Truncated before it writes."""
     coder = read(segments, header, tables, *out.shape[:2])
     planes: list[Plane] = []
@@ -129,6 +136,8 @@ def decode(segments: list[bytes], header: Header, tables: BandTables, out: Sampl
         bands = coder.coefficients[at : at + p.width * p.height]
         planes.append(wavelet_synthesise(bands, p.height, p.width, STAGES - p.chroma, _centre(p)))
         at += p.width * p.height
+    if restorer:
+        planes = restorer(planes, [bool(p.chroma) for p in coder.planes], setting_of(header).step_q8)
     from_planes(planes, header.interpretation, list(header.levels), out)
 
 

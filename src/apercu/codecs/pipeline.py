@@ -157,6 +157,7 @@ def decode(
     progress: Progress,
     window: Window | None = None,
     layers: int | None = None,
+    restorer: Any = None,
 ) -> Samples:
     """See `apercu.decode`."""
     header = read_header(data)
@@ -183,7 +184,7 @@ def decode(
         out = _part(image, _moved(common, window))
         partial = common != place
         samples = np.empty((place.height, place.width, header.n_bands), image.dtype) if partial else out
-        fault, n_shown = _decode_tile(by_tile[tile], header, weights, samples)
+        fault, n_shown = _decode_tile(by_tile[tile], header, weights, samples, restorer)
         if fault and damaged == "raise":
             raise fault
         if fault and not n_shown:
@@ -219,14 +220,14 @@ def _moved(window: Window, origin: Window) -> Window:
 
 
 def _decode_tile(
-    layers: list[bytes | ApercuError], header: Header, weights: Any, out: Samples
+    layers: list[bytes | ApercuError], header: Header, weights: Any, out: Samples, restorer: Any
 ) -> tuple[ApercuError | None, int]:
     """A tile from its layers up to the first fault into `out`; that fault, and how many layers stand in `out`."""
     sound = list(takewhile(lambda segment: isinstance(segment, bytes), layers))
     fault = next((segment for segment in layers if isinstance(segment, ApercuError)), None)
     while sound:
         try:
-            CODECS[header.codec].decode(sound, header, weights, out)
+            CODECS[header.codec].decode(sound, header, weights, out, restorer)
         except FormatError as found:
             fault = found.with_traceback(None)  # a traceback keeps the decoder's arrays, and there may be many faults
             sound.pop()

@@ -180,8 +180,13 @@ def read(segments: list[bytes], header: Header, _: Weights, height: int, width: 
     return dual_decode(segments[0], [down * across for down, across in _blocks(header, height, width)])
 
 
-def decode(segments: list[bytes], header: Header, weights: Weights, out: Samples) -> None:
-    """A tile's segment into `out` (H, W, B); raises CorruptStream or Truncated before anything is written."""
+def decode(segments: list[bytes], header: Header, weights: Weights, out: Samples, restorer: object = None) -> None:
+    """A tile's segment into `out` (H, W, B); raises CorruptStream or Truncated before anything is written.
+
+    Raises OptionError where there is a restorer: none has learnt what the blocks of this codec lack.
+    """
+    if restorer:
+        raise OptionError("taha2025 has no restorers: restore must be 'none'")
     setting = setting_of(header)
     height, width = out.shape[:2]
     planes: list[Plane] = []

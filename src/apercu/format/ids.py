@@ -27,5 +27,16 @@ MODELS = {
     2: Model("apercu", "apercu.npy", "9bcefb29e5a0d0391e419fdd8e4efce5404f130836ed1dd4f7a06ab2ef29dee1"),
 }
 
+
+class Network(NamedTuple):
+    """A shipped network: its file under apercu/weights, SHA-256 of the file."""
+
+    file: str
+    sha256: str
+
+
+NETWORKS = {"cnn": Network("cnn.onnx", "efdd6bb6293d41aa9e6d30531cf6d525cf72f5dd597a451461d97ac0f3d20da7")}
+"""By the name of the restorer. Receivers choose: no stream names one."""
+
 DEFAULT_MODEL_IDS = {"apercu": 2, "taha2025": 1}
 """The model that each codec encodes with unless told otherwise."""

@@ -1,0 +1,127 @@
+"""restore="cnn": a residual network for fidelity on the planes of a tile, run by ONNX Runtime.
+
+The network sees one square of a fixed grid at a time, with a margin, so that its pixels hang on nothing but the tile.
+`apercu.lab.cnn` has its layers and its training.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.errors import MissingExtra, ModelError
+from apercu.format.ids import NETWORKS
+from apercu.stages.colour import FULL, Plane
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+NAME = "cnn"
+SQUARE, MARGIN = 512, 32
+"""Pixels a side of a square, and around it where the tile goes on."""
+UNIT = 8
+"""The network takes multiples of so many pixels; beyond the tile its edge is repeated."""
+HALF = FULL // 2
+"""Of the range of a plane, which becomes -1 to 1."""
+
+Values = NDArray[np.float32]
+
+
+def restore(planes: list[Plane], chroma: list[bool], step_q8: int) -> list[Plane]:
+    """The planes of a tile, closer to what was encoded: same shapes, int16 with 5 fraction bits.
+
+    `chroma` says which are Cb and Cr at half size: they go through the network with the plane before them, every other
+    plane by itself. `step_q8`: the quantiser's step. Raises MissingExtra or ModelError.
+    """
+    restored: list[Plane] = []
+    for index, plane in enumerate(planes):
+        if chroma[index]:
+            continue
+        pair = planes[index + 1 : index + 3] if chroma[index + 1 : index + 2] == [True] else []
+        restored += _restore_group(plane, pair, step_q8)
+    return restored
+
+
+def _restore_group(luma: Plane, pair: list[Plane], step_q8: int) -> list[Plane]:
+    out = [np.empty_like(plane) for plane in (luma, *pair)]
+    height, width = luma.shape
+    for top in range(0, height, SQUARE):
+        for left in range(0, width, SQUARE):
+            bottom, right = min(top + SQUARE, height), min(left + SQUARE, width)
+            seen = max(top - MARGIN, 0), max(left - MARGIN, 0), min(bottom + MARGIN, height), min(right + MARGIN, width)
+            values = _run(_part(luma, *seen), [_part(c, *map(_half, seen)) for c in pair], step_q8)
+            for index, target in enumerate(out):
+                where = (top, left, bottom, right) if index == 0 else tuple(map(_half, (top, left, bottom, right)))
+                origin = seen[:2] if index == 0 else tuple(map(_half, seen[:2]))
+                y, x = where[0] - origin[0], where[1] - origin[1]
+                part = _part(target, *where)
+                part[:] = values[index][y : y + part.shape[0], x : x + part.shape[1]]
+    return out
+
+
+def _half(pixels: int) -> int:
+    return -(-pixels // 2)
+
+
+def _part(plane: Plane, top: int, left: int, bottom: int, right: int) -> Plane:
+    return plane[top:bottom, left:right]
+
+
+def _run(luma: Plane, pair: list[Plane], step_q8: int) -> list[Plane]:
+    """One square with its margin."""
+    height, width = (-(-side // UNIT) * UNIT for side in luma.shape)
+    shape = (1, 25, height // 4, width // 4)
+    values: Values = np.zeros(shape, np.float32)
+    _split(luma.astype(np.float32) / np.float32(HALF) - 1, height, width, 4, values[0, :16])
+    for index, plane in enumerate(pair):
+        start = 16 + 4 * index
+        _split(plane.astype(np.float32) / np.float32(HALF), height // 2, width // 2, 2, values[0, start : start + 4])
+    values[0, 24] = (np.log2(step_q8 / 256) - 6) / 3
+    (lack,) = _network().run(None, {"planes": values})
+    found = [_add(luma, _joined(lack[0, :16], 4))]
+    for index, plane in enumerate(pair):
+        found.append(_add(plane, _joined(lack[0, 16 + 4 * index : 20 + 4 * index], 2)))
+    return found
+
+
+def _split(values: Values, height: int, width: int, size: int, out: Values) -> None:
+    """Space to depth, (h, w) to (size * size, height / size, width / size); the edge is repeated."""
+    padded = np.pad(values, ((0, height - values.shape[0]), (0, width - values.shape[1])), mode="edge")
+    squares = padded.reshape(height // size, size, width // size, size)
+    out[:] = squares.transpose(1, 3, 0, 2).reshape(out.shape)
+
+
+def _joined(values: Values, size: int) -> Values:
+    """Depth to space: the inverse of `_split`."""
+    _, height, width = values.shape
+    squares = values.reshape(size, size, height, width).transpose(2, 0, 3, 1)
+    return squares.reshape(height * size, width * size)
+
+
+def _add(plane: Plane, lack: Values) -> Plane:
+    height, width = plane.shape
+    found: Plane = np.clip(np.rint(plane + HALF * lack[:height, :width]), -FULL, FULL).astype(np.int16)
+    return found
+
+
+@cache
+def _network() -> "onnxruntime.InferenceSession":
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingExtra("restore='cnn' needs onnxruntime: pip install 'apercu[restore]'") from None
+    import hashlib
+
+    network = NETWORKS[NAME]
+    path = Path(__file__).parent.parent / "weights" / network.file
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read the network {path}: {error}") from error
+    if hashlib.sha256(data).hexdigest() != network.sha256:
+        raise ModelError(f"{network.file} is not the file that was shipped: its SHA-256 differs")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
