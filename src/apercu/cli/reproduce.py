@@ -143,9 +143,9 @@ def _training_files(folder: Path | None, images: Path, effort: Effort) -> tuple[
         return [], "they need PyTorch (pip install 'apercu[train]') and training images (--train)."
     if folder is None and not TRAIN.is_dir():
         return [], "they need training images (--train)."
-    from apercu.lab.paper_networks import image_files
+    from apercu.lab.images import files_below
 
-    found = image_files(folder or TRAIN)
+    found = files_below(folder or TRAIN)
     if images.resolve() in (path.resolve().parent for path in found):
         raise OptionError(f"{folder or TRAIN} holds the images that are measured on: train on others")
     return found[:: effort.every], ""

@@ -18,7 +18,7 @@ examples:
   apercu decode scene.apc back.png --model mine.npy
 """
 
-TRAINERS = {"taha2025": "apercu.lab.taha2025"}
+TRAINERS = {"apercu": "apercu.lab.apercu", "taha2025": "apercu.lab.taha2025"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,3 +13,11 @@ int32_t band_step_q6(int32_t step_q8, int chroma, int level, int orientation)
     uint64_t step = (uint64_t)(uint32_t)step_q8 * gain * (chroma ? CHROMA_Q8 : 256) >> 18;
     return step < 4 ? 4 : (int32_t)step;
 }
+
+int64_t apercu_band_step(int32_t step_q8, int32_t chroma, int32_t level, int32_t orientation)
+{
+    if (step_q8 < 1 || chroma < 0 || chroma > 1 || level < 1 || level > WAVELET_LEVELS - chroma || orientation < 0 ||
+        orientation >= ORIENTATIONS)
+        return APERCU_ERROR_ARGUMENT;
+    return band_step_q6(step_q8, chroma, level, orientation);
+}

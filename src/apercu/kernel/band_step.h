@@ -8,6 +8,8 @@
 /* Step of a band in coefficients with 6 more fraction bits, from the step of an orthonormal transform in samples with 8.
  * `orientation` 0 to 2, or -1 for LL. */
 int32_t band_step_q6(int32_t step_q8, int chroma, int level, int orientation);
+/* The same for others than the kernel; an error for a band that there is not. */
+APERCU_API int64_t apercu_band_step(int32_t step_q8, int32_t chroma, int32_t level, int32_t orientation);
 
 /* The coefficient that a symbol other than 0 stands for. `of_low`: of LL, where it is the multiple of the step. */
 static inline int16_t coefficient_of(int32_t symbol, int32_t step_q6, int of_low)

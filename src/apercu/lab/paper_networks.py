@@ -83,14 +83,6 @@ class Trained:
     on_images: dict[str, float]
 
 
-def image_files(folder: Path) -> list[Path]:
-    """All pictures below a folder, in order; raises OptionError where there is none."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in taha2025.ENDINGS)
-    if not files:
-        raise OptionError(f"no images below {folder}")
-    return files
-
-
 def sampled_blocks(files: Sequence[Path], per_image: int) -> Blocks:
     """At most so many blocks of each image, drawn and shuffled with SEED: (n, 64) float32, samples from 0 to 1."""
     generator = np.random.default_rng(SEED)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from apercu.errors import OptionError
+from apercu.lab.images import files_below, manifest
 from apercu.stages.blocks import BLOCK
 from apercu.stages.colour import to_planes
 
@@ -27,7 +28,6 @@ LATENTS = (1, 8)  # of G1 and G2
 DETAIL = 150.0  # blocks with a larger G1 error, in 8-bit units squared, train G2; from 150 to 400 makes no difference
 STEPS = 10_000  # of L-BFGS; a tenth comes within 0.1 % of the optimum, all of them within 0.0001 %
 WEIGHT_BITS = 14
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 Matrix = NDArray[np.float64]
 
@@ -37,9 +37,7 @@ def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] 
 
     Raises OptionError where there is nothing to train on.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
-    if not files:
-        raise OptionError(f"no images below {folder}")
+    files = files_below(folder)
     plain, n_blocks = second_moments(files)
     g1, loss_1 = fit(plain, LATENTS[0], seed)
     floor_1 = subspace_loss(plain, LATENTS[0])
@@ -62,7 +60,7 @@ def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] 
         "G1": {"blocks": n_blocks, "loss": loss_1, "principal_subspace": floor_1},
         "G2": {"blocks": n_detailed, "loss": loss_2, "principal_subspace": floor_2, "G1_error_above": DETAIL},
         "sha256": hashlib.sha256(weights.astype("<i2").tobytes()).hexdigest(),
-        "images": {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+        "images": manifest(files, folder),
     }
     with out.open("wb") as file:  # np.save would add an ending of its own
         np.save(file, weights)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from apercu.kernel import address, checked, function
 
+_step = function("apercu_band_step", "iiii")
 _start = function("apercu_bands_start", "aa")
 _workspace = function("apercu_bands_workspace", "as")
 _encode = function("apercu_bands_encode", "asiaiiaasaaas")
@@ -51,11 +52,17 @@ def start_contexts(starts: NDArray[np.uint16]) -> NDArray[np.uint64]:
     return contexts
 
 
+def band_step(step_q8: int, chroma: int, level: int, orientation: int) -> float:
+    """Step of a band (orientation 0 HL, 1 LH, 2 HH) in units of its coefficients."""
+    return checked(_step(step_q8, chroma, level, orientation)) / 64
+
+
 class BandCoder:
     """The state that goes from one stage of a tile to the next: symbols so far, contexts, magnitudes.
 
     `symbols`: int16, the planes one after the other, each as `wavelet_analyse` orders it; zero where nothing has been
-    coded. `coefficients`: what they stand for, where they were decoded. One object either encodes or decodes.
+    coded. `coefficients`: what they stand for, where they were decoded. `contexts`: what has been learnt so far. One
+    object either encodes or decodes.
     """
 
     def __init__(self, planes: list[BandPlane], tables: BandTables) -> None:
@@ -64,7 +71,7 @@ class BandCoder:
         self.tables = tables
         self.symbols = np.zeros(sum(plane.width * plane.height for plane in planes), np.int16)
         self.coefficients = self.symbols[:0]
-        self._contexts = tables.contexts.copy()
+        self.contexts = tables.contexts.copy()
         n_bytes = checked(_workspace(address(self._described), len(planes)))
         self._workspace = np.zeros((n_bytes + 7) // 8, np.uint64)
 
@@ -89,4 +96,4 @@ class BandCoder:
 
     def _arguments(self, step_q8: int, first: int, last: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         fixed = (address(self._described), len(self.planes), step_q8, address(self.tables.weights), first, last)
-        return fixed, (address(self._contexts), address(self._workspace), self._workspace.nbytes)
+        return fixed, (address(self.contexts), address(self._workspace), self._workspace.nbytes)

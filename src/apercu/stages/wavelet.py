@@ -13,6 +13,22 @@ Bands = NDArray[np.int16]
 """(H * W,) coefficients with 4 fraction bits: LL, then HL, LH and HH of each level, the coarsest first, row by row."""
 
 
+def band_places(height: int, width: int, levels: int) -> dict[tuple[int, int], tuple[int, int, int]]:
+    """Where each band lies: (level, orientation 0 HL, 1 LH, 2 HH) to (first coefficient, height, width); the coarsest
+    level first. What is before the first of them is LL."""
+    sizes = [(height, width)]
+    for _ in range(levels):
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    places, start = {}, sizes[-1][0] * sizes[-1][1]
+    for level in range(levels, 0, -1):
+        (whole_h, whole_w), (low_h, low_w) = sizes[level - 1], sizes[level]
+        shapes = ((low_h, whole_w - low_w), (whole_h - low_h, low_w), (whole_h - low_h, whole_w - low_w))
+        for orientation, (h, w) in enumerate(shapes):
+            places[level, orientation] = start, h, w
+            start += h * w
+    return places
+
+
 def wavelet_analyse(plane: Plane, height: int, width: int, levels: int, centre: int) -> Bands:
     """Bands of the first `height` rows and `width` columns of a plane after 1 to 5 levels.
 

@@ -1,0 +1,215 @@
+"""Training of the tables of codec `apercu`: weights of neighbours, and what each context begins with.
+
+Weights: the size of a coefficient, in steps, is taken as exponential with a mean that is a weighted sum of magnitudes
+around it, and the weights are those of greatest likelihood. They come by the multiplicative updates of Itakura-Saito
+factorisation (Févotte, Bertin, Durrieu, Neural Computation 21, 2009), which keep them from falling below zero.
+
+Contexts: every image is coded at every step, and each context's probability is the mean of what it ends at, by the bits
+that it saw. How far one image differs from another, beyond what few bits explain, is how little the mean is trusted.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from apercu.codecs import apercu as codec
+from apercu.format.container import Header
+from apercu.lab.images import files_below, manifest
+from apercu.stages.bands import N_BANDS, N_CONTEXTS, N_WEIGHTS, STAGES, BandCoder, BandTables, band_step, start_contexts
+from apercu.stages.wavelet import band_places
+
+SEED = 2026
+STEPS_Q8 = tuple(256 * step for step in (16, 28, 48, 80, 130, 220))
+FIRST_WEIGHTS = (5, 5, 2, 2, 1, 1, 6, 5, 5)
+NEW = (32768, 3)  # a context that knows nothing
+SAMPLES = 100  # of every band of an image, and as many with something around them
+UPDATES = 200
+PASSES = 3
+TRUST = 60  # the most bits that a mean is trusted for
+LEAST_BITS = 30  # a context that saw fewer stays new
+MOST_STEPS = 30.0  # larger coefficients say no more about the mean
+LARGEST_WEIGHT = 60
+
+Real = NDArray[np.float64]
+Jobs = Iterable[tuple[Path, int]]
+
+
+def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] = print) -> None:
+    """Trains on all images below `folder`; writes tables to `out` (.npy, uint16) and the recipe beside them.
+
+    Raises OptionError where there is nothing to train on.
+    """
+    files = files_below(folder)
+    weights = np.tile(np.array(FIRST_WEIGHTS, np.uint8), (N_BANDS, 1))
+    new = np.tile(np.array(NEW, np.uint16), (N_CONTEXTS, 1))
+    every = [(path, step) for path in files for step in STEPS_Q8]
+    thirds = [(path, STEPS_Q8[(index + shift) % 6]) for index, path in enumerate(files) for shift in (0, 3)]
+    with ProcessPoolExecutor() as pool:
+        starts, n_bytes = _trained_starts(pool, thirds, weights, new)
+        log(f"first weights: {n_bytes} bytes")
+        weights = _trained_weights(pool, thirds, weights, starts, seed)
+        starts = new
+        sizes = []
+        for _ in range(PASSES):
+            starts, n_bytes = _trained_starts(pool, every, weights, starts)
+            sizes.append(n_bytes)
+            log(f"contexts, pass {len(sizes)}: {n_bytes} bytes")
+    array = np.concatenate([weights.astype(np.uint16).ravel(), starts.ravel()])
+    recipe = {
+        "codec": "apercu",
+        "command": f"apercu train apercu --images {folder.name} --seed {seed} --out {out.name}",
+        "seed": seed,
+        "bytes_before_each_pass": sizes,
+        "sha256": hashlib.sha256(array.astype("<u2").tobytes()).hexdigest(),
+        "images": manifest(files, folder),
+    }
+    with out.open("wb") as file:  # np.save would add an ending of its own
+        np.save(file, array)
+    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+
+
+def analysis_of(path: Path) -> codec.Analysis:
+    """Coefficients of an image as the codec makes them, in colour and as one tile."""
+    with Image.open(path) as picture:
+        image = np.asarray(picture.convert("RGB"))
+    height, width = image.shape[:2]
+    header = Header(height, width, 3, "rgb", codec="apercu")
+    return codec.analyse(image, header, BandTables(np.empty(0, np.uint8), np.empty(0, np.uint64)), None)
+
+
+def _coded(path: Path, step_q8: int, weights: NDArray[np.uint8], starts: NDArray[np.uint16]) -> tuple[BandCoder, int]:
+    analysis = analysis_of(path)
+    coder = BandCoder(analysis.planes, BandTables(weights, start_contexts(starts)))
+    return coder, len(coder.encode(analysis.coefficients, step_q8, STAGES, 1))
+
+
+def _ends(weights: NDArray[np.uint8], starts: NDArray[np.uint16], job: tuple[Path, int]) -> tuple[Real, Real, int]:
+    """Probability of a 0 and age of every context after an image; and the image's size in bytes."""
+    coder, n_bytes = _coded(*job, weights, starts)
+    fields = coder.contexts.view(np.uint16).reshape(-1, 4)
+    return fields[:, :2].mean(1) / 65536, (fields[:, 2] & 255).astype(float), n_bytes
+
+
+def _trained_starts(
+    pool: ProcessPoolExecutor, jobs: Jobs, weights: NDArray[np.uint8], starts: NDArray[np.uint16]
+) -> tuple[NDArray[np.uint16], int]:
+    """Starts by the moments of what contexts end at; and the size of all images with the starts that were given."""
+    n, np_, npp, thin, total = (np.zeros(N_CONTEXTS) for _ in range(5))
+    size = 0
+    for p, age, n_bytes in pool.map(partial(_ends, weights, starts), jobs, chunksize=8):
+        bits = np.maximum(age - starts[:, 1], 0)
+        n, np_, npp, size = n + bits, np_ + bits * p, npp + bits * p * p, size + n_bytes
+        thin, total = thin + bits / (bits + 2), total + bits
+    before = starts[:, 0] / 65536
+    mean = (np_ + 2 * before) / (n + 2)
+    seen = np.maximum(n, 1e-9)
+    variance = npp / seen - 2 * mean * np_ / seen + mean**2
+    apart = np.maximum(variance - mean * (1 - mean) * thin / np.maximum(total, 1e-9), 1e-7)
+    trust = np.where(n < LEAST_BITS, NEW[1], np.clip(mean * (1 - mean) / apart - 1, 2, TRUST))
+    found = np.stack([np.clip(np.rint(65536 * mean), 1, 65535), np.floor(trust)], 1)
+    return found.astype(np.uint16), size
+
+
+def _smooth(magnitudes: Real) -> Real:
+    padded = np.pad(magnitudes, 1)
+    rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
+    return (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 16
+
+
+def _placed(values: Real, shape: tuple[int, ...]) -> Real:
+    out = np.zeros(shape)
+    height, width = min(shape[0], values.shape[0]), min(shape[1], values.shape[1])
+    out[:height, :width] = values[:height, :width]
+    return out
+
+
+def _past(bands: dict[tuple[int, int], Real], key: tuple[int, int], companion: Real | None) -> Real:
+    """What foretells each sample of a band, (9, H, W): see `band_model.h`."""
+    own = np.pad(bands[key], 2)
+    shape = bands[key].shape
+    down, across = (slice(2, 2 + side) for side in shape)
+    up, left, far_up, far_left = slice(1, 1 + shape[0]), slice(1, 1 + shape[1]), slice(shape[0]), slice(shape[1])
+    right = slice(3, 3 + shape[1])
+    near = [own[down, left], own[up, across], own[up, left], own[up, right], own[down, far_left], own[far_up, across]]
+    level, orientation = key
+    parent = np.zeros(shape)
+    if (level + 1, orientation) in bands:
+        parent = _placed(_smooth(bands[level + 1, orientation]).repeat(2, 0).repeat(2, 1), shape)
+    sisters = sum((_placed(_smooth(bands[level, o]), shape) for o in range(orientation)), np.zeros(shape))
+    beside = np.zeros(shape) if companion is None else _smooth(companion)
+    return np.stack([*near, parent, sisters, beside])
+
+
+def _samples(
+    weights: NDArray[np.uint8], starts: NDArray[np.uint16], seed: int, numbered: tuple[int, tuple[Path, int]]
+) -> dict[int, tuple[Real, Real]]:
+    """For each band (class, stage, orientation): rows of the nine magnitudes, and the sizes that they foretell."""
+    number, (path, step_q8) = numbered
+    rng = np.random.default_rng((seed, number))
+    coder, _ = _coded(path, step_q8, weights, starts)
+    coefficients = analysis_of(path).coefficients
+    found: dict[int, tuple[Real, Real]] = {}
+    all_bands: list[dict[tuple[int, int], Real]] = []
+    at = 0
+    for plane in coder.planes:
+        places = band_places(plane.height, plane.width, STAGES - plane.chroma)
+        bands: dict[tuple[int, int], Real] = {}
+        for key, (start, height, width) in places.items():
+            symbols = coder.symbols[at + start : at + start + height * width].astype(float)
+            bands[key] = np.minimum(np.abs(symbols), 15).reshape(height, width)
+        all_bands.append(bands)
+        for key, (start, height, width) in places.items():
+            if min(height, width) < 2:
+                continue
+            level, orientation = key
+            stage = level + plane.chroma
+            beside = None
+            if plane.companion >= 0:
+                beside = all_bands[plane.companion][stage - coder.planes[plane.companion].chroma, orientation]
+            past = _past(bands, key, beside).reshape(N_WEIGHTS, -1).T
+            sizes = np.abs(coefficients[at + start : at + start + height * width].astype(float))
+            sizes /= band_step(step_q8, plane.chroma, level, orientation)
+            chosen = rng.choice(len(sizes), min(len(sizes), SAMPLES), replace=False)
+            if len(active := np.flatnonzero(past.any(1))):
+                chosen = np.append(chosen, rng.choice(active, min(len(active), SAMPLES), replace=False))
+            band = (plane.chroma * STAGES + stage - 1) * 3 + orientation
+            found[band] = past[chosen], np.minimum(sizes[chosen], MOST_STEPS)
+        at += plane.width * plane.height
+    return found
+
+
+def likeliest_weights(past: Real, sizes: Real) -> Real:
+    """Weights (K,), zero or more, of the columns of `past` (N, K) that make `sizes` (N,) likeliest as exponentials of
+    mean constant + past · weights. A column of zeros gets none."""
+    columns = np.column_stack([np.ones(len(past)), past])
+    weights = np.full(columns.shape[1], 0.15)
+    weights[0] = 0.5 * sizes.mean() + 1e-3
+    weights[~columns.any(0)] = 0
+    for _ in range(UPDATES):
+        mean = np.maximum(columns @ weights, 1e-4)
+        pull, push = columns.T @ (sizes / mean**2), columns.T @ (1 / mean)
+        weights *= np.sqrt(pull / np.maximum(push, 1e-12))
+    return weights[1:]
+
+
+def _trained_weights(
+    pool: ProcessPoolExecutor, jobs: Jobs, weights: NDArray[np.uint8], starts: NDArray[np.uint16], seed: int
+) -> NDArray[np.uint8]:
+    """Weights in 1/16: those within the band and those of other bands each by themselves, as contexts use them."""
+    rows: dict[int, list[tuple[Real, Real]]] = {}
+    for found in pool.map(partial(_samples, weights, starts, seed), enumerate(jobs), chunksize=4):
+        for band, row in found.items():
+            rows.setdefault(band, []).append(row)
+    trained = weights.copy()
+    for band, parts in rows.items():
+        past, sizes = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        both = [likeliest_weights(past[:, :6], sizes), likeliest_weights(past[:, 6:], sizes)]
+        trained[band] = np.clip(np.rint(16 * np.concatenate(both)), 0, LARGEST_WEIGHT)
+    return trained
