@@ -4,41 +4,78 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apercu.codecs import taha2025
+from apercu.codecs import apercu, taha2025
 from apercu.errors import ApercuError
 from apercu.format import weights as weight_files
-from apercu.format.container import read_header, read_segments
+from apercu.format.container import Header, read_header, read_segments
+from apercu.stages.bands import STAGES
 from apercu.stages.blocks import tiles
 from apercu.stages.colour import Samples
+from apercu.stages.wavelet import band_places
 
 _LUMA_PRODUCTS, _CHROMA_PRODUCTS = 3, 1  # of a sample; chroma is made of luma and one colour
 _COLOUR_PRODUCTS = 4  # of a pixel on the way back
 _CHROMA_SAMPLES = 2 / 4  # of a pixel: two planes at half size
 
 
+_LIFTING = 4  # steps, each with a product for every other sample of a row or column
+_NEAR = 6  # weights of magnitudes within a band, for a sample
+
+
 @dataclass(frozen=True)
 class Arithmetic:
     """Multiply-accumulates per pixel.
 
-    Transform: the rows of weights that blocks meet. On the way there these are G1's latent, its error (the block's
-    energy and the synthesis row) and, where that is above the threshold, G2's eight; on the way back one for every
-    latent that is not zero. Colour: products of the colour transform. What the encoder spends on choosing symbols, of
-    which there is one for eight pixels at most, is not in it, nor are the shifts and sums of chroma at full size.
+    Transform: of taha2025, the rows of weights that blocks meet. On the way there these are G1's latent, its error (the
+    block's energy and the synthesis row) and, where that is above the threshold, G2's eight; on the way back one for
+    every latent that is not zero. Of apercu, the lifting steps of all levels and the gain of LL. Colour: products of
+    the colour transform. Contexts: of apercu, the weighted sums of magnitudes, as if every sample were visited; the
+    decoder needs the same. What the encoder spends on choosing symbols, of which there is one for eight pixels at
+    most, is not in it, nor are shifts and sums.
     """
 
     encoder_transform: float
     encoder_colour: float
+    encoder_contexts: float
     decoder_transform: float
     decoder_colour: float
+    decoder_contexts: float
 
 
 def count(image: Samples, data: bytes) -> Arithmetic:
     """What encoding `image`, (H, W) or (H, W, B), to the file `data` took, and decoding it takes."""
     header = read_header(data)
+    colour = header.interpretation in ("rgb", "rgba")
+    encoder, decoder, contexts = (_of_taha2025 if header.codec == "taha2025" else _of_apercu)(image, data, header)
+    n_pixels = header.height * header.width
+    return Arithmetic(
+        encoder_transform=encoder / n_pixels,
+        encoder_colour=colour * (_LUMA_PRODUCTS + _CHROMA_PRODUCTS * _CHROMA_SAMPLES),
+        encoder_contexts=contexts / n_pixels,
+        decoder_transform=decoder / n_pixels,
+        decoder_colour=float(colour * _COLOUR_PRODUCTS),
+        decoder_contexts=contexts / n_pixels,
+    )
+
+
+def _of_apercu(_image: Samples, _data: bytes, header: Header) -> tuple[float, float, float]:
+    transform = contexts = 0.0
+    for window in tiles(header.height, header.width, header.tile):
+        for plane in apercu.planes_of(header, window.height, window.width):
+            height, width, levels = plane.height, plane.width, STAGES - plane.chroma
+            for (_, orientation), (_, down, across) in band_places(height, width, levels).items():
+                contexts += down * across * (_NEAR + 1 + orientation + (plane.companion >= 0))
+            for _ in range(levels):
+                low = -(-height // 2) * -(-width // 2)
+                transform += 2 * (_LIFTING / 2) * height * width + low
+                height, width = -(-height // 2), -(-width // 2)
+    return transform, transform, contexts
+
+
+def _of_taha2025(image: Samples, data: bytes, header: Header) -> tuple[float, float, float]:
     weights = weight_files.shipped(header.model_id)
     setting = taha2025.setting_of(header)
     samples = image.reshape(header.height, header.width, header.n_bands)
-    n_pixels = header.height * header.width
     row = weights.shape[2]
     to_latents = to_pixels = 0
     windows = tiles(header.height, header.width, header.tile)
@@ -51,10 +88,4 @@ def count(image: Samples, data: bytes) -> Arithmetic:
             to_latents += row * (3 * len(latents) + (weights.shape[1] - 1) * int(np.count_nonzero(detailed)))
         for _, symbols in taha2025.read([segment], header, weights, height, width):
             to_pixels += row * int(np.count_nonzero(symbols))
-    colour = header.interpretation in ("rgb", "rgba")
-    return Arithmetic(
-        encoder_transform=to_latents / n_pixels,
-        encoder_colour=colour * (_LUMA_PRODUCTS + _CHROMA_PRODUCTS * _CHROMA_SAMPLES),
-        decoder_transform=to_pixels / n_pixels,
-        decoder_colour=float(colour * _COLOUR_PRODUCTS),
-    )
+    return to_latents, to_pixels, 0.0

@@ -73,7 +73,8 @@ def stages_of(layer: int, layers: int) -> tuple[int, int]:
     return (STAGES if layer == 0 else last), last
 
 
-def _planes(header: Header, height: int, width: int) -> list[BandPlane]:
+def planes_of(header: Header, height: int, width: int) -> list[BandPlane]:
+    """The planes of a tile of this size."""
     sizes = plane_sizes(header.interpretation, header.n_bands, height, width)
     colour = header.interpretation in ("rgb", "rgba")
     chroma = [int(colour and i in (1, 2)) for i in range(len(sizes))]
@@ -96,7 +97,7 @@ class Analysis:
 
 def analyse(tile: Samples, header: Header, _: BandTables, __: Setting | None) -> Analysis:
     """Analysis of a tile (H, W, B)."""
-    planes = _planes(header, *tile.shape[:2])
+    planes = planes_of(header, *tile.shape[:2])
     samples = to_planes(tile, header.interpretation, list(header.levels))
     bands = [
         wavelet_analyse(plane, p.height, p.width, STAGES - p.chroma, _centre(p))
@@ -114,7 +115,7 @@ def code(analysis: Analysis, setting: Setting, tables: BandTables) -> list[bytes
 
 def read(segments: list[bytes], header: Header, tables: BandTables, height: int, width: int) -> BandCoder:
     """Symbols of a tile of this size from its first layers; raises CorruptStream or Truncated."""
-    coder = BandCoder(_planes(header, height, width), tables)
+    coder = BandCoder(planes_of(header, height, width), tables)
     step_q8 = setting_of(header).step_q8
     for layer, segment in enumerate(segments):
         coder.decode(segment, step_q8, *stages_of(layer, header.n_layers))
@@ -143,7 +144,7 @@ def decode(
 
 def fill(header: Header, out: Samples) -> None:
     """The middle of the range, without colour, in place of a tile that is lost."""
-    planes = [np.full((p.height, p.width), _centre(p), np.int16) for p in _planes(header, *out.shape[:2])]
+    planes = [np.full((p.height, p.width), _centre(p), np.int16) for p in planes_of(header, *out.shape[:2])]
     from_planes(planes, header.interpretation, list(header.levels), out)
 
 
