@@ -23,26 +23,26 @@ def seeds(model: Path) -> list[Seed]:
     """The same on every machine; `model` is the file of `write_model`."""
     grey, rgb, rgba = scene(32, 32), scene(24, 19, 3), scene(17, 33, 4)
     files = {
-        "1x1": apercu.encode(scene(1, 1)[:, :, 0]),
-        "grey": apercu.encode(scene(40, 56)[:, :, 0], quality=70),
-        "axis": apercu.encode(grey, quality=30),
-        "rgb": apercu.encode(rgb, quality=60),
-        "rgba": apercu.encode(rgba, quality=45),
-        "noise": apercu.encode((noise((72, 80), 3) >> 8).astype(np.uint8), quality=90),
-        "flat": apercu.encode(np.full((64, 64), 77, np.uint8), quality=20),
-        "spectral": apercu.encode(scene(9, 9, 6), quality=80),
-        "grey16": apercu.encode(wide(scene(33, 20), 200, 4000)[:, :, 0], quality=75),
-        "rgb16": apercu.encode(wide(rgb, 0, 65535), quality=50),
-        "spectral16": apercu.encode(wide(scene(16, 25, 5), 1000, 60000), quality=65),
-        "by hand": apercu.encode(grey, threshold=20, step=3, tables="latent"),
-        "one table": apercu.encode(scene(48, 48), threshold=0, step=0.5, tables="group"),
-        "all g1": apercu.encode(grey, threshold=1e6, step=2),
-        "all g2": apercu.encode(grey, threshold=0, step=16),
+        "1x1": apercu.encode(scene(1, 1)[:, :, 0], codec="taha2025"),
+        "grey": apercu.encode(scene(40, 56)[:, :, 0], quality=70, codec="taha2025"),
+        "axis": apercu.encode(grey, quality=30, codec="taha2025"),
+        "rgb": apercu.encode(rgb, quality=60, codec="taha2025"),
+        "rgba": apercu.encode(rgba, quality=45, codec="taha2025"),
+        "noise": apercu.encode((noise((72, 80), 3) >> 8).astype(np.uint8), quality=90, codec="taha2025"),
+        "flat": apercu.encode(np.full((64, 64), 77, np.uint8), quality=20, codec="taha2025"),
+        "spectral": apercu.encode(scene(9, 9, 6), quality=80, codec="taha2025"),
+        "grey16": apercu.encode(wide(scene(33, 20), 200, 4000)[:, :, 0], quality=75, codec="taha2025"),
+        "rgb16": apercu.encode(wide(rgb, 0, 65535), quality=50, codec="taha2025"),
+        "spectral16": apercu.encode(wide(scene(16, 25, 5), 1000, 60000), quality=65, codec="taha2025"),
+        "by hand": apercu.encode(grey, threshold=20, step=3, tables="latent", codec="taha2025"),
+        "one table": apercu.encode(scene(48, 48), threshold=0, step=0.5, tables="group", codec="taha2025"),
+        "all g1": apercu.encode(grey, threshold=1e6, step=2, codec="taha2025"),
+        "all g2": apercu.encode(grey, threshold=0, step=16, codec="taha2025"),
         "apercu": apercu.encode(scene(40, 56)[:, :, 0], codec="apercu", quality=60),
         "apercu rgb": apercu.encode(scene(33, 47, 3), codec="apercu", quality=70),
         "apercu noise": apercu.encode((noise((40, 40), 3) >> 8).astype(np.uint8), codec="apercu", quality=95),
         "apercu spectral16": apercu.encode(wide(scene(16, 25, 3), 1000, 60000), codec="apercu", bands="spectral"),
-        "user model": apercu.encode(scene(64, 65)[:, :, 0], quality=60, model=model),
+        "user model": apercu.encode(scene(64, 65)[:, :, 0], quality=60, model=model, codec="taha2025"),
     }
     whole, layered_from = taha2025.TILE_LOG2, codec.LAYERED_FROM
     try:
@@ -50,9 +50,9 @@ def seeds(model: Path) -> list[Seed]:
         codec.LAYERED_FROM = 0
         files["apercu tiles"] = apercu.encode(scene(70, 40, 3), codec="apercu", quality=60)
         files["apercu layers"] = apercu.encode(scene(32, 30)[:, :, 0], codec="apercu", quality=75)
-        files["tiles"] = apercu.encode(scene(70, 90)[:, :, 0], quality=40)
-        files["rgb tiles"] = apercu.encode(scene(33, 65, 3), quality=55)
-        files["wide tiles"] = apercu.encode(wide(scene(40, 40, 2), 5, 900), threshold=50, step=8)
+        files["tiles"] = apercu.encode(scene(70, 90)[:, :, 0], quality=40, codec="taha2025")
+        files["rgb tiles"] = apercu.encode(scene(33, 65, 3), quality=55, codec="taha2025")
+        files["wide tiles"] = apercu.encode(wide(scene(40, 40, 2), 5, 900), threshold=50, step=8, codec="taha2025")
     finally:
         taha2025.TILE_LOG2 = codec.TILE_LOG2 = whole
         codec.LAYERED_FROM = layered_from

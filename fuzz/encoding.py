@@ -81,10 +81,10 @@ def wavelet(rng: random.Random) -> list[str]:
 def image(rng: random.Random, model: Path) -> list[str]:
     """An image to a file and back; the file must keep the promises of `apercu.encode`."""
     picture, options = _picture(rng), _options(rng)
-    if rng.random() < 0.5 and not {"threshold", "tables"} & set(options):
-        options["codec"] = "apercu"
-    elif rng.random() < 0.1:
-        options["model"] = model
+    if rng.random() < 0.5 or {"threshold", "tables"} & set(options):
+        options["codec"] = "taha2025"
+        if rng.random() < 0.1:
+            options["model"] = model
     try:
         data = apercu.encode(picture, **options)
     except TargetUnreachable:

@@ -78,7 +78,7 @@ def main() -> None:
         for rate in RATES:
             fits = grid[grid[:, :, 0] <= rate * image.size]
             if len(fits):
-                decoded = apercu.decode(apercu.encode(image, bpp=rate))
+                decoded = apercu.decode(apercu.encode(image, codec="taha2025", bpp=rate))
                 error = float(((image - decoded.astype(float)) ** 2).sum())
                 lost[rate].append(psnr(fits[:, 1].min(), image.size) - psnr(error, image.size))
     print(" step   best share   path's share")

@@ -48,7 +48,7 @@ def encode(case: Encoded, model: str | None) -> bytes:
     whole = taha2025.TILE_LOG2
     try:
         taha2025.TILE_LOG2 = case.tile_log2
-        options: dict[str, object] = dict(case.options)
+        options: dict[str, object] = {"codec": "taha2025"} | case.options
         if case.user_model:
             options["model"] = model
         make: Callable[..., bytes] = apercu.encode

@@ -154,13 +154,13 @@ def test_files_that_hold_no_weights_are_refused(tmp_path, content):
     path = tmp_path / "model.npy"
     path.write_bytes(content)
     with pytest.raises(ModelError, match=r"model\.npy"):
-        apercu.encode(scene(9, 9), model=path)
+        apercu.encode(scene(9, 9), codec="taha2025", model=path)
 
 
 @pytest.mark.parametrize("path", ["/no/such/file", "", ".", 3, [], "\0"])
 def test_paths_that_lead_to_no_weights_are_refused(path):
     with pytest.raises(ModelError):
-        apercu.encode(scene(9, 9), model=path)
+        apercu.encode(scene(9, 9), codec="taha2025", model=path)
 
 
 def test_weights_too_large_for_32_bits_are_refused(tmp_path):
@@ -169,7 +169,7 @@ def test_weights_too_large_for_32_bits_are_refused(tmp_path):
         weights[at] = 32767
         np.save(tmp_path / "model.npy", weights)
         with pytest.raises(ModelError, match="too large"):
-            apercu.encode(scene(9, 9), model=tmp_path / "model.npy")
+            apercu.encode(scene(9, 9), codec="taha2025", model=tmp_path / "model.npy")
 
 
 def test_the_largest_weights_that_are_allowed(tmp_path):
@@ -179,14 +179,14 @@ def test_the_largest_weights_that_are_allowed(tmp_path):
     np.save(tmp_path / "model.npy", weights)
     image = noise((16, 16), 1).astype(np.uint16).astype(np.uint8) | 240
     image[8:] = 0
-    data = apercu.encode(image, threshold=0, step=1 / 8, model=tmp_path / "model.npy")
+    data = apercu.encode(image, codec="taha2025", threshold=0, step=1 / 8, model=tmp_path / "model.npy")
     assert apercu.decode(data, model=tmp_path / "model.npy").shape == image.shape
 
 
 def test_a_file_is_refused_without_its_own_model(tmp_path):
     np.save(tmp_path / "model.npy", walsh_weights())
     np.save(tmp_path / "other.npy", -walsh_weights())
-    data = apercu.encode(wide(scene(9, 9), 0, 999), model=tmp_path / "model.npy")
+    data = apercu.encode(wide(scene(9, 9), 0, 999), codec="taha2025", model=tmp_path / "model.npy")
     assert apercu.decode(data, model=tmp_path / "model.npy").shape == (9, 9, 1)
     with pytest.raises(ModelError, match="pass it as model="):
         apercu.decode(data)

@@ -3,6 +3,7 @@
 import time
 import tracemalloc
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -24,8 +25,10 @@ from apercu.format.container import Header, pack, put_varint, read_header
 from scripts.pictures import scene
 from scripts.segment_writer import flat_table, to_bytes
 
-SMALL = apercu.encode(scene(12, 10)[:, :, 0], quality=70)
-LARGER = apercu.encode(scene(70, 70, 3), quality=60)
+encode = partial(apercu.encode, codec="taha2025")
+
+SMALL = encode(scene(12, 10)[:, :, 0], quality=70)
+LARGER = encode(scene(70, 70, 3), quality=60)
 SECONDS = 10
 
 
@@ -50,7 +53,7 @@ def in_little_memory():
 @pytest.fixture
 def tiled(monkeypatch):
     monkeypatch.setattr(taha2025, "TILE_LOG2", 5)
-    return apercu.encode(scene(40, 70)[:, :, 0], quality=50)
+    return encode(scene(40, 70)[:, :, 0], quality=50)
 
 
 def every_call(data):
@@ -230,7 +233,7 @@ def test_parameters_that_cannot_be():
 
 
 def test_many_bands_take_time_in_proportion():
-    data = apercu.encode(scene(1, 1, 4000), quality=0)
+    data = encode(scene(1, 1, 4000), quality=0)
     assert apercu.decode(data).shape == (1, 1, 4000)
 
 

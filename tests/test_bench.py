@@ -101,7 +101,7 @@ NOISE = np.random.default_rng(1).integers(0, 256, (64, 128), np.uint8)
     ],
 )
 def test_multiply_accumulates_counted_by_hand(image, options, expected):
-    count = arithmetic.count(image, apercu.encode(image, **options))
+    count = arithmetic.count(image, apercu.encode(image, codec="taha2025", **options))
     found = (count.encoder_transform, count.encoder_colour, count.decoder_transform, count.decoder_colour)
     assert found == pytest.approx(expected, rel=0.03)  # in noise, a latent may be zero
 

@@ -95,8 +95,14 @@ def test_there_and_back(tmp_path, image, name, bands):
         (("--bpp", "0.4"), {"bpp": 0.4}),
         (("--bytes", "250"), {"n_bytes": 250}),
         (("--psnr", "30"), {"psnr": 30}),
-        (("--threshold", "90", "--step", "40"), {"threshold": 90, "step": 40}),
-        (("--quality", "30", "--tables", "latent", "--codec", "taha2025"), {"quality": 30, "tables": "latent"}),
+        (
+            ("--threshold", "90", "--step", "40", "--codec", "taha2025"),
+            {"threshold": 90, "step": 40, "codec": "taha2025"},
+        ),
+        (
+            ("--quality", "30", "--tables", "latent", "--codec", "taha2025"),
+            {"quality": 30, "tables": "latent", "codec": "taha2025"},
+        ),
         (("--bands", "spectral"), {"bands": "spectral"}),
     ],
 )
@@ -115,7 +121,7 @@ def test_encode_says_what_came_of_it(photo, tmp_path, capsys):
         f"{out}: 96 × 64 rgb uint8, {size} bytes (1/{RGB.size / size:.0f} of the samples), "
         f"{8 * size / GREY.size:.3f} bpp, quality 20.5\n"
     )
-    main(["encode", str(photo), str(out), "--threshold", "90", "--step", "40"])
+    main(["encode", str(photo), str(out), "--codec", "taha2025", "--threshold", "90", "--step", "40"])
     assert capsys.readouterr().err.endswith("threshold 90, step 40\n")
     main(["encode", str(photo), str(out), "--quiet"])
     main(["decode", str(out), str(tmp_path / "a.png")])

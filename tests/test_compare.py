@@ -55,7 +55,7 @@ def made_again(record):
     """The file and the pixels of a record, by Pillow and apercu alone."""
     image = PICTURES[record["image"]]
     if record["codec"] == OURS:
-        data = apercu.encode(image, quality=float(record["level"][1:]))
+        data = apercu.encode(image, codec="taha2025", quality=float(record["level"][1:]))
         return data, apercu.decode(data)
     height, width = image.shape[:2]
     size = width // record["scale"], height // record["scale"]

@@ -106,7 +106,7 @@ def test_a_prefix_loses_the_segments_that_are_cut():
 
 def overhead(image, **options):
     """Bytes of a file that are not its segments."""
-    data = apercu.encode(image, **options)
+    data = apercu.encode(image, **{"codec": "taha2025"} | options)
     return len(data) - sum(map(len, read_segments(data, read_header(data))))
 
 
@@ -118,6 +118,8 @@ def test_everything_else_is_small():
     assert overhead(np.dstack([ramp] * 3).astype(np.uint8)) == 14
     assert overhead(np.dstack([ramp] * 4).astype(np.uint16)) == 18
     assert overhead(ramp.astype(np.uint16)) == 16
+    assert overhead(ramp[:32, :32].astype(np.uint8), codec="apercu") == 10
+    assert overhead(ramp.astype(np.uint8), codec="apercu") <= 34  # three layers
     assert overhead(np.dstack([ramp] * 12).astype(np.uint16)) == 39
     assert overhead(ramp[:32, :32].astype(np.uint8), threshold=50, step=8) == 14  # four bytes of parameters
 

@@ -73,7 +73,7 @@ def test_names():
 
 def test_signatures():
     assert parameters(apercu.encode) == (
-        "image, *, n_bytes=None, bpp=None, psnr=None, quality=None, codec='taha2025', bands=None, threshold=None, "
+        "image, *, n_bytes=None, bpp=None, psnr=None, quality=None, codec='apercu', bands=None, threshold=None, "
         "step=None, tables=None, model=None, progress=None"
     )
     assert parameters(apercu.decode) == (
@@ -84,7 +84,9 @@ def test_signatures():
 
 
 def test_keys_of_info():
-    assert set(apercu.info(apercu.encode(np.zeros((8, 8), np.uint8)))) == INFO
+    black = np.zeros((8, 8), np.uint8)
+    assert set(apercu.info(apercu.encode(black, codec="taha2025"))) == INFO
+    assert set(apercu.info(apercu.encode(black))) == INFO - {"threshold", "g1_share", "g2_share"}
 
 
 def test_errors_are_a_tree():

@@ -1,6 +1,7 @@
 """apercu beside the second decoder: on what it encodes, on files that no encoder of ours writes, on damaged ones."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import reference_bytes
 import reference_decoder
 from apercu.codecs import apercu as codec
 from files_by_hand import BitWriter, in_parts, random_segment, sealed, table, taken_apart, varint
+
+encode = partial(apercu.encode, codec="taha2025")
 
 BANDS = {"grey": 1, "rgb": 3, "rgba": 4, "spectral": 5}
 SIZES = ((1, 1), (1, 9), (8, 8), (33, 17), (64, 64), (65, 64), (75, 101))
@@ -65,27 +68,27 @@ def test_encoded_images(bands, dtype):
     for (height, width), settings in itertools.product(SIZES, SETTINGS):
         image = picture(rng, height, width, BANDS[bands], dtype)
         image = image[..., 0] if bands == "grey" and rng.random() < 0.5 else image
-        decoded = assert_same(apercu.encode(image, bands=bands, **settings))
+        decoded = assert_same(encode(image, bands=bands, **settings))
         assert (decoded.shape, decoded.dtype) == (image.shape, image.dtype)
 
 
 def test_one_band_is_spectral_where_it_is_said_so():
     image = picture(np.random.default_rng(1), 20, 30, 1, np.uint16)
-    assert assert_same(apercu.encode(image, bands="spectral", quality=60)).shape == (20, 30, 1)
+    assert assert_same(encode(image, bands="spectral", quality=60)).shape == (20, 30, 1)
 
 
 def test_extremes_of_the_samples():
     checks = np.indices((24, 40)).sum(0) % 2 * 255
     for image in (np.zeros((9, 9)), np.full((9, 9), 255), checks, np.dstack([checks, 255 - checks, checks])):
         for settings in ({"quality": 100}, {"step": 0.125, "threshold": 0}, {"quality": 20}):
-            assert_same(apercu.encode(image.astype(np.uint8), **settings))
-            assert_same(apercu.encode(image.astype(np.uint16) * 257, **settings))
+            assert_same(encode(image.astype(np.uint8), **settings))
+            assert_same(encode(image.astype(np.uint16) * 257, **settings))
 
 
 def test_every_quality_has_the_step_of_the_text():
     image = np.full((8, 8), 77, np.uint8)
     for quality_q8 in (*range(0, 25600, 67), *range(4072, 4112), *range(9712, 9744), *range(25560, 25601)):
-        data = apercu.encode(image, quality=quality_q8 / 256)
+        data = encode(image, quality=quality_q8 / 256)
         head = reference_decoder.read_head(reference_decoder.Bytes(data), 2**28)
         told = apercu.info(data)
         assert told["quality"] == quality_q8 / 256
@@ -98,7 +101,7 @@ def test_images_above_a_tile(shape):
     image = picture(np.random.default_rng(3), *(*shape, 1)[:3], np.uint8).reshape(shape)
     bands = "spectral" if shape[2:] == (2,) else None
     for quality in (10, 70):
-        data = apercu.encode(image, quality=quality, bands=bands)
+        data = encode(image, quality=quality, bands=bands)
         assert apercu.info(data)["tiles"] > 1
         assert len(reference_decoder.symbols(data)) == apercu.info(data)["tiles"]
         assert_same(data)
@@ -107,9 +110,9 @@ def test_images_above_a_tile(shape):
 def small_tiles(rng, bands, dtype, tile=32, height=70, width=45):
     """Head and segments of an image in tiles of 32 × 32, each from an encoding of its own."""
     image = picture(rng, height, width, BANDS[bands], dtype)
-    head, _, _ = taken_apart(apercu.encode(image, bands=bands, step=4, threshold=30))
+    head, _, _ = taken_apart(encode(image, bands=bands, step=4, threshold=30))
     parts = [image[y : y + tile, x : x + tile] for y in range(0, height, tile) for x in range(0, width, tile)]
-    return head, [taken_apart(apercu.encode(part, bands=bands, step=4, threshold=30))[1] for part in parts]
+    return head, [taken_apart(encode(part, bands=bands, step=4, threshold=30))[1] for part in parts]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -138,7 +141,7 @@ def test_random_segments(seed):
         name = list(BANDS)[rng.integers(4)]
         step_q3 = int(rng.choice([1, 2, 16, 200, 4000, 65535]))
         image = np.zeros((height, width, BANDS[name]), rng.choice([np.uint8, np.uint16]))
-        head, _, n_pixels = taken_apart(apercu.encode(image, bands=name, step=step_q3 / 8, threshold=1))
+        head, _, n_pixels = taken_apart(encode(image, bands=name, step=step_q3 / 8, threshold=1))
         levels = 0 if image.dtype == np.uint8 else {"grey": 1, "rgb": 1, "rgba": 2, "spectral": 5}[name]
         if levels:
             codes = rng.integers(1, 209, 2 * levels).astype(np.uint8).tobytes()
@@ -182,7 +185,7 @@ SEGMENTS = {  # of one block: bits, and the error that refuses them
 @pytest.mark.parametrize("name", SEGMENTS)
 def test_segments_by_hand(name):
     bits, error = SEGMENTS[name]
-    head, _, n_pixels = taken_apart(apercu.encode(np.zeros((8, 8), np.uint8), step=1, threshold=1))
+    head, _, n_pixels = taken_apart(encode(np.zeros((8, 8), np.uint8), step=1, threshold=1))
     decoded = assert_same(sealed(head + BitWriter(bits).bytes(), n_pixels))
     assert (decoded if isinstance(decoded, str) else None) == error
 
@@ -190,7 +193,7 @@ def test_segments_by_hand(name):
 def test_settings_by_hand():
     seen = {}
     for image in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.uint8)):
-        head, segment, n_pixels = taken_apart(apercu.encode(image, quality=50))
+        head, segment, n_pixels = taken_apart(encode(image, quality=50))
         for word in (0, 1, 4095, 4096, 12345, *range(25595, 25605), 28000, 32766, 32767):
             for axis in (0, 32768):
                 changed = head[:-2] + (word | axis).to_bytes(2, "little")
@@ -227,7 +230,7 @@ def test_mutants(seed, monkeypatch):
     files = []
     for (name, bands), dtype in itertools.product(BANDS.items(), (np.uint8, np.uint16)):
         settings = SETTINGS[int(rng.integers(len(SETTINGS)))]
-        files.append(apercu.encode(picture(rng, *shape, bands, dtype), bands=name, **settings))
+        files.append(encode(picture(rng, *shape, bands, dtype), bands=name, **settings))
     tiled = [small_tiles(rng, "rgba", dtype, height=40, width=40) for dtype in (np.uint8, np.uint16)]
     names = []
     for _ in range(120):
@@ -246,7 +249,7 @@ def test_mutants(seed, monkeypatch):
 def test_every_prefix_is_refused():
     rng = np.random.default_rng(8)
     whole = [
-        apercu.encode(picture(rng, 20, 30, 3, np.uint16), quality=60),
+        encode(picture(rng, 20, 30, 3, np.uint16), quality=60),
         in_parts(*small_tiles(rng, "rgb", np.uint8)),
     ]
     for data in whole:
@@ -260,7 +263,7 @@ def test_user_trained_weights(tmp_path):
     mine, others = tmp_path / "mine.npy", tmp_path / "others.npy"
     np.save(mine, weights[:, ::-1] // 2)
     np.save(others, weights // 2)
-    data = apercu.encode(picture(np.random.default_rng(9), 40, 40, 3, np.uint8), model=mine, quality=70)
+    data = encode(picture(np.random.default_rng(9), 40, 40, 3, np.uint8), model=mine, quality=70)
     assert np.array_equal(apercu.decode(data, model=mine), reference_decoder.decode(data, np.load(mine)))
     assert assert_same(data) == "ModelError"
     assert outcome(lambda data: apercu.decode(data, model=others), data) == "ModelError"
@@ -269,7 +272,7 @@ def test_user_trained_weights(tmp_path):
 
 @pytest.mark.parametrize("bands", [1, 4, 5, 9])
 def test_limit_of_size(bands, monkeypatch):
-    data = apercu.encode(np.zeros((20, 30, bands), np.uint8), bands="spectral")
+    data = encode(np.zeros((20, 30, bands), np.uint8), bands="spectral")
     limit = max(600, -(-600 * bands // 4))
     for max_pixels in (limit - 1, limit):
         monkeypatch.setattr(apercu, "MAX_PIXELS", max_pixels)
@@ -278,7 +281,7 @@ def test_limit_of_size(bands, monkeypatch):
 
 
 def test_a_difference_is_seen(monkeypatch):
-    data = apercu.encode(picture(np.random.default_rng(10), 40, 40, 3, np.uint8), quality=70)
+    data = encode(picture(np.random.default_rng(10), 40, 40, 3, np.uint8), quality=70)
     monkeypatch.setattr(reference_decoder, "samples", lambda v, head, band: np.clip(v, 0, 8160) >> 5)
     with pytest.raises(AssertionError):
         assert_same(data)
@@ -294,7 +297,7 @@ def test_apercu_is_decoded_the_same(case, monkeypatch):
     monkeypatch.setattr(codec, "TILE_LOG2", 5)
     height, width = (int(side) for side in rng.integers(1, 45, 2))
     dtype = (np.uint8, np.uint16)[case % 2]
-    data = apercu.encode(
+    data = encode(
         picture(rng, height, width, (1, 3, 4, 2)[case // 2 % 4], dtype),
         codec="apercu",
         quality=int(rng.integers(0, 101)),

@@ -108,7 +108,7 @@ def test_latents_that_are_not_there_take_no_bits(tmp_path):
     sizes = []
     for k, model in models.items():
         assert not np.load(model)[:, 1 + k :].any()
-        data = apercu.encode(image, threshold=20, step=20, tables="latent", model=model)
+        data = apercu.encode(image, codec="taha2025", threshold=20, step=20, tables="latent", model=model)
         assert apercu.info(data)["g2_share"] > 0.1
         sizes.append(len(data))
     assert sizes == sorted(sizes)
@@ -127,7 +127,7 @@ def test_the_smallest_file_that_reaches_a_psnr(monkeypatch):
     settings = [{"step": step, "threshold": 100.0, "tables": "group"} for step in (20.0, 40.0, 80.0, 160.0)]
     points = [paper_points.measure(image, options) for options in settings]
     for point in points:
-        data = apercu.encode(image, **point.options)
+        data = apercu.encode(image, codec="taha2025", **point.options)
         assert point.n_bits == 8 * len(data)
         error = np.mean((image.astype(float) - apercu.decode(data)) ** 2)
         assert point.psnr == pytest.approx(10 * np.log10(255**2 / error))

@@ -80,7 +80,7 @@ def test_command_trains_weights_that_encode_and_decode(folder, tmp_path, monkeyp
     assert recipe["seed"] == 3
     assert len(recipe["images"]) == 5
     image = scene(64, 64)[:, :, 0]
-    data = apercu.encode(image, quality=80, model=out)
+    data = apercu.encode(image, codec="taha2025", quality=80, model=out)
     assert apercu.info(data)["model"] == recipe["sha256"][:16]
     assert apercu.decode(data, model=out).shape == image.shape
     with pytest.raises(apercu.ModelError, match="user-trained"):

@@ -73,7 +73,7 @@ def encode(
     bpp: float | None = None,
     psnr: float | None = None,
     quality: float | None = None,
-    codec: str = "taha2025",
+    codec: str = "apercu",
     bands: str | None = None,
     threshold: float | None = None,
     step: float | None = None,
@@ -92,9 +92,9 @@ def encode(
     psnr: peak signal-to-noise ratio in dB over all samples of the image as decoded with restore="none", peak 255 or
         65,535; met within 0.05 dB where the steps of the codec allow, passed where the lowest quality is better
         already.
-    quality: 0 to 100; rounded to 1/32 unless it is a multiple of 1/256, whose last three bits are a variant of the
-        encoder's choices that a rate search may take. `info` tells the quality of a file, and the same quality makes
-        the same bytes.
+    quality: 0 to 100, in steps of 1/256. (Of taha2025, rounded to 1/32 unless it is a multiple of 1/256, whose last
+        three bits are a variant of the encoder's choices that a rate search may take.) `info` tells the quality of a
+        file, and the same quality makes the same bytes.
 
     Or, for codec "taha2025" (Taha et al. 2025), both of these by hand, in 8-bit sample units:
     threshold: blocks whose mean squared error under the first autoencoder is above it go to the second.
@@ -176,8 +176,8 @@ def info(data: bytes) -> dict[str, object]:
 
     Keys: width, height, bands (a number), interpretation ("grey", "rgb", "rgba" or "spectral"), dtype, codec, model
     (an id, or the start of a user-trained model's SHA-256), version, quality (None where threshold and step were set
-    by hand), step, threshold, n_bytes, bpp, tiles, and g1_share and g2_share, the parts of the blocks that each
-    autoencoder codes.
+    by hand), step, n_bytes, bpp, tiles, layers; of taha2025 also threshold, and g1_share and g2_share, the parts of the
+    blocks that each autoencoder codes.
 
     Raises a FormatError.
     """

@@ -55,7 +55,7 @@ def codec_curve(image: Image, points: Iterable[Point]) -> Curve:
     found = []
     for index in range(math.ceil(len(best) / every)):
         options = by_rate[best[int(index * every)]].options
-        data = apercu.encode(image, **options)
+        data = apercu.encode(image, codec="taha2025", **options)
         decoded = apercu.decode(data, model=options.get("model"))
         found.append(CurvePoint(bpp(data, image), psnr(image, decoded), ssim(image, decoded)))
     return found

@@ -61,7 +61,7 @@ def draw_pictures(image: Image, path: Path) -> list[str]:
         peer = PEERS["jpeg-prog"]
         files = [peer.encode(image, quality) for quality in QUALITIES]
         jpeg = max((file for file in files if bpp(file, image) <= rate), key=len, default=min(files, key=len))
-        ours = apercu.encode(image, n_bytes=len(jpeg))
+        ours = apercu.encode(image, codec="taha2025", n_bytes=len(jpeg))
         shown = {
             "original": (image, None),
             "apercu": (apercu.decode(ours), ours),

@@ -38,7 +38,7 @@ Near = Callable[[Options], Iterable[Options]]
 
 def measure(image: Image, options: Options) -> Point:
     """Encodes and decodes an image with these arguments."""
-    data = apercu.encode(image, **options)
+    data = apercu.encode(image, codec="taha2025", **options)
     return Point(8 * len(data), psnr(image, apercu.decode(data, model=options.get("model"))), options)
 
 

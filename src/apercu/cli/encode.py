@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target.add_argument("--psnr", type=float, metavar="D", help="a peak signal-to-noise ratio of D dB")
     target.add_argument("--quality", type=float, metavar="Q", help="0 (smallest) to 100 (best)")
     tuning = parser.add_argument_group("for those who know the codec")
-    tuning.add_argument("--codec", metavar="NAME", help="codec to use (default: taha2025)")
+    tuning.add_argument("--codec", metavar="NAME", help="codec to use (default: apercu)")
     tuning.add_argument(
         "--bands", metavar="KIND", help="what the bands are: grey, rgb, rgba or spectral (default: as the file says)"
     )

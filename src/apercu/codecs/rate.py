@@ -10,6 +10,8 @@ from apercu.errors import TargetUnreachable
 
 SLACK_SHARE, SLACK_BYTES = 0.02, 16
 PSNR_TOLERANCE = 0.05
+WHOLE = 100
+"""Places all along the path, the whole qualities, that are tried where PSNR is no smooth function of it."""
 _LOOK_AROUND = 64
 
 
@@ -73,8 +75,8 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, varian
     """A quality within 0.05 dB of the target, or the nearest found; quality 0 where that is better already.
 
     PSNR grows with the place but for ripples, since symbols are chosen for their rate as well: where the first variant
-    leaps over the target, the others are tried, and then the places around. Raises TargetUnreachable where quality 100
-    is more than 0.05 dB short of the target.
+    leaps over the target, the others are tried, then the places around, then the whole path. Raises TargetUnreachable
+    where quality 100 is more than 0.05 dB short of the target.
     """
     if (best := psnr_at(last)) < psnr:
         if best < psnr - PSNR_TOLERANCE:
@@ -104,5 +106,6 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, varian
         places = (nearest, start + distance, start - distance)
         nearest = min((quality for quality in places if 0 <= quality <= last), key=miss)
         if miss(nearest) <= PSNR_TOLERANCE:
-            break
-    return nearest
+            return nearest
+    found: int = min((nearest, *range(0, last + 1, last // WHOLE)), key=miss)
+    return found
