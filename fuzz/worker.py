@@ -24,6 +24,7 @@ import encoding
 from apercu.codecs import pipeline, taha2025
 from apercu.errors import ChecksumError, FormatError, ModelError, Truncated
 from apercu.format.container import read_header, read_segments
+from apercu.kernel import memory
 from apercu.stages.bands import BandCoder
 from corpus import seeds
 from mutate import mutant
@@ -44,6 +45,7 @@ class Judge:
         self.faults: list[str] = []
         self._reached = False
         self._watch_entropy_decoder()
+        memory.MOST_BLOCKS = 0  # a block that was larger once would hide what is written behind its end
 
     def _watch_entropy_decoder(self) -> None:
         """Counts calls of the entropy decoder, and hands it an array of its own: what lies behind it is out of bounds,

@@ -272,9 +272,9 @@ def synthesise(plane, symbols, step_q8):
     """The plane, with 5 fraction bits."""
 
     def coefficients(band, gain):
-        step_q6 = max(4, step_q8 * gain * (128 if plane.of_class else 256) >> 18)
+        step_q6 = max(4, step_q8 * gain * (154 if plane.of_class else 256) >> 18)
         s = symbols[band]
-        return np.sign(s) * np.minimum(32767, (abs(s) * 256 * step_q6 + 8192) >> 14)
+        return np.sign(s) * np.minimum(32767, (abs(s) * step_q6 + 32) >> 6)
 
     levels = 5 - plane.of_class
     low = coefficients("LL", GAIN_OF_LL[levels])

@@ -99,18 +99,22 @@ def analyse(tile: Samples, header: Header, _: BandTables, __: Setting | None) ->
     """Analysis of a tile (H, W, B)."""
     planes = planes_of(header, *tile.shape[:2])
     samples = to_planes(tile, header.interpretation, list(header.levels))
-    bands = [
-        wavelet_analyse(plane, p.height, p.width, STAGES - p.chroma, _centre(p))
-        for plane, p in zip(samples, planes, strict=True)
-    ]
-    return Analysis(planes, np.concatenate(bands), header.n_layers)
+    coefficients = np.empty(sum(p.width * p.height for p in planes), np.int16)
+    at = 0
+    for plane, p in zip(samples, planes, strict=True):
+        bands = coefficients[at : at + p.width * p.height]
+        wavelet_analyse(plane, p.height, p.width, STAGES - p.chroma, _centre(p), bands)
+        at += bands.size
+    return Analysis(planes, coefficients, header.n_layers)
 
 
 def code(analysis: Analysis, setting: Setting, tables: BandTables) -> list[bytes]:
     """The segments of a tile, one a layer."""
     coder = BandCoder(analysis.planes, tables)
     stages = (stages_of(layer, analysis.layers) for layer in range(analysis.layers))
-    return [coder.encode(analysis.coefficients, setting.step_q8, first, last) for first, last in stages]
+    segments = [coder.encode(analysis.coefficients, setting.step_q8, first, last) for first, last in stages]
+    coder.close()
+    return segments
 
 
 def read(segments: list[bytes], header: Header, tables: BandTables, height: int, width: int) -> BandCoder:
@@ -134,12 +138,14 @@ def decode(
     planes: list[Plane] = []
     at = 0
     for p in coder.planes:
-        bands = coder.coefficients[at : at + p.width * p.height]
-        planes.append(wavelet_synthesise(bands, p.height, p.width, STAGES - p.chroma, _centre(p)))
-        at += p.width * p.height
+        place = slice(at, at + p.width * p.height)
+        planes.append(coder.symbols[place].reshape(p.height, p.width))  # which have served
+        wavelet_synthesise(coder.coefficients[place], planes[-1], STAGES - p.chroma, _centre(p))
+        at = place.stop
     if restorer:
         planes = restorer(planes, [bool(p.chroma) for p in coder.planes], setting_of(header).step_q8)
     from_planes(planes, header.interpretation, list(header.levels), out)
+    coder.close()
 
 
 def fill(header: Header, out: Samples) -> None:

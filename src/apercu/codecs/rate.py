@@ -5,13 +5,14 @@ choices there.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from apercu.errors import TargetUnreachable
 
 SLACK_SHARE, SLACK_BYTES = 0.02, 16
 PSNR_TOLERANCE = 0.05
 WHOLE = 100
-"""Places all along the path, the whole qualities, that are tried where PSNR is no smooth function of it."""
+"""Places all along the path, the whole qualities: tried and bisected where PSNR is no smooth function of it."""
 _LOOK_AROUND = 64
 
 
@@ -75,8 +76,9 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, varian
     """A quality within 0.05 dB of the target, or the nearest found; quality 0 where that is better already.
 
     PSNR grows with the place but for ripples, since symbols are chosen for their rate as well: where the first variant
-    leaps over the target, the others are tried, then the places around, then the whole path. Raises TargetUnreachable
-    where quality 100 is more than 0.05 dB short of the target.
+    leaps over the target, the others are tried, then the whole path, and between any two of its qualities that have the
+    target between them, then the places around the nearest. Raises TargetUnreachable where quality 100 is more than
+    0.05 dB short of the target.
     """
     if (best := psnr_at(last)) < psnr:
         if best < psnr - PSNR_TOLERANCE:
@@ -101,11 +103,18 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, varian
         nearest = min((quality for quality in places if quality <= last), key=miss)
         if miss(nearest) <= PSNR_TOLERANCE:
             return nearest
+    tried = range(0, last + 1, last // WHOLE)
+    nearest = min((nearest, *tried), key=miss)
+    for low, high in pairwise(tried):
+        left = falls_short(low)
+        while left != falls_short(high) and high - low > 1 and miss(nearest) > PSNR_TOLERANCE:
+            middle = (low + high) // 2
+            nearest = min(nearest, middle, key=miss)
+            low, high = (middle, high) if falls_short(middle) == left else (low, middle)
     start = nearest
-    for distance in range(variants, variants * _LOOK_AROUND, variants):
+    for distance in range(variants, last // WHOLE, variants):
         places = (nearest, start + distance, start - distance)
         nearest = min((quality for quality in places if 0 <= quality <= last), key=miss)
         if miss(nearest) <= PSNR_TOLERANCE:
-            return nearest
-    found: int = min((nearest, *range(0, last + 1, last // WHOLE)), key=miss)
-    return found
+            break
+    return nearest

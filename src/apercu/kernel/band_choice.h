@@ -4,8 +4,11 @@
 
 #include "band_model.h"
 
+/* Of a bit, by stage from fine to coarse: in 2^-16 squared steps for each 1/256 bit, so that 26 is 0.10 squared steps.
+ * Edges and textures, which similarity goes by, are in stages 2 and 3 of luma. */
+static const uint8_t PRICES[CLASSES][STAGES] = {{26, 16, 18, 26, 26}, {26, 26, 26, 26, 26}};
+
 enum {
-    PRICE = 26, /* of a bit: 0.10 squared steps, in 2^-16 squared steps for each 1/256 bit */
     FLAG_BITS_Q8 = 1280, MORE_BITS_Q8 = 384 /* what a symbol is held to cost while its group is weighed */
 };
 
@@ -59,11 +62,11 @@ static inline int worth_it(const band *b, size_t top, size_t left, size_t down, 
             uint32_t a = in_steps(b, b->coefficients[y * b->own.width + x]), q = (a + 102) >> 8;
             if (q) {
                 int64_t won = squared(a) - squared((int64_t)a - ((int64_t)q << 8)) -
-                              PRICE * (FLAG_BITS_Q8 + MORE_BITS_Q8 * ((int64_t)q - 1));
+                              (int64_t)b->price * (FLAG_BITS_Q8 + MORE_BITS_Q8 * ((int64_t)q - 1));
                 gain += won > 0 ? won : 0;
             }
         }
-    return gain > PRICE * ((int64_t)cost(flag, 1) - cost(flag, 0));
+    return gain > (int64_t)b->price * ((int64_t)cost(flag, 1) - cost(flag, 0));
 }
 
 /* The symbol's magnitude of least cost; `must` forbids 0. */
@@ -75,7 +78,7 @@ static inline uint32_t choose(const band *b, int16_t coefficient, const range_co
         return must ? 1 : 0;
     if (most > 32767)
         most = 32767;
-    int64_t least = must ? INT64_MAX : squared(a) + PRICE * (int64_t)cost(zero, 0);
+    int64_t least = must ? INT64_MAX : squared(a) + b->price * (int64_t)cost(zero, 0);
     uint32_t best = 0, ones = (must ? 0 : cost(zero, 1)) + cost(sign, coefficient < 0);
     for (uint32_t q = most > 1 ? most - 1 : 1; q <= most; q++) {
         uint32_t bits = ones;
@@ -84,7 +87,7 @@ static inline uint32_t choose(const band *b, int16_t coefficient, const range_co
         if (q > UNARY)
             for (uint32_t rest = q - UNARY; rest; rest >>= 1)
                 bits += 512;
-        int64_t price = squared((int64_t)a - ((int64_t)q << 8)) + PRICE * (int64_t)bits;
+        int64_t price = squared((int64_t)a - ((int64_t)q << 8)) + b->price * (int64_t)bits;
         if (price < least)
             least = price, best = q;
     }

@@ -87,7 +87,7 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
     int32_t symbol = negative ? -(int32_t)read : (int32_t)read;
     b->symbols[y * b->own.width + x] = (int16_t)symbol;
     if (!writing)
-        b->values[y * b->own.width + x] = coefficient_of(symbol, b->step_q6, 0);
+        b->values[y * b->own.width + x] = coefficient_of(symbol, b->step_q6);
     *own = (uint8_t)(read < MAG_MAX ? read : MAG_MAX);
     *sign_at = (uint8_t)(1 + negative);
     return 1;
@@ -171,8 +171,8 @@ static inline int32_t median(int32_t a, int32_t b, int32_t c)
 }
 
 /* LL: each symbol less what its neighbours foretell (median-edge prediction, as in LOCO-I). */
-static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symbols, int16_t *values, size_t width, size_t height,
-                            int chroma, int32_t step_q6, const int writing)
+static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symbols, int16_t *values, size_t width,
+                            size_t height, int chroma, int32_t step_q6, const int writing)
 {
     uint64_t reciprocal = ((uint64_t)1 << 32) / (uint32_t)step_q6;
     for (size_t y = 0; y < height; y++)
@@ -208,7 +208,7 @@ static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symb
             else
                 *at = (int16_t)clamp32(guess + (int32_t)read, -32768, 32767);
             if (!writing)
-                values[y * width + x] = coefficient_of(*at, step_q6, 1);
+                values[y * width + x] = coefficient_of(*at, step_q6);
         }
 }
 
@@ -294,6 +294,7 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
         b.flagged = FLAG_CONTEXTS +
                     ((plane->chroma * FLAGGED_STAGES + stage - 1) * ORIENTATIONS + orientation) * 8 * BUCKETS;
     b.step_q6 = band_step_q6(step_q8, plane->chroma, level, orientation);
+    b.price = PRICES[plane->chroma][stage - 1];
     b.reciprocal = (uint32_t)(((uint64_t)1 << 32) / (uint32_t)b.step_q6);
     size_t wide = (b.own.width + 4 * MARGIN + 15) & ~(size_t)7;
     b.around = scratch + 4 * wide;

@@ -69,7 +69,8 @@ typedef struct {
     int band;        /* (class * STAGES + stage - 1) * ORIENTATIONS + orientation */
     int flagged;     /* index of the first flag context, or -1 */
     int32_t step_q6;
-    uint32_t reciprocal;
+    uint32_t reciprocal; /* writing only */
+    int64_t price;       /* writing only: see band_choice.h */
 } band;
 
 #endif

@@ -5,7 +5,7 @@ static const uint16_t GAINS[WAVELET_LEVELS][ORIENTATIONS] = {
     {134, 239, 166}, {269, 480, 336}, {543, 980, 690}, {1149, 2053, 1508}, {2246, 4053, 2690}};
 /* Of LL after 4 and 5 levels. */
 static const uint16_t LOW_GAINS[2] = {244, 122};
-enum { CHROMA_Q8 = 128 }; /* a sample of chroma stands for four pixels: half the step */
+enum { CHROMA_Q8 = 154 }; /* a sample of chroma stands for four pixels: half the step, and a fifth more */
 
 int32_t band_step_q6(int32_t step_q8, int chroma, int level, int orientation)
 {

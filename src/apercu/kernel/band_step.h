@@ -11,13 +11,10 @@ int32_t band_step_q6(int32_t step_q8, int chroma, int level, int orientation);
 /* The same for others than the kernel; an error for a band that there is not. */
 APERCU_API int64_t apercu_band_step(int32_t step_q8, int32_t chroma, int32_t level, int32_t orientation);
 
-/* The coefficient that a symbol other than 0 stands for. `of_low`: of LL, where it is the multiple of the step. */
-static inline int16_t coefficient_of(int32_t symbol, int32_t step_q6, int of_low)
+/* The coefficient that a symbol stands for. */
+static inline int16_t coefficient_of(int32_t symbol, int32_t step_q6)
 {
-    /* What a symbol of 1, of 2 or of more falls short of its multiple of the step, in 1/256. */
-    static const uint8_t short_q8[3] = {0, 0, 0};
-    int64_t size = symbol < 0 ? -(int64_t)symbol : symbol;
-    int64_t value = ((size * 256 - (of_low ? 0 : short_q8[size > 3 ? 2 : size - 1])) * step_q6 + 8192) >> 14;
+    int64_t size = symbol < 0 ? -(int64_t)symbol : symbol, value = (size * step_q6 + 32) >> 6;
     value = value > 32767 ? 32767 : value;
     return (int16_t)(symbol < 0 ? -value : value);
 }

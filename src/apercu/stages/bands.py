@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.kernel import address, checked, function
+from apercu.kernel.memory import borrow, give_back
 
 _step = function("apercu_band_step", "iiii")
 _start = function("apercu_bands_start", "aa")
@@ -69,26 +70,35 @@ class BandCoder:
         self.planes = planes
         self._described = np.array(planes, np.int32)
         self.tables = tables
-        self.symbols = np.zeros(sum(plane.width * plane.height for plane in planes), np.int16)
-        self.coefficients = self.symbols[:0]
         self.contexts = tables.contexts.copy()
-        n_bytes = checked(_workspace(address(self._described), len(planes)))
-        self._workspace = np.zeros((n_bytes + 7) // 8, np.uint64)
+        n_samples = sum(plane.width * plane.height for plane in planes)
+        self._n_workspace = checked(_workspace(address(self._described), len(planes)))
+        self._memory = [borrow(2 * n_samples), borrow(2 * n_samples), borrow(self._n_workspace)]
+        for block, n_bytes in zip(self._memory, (2 * n_samples, 2 * n_samples, self._n_workspace), strict=True):
+            block[: -(-n_bytes // 8)] = 0
+        self.symbols, self.coefficients = (block.view(np.int16)[:n_samples] for block in self._memory[:2])
+
+    def close(self) -> None:
+        """Gives the memory back, and the arrays with it."""
+        for block in self._memory:
+            give_back(block)
+        del self._memory, self.symbols, self.coefficients
 
     def encode(self, coefficients: NDArray[np.int16], step_q8: int, first: int, last: int) -> bytes:
         """Stages `first` down to `last` as one stream; `coefficients` has the shape of `symbols`, which are filled in.
 
         `step_q8`: quantiser step of an orthonormal transform, in samples of 8 bits, with 8 fraction bits.
         """
-        out = np.empty(64 + 4 * self.symbols.size, np.uint8)  # a symbol takes 16 bits and its contexts' at the most
+        capacity = 64 + 4 * self.symbols.size  # a symbol takes 16 bits and its contexts' at the most
+        out = borrow(capacity)
         fixed, state = self._arguments(step_q8, first, last)
-        n_bytes = _encode(*fixed, *state, address(coefficients), address(self.symbols), address(out), out.size)
-        return out[: checked(n_bytes)].tobytes()
+        n_bytes = _encode(*fixed, *state, address(coefficients), address(self.symbols), address(out), capacity)
+        data = out.view(np.uint8)[: checked(n_bytes)].tobytes()
+        give_back(out)
+        return data
 
     def decode(self, data: bytes, step_q8: int, first: int, last: int) -> None:
         """The inverse: fills in `symbols` and `coefficients`. Raises CorruptStream or Truncated."""
-        if self.coefficients.size == 0:
-            self.coefficients = np.zeros_like(self.symbols)
         source = np.frombuffer(data, np.uint8)
         fixed, state = self._arguments(step_q8, first, last)
         outputs = (address(self.symbols), address(self.coefficients))
@@ -96,4 +106,4 @@ class BandCoder:
 
     def _arguments(self, step_q8: int, first: int, last: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         fixed = (address(self._described), len(self.planes), step_q8, address(self.tables.weights), first, last)
-        return fixed, (address(self.contexts), address(self._workspace), self._workspace.nbytes)
+        return fixed, (address(self.contexts), address(self._memory[2]), self._n_workspace)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.kernel import address, checked, function
+from apercu.kernel.memory import borrow, give_back
 from apercu.stages.colour import Plane
 
 _analyse = function("apercu_wavelet_analyse", "asssiiasa")
@@ -29,26 +30,28 @@ def band_places(height: int, width: int, levels: int) -> dict[tuple[int, int], t
     return places
 
 
-def wavelet_analyse(plane: Plane, height: int, width: int, levels: int, centre: int) -> Bands:
-    """Bands of the first `height` rows and `width` columns of a plane after 1 to 5 levels.
+def wavelet_analyse(plane: Plane, height: int, width: int, levels: int, centre: int, bands: Bands) -> None:
+    """Bands of the first `height` rows and `width` columns of a plane after 1 to 5 levels, into `bands`.
 
     `centre` is taken off every sample.
     """
-    bands = np.empty(height * width, np.int16)
-    workspace = _workspace(height, width)
+    n_workspace = _workspace(height, width)
+    workspace = borrow(2 * n_workspace)
     source = (address(plane), plane.shape[1], width, height, levels, centre)
-    checked(_analyse(*source, address(workspace), workspace.size, address(bands)))
-    return bands
+    checked(_analyse(*source, address(workspace), n_workspace, address(bands)))
+    give_back(workspace)
 
 
-def wavelet_synthesise(bands: Bands, height: int, width: int, levels: int, centre: int) -> Plane:
-    """The inverse of `wavelet_analyse`, but for rounding: a plane (height, width), held within -8191 to 8191."""
-    plane = np.empty((height, width), np.int16)
-    workspace = _workspace(height, width)
+def wavelet_synthesise(bands: Bands, plane: Plane, levels: int, centre: int) -> None:
+    """The inverse of `wavelet_analyse`, but for rounding, into a plane (H, W): samples within -8191 to 8191."""
+    height, width = plane.shape
+    n_workspace = _workspace(height, width)
+    workspace = borrow(2 * n_workspace)
     source = (address(bands), width, height, levels, centre)
-    checked(_synthesise(*source, address(workspace), workspace.size, address(plane), plane.shape[1]))
-    return plane
+    checked(_synthesise(*source, address(workspace), n_workspace, address(plane), width))
+    give_back(workspace)
 
 
-def _workspace(height: int, width: int) -> NDArray[np.int16]:
-    return np.empty(8 * (width + 12) + 2 * -(-width // 2) * -(-height // 2), np.int16)
+def _workspace(height: int, width: int) -> int:
+    """Samples of 16 bits."""
+    return 8 * (width + 12) + 2 * -(-width // 2) * -(-height // 2)

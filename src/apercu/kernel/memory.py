@@ -1,0 +1,32 @@
+"""Working memory, kept from call to call: a page fresh from the system costs more than what a codec does with it."""
+
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_BLOCKS, LARGEST = 4, 1 << 23
+"""Blocks that are kept, and bytes of the largest of them: what a tile of 1024 × 1024 pixels in colour takes."""
+
+Block = NDArray[np.uint64]
+_spare: list[Block] = []
+_lock = Lock()
+
+
+def borrow(n_bytes: int) -> Block:
+    """Memory of so many bytes, rounded up to eight, of any content. Who borrowed it gives it back, or drops it."""
+    words = -(-n_bytes // 8)
+    with _lock:
+        fitting = [place for place, block in enumerate(_spare) if block.size >= words]
+        block = _spare.pop(min(fitting, key=lambda place: _spare[place].size)) if fitting else None
+    return np.empty(words, np.uint64) if block is None else block
+
+
+def give_back(block: Block) -> None:
+    """Keeps a block for the next who asks. Nothing may read or write it from here on."""
+    if block.nbytes > LARGEST:
+        return
+    with _lock:
+        _spare.append(block)
+        _spare.sort(key=len)
+        del _spare[: max(0, len(_spare) - MOST_BLOCKS)]
