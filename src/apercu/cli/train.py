@@ -8,8 +8,9 @@ from pathlib import Path
 from apercu.errors import MissingExtra, OptionError
 
 DESCRIPTION = """\
-Train a codec's weights on the images below a folder. The file is used with `--model FILE` by `encode` and `decode`; the
-recipe (seed, losses, SHA-256 of every image) is written beside it, ending in .json."""
+Train a codec's weights, or the network of `decode --restore cnn`, on the images below a folder. A codec's file is used
+with `--model FILE` by `encode` and `decode`. The recipe (seed, losses, SHA-256 of every image) is written beside it,
+ending in .json. Training of the network takes hours, and goes on where it was cut off."""
 
 EXAMPLES = """\
 examples:
@@ -18,12 +19,12 @@ examples:
   apercu decode scene.apc back.png --model mine.npy
 """
 
-TRAINERS = {"apercu": "apercu.lab.apercu", "taha2025": "apercu.lab.taha2025"}
+TRAINERS = {"apercu": "apercu.lab.apercu", "cnn": "apercu.lab.cnn_training", "taha2025": "apercu.lab.taha2025"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
-    parser.add_argument("codec", choices=TRAINERS, help="codec whose weights to train")
+    parser.add_argument("what", choices=TRAINERS, help="codec or restorer whose weights to train")
     parser.add_argument("--images", metavar="DIR", type=Path, required=True, help="folder of images, searched through")
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="file to write, best ending in .npy")
     parser.add_argument("--seed", type=int, default=None, help="of the random start (the recipe's own by default)")
@@ -37,6 +38,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"{arguments.images} is no folder")
     if not arguments.out.parent.is_dir():
         raise OptionError(f"{arguments.out.parent} is no folder to write to")
-    trainer = import_module(TRAINERS[arguments.codec])
+    trainer = import_module(TRAINERS[arguments.what])
     trainer.train(arguments.images, arguments.out, trainer.SEED if arguments.seed is None else arguments.seed)
     return 0

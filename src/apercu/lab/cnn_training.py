@@ -1,0 +1,246 @@
+"""Training of the network behind restore="cnn" on what the codec leaves of images.
+
+Loss: the squared error of RGB and the dissimilarity of luma, each as a share of what it was before.
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+import apercu
+from apercu.codecs import pipeline
+from apercu.errors import OptionError
+from apercu.lab.cnn import Network, export, to_input
+from apercu.lab.images import files_below, manifest
+from apercu.stages.colour import Plane
+
+SEED = 2026
+STEPS = 14_000
+BATCH, CROP = 16, 128
+RATE, DECAY = 1e-3, 1e-4  # of AdamW; the rate rises for WARM steps and falls to zero like a cosine
+WARM = 100
+AVERAGED = 0.998  # weights are averaged over about 500 steps
+SIMILARITY = 0.4  # weight of dissimilarity against squared error
+GREY = 0.35  # share of crops shown without chroma
+VERSIONS = 3  # of every image, each at another quality
+QUALITIES_Q8 = 6400, 16_000  # steps from 256 down to 22
+HELD_OUT = 20  # each image of so many is not trained on, and tells how training goes
+EVERY = 200  # steps, a line of the log and a checkpoint
+LUMA = torch.tensor([0.299, 0.587, 0.114])[None, :, None, None]
+
+Sample = tuple[NDArray[np.int16], NDArray[np.int16], float, NDArray[np.uint8]]
+"""Luma (H, W), chroma (2, H / 2, W / 2), both with 5 fraction bits; the step; the original (H, W, 3)."""
+Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+"""Luma, chroma, steps, originals in -1 to 1, and which are shown grey (N,)."""
+
+
+def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] = print) -> None:
+    """Trains on all images below `folder`; writes the network to `out` (ONNX), and recipe and curve beside it.
+
+    A run that was cut off goes on from `out` with the ending .pt, which is gone at the end. Raises OptionError where
+    there is nothing to train on.
+    """
+    files = files_below(folder)
+    with ProcessPoolExecutor() as pool:
+        by_file = list(pool.map(partial(_samples_of, seed), enumerate(files), chunksize=8))
+    samples = [sample for index, some in enumerate(by_file) if index % HELD_OUT for sample in some]
+    held_out = [sample for some in by_file[::HELD_OUT] for sample in some]
+    if not samples or not held_out:
+        raise OptionError(f"too few images of {CROP} x {CROP} pixels below {folder} to train on")
+    network, rows = fit(samples, held_out, out.with_suffix(".pt"), seed, log)
+    export(network, out)
+    recipe = {
+        "restorer": "cnn",
+        "command": f"apercu train cnn --images {folder.name} --seed {seed} --out {out.name}",
+        "seed": seed,
+        "torch": torch.__version__.split("+")[0],
+        "steps": STEPS,
+        "batch": [BATCH, CROP, CROP],
+        "optimiser": f"AdamW, rate {RATE}, decay {DECAY}, cosine; bfloat16 autocast; weights averaged at {AVERAGED}",
+        "loss": f"share of squared error + {SIMILARITY} x share of dissimilarity",
+        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
+        "log": rows,
+        "held_out": [str(path.relative_to(folder)) for path in files[::HELD_OUT]],
+        "images": manifest(files, folder),
+    }
+    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+    _draw(rows, out.with_suffix(".svg"))
+    out.with_suffix(".pt").unlink(missing_ok=True)
+
+
+def _samples_of(seed: int, numbered: tuple[int, Path]) -> list[Sample]:
+    """An image as decoders have it before the network, at random qualities; none where it is smaller than a crop."""
+    index, path = numbered
+    rng = np.random.default_rng((seed, index))
+    with Image.open(path) as picture:
+        image = np.asarray(picture.convert("RGB"))
+    if min(image.shape[:2]) < CROP:
+        return []
+    samples: list[Sample] = []
+
+    def keep(planes: list[Plane], _: list[bool], step_q8: int) -> list[Plane]:
+        samples.append((planes[0].copy(), np.stack(planes[1:]), step_q8 / 256, image))
+        return planes
+
+    for quality_q8 in rng.integers(*QUALITIES_Q8, VERSIONS):
+        data = apercu.encode(image, quality=int(quality_q8) / 256, codec="apercu")
+        pipeline.decode(data, "raise", None, None, lambda _: None, restorer=keep)
+    return samples
+
+
+def batch_of(samples: list[Sample], shares: NDArray[np.float64], rng: np.random.Generator) -> Batch:
+    """Crops of random samples; `shares`: how likely each is to be taken."""
+    lumas, chromas, steps, originals = [], [], [], []
+    for index in rng.choice(len(samples), BATCH, p=shares):
+        luma, chroma, step, original = samples[index]
+        y, x = (2 * int(rng.integers(0, (side - CROP) // 2 + 1)) for side in luma.shape)
+        parts = [
+            luma[y : y + CROP, x : x + CROP],
+            chroma[:, y // 2 : (y + CROP) // 2, x // 2 : (x + CROP) // 2].transpose(1, 2, 0),
+            original[y : y + CROP, x : x + CROP],
+        ]
+        for flip in range(2):
+            if rng.random() < 0.5:
+                parts = [np.flip(part, flip) for part in parts]
+        if rng.random() < 0.5:
+            parts = [part.swapaxes(0, 1) for part in parts]
+        lumas.append(parts[0][None].astype(np.float32))
+        chromas.append(parts[1].transpose(2, 0, 1).astype(np.float32))
+        steps.append(step)
+        originals.append(parts[2].transpose(2, 0, 1).astype(np.float32))
+    grey = torch.from_numpy(rng.random(BATCH) < GREY)
+    hidden = grey[:, None, None, None]
+    luma_, chroma_ = torch.from_numpy(np.stack(lumas)) / 4080 - 1, torch.from_numpy(np.stack(chromas)) / 4080
+    original_ = torch.from_numpy(np.stack(originals)) / 127.5 - 1
+    original_ = torch.where(hidden, (original_ * LUMA).sum(1, keepdim=True).expand(-1, 3, -1, -1), original_)
+    chroma_ = torch.where(hidden, torch.zeros(()), chroma_)
+    return luma_, chroma_, torch.tensor(steps, dtype=torch.float32), original_, grey
+
+
+def to_rgb(luma: Tensor, chroma: Tensor) -> Tensor:
+    """Planes in -1 to 1 to RGB (N, 3, H, W) in the same unit: chroma by the triangle filter of the format."""
+    h, w = chroma.shape[2:]
+    full = functional.interpolate(chroma, size=(2 * h, 2 * w), mode="bilinear", align_corners=False)
+    cb, cr = full[:, :1], full[:, 1:]
+    return torch.cat([luma + 1.402 * cr, luma - 0.344136 * cb - 0.714136 * cr, luma + 1.772 * cb], 1)
+
+
+def dissimilarity(a: Tensor, b: Tensor) -> Tensor:
+    """1 - SSIM (Wang et al. 2004) of luma (N, 1, H, W) in -1 to 1, a number an image: Gaussian of 1.5 samples."""
+    x = torch.arange(-5, 6, dtype=a.dtype)
+    g = torch.exp(-(x**2) / 4.5)
+    g = g / g.sum()
+
+    def blurred(v: Tensor) -> Tensor:
+        return functional.conv2d(functional.conv2d(v, g[None, None, :, None]), g[None, None, None])
+
+    ma, mb = blurred(a), blurred(b)
+    va, vb, both = blurred(a * a) - ma * ma, blurred(b * b) - mb * mb, blurred(a * b) - ma * mb
+    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+    # Luminance is compared around black: samples are centred here.
+    ma, mb = ma + 1, mb + 1
+    ssim = (2 * ma * mb + c1) * (2 * both + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))
+    return 1 - ssim.mean((1, 2, 3))
+
+
+def loss_of(network: nn.Module, batch: Batch) -> tuple[Tensor, float, float]:
+    """The loss, and the shares of squared error and of dissimilarity that are left."""
+    luma, chroma, step, original, grey = batch
+    with torch.autocast("cpu", torch.bfloat16):
+        lack = network(to_input(luma, chroma, step).to(memory_format=torch.channels_last)).float()
+    restored = luma + functional.pixel_shuffle(lack[:, :16], 4)
+    colour = chroma + functional.pixel_shuffle(lack[:, 16:], 2) * ~grey[:, None, None, None]
+    with torch.no_grad():
+        before = (to_rgb(luma, chroma) - original).square().mean((1, 2, 3))
+    after = (to_rgb(restored, colour) - original).square().mean((1, 2, 3))
+    luma_of = (original * LUMA).sum(1, keepdim=True)
+    with torch.no_grad():
+        unlike = dissimilarity(luma, luma_of)
+    still_unlike = dissimilarity(restored, luma_of)
+    shares = [2 * (left / (was + was.mean())).mean() for left, was in ((after, before), (still_unlike, unlike))]
+    error, structure = (left.detach().sum() / was.sum() for left, was in ((after, before), (still_unlike, unlike)))
+    return shares[0] + SIMILARITY * shares[1], float(error), float(structure)
+
+
+def _shares(samples: list[Sample]) -> NDArray[np.float64]:
+    """By their pixels."""
+    pixels = np.array([luma.size for luma, *_ in samples], float)
+    shares: NDArray[np.float64] = pixels / pixels.sum()
+    return shares
+
+
+def fit(
+    samples: list[Sample], held_out: list[Sample], checkpoint: Path, seed: int, log: Callable[[str], None]
+) -> tuple[Network, list[dict[str, float]]]:
+    """Trains from `checkpoint` on, where there is one. Returns the averaged network and the lines of the log."""
+    torch.manual_seed(seed)
+    network, averaged = Network(), Network()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from the stubs
+    averaged.load_state_dict(network.state_dict())
+    optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
+    rows: list[dict[str, float]] = []
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        network.load_state_dict(state["network"])
+        averaged.load_state_dict(state["averaged"])
+        optimiser.load_state_dict(state["optimiser"])
+        rows = state["rows"]
+    start, begin = int(rows[-1]["step"]) if rows else 0, time.monotonic()
+    seconds_before = rows[-1]["seconds"] if rows else 0
+    shares, shares_held_out = _shares(samples), _shares(held_out)
+    errors = []
+    for step in range(start, STEPS):
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * min((step + 1) / WARM, 0.5 * (1 + math.cos(math.pi * step / STEPS)))
+        loss, *now = loss_of(network, batch_of(samples, shares, np.random.default_rng((seed, step))))
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        with torch.no_grad():
+            for mean, current in zip(averaged.parameters(), network.parameters(), strict=True):
+                mean.lerp_(current, 1 - min(AVERAGED, (step + 1) / (step + 10)))
+        errors.append(now)
+        if (step + 1) % EVERY and step + 1 < STEPS:
+            continue
+        with torch.no_grad():
+            # The same crops each time.
+            unseen = [batch_of(held_out, shares_held_out, np.random.default_rng((seed, 0, k))) for k in range(8)]
+            told = np.mean([loss_of(averaged, batch)[1:] for batch in unseen], 0)
+        values = [*np.mean(errors, 0), *told, seconds_before + time.monotonic() - begin]
+        names = ("error", "dissimilarity", "held_out_error", "held_out_dissimilarity", "seconds")
+        rows.append({"step": step + 1, **{name: round(float(v), 4) for name, v in zip(names, values, strict=True)}})
+        log(json.dumps(rows[-1]))
+        errors.clear()
+        state = {"network": network.state_dict(), "averaged": averaged.state_dict(), "rows": rows}
+        torch.save({**state, "optimiser": optimiser.state_dict()}, checkpoint.with_suffix(".new"))
+        checkpoint.with_suffix(".new").replace(checkpoint)
+    return averaged, rows
+
+
+def _draw(rows: list[dict[str, float]], path: Path) -> None:
+    """The curve: what is left of squared error and of dissimilarity, by step."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((6.4, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    for name, style in (("error", "-"), ("dissimilarity", "--")):
+        for prefix, colour, what in (("", "tab:blue", "training"), ("held_out_", "tab:orange", "held out")):
+            values = [row[prefix + name] for row in rows]
+            axes.plot([row["step"] for row in rows], values, style, color=colour, label=f"{name}, {what}")
+    axes.set(xlabel="step", ylabel="share that is left after the network")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, metadata={"Date": None})
