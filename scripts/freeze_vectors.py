@@ -19,21 +19,31 @@ from pathlib import Path
 import numpy as np
 
 import apercu
-from scripts.pictures import walsh_weights
-from scripts.vector_cases import Case, Encoded, cases, encode
+from apercu.format.ids import VERSION
+from scripts.pictures import user_tables, walsh_weights
+from scripts.vector_case import Case, Encoded, encode
+from scripts.vector_cases import cases
 from scripts.vector_faults import Fault, faults
 from scripts.vector_files import write_pixels, write_symbols
 
 Files = dict[str, bytes]
 """Contents by path under vectors/."""
+Models = dict[str, Path]
+"""User-trained weights by codec."""
 
 
-def valid_case(name: str, case: Case, model: Path) -> Files:
+TOLERANCE = 1
+"""By which a restored sample may differ: sums of float32 in another order round to the next value now and then."""
+
+
+def valid_case(name: str, case: Case, models: Models) -> Files:
     """The files of a sound case."""
-    data = encode(case, str(model)) if isinstance(case, Encoded) else case.data
     needs_model = isinstance(case, Encoded) and case.user_model
-    image = apercu.decode(data, model=model if needs_model else None)
+    model = models[case.codec] if isinstance(case, Encoded) and needs_model else None
+    data = encode(case, str(model)) if isinstance(case, Encoded) else case.data
+    image = apercu.decode(data, model=model)
     kind, pixels = write_pixels(image)
+    restored: dict[str, object] = {"none": {"file": f"plain.{kind}", "tolerance": 0}}
     about: dict[str, object] = {
         "about": case.about,
         "shape": image.shape,
@@ -41,23 +51,32 @@ def valid_case(name: str, case: Case, model: Path) -> Files:
         "interpretation": apercu.info(data)["interpretation"],
         "model": "model.npy" if needs_model else None,
         "symbols": "symbols",
-        "restore": {"none": {"file": f"plain.{kind}", "tolerance": 0}},
+        "restore": restored,
     }
     files = {"in.apc": data, "symbols": write_symbols(data).encode(), f"plain.{kind}": pixels}
     if isinstance(case, Encoded):
         source, files_source = write_pixels(case.image)
         files[f"source.{source}"] = files_source
-        about["encode"] = {"file": f"source.{source}", "options": case.options, "tile_log2": case.tile_log2}
-    if needs_model:
+        about["encode"] = {
+            "file": f"source.{source}",
+            "options": case.options,
+            "tile_log2": case.tile_log2,
+            "layers": case.layers,
+        }
+        if case.restored:
+            kind, files_restored = write_pixels(apercu.decode(data, restore="cnn"))
+            files[f"cnn.{kind}"] = files_restored
+            restored["cnn"] = {"file": f"cnn.{kind}", "tolerance": TOLERANCE}
+    if model:
         files["model.npy"] = model.read_bytes()
     files["test.json"] = _json(about)
     return {f"valid/{name}/{file}": content for file, content in files.items()}
 
 
-def invalid_case(name: str, fault: Fault, model: Path) -> Files:
+def invalid_case(name: str, fault: Fault, models: Models) -> Files:
     """The files of a damaged case; raises AssertionError where this release does not refuse it as the case says."""
     try:
-        apercu.decode(fault.data, model=None if fault.model is None else model)
+        apercu.decode(fault.data, model=None if fault.model is None else models["taha2025"])
     except apercu.ApercuError as error:
         found = error
     else:
@@ -81,25 +100,26 @@ def freeze(root: Path, names: list[str]) -> list[str]:
     frozen: dict[str, str] = json.loads(manifest.read_text())["files"] if manifest.exists() else {}
     written: Files = {}
     with tempfile.TemporaryDirectory() as scratch:
-        model = Path(scratch) / "model.npy"
-        np.save(model, walsh_weights())
-        for make in _chosen(root, names, frozen, model):
+        models = {}
+        for codec, weights in (("taha2025", walsh_weights()), ("apercu", user_tables())):
+            models[codec] = Path(scratch) / f"{codec}.npy"
+            np.save(models[codec], weights)
+        for make in _chosen(root, names, frozen, models):
             written |= make()
     for path, content in written.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(content)
         frozen[path] = hashlib.sha256(content).hexdigest()
     if written:
-        manifest.write_bytes(_json({"format_version": 0, "files": dict(sorted(frozen.items()))}))
+        manifest.write_bytes(_json({"format_version": VERSION, "files": dict(sorted(frozen.items()))}))
     return sorted(written)
 
 
-def _chosen(root: Path, names: list[str], frozen: dict[str, str], model: Path) -> list[Callable[[], Files]]:
+def _chosen(root: Path, names: list[str], frozen: dict[str, str], models: Models) -> list[Callable[[], Files]]:
     """Functions that make the cases of `freeze`."""
     sound = cases()
-    user_case = sound["user-model"]
-    assert isinstance(user_case, Encoded)
-    damaged = faults(encode(user_case, str(model)))
+    users = [sound["user-model"], sound["bands-user-model"]]
+    damaged = faults(*(encode(case, str(models[case.codec])) for case in users if isinstance(case, Encoded)))
     if unknown := set(names) - set(sound) - set(damaged):
         raise KeyError(f"no case is called {', '.join(sorted(unknown))}")
 
@@ -112,9 +132,9 @@ def _chosen(root: Path, names: list[str], frozen: dict[str, str], model: Path) -
         raise FileExistsError(f"{', '.join(standing)}: frozen; a new case takes a name of its own")
     new = names or [name for name in (*sound, *damaged) if not stands(name)]
     return [
-        partial(valid_case, name, sound[name], model)
+        partial(valid_case, name, sound[name], models)
         if name in sound
-        else partial(invalid_case, name, damaged[name], model)
+        else partial(invalid_case, name, damaged[name], models)
         for name in new
     ]
 

@@ -40,3 +40,10 @@ def walsh_weights() -> NDArray[np.int16]:
     pairs = ((0, 0), (0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1))
     rows = [np.multiply.outer(signs[down], signs[across]).ravel() for down, across in pairs]
     return np.array([rows, rows], np.int16) * np.int16(2048)  # 1/8, which makes a row's norm 1
+
+
+def user_tables() -> NDArray[np.uint16]:
+    """A user's tables for the codec apercu: weights 0 to 9 and starts of any probability."""
+    weights = noise((270,), 1) % 10
+    starts = np.stack([1 + noise((11166,), 2) % 65535, 2 + noise((11166,), 3) % 20], 1)
+    return np.concatenate([weights, starts.ravel()]).astype(np.uint16)

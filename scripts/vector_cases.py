@@ -1,38 +1,18 @@
-"""The sound files among the conformance vectors: images to encode, and segments that no encoder writes."""
+"""The sound files among the conformance vectors: images to encode, and segments that no encoder writes.
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+Those of the codec taha2025 are here.
+"""
+
+from dataclasses import replace
 
 import numpy as np
 
-import apercu
-from apercu.codecs import taha2025
 from apercu.format.container import Header, pack, put_varint
 from apercu.stages.colour import Levels, Samples
 from scripts.pictures import noise, scene, wide
 from scripts.segment_writer import bits_of, canonical, flat_table, listed_table, to_bytes
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """An image and the arguments of `apercu.encode`; `tile_log2` in place of the encoder's own keeps files small."""
-
-    about: str
-    image: Samples
-    options: dict[str, object] = field(default_factory=dict)
-    tile_log2: int = taha2025.TILE_LOG2
-    user_model: bool = False
-
-
-@dataclass(frozen=True)
-class Written:
-    """A file put together by hand."""
-
-    about: str
-    data: bytes
-
-
-Case = Encoded | Written
+from scripts.vector_case import Case, Encoded, Written
+from scripts.vector_cases_apercu import cases as cases_of_apercu
 
 GREY = scene(24, 24)[:, :, 0]
 RGB = scene(16, 16, 3)
@@ -40,21 +20,7 @@ RGB = scene(16, 16, 3)
 
 def cases() -> dict[str, Case]:
     """All of them by name."""
-    return _greys() | _colours() | _settings() | _tilings() | _written()
-
-
-def encode(case: Encoded, model: str | None) -> bytes:
-    """The file of a case; `model` is the user model's, for the case that asks for it."""
-    whole = taha2025.TILE_LOG2
-    try:
-        taha2025.TILE_LOG2 = case.tile_log2
-        options: dict[str, object] = {"codec": "taha2025"} | case.options
-        if case.user_model:
-            options["model"] = model
-        make: Callable[..., bytes] = apercu.encode
-        return make(case.image, **options)
-    finally:
-        taha2025.TILE_LOG2 = whole
+    return _greys() | _colours() | _settings() | _tilings() | _written() | cases_of_apercu()
 
 
 def _greys() -> dict[str, Case]:

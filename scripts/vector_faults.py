@@ -3,7 +3,13 @@
 import binascii
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from apercu.codecs import apercu
 from apercu.format.container import Header, pack, put_varint, read_header
+from apercu.format.weights import shipped
+from apercu.stages.bands import BandCoder, BandPlane
+from scripts.pictures import noise
 from scripts.segment_writer import exp_golomb, flat_table, listed_table, to_bytes, zigzag
 from scripts.vector_cases import by_hand
 
@@ -30,9 +36,17 @@ TILE_SEGMENTS = [to_bytes("00" + FLAT + "01" * 12), to_bytes("00" + FLAT + "11" 
 KERNEL = "breaks a rule"
 
 
-def faults(user_file: bytes) -> dict[str, Fault]:
-    """All of them by name; `user_file` is a sound file that needs a model of the user's."""
-    return _heads() | _models(user_file) | _ends() | _directories() | _segments() | _tables()
+def faults(user_file: bytes, user_file_of_bands: bytes) -> dict[str, Fault]:
+    """All of them by name; the two are sound files that need a model of the user's, of taha2025 and of apercu."""
+    return (
+        _heads()
+        | _models(user_file, user_file_of_bands)
+        | _ends()
+        | _directories()
+        | _segments()
+        | _tables()
+        | _bands()
+    )
 
 
 def _head(header: Header = GREY, **changes: object) -> bytearray:
@@ -69,7 +83,8 @@ def _heads() -> dict[str, Fault]:
     return {
         "magic": Fault("another format", "NotApercu", "first bytes", b"\x89PNG" + _closed(_head())[4:]),
         "magic-second-byte": Fault("one byte of the magic", "NotApercu", "first bytes", _with(1, b"\x71")),
-        "version-1": Fault("a version to come", "UnsupportedVersion", "version 1", _with(2, b"\x10")),
+        "version-0": Fault("a draft of the format", "UnsupportedVersion", "version 0", _with(2, b"\x00")),
+        "version-2": Fault("a version to come", "UnsupportedVersion", "version 2", _with(2, b"\x20")),
         "version-15": Fault("the last version that fits", "UnsupportedVersion", "version 15", _with(2, b"\xf0")),
         "width-65536": corrupt("a side above 65,535", "width", _with(4, put_varint(65535))),
         "height-65536": corrupt("a side above 65,535", "height", _with(5, put_varint(65535))),
@@ -106,7 +121,7 @@ def _huge(height: int, width: int, interpretation: str = "grey", n_bands: int = 
     return replace(GREY, height=height, width=width, interpretation=interpretation, n_bands=n_bands)
 
 
-def _models(user_file: bytes) -> dict[str, Fault]:
+def _models(user_file: bytes, user_file_of_bands: bytes) -> dict[str, Fault]:
     stranger = bytearray(user_file)
     stranger[5] ^= 1  # the first byte of the hash
     model = "valid/user-model/model.npy"
@@ -115,6 +130,10 @@ def _models(user_file: bytes) -> dict[str, Fault]:
         "codec-0": Fault("a user's model of no codec", "UnknownModel", "codec 0", _with(3, b"\x00\x00" + bytes(8))),
         "codec-255": Fault("a codec to come", "UnknownModel", "codec 255", _with(3, b"\x00\xff" + bytes(8))),
         "model-missing": Fault("a user's model, which is not at hand", "ModelError", "needs a user", user_file),
+        "model-of-bands-missing": Fault("user's tables, not at hand", "ModelError", "needs a user", user_file_of_bands),
+        "model-of-another-codec": Fault(
+            "weights of taha2025", "ModelError", "does not hold", user_file_of_bands, model
+        ),
         "model-other": Fault(
             "the model of another user", "ModelError", "not the model", _closed(stranger[:-2], b""), model
         ),
@@ -246,4 +265,32 @@ def _tables() -> dict[str, Fault]:
         "code-incomplete": corrupt("a code with words to spare", listed_table(0, [2, 2, 2])),
         "code-oversubscribed": corrupt("a code with too few words", listed_table(0, [1, 1, 1])),
         "code-of-unequal-words": corrupt("a code of two words, one too long", listed_table(0, [1, 2])),
+    }
+
+
+def _bands() -> dict[str, Fault]:
+    """Of the codec apercu."""
+    header = Header(24, 20, 1, "grey", codec="apercu", model_id=2, quality_q8=12800)
+    values = (noise((24 * 20,), 4) % 2000).astype(np.int16) - 1000
+    coder = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
+    segment = coder.encode(values, apercu.at_quality(12800).step_q8, 5, 1)
+    layered = replace(header, n_layers=2)
+    coder = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
+    segments = [coder.encode(values, apercu.at_quality(12800).step_q8, *stages) for stages in ((5, 2), (1, 1))]
+
+    def corrupt(about: str, says: str, data: bytes) -> Fault:
+        return Fault(about, "CorruptStream", says, data)
+
+    return {
+        "bands-six-layers": corrupt("a sixth layer", "layers", pack(replace(header, n_layers=6), [segment] * 6)),
+        "bands-by-hand": corrupt("settings by hand", "by hand", pack(by_hand(header, 8), [segment])),
+        "bands-cut": Fault(
+            "symbols of some bands", "Truncated", "end before", pack(header, [segment[: len(segment) // 2]])
+        ),
+        "bands-byte-too-many": corrupt("a byte after the last symbol", KERNEL, pack(header, [segment + b"\x01"])),
+        "bands-zero-too-many": corrupt("a zero after the last symbol", KERNEL, pack(header, [segment + b"\x00"])),
+        "bands-second-layer-cut": Fault(
+            "a second layer without its end", "Truncated", "end before", pack(layered, [segments[0], segments[1][:3]])
+        ),
+        "bands-layers-swapped": corrupt("the second layer first", KERNEL, pack(layered, segments[::-1])),
     }

@@ -1,19 +1,24 @@
 """How a conformance vector is written: pixels as PNG or TIFF, symbols as text. See vectors/README.md."""
 
 import io
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from apercu.codecs import taha2025
+from apercu.codecs import apercu, taha2025
 from apercu.errors import ApercuError
-from apercu.format.container import read_header, read_segments
-from apercu.format.weights import shipped
-from apercu.stages.blocks import tiles
+from apercu.format.container import Header, read_header, read_segments
+from apercu.format.weights import of_user, shipped
+from apercu.stages.bands import BandTables
+from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import Samples
+from apercu.stages.wavelet import band_places
+from scripts.pictures import user_tables
 
 
 def write_pixels(image: Samples) -> tuple[str, bytes]:
@@ -37,24 +42,59 @@ def read_pixels(content: bytes, name: str, shape: Iterable[int]) -> Samples:
 
 
 def write_symbols(data: bytes) -> str:
-    """Groups and symbols of a sound file: a line for every plane of every tile, and one for every block of it.
-
-    A block's line begins with its group, 1 or 2, and goes on with its symbols: one of G1, eight of G2.
-    """
+    """All symbols of a sound file as text: see vectors/README.md."""
     header = read_header(data)
-    weights = shipped(1)  # symbols do not hang on them
-    lines = []
-    windows = tiles(header.height, header.width, header.tile)
-    for number, (window, segment) in enumerate(zip(windows, read_segments(data, header), strict=True)):
-        if isinstance(segment, ApercuError):
-            raise segment
-        read = taha2025.read([segment], header, weights, window.height, window.width)
-        for plane, (groups, symbols) in enumerate(read):
-            lines.append(f"tile {number} plane {plane} blocks {len(groups)}")
-            lines += [_block(group, values) for group, values in zip(groups.tolist(), symbols, strict=True)]
+    layers = list(read_segments(data, header))
+    lines: list[str] = []
+    for number, window in enumerate(tiles(header.height, header.width, header.tile)):
+        segments = []
+        for segment in layers[number :: header.n_tiles]:
+            if isinstance(segment, ApercuError):
+                raise segment
+            segments.append(segment)
+        lines += _TELL[header.codec](number, segments, header, window)
     return "\n".join(lines) + "\n"
+
+
+def _tell_blocks(number: int, segments: list[bytes], header: Header, window: Window) -> Iterator[str]:
+    """A line for every plane, and one for every block of it: its group, and its symbols."""
+    # Symbols do not hang on the weights.
+    read = taha2025.read(segments, header, shipped(1), window.height, window.width)
+    for plane, (groups, symbols) in enumerate(read):
+        yield f"tile {number} plane {plane} blocks {len(groups)}"
+        yield from (_block(group, values) for group, values in zip(groups.tolist(), symbols, strict=True))
 
 
 def _block(group: int, values: NDArray[np.int16]) -> str:
     used = values if group else values[:1]
     return " ".join(map(str, (group + 1, *used.tolist())))
+
+
+def _tell_bands(number: int, segments: list[bytes], header: Header, window: Window) -> Iterator[str]:
+    """A line for every band of a plane that is not empty, and one for every row of it."""
+    tables = shipped(header.model_id) if header.model_id else _user_tables()
+    coder = apercu.read(segments, header, tables, window.height, window.width)
+    at = 0
+    for plane, p in enumerate(coder.planes):
+        levels = 5 - p.chroma
+        places = band_places(p.height, p.width, levels)
+        bands = {f"LL {levels}": (0, -(-p.height // 2**levels), -(-p.width // 2**levels))}
+        bands |= {f"{('HL', 'LH', 'HH')[which]} {level}": place for (level, which), place in places.items()}
+        for name, (start, height, width) in bands.items():
+            if height * width == 0:
+                continue
+            yield f"tile {number} plane {plane} band {name}"
+            values = coder.symbols[at + start : at + start + height * width].reshape(height, width)
+            yield from (" ".join(map(str, row)) for row in values.tolist())
+        at += p.width * p.height
+
+
+def _user_tables() -> BandTables:
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "model.npy"
+        np.save(path, user_tables())
+        tables: BandTables = of_user("apercu", path)[0]
+        return tables
+
+
+_TELL = {"apercu": _tell_bands, "taha2025": _tell_blocks}

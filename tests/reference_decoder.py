@@ -58,7 +58,7 @@ def read_head(source, limit):
         raise NotApercu("the file does not begin with AE 70")
     source.take(2)
     flags = source.number(1)
-    if flags >> 4 != 0:
+    if flags >> 4 != 1:
         raise UnsupportedVersion(f"version {flags >> 4}")
     head.wide, head.parts, head.interpretation = bool(flags & 8), bool(flags & 4), flags & 3
     head.model = source.number(1)

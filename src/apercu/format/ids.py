@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 MAGIC = b"\xae\x70"
-VERSION = 0
+VERSION = 1
 
 INTERPRETATION_IDS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
 

@@ -1,0 +1,52 @@
+"""What a sound file among the conformance vectors is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from unittest.mock import patch
+
+import apercu
+from apercu.codecs.pipeline import CODECS
+from apercu.stages.colour import Samples
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An image and the arguments of `apercu.encode`.
+
+    `tile_log2` and `layers` in place of the encoder's own keep files small. The codec is taha2025 unless the arguments
+    name another. A case that is `restored` says what restorers make of it, too.
+    """
+
+    about: str
+    image: Samples
+    options: dict[str, object] = field(default_factory=dict)
+    tile_log2: int = 10
+    user_model: bool = False
+    layers: int = 1
+    restored: bool = False
+
+    @property
+    def codec(self) -> str:
+        """The codec's name."""
+        return str(self.options.get("codec", "taha2025"))
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file put together by hand."""
+
+    about: str
+    data: bytes
+
+
+Case = Encoded | Written
+
+
+def encode(case: Encoded, model: str | None) -> bytes:
+    """The file of a case; `model` is the user model's, for the case that asks for it."""
+    options: dict[str, object] = {**case.options, "codec": case.codec}
+    if case.user_model:
+        options["model"] = model
+    make: Callable[..., bytes] = apercu.encode
+    with patch.multiple(CODECS[case.codec], TILE_LOG2=case.tile_log2, n_layers=lambda *_: case.layers):
+        return make(case.image, **options)

@@ -1,0 +1,100 @@
+"""The sound files of the codec `apercu` among the conformance vectors."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.codecs import apercu
+from apercu.format.container import Header, pack
+from apercu.format.weights import shipped
+from apercu.stages.bands import BandCoder
+from apercu.stages.colour import Samples
+from scripts.pictures import noise, scene, wide
+from scripts.vector_case import Case, Encoded, Written
+
+GREY = scene(40, 36)[:, :, 0]
+RGB = scene(31, 34, 3)
+
+
+def cases() -> dict[str, Case]:
+    """All of them by name."""
+    sizes: dict[str, Case] = {}
+    for height, width in ((1, 1), (1, 2), (2, 1), (1, 40), (40, 1), (3, 5), (16, 16), (33, 31)):
+        sizes[f"bands-{height}x{width}"] = _case("grey of this size", scene(height, width)[:, :, 0], quality=70)
+        sizes[f"bands-rgb-{height}x{width}"] = _case("colour of this size", scene(height, width, 3), quality=60)
+    return sizes | _kinds() | _settings() | _parts() | _written()
+
+
+def _case(about: str, image: Samples, tile_log2: int = 10, layers: int = 1, **options: object) -> Encoded:
+    return Encoded(about, image, {"codec": "apercu", **options}, tile_log2, layers=layers)
+
+
+def _kinds() -> dict[str, Case]:
+    return {
+        "bands-64x64": _case("the most pixels that a CRC-16 guards", scene(64, 64)[:, :, 0], quality=35),
+        "bands-axis": _case("an array with an axis of one band", scene(9, 12), quality=50),
+        "bands-flat": _case("one value all over", np.full((20, 24, 3), 77, np.uint8), quality=50),
+        "bands-black": _case("nothing but 0", np.zeros((20, 20), np.uint8), quality=80),
+        "bands-white": _case("nothing but 255", np.full((20, 20), 255, np.uint8), quality=80),
+        "bands-chequered": _case("the steepest there is", np.indices((24, 24)).sum(0).astype(np.uint8) % 2 * 255),
+        "bands-noise": _case(
+            "saturated colours", (noise((19, 21, 3), 5) % 2 * 255).astype(np.uint8), quality=100
+        ),
+        "bands-rgba": _case("with alpha", scene(29, 22, 4), quality=60),
+        "bands-grey16": _case("uint16 in part of its range", wide(scene(30, 27), 300, 4000)[:, :, 0], quality=80),
+        "bands-grey16-full": _case("uint16 in all of its range", wide(scene(17, 20), 0, 65535)[:, :, 0], quality=95),
+        "bands-rgb16": _case("uint16 in colour", wide(scene(28, 25, 3), 100, 50000), quality=60),
+        "bands-spectral-2": _case("two bands", scene(20, 21, 2), quality=50),
+        "bands-spectral-5": _case("five bands of uint16", wide(scene(21, 18, 5), 900, 60000), quality=55),
+        "bands-restored": Encoded(
+            "a restored image", scene(72, 88, 3, 3), {"codec": "apercu", "quality": 40}, 10, restored=True
+        ),
+        "bands-restored-grey": Encoded(
+            "a restored image without colour", scene(70, 61, 1, 2)[:, :, 0], {"codec": "apercu", "quality": 50}, 10,
+            restored=True,
+        ),
+    }  # fmt: skip
+
+
+def _settings() -> dict[str, Case]:
+    found: dict[str, Case] = {
+        "bands-user-model": Encoded(
+            "tables of the user's own", GREY, {"codec": "apercu", "quality": 60}, 10, user_model=True
+        )
+    }
+    for quality in (0, 20, 45.5, 62, 75, 90, 100):
+        found[f"bands-quality-{quality:g}".replace(".", "-")] = _case("a place on the path", RGB, quality=quality)
+    return found
+
+
+def _parts() -> dict[str, Case]:
+    return {
+        "bands-tiles": _case("tiles of 32, cut at both edges", scene(70, 75)[:, :, 0], 5, quality=50),
+        "bands-tiles-rgb": _case("tiles of one pixel's width and height", scene(33, 65, 3), 5, quality=50),
+        "bands-layers-2": _case("two layers", GREY, layers=2, quality=60),
+        "bands-layers-3": _case("three layers in colour", RGB, layers=3, quality=60),
+        "bands-layers-5": _case("the most layers", GREY, layers=5, quality=70),
+        "bands-layers-of-tiles": _case("tiles of 32 in three layers", scene(40, 50, 3), 5, 3, quality=45),
+    }
+
+
+def _written() -> dict[str, Case]:
+    """Files that keep the rules and that no encoder of this release writes."""
+    grey = Header(24, 20, 1, "grey", codec="apercu", model_id=2, quality_q8=25600)
+    rgb = replace(grey, height=21, width=22, interpretation="rgb", n_bands=3)
+    wild = noise((3 * 24 * 22,), 3).astype(np.uint16).view(np.int16)
+    made = {
+        "bands-made-greatest": ("coefficients that no image has, at the least step", grey, wild),
+        "bands-made-rgb": ("the same in colour", rgb, wild),
+        "bands-made-coarse": ("the largest step there is, far beyond the range", replace(rgb, quality_q8=0), wild),
+    }
+    return {name: Written(about, _file(header, values)) for name, (about, header, values) in made.items()}
+
+
+def _file(header: Header, values: NDArray[np.int16]) -> bytes:
+    """A file of these coefficients."""
+    planes = apercu.planes_of(header, header.height, header.width)
+    coder = BandCoder(planes, shipped(2))
+    coefficients = values[: sum(plane.width * plane.height for plane in planes)]
+    return pack(header, [coder.encode(coefficients, apercu.setting_of(header).step_q8, 5, 1)])
