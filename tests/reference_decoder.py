@@ -224,8 +224,9 @@ def samples(v, head, band):
 
 
 # --- The two functions ----------------------------------------------------------------------------
-def wavelet_plane(plane):
-    return reference_wavelet.Plane(plane.height, plane.width, int(plane.is_chroma))
+def wavelet_plane(head, index, plane):
+    has_companion = plane.is_chroma or (head.interpretation == SPECTRAL and index > 0)
+    return reference_wavelet.Plane(plane.height, plane.width, int(plane.is_chroma), has_companion)
 
 
 def read_tile(head, tile, weights):
@@ -233,7 +234,7 @@ def read_tile(head, tile, weights):
     planes = planes_of(head, tile)
     if head.codec == 1:
         return read_segment(tile.segments[0], planes)
-    reader = reference_wavelet.Tile([wavelet_plane(plane) for plane in planes], weights)
+    reader = reference_wavelet.Tile([wavelet_plane(head, i, plane) for i, plane in enumerate(planes)], weights)
     for layer, segment in enumerate(tile.segments):
         last = head.n_layers - layer
         try:
@@ -248,8 +249,8 @@ def synthesise_tile(head, tile, coded, weights):
     if head.codec == 1:
         return [synthesise(plane, *c, head.step_q3, weights) for plane, c in zip(planes, coded, strict=True)]
     return [
-        reference_wavelet.synthesise(wavelet_plane(plane), symbols, head.step_q8)
-        for plane, symbols in zip(planes, coded, strict=True)
+        reference_wavelet.synthesise(wavelet_plane(head, i, plane), symbols, head.step_q8)
+        for i, (plane, symbols) in enumerate(zip(planes, coded, strict=True))
     ]
 
 

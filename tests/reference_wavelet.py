@@ -85,6 +85,7 @@ class Plane(NamedTuple):
     height: int
     width: int
     of_class: int
+    has_companion: bool  # the plane before
 
 
 def layout(plane):
@@ -168,7 +169,7 @@ class Tile:
             total += w[6] * placed(parent.repeat(2, 0).repeat(2, 1), shape)
         for sister in range(orientation):
             total += w[7] * placed(smoothed(symbols, (level, sister)), shape)
-        if plane.of_class:
+        if plane.has_companion:
             other = index - 1
             band = (stage - self.planes[other].of_class, orientation)
             total += w[8] * placed(smoothed(self.symbols[other], band), shape)

@@ -78,7 +78,8 @@ def planes_of(header: Header, height: int, width: int) -> list[BandPlane]:
     sizes = plane_sizes(header.interpretation, header.n_bands, height, width)
     colour = header.interpretation in ("rgb", "rgba")
     chroma = [int(colour and i in (1, 2)) for i in range(len(sizes))]
-    companions = [i - 1 if is_chroma else -1 for i, is_chroma in enumerate(chroma)]
+    spectral = header.interpretation == "spectral"
+    companions = [i - 1 if is_chroma or (spectral and i) else -1 for i, is_chroma in enumerate(chroma)]
     return [BandPlane(w, h, c, k) for (h, w), c, k in zip(sizes, chroma, companions, strict=True)]
 
 

@@ -24,7 +24,7 @@ class Model(NamedTuple):
 
 MODELS = {
     1: Model("taha2025", "taha2025.npy", "b34b70d5f525cc9bdf5c974a5da08c343b9adecae28c128a1ae5b03854b114df"),
-    2: Model("apercu", "apercu.npy", "2f3557aa42c48678b63d98355a68518faccd8f299b89a8692b98893b5c6b4735"),
+    2: Model("apercu", "apercu.npy", "c35fb02ae3cf46933c9c1a9a82e7a2d20283c3f1d4a5464080b8f8b5f26594d4"),
 }
 
 

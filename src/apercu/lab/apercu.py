@@ -36,6 +36,9 @@ TRUST = 60  # the most bits that a mean is trusted for
 LEAST_BITS = 30  # a context that saw fewer stays new
 MOST_STEPS = 30.0  # larger coefficients say no more about the mean
 LARGEST_WEIGHT = 60
+BAND_WEIGHT = 12
+"""Of the band before, for a band of many. Training images have none: red, green and blue as bands would take 32, but
+they are more alike than bands far from each other."""
 
 Real = NDArray[np.float64]
 Jobs = Iterable[tuple[Path, int]]
@@ -212,4 +215,5 @@ def _trained_weights(
         past, sizes = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
         both = [likeliest_weights(past[:, :6], sizes), likeliest_weights(past[:, 6:], sizes)]
         trained[band] = np.clip(np.rint(16 * np.concatenate(both)), 0, LARGEST_WEIGHT)
+    trained[: STAGES * 3, -1] = BAND_WEIGHT
     return trained
