@@ -225,6 +225,9 @@ def test_check(apc, damaged, photo, tmp_path, capsys):
         (("decode", "photo.apc", "a"), ".png or .tif"),
         (("decode", "photo.apc", "none/a.png"), "No such folder"),
         (("decode", "photo.apc", "a.png", "--restore", "gan"), "restore"),
+        (("decode", "photo.apc", "a.png", "--window", "0,0,9"), "four whole numbers"),
+        (("decode", "photo.apc", "a.png", "--window", "0,0,64,97"), "does not lie within"),
+        (("decode", "photo.apc", "a.png", "--layers", "0"), "layers"),
         (("decode", "photo.apc", "a.png", "--max-pixels", "6143"), "6143"),
         (("decode", "rgba.apc", "a.jpg"), ".png"),
         (("decode", "none.apc", "a.png"), "none.apc: No such file"),
@@ -242,6 +245,20 @@ def test_a_mistake_is_one_line_and_no_file(arguments, words, photo, apc, tmp_pat
     assert is_one_line(said.err), said.err
     assert words in said.err
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_window_the_first_layers_and_a_restored_image(tmp_path):
+    image = np.tile(RGB, (6, 5, 1))
+    data = apercu.encode(image, quality=40)
+    assert apercu.info(data)["layers"] > 1
+    (tmp_path / "in.apc").write_bytes(data)
+    for options, named in (
+        (["--window", "10,20,30,40"], {"window": (10, 20, 30, 40)}),
+        (["--layers", "1"], {"layers": 1}),
+        (["--restore", "cnn"], {"restore": "cnn"}),
+    ):
+        assert main(["decode", str(tmp_path / "in.apc"), str(tmp_path / "out.png"), *options]) == 0
+        assert np.array_equal(Image.open(tmp_path / "out.png"), apercu.decode(data, **named))
 
 
 def test_the_limit_can_be_lifted(photo, tmp_path, monkeypatch):

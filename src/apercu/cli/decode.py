@@ -18,6 +18,8 @@ examples:
   apercu decode photo.apc photo.png
   apercu decode scene.apc scene.tif                         16 bits, many bands
   apercu decode photo.apc photo.png --damaged conceal       what is intact of a damaged file, or of its beginning
+  apercu decode photo.apc photo.png --restore cnn           nearer to the original, in more time
+  apercu decode scene.apc part.tif --window 0,99,50,50    a part, without the rest
   apercu decode photo.apc - | display                       a PNG on standard output
   apercu decode scene.apc - --format tif > scene.tif
 """
@@ -28,7 +30,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="IN.apc", help="apercu file, or - for standard input")
     parser.add_argument("output", metavar="OUT", help="picture file to write, or - for standard output")
     parser.add_argument("--format", metavar="KIND", help="png, tif, ...; by default the suffix of OUT, and png for -")
+    parser.add_argument(
+        "--window",
+        metavar="TOP,LEFT,HEIGHT,WIDTH",
+        type=_window,
+        help="part of the image that is wanted, in pixels; tiles beyond it are not decoded",
+    )
+    parser.add_argument("--layers", metavar="N", type=int, help="stop after N layers, for a coarser image in less time")
     streams.add_decoding(parser)
+
+
+def _window(text: str) -> tuple[int, int, int, int]:
+    try:
+        top, left, height, width = map(int, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not four whole numbers, TOP,LEFT,HEIGHT,WIDTH") from None
+    return top, left, height, width
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,7 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
     files.check_suffix(suffix, header.interpretation, "uint16" if header.wide else "uint8")
     with streams.progress_bar("decoding") as progress:
         image = apercu.decode(
-            data, restore=arguments.restore, damaged=arguments.damaged, model=arguments.model, progress=progress
+            data,
+            restore=arguments.restore,
+            damaged=arguments.damaged,
+            window=arguments.window,
+            layers=arguments.layers,
+            model=arguments.model,
+            progress=progress,
         )
     target = sys.stdout.buffer if arguments.output == streams.STANDARD else arguments.output
     files.write(target, image, header.interpretation, suffix)

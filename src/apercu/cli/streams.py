@@ -20,7 +20,12 @@ _BAR_AFTER = 1.0  # seconds
 
 def add_decoding(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how to decode a file."""
-    parser.add_argument("--restore", metavar="NAME", default="none", help="how to restore detail (default: none)")
+    parser.add_argument(
+        "--restore",
+        metavar="NAME",
+        default="none",
+        help="none: the exact integer synthesis (default); cnn: a network nearer to the original, extra 'restore'",
+    )
     parser.add_argument(
         "--damaged",
         choices=("raise", "conceal"),
