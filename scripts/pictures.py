@@ -43,7 +43,8 @@ def walsh_weights() -> NDArray[np.int16]:
 
 
 def user_tables() -> NDArray[np.uint16]:
-    """A user's tables for the codec apercu: weights 0 to 9 and starts of any probability."""
-    weights = noise((270,), 1) % 10
+    """A user's tables for the codec apercu: weights up to 64, the most there is, and starts of any probability."""
+    weights = noise((30, 9), 1) % 10
+    weights[2::3] = 64
     starts = np.stack([1 + noise((11166,), 2) % 65535, 2 + noise((11166,), 3) % 20], 1)
-    return np.concatenate([weights, starts.ravel()]).astype(np.uint16)
+    return np.concatenate([weights.ravel(), starts.ravel()]).astype(np.uint16)

@@ -61,7 +61,14 @@ def _settings() -> dict[str, Case]:
     found: dict[str, Case] = {
         "bands-user-model": Encoded(
             "tables of the user's own", GREY, {"codec": "apercu", "quality": 60}, 10, user_model=True
-        )
+        ),
+        "bands-user-model-noise": Encoded(
+            "the largest sums of neighbours",
+            (noise((24, 30, 3), 8) % 2 * 255).astype(np.uint8),
+            {"codec": "apercu", "quality": 100},
+            10,
+            user_model=True,
+        ),
     }
     for quality in (0, 20, 45.5, 62, 75, 90, 100):
         found[f"bands-quality-{quality:g}".replace(".", "-")] = _case("a place on the path", RGB, quality=quality)

@@ -15,7 +15,7 @@ from scripts.vector_case import Encoded, encode
 from scripts.vector_files import read_pixels, write_pixels, write_symbols
 
 VECTORS = Path(__file__).parents[1] / "vectors"
-LEAST_VALID, LEAST_INVALID = 117, 93  # as many as were frozen first
+LEAST_VALID, LEAST_INVALID = 118, 93  # as many as were frozen first
 
 
 def frozen(root=VECTORS):

@@ -9,6 +9,7 @@ from apercu.errors import ModelError
 from apercu.format import weights as weight_files
 from apercu.format.ids import MODELS, USER_MODEL
 from apercu.format.weights import of_stream, of_user, shipped
+from scripts.pictures import user_tables
 
 
 @pytest.fixture
@@ -136,3 +137,17 @@ def loads(folder, weights):
             return False
         raise
     return np.array_equal(found, weights)
+
+
+def test_users_tables(tmp_path):
+    tables = user_tables()
+    found, _ = of_user("apercu", saved(tmp_path / "t.npy", tables))
+    assert found.weights.max() == 64
+    for place, value in ((3, 65), (270, 0), (271, 1), (271, 129)):
+        wrong = tables.copy()
+        wrong[place] = value
+        with pytest.raises(ModelError, match="out of range"):
+            of_user("apercu", saved(tmp_path / "t.npy", wrong))
+    for wrong in (tables[:-1], tables.astype(np.int16), tables.reshape(2, -1)):
+        with pytest.raises(ModelError, match="does not hold"):
+            of_user("apercu", saved(tmp_path / "t.npy", wrong))

@@ -87,8 +87,8 @@ def _read_apercu(array: NDArray[np.generic], path: Path) -> BandTables:
         raise ModelError(f"{path} does not hold {_BAND_WEIGHTS + 2 * N_CONTEXTS} numbers of uint16, as apercu takes")
     weights = array[:_BAND_WEIGHTS].reshape(N_BANDS, N_WEIGHTS)
     starts = np.ascontiguousarray(array[_BAND_WEIGHTS:].reshape(N_CONTEXTS, 2), np.uint16)
-    # Sums of neighbours stay within 16 bits: a magnitude counts for 15 at most, three of them smoothed for 240 each.
-    if weights.max() > 80 or starts[:, 0].min() < 1 or starts[:, 1].min() < 2 or starts[:, 1].max() > 128:
+    # Sums stay within 16 bits: of parents, two sisters and a companion, smoothed magnitudes of 240 at most.
+    if weights.max() > 64 or starts[:, 0].min() < 1 or starts[:, 1].min() < 2 or starts[:, 1].max() > 128:
         raise ModelError(f"{path} holds weights or probabilities that are out of range")
     return BandTables(np.ascontiguousarray(weights, np.uint8), start_contexts(starts))
 
