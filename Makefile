@@ -8,6 +8,7 @@
 #   make fuzz [ARGS=...]     mutate valid files against a kernel built with sanitisers, for as long as one likes
 #   make bench [ARGS=...]    times beside Pillow's JPEG
 #   make results          measure everything on the test images again, and write docs/results.md
+#   make ablation         leave out one part of the codec after the other, and write docs/ablation.md
 #   make clean               remove what the above made, .venv included
 #
 # PYTHON=python3.12 chooses the interpreter, CC=clang the compiler.
@@ -26,7 +27,7 @@ INSTALL_APERCU = sh scripts/check_machine.sh $(BIN)/python && $(INSTALL) --no-bu
 C_CHECKS = -std=c99 -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes
 
-.PHONY: demo test check lint types c-warnings import-order lengths fuzz bench results format clean FORCE
+.PHONY: demo test check lint types c-warnings import-order lengths fuzz bench results ablation format clean FORCE
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python scripts/demo.py $(if $(IMAGE),"$(IMAGE)")
 
@@ -60,6 +61,9 @@ bench: $(VENV)/dev.stamp
 
 results: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/results.py $(ARGS)
+
+ablation: $(VENV)/dev.stamp
+	@$(BIN)/python -m scripts.ablation $(ARGS)
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix

@@ -13,6 +13,7 @@ import sys
 import timeit
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -132,14 +133,17 @@ def best_jpeg(picture: Picture, n_bytes: int, sizes: Iterable[int]) -> Result | 
     return Result("JPEG", f"{SIZES[shrink]}, quality {quality}", len(data), decoded, encode_s, decode_s)
 
 
-def run_apercu(picture: Picture, path: Path) -> Result:
-    """`picture` through apercu at `BPP`; the file is left at `path`."""
+def run_apercu(picture: Picture, path: Path) -> list[Result]:
+    """`picture` through apercu at `BPP`, by both decoders; the file is left at `path`."""
     data = apercu.encode(picture, bpp=BPP)
     quality = float(str(apercu.info(data)["quality"]))
     _, encode_s = timed(lambda: apercu.encode(picture, quality=quality))
-    decoded, decode_s = timed(lambda: apercu.decode(data))
     path.write_bytes(data)
-    return Result("apercu", f"quality {quality:g}", len(data), decoded.astype(np.uint8), encode_s, decode_s)
+    found = []
+    for restore, detail in (("none", "exact"), ("cnn", "the same file, restored")):
+        decoded, decode_s = timed(partial(apercu.decode, data, restore=restore))
+        found.append(Result("apercu", detail, len(data), decoded.astype(np.uint8), encode_s, decode_s))
+    return found
 
 
 def busiest(picture: Picture) -> tuple[int, int, int, int]:
@@ -216,7 +220,7 @@ def main() -> int:
             name = Path(arguments.image).stem
             picture, note = to_picture(*files.read(arguments.image))
         FOLDER.mkdir(parents=True, exist_ok=True)
-        result = run_apercu(picture, FOLDER / f"{name}.apc")
+        results = run_apercu(picture, FOLDER / f"{name}.apc")
     except (apercu.ApercuError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
@@ -224,7 +228,7 @@ def main() -> int:
     budget = int(BPP * width * height / 8)
     jpeg = best_jpeg(picture, budget, SIZES)
     full_size = best_jpeg(picture, budget, [1])
-    results = [result] if jpeg is None else [result, jpeg]
+    results += [] if jpeg is None else [jpeg]
     if full_size is not None and full_size.detail != results[-1].detail:
         results.append(full_size)
 

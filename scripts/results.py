@@ -19,7 +19,7 @@ from pathlib import Path
 BUILD = Path("build/results")
 PAGE = Path("docs/results.md")
 CURVES = Path("docs/images")
-PEERS = ("jpeg", "jpeg-prog", "jpeg2000", "webp", "avif")
+PEERS = ("jpeg-prog", "jpeg2000", "webp", "avif", "avif-psnr")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,18 @@ def comparison(images: Set, data: Path) -> str:
     """A section: the tables of `apercu compare`, and its curves."""
     out = BUILD / images.folder
     grey = ["--grey"] if images.grey else []
-    options = [*grey, "--peers", *PEERS, "--repeat", "1", "--out", str(out)]  # times are for `apercu bench` to tell
+    options = [
+        *grey,
+        "--restore",
+        "none",
+        "cnn",
+        "--peers",
+        *PEERS,
+        "--repeat",
+        "1",
+        "--out",
+        str(out),
+    ]  # times are for `apercu bench` to tell
     said = command("compare", str(data / images.folder), *options)
     tables = said.rpartition("\n\n")[0]  # the last line says where the page is
     sections = [f"## {images.title}\n"]

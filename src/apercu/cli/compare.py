@@ -83,7 +83,10 @@ def run(arguments: argparse.Namespace) -> int:
     streams.set_limit(arguments)
     names, absent = peers.chosen(_listed(arguments.peers, "--peers", peers.PEERS))
     codecs = _listed(arguments.codecs, "--codecs", CODECS) or list(CODECS)
-    ours = [f"{measure.OURS}{codec}/{restore}" for codec in codecs for restore in dict.fromkeys(arguments.restore)]
+    restorers = dict.fromkeys(arguments.restore)
+    ours = [f"{measure.OURS}{codec}/{how}" for codec in codecs for how in restorers if how in CODECS[codec].RESTORERS]
+    if strangers := [how for how in restorers if not any(how in CODECS[codec].RESTORERS for codec in codecs)]:
+        raise OptionError(f"restore must be a way that {' or '.join(codecs)} has, not {strangers[0]!r}")
     _check(arguments)
     for metric in arguments.metric:
         measure.metric_of(metric)

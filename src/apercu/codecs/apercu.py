@@ -20,6 +20,7 @@ from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
 
 TILE_LOG2 = 10
 VARIANTS = 1
+RESTORERS = ("none", "cnn")
 LAYERS, LAYERED_FROM = 3, 1 << 17
 """Images of so many pixels come in so many layers, smaller ones in one: each costs some bytes in the directory."""
 

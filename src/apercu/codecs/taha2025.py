@@ -25,6 +25,7 @@ from apercu.stages.quantise import dual_quantise
 from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
 
 TILE_LOG2 = 10
+RESTORERS = ("none",)
 VARIANTS = 8
 MAX_STEP_Q3 = 65535
 CHROMA_STEP_Q4, CHROMA_THRESHOLD_Q4 = 8, 6
