@@ -1,5 +1,10 @@
 """The codec apercu: symbols come back, layers and windows agree with the whole, damage costs its own part alone."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +18,8 @@ from apercu.format.container import Header, pack, read_header, read_segments
 from apercu.format.weights import shipped
 from apercu.stages.bands import STAGES, BandCoder, BandPlane
 from scripts.pictures import noise, scene, wide
+
+ROOT = Path(__file__).parents[1]
 
 
 def psnr(a, b):
@@ -221,3 +228,30 @@ def test_a_segment_has_neither_more_nor_less():
         apercu.decode(pack(header, [segment + b"\1\2\3\4\5\6\7\x08\x09"]))
     with pytest.raises(Truncated):
         apercu.decode(pack(header, [segment[:-20]]))
+
+
+DIGESTS = """
+import hashlib, sys
+from concurrent.futures import ThreadPoolExecutor
+import apercu
+from scripts.pictures import scene, wide
+images = [scene(70, 90)[:, :, 0], scene(400, 380, 3, 2), wide(scene(50, 60, 5), 30, 9000)]
+jobs = [(image, how) for image in images for how in ({"bpp": 0.4}, {"quality": 62.5}, {"psnr": 27})]
+def digest(job):
+    data = apercu.encode(job[0], **job[1])
+    return hashlib.sha256(data + apercu.decode(data).tobytes()).hexdigest()
+with ThreadPoolExecutor(int(sys.argv[1])) as pool:
+    print(*pool.map(digest, jobs))
+"""
+
+
+def test_same_bytes_and_pixels_on_any_machine():
+    """With 1, 2 and 8 threads, and as OpenBLAS runs on an old processor and on a new one; each in a fresh process."""
+    found = set()
+    for threads, core in (("1", "Prescott"), ("2", "Haswell"), ("8", "SkylakeX")):
+        settings = {"OPENBLAS_CORETYPE": core, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+        call = [sys.executable, "-c", DIGESTS, threads]
+        done = subprocess.run(call, env=os.environ | settings, cwd=ROOT, capture_output=True, text=True, check=True)
+        found.add(done.stdout)
+    assert len(found) == 1
+    assert len(set(found.pop().split())) == 9
