@@ -111,3 +111,8 @@ def test_shipped_files_are_those_of_the_recipes_beside_them():
     assert tables["sha256"] == ids.MODELS[2].sha256
     sizes = tables["bytes_before_each_pass"]
     assert sizes[2] < sizes[1] < sizes[0]
+    network = json.loads((WEIGHTS / "cnn.json").read_text())
+    assert network["sha256"] == ids.NETWORKS["cnn"].sha256
+    last = network["log"][-1]
+    assert last["step"] == network["steps"]
+    assert last["held_out_error"] < 0.95

@@ -35,7 +35,7 @@ class Network(NamedTuple):
     sha256: str
 
 
-NETWORKS = {"cnn": Network("cnn.onnx", "efdd6bb6293d41aa9e6d30531cf6d525cf72f5dd597a451461d97ac0f3d20da7")}
+NETWORKS = {"cnn": Network("cnn.onnx", "65947dc5f608746f139bd9d263d12f242d04769a5b5ca7fb883b853e499eeba1")}
 """By the name of the restorer. Receivers choose: no stream names one."""
 
 DEFAULT_MODEL_IDS = {"apercu": 2, "taha2025": 1}

@@ -27,7 +27,7 @@ from apercu.lab.images import files_below, manifest
 from apercu.stages.colour import Plane
 
 SEED = 2026
-STEPS = 14_000
+STEPS = 18_000
 BATCH, CROP = 16, 128
 RATE, DECAY = 1e-3, 1e-4  # of AdamW; the rate rises for WARM steps and falls to zero like a cosine
 WARM = 100
