@@ -14,7 +14,8 @@ ending in .json. Training of the network takes hours, and goes on where it was c
 
 EXAMPLES = """\
 examples:
-  apercu train taha2025 --images photos --out mine.npy
+  apercu train apercu --images photos --out mine.npy
+  apercu train cnn --images photos --out mine.onnx
   apercu encode scene.png scene.apc --bpp 0.1 --model mine.npy
   apercu decode scene.apc back.png --model mine.npy
 """
