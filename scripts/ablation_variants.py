@@ -44,7 +44,7 @@ ROUNDED: tuple[Edit, ...] = (
     (
         "band_choice.h",
         "    if (most == 0)\n        return must ? 1 : 0;",
-        "    most = (a + 90) >> 8;\n    (void)b, (void)coefficient, (void)zero, (void)sign, (void)magnitude;\n"
+        "    most = (a + 90) >> 8;\n    (void)b, (void)negative, (void)zero, (void)sign, (void)magnitude;\n"
         "    return must && !most ? 1 : most > 32767 ? 32767 : most;",
     ),
     ("band_choice.h", "    return gain > (int64_t)b->price", "    return gain > 0 * (int64_t)b->price"),

@@ -9,6 +9,7 @@
 static const uint8_t PRICES[CLASSES][STAGES] = {{26, 16, 18, 26, 26}, {26, 26, 26, 26, 26}};
 
 enum {
+    HALF_A_STEP = 128, /* as in_steps counts: less than that is 0 */
     FLAG_BITS_Q8 = 1280, MORE_BITS_Q8 = 384 /* what a symbol is held to cost while its group is weighed */
 };
 
@@ -69,17 +70,17 @@ static inline int worth_it(const band *b, size_t top, size_t left, size_t down, 
     return gain > (int64_t)b->price * ((int64_t)cost(flag, 1) - cost(flag, 0));
 }
 
-/* The symbol's magnitude of least cost; `must` forbids 0. */
-static inline uint32_t choose(const band *b, int16_t coefficient, const range_context *zero, const range_context *sign,
-                              const range_context *magnitude, int must)
+/* The magnitude of least cost for a coefficient of `a` / 256 steps; `must` forbids 0. */
+static inline uint32_t choose(const band *b, uint32_t a, uint32_t negative, const range_context *zero,
+                              const range_context *sign, const range_context *magnitude, int must)
 {
-    uint32_t a = in_steps(b, coefficient), most = (a + 128) >> 8;
+    uint32_t most = (a + HALF_A_STEP) >> 8;
     if (most == 0)
         return must ? 1 : 0;
     if (most > 32767)
         most = 32767;
     int64_t least = must ? INT64_MAX : squared(a) + b->price * (int64_t)cost(zero, 0);
-    uint32_t best = 0, ones = (must ? 0 : cost(zero, 1)) + cost(sign, coefficient < 0);
+    uint32_t best = 0, ones = (must ? 0 : cost(zero, 1)) + cost(sign, negative);
     for (uint32_t q = most > 1 ? most - 1 : 1; q <= most; q++) {
         uint32_t bits = ones;
         for (uint32_t k = 1; k <= UNARY && k <= q; k++)

@@ -4,54 +4,9 @@
  * makes an encoder and a decoder of them, and neither can drift from the other. */
 #include "band_code.h"
 #include "band_around.h"
+#include "band_bits.h"
 #include "band_choice.h"
 #include "band_step.h"
-
-typedef struct {
-    range_encoder e;
-    range_decoder d;
-    range_context *contexts;
-} coder;
-
-static inline uint32_t code_bit(coder *c, range_context *context, uint32_t bit, const int writing)
-{
-    if (writing) {
-        range_put_adaptive(&c->e, context, bit);
-        return bit;
-    }
-    return range_get_adaptive(&c->d, context);
-}
-
-static inline uint32_t code_bypass(coder *c, uint32_t bit, const int writing)
-{
-    if (writing) {
-        range_put_bypass(&c->e, bit);
-        return bit;
-    }
-    return range_get_bypass(&c->d);
-}
-
-/* `bits` bits of a number, the highest first. */
-static inline uint32_t code_plain(coder *c, uint32_t number, uint32_t bits, const int writing)
-{
-    uint32_t read = 0;
-    while (bits--)
-        read = read << 1 | code_bypass(c, number >> bits & 1, writing);
-    return read;
-}
-
-/* Exp-Golomb code of order 0 in bypass bits; what needs more than 16 zeros is cut to that: the symbol is clamped. */
-static inline uint32_t code_rest(coder *c, uint32_t number, const int writing)
-{
-    uint32_t length = 0;
-    if (writing)
-        while ((number + 1) >> (length + 1))
-            length++;
-    uint32_t zeros = 0;
-    while (zeros < 15 && code_bypass(c, zeros < length ? 0 : 1, writing) == 0)
-        zeros++;
-    return (1u << zeros | code_plain(c, (number + 1) & ((1u << zeros) - 1), zeros, writing)) - 1;
-}
 
 /* One coefficient; returns whether its symbol is not zero. `must`: it cannot be. */
 static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int group_has, int must, const int writing)
@@ -64,18 +19,24 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
     uint32_t around = b->around[y * b->around_stride + x];
     int at = (b->band * BUCKETS + (int)bucket_of(around)) * BUCKETS + (int)bucket_of(before);
     range_context *zero = c->contexts + ZERO_CONTEXTS + 2 * at + group_has;
+    uint32_t steps = 0, q = 0, negative = 0;
+    if (writing) {
+        int16_t coefficient = b->coefficients[y * b->own.width + x];
+        steps = in_steps(b, coefficient);
+        negative = coefficient < 0;
+    }
+    int chosen = writing && (must || steps >= HALF_A_STEP); /* all others end here, or have nothing to choose */
+    if (!must && !chosen && !code_bit(c, zero, 0, writing))
+        return 0;
     range_context *signs = c->contexts + SIGN_CONTEXTS + b->band * SIGN_PATTERNS +
                            ((sign_at[-1] * 3 + sign_at[up]) * 3 + sign_at[up - 1]) * 3 + sign_at[up + 1];
     range_context *magnitude = c->contexts + MAG_CONTEXTS +
                                (b->band / ORIENTATIONS * BUCKETS + (int)bucket_of((before + around) / 2)) * UNARY;
-    uint32_t q = 0, negative = 0;
-    if (writing) {
-        int16_t coefficient = b->coefficients[y * b->own.width + x];
-        negative = coefficient < 0;
-        q = choose(b, coefficient, zero, signs, magnitude, must);
+    if (chosen) {
+        q = choose(b, steps, negative, zero, signs, magnitude, must);
+        if (!must && !code_bit(c, zero, q != 0, writing))
+            return 0;
     }
-    if (!must && !code_bit(c, zero, q != 0, writing))
-        return 0;
     negative = code_bit(c, signs, negative, writing);
     uint32_t read = 1;
     while (read <= UNARY && code_bit(c, &magnitude[read - 1], read < q, writing))
@@ -119,8 +80,11 @@ APERCU_VECTORISED static void look_for_any(const band *b, size_t top, size_t dow
 }
 
 /* A band, group by group; symbols and magnitudes are zero before. */
-static inline void code_band(coder *c, band *b, const int writing)
+static inline void code_band(coder *whole, const band *given, const int writing)
 {
+    /* Copies that no function sees which is not expanded here: stores of bytes could change any other. */
+    coder own = *whole, *c = &own;
+    const band local = *given, *b = &local;
     size_t width = b->own.width, height = b->own.height, groups = (width + GROUP - 1) / GROUP;
     uint8_t *flags = b->flags + 1, *flags_above = flags + groups + 2;
     memset(b->flags, 0, 2 * (groups + 2));
@@ -129,9 +93,9 @@ static inline void code_band(coder *c, band *b, const int writing)
     for (size_t top = 0; top < height; top += GROUP) {
         size_t down = height - top < GROUP ? height - top : GROUP;
         if (b->flagged >= 0)
-            sum_columns(b, top, down);
+            sum_columns(given, top, down);
         if (writing && b->flagged >= 0)
-            look_for_any(b, top, down, least);
+            look_for_any(given, top, down, least);
         for (size_t g = 0; g < groups; g++) {
             size_t left = g * GROUP, across = width - left < GROUP ? width - left : GROUP;
             int group_has = 0, may_be_empty = 1;
@@ -162,6 +126,7 @@ static inline void code_band(coder *c, band *b, const int writing)
         flags_above = t;
         memset(flags - 1, 0, groups + 2);
     }
+    *whole = own;
 }
 
 static inline int32_t median(int32_t a, int32_t b, int32_t c)

@@ -136,20 +136,24 @@ int64_t apercu_store_u16(const int16_t *plane, size_t stride, uint16_t *image, s
     return 0;
 }
 
-/* Red and green are moved together, two bytes at a time, and taken apart in a loop of its own, which is vectorised. */
+/* Each component into a buffer of its own. Where the pitch is a constant, compilers take vectors of pixels apart. */
+static inline void split_pixels(const uint8_t *restrict in, size_t pitch, size_t width, int16_t *restrict red,
+                                int16_t *restrict green, int16_t *restrict blue)
+{
+    for (size_t x = 0; x < width; x++) {
+        red[x] = (int16_t)(in[x * pitch] << SAMPLE_BITS);
+        green[x] = (int16_t)(in[x * pitch + 1] << SAMPLE_BITS);
+        blue[x] = (int16_t)(in[x * pitch + 2] << SAMPLE_BITS);
+    }
+}
+
 APERCU_VECTORISED static void split_row_u8(const uint8_t *restrict in, size_t pitch, size_t width, int16_t *restrict red,
                          int16_t *restrict green, int16_t *restrict blue)
 {
-    uint16_t *both = (uint16_t *)red;
-    for (size_t x = 0; x < width; x++) {
-        const uint8_t *at = in + x * pitch;
-        both[x] = (uint16_t)(at[0] | at[1] << 8);
-        blue[x] = (int16_t)(at[2] << SAMPLE_BITS);
-    }
-    for (size_t x = 0; x < width; x++) {
-        green[x] = (int16_t)(both[x] >> 8 << SAMPLE_BITS);
-        red[x] = (int16_t)((both[x] & 255) << SAMPLE_BITS);
-    }
+    if (pitch == 3)
+        split_pixels(in, 3, width, red, green, blue);
+    else
+        split_pixels(in, pitch, width, red, green, blue);
 }
 
 /* Luma of a row into `luma`; red and blue are replaced by their differences from it, at most 8160 either way. */
@@ -264,6 +268,26 @@ APERCU_VECTORISED static void round_row(int16_t *row, size_t width)
         row[x] = round_sample(row[x]);
 }
 
+/* The inverse, of samples that are rounded. */
+static inline void join_pixels(const int16_t *restrict red, const int16_t *restrict green, const int16_t *restrict blue,
+                               size_t width, uint8_t *restrict out, size_t pitch)
+{
+    for (size_t x = 0; x < width; x++) {
+        out[x * pitch] = (uint8_t)red[x];
+        out[x * pitch + 1] = (uint8_t)green[x];
+        out[x * pitch + 2] = (uint8_t)blue[x];
+    }
+}
+
+APERCU_VECTORISED static void join_row_u8(const int16_t *restrict red, const int16_t *restrict green,
+                        const int16_t *restrict blue, size_t width, uint8_t *restrict out, size_t pitch)
+{
+    if (pitch == 3)
+        join_pixels(red, green, blue, width, out, 3);
+    else
+        join_pixels(red, green, blue, width, out, pitch);
+}
+
 int64_t apercu_ycc_to_rgb_u8(const int16_t *luma, size_t stride, const int16_t *cb, const int16_t *cr,
                              size_t chroma_stride, int16_t *scratch, uint8_t *image, size_t row_pitch, size_t pitch,
                              size_t width, size_t height)
@@ -276,12 +300,7 @@ int64_t apercu_ycc_to_rgb_u8(const int16_t *luma, size_t stride, const int16_t *
         round_row(red, width);
         round_row(green, width);
         round_row(blue, width);
-        uint8_t *out = image + y * row_pitch;
-        for (size_t x = 0; x < width; x++) {
-            out[x * pitch] = (uint8_t)red[x];
-            out[x * pitch + 1] = (uint8_t)green[x];
-            out[x * pitch + 2] = (uint8_t)blue[x];
-        }
+        join_row_u8(red, green, blue, width, image + y * row_pitch, pitch);
     }
     return 0;
 }

@@ -1,0 +1,53 @@
+/* A bit to the range encoder or from the decoder, with a context or without, and numbers of them. */
+#ifndef APERCU_BAND_BITS_H
+#define APERCU_BAND_BITS_H
+
+#include "range_coder.h"
+
+typedef struct {
+    range_encoder e;
+    range_decoder d;
+    range_context *contexts;
+} coder;
+
+static inline uint32_t code_bit(coder *c, range_context *context, uint32_t bit, const int writing)
+{
+    if (writing) {
+        range_put_adaptive(&c->e, context, bit);
+        return bit;
+    }
+    return range_get_adaptive(&c->d, context);
+}
+
+static inline uint32_t code_bypass(coder *c, uint32_t bit, const int writing)
+{
+    if (writing) {
+        range_put_bypass(&c->e, bit);
+        return bit;
+    }
+    return range_get_bypass(&c->d);
+}
+
+/* `bits` bits of a number, the highest first. */
+static inline uint32_t code_plain(coder *c, uint32_t number, uint32_t bits, const int writing)
+{
+    uint32_t read = 0;
+    while (bits--)
+        read = read << 1 | code_bypass(c, number >> bits & 1, writing);
+    return read;
+}
+
+/* Exp-Golomb code of order 0 in bypass bits; what needs more than 16 zeros is cut to that: the symbol is clamped. */
+static inline uint32_t code_rest(coder *c, uint32_t number, const int writing)
+{
+    uint32_t length = 0;
+    if (writing)
+        while ((number + 1) >> (length + 1))
+            length++;
+    uint32_t zeros = 0;
+    while (zeros < 15 && code_bypass(c, zeros < length ? 0 : 1, writing) == 0)
+        zeros++;
+    return (1u << zeros | code_plain(c, (number + 1) & ((1u << zeros) - 1), zeros, writing)) - 1;
+}
+
+#endif
