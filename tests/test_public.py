@@ -77,7 +77,7 @@ def test_signatures():
         "step=None, tables=None, model=None, progress=None"
     )
     assert parameters(apercu.decode) == (
-        "data, *, restore='none', damaged='raise', window=None, layers=None, model=None, progress=None"
+        "data, *, restore='none', damaged='raise', window=None, layers=None, model=None, network=None, progress=None"
     )
     assert parameters(apercu.info) == "data"
     assert parameters(apercu.check) == "data, *, model=None"

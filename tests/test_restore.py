@@ -79,9 +79,60 @@ def test_other_codecs_have_none():
 
 @pytest.fixture
 def anew():
-    cnn._network.cache_clear()
+    cnn._shipped.cache_clear()
     yield
-    cnn._network.cache_clear()
+    cnn._shipped.cache_clear()
+
+
+def network_of(path, name="planes", n_out=24, value=0.0):
+    """An ONNX file that gives `value` everywhere."""
+    onnx = pytest.importorskip("onnx")
+    helper, number = onnx.helper, onnx.TensorProto.FLOAT
+    sides = ["down", "across"]
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", [name, "axis"], ["mean"], keepdims=1),
+            helper.make_node("Mul", ["mean", "factors"], ["none"]),
+            helper.make_node("Add", ["none", "values"], ["lack"]),
+        ],
+        "of one value",
+        [helper.make_tensor_value_info(name, number, [1, 25, *sides])],
+        [helper.make_tensor_value_info("lack", number, [1, n_out, *sides])],
+        [
+            helper.make_tensor("axis", onnx.TensorProto.INT64, [1], [1]),
+            helper.make_tensor("factors", number, [1, n_out, 1, 1], [0.0] * n_out),
+            helper.make_tensor("values", number, [1, n_out, 1, 1], [value] * n_out),
+        ],
+    )
+    path.write_bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
+    )
+    return path
+
+
+def test_network_of_a_user(tmp_path):
+    data = apercu.encode(np.full((40, 40), 100, np.uint8), codec="apercu")
+    path = network_of(tmp_path / "a.onnx", value=10 / 127.5)
+    assert np.array_equal(apercu.decode(data, restore="cnn", network=path), apercu.decode(data) + 10)
+    assert np.array_equal(apercu.decode(data, restore="cnn", network=str(path)), apercu.decode(data) + 10)
+
+
+def test_networks_that_are_none(tmp_path):
+    data = apercu.encode(IMAGES["grey"], codec="apercu")
+    (tmp_path / "text.onnx").write_text("no network")
+    for network, words in (
+        (tmp_path / "nowhere.onnx", "cannot read"),
+        ("a\0b", "cannot read"),
+        (7, "path of a file"),
+        (tmp_path / "text.onnx", "can be run"),
+        (network_of(tmp_path / "names.onnx", name="pixels"), "another network"),
+        (network_of(tmp_path / "channels.onnx", n_out=23), "another network"),
+        (network_of(tmp_path / "nan.onnx", value=np.nan), "added"),
+    ):
+        with pytest.raises(ModelError, match=words):
+            apercu.decode(data, restore="cnn", network=network)
+    with pytest.raises(OptionError, match="restore='cnn'"):
+        apercu.decode(data, network=tmp_path / "nowhere.onnx")
 
 
 def test_without_onnxruntime(monkeypatch, anew):

@@ -140,6 +140,7 @@ def decode(
     window: tuple[int, int, int, int] | None = None,
     layers: int | None = None,
     model: str | Path | None = None,
+    network: str | Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Samples:
     """The image of an apercu file: shape and dtype are those of what was encoded.
@@ -152,6 +153,7 @@ def decode(
         would be. Only the tiles that it touches are read.
     layers: stop after so many, 1 or more: the same image with less detail.
     model, progress: as for `encode`.
+    network: file of a network of one's own (`apercu train cnn`) in place of the one that restore="cnn" has.
 
     Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError,
     CorruptStream), ModelError, MissingExtra or OptionError.
@@ -167,7 +169,9 @@ def decode(
     if restore == "cnn":
         from apercu.restore import cnn
 
-        restorer = cnn.restore
+        restorer = cnn.restorer(network)
+    elif network is not None:
+        raise OptionError("network goes with restore='cnn'")
     return pipeline.decode(_bytes(data), damaged, model, MAX_PIXELS, progress or _no_progress, place, layers, restorer)
 
 

@@ -21,6 +21,7 @@ def file_page(
     restore: str = "none",
     damaged: str = "raise",
     model: str | Path | None = None,
+    network: str | Path | None = None,
     window: shown.Window | None = None,
 ) -> str:
     """The page of one file as HTML.
@@ -29,14 +30,14 @@ def file_page(
         data: an apercu file.
         name: what the page calls it.
         original: what was encoded, of the same shape and dtype; with it the page shows both, and metrics.
-        restore, damaged, model: as in `apercu.decode`.
+        restore, damaged, model, network: as in `apercu.decode`.
         window: (top, left, height, width) of the pixels to show; by default as much of the middle as a page can hold.
 
     Raises:
         FormatError: the file cannot be decoded.
         OptionError: the original or the window does not fit the file.
     """
-    decoded = apercu.decode(data, restore=restore, damaged=damaged, model=model)
+    decoded = apercu.decode(data, restore=restore, damaged=damaged, model=model, network=network)
     height, width = decoded.shape[:2]
     if original is not None and (original.shape, original.dtype) != (decoded.shape, decoded.dtype):
         raise OptionError(f"the original is {_what(original)}, the file holds {_what(decoded)}")

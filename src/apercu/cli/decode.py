@@ -71,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
             window=arguments.window,
             layers=arguments.layers,
             model=arguments.model,
+            network=arguments.network,
             progress=progress,
         )
     target = sys.stdout.buffer if arguments.output == streams.STANDARD else arguments.output

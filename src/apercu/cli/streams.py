@@ -33,6 +33,7 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
         help="what to do about a damaged file: refuse it, or show what is intact (default: raise)",
     )
     parser.add_argument("--model", metavar="FILE", help="the weights that the file was encoded with, if your own")
+    parser.add_argument("--network", metavar="FILE", help="the network of --restore cnn, if your own")
     add_limit(parser)
 
 

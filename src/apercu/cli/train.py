@@ -9,8 +9,9 @@ from apercu.errors import MissingExtra, OptionError
 
 DESCRIPTION = """\
 Train a codec's weights, or the network of `decode --restore cnn`, on the images below a folder. A codec's file is used
-with `--model FILE` by `encode` and `decode`. The recipe (seed, losses, SHA-256 of every image) is written beside it,
-ending in .json. Training of the network takes hours, and goes on where it was cut off."""
+with `--model FILE` by `encode` and `decode`, a network with `--network FILE` by `decode`. The recipe (seed, losses,
+SHA-256 of every image) is written beside it, ending in .json. Training of the network takes hours, and goes on where
+it was cut off."""
 
 EXAMPLES = """\
 examples:
@@ -18,6 +19,7 @@ examples:
   apercu train cnn --images photos --out mine.onnx
   apercu encode scene.png scene.apc --bpp 0.1 --model mine.npy
   apercu decode scene.apc back.png --model mine.npy
+  apercu decode photo.apc back.png --restore cnn --network mine.onnx
 """
 
 TRAINERS = {"apercu": "apercu.lab.apercu", "cnn": "apercu.lab.cnn_training", "taha2025": "apercu.lab.taha2025"}

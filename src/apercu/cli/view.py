@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         restore=arguments.restore,
         damaged=arguments.damaged,
         model=arguments.model,
+        network=arguments.network,
         window=tuple(arguments.window) if arguments.window else None,
     )
     page = arguments.out if arguments.out is not None else _temporary(name)

@@ -4,7 +4,9 @@ The network sees one square of a fixed grid at a time, with a margin, so that it
 `apercu.lab.cnn` has its layers and its training.
 """
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 NAME = "cnn"
 SQUARE, MARGIN = 512, 32
 """Pixels a side of a square, and around it where the tile goes on."""
+IN, OUT = 25, 24
+"""Channels that the network takes and gives."""
 UNIT = 8
 """The network takes multiples of so many pixels; beyond the tile its edge is repeated."""
 HALF = FULL // 2
@@ -29,29 +33,38 @@ HALF = FULL // 2
 Values = NDArray[np.float32]
 
 
-def restore(planes: list[Plane], chroma: list[bool], step_q8: int) -> list[Plane]:
+def restorer(network: str | Path | None = None) -> Callable[[list[Plane], list[bool], int], list[Plane]]:
+    """`restore` by the shipped network, or by one that `apercu train cnn` wrote. Raises MissingExtra or ModelError."""
+    return partial(restore, _shipped() if network is None else _of_user(network))
+
+
+def restore(
+    session: "onnxruntime.InferenceSession", planes: list[Plane], chroma: list[bool], step_q8: int
+) -> list[Plane]:
     """The planes of a tile, closer to what was encoded: same shapes, int16 with 5 fraction bits.
 
     `chroma` says which are Cb and Cr at half size: they go through the network with the plane before them, every other
-    plane by itself. `step_q8`: the quantiser's step. Raises MissingExtra or ModelError.
+    plane by itself. `step_q8`: the quantiser's step. Raises ModelError.
     """
     restored: list[Plane] = []
     for index, plane in enumerate(planes):
         if chroma[index]:
             continue
         pair = planes[index + 1 : index + 3] if chroma[index + 1 : index + 2] == [True] else []
-        restored += _restore_group(plane, pair, step_q8)
+        restored += _restore_group(session, plane, pair, step_q8)
     return restored
 
 
-def _restore_group(luma: Plane, pair: list[Plane], step_q8: int) -> list[Plane]:
+def _restore_group(
+    session: "onnxruntime.InferenceSession", luma: Plane, pair: list[Plane], step_q8: int
+) -> list[Plane]:
     out = [np.empty_like(plane) for plane in (luma, *pair)]
     height, width = luma.shape
     for top in range(0, height, SQUARE):
         for left in range(0, width, SQUARE):
             bottom, right = min(top + SQUARE, height), min(left + SQUARE, width)
             seen = max(top - MARGIN, 0), max(left - MARGIN, 0), min(bottom + MARGIN, height), min(right + MARGIN, width)
-            values = _run(_part(luma, *seen), [_part(c, *map(_half, seen)) for c in pair], step_q8)
+            values = _run(session, _part(luma, *seen), [_part(c, *map(_half, seen)) for c in pair], step_q8)
             for index, target in enumerate(out):
                 where = (top, left, bottom, right) if index == 0 else tuple(map(_half, (top, left, bottom, right)))
                 origin = seen[:2] if index == 0 else tuple(map(_half, seen[:2]))
@@ -69,17 +82,19 @@ def _part(plane: Plane, top: int, left: int, bottom: int, right: int) -> Plane:
     return plane[top:bottom, left:right]
 
 
-def _run(luma: Plane, pair: list[Plane], step_q8: int) -> list[Plane]:
+def _run(session: "onnxruntime.InferenceSession", luma: Plane, pair: list[Plane], step_q8: int) -> list[Plane]:
     """One square with its margin."""
     height, width = (-(-side // UNIT) * UNIT for side in luma.shape)
-    shape = (1, 25, height // 4, width // 4)
+    shape = (1, IN, height // 4, width // 4)
     values: Values = np.zeros(shape, np.float32)
     _split(luma.astype(np.float32) / np.float32(HALF) - 1, height, width, 4, values[0, :16])
     for index, plane in enumerate(pair):
         start = 16 + 4 * index
         _split(plane.astype(np.float32) / np.float32(HALF), height // 2, width // 2, 2, values[0, start : start + 4])
     values[0, 24] = (np.log2(step_q8 / 256) - 6) / 3
-    (lack,) = _network().run(None, {"planes": values})
+    (lack,) = session.run(None, {"planes": values})
+    if lack.shape != (1, OUT, *shape[2:]) or not np.isfinite(lack).all():
+        raise ModelError("the network gives no planes that could be added")
     found = [_add(luma, _joined(lack[0, :16], 4))]
     for index, plane in enumerate(pair):
         found.append(_add(plane, _joined(lack[0, 16 + 4 * index : 20 + 4 * index], 2)))
@@ -107,21 +122,44 @@ def _add(plane: Plane, lack: Values) -> Plane:
 
 
 @cache
-def _network() -> "onnxruntime.InferenceSession":
+def _shipped() -> "onnxruntime.InferenceSession":
+    network = NETWORKS[NAME]
+    data = _read(Path(__file__).parent.parent / "weights" / network.file)
+    if sha256(data).hexdigest() != network.sha256:
+        raise ModelError(f"{network.file} is not the file that was shipped: its SHA-256 differs")
+    return _session(data)
+
+
+def _of_user(network: str | Path) -> "onnxruntime.InferenceSession":
+    try:
+        path = Path(network)
+    except TypeError:
+        raise ModelError(f"a network is the path of a file, not {network!r}") from None
+    data = _read(path)
+    try:
+        session = _session(data)
+        (given,), (found,) = session.get_inputs(), session.get_outputs()
+    except MissingExtra:
+        raise
+    except Exception as error:  # of ONNX Runtime, whose errors have no common class
+        raise ModelError(f"{path} holds no network that can be run: {error}") from error
+    if (given.name, given.shape[:2], found.name, found.shape[:2]) != ("planes", [1, IN], "lack", [1, OUT]):
+        raise ModelError(f"{path} holds another network than `apercu train cnn` makes")
+    return session
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot read the network {path}: {error}") from error
+
+
+def _session(data: bytes) -> "onnxruntime.InferenceSession":
     try:
         import onnxruntime
     except ImportError:
         raise MissingExtra("restore='cnn' needs onnxruntime: pip install 'apercu[restore]'") from None
-    import hashlib
-
-    network = NETWORKS[NAME]
-    path = Path(__file__).parent.parent / "weights" / network.file
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read the network {path}: {error}") from error
-    if hashlib.sha256(data).hexdigest() != network.sha256:
-        raise ModelError(f"{network.file} is not the file that was shipped: its SHA-256 differs")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
