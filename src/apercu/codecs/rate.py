@@ -13,29 +13,39 @@ SLACK_SHARE, SLACK_BYTES = 0.02, 16
 PSNR_TOLERANCE = 0.05
 WHOLE = 100
 """Places all along the path, the whole qualities: tried and bisected where PSNR is no smooth function of it."""
+GUESS = 40
+"""The quality that a search begins with."""
+COARSE, FINE = 16, 512
+"""Strides to the end of the path, for a guess, and for a variant once another has been found."""
 _LOOK_AROUND = 64
 
 
-def _highest(last: int, variants: int, variant: int, holds: Callable[[int], bool], guess: int = 0) -> int:
-    """The highest quality of a variant for which `holds`; that of place 0 is known to hold.
+def _highest(top: int, excess: Callable[[int], float], guess: int, strides: int) -> int:
+    """A place below `top` where `excess` is below 0, while it is not in the next.
 
-    From a guess of the place outwards in growing strides, then by bisection between the last two.
+    Place 0 is known to be such, `top` is taken not to be. From the guess outwards in growing strides, the first one of
+    `strides` to `top`; then between the last two by ITP, which takes one step more than bisection at the most and few
+    where `excess` is nearly straight (Oliveira and Takahashi, ACM Transactions on Mathematical Software 47, 2020).
     """
-    low, high, stride = 0, last // variants, 16
-    while low < guess + stride < high and holds(variants * (guess + stride) + variant):
-        low, stride = guess + stride, 4 * stride
-    if low < guess + stride < high:
-        high = guess + stride
-    stride = 16
-    while low == 0 < guess - stride:
-        if holds(variants * (guess - stride) + variant):
-            low = guess - stride
+    low, high, place, stride = 0, top, min(max(guess, 1), top - 1), 1 + top // strides
+    while low < place < high:
+        if excess(place) < 0:
+            low, place = place, min(place + stride, top - 1)
         else:
-            high, stride = guess - stride, 4 * stride
+            high, place = place, place - stride
+        stride *= 2
+    width = high - low
+    most = 2.0 ** (width - 1).bit_length()  # twice what bisection would have left
     while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if holds(variants * middle + variant) else (low, middle)
-    return variants * low + variant
+        below, beyond, middle = excess(low), excess(high), (low + high) / 2
+        straight = low + (high - low) * below / (below - beyond)
+        nudge = min(0.2 * (high - low) ** 2 / width, abs(middle - straight))
+        nudged = straight + (nudge if straight < middle else -nudge)
+        reach = most - (high - low) / 2
+        place = min(max(round(min(max(nudged, middle - reach), middle + reach)), low + 1), high - 1)
+        low, high = (place, high) if excess(place) < 0 else (low, place)
+        most /= 2
+    return low
 
 
 def best_within(
@@ -48,22 +58,28 @@ def best_within(
     ripples: where no variant comes so near, the places around are tried as well, and at last the largest file found
     is taken. Raises TargetUnreachable where quality 0 is too large.
     """
-    if size_at(last) <= n_bytes:
-        return last
     if (least := size_at(0)) > n_bytes:
         raise TargetUnreachable(
             f"{n_bytes} bytes are too few: quality 0 takes {least} bytes, the nearest that can be met"
         )
 
-    def fits(quality: int) -> bool:
-        return size_at(quality) <= n_bytes
+    def highest(variant: int, top: int, guess: int, strides: int) -> int:
+        def excess(place: int) -> float:  # without a logarithm: the same on every machine
+            size = size_at(variants * place + variant)
+            return (2 * (size - n_bytes) - 1) / (size + n_bytes)
 
-    first = _highest(last, variants, 0, fits)
-    others = (variant for variant in range(1, variants) if fits(variant))
-    found = [first, *(_highest(last, variants, variant, fits, guess=first // variants) for variant in others)]
+        return variants * _highest(top, excess, guess, strides) + variant
+
+    found = [highest(0, last // variants + 1, GUESS * last // variants // WHOLE, COARSE)]
+    if found == [last]:
+        return last
+    others = (variant for variant in range(1, variants) if size_at(variant) <= n_bytes)
+    found += [highest(variant, last // variants, found[0] // variants, FINE) for variant in others]
     enough = n_bytes - max(SLACK_BYTES, SLACK_SHARE * n_bytes)
     if near := [quality for quality in found if size_at(quality) >= enough]:
         return min(near, key=error_at)
+    if size_at(last) <= n_bytes:
+        return last
     for distance in range(variants, variants * _LOOK_AROUND, variants):
         for quality in found:
             for place in (quality + distance, quality - distance):
@@ -80,12 +96,6 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, varian
     target between them, then the places around the nearest. Raises TargetUnreachable where quality 100 is more than
     0.05 dB short of the target.
     """
-    if (best := psnr_at(last)) < psnr:
-        if best < psnr - PSNR_TOLERANCE:
-            raise TargetUnreachable(
-                f"{psnr} dB cannot be reached: quality 100 gives {best:.2f} dB, the nearest that can"
-            )
-        return last
     if psnr_at(0) >= psnr:
         return 0
 
@@ -95,14 +105,28 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, varian
     def miss(quality: int) -> float:
         return abs(psnr_at(quality) - psnr)
 
-    nearest, guess = 0, 0
+    def below(variant: int, top: int, guess: int) -> int:
+        def excess(place: int) -> float:
+            return min(psnr_at(variants * place + variant) - psnr, 99.0)
+
+        return variants * _highest(top, excess, guess, FINE if variant else COARSE) + variant
+
+    nearest, guess = 0, GUESS * last // variants // WHOLE
     for variant in filter(falls_short, range(variants)):
-        below = _highest(last, variants, variant, falls_short, guess)
-        guess = below // variants
-        places = (nearest, below, below + variants)
+        short = below(variant, last // variants + (variant == 0), guess)
+        if short == last:
+            break
+        guess = short // variants
+        places = (nearest, short, short + variants)
         nearest = min((quality for quality in places if quality <= last), key=miss)
         if miss(nearest) <= PSNR_TOLERANCE:
             return nearest
+    if falls_short(last):
+        if miss(last) > PSNR_TOLERANCE:
+            raise TargetUnreachable(
+                f"{psnr} dB cannot be reached: quality 100 gives {psnr_at(last):.2f} dB, the nearest that can"
+            )
+        return last
     tried = range(0, last + 1, last // WHOLE)
     nearest = min((nearest, *tried), key=miss)
     for low, high in pairwise(tried):
