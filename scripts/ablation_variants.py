@@ -47,9 +47,8 @@ ROUNDED: tuple[Edit, ...] = (
         "    most = (a + 90) >> 8;\n    (void)b, (void)negative, (void)zero, (void)sign, (void)magnitude;\n"
         "    return must && !most ? 1 : most > 32767 ? 32767 : most;",
     ),
-    ("band_choice.h", "    return gain > (int64_t)b->price", "    return gain > 0 * (int64_t)b->price"),
-    ("band_choice.h", "q = (a + 102) >> 8;", "q = (a + 90) >> 8;"),
-    ("band_choice.h", "gain += won > 0 ? won : 0;", "(void)won, gain++;"),
+    ("band_choice.h", "has |= one > none;", "has |= (a + 90) >> 8 > 0;"),
+    ("band_choice.h", "return has && gain > (int64_t)b->price", "return has || 0 * gain > (int64_t)b->price"),
 )
 
 

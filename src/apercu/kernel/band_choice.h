@@ -9,8 +9,10 @@
 static const uint8_t PRICES[CLASSES][STAGES] = {{26, 16, 18, 26, 26}, {26, 26, 26, 26, 26}};
 
 enum {
-    HALF_A_STEP = 128, /* as in_steps counts: less than that is 0 */
-    FLAG_BITS_Q8 = 1280, MORE_BITS_Q8 = 384 /* what a symbol is held to cost while its group is weighed */
+    HALF_A_STEP = 128,    /* as in_steps counts: less than that is 0 */
+    LESS_THAN_HALF = 102, /* added where a symbol is rounded before it is chosen: 0.6 of a step become one */
+    SIGN_Q8 = 256,        /* what a sign is held to cost */
+    NEAR_OTHERS = 3       /* bucket of what is within the band, for symbols with another before them in the group */
 };
 
 /* What a bit of probability p / 65536 costs, in 1/256 bits: -256 log2((i + 1/2) / 256) for i = p / 256. */
@@ -54,20 +56,42 @@ static inline int64_t squared(int64_t v)
     return v * v;
 }
 
-/* Whether a group is worth its flag and its symbols. */
-static inline int worth_it(const band *b, size_t top, size_t left, size_t down, size_t across, const range_context *flag)
+static inline uint32_t cost_of_magnitude(const range_context *magnitude, uint32_t q)
 {
+    uint32_t bits = 0;
+    for (uint32_t k = 1; k <= UNARY && k <= q; k++)
+        bits += cost(&magnitude[k - 1], k < q);
+    if (q > UNARY)
+        for (uint32_t rest = q - UNARY; rest; rest >>= 1)
+            bits += 512;
+    return bits;
+}
+
+/* Whether a group is worth its flag and its symbols, at the prices of just now. Of what its symbols will see within the
+ * band no more is looked at than whether there is one before them in the group. */
+static inline int worth_it(const range_context *contexts, const band *b, size_t top, size_t left, size_t down,
+                           size_t across, const range_context *flag)
+{
+    const range_context *zeros = contexts + ZERO_CONTEXTS + 2 * b->band * BUCKETS * BUCKETS;
+    const range_context *magnitudes = contexts + MAG_CONTEXTS + b->band / ORIENTATIONS * BUCKETS * UNARY;
     int64_t gain = 0;
+    int has = 0;
     for (size_t y = top; y < top + down; y++)
         for (size_t x = left; x < left + across; x++) {
-            uint32_t a = in_steps(b, b->coefficients[y * b->own.width + x]), q = (a + 102) >> 8;
-            if (q) {
-                int64_t won = squared(a) - squared((int64_t)a - ((int64_t)q << 8)) -
-                              (int64_t)b->price * (FLAG_BITS_Q8 + MORE_BITS_Q8 * ((int64_t)q - 1));
-                gain += won > 0 ? won : 0;
+            uint32_t a = in_steps(b, b->coefficients[y * b->own.width + x]);
+            uint32_t around = b->around[y * b->around_stride + x];
+            const range_context *zero = zeros + 2 * (bucket_of(around) * BUCKETS + (has ? NEAR_OTHERS : 0)) + has;
+            int64_t none = -b->price * (int64_t)cost(zero, 0), one = none;
+            if (a >= HALF_A_STEP) {
+                uint32_t q = (a + LESS_THAN_HALF) >> 8, bits;
+                q = q ? q : 1;
+                bits = cost(zero, 1) + SIGN_Q8 + cost_of_magnitude(magnitudes + bucket_of(around / 2) * UNARY, q);
+                one = squared(a) - squared((int64_t)a - ((int64_t)q << 8)) - b->price * (int64_t)bits;
             }
+            has |= one > none;
+            gain += one > none ? one : none;
         }
-    return gain > (int64_t)b->price * ((int64_t)cost(flag, 1) - cost(flag, 0));
+    return has && gain > (int64_t)b->price * ((int64_t)cost(flag, 1) - cost(flag, 0));
 }
 
 /* The magnitude of least cost for a coefficient of `a` / 256 steps; `must` forbids 0. */
@@ -82,12 +106,7 @@ static inline uint32_t choose(const band *b, uint32_t a, uint32_t negative, cons
     int64_t least = must ? INT64_MAX : squared(a) + b->price * (int64_t)cost(zero, 0);
     uint32_t best = 0, ones = (must ? 0 : cost(zero, 1)) + cost(sign, negative);
     for (uint32_t q = most > 1 ? most - 1 : 1; q <= most; q++) {
-        uint32_t bits = ones;
-        for (uint32_t k = 1; k <= UNARY && k <= q; k++)
-            bits += cost(&magnitude[k - 1], k < q);
-        if (q > UNARY)
-            for (uint32_t rest = q - UNARY; rest; rest >>= 1)
-                bits += 512;
+        uint32_t bits = ones + cost_of_magnitude(magnitude, q);
         int64_t price = squared((int64_t)a - ((int64_t)q << 8)) + b->price * (int64_t)bits;
         if (price < least)
             least = price, best = q;

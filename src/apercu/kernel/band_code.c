@@ -107,7 +107,8 @@ static inline void code_band(coder *whole, const band *given, const int writing)
                 uint32_t on = 0;
                 if (writing) {
                     const uint8_t *any = b->any + left;
-                    on = (any[0] | any[1] | any[2] | any[3]) && worth_it(b, top, left, down, across, flag);
+                    on = (any[0] | any[1] | any[2] | any[3]) &&
+                             worth_it(c->contexts, b, top, left, down, across, flag);
                 }
                 flags[g] = (uint8_t)code_bit(c, flag, on, writing);
                 if (!flags[g])
