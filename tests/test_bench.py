@@ -106,6 +106,18 @@ def test_multiply_accumulates_counted_by_hand(image, options, expected):
     assert found == pytest.approx(expected, rel=0.03)  # in noise, a latent may be zero
 
 
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    # Of the transform 4 and a quarter of a sample that enters a level, of contexts 8 a coefficient, of the choice 12 in
+    # two stages and 7 in the others. Chroma has half as many samples, a level less, and luma to look at.
+    [(NOISE, (5.66, 0, 7.99, 11.68)), (np.dstack([NOISE] * 3), (8.48, 3.5, 12.47, 17.04))],
+)
+def test_multiply_accumulates_of_apercu(image, expected):
+    count = arithmetic.count(image, apercu.encode(image, codec="apercu"))
+    found = (count.encoder_transform, count.encoder_colour, count.encoder_contexts, count.encoder_choice)
+    assert found == pytest.approx(expected, abs=0.01)
+
+
 def test_start_up_ratios_belong_to_their_times():
     found = start_up.measure(1)
     assert min(found.numpy_s, found.import_s, found.help_s) > 0

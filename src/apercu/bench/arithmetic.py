@@ -20,6 +20,9 @@ _CHROMA_SAMPLES = 2 / 4  # of a pixel: two planes at half size
 
 _LIFTING = 4  # steps, each with a product for every other sample of a row or column
 _NEAR = 6  # weights of magnitudes within a band, for a sample
+_FLAGGED = 2  # stages whose samples are weighed in groups first
+_WEIGHED = 5  # a sample in steps, what it costs as 0, and its error and the cost of a symbol
+_CHOSEN = 7  # a sample in steps, and error and cost of three symbols
 
 
 @dataclass(frozen=True)
@@ -30,49 +33,63 @@ class Arithmetic:
     block's energy and the synthesis row) and, where that is above the threshold, G2's eight; on the way back one for
     every latent that is not zero. Of apercu, the lifting steps of all levels and the gain of LL. Colour: products of
     the colour transform. Contexts: of apercu, the weighted sums of magnitudes, as if every sample were visited; the
-    decoder needs the same. What the encoder spends on choosing symbols, of which there is one for eight pixels at
-    most, is not in it, nor are shifts and sums.
+    decoder needs the same. Choice: of apercu, what the encoder spends on choosing symbols, as if none were plainly 0,
+    which nine in ten are. Shifts and sums are not in it.
     """
 
     encoder_transform: float
     encoder_colour: float
     encoder_contexts: float
+    encoder_choice: float
     decoder_transform: float
     decoder_colour: float
     decoder_contexts: float
+
+    @property
+    def encoder(self) -> float:
+        """All of the encoder's."""
+        return self.encoder_transform + self.encoder_colour + self.encoder_contexts + self.encoder_choice
+
+    @property
+    def decoder(self) -> float:
+        """All of the decoder's."""
+        return self.decoder_transform + self.decoder_colour + self.decoder_contexts
 
 
 def count(image: Samples, data: bytes) -> Arithmetic:
     """What encoding `image`, (H, W) or (H, W, B), to the file `data` took, and decoding it takes."""
     header = read_header(data)
     colour = header.interpretation in ("rgb", "rgba")
-    encoder, decoder, contexts = (_of_taha2025 if header.codec == "taha2025" else _of_apercu)(image, data, header)
+    count_of = _of_taha2025 if header.codec == "taha2025" else _of_apercu
+    encoder, decoder, contexts, choice = count_of(image, data, header)
     n_pixels = header.height * header.width
     return Arithmetic(
         encoder_transform=encoder / n_pixels,
         encoder_colour=colour * (_LUMA_PRODUCTS + _CHROMA_PRODUCTS * _CHROMA_SAMPLES),
         encoder_contexts=contexts / n_pixels,
+        encoder_choice=choice / n_pixels,
         decoder_transform=decoder / n_pixels,
         decoder_colour=float(colour * _COLOUR_PRODUCTS),
         decoder_contexts=contexts / n_pixels,
     )
 
 
-def _of_apercu(_image: Samples, _data: bytes, header: Header) -> tuple[float, float, float]:
-    transform = contexts = 0.0
+def _of_apercu(_image: Samples, _data: bytes, header: Header) -> tuple[float, float, float, float]:
+    transform = contexts = choice = 0.0
     for window in tiles(header.height, header.width, header.tile):
         for plane in apercu.planes_of(header, window.height, window.width):
             height, width, levels = plane.height, plane.width, STAGES - plane.chroma
-            for (_, orientation), (_, down, across) in band_places(height, width, levels).items():
+            for (level, orientation), (_, down, across) in band_places(height, width, levels).items():
                 contexts += down * across * (_NEAR + 1 + orientation + (plane.companion >= 0))
+                choice += down * across * (_CHOSEN + _WEIGHED * (level + plane.chroma <= _FLAGGED))
             for _ in range(levels):
                 low = -(-height // 2) * -(-width // 2)
                 transform += 2 * (_LIFTING / 2) * height * width + low
                 height, width = -(-height // 2), -(-width // 2)
-    return transform, transform, contexts
+    return transform, transform, contexts, choice
 
 
-def _of_taha2025(image: Samples, data: bytes, header: Header) -> tuple[float, float, float]:
+def _of_taha2025(image: Samples, data: bytes, header: Header) -> tuple[float, float, float, float]:
     weights = weight_files.shipped(header.model_id)
     setting = taha2025.setting_of(header)
     samples = image.reshape(header.height, header.width, header.n_bands)
@@ -88,4 +105,4 @@ def _of_taha2025(image: Samples, data: bytes, header: Header) -> tuple[float, fl
             to_latents += row * (3 * len(latents) + (weights.shape[1] - 1) * int(np.count_nonzero(detailed)))
         for _, symbols in taha2025.read([segment], header, weights, height, width):
             to_pixels += row * int(np.count_nonzero(symbols))
-    return to_latents, to_pixels, 0.0
+    return to_latents, to_pixels, 0.0, 0.0

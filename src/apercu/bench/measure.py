@@ -288,8 +288,7 @@ def _picture(this: Subject, codec: str, record: Record, plan: Plan, store: Cache
         facts = {"n_bytes": len(data), "encode_s": median(seconds[0]), "decode_s": median(seconds[1])}
         if codec.startswith(OURS):
             work = arithmetic.count(this.image, data)
-            facts["encoder"] = work.encoder_transform + work.encoder_colour + work.encoder_contexts
-            facts["decoder"] = work.decoder_transform + work.decoder_colour + work.decoder_contexts
+            facts["encoder"], facts["decoder"] = work.encoder, work.decoder
         webp = lossless(show(cut(decoded, centred(*this.image.shape[:2])), view_of(this.image, this.bands)))
         store.put([*key, "webp"], webp)
         _save(store, [*key, "facts"], facts)

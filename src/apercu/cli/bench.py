@@ -143,8 +143,9 @@ def _speed_table(entry: dict[str, Any]) -> str:
         )
     work = entry["arithmetic"]
     lines.append(
-        "  multiply-accumulates per pixel, transform + colour + contexts: "
-        f"encoder {work['encoder_transform']:.2f} + {work['encoder_colour']:.1f} + {work['encoder_contexts']:.1f}, "
+        "  multiply-accumulates per pixel, transform + colour + contexts (+ choice, at most): "
+        f"encoder {work['encoder_transform']:.2f} + {work['encoder_colour']:.1f} + {work['encoder_contexts']:.1f} "
+        f"+ {work['encoder_choice']:.1f}, "
         f"decoder {work['decoder_transform']:.2f} + {work['decoder_colour']:.1f} + {work['decoder_contexts']:.1f}"
     )
     return "\n".join(lines)
