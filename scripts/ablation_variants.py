@@ -52,6 +52,10 @@ ROUNDED: tuple[Edit, ...] = (
 )
 
 
+FIVE_BITS: tuple[Edit, ...] = (
+    ("band_choice.h", "int64_t none = -b->price", "int64_t none = 0"),
+    ("band_choice.h", "bits = cost(zero, 1) + SIGN_Q8 +", "bits = 1280 + 384 * (q - 1) + 0 *"),
+)
 ONE_PRICE: tuple[Edit, ...] = (("band_choice.h", "{26, 16, 18, 26, 26}", "{26, 26, 26, 26, 26}"),)
 CHROMA: tuple[Edit, ...] = (("band_step.c", "CHROMA_Q8 = 154", "CHROMA_Q8 = 128"),)
 
@@ -91,6 +95,7 @@ VARIANTS = {
         "classes", "flags in the finest stage alone", (("band_code.c", "stage <= FLAGGED_STAGES", "stage <= 1"),)
     ),
     "rounded": Variant("choice", "symbols rounded with a dead zone, not chosen", ROUNDED),
+    "five-bits": Variant("choice", "groups held to cost five bits, whatever their contexts", FIVE_BITS),
     "one-price": Variant("choice", "one price of a bit in all stages", ONE_PRICE),
     "chroma": Variant("choice", "steps of chroma not a fifth larger", CHROMA),
     "dct-8": Variant("transform", "DCT of 8 × 8, its DC in a wavelet", patch=_in_dct(8)),

@@ -101,6 +101,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         parser.error(f"{arguments.data} is no folder: the results are those of the test images")
+    measured = commit()  # before curves are written over those that are in it
     BUILD.mkdir(parents=True, exist_ok=True)
     CURVES.mkdir(parents=True, exist_ok=True)
     sets = [images for images in SETS if (arguments.data / images.folder).is_dir()]
@@ -113,7 +114,7 @@ def main() -> None:
     when = datetime.now(UTC).strftime("%Y-%m-%d")
     head = (
         "# Results\n\n"
-        f"Made by `make results` on {when} from commit {commit()}, on {processor()}, {platform.system()}, Python "
+        f"Made by `make results` on {when} from commit {measured}, on {processor()}, {platform.system()}, Python "
         f"{platform.python_version()}. Rates are those of whole files. Every peer is taken at its strongest: the "
         "best of full, half and quarter size at each rate.\n"
     )
