@@ -19,7 +19,7 @@ _GAP = 8
 _FONT_SIZE = 17
 _STYLES = {
     "taha2025, as published": {"color": "#b2182b", "linestyle": "-"},
-    "apercu, default path": {"color": "#2166ac", "linestyle": "-"},
+    "taha2025, default path": {"color": "#2166ac", "linestyle": "-"},
     "baseline JPEG": {"color": "#777777", "linestyle": "--"},
     "optimised progressive JPEG": {"color": "#111111", "linestyle": "--"},
 }
@@ -64,7 +64,7 @@ def draw_pictures(image: Image, path: Path) -> list[str]:
         ours = apercu.encode(image, codec="taha2025", n_bytes=len(jpeg))
         shown = {
             "original": (image, None),
-            "apercu": (apercu.decode(ours), ours),
+            "taha2025": (apercu.decode(ours), ours),
             "JPEG, optimised progressive": (peer.decode(jpeg, image.shape), jpeg),
         }
         captions = []

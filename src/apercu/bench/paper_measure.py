@@ -54,7 +54,7 @@ def measure_image(
         if way == PUBLISHED:
             curves["taha2025, as published"] = codec_curve(image, points)
         if way == PATH:
-            curves["apercu, default path"] = codec_curve(image, points)
+            curves["taha2025, default path"] = codec_curve(image, points)
         log(f"{name}: {way}, {outputs} outputs: {len(points)} files and those near the best")
     for rival, label in RIVALS.items():
         curves[label] = jpeg_curve(image, rival)

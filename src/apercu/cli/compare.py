@@ -31,7 +31,7 @@ BD-rate is computed from 0.04 to 0.35 bpp: how many per cent more bits the row n
 
 DEFAULT_RATES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3)
 DEFAULT_METRICS = ("psnr", "ssim")
-_WIDTH = 11  # characters of a column
+_WIDTH = 14  # characters of a column: "taha2025/none" fits
 _LEFT_OUT = 8  # reasons that are printed; all are in comparison.json
 
 
