@@ -48,6 +48,7 @@ ROUNDED: tuple[Edit, ...] = (
         "    return must && !most ? 1 : most > 32767 ? 32767 : most;",
     ),
     ("band_choice.h", "has |= one > none;", "has |= (a + 90) >> 8 > 0;"),
+    ("band_choice.h", "LOW_PRICE = 22", "LOW_PRICE = 0"),
     ("band_choice.h", "return has && gain > (int64_t)b->price", "return has || 0 * gain > (int64_t)b->price"),
 )
 
@@ -96,6 +97,7 @@ VARIANTS = {
     ),
     "rounded": Variant("choice", "symbols rounded with a dead zone, not chosen", ROUNDED),
     "five-bits": Variant("choice", "groups held to cost five bits, whatever their contexts", FIVE_BITS),
+    "low": Variant("choice", "LL rounded, not chosen", (("band_choice.h", "LOW_PRICE = 22", "LOW_PRICE = 0"),)),
     "one-price": Variant("choice", "one price of a bit in all stages", ONE_PRICE),
     "chroma": Variant("choice", "steps of chroma not a fifth larger", CHROMA),
     "dct-8": Variant("transform", "DCT of 8 × 8, its DC in a wavelet", patch=_in_dct(8)),

@@ -7,6 +7,7 @@
 /* Of a bit, by stage from fine to coarse: in 2^-16 squared steps for each 1/256 bit, so that 26 is 0.10 squared steps.
  * Edges and textures, which similarity goes by, are in stages 2 and 3 of luma. */
 static const uint8_t PRICES[CLASSES][STAGES] = {{26, 16, 18, 26, 26}, {26, 26, 26, 26, 26}};
+enum { LOW_PRICE = 22 }; /* in LL */
 
 enum {
     HALF_A_STEP = 128,    /* as in_steps counts: less than that is 0 */
@@ -110,6 +111,35 @@ static inline uint32_t choose(const band *b, uint32_t a, uint32_t negative, cons
         int64_t price = squared((int64_t)a - ((int64_t)q << 8)) + b->price * (int64_t)bits;
         if (price < least)
             least = price, best = q;
+    }
+    return best;
+}
+
+/* Bits of a number without leading zeros. */
+static inline uint32_t length_of(uint32_t number)
+{
+    uint32_t length = 0;
+    while (number >> length)
+        length++;
+    return length;
+}
+
+/* The residual of LL of least cost: one of the two multiples of the step around a coefficient, less what is foretold. */
+static inline int32_t choose_low(int16_t coefficient, uint64_t reciprocal, int32_t guess, const range_context *lengths)
+{
+    int32_t a = (int32_t)((uint64_t)(coefficient < 0 ? -coefficient : coefficient) * reciprocal >> 18);
+    a = a < 32767 << 8 ? a : 32767 << 8; /* in steps, 8 fraction bits */
+    a = coefficient < 0 ? -a : a;
+    int32_t best = 0, below = floor_shift32(a, 8);
+    int64_t least = INT64_MAX;
+    for (int32_t q = below; q <= below + 1 && q <= 32767; q++) {
+        int32_t residual = q - guess;
+        uint32_t length = length_of((uint32_t)(residual < 0 ? -residual : residual)), bits = 256 * length;
+        for (uint32_t k = 0; k < LENGTHS - 1 && k <= length; k++)
+            bits += cost(&lengths[k], k < length);
+        int64_t price = squared((int64_t)a - (int64_t)q * 256) + LOW_PRICE * (int64_t)bits;
+        if (price < least)
+            least = price, best = residual;
     }
     return best;
 }

@@ -148,19 +148,11 @@ static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symb
             w = x ? w : n;
             uint32_t spread = (uint32_t)((n > nw ? n - nw : nw - n) + (w > nw ? w - nw : nw - w));
             int32_t guess = median(n, w, n + w - nw), residual = 0;
-            if (writing) {
-                int16_t v = coefficients[y * width + x];
-                int32_t size = (int32_t)(((uint64_t)(v < 0 ? -v : v) * reciprocal + (1u << 25)) >> 26);
-                if (size > 32767)
-                    size = 32767;
-                residual = (v < 0 ? -size : size) - guess;
-            }
-            uint32_t size = (uint32_t)(residual < 0 ? -residual : residual), length = 0;
-            while (size >> length)
-                length++;
             range_context *lengths = c->contexts + LOW_CONTEXTS +
                                      (chroma * BUCKETS + (int)bucket_of(2 * spread)) * LENGTHS;
-            uint32_t k = 0;
+            if (writing)
+                residual = choose_low(coefficients[y * width + x], reciprocal, guess, lengths);
+            uint32_t size = (uint32_t)(residual < 0 ? -residual : residual), length = length_of(size), k = 0;
             while (k < LENGTHS - 1 && code_bit(c, &lengths[k], k < length, writing))
                 k++;
             uint32_t read = k ? 1 : 0;
