@@ -19,7 +19,7 @@ examples:
   apercu decode scene.apc scene.tif                         16 bits, many bands
   apercu decode photo.apc photo.png --damaged conceal       what is intact of a damaged file, or of its beginning
   apercu decode photo.apc photo.png --restore cnn           nearer to the original, in more time
-  apercu decode scene.apc part.tif --window 0,99,50,50    a part, without the rest
+  apercu decode scene.apc part.tif --window 0,99,50,50       a part, without the rest
   apercu decode photo.apc - | display                       a PNG on standard output
   apercu decode scene.apc - --format tif > scene.tif
 """
