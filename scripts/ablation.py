@@ -53,11 +53,10 @@ def measure(name: str, folder: Path, data: Path, train: Path) -> None:
     from apercu.lab import apercu as lab
 
     variant = VARIANTS[name]
-    if variant.patch:
-        variant.patch()
+    beside = variant.patch(train) if variant.patch else None
     tables = BUILD / (variant.tables or name) / "tables.npy"
     if not tables.exists():
-        lab.train(train, tables)
+        lab.train(few_of(train), tables)
     if variant.ignorant:
         array = np.load(tables)
         array[-2 * N_CONTEXTS :] = lab.NEW * N_CONTEXTS
@@ -67,18 +66,18 @@ def measure(name: str, folder: Path, data: Path, train: Path) -> None:
     for images, mode in SETS.items():
         rows = []
         for path in sorted(p for p in (data / images).iterdir() if p.suffix in (".png", ".webp")):
-            rows.append(_points(image_of(path, mode), tables, mode))
+            rows.append(_points(image_of(path, mode), tables, mode, beside or (lambda: 0)))
         found[images] = rows
     (folder / "points.json").write_text(json.dumps(found))
 
 
-def _points(image: Any, tables: Path, mode: str) -> dict[str, Any]:
+def _points(image: Any, tables: Path, mode: str, beside: Callable[[], int]) -> dict[str, Any]:
     points = []
     for quality in QUALITIES:
         data = apercu.encode(image, quality=quality, model=tables)
         decoded = apercu.decode(data, model=tables)
-        points.append((8 * len(data) / image[..., 0].size if mode == "RGB" else 8 * len(data) / image.size,
-                       psnr(image, decoded), ssim(image, decoded)))  # fmt: skip
+        n_bits, n_pixels = 8 * (len(data) + beside()), image.size // (3 if mode == "RGB" else 1)
+        points.append((n_bits / n_pixels, psnr(image, decoded), ssim(image, decoded)))
     quality = min(zip(QUALITIES, points, strict=True), key=lambda pair: abs(pair[1][0] - TIMED))[0]
     data = apercu.encode(image, quality=quality, model=tables)
     times = [_median(lambda: apercu.encode(image, quality=quality, model=tables)),
@@ -190,7 +189,7 @@ def main() -> None:
         return
     if not arguments.data.is_dir() or not arguments.train.is_dir():
         parser.error("the ablation is that of the test images: there are none")
-    train = few_of(arguments.train)
+    few_of(arguments.train)
     for name in arguments.only or VARIANTS:
         folder = BUILD / name
         if (folder / "points.json").exists():
@@ -206,7 +205,7 @@ def main() -> None:
             "--data",
             str(arguments.data),
             "--train",
-            str(train),
+            str(arguments.train),
         ]
         env = dict(os.environ, PYTHONPATH=f"{package}{os.pathsep}{ROOT}")
         subprocess.run([sys.executable, *call], check=True, cwd=ROOT, env=env)

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
-import scipy.fft
-from numpy.typing import NDArray
+from functools import partial
+from pathlib import Path
 
 from apercu.codecs import apercu as codec
-from apercu.stages.bands import band_step
-from apercu.stages.colour import Plane
-from apercu.stages.wavelet import Bands, band_places, wavelet_analyse, wavelet_synthesise
+from apercu.format.container import Header
+from apercu.stages.bands import BandTables
+from apercu.stages.colour import Samples
+from scripts.ablation_dct import dct_analyse, dct_synthesise
+from scripts.ablation_learnt import OF_STEP, THRESHOLD, learn
 
+Patch = Callable[[Path], Callable[[], int] | None]
+"""Puts something else in the codec's place, given a folder of training images; may tell how many bytes it would need
+beside the last file."""
 Edit = tuple[str, str, str]
 """File of the kernel, what stands there, what stands there instead."""
 
@@ -23,7 +26,7 @@ class Variant:
     part: str
     instead: str
     edits: tuple[Edit, ...] = ()
-    patch: Callable[[], None] | None = None
+    patch: Patch | None = None
     tables: str = ""
     """Whose tables it codes with: its own, trained for it, unless another's name stands here."""
     ignorant: bool = False
@@ -61,16 +64,29 @@ ONE_PRICE: tuple[Edit, ...] = (("band_choice.h", "{26, 16, 18, 26, 26}", "{26, 2
 CHROMA: tuple[Edit, ...] = (("band_step.c", "CHROMA_Q8 = 154", "CHROMA_Q8 = 128"),)
 
 
-def _in_dct(block: int) -> Callable[[], None]:
-    def patch() -> None:
-        codec.wavelet_analyse = lambda *a: dct_analyse(block, *a)  # type: ignore[attr-defined]
-        codec.wavelet_synthesise = lambda *a: dct_synthesise(block, *a)  # type: ignore[attr-defined]
+def _in_dct(block: int) -> Patch:
+    def patch(_: Path) -> None:
+        codec.wavelet_analyse = partial(dct_analyse, block)  # type: ignore[attr-defined]
+        codec.wavelet_synthesise = partial(dct_synthesise, block)  # type: ignore[attr-defined]
 
     return patch
 
 
-def _in_layers(layers: int) -> Callable[[], None]:
-    def patch() -> None:
+def _learnt(train: Path) -> Callable[[], int]:
+    learnt, analyse = learn(train), codec.analyse
+
+    def analyse_at(tile: Samples, header: Header, tables: BandTables, setting: codec.Setting | None) -> codec.Analysis:
+        learnt.threshold = OF_STEP * setting.step_q8 / 256 if setting else THRESHOLD
+        return analyse(tile, header, tables, setting)
+
+    codec.analyse = analyse_at  # type: ignore[assignment]
+    codec.wavelet_analyse = learnt.analyse  # type: ignore[attr-defined]
+    codec.wavelet_synthesise = learnt.synthesise  # type: ignore[attr-defined]
+    return learnt.side_bytes
+
+
+def _in_layers(layers: int) -> Patch:
+    def patch(_: Path) -> None:
         codec.n_layers = lambda *_: layers
 
     return patch
@@ -103,71 +119,7 @@ VARIANTS = {
     "dct-8": Variant("transform", "DCT of 8 × 8, its DC in a wavelet", patch=_in_dct(8)),
     "dct-16": Variant("transform", "DCT of 16 × 16, its DC in a wavelet", patch=_in_dct(16)),
     "dct-32": Variant("transform", "DCT of 32 × 32", patch=_in_dct(32)),
+    "learnt": Variant("transform", "DCT of 16 × 16, or the best of eight learnt for luma", patch=_learnt),
     "one-layer": Variant("layers", "one layer", patch=_in_layers(1), tables="whole"),
     "five-layers": Variant("layers", "five layers", patch=_in_layers(5), tables="whole"),
 }  # fmt: skip
-
-
-# --- Block transforms in the wavelet's order ------------------------------------------------------
-def _scale(level: int, orientation: int) -> float:
-    """From an orthonormal coefficient in samples of 8 bits to the unit of its band."""
-    return band_step(1 << 18, 0, level, orientation) / 1024
-
-
-_LOW_SCALES = {4: 244 / 256, 5: 122 / 256}
-
-
-def dct_analyse(block: int, plane: Plane, height: int, width: int, levels: int, centre: int, bands: Bands) -> None:
-    """The place of a coefficient of a block is that of the wavelet's coefficient of the same frequencies.
-
-    The sides are multiples of the block. Coefficients of DC go through what levels are left of the wavelet.
-    """
-    block = min(block, 1 << levels)
-    own = block.bit_length() - 1
-    samples = (plane[:height, :width].astype(float) - centre) / 32
-    squares = samples.reshape(height // block, block, width // block, block)
-    values = scipy.fft.dctn(squares, axes=(1, 3), norm="ortho")
-    places = band_places(height, width, levels)
-    bands[:] = 0
-    for level in range(1, own + 1):
-        for orientation, (down, across) in enumerate(_parts(block, level)):
-            start, h, w = places[level, orientation]
-            part = values[:, down, :, across].reshape(h, w) * _scale(level, orientation)
-            bands[start : start + h * w] = np.rint(part).clip(-32767, 32767).astype(np.int16).ravel()
-    low = values[:, 0, :, 0]
-    if own == levels:
-        bands[: low.size] = np.rint(low * _LOW_SCALES[levels]).clip(-32767, 32767).astype(np.int16).ravel()
-        return
-    # A DC is `block` times the mean: as samples that a wavelet of fewer levels may take, 5 fraction bits.
-    small = np.rint(low / block * 32).astype(np.int16)
-    inner = np.empty(small.size, np.int16)
-    wavelet_analyse(small, small.shape[0], small.shape[1], levels - own, 0, inner)
-    bands[: inner.size] = inner
-
-
-def _parts(block: int, level: int) -> list[tuple[slice, slice]]:
-    low, high = slice(0, block >> level), slice(block >> level, block >> (level - 1))
-    return [(low, high), (high, low), (high, high)]
-
-
-def dct_synthesise(block: int, bands: Bands, plane: Plane, levels: int, centre: int) -> None:
-    """The inverse of `dct_analyse`."""
-    height, width = plane.shape
-    block = min(block, 1 << levels)
-    own = block.bit_length() - 1
-    values: NDArray[np.float64] = np.zeros((height // block, block, width // block, block))
-    places = band_places(height, width, levels)
-    for level in range(1, own + 1):
-        for orientation, (down, across) in enumerate(_parts(block, level)):
-            start, h, w = places[level, orientation]
-            inside = values[:, down, :, across]
-            inside[:] = bands[start : start + h * w].reshape(inside.shape) / _scale(level, orientation)
-    shape = height // block, width // block
-    if own == levels:
-        values[:, 0, :, 0] = bands[: shape[0] * shape[1]].reshape(shape) / _LOW_SCALES[levels]
-    else:
-        small = np.empty(shape, np.int16)
-        wavelet_synthesise(np.ascontiguousarray(bands[: small.size]), small, levels - own, 0)
-        values[:, 0, :, 0] = small / 32 * block
-    samples = scipy.fft.idctn(values, axes=(1, 3), norm="ortho").reshape(height, width) * 32 + centre
-    plane[:] = np.rint(samples).clip(-8191, 8191).astype(np.int16)
