@@ -66,8 +66,8 @@ CHROMA: tuple[Edit, ...] = (("band_step.c", "CHROMA_Q8 = 154", "CHROMA_Q8 = 128"
 
 def _in_dct(block: int) -> Patch:
     def patch(_: Path) -> None:
-        codec.wavelet_analyse = partial(dct_analyse, block)  # type: ignore[attr-defined]
-        codec.wavelet_synthesise = partial(dct_synthesise, block)  # type: ignore[attr-defined]
+        codec.wavelet_analyse = partial(dct_analyse, block)  # type: ignore[attr-defined]  # imported there
+        codec.wavelet_synthesise = partial(dct_synthesise, block)  # type: ignore[attr-defined]  # imported there
 
     return patch
 
@@ -79,9 +79,9 @@ def _learnt(train: Path) -> Callable[[], int]:
         learnt.threshold = OF_STEP * setting.step_q8 / 256 if setting else THRESHOLD
         return analyse(tile, header, tables, setting)
 
-    codec.analyse = analyse_at  # type: ignore[assignment]
-    codec.wavelet_analyse = learnt.analyse  # type: ignore[attr-defined]
-    codec.wavelet_synthesise = learnt.synthesise  # type: ignore[attr-defined]
+    codec.analyse = analyse_at  # type: ignore[assignment]  # other names of arguments
+    codec.wavelet_analyse = learnt.analyse  # type: ignore[attr-defined]  # imported there
+    codec.wavelet_synthesise = learnt.synthesise  # type: ignore[attr-defined]  # imported there
     return learnt.side_bytes
 
 

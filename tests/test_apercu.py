@@ -111,6 +111,15 @@ def test_budgets(seed, n_bytes):
     assert encode(image, quality=apercu.info(data)["quality"]) == data
 
 
+@pytest.mark.parametrize("side", [1, 2, 5, 9])
+@pytest.mark.parametrize("bands", [1, 3])
+def test_quality_100_where_it_fits(side, bands):
+    """Sizes of the smallest images ripple by as much as they grow."""
+    for image in (np.full((side, side, bands), 77, np.uint8), noise((side, side, bands), 1).astype(np.uint8)):
+        best = encode(image, quality=100)
+        assert all(encode(image, n_bytes=len(best) + more) == best for more in range(4))
+
+
 def test_psnr_is_met():
     image = scene(100, 120, 3)
     for wanted in (26.0, 31.5, 38.0):

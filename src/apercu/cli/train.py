@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     parser.add_argument("what", choices=TRAINERS, help="codec or restorer whose weights to train")
     parser.add_argument("--images", metavar="DIR", type=Path, required=True, help="folder of images, searched through")
-    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="file to write, best ending in .npy")
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, required=True, help="file to write: tables as .npy, a network as .onnx"
+    )
     parser.add_argument("--seed", type=int, default=None, help="of the random start (the recipe's own by default)")
 
 

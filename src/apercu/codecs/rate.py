@@ -16,7 +16,7 @@ WHOLE = 100
 GUESS = 40
 """The quality that a search begins with."""
 COARSE, FINE = 16, 512
-"""Strides to the end of the path, for a guess, and for a variant once another has been found."""
+"""First strides of a search, as parts of the path: from a guess, and from the place that another variant has found."""
 _LOOK_AROUND = 64
 
 

@@ -134,7 +134,8 @@ static inline int32_t choose_low(int16_t coefficient, uint64_t reciprocal, int32
     int64_t least = INT64_MAX;
     for (int32_t q = below; q <= below + 1 && q <= 32767; q++) {
         int32_t residual = q - guess;
-        uint32_t length = length_of((uint32_t)(residual < 0 ? -residual : residual)), bits = 256 * length;
+        uint32_t length = length_of((uint32_t)(residual < 0 ? -residual : residual));
+        uint32_t bits = 256 * length; /* the sign, and all of the number but its highest bit */
         for (uint32_t k = 0; k < LENGTHS - 1 && k <= length; k++)
             bits += cost(&lengths[k], k < length);
         int64_t price = squared((int64_t)a - (int64_t)q * 256) + LOW_PRICE * (int64_t)bits;

@@ -25,7 +25,8 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
         steps = in_steps(b, coefficient);
         negative = coefficient < 0;
     }
-    int chosen = writing && (must || steps >= HALF_A_STEP); /* all others end here, or have nothing to choose */
+    int chosen = writing && (must || steps >= HALF_A_STEP);
+    /* Most coefficients end here, before the contexts of sign and magnitude are looked up. */
     if (!must && !chosen && !code_bit(c, zero, 0, writing))
         return 0;
     range_context *signs = c->contexts + SIGN_CONTEXTS + b->band * SIGN_PATTERNS +
@@ -108,7 +109,7 @@ static inline void code_band(coder *whole, const band *given, const int writing)
                 if (writing) {
                     const uint8_t *any = b->any + left;
                     on = (any[0] | any[1] | any[2] | any[3]) &&
-                             worth_it(c->contexts, b, top, left, down, across, flag);
+                         worth_it(c->contexts, b, top, left, down, across, flag);
                 }
                 flags[g] = (uint8_t)code_bit(c, flag, on, writing);
                 if (!flags[g])

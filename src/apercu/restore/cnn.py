@@ -39,7 +39,7 @@ def restorer(network: str | Path | None = None) -> Callable[[list[Plane], list[b
 
 
 def restore(
-    session: "onnxruntime.InferenceSession", planes: list[Plane], chroma: list[bool], step_q8: int
+    network: "onnxruntime.InferenceSession", planes: list[Plane], chroma: list[bool], step_q8: int
 ) -> list[Plane]:
     """The planes of a tile, closer to what was encoded: same shapes, int16 with 5 fraction bits.
 
@@ -51,12 +51,12 @@ def restore(
         if chroma[index]:
             continue
         pair = planes[index + 1 : index + 3] if chroma[index + 1 : index + 2] == [True] else []
-        restored += _restore_group(session, plane, pair, step_q8)
+        restored += _restore_group(network, plane, pair, step_q8)
     return restored
 
 
 def _restore_group(
-    session: "onnxruntime.InferenceSession", luma: Plane, pair: list[Plane], step_q8: int
+    network: "onnxruntime.InferenceSession", luma: Plane, pair: list[Plane], step_q8: int
 ) -> list[Plane]:
     out = [np.empty_like(plane) for plane in (luma, *pair)]
     height, width = luma.shape
@@ -64,7 +64,7 @@ def _restore_group(
         for left in range(0, width, SQUARE):
             bottom, right = min(top + SQUARE, height), min(left + SQUARE, width)
             seen = max(top - MARGIN, 0), max(left - MARGIN, 0), min(bottom + MARGIN, height), min(right + MARGIN, width)
-            values = _run(session, _part(luma, *seen), [_part(c, *map(_half, seen)) for c in pair], step_q8)
+            values = _run(network, _part(luma, *seen), [_part(c, *map(_half, seen)) for c in pair], step_q8)
             for index, target in enumerate(out):
                 where = (top, left, bottom, right) if index == 0 else tuple(map(_half, (top, left, bottom, right)))
                 origin = seen[:2] if index == 0 else tuple(map(_half, seen[:2]))
@@ -82,7 +82,7 @@ def _part(plane: Plane, top: int, left: int, bottom: int, right: int) -> Plane:
     return plane[top:bottom, left:right]
 
 
-def _run(session: "onnxruntime.InferenceSession", luma: Plane, pair: list[Plane], step_q8: int) -> list[Plane]:
+def _run(network: "onnxruntime.InferenceSession", luma: Plane, pair: list[Plane], step_q8: int) -> list[Plane]:
     """One square with its margin."""
     height, width = (-(-side // UNIT) * UNIT for side in luma.shape)
     shape = (1, IN, height // 4, width // 4)
@@ -92,7 +92,7 @@ def _run(session: "onnxruntime.InferenceSession", luma: Plane, pair: list[Plane]
         start = 16 + 4 * index
         _split(plane.astype(np.float32) / np.float32(HALF), height // 2, width // 2, 2, values[0, start : start + 4])
     values[0, 24] = (np.log2(step_q8 / 256) - 6) / 3
-    (lack,) = session.run(None, {"planes": values})
+    (lack,) = network.run(None, {"planes": values})
     if lack.shape != (1, OUT, *shape[2:]) or not np.isfinite(lack).all():
         raise ModelError("the network gives no planes that could be added")
     found = [_add(luma, _joined(lack[0, :16], 4))]
@@ -123,29 +123,29 @@ def _add(plane: Plane, lack: Values) -> Plane:
 
 @cache
 def _shipped() -> "onnxruntime.InferenceSession":
-    network = NETWORKS[NAME]
-    data = _read(Path(__file__).parent.parent / "weights" / network.file)
-    if sha256(data).hexdigest() != network.sha256:
-        raise ModelError(f"{network.file} is not the file that was shipped: its SHA-256 differs")
-    return _session(data)
+    known = NETWORKS[NAME]
+    data = _read(Path(__file__).parent.parent / "weights" / known.file)
+    if sha256(data).hexdigest() != known.sha256:
+        raise ModelError(f"{known.file} is not the file that was shipped: its SHA-256 differs")
+    return _loaded(data)
 
 
-def _of_user(network: str | Path) -> "onnxruntime.InferenceSession":
+def _of_user(file: str | Path) -> "onnxruntime.InferenceSession":
     try:
-        path = Path(network)
+        path = Path(file)
     except TypeError:
-        raise ModelError(f"a network is the path of a file, not {network!r}") from None
+        raise ModelError(f"a network is the path of a file, not {file!r}") from None
     data = _read(path)
     try:
-        session = _session(data)
-        (given,), (found,) = session.get_inputs(), session.get_outputs()
+        network = _loaded(data)
+        (given,), (found,) = network.get_inputs(), network.get_outputs()
     except MissingExtra:
         raise
     except Exception as error:  # of ONNX Runtime, whose errors have no common class
         raise ModelError(f"{path} holds no network that can be run: {error}") from error
     if (given.name, given.shape[:2], found.name, found.shape[:2]) != ("planes", [1, IN], "lack", [1, OUT]):
         raise ModelError(f"{path} holds another network than `apercu train cnn` makes")
-    return session
+    return network
 
 
 def _read(path: Path) -> bytes:
@@ -155,7 +155,7 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"cannot read the network {path}: {error}") from error
 
 
-def _session(data: bytes) -> "onnxruntime.InferenceSession":
+def _loaded(data: bytes) -> "onnxruntime.InferenceSession":
     try:
         import onnxruntime
     except ImportError:
