@@ -1,17 +1,16 @@
 """Valid files to begin with: small, and of every kind that the format knows."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 import apercu
-from apercu.codecs import apercu as codec
-from apercu.codecs import taha2025
 from apercu.format.container import read_header, read_segments
 from mutate import Seed
 from scripts.pictures import noise, scene, walsh_weights, wide
 
-SMALL_TILE_LOG2 = 5
+SMALL_TILE = 32
 
 
 def write_model(path: Path) -> None:
@@ -44,18 +43,12 @@ def seeds(model: Path) -> list[Seed]:
         "apercu spectral16": apercu.encode(wide(scene(16, 25, 3), 1000, 60000), codec="apercu", bands="spectral"),
         "user model": apercu.encode(scene(64, 65)[:, :, 0], quality=60, model=model, codec="taha2025"),
     }
-    whole, layered_from = taha2025.TILE_LOG2, codec.LAYERED_FROM
-    try:
-        taha2025.TILE_LOG2 = codec.TILE_LOG2 = SMALL_TILE_LOG2  # tiles as in a large image, in a small one
-        codec.LAYERED_FROM = 0
-        files["apercu tiles"] = apercu.encode(scene(70, 40, 3), codec="apercu", quality=60)
-        files["apercu layers"] = apercu.encode(scene(32, 30)[:, :, 0], codec="apercu", quality=75)
-        files["tiles"] = apercu.encode(scene(70, 90)[:, :, 0], quality=40, codec="taha2025")
-        files["rgb tiles"] = apercu.encode(scene(33, 65, 3), quality=55, codec="taha2025")
-        files["wide tiles"] = apercu.encode(wide(scene(40, 40, 2), 5, 900), threshold=50, step=8, codec="taha2025")
-    finally:
-        taha2025.TILE_LOG2 = codec.TILE_LOG2 = whole
-        codec.LAYERED_FROM = layered_from
+    encode = partial(apercu.encode, tile=SMALL_TILE)  # tiles as in a large image, in a small one
+    files["apercu tiles"] = encode(scene(70, 40, 3), codec="apercu", quality=60, layers=3)
+    files["apercu layers"] = encode(scene(32, 30)[:, :, 0], codec="apercu", quality=75, layers=5)
+    files["tiles"] = encode(scene(70, 90)[:, :, 0], quality=40, codec="taha2025")
+    files["rgb tiles"] = encode(scene(33, 65, 3), quality=55, codec="taha2025")
+    files["wide tiles"] = encode(wide(scene(40, 40, 2), 5, 900), threshold=50, step=8, codec="taha2025")
     return [_seed(name, data) for name, data in files.items()]
 
 

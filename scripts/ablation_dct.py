@@ -17,7 +17,9 @@ Blocks = NDArray[np.float64]
 _LOW_SCALES = {4: 244 / 256, 5: 122 / 256}
 
 
-def dct_analyse(block: int, plane: Plane, height: int, width: int, levels: int, centre: int, bands: Bands) -> None:
+def dct_analyse(
+    block: int, plane: Plane, height: int, width: int, levels: int, centre: int, bands: Bands, *_: int
+) -> None:
     """In place of `wavelet_analyse`; the sides are multiples of the block."""
     samples = (plane[:height, :width].astype(float) - centre) / 32
     place_blocks(scipy.fft.dctn(in_blocks(samples, min(block, 1 << levels)), axes=(2, 3), norm="ortho"), levels, bands)

@@ -45,7 +45,7 @@ class Learnt:
         shares = np.bincount(self.classes, minlength=len(self.turns)) / len(self.classes)
         return int(np.ceil(-len(self.classes) * np.sum(shares * np.log2(np.maximum(shares, 1e-12))) / 8))
 
-    def analyse(self, plane: Plane, height: int, width: int, levels: int, centre: int, bands: Bands) -> None:
+    def analyse(self, plane: Plane, height: int, width: int, levels: int, centre: int, bands: Bands, *_: int) -> None:
         """In place of `wavelet_analyse`; chroma, with a level less, keeps the DCT."""
         samples = (plane[:height, :width].astype(float) - centre) / 32
         values = np.ascontiguousarray(scipy.fft.dctn(in_blocks(samples, BLOCK), axes=(2, 3), norm="ortho"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from apercu.codecs import apercu as codec
 from apercu.format.container import Header
-from apercu.stages.bands import BandTables
+from apercu.stages.bands import BandCoder, BandPlane, BandTables
 from apercu.stages.colour import Samples
 from scripts.ablation_dct import dct_analyse, dct_synthesise
 from scripts.ablation_learnt import OF_STEP, THRESHOLD, learn
@@ -61,11 +61,20 @@ FIVE_BITS: tuple[Edit, ...] = (
     ("band_choice.h", "bits = cost(zero, 1) + SIGN_Q8 +", "bits = 1280 + 384 * (q - 1) + 0 *"),
 )
 ONE_PRICE: tuple[Edit, ...] = (("band_choice.h", "{26, 16, 18, 26, 26}", "{26, 26, 26, 26, 26}"),)
+BORDER: tuple[Edit, ...] = (
+    ("wavelet.c", "if (step_q8)", "if (0 * step_q8)"),
+    ("band_border.h", "layout->height[i + 1], -1);", "layout->height[i + 1], 0);"),
+)
 CHROMA: tuple[Edit, ...] = (("band_step.c", "CHROMA_Q8 = 154", "CHROMA_Q8 = 128"),)
+
+
+def _unfitted(planes: list[BandPlane], tables: BandTables, **_: object) -> BandCoder:
+    return BandCoder(planes, tables)
 
 
 def _in_dct(block: int) -> Patch:
     def patch(_: Path) -> None:
+        codec.BandCoder = _unfitted  # type: ignore[attr-defined, assignment]  # imported there
         codec.wavelet_analyse = partial(dct_analyse, block)  # type: ignore[attr-defined]  # imported there
         codec.wavelet_synthesise = partial(dct_synthesise, block)  # type: ignore[attr-defined]  # imported there
 
@@ -80,14 +89,15 @@ def _learnt(train: Path) -> Callable[[], int]:
         return analyse(tile, header, tables, setting)
 
     codec.analyse = analyse_at  # type: ignore[assignment]  # other names of arguments
-    codec.wavelet_analyse = learnt.analyse  # type: ignore[attr-defined]  # imported there
+    codec.BandCoder = _unfitted  # type: ignore[attr-defined, assignment]  # imported there
+    codec.wavelet_analyse = learnt.analyse  # type: ignore[attr-defined, assignment]  # imported there
     codec.wavelet_synthesise = learnt.synthesise  # type: ignore[attr-defined]  # imported there
     return learnt.side_bytes
 
 
 def _in_layers(layers: int) -> Patch:
     def patch(_: Path) -> None:
-        codec.n_layers = lambda *_: layers
+        codec.layers_of = lambda setting: (layers, layers)
 
     return patch
 
@@ -115,6 +125,7 @@ VARIANTS = {
     "five-bits": Variant("choice", "groups held to cost five bits, whatever their contexts", FIVE_BITS),
     "low": Variant("choice", "LL rounded, not chosen", (("band_choice.h", "LOW_PRICE = 22", "LOW_PRICE = 0"),)),
     "one-price": Variant("choice", "one price of a bit in all stages", ONE_PRICE),
+    "border": Variant("choice", "coefficients at the border as all others", BORDER, tables="whole"),
     "chroma": Variant("choice", "steps of chroma not a fifth larger", CHROMA),
     "dct-8": Variant("transform", "DCT of 8 × 8, its DC in a wavelet", patch=_in_dct(8)),
     "dct-16": Variant("transform", "DCT of 16 × 16, its DC in a wavelet", patch=_in_dct(16)),

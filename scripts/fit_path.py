@@ -43,7 +43,7 @@ def measure(
 ) -> tuple[int, float]:
     """Bits of a file and summed squared error at a step and a threshold, symbols chosen as on the path."""
     setting = taha2025.Setting(None, step, threshold, PRICE_Q4)
-    (segment,) = segments = taha2025.code(analysis, setting, weights)
+    (segment,) = segments = taha2025.code(analysis, setting, weights, 1)
     decoded = np.empty((*image.shape, 1), np.uint8)
     taha2025.decode(segments, replace(header, parameters=taha2025.parameters(setting)), weights, decoded)
     difference = image - decoded[:, :, 0].astype(float)

@@ -103,5 +103,5 @@ def _file(header: Header, values: NDArray[np.int16]) -> bytes:
     """A file of these coefficients."""
     planes = apercu.planes_of(header, header.height, header.width)
     coder = BandCoder(planes, shipped(2))
-    coefficients = values[: sum(plane.width * plane.height for plane in planes)]
+    coefficients = values[: coder.n_samples].copy()
     return pack(header, [coder.encode(coefficients, apercu.setting_of(header).step_q8, 5, 1)])

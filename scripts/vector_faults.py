@@ -273,10 +273,10 @@ def _bands() -> dict[str, Fault]:
     header = Header(24, 20, 1, "grey", codec="apercu", model_id=2, quality_q8=12800)
     values = (noise((24 * 20,), 4) % 2000).astype(np.int16) - 1000
     coder = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
-    segment = coder.encode(values, apercu.at_quality(12800).step_q8, 5, 1)
+    segment = coder.encode(values.copy(), apercu.at_quality(12800).step_q8, 5, 1)
     layered = replace(header, n_layers=2)
     coder = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
-    segments = [coder.encode(values, apercu.at_quality(12800).step_q8, *stages) for stages in ((5, 2), (1, 1))]
+    segments = [coder.encode(values.copy(), apercu.at_quality(12800).step_q8, *stages) for stages in ((5, 2), (1, 1))]
 
     def corrupt(about: str, says: str, data: bytes) -> Fault:
         return Fault(about, "CorruptStream", says, data)

@@ -73,9 +73,9 @@ def _block(group: int, values: NDArray[np.int16]) -> str:
 def _tell_bands(number: int, segments: list[bytes], header: Header, window: Window) -> Iterator[str]:
     """A line for every band of a plane that is not empty, and one for every row of it."""
     tables = shipped(header.model_id) if header.model_id else _user_tables()
-    coder = apercu.read(segments, header, tables, window.height, window.width)
+    planes, symbols = apercu.read(segments, header, tables, window.height, window.width)
     at = 0
-    for plane, p in enumerate(coder.planes):
+    for plane, p in enumerate(planes):
         levels = 5 - p.chroma
         places = band_places(p.height, p.width, levels)
         bands = {f"LL {levels}": (0, -(-p.height // 2**levels), -(-p.width // 2**levels))}
@@ -84,7 +84,7 @@ def _tell_bands(number: int, segments: list[bytes], header: Header, window: Wind
             if height * width == 0:
                 continue
             yield f"tile {number} plane {plane} band {name}"
-            values = coder.symbols[at + start : at + start + height * width].reshape(height, width)
+            values = symbols[at + start : at + start + height * width].reshape(height, width)
             yield from (" ".join(map(str, row)) for row in values.tolist())
         at += p.width * p.height
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import apercu
-from apercu.codecs import taha2025
 from apercu.errors import (
     ChecksumError,
     CorruptStream,
@@ -51,9 +50,8 @@ def in_little_memory():
 
 
 @pytest.fixture
-def tiled(monkeypatch):
-    monkeypatch.setattr(taha2025, "TILE_LOG2", 5)
-    return encode(scene(40, 70)[:, :, 0], quality=50)
+def tiled():
+    return encode(scene(40, 70)[:, :, 0], quality=50, tile=32)
 
 
 def every_call(data):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import apercu
-from apercu.codecs import apercu as codec
 from apercu.errors import MissingExtra, ModelError, OptionError
 from apercu.format import ids
 from apercu.restore import cnn
@@ -52,10 +51,9 @@ def test_nearer_to_the_original(name):
 
 
 def test_windows_are_crops(monkeypatch):
-    monkeypatch.setattr(codec, "TILE_LOG2", 7)
     monkeypatch.setattr(cnn, "SQUARE", 64)
     image = textured(150, 300, 3)
-    data = apercu.encode(image, codec="apercu", quality=50)
+    data = apercu.encode(image, codec="apercu", quality=50, tile=128)
     whole = apercu.decode(data, restore="cnn")
     for top, left, height, width in ((0, 0, 128, 128), (100, 100, 50, 90), (149, 299, 1, 1)):
         part = apercu.decode(data, restore="cnn", window=(top, left, height, width))

@@ -9,21 +9,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import apercu
-from apercu.codecs import taha2025
 from apercu.format.container import pack, read_header, read_segments
 from apercu.stages.blocks import tiles
 from scripts.pictures import scene
 
-encode = partial(apercu.encode, codec="taha2025")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_tiles():
-    """Tiles of 32 pixels: a small image has many."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(taha2025, "TILE_LOG2", 5)
-    yield
-    patch.undo()
+encode = partial(apercu.encode, codec="taha2025", tile=32)  # a small image has many
 
 
 def tiled():

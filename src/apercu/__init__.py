@@ -79,6 +79,8 @@ def encode(
     step: float | None = None,
     tables: str | None = None,
     model: str | Path | None = None,
+    tile: int | None = None,
+    layers: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> bytes:
     """An image as the bytes of an apercu file.
@@ -103,6 +105,11 @@ def encode(
     tables: "group" codes all latents of the second autoencoder with one table, as published, "latent" each with its
         own; by default the cheaper, plane by plane.
     model: file of user-trained weights in place of the shipped ones; decoding needs the same file.
+    tile: pixels a side of a tile, a power of two from 32 to 65,536. A tile decodes without the others: a window of
+        small tiles is quick to read, but they take more bytes, and at low rates one sees their seams. By default an
+        image is one tile up to 2^25 samples in its planes (22 megapixels in colour, where chroma is at half size).
+    layers: 1 to 5 ("taha2025": 1), coarse to fine; a file that is cut short shows those that are left whole. By
+        default 1 below 2,000 bytes, else 3 to 5, as few as put no more than 58 % of the file into the first.
     progress: called with the share of work done, 0 to 1.
 
     Raises ImageError, OptionError, TargetUnreachable or ModelError.
@@ -129,7 +136,8 @@ def encode(
         if not 0 <= quality <= 100:
             raise OptionError(f"quality must be from 0 to 100, not {quality}")
     target = pipeline.Target(n_bytes, None if psnr is None else _number("psnr", psnr), quality, by_hand)
-    return pipeline.encode(image, target, codec, bands, tables, model, progress or _no_progress)
+    plan = pipeline.Plan(_positive("tile", tile), _positive("layers", layers))
+    return pipeline.encode(image, target, codec, bands, tables, model, progress or _no_progress, plan)
 
 
 def decode(
@@ -163,8 +171,7 @@ def decode(
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
     place = None if window is None else Window(*(_whole("window", number) for number in _four(window)))
-    if layers is not None and (layers := _whole("layers", layers)) < 1:
-        raise OptionError(f"layers must be 1 or more, not {layers}")
+    layers = _positive("layers", layers)
     restorer = None
     if restore == "cnn":
         from apercu.restore import cnn
@@ -198,6 +205,12 @@ def _whole(name: str, value: object) -> int:
         return operator.index(value)  # type: ignore[arg-type]  # whatever is no whole number is refused below
     except TypeError:
         raise OptionError(f"{name} must be a whole number, not {value!r}") from None
+
+
+def _positive(name: str, value: object) -> int | None:
+    if value is not None and (number := _whole(name, value)) < 1:
+        raise OptionError(f"{name} must be 1 or more, not {number}")
+    return None if value is None else number
 
 
 def _four(window: object) -> tuple[object, ...]:

@@ -1,7 +1,7 @@
 """The codec `apercu`: a 9/7 wavelet, symbols chosen for rate and distortion, range coding in learnt contexts.
 
 encode:  tile → planes → wavelet → choose and code, stage by stage → layers
-decode:  tile ← planes ← wavelet ← dequantise ← decode             ← layers
+decode:  tile ← planes ← wavelet ← decode and dequantise          ← layers
 """
 
 from bisect import bisect_right
@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header
+from apercu.kernel.memory import borrow, give_back
 from apercu.stages.bands import STAGES, BandCoder, BandPlane, BandTables
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
 from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
 
-TILE_LOG2 = 10
 VARIANTS = 1
 RESTORERS = ("none", "cnn")
-LAYERS, LAYERED_FROM = 3, 1 << 17
-"""Images of so many pixels come in so many layers, smaller ones in one: each costs some bytes in the directory."""
+MOST_LAYERS, FOUR_LAYERS_BELOW = STAGES, 38 << 8
+TILE_SAMPLES, TILE_SIDES = 1 << 25, (1 << 10, 1 << 12)
+"""An image whose planes have so many samples is one tile, which has no seams; a larger one is cut into the largest
+tiles that have no more, with sides of 1,024 to 4,096."""
 
 PATH_KNOTS = (
     (0, 262144), (1600, 185364), (3200, 131072), (4800, 92682), (6400, 65536), (8000, 46341), (9600, 32768),
@@ -63,9 +65,23 @@ def setting_of(header: Header) -> Setting:
     return at_quality(header.quality_q8)
 
 
-def n_layers(height: int, width: int) -> int:
-    """Layers that an encoder makes of an image."""
-    return LAYERS if height * width >= LAYERED_FROM else 1
+def layers_of(setting: Setting) -> tuple[int, int]:
+    """The fewest layers that an encoder tries, and the most: the coarser the step, the more the coarse stages take."""
+    return (4 if setting.quality_q8 < FOUR_LAYERS_BELOW else 3), MOST_LAYERS
+
+
+def tile_side(height: int, width: int, interpretation: str, n_bands: int) -> int | None:
+    """Pixels a side of an image's tiles; None: the image is one tile."""
+
+    def n_samples(height: int, width: int) -> int:
+        return sum(h * w for h, w in plane_sizes(interpretation, n_bands, height, width))
+
+    if n_samples(height, width) <= TILE_SAMPLES:
+        return None
+    least, side = TILE_SIDES
+    while side > least and n_samples(side, side) > TILE_SAMPLES:
+        side //= 2
+    return side
 
 
 def stages_of(layer: int, layers: int) -> tuple[int, int]:
@@ -88,44 +104,84 @@ def _centre(plane: BandPlane) -> int:
     return 0 if plane.chroma else FULL // 2
 
 
+Coefficients = NDArray[np.int16]
+
+
 @dataclass(frozen=True)
 class Analysis:
-    """Coefficients of all planes of a tile, one plane after the other: all that a search over settings needs."""
+    """A tile on its way to symbols.
+
+    samples: its planes, as `to_planes` makes them: all that a search over settings needs. coefficients: of one setting,
+    in place of them; coding uses them up.
+    """
 
     planes: list[BandPlane]
-    coefficients: NDArray[np.int16]
-    layers: int
+    samples: list[Plane]
+    coefficients: Coefficients | None = None
 
 
-def analyse(tile: Samples, header: Header, _: BandTables, __: Setting | None) -> Analysis:
-    """Analysis of a tile (H, W, B)."""
+def analyse(tile: Samples, header: Header, _: BandTables, setting: Setting | None) -> Analysis:
+    """Analysis of a tile (H, W, B); for one setting only, or for all of them where it is None."""
     planes = planes_of(header, *tile.shape[:2])
     samples = to_planes(tile, header.interpretation, list(header.levels))
-    coefficients = np.empty(sum(p.width * p.height for p in planes), np.int16)
+    if not setting:
+        return Analysis(planes, samples)
+    coefficients = np.empty(_n_samples(planes), np.int16)
+    coefficients_of(planes, samples, setting.step_q8, coefficients)
+    return Analysis(planes, [], coefficients)
+
+
+def _n_samples(planes: list[BandPlane]) -> int:
+    return sum(p.width * p.height for p in planes)
+
+
+def coefficients_of(planes: list[BandPlane], samples: list[Plane], step_q8: int, coefficients: Coefficients) -> None:
+    """Coefficients of all planes of a tile for a quantiser step, one plane after the other, into an array. At the
+    border they depend on the step."""
     at = 0
     for plane, p in zip(samples, planes, strict=True):
         bands = coefficients[at : at + p.width * p.height]
-        wavelet_analyse(plane, p.height, p.width, STAGES - p.chroma, _centre(p), bands)
+        wavelet_analyse(plane, p.height, p.width, STAGES - p.chroma, _centre(p), bands, step_q8, p.chroma)
         at += bands.size
-    return Analysis(planes, coefficients, header.n_layers)
 
 
-def code(analysis: Analysis, setting: Setting, tables: BandTables) -> list[bytes]:
+def code(analysis: Analysis, setting: Setting, tables: BandTables, layers: int) -> list[bytes]:
     """The segments of a tile, one a layer."""
-    coder = BandCoder(analysis.planes, tables)
-    stages = (stages_of(layer, analysis.layers) for layer in range(analysis.layers))
-    segments = [coder.encode(analysis.coefficients, setting.step_q8, first, last) for first, last in stages]
+    memory, coefficients = None, analysis.coefficients
+    if coefficients is None:
+        n_samples = _n_samples(analysis.planes)
+        memory = borrow(2 * n_samples)
+        coefficients = memory.view(np.int16)[:n_samples]
+        coefficients_of(analysis.planes, analysis.samples, setting.step_q8, coefficients)
+    coder = BandCoder(analysis.planes, tables, fitted=True)
+    stages = (stages_of(layer, layers) for layer in range(layers))
+    segments = [coder.encode(coefficients, setting.step_q8, first, last) for first, last in stages]
     coder.close()
+    if memory is not None:
+        give_back(memory)
     return segments
 
 
-def read(segments: list[bytes], header: Header, tables: BandTables, height: int, width: int) -> BandCoder:
-    """Symbols of a tile of this size from its first layers; raises CorruptStream or Truncated."""
-    coder = BandCoder(planes_of(header, height, width), tables)
-    step_q8 = setting_of(header).step_q8
+def _decoded(
+    segments: list[bytes], header: Header, tables: BandTables, planes: list[BandPlane], step_q8: int, out: Coefficients
+) -> None:
+    """Coefficients of a tile's first layers into `out`; symbols where the step is 0."""
+    coder = BandCoder(planes, tables)
+    out[:] = 0
     for layer, segment in enumerate(segments):
-        coder.decode(segment, step_q8, *stages_of(layer, header.n_layers))
-    return coder
+        coder.decode(segment, step_q8, *stages_of(layer, header.n_layers), out)
+    coder.close()
+
+
+def read(
+    segments: list[bytes], header: Header, tables: BandTables, height: int, width: int
+) -> tuple[list[BandPlane], Coefficients]:
+    """The planes of a tile of this size and the symbols of its first layers, one plane after the other, each as
+    `wavelet_analyse` orders it; raises CorruptStream or Truncated."""
+    planes = planes_of(header, height, width)
+    symbols = np.empty(_n_samples(planes), np.int16)
+    _decoded(segments, header, tables, planes, 0, symbols)
+    return planes, symbols
 
 
 Restorer = Callable[[list[Plane], list[bool], int], list[Plane]]
@@ -136,18 +192,23 @@ def decode(
     segments: list[bytes], header: Header, tables: BandTables, out: Samples, restorer: Restorer | None = None
 ) -> None:
     """A tile's first layers, one or more, into `out` (H, W, B); raises CorruptStream or Truncated before it writes."""
-    coder = read(segments, header, tables, *out.shape[:2])
+    described, step_q8 = planes_of(header, *out.shape[:2]), setting_of(header).step_q8
+    n_samples = _n_samples(described)
+    memory = [borrow(2 * n_samples) for _ in range(2)]
+    coefficients, samples = (block.view(np.int16)[:n_samples] for block in memory)
+    _decoded(segments, header, tables, described, step_q8, coefficients)
     planes: list[Plane] = []
     at = 0
-    for p in coder.planes:
+    for p in described:
         place = slice(at, at + p.width * p.height)
-        planes.append(coder.symbols[place].reshape(p.height, p.width))  # which have served
-        wavelet_synthesise(coder.coefficients[place], planes[-1], STAGES - p.chroma, _centre(p))
+        planes.append(samples[place].reshape(p.height, p.width))
+        wavelet_synthesise(coefficients[place], planes[-1], STAGES - p.chroma, _centre(p))
         at = place.stop
+    give_back(memory.pop(0))
     if restorer:
-        planes = restorer(planes, [bool(p.chroma) for p in coder.planes], setting_of(header).step_q8)
+        planes = restorer(planes, [bool(p.chroma) for p in described], step_q8)
     from_planes(planes, header.interpretation, list(header.levels), out)
-    coder.close()
+    give_back(memory.pop())
 
 
 def fill(header: Header, out: Samples) -> None:

@@ -1,7 +1,7 @@
 """From an image to a file and back: tiles, targets, damage. What a tile's bytes mean is the codec's."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import takewhile
@@ -13,7 +13,17 @@ import numpy as np
 from apercu.codecs import apercu, rate, taha2025
 from apercu.errors import ApercuError, FormatError, ImageError, OptionError, TooLarge
 from apercu.format import weights as weight_files
-from apercu.format.container import MAX_BANDS, MAX_QUALITY_Q8, MAX_SIDE, Header, pack, read_header, read_segments
+from apercu.format.container import (
+    MAX_BANDS,
+    MAX_QUALITY_Q8,
+    MAX_SIDE,
+    MAX_TILE_LOG2,
+    MIN_TILE_LOG2,
+    Header,
+    pack,
+    read_header,
+    read_segments,
+)
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import INTERPRETATIONS, Samples, measure_levels
@@ -35,13 +45,32 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """How an encoder cuts an image; None: as the codec sees fit."""
+
+    tile: int | None = None
+    """Pixels a side, a power of two."""
+    layers: int | None = None
+
+
+LAYERED_FROM = 2000
+"""Bytes in one layer from which a file comes in layers. Each costs some 6 bytes."""
+FIRST_SHARE = 0.58
+"""What head and first layer take of a file in layers, at the most, as far as the codec has layers to split it."""
+KEPT = 1 << 24
+"""Samples up to which the analysis of an image is kept; a larger one is analysed again in each try."""
+
+
+@dataclass(frozen=True)
 class _Job:
     """An image on its way to a file."""
 
     samples: Samples  # (H, W, B)
     header: Header
     weights: Any
+    plan: Plan
     progress: Progress
+    kept: list[Any] | None = None
 
     @property
     def codec(self) -> Any:
@@ -54,24 +83,49 @@ class _Job:
         return _part(self.samples, window)
 
     def analyses(self, setting: Any) -> Iterator[Any]:
-        windows = self.windows()
-        for done, window in enumerate(windows):
-            self.progress(done / len(windows))
+        for window in self.windows():
             yield self.codec.analyse(self.tile(window), self.header, self.weights, setting)
 
-    def pack(self, setting: Any, analyses: Iterable[Any]) -> bytes:
-        header = replace(self.header, quality_q8=setting.quality_q8, parameters=self.codec.parameters(setting))
-        by_tile = [self.codec.code(analysis, setting, self.weights) for analysis in analyses]
+    def file(self, setting: Any) -> bytes:
+        """In one layer if that is small, else in as few as make the first one small enough; or as the plan says."""
+        few, most = self.codec.layers_of(setting)
+        if self.plan.layers or most == 1:
+            return self.pack(setting, self.plan.layers or 1)
+        data, large = b"", self.header.height * self.header.width >= _LARGE
+        plain = b"" if large else self.pack(setting, 1)
+        if not large and len(plain) < LAYERED_FROM:
+            return plain
+        for layers in range(few, most + 1):
+            data = self.pack(setting, layers)
+            if large and not plain and len(data) < LAYERED_FROM + _MOST_FOR_LAYERS * self.header.n_tiles:
+                plain = self.pack(setting, 1)
+                if len(plain) < LAYERED_FROM:
+                    return plain
+            if _first_layer_end(data) <= FIRST_SHARE * len(data):
+                break
+        return data
+
+    def pack(self, setting: Any, layers: int) -> bytes:
+        """In so many layers."""
+        analyses = self.analyses(setting) if self.kept is None else self.kept
+        header = replace(
+            self.header, quality_q8=setting.quality_q8, parameters=self.codec.parameters(setting), n_layers=layers
+        )
+        by_tile = []
+        for done, analysis in enumerate(analyses):
+            self.progress(done / header.n_tiles)
+            by_tile.append(self.codec.code(analysis, setting, self.weights, layers))
         return pack(header, [segment for layer in zip(*by_tile, strict=True) for segment in layer])
 
-    def squared_error(self, setting: Any, analyses: list[Any]) -> int:
+    def squared_error(self, setting: Any) -> int:
         """Summed over all samples of the image, as decoded with restore="none"."""
-        header = replace(self.header, quality_q8=setting.quality_q8)
+        analyses = self.analyses(setting) if self.kept is None else self.kept
+        header = replace(self.header, quality_q8=setting.quality_q8, n_layers=1)
         total = 0
         for window, analysis in zip(self.windows(), analyses, strict=True):
             tile = self.tile(window)
             decoded = np.empty(tile.shape, self.samples.dtype.newbyteorder("="))
-            segments = self.codec.code(analysis, setting, self.weights)
+            segments = self.codec.code(analysis, setting, self.weights, 1)
             self.codec.decode(segments, header, self.weights, decoded)
             for rows in range(0, len(tile), _ROWS):
                 difference = tile[rows : rows + _ROWS].astype(np.int64) - decoded[rows : rows + _ROWS]
@@ -79,6 +133,8 @@ class _Job:
         return total
 
 
+_LARGE = 1 << 17  # pixels; smaller images are tried in one layer first, larger ones in several
+_MOST_FOR_LAYERS = 64  # bytes a tile that layers cost at the very most
 _ROWS = 64  # of a tile at a time, where a wider type is needed: memory stays small
 
 
@@ -90,6 +146,7 @@ def encode(
     tables: str | None,
     model: str | Path | None,
     progress: Progress,
+    plan: Plan = Plan(),
 ) -> bytes:
     """See `apercu.encode`."""
     if codec not in tuple(CODECS):  # not the dict itself: what cannot be hashed is refused as well
@@ -101,15 +158,40 @@ def encode(
     elif target.quality is not None:
         fixed = _setting(codec, _quality_q8(target.quality, CODECS[codec].VARIANTS), tables)
     samples, header = _describe(image, bands, codec)
+    header = _cut(header, plan)
     if model is None:
         weights: Any = weight_files.shipped(header.model_id)
     else:
         weights, model_hash = weight_files.of_user(codec, model)
         header = replace(header, model_id=USER_MODEL, model_hash=model_hash)
-    job = _Job(samples, header, weights, progress)
-    data = job.pack(fixed, job.analyses(fixed)) if fixed else _search(job, target, tables)
+    job = _Job(samples, header, weights, plan, progress)
+    once = fixed and (plan.layers or job.codec.MOST_LAYERS == 1)
+    if samples.size <= KEPT and not once:
+        job = replace(job, kept=list(job.analyses(None)))
+    data = job.file(fixed) if fixed else _search(job, target, tables)
     progress(1.0)
     return data
+
+
+def _first_layer_end(data: bytes) -> int:
+    """Bytes of a file in layers up to the end of its first one."""
+    header = read_header(data)
+    return header.head_size + sum(length + 4 for length in header.lengths[: header.n_tiles])
+
+
+def _cut(header: Header, plan: Plan) -> Header:
+    """With the side of its tiles; raises OptionError for a plan that the codec or the format has not."""
+    codec = CODECS[header.codec]
+    if plan.layers is not None and plan.layers > codec.MOST_LAYERS:
+        most = codec.MOST_LAYERS
+        raise OptionError(f"{header.codec} has {f'1 to {most} layers' if most > 1 else 'one layer'}, not {plan.layers}")
+    side = plan.tile or codec.tile_side(header.height, header.width, header.interpretation, header.n_bands)
+    sides = [1 << log2 for log2 in range(MIN_TILE_LOG2, MAX_TILE_LOG2 + 1)]
+    if side is not None and side not in sides:
+        raise OptionError(f"tile must be a power of two from {sides[0]} to {sides[-1]}, not {side}")
+    if side is None or side >= max(header.height, header.width):
+        return replace(header, tile_log2=0)
+    return replace(header, tile_log2=side.bit_length() - 1)
 
 
 def _setting(codec: str, quality_q8: int, tables: str | None) -> Any:
@@ -117,19 +199,35 @@ def _setting(codec: str, quality_q8: int, tables: str | None) -> Any:
 
 
 def _search(job: _Job, target: Target, tables: str | None) -> bytes:
-    """The file that meets a size or a PSNR; analysis is done once."""
-    analyses = list(job.analyses(None))
+    """The file that meets a size or a PSNR; of an image that is not very large, analysis is done once."""
+    tries = 0
+
+    def went_on(_: float) -> None:  # nobody knows how many tries are to come
+        progress(1 - 0.9**tries)
+
+    progress = job.progress
+    job = replace(job, progress=went_on)
 
     def setting(quality_q8: int) -> Any:
         return _setting(job.header.codec, quality_q8, tables)
 
+    last: dict[int, bytes] = {}
+
     @cache
     def size_at(quality_q8: int) -> int:
-        return len(job.pack(setting(quality_q8), analyses))
+        nonlocal tries
+        tries += 1
+        data = job.file(setting(quality_q8))
+        if target.n_bytes is not None and len(data) <= target.n_bytes:
+            last.clear()
+            last[quality_q8] = data
+        return len(data)
 
     @cache
     def error_at(quality_q8: int) -> int:
-        return job.squared_error(setting(quality_q8), analyses)
+        nonlocal tries
+        tries += 1
+        return job.squared_error(setting(quality_q8))
 
     def psnr_at(quality_q8: int) -> float:
         error, peak = error_at(quality_q8), 65535 if job.header.wide else 255
@@ -140,7 +238,7 @@ def _search(job: _Job, target: Target, tables: str | None) -> bytes:
     else:
         assert target.psnr is not None  # the last that is left
         found = rate.nearest_psnr(target.psnr, psnr_at, MAX_QUALITY_Q8, job.codec.VARIANTS)
-    return job.pack(setting(found), analyses)
+    return last[found] if found in last else job.file(setting(found))
 
 
 def _quality_q8(quality: float, variants: int) -> int:
@@ -350,6 +448,4 @@ def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, He
         codec=codec,
         model_id=DEFAULT_MODEL_IDS[codec],
         levels=tuple(measure_levels(samples, interpretation)) if wide else (),
-        tile_log2=CODECS[codec].TILE_LOG2 if max(height, width) > 1 << CODECS[codec].TILE_LOG2 else 0,
-        n_layers=CODECS[codec].n_layers(height, width),
     )

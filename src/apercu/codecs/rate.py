@@ -77,7 +77,7 @@ def best_within(
     found += [highest(variant, last // variants, found[0] // variants, FINE) for variant in others]
     enough = n_bytes - max(SLACK_BYTES, SLACK_SHARE * n_bytes)
     if near := [quality for quality in found if size_at(quality) >= enough]:
-        return min(near, key=error_at)
+        return near[0] if len(near) == 1 else min(near, key=error_at)
     if size_at(last) <= n_bytes:
         return last
     for distance in range(variants, variants * _LOOK_AROUND, variants):

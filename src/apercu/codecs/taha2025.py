@@ -24,7 +24,9 @@ from apercu.stages.entropy import TABLES, Groups, Symbols, dual_decode, dual_dec
 from apercu.stages.quantise import dual_quantise
 from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
 
-TILE_LOG2 = 10
+TILE = 1024
+"""Pixels a side of a tile."""
+MOST_LAYERS = 1
 RESTORERS = ("none",)
 VARIANTS = 8
 MAX_STEP_Q3 = 65535
@@ -96,9 +98,14 @@ def check_options(tables: str | None, _: tuple[float, float] | None) -> None:
         raise OptionError(f"tables must be one of {', '.join(map(repr, TABLES))}, not {tables!r}")
 
 
-def n_layers(_: int, __: int) -> int:
-    """One layer, whatever the size of the image."""
-    return 1
+def layers_of(_: Setting) -> tuple[int, int]:
+    """One layer, whatever the setting."""
+    return 1, MOST_LAYERS
+
+
+def tile_side(height: int, width: int, _: str, __: int) -> int | None:
+    """Pixels a side of an image's tiles; None: the image is one tile."""
+    return TILE if max(height, width) > TILE else None
 
 
 def parameters(setting: Setting) -> bytes:
@@ -156,7 +163,7 @@ def analyse(tile: Samples, header: Header, weights: Weights, setting: Setting | 
     return Analysis(header.interpretation, found)
 
 
-def code(analysis: Analysis, setting: Setting, _: Weights) -> list[bytes]:
+def code(analysis: Analysis, setting: Setting, _: Weights, __: int) -> list[bytes]:
     """The one segment of a tile."""
     planes = []
     for index, (latents, mse_q4) in enumerate(analysis.planes):

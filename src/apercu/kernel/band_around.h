@@ -1,4 +1,4 @@
-/* What other bands foretell of a band: its parents, its sisters, the same band of a companion plane. */
+/* What other bands tell of a band: its parents, its sisters, the same band of a companion plane. */
 #ifndef APERCU_BAND_AROUND_H
 #define APERCU_BAND_AROUND_H
 

@@ -124,7 +124,7 @@ static inline uint32_t length_of(uint32_t number)
     return length;
 }
 
-/* The residual of LL of least cost: one of the two multiples of the step around a coefficient, less what is foretold. */
+/* The residual of LL of least cost: one of the two multiples of the step around a coefficient, less what is predicted. */
 static inline int32_t choose_low(int16_t coefficient, uint64_t reciprocal, int32_t guess, const range_context *lengths)
 {
     int32_t a = (int32_t)((uint64_t)(coefficient < 0 ? -coefficient : coefficient) * reciprocal >> 18);

@@ -5,6 +5,7 @@
 #include "band_code.h"
 #include "band_around.h"
 #include "band_bits.h"
+#include "band_border.h"
 #include "band_choice.h"
 #include "band_step.h"
 
@@ -47,9 +48,12 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
     if (read > 32767)
         read = 32767;
     int32_t symbol = negative ? -(int32_t)read : (int32_t)read;
-    b->symbols[y * b->own.width + x] = (int16_t)symbol;
     if (!writing)
-        b->values[y * b->own.width + x] = coefficient_of(symbol, b->step_q6);
+        b->out[y * b->own.width + x] = coefficient_of(symbol, b->step_q6);
+    else if (b->out)
+        b->out[y * b->own.width + x] = (int16_t)symbol;
+    if (writing && b->decoded)
+        b->decoded[y * b->own.width + x] = coefficient_of(symbol, b->step_q6);
     *own = (uint8_t)(read < MAG_MAX ? read : MAG_MAX);
     *sign_at = (uint8_t)(1 + negative);
     return 1;
@@ -80,7 +84,7 @@ APERCU_VECTORISED static void look_for_any(const band *b, size_t top, size_t dow
     }
 }
 
-/* A band, group by group; symbols and magnitudes are zero before. */
+/* A band, group by group; what is read goes to places that are zero before, as magnitudes are. */
 static inline void code_band(coder *whole, const band *given, const int writing)
 {
     /* Copies that no function sees which is not expanded here: stores of bytes could change any other. */
@@ -137,11 +141,12 @@ static inline int32_t median(int32_t a, int32_t b, int32_t c)
     return c < low ? low : c > high ? high : c;
 }
 
-/* LL: each symbol less what its neighbours foretell (median-edge prediction, as in LOCO-I). */
-static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symbols, int16_t *values, size_t width,
-                            size_t height, int chroma, int32_t step_q6, const int writing)
+/* LL: each symbol less what its neighbours predict (median-edge prediction, as in LOCO-I). A symbol may take the place of its
+ * coefficient; when all are read, coefficients take the place of the symbols, unless `step_q6` is 0. */
+static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symbols, size_t width, size_t height,
+                            int chroma, int32_t step_q6, const int writing)
 {
-    uint64_t reciprocal = ((uint64_t)1 << 32) / (uint32_t)step_q6;
+    uint64_t reciprocal = writing ? ((uint64_t)1 << 32) / (uint32_t)step_q6 : 0;
     for (size_t y = 0; y < height; y++)
         for (size_t x = 0; x < width; x++) {
             int16_t *at = symbols + y * width + x;
@@ -166,9 +171,10 @@ static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symb
                 *at = (int16_t)clamp32(guess - (int32_t)read, -32768, 32767);
             else
                 *at = (int16_t)clamp32(guess + (int32_t)read, -32768, 32767);
-            if (!writing)
-                values[y * width + x] = coefficient_of(*at, step_q6);
         }
+    if (!writing && step_q6)
+        for (size_t i = 0; i < width * height; i++)
+            symbols[i] = coefficient_of(symbols[i], step_q6);
 }
 
 /* The magnitudes of every band of a plane, one after the other; returns where they end. Nothing is placed where `grids`
@@ -217,25 +223,27 @@ static int check_planes(const band_plane *planes, size_t n_planes)
 }
 
 /* Bytes of workspace for planes, or an error. */
-int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes)
+int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes, int32_t fitted)
 {
     if (check_planes(planes, n_planes))
         return APERCU_ERROR_ARGUMENT;
-    size_t size = 0, most = 0;
+    size_t size = 0, most = 0, decoded = 0, joining = 0;
     for (size_t p = 0; p < n_planes; p++) {
         wavelet_layout layout;
         size_t w = (size_t)planes[p].width, h = (size_t)planes[p].height, scratch = scratch_size(w, h);
         wavelet_lay_out(&layout, w, h, levels_of(&planes[p]));
         size = place_grids(&layout, NULL, size, NULL);
         most = scratch > most ? scratch : most;
+        decoded += decoded_size(&planes[p]);
+        joining = joining_size(&planes[p]) > joining ? joining_size(&planes[p]) : joining;
     }
-    return (int64_t)(size + most + 8);
+    return (int64_t)(size + most + 8 + (fitted ? (decoded + joining) * sizeof(int16_t) : 0));
 }
 
 /* Codes one band of a plane. `scratch` is 8-byte aligned. */
 static inline void walk_band(coder *c, const band_plane *plane, const wavelet_layout *layout, const grid *grids,
                              const grid *companion, int stage, int orientation, int32_t step_q8, const uint8_t *weights,
-                             const int16_t *coefficients, int16_t *symbols, int16_t *values, uint8_t *scratch,
+                             const int16_t *coefficients, int16_t *decoded, int16_t *out, uint8_t *scratch,
                              const int writing)
 {
     int level = stage - plane->chroma, i = 3 * (levels_of(plane) - level) + 1 + orientation;
@@ -244,15 +252,15 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
         return;
     b.own = grids[i];
     b.coefficients = writing ? coefficients + layout->start[i] : NULL;
-    b.symbols = symbols + layout->start[i];
-    b.values = writing ? NULL : values + layout->start[i];
+    b.decoded = decoded ? decoded + layout->start[i] : NULL;
+    b.out = out ? out + layout->start[i] : NULL;
     b.band = (plane->chroma * STAGES + stage - 1) * ORIENTATIONS + orientation;
     b.weights = weights + b.band * PAST;
     b.flagged = -1;
     if (stage <= FLAGGED_STAGES)
         b.flagged = FLAG_CONTEXTS +
                     ((plane->chroma * FLAGGED_STAGES + stage - 1) * ORIENTATIONS + orientation) * 8 * BUCKETS;
-    b.step_q6 = band_step_q6(step_q8, plane->chroma, level, orientation);
+    b.step_q6 = step_q8 ? band_step_q6(step_q8, plane->chroma, level, orientation) : SYMBOLS_Q6;
     b.price = PRICES[plane->chroma][stage - 1];
     b.reciprocal = (uint32_t)(((uint64_t)1 << 32) / (uint32_t)b.step_q6);
     size_t wide = (b.own.width + 4 * MARGIN + 15) & ~(size_t)7;
@@ -272,25 +280,34 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
 }
 
 static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
-                           int first_stage, int last_stage, const int16_t *coefficients, int16_t *symbols,
-                           int16_t *values, uint8_t *workspace, size_t n_workspace, const int writing)
+                           int first_stage, int last_stage, int16_t *coefficients, int fitted, int16_t *out,
+                           uint8_t *workspace, size_t n_workspace, const int writing)
 {
-    int64_t wanted = apercu_bands_workspace(planes, n_planes);
-    if (wanted < 0 || first_stage > STAGES || last_stage < 1 || first_stage < last_stage || step_q8 < 1)
+    int64_t wanted = apercu_bands_workspace(planes, n_planes, fitted);
+    if (wanted < 0 || first_stage > STAGES || last_stage < 1 || first_stage < last_stage || step_q8 < writing)
         return APERCU_ERROR_ARGUMENT;
     if (n_workspace < (size_t)wanted)
         return APERCU_ERROR_CAPACITY;
-    uint8_t *scratch = workspace;
+    /* What is decoded, then room to join a level of it, scratch for a band, and the magnitudes of all. */
+    int16_t *all_decoded = (int16_t *)(void *)workspace, *joining = all_decoded;
+    size_t most = 0, n_joining = 0;
     for (size_t p = 0; p < n_planes; p++) {
-        size_t size = scratch_size((size_t)planes[p].width, (size_t)planes[p].height);
-        if (workspace + size > scratch)
-            scratch = workspace + size;
+        size_t size = scratch_size((size_t)planes[p].width, (size_t)planes[p].height), n = joining_size(&planes[p]);
+        most = size > most ? size : most;
+        n_joining = n > n_joining ? n : n_joining;
+        joining += fitted ? decoded_size(&planes[p]) : 0;
     }
-    uint8_t *start = scratch;
+    uint8_t *scratch = (uint8_t *)(joining + (fitted ? n_joining : 0));
+    scratch += (8 - (size_t)(scratch - workspace) % 8) % 8;
+    uint8_t *start = scratch + most;
     for (int stage = first_stage; stage >= last_stage; stage--) {
         size_t at = 0, from = 0;
+        int16_t *next_decoded = all_decoded;
         for (size_t p = 0; p < n_planes; p++) {
             const band_plane *plane = &planes[p];
+            int level = stage - plane->chroma, hl = 3 * (levels_of(plane) - level) + 1;
+            int16_t *decoded = fitted && level >= 2 ? next_decoded : NULL;
+            next_decoded += decoded_size(plane);
             wavelet_layout layout;
             grid grids[WAVELET_BANDS], beside[WAVELET_BANDS];
             wavelet_lay_out(&layout, (size_t)plane->width, (size_t)plane->height, levels_of(plane));
@@ -306,15 +323,18 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
                 companion = beside;
             }
             if (stage == STAGES) {
-                int32_t step_q6 = band_step_q6(step_q8, plane->chroma, levels_of(plane), -1);
-                code_low(c, writing ? coefficients + from : NULL, symbols + from, writing ? NULL : values + from,
-                         layout.width[0], layout.height[0], plane->chroma, step_q6, writing);
+                int32_t step_q6 = step_q8 ? band_step_q6(step_q8, plane->chroma, levels_of(plane), -1) : 0;
+                int16_t *low = (out ? out : coefficients) + from;
+                code_low(c, writing ? coefficients + from : NULL, low, layout.width[0], layout.height[0],
+                         plane->chroma, step_q6, writing);
+                if (writing && decoded)
+                    decode_low_and_mend(&layout, low, step_q6, decoded, coefficients + from);
             }
-            if (stage - plane->chroma >= 1)
-                for (int o = 0; o < ORIENTATIONS; o++)
-                    walk_band(c, plane, &layout, grids, companion, stage, o, step_q8, weights,
-                              writing ? coefficients + from : NULL, symbols + from, writing ? NULL : values + from,
-                              workspace, writing);
+            for (int o = 0; level >= 1 && o < ORIENTATIONS; o++)
+                walk_band(c, plane, &layout, grids, companion, stage, o, step_q8, weights,
+                          writing ? coefficients + from : NULL, decoded, out ? out + from : NULL, scratch, writing);
+            if (writing && decoded)
+                join_and_mend(&layout, hl, decoded, joining, coefficients + from);
             if (!writing && range_overrun(&c->d))
                 return APERCU_ERROR_TRUNCATED;
             from += (size_t)plane->width * (size_t)plane->height;
@@ -326,21 +346,20 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
 
 int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
                             int32_t first_stage, int32_t last_stage, range_context *contexts, uint8_t *workspace,
-                            size_t n_workspace, const int16_t *coefficients, int16_t *symbols, uint8_t *out,
+                            size_t n_workspace, int16_t *coefficients, int32_t fitted, int16_t *symbols, uint8_t *out,
                             size_t capacity)
 {
     coder c = {range_encoder_at(out, capacity), range_decoder_at(NULL, 0), contexts};
-    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, coefficients, symbols, NULL, workspace,
-                n_workspace, 1);
+    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, coefficients, fitted, symbols,
+                workspace, n_workspace, 1);
 }
 
 int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
                             int32_t first_stage, int32_t last_stage, range_context *contexts, uint8_t *workspace,
-                            size_t n_workspace, const uint8_t *data, size_t n_data, int16_t *symbols,
-                            int16_t *values)
+                            size_t n_workspace, const uint8_t *data, size_t n_data, int16_t *coefficients)
 {
     coder c = {range_encoder_at(NULL, 0), range_decoder_at(data, n_data), contexts};
-    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, NULL, symbols, values, workspace,
+    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, NULL, 0, coefficients, workspace,
                 n_workspace, 0);
 }
 

@@ -46,7 +46,7 @@ static inline uint32_t bucket_of(uint32_t sum)
 typedef struct {
     int32_t width, height;
     int32_t chroma;    /* class */
-    int32_t companion; /* an earlier plane of the same class, or luma for chroma, whose bands foretell; -1: none */
+    int32_t companion; /* an earlier plane of the same class, or luma for chroma, whose bands predict; -1: none */
 } band_plane;
 
 /* What the magnitudes of a band are, with MARGIN zeros on every side. */
@@ -57,7 +57,8 @@ typedef struct {
 
 typedef struct {
     const int16_t *coefficients; /* writing only */
-    int16_t *symbols, *values; /* values: reading only, what the symbols stand for; or NULL */
+    int16_t *decoded; /* writing only: what the symbols stand for, or NULL */
+    int16_t *out; /* writing: the symbols, or NULL; reading: the coefficients that they stand for */
     grid own;
     uint8_t *around; /* weighted sums of what is known of other bands, `around_stride` a row */
     size_t around_stride;

@@ -5,6 +5,8 @@
 #include "band_model.h"
 #include "wavelet.h"
 
+enum { SYMBOLS_Q6 = 64 }; /* a step with which symbols stand for themselves */
+
 /* Step of a band in coefficients with 6 more fraction bits, from the step of an orthonormal transform in samples with 8.
  * `orientation` 0 to 2, or -1 for LL. */
 int32_t band_step_q6(int32_t step_q8, int chroma, int level, int orientation);

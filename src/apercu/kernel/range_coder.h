@@ -14,7 +14,7 @@
 #include "api.h"
 
 enum {
-    RANGE_HALF = 32768,   /* p0 of a bit that no context foretells */
+    RANGE_HALF = 32768,   /* p0 of a bit that no context predicts */
     RANGE_TAIL = 8,       /* bytes past the end that a decoder may read, at most */
     RANGE_TAIL_LEAST = 3, /* and at least: an encoder writes no more than one byte after its last bit */
     RANGE_NEW_AGE = 3,    /* a context that knows nothing: see range_context_at */

@@ -4,6 +4,7 @@
  * a level reads and writes every sample once and what it works on stays in the first cache. Sums are taken modulo 2^16:
  * no sound stream reaches that far, and no other can break more than its own pixels. */
 #include "wavelet.h"
+#include "wavelet_border.h"
 
 #include <string.h>
 
@@ -310,15 +311,27 @@ static void synthesise_level(const int16_t *low, const int16_t *hl, const int16_
     }
 }
 
+size_t wavelet_rows(size_t width)
+{
+    return pipeline_size(width);
+}
+
+void wavelet_join_level(const int16_t *low, const int16_t *hl, const int16_t *lh, const int16_t *hh, size_t width,
+                        size_t height, int16_t *rows, int16_t *out)
+{
+    synthesise_level(low, hl, lh, hh, width, height, 0, 0, rows, out, width);
+}
+
 static size_t workspace_size(size_t width, size_t height)
 {
     return pipeline_size(width) + 2 * ((width + 1) / 2) * ((height + 1) / 2);
 }
 
 int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width, size_t height, int32_t levels,
-                               int32_t centre, int16_t *workspace, size_t n_workspace, int16_t *bands)
+                               int32_t centre, int32_t step_q8, int32_t chroma, int16_t *workspace,
+                               size_t n_workspace, int16_t *bands)
 {
-    if (levels < 1 || levels > WAVELET_LEVELS)
+    if (levels < 1 || step_q8 < 0 || chroma < 0 || chroma > 1 || levels > WAVELET_LEVELS - chroma)
         return APERCU_ERROR_ARGUMENT;
     if (n_workspace < workspace_size(width, height))
         return APERCU_ERROR_CAPACITY;
@@ -332,6 +345,9 @@ int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width
         int16_t *low = level == levels ? bands : level % 2 ? even : odd;
         analyse_level(in, stride, width, height, level == 1, centre, rows, low, bands + layout.start[hl],
                       bands + layout.start[hl + 1], bands + layout.start[hl + 2]);
+        if (step_q8)
+            wavelet_fit_border(low, bands + layout.start[hl], bands + layout.start[hl + 1], bands + layout.start[hl + 2],
+                               width, height, step_q8, chroma, level);
         in = low;
         width = stride = (width + 1) / 2;
         height = (height + 1) / 2;

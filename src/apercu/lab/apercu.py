@@ -87,15 +87,20 @@ def analysis_of(path: Path) -> codec.Analysis:
     return codec.analyse(image, header, BandTables(np.empty(0, np.uint8), np.empty(0, np.uint64)), None)
 
 
-def _coded(path: Path, step_q8: int, weights: NDArray[np.uint8], starts: NDArray[np.uint16]) -> tuple[BandCoder, int]:
+def _coded(
+    path: Path, step_q8: int, weights: NDArray[np.uint8], starts: NDArray[np.uint16]
+) -> tuple[BandCoder, NDArray[np.int16], int]:
+    """The coder of an image when all is coded, the symbols, and their bytes."""
     analysis = analysis_of(path)
-    coder = BandCoder(analysis.planes, BandTables(weights, start_contexts(starts)))
-    return coder, len(coder.encode(analysis.coefficients, step_q8, STAGES, 1))
+    coder = BandCoder(analysis.planes, BandTables(weights, start_contexts(starts)), fitted=True)
+    coefficients, symbols = (np.zeros(coder.n_samples, np.int16) for _ in range(2))
+    codec.coefficients_of(analysis.planes, analysis.samples, step_q8, coefficients)
+    return coder, symbols, len(coder.encode(coefficients, step_q8, STAGES, 1, symbols))
 
 
 def _ends(weights: NDArray[np.uint8], starts: NDArray[np.uint16], job: tuple[Path, int]) -> tuple[Real, Real, int]:
     """Probability of a 0 and age of every context after an image; and the image's size in bytes."""
-    coder, n_bytes = _coded(*job, weights, starts)
+    coder, _, n_bytes = _coded(*job, weights, starts)
     fields = coder.contexts.view(np.uint16).reshape(-1, 4)
     return fields[:, :2].mean(1) / 65536, (fields[:, 2] & 255).astype(float), n_bytes
 
@@ -156,8 +161,10 @@ def _samples(
     """For each band (class, stage, orientation): rows of the nine magnitudes, and the sizes that they foretell."""
     number, (path, step_q8) = numbered
     rng = np.random.default_rng((seed, number))
-    coder, _ = _coded(path, step_q8, weights, starts)
-    coefficients = analysis_of(path).coefficients
+    coder, all_symbols, _ = _coded(path, step_q8, weights, starts)
+    coefficients = np.empty(coder.n_samples, np.int16)
+    analysis = analysis_of(path)
+    codec.coefficients_of(analysis.planes, analysis.samples, step_q8, coefficients)
     found: dict[int, tuple[Real, Real]] = {}
     all_bands: list[dict[tuple[int, int], Real]] = []
     at = 0
@@ -165,7 +172,7 @@ def _samples(
         places = band_places(plane.height, plane.width, STAGES - plane.chroma)
         bands: dict[tuple[int, int], Real] = {}
         for key, (start, height, width) in places.items():
-            symbols = coder.symbols[at + start : at + start + height * width].astype(float)
+            symbols = all_symbols[at + start : at + start + height * width].astype(float)
             bands[key] = np.minimum(np.abs(symbols), 15).reshape(height, width)
         all_bands.append(bands)
         for key, (start, height, width) in places.items():

@@ -15,9 +15,9 @@ from apercu.kernel.memory import borrow, give_back
 
 _step = function("apercu_band_step", "iiii")
 _start = function("apercu_bands_start", "aa")
-_workspace = function("apercu_bands_workspace", "as")
-_encode = function("apercu_bands_encode", "asiaiiaasaaas")
-_decode = function("apercu_bands_decode", "asiaiiaasasaa")
+_workspace = function("apercu_bands_workspace", "asi")
+_encode = function("apercu_bands_encode", "asiaiiaasaiaas")
+_decode = function("apercu_bands_decode", "asiaiiaasasa")
 
 STAGES = 5
 N_BANDS, N_WEIGHTS = 30, 9
@@ -26,7 +26,7 @@ N_CONTEXTS = 11_166
 
 class BandPlane(NamedTuple):
     """A plane of a tile: its size in samples, whether it is chroma at half size (1, else 0), and its companion, the
-    place of an earlier plane whose bands foretell its own (-1: none)."""
+    place of an earlier plane whose bands predict its own (-1: none)."""
 
     width: int
     height: int
@@ -59,51 +59,60 @@ def band_step(step_q8: int, chroma: int, level: int, orientation: int) -> float:
 
 
 class BandCoder:
-    """The state that goes from one stage of a tile to the next: symbols so far, contexts, magnitudes.
+    """The state that goes from one stage of a tile to the next: contexts, magnitudes.
 
-    `symbols`: int16, the planes one after the other, each as `wavelet_analyse` orders it; zero where nothing has been
-    coded. `coefficients`: what they stand for, where they were decoded. `contexts`: what has been learnt so far. One
-    object either encodes or decodes.
+    `contexts`: what has been learnt so far. One object either encodes or decodes. Arrays of coefficients and of symbols
+    are int16, the planes one after the other, each as `wavelet_analyse` orders it; `n_samples` is their length.
+    `fitted`: it will encode what `wavelet_analyse` made for the same step, and mend it at the border as it goes.
     """
 
-    def __init__(self, planes: list[BandPlane], tables: BandTables) -> None:
+    def __init__(self, planes: list[BandPlane], tables: BandTables, fitted: bool = False) -> None:
         self.planes = planes
+        self._fitted = int(fitted)
         self._described = np.array(planes, np.int32)
         self.tables = tables
         self.contexts = tables.contexts.copy()
-        n_samples = sum(plane.width * plane.height for plane in planes)
-        self._n_workspace = checked(_workspace(address(self._described), len(planes)))
-        self._memory = [borrow(2 * n_samples), borrow(2 * n_samples), borrow(self._n_workspace)]
-        for block, n_bytes in zip(self._memory, (2 * n_samples, 2 * n_samples, self._n_workspace), strict=True):
-            block[: -(-n_bytes // 8)] = 0
-        self.symbols, self.coefficients = (block.view(np.int16)[:n_samples] for block in self._memory[:2])
+        self.n_samples = sum(plane.width * plane.height for plane in planes)
+        self._n_workspace = checked(_workspace(address(self._described), len(planes), self._fitted))
+        self._workspace = borrow(self._n_workspace)
+        self._workspace[: -(-self._n_workspace // 8)] = 0
 
     def close(self) -> None:
-        """Gives the memory back, and the arrays with it."""
-        for block in self._memory:
-            give_back(block)
-        del self._memory, self.symbols, self.coefficients
+        """Gives the memory back."""
+        give_back(self._workspace)
+        del self._workspace
 
-    def encode(self, coefficients: NDArray[np.int16], step_q8: int, first: int, last: int) -> bytes:
-        """Stages `first` down to `last` as one stream; `coefficients` has the shape of `symbols`, which are filled in.
+    def encode(
+        self,
+        coefficients: NDArray[np.int16],
+        step_q8: int,
+        first: int,
+        last: int,
+        symbols: NDArray[np.int16] | None = None,
+    ) -> bytes:
+        """Stages `first` down to `last` as one stream.
 
-        `step_q8`: quantiser step of an orthonormal transform, in samples of 8 bits, with 8 fraction bits.
+        `step_q8`: quantiser step of an orthonormal transform, in samples of 8 bits, with 8 fraction bits, 1 or more.
+        `symbols` receives the symbols, and begins as zeros; without it those of LL are left in place of its
+        coefficients. Coefficients that are fitted change at the border.
         """
-        capacity = 64 + 4 * self.symbols.size  # a symbol takes 16 bits and its contexts' at the most
+        capacity = 64 + 4 * self.n_samples  # a symbol takes 16 bits and its contexts' at the most
         out = borrow(capacity)
         fixed, state = self._arguments(step_q8, first, last)
-        n_bytes = _encode(*fixed, *state, address(coefficients), address(self.symbols), address(out), capacity)
+        chosen = 0 if symbols is None else address(symbols)
+        given = (address(coefficients), self._fitted, chosen)
+        n_bytes = _encode(*fixed, *state, *given, address(out), capacity)
         data = out.view(np.uint8)[: checked(n_bytes)].tobytes()
         give_back(out)
         return data
 
-    def decode(self, data: bytes, step_q8: int, first: int, last: int) -> None:
-        """The inverse: fills in `symbols` and `coefficients`. Raises CorruptStream or Truncated."""
+    def decode(self, data: bytes, step_q8: int, first: int, last: int, coefficients: NDArray[np.int16]) -> None:
+        """The inverse: fills in `coefficients`, which begin as zeros; where `step_q8` is 0, with the symbols
+        themselves. Raises CorruptStream or Truncated."""
         source = np.frombuffer(data, np.uint8)
         fixed, state = self._arguments(step_q8, first, last)
-        outputs = (address(self.symbols), address(self.coefficients))
-        checked(_decode(*fixed, *state, address(source), source.size, *outputs))
+        checked(_decode(*fixed, *state, address(source), source.size, address(coefficients)))
 
     def _arguments(self, step_q8: int, first: int, last: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         fixed = (address(self._described), len(self.planes), step_q8, address(self.tables.weights), first, last)
-        return fixed, (address(self.contexts), address(self._memory[2]), self._n_workspace)
+        return fixed, (address(self.contexts), address(self._workspace), self._n_workspace)

@@ -7,7 +7,7 @@ from apercu.kernel import address, checked, function
 from apercu.kernel.memory import borrow, give_back
 from apercu.stages.colour import Plane
 
-_analyse = function("apercu_wavelet_analyse", "asssiiasa")
+_analyse = function("apercu_wavelet_analyse", "asssiiiiasa")
 _synthesise = function("apercu_wavelet_synthesise", "assiiasas")
 
 Bands = NDArray[np.int16]
@@ -30,14 +30,18 @@ def band_places(height: int, width: int, levels: int) -> dict[tuple[int, int], t
     return places
 
 
-def wavelet_analyse(plane: Plane, height: int, width: int, levels: int, centre: int, bands: Bands) -> None:
+def wavelet_analyse(
+    plane: Plane, height: int, width: int, levels: int, centre: int, bands: Bands, step_q8: int = 0, chroma: int = 0
+) -> None:
     """Bands of the first `height` rows and `width` columns of a plane after 1 to 5 levels, into `bands`.
 
-    `centre` is taken off every sample.
+    `centre` is taken off every sample. `step_q8`: the step that the bands will be quantised with, of an orthonormal
+    transform, in 8-bit samples with 8 fraction bits; low-pass samples at the border then make good what high-pass
+    samples there will lose. 0: they do not. `chroma`: 1 for a plane of chroma at half size, else 0.
     """
     n_workspace = _workspace(height, width)
     workspace = borrow(2 * n_workspace)
-    source = (address(plane), plane.shape[1], width, height, levels, centre)
+    source = (address(plane), plane.shape[1], width, height, levels, centre, step_q8, chroma)
     checked(_analyse(*source, address(workspace), n_workspace, address(bands)))
     give_back(workspace)
 

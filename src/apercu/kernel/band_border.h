@@ -1,0 +1,49 @@
+/* An encoder's own decoder: the low-pass samples of each level as they will be decoded, for wavelet_border.c. */
+#ifndef APERCU_BAND_BORDER_H
+#define APERCU_BAND_BORDER_H
+
+#include "band_step.h"
+#include "wavelet_border.h"
+
+#include <string.h>
+
+/* Numbers that what is decoded of a plane takes, down to level 2: LL, or the low-pass samples that came of it, then the
+ * bands as wavelet_layout has them. */
+static inline size_t decoded_size(const band_plane *plane)
+{
+    return (size_t)((plane->width + 1) / 2) * (size_t)((plane->height + 1) / 2);
+}
+
+/* Numbers that joining a level of it takes. */
+static inline size_t joining_size(const band_plane *plane)
+{
+    return decoded_size(plane) + wavelet_rows((size_t)(plane->width + 1) / 2);
+}
+
+/* Of the level whose HL is band i, and whose low-pass samples are decoded. */
+static inline void mend(const wavelet_layout *layout, int i, const int16_t *decoded, int16_t *coefficients)
+{
+    wavelet_mend_border(decoded, coefficients + layout->start[i], coefficients + layout->start[i + 1],
+                        layout->width[i] + layout->width[i + 1], layout->height[i] + layout->height[i + 1], -1);
+}
+
+static inline void decode_low_and_mend(const wavelet_layout *layout, const int16_t *symbols, int32_t step_q6,
+                                       int16_t *decoded, int16_t *coefficients)
+{
+    for (size_t i = 0; i < layout->width[0] * layout->height[0]; i++)
+        decoded[i] = coefficient_of(symbols[i], step_q6);
+    mend(layout, 1, decoded, coefficients);
+}
+
+/* Joins a level of 2 or more, whose HL is band i, and mends the next finer one. */
+static inline void join_and_mend(const wavelet_layout *layout, int i, int16_t *decoded, int16_t *joining,
+                                 int16_t *coefficients)
+{
+    size_t width = layout->width[i] + layout->width[i + 1], height = layout->height[i] + layout->height[i + 1];
+    wavelet_join_level(decoded, decoded + layout->start[i], decoded + layout->start[i + 1],
+                       decoded + layout->start[i + 2], width, height, joining + width * height, joining);
+    memcpy(decoded, joining, width * height * sizeof *decoded);
+    mend(layout, i + ORIENTATIONS, decoded, coefficients);
+}
+
+#endif

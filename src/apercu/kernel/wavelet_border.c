@@ -1,0 +1,98 @@
+/* The wavelet folds at the border: there the synthesis functions of high-pass samples are not nearly orthogonal to those of
+ * low-pass samples, as all others are. Two things follow, each by least squares over a row or a column:
+ * - of a high-pass sample that becomes 0, the low-pass samples beside it take over a part, when the level is analysed;
+ * - what is amiss in the low-pass samples once they are decoded, a high-pass sample can mend in part, when it is coded. */
+#include "wavelet_border.h"
+
+#include "band_step.h"
+
+enum { TAPS = 3, FRACTION = 15, WHOLE = 1 << FRACTION, ROUNDED_UP_Q8 = 77, LARGEST = 3000 };
+
+/* In 1/32768, from the border inwards. FOLDED: a row that ends in a high-pass sample. OPEN: one that begins or ends with a
+ * low-pass sample. (tests/test_border.py finds them again.) TAKES: what low-pass samples take over of a high-pass
+ * sample; the last of a folded row counts 1.5 times, since the fold leaves most of the error there, and 3.5 times with steps so
+ * coarse that it shows. MENDS: what a high-pass sample mends of an error of low-pass samples. */
+static const int32_t FOLDED_TAKES[TAPS] = {10477, -2975, 1239}, FOLDED_TAKES_COARSE[TAPS] = {16769, -4043, 1609},
+                     OPEN_TAKES[TAPS] = {-8312, 595, -1219};
+enum { COARSE_Q8 = 20000 };
+static const int32_t FOLDED_MENDS[TAPS] = {19026, -5211, 1077}, OPEN_MENDS[TAPS] = {-9189, 386, -1014};
+/* LL is scaled by 1 / 1.230174105^2: 21653 / 32768, and back: 49590 / 32768. High-pass samples across come halved. */
+enum { LOW_SCALE = 21653, LOW_UNSCALE = 49590 };
+
+/* What the quantiser takes from a coefficient: 0.7 of a step become one, as a rule. */
+static int32_t lost(int16_t coefficient, int32_t step_q6)
+{
+    int32_t size = (coefficient < 0 ? -coefficient : coefficient) * 64;
+    int64_t kept = (size + ((int64_t)step_q6 * ROUNDED_UP_Q8 >> 8)) / step_q6 * step_q6;
+    int32_t rest = (int32_t)(size - kept) / 64;
+    return coefficient < 0 ? -rest : rest;
+}
+
+/* Adds to a low-pass sample; what is large already does not grow, so that the levels to come stay within 16 bits. */
+static void add(int16_t *sample, int64_t more)
+{
+    int32_t limit = *sample < 0 ? -*sample : *sample;
+    limit = limit < LARGEST ? LARGEST : limit;
+    int64_t sum = *sample + (more >> FRACTION);
+    *sample = (int16_t)(sum > limit ? limit : sum < -limit ? -limit : sum);
+}
+
+/* A line has n_low and n_high samples, a pitch apart in each. */
+typedef struct {
+    size_t n_low, low_pitch, n_high, high_pitch;
+} line;
+
+/* `scale` brings high-pass to the unit of low-pass. */
+static void take_over(int16_t *low, const int16_t *high, line l, int32_t scale, int32_t step_q6, const int32_t *folded)
+{
+    const int32_t *far = l.n_low == l.n_high ? folded : OPEN_TAKES;
+    int64_t first = (int64_t)lost(high[0], step_q6) * scale >> FRACTION;
+    int64_t last = (int64_t)lost(high[(l.n_high - 1) * l.high_pitch], step_q6) * scale >> FRACTION;
+    for (size_t k = 0; k < TAPS; k++) {
+        add(low + k * l.low_pitch, first * OPEN_TAKES[k]);
+        add(low + (l.n_low - 1 - k) * l.low_pitch, last * far[k]);
+    }
+}
+
+/* `scale` brings low-pass to the unit of high-pass; it is negative to take off what was added. */
+static void mend(const int16_t *low, int16_t *high, line l, int32_t scale)
+{
+    const int32_t *far = l.n_low == l.n_high ? FOLDED_MENDS : OPEN_MENDS;
+    int64_t first = 0, last = 0;
+    for (size_t k = 0; k < TAPS; k++) {
+        first += (int64_t)OPEN_MENDS[k] * low[k * l.low_pitch];
+        last += (int64_t)far[k] * low[(l.n_low - 1 - k) * l.low_pitch];
+    }
+    int16_t *end = high + (l.n_high - 1) * l.high_pitch;
+    high[0] = (int16_t)clamp32(high[0] + (int32_t)(first * scale >> 2 * FRACTION), -32768, 32767);
+    *end = (int16_t)clamp32(*end + (int32_t)(last * scale >> 2 * FRACTION), -32768, 32767);
+}
+
+void wavelet_mend_border(const int16_t *low, int16_t *hl, int16_t *lh, size_t width, size_t height, int sign)
+{
+    size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2, high_w = width / 2, high_h = height / 2;
+    for (size_t y = 0; low_w >= TAPS && y < low_h; y++)
+        mend(low + y * low_w, hl + y * high_w, (line){low_w, 1, high_w, 1}, sign * LOW_UNSCALE / 2);
+    for (size_t x = 0; low_h >= TAPS && x < low_w; x++)
+        mend(low + x, lh + x, (line){low_h, low_w, high_h, low_w}, sign * LOW_UNSCALE);
+}
+
+void wavelet_fit_border(int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh, size_t width, size_t height,
+                        int32_t step_q8, int chroma, int level)
+{
+    size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2, high_w = width / 2, high_h = height / 2;
+    int32_t step_hl = band_step_q6(step_q8, chroma, level, 0), step_lh = band_step_q6(step_q8, chroma, level, 1);
+    int32_t step_hh = band_step_q6(step_q8, chroma, level, 2);
+    const int32_t *folded = step_q8 < COARSE_Q8 ? FOLDED_TAKES : FOLDED_TAKES_COARSE;
+    line across = {low_w, 1, high_w, 1}, down_low = {low_h, low_w, high_h, low_w}, down_high = {low_h, high_w, high_h, high_w};
+    /* HH first, since LL takes over what HL and LH lose of what they took over. */
+    for (size_t y = 0; low_w >= TAPS && y < high_h; y++)
+        take_over(lh + y * low_w, hh + y * high_w, across, 2 * WHOLE, step_hh, folded);
+    for (size_t x = 0; low_h >= TAPS && x < high_w; x++)
+        take_over(hl + x, hh + x, down_high, WHOLE, step_hh, folded);
+    for (size_t y = 0; low_w >= TAPS && y < low_h; y++)
+        take_over(low + y * low_w, hl + y * high_w, across, 2 * LOW_SCALE, step_hl, folded);
+    for (size_t x = 0; low_h >= TAPS && x < low_w; x++)
+        take_over(low + x, lh + x, down_low, LOW_SCALE, step_lh, folded);
+    wavelet_mend_border(low, hl, lh, width, height, 1);
+}
