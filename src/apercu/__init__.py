@@ -71,8 +71,6 @@ MAX_PIXELS: int | None = 1 << 28
 """Largest width x height that `decode`, `info` and `check` accept, and a quarter of the largest width x height x bands.
 Anyone may send a file: the limit holds before anything is allocated. None lifts it."""
 
-_FEW_BANDS, _MANY = 16, 32  # (B, H, W) of a raster library: so few along the first axis, so many along the others
-
 
 def encode(
     image: object,
@@ -219,14 +217,18 @@ def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None
         samples = image if isinstance(image, np.ndarray) else np.asarray(image)
     except (TypeError, ValueError) as error:
         raise ImageError(f"an image is an array of uint8 or uint16: {error}") from None
-    if bands is None and samples.ndim == 3 and samples.shape[0] <= _FEW_BANDS < _MANY <= min(samples.shape[1:]):
-        n_bands, height, width = samples.shape
+    if bands is None and samples.ndim == 3 and _bands_seem_first(samples.shape):
         warnings.warn(
-            f"an image of shape {samples.shape} is taken as {n_bands} rows of {height} pixels and {width} bands; if it "
-            f"is {n_bands} bands of {height} rows, give np.moveaxis(image, 0, -1), if not, bands='spectral'",
+            f"an image of shape {samples.shape} has {samples.shape[2]} bands, the last axis; if its bands are the first, "
+            "give np.moveaxis(image, 0, -1), if not, say bands='spectral'",
             stacklevel=3,
         )
     return samples, bands
+
+
+def _bands_seem_first(shape: tuple[int, ...]) -> bool:
+    """Whether this is the shape of a raster library's (B, H, W): few along the first axis, many along the others."""
+    return shape[0] <= 16 <= min(shape[1:]) and 4 * shape[0] <= min(shape[1:])
 
 
 def _whole(name: str, value: object) -> int:

@@ -192,6 +192,8 @@ def _read_stream(stream: BinaryIO, name: str, page: int | None) -> tuple[Samples
     stream = _rewound(stream, name)
     head = stream.read(32)
     stream.seek(0)
+    if isinstance(head, str):
+        raise FileFormatError(f"{name}: a stream of text; open the file in binary mode")
     if head.startswith(MAGIC):
         raise FileFormatError(f"{name}: an apercu file already")
     try:

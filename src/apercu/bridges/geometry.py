@@ -23,19 +23,21 @@ def check_size(width: int, height: int, n_bands: int) -> None:
         )
 
 
-def check_page(page: int | None, n_pages: int, what: str, unit: str) -> int:
+def check_page(page: int | None, n_pages: int, kind: str, unit: str = "frames") -> int:
     """The place, from 0, of the page that is asked for, from 1; that of the only one for None.
 
     Raises:
-        FileFormatError: several pages, and none chosen; `what` ("a TIFF") and `unit` ("pages") make the message.
+        FileFormatError: several pages, and none chosen; `kind` ("TIFF") and `unit` ("pages") stand in the message.
         OptionError: no such page.
     """
     if page is None and n_pages > 1:
         raise FileFormatError(
-            f"{what} of {n_pages} {unit}; apercu encodes one picture: choose one (encode --page 1 to {n_pages}, page=)"
+            f"{n_pages} {unit} ({kind}); apercu encodes one picture: choose by --page of encode (page=), 1 to {n_pages}"
         )
     if page is not None and not 1 <= page <= n_pages:
-        raise OptionError(f"there is no page {page}: {what} of {n_pages} {unit}, counted from 1")
+        raise OptionError(
+            f"there is no page {page}; of this file it is {f'1 to {n_pages}' if n_pages > 1 else '1 only'}"
+        )
     return (page or 1) - 1
 
 
@@ -75,6 +77,6 @@ def masked(array: Samples, bands: str, mask: Samples) -> tuple[Samples, str]:
     """
     if bands == "spectral":
         raise FileFormatError("a scene of many bands with a transparency mask would lose it")
-    alpha: Samples = np.where(mask, array[..., 3] if bands == "rgba" else np.iinfo(array.dtype).max, 0)
-    alpha = alpha.astype(array.dtype)
+    alpha = array[..., 3] if bands == "rgba" else np.full(mask.shape, np.iinfo(array.dtype).max, array.dtype)
+    alpha = alpha * mask.astype(array.dtype)
     return with_alpha(array[..., :3] if array.ndim == 3 else array, alpha), "rgba"

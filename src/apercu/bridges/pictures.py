@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from apercu.bridges.boxes import without_exif
 from apercu.bridges.geometry import check_page, orient, with_alpha
@@ -49,7 +49,7 @@ def read_picture(
     with _open(stream) as image:
         if image.format != "TIFF":
             n_frames = 1 if image.format in _FIRST_OF_MANY and page is None else _n_frames(image)
-            frame = check_page(page, n_frames, f"a {image.format}", "frames")
+            frame = check_page(page, n_frames, image.format or "")
             profile = colours_of(image, stream)
         if frame:
             image.seek(frame)
@@ -86,9 +86,10 @@ def samples_in_memory(image: Image.Image) -> tuple[Samples, str]:
 
 
 def _open(stream: BinaryIO) -> Image.Image:
+    """Open a file; an AVIF that Pillow refuses, once more without its EXIF, which may be all that is broken."""
     try:
         return Image.open(stream)
-    except UnidentifiedImageError:
+    except Exception:
         stream.seek(0)
         data = stream.read()
         if data[4:8] != b"ftyp":

@@ -5,8 +5,8 @@
 
 The suffix is .apc and the MIME type image/x-apercu, a name of our own that is registered nowhere. Files that open are
 of modes L, RGB, RGBA and I;16; those of other bands or depths are for `apercu.decode`. Images of any mode but F and I
-are saved, as `apercu.encode` takes them: palettes, CMYK and so on become RGB or RGBA in sRGB, by the ICC profile and the
-transparent colour that the image has (`info`) or that are given as icc_profile= and transparency=.
+are saved, as `apercu.encode` takes them: palettes, CMYK and so on become RGB or RGBA in sRGB, by the ICC profile and
+the transparent colour that the image has (`info`) or that are given as icc_profile= and transparency=.
 
 An apercu file holds no metadata: dpi=, exif=, xmp= and comment= are passed over, as by Pillow's own formats that cannot
 hold them. Any other option that `apercu.encode` does not know is refused. Every error is a `PluginError`.
@@ -19,7 +19,7 @@ from PIL import Image, ImageFile
 
 import apercu
 from apercu.bridges.pictures import samples_in_memory
-from apercu.errors import ApercuError, FormatError, Truncated
+from apercu.errors import ApercuError, FileFormatError, FormatError, Truncated
 from apercu.format.container import Header, read_header
 from apercu.format.ids import MAGIC
 
@@ -32,7 +32,7 @@ _OVERRULING = ("icc_profile", "transparency")  # take the place of what the imag
 _PASSED_OVER = ("dpi", "exif", "xmp", "comment", "append_images")  # the last is `_save_all`'s
 
 
-class PluginError(ApercuError, OSError, ValueError):
+class PluginError(FileFormatError, OSError):
     """An image cannot be opened, loaded or saved as apercu; an OSError is what callers of Pillow catch.
 
     `__cause__` is the error of apercu's that says why, where there is one.
@@ -112,6 +112,8 @@ def _save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
     if unknown := sorted(given.keys() - {*_OPTIONS, *_OVERRULING, *_PASSED_OVER}):
         raise PluginError(f"{FORMAT} knows no option {', '.join(unknown)}; it takes {', '.join(_OPTIONS)}")
     options = {name: given[name] for name in _OPTIONS if name in given}
+    if image.mode in ("F", "I"):
+        raise PluginError(f"cannot write mode {image.mode} as {FORMAT}: convert it to {', '.join(_MODES.values())}")
     try:
         samples, bands = samples_in_memory(_overruled(image, given))
         data = apercu.encode(samples, **{"bands": bands, **options})

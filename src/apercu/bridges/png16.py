@@ -13,7 +13,7 @@ from PIL import Image
 
 from apercu.bridges.geometry import check_page, check_size, orient, with_alpha
 from apercu.bridges.icc import samples_to_srgb
-from apercu.bridges.png_chunks import SIGNATURE, chunks, profile_of
+from apercu.bridges.png_chunks import SIGNATURE, chunks, profile_of, without_metadata
 from apercu.bridges.stated import orientation_of
 from apercu.errors import FileFormatError, MissingExtra
 from apercu.stages.colour import Samples
@@ -47,12 +47,12 @@ def read_png16(data: bytes, page: int | None = None) -> tuple[Samples, str]:
     """
     found = chunks(data)
     n_frames = max(1, int.from_bytes(found.get(b"acTL", b"\0\0\0\1")[:4]))
-    if check_page(page, n_frames, "an animated 16-bit PNG", "frames"):
+    if check_page(page, n_frames, "PNG"):
         raise FileFormatError("of an animated 16-bit PNG, only the first frame can be read whole (--page 1, page=1)")
     profile = profile_of(found)
     width, height, _, colour_type = struct.unpack(">IIBB", found[b"IHDR"][:10])
     check_size(width, height, _CHANNELS[colour_type])
-    samples: Samples = _imagecodecs("reading").png_decode(data)
+    samples: Samples = _imagecodecs("reading").png_decode(without_metadata(data))
     channels = samples.shape[2]
     colour = samples_to_srgb(samples[..., 0] if channels == 2 else samples[..., :3], profile)
     if channels != 3:

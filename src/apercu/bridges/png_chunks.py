@@ -43,6 +43,17 @@ def chunks(data: bytes) -> dict[bytes, bytes]:
     return found
 
 
+def without_metadata(data: bytes) -> bytes:
+    """A sound PNG with the chunks that its samples need: of the others libpng would print what it finds odd."""
+    kept, position = [SIGNATURE], len(SIGNATURE)
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind[:1].isupper() or kind == b"tRNS":
+            kept.append(data[position : position + 12 + length])
+        position += 12 + length
+    return b"".join(kept)
+
+
 def colour_chunks(stream: BinaryIO) -> dict[bytes, bytes]:
     """The chunks before the samples that speak of colours, checksums unread; `stream` is rewound."""
     found: dict[bytes, bytes] = {}

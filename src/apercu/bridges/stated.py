@@ -18,12 +18,12 @@ _LINEAR = 8  # a transfer function of H.273
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The orientation by EXIF or XMP, 1 to 8; 1 where there is none, or none that can be read."""
+    """The orientation by EXIF or XMP, as `geometry.orient` takes it; 1 where there is none that can be read."""
     try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
+        orientation: int = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # a broken record raises nearly everything there is, and the picture is sound without it
         return 1
-    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+    return orientation
 
 
 def colours_of(image: Image.Image, stream: BinaryIO) -> Profile:

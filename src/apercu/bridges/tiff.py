@@ -24,6 +24,7 @@ _PHOTOMETRIC_NAMES = {0: "white-is-zero", 3: "palette", 4: "mask", 5: "CMYK", 6:
 _SAMPLE_FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 _PLANAR = 2
+_BIG_ENDIAN_BIGTIFF = b"MM\0+"
 
 # (photometric, samples, ExtraSamples): the bit depths that Pillow reads whole.
 _PILLOW_DEPTHS: dict[tuple[int, int, tuple[int, ...]], tuple[int, ...]] = {
@@ -59,6 +60,7 @@ class Layout(NamedTuple):
     extra: tuple[int, ...]
     compression: int
     planar: bool
+    opens_in_pillow: bool
     orientation: int
     profile: Profile
 
@@ -68,12 +70,13 @@ class Layout(NamedTuple):
         depths = _PILLOW_DEPTHS.get((self.photometric, self.samples, self.extra), ())
         # Of grey with alpha, say, they come out wrong.
         planes_known = not self.planar or (self.photometric == _RGB and self.extra != (_ASSOCIATED_ALPHA,))
-        return self.bits in depths and planes_known and self.compression in TiffImagePlugin.COMPRESSION_INFO
+        known = planes_known and self.compression in TiffImagePlugin.COMPRESSION_INFO
+        return self.opens_in_pillow and known and self.bits in depths
 
 
 def is_tiff(head: bytes) -> bool:
-    """Whether these first 4 bytes or more begin a TIFF or BigTIFF, of either byte order."""
-    return head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
+    """Whether these first 4 bytes or more begin a TIFF or BigTIFF; Pillow takes those that mix byte orders too."""
+    return head.startswith((b"II*\0", b"MM\0*", b"II+\0", _BIG_ENDIAN_BIGTIFF, b"II\0*", b"MM*\0"))
 
 
 def read_layout(stream: BinaryIO, page: int | None = None) -> Layout:
@@ -104,8 +107,10 @@ def read_layout(stream: BinaryIO, page: int | None = None) -> Layout:
             pages.append(place)
     if not pages:
         raise FileFormatError("the TIFF holds no page")
-    place = pages[check_page(page, len(pages), "a TIFF", "pages")]
-    return _layout(place, masks.get(place), tags_at(stream, found[place].offset))
+    place = pages[check_page(page, len(pages), "TIFF", "pages")]
+    tags = tags_at(stream, found[place].offset)
+    stream.seek(0)
+    return _layout(place, masks.get(place), tags, opens_in_pillow=stream.read(4) != _BIG_ENDIAN_BIGTIFF)
 
 
 def read_mask(stream: BinaryIO, layout: Layout) -> Samples:
@@ -187,10 +192,9 @@ def write_tiff(stream: BinaryIO, array: Samples, bands: str) -> None:
     )
 
 
-def _layout(place: int, mask_place: int | None, tags: dict[int, Any]) -> Layout:
+def _layout(place: int, mask_place: int | None, tags: dict[int, Any], *, opens_in_pillow: bool) -> Layout:
     if not {256, 257, 262} <= tags.keys():
         raise FileFormatError("the TIFF lacks its width, its height or what its samples mean")
-    orientation = tags.get(274, 1)
     layout = Layout(
         place=place,
         mask_place=mask_place,
@@ -202,7 +206,8 @@ def _layout(place: int, mask_place: int | None, tags: dict[int, Any]) -> Layout:
         extra=tuple(tags.get(338, ())),
         compression=int(tags.get(259, 1)),
         planar=tags.get(284, 1) == _PLANAR,
-        orientation=orientation if isinstance(orientation, int) else 1,
+        opens_in_pillow=opens_in_pillow,
+        orientation=tags.get(274, 1),
         profile=_profile(tags),
     )
     check_size(layout.width, layout.height, layout.samples)
@@ -217,11 +222,10 @@ def _layout(place: int, mask_place: int | None, tags: dict[int, Any]) -> Layout:
 
 def _profile(tags: dict[int, Any]) -> Profile:
     """The ICC profile, or else the chromaticities of white and of the primaries (TIFF 6.0, section 20)."""
-    if profile := tags.get(34675):
-        icc: bytes = profile
-        return icc
-    white, primaries = tags.get(318, ()), tags.get(319, ())
-    if len(white) != 2 or len(primaries) != 6:
+    if isinstance(profile := tags.get(34675), bytes):
+        return profile
+    white, primaries = tags.get(318), tags.get(319)
+    if not isinstance(white, tuple) or not isinstance(primaries, tuple) or (len(white), len(primaries)) != (2, 6):
         return None
     return of_gamma(None, [float(value) for value in (*white, *primaries)])
 
@@ -254,8 +258,9 @@ def _scaled(samples: Samples, bits: int) -> Samples:
     top, limit = int(np.iinfo(samples.dtype).max), (1 << bits) - 1
     if limit == top:
         return samples
-    levels: Samples = ((np.arange(limit + 1) * top + limit // 2) // limit).astype(samples.dtype)
-    return np.take(levels, samples)
+    levels = (np.arange(limit + 1) * top + limit // 2) // limit
+    scaled = levels[samples]
+    return scaled.astype(np.uint8) if top == 255 else scaled.astype(np.uint16)
 
 
 def _unpremultiply(colour: Samples, alpha: Samples) -> Samples:

@@ -65,8 +65,9 @@ def directories(stream: BinaryIO) -> list[Directory]:
 def tags_at(stream: BinaryIO, offset: int) -> dict[int, Any]:
     """The tags of the directory that stands at `offset`, as Pillow reads them."""
     stream.seek(0)
-    head = stream.read(16)
-    directory = TiffImagePlugin.ImageFileDirectory_v2(head if b"+" in head[2:4] else head[:8])
+    head = stream.read(4)
+    directory = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0" if head.startswith(b"II") else b"MM\0*\0\0\0\0")
+    directory._bigtiff = b"+" in head[2:]  # of a big-endian one, Pillow itself does not see it
     stream.seek(offset)
     directory.load(stream)
     return dict(directory)
