@@ -11,6 +11,7 @@ True
 
 import math
 import operator
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable
@@ -213,14 +214,16 @@ def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None
         except FileFormatError as error:
             raise ImageError(str(error)) from None
         return taken, bands or kind
+    if isinstance(image, str | bytes | os.PathLike):
+        raise ImageError("an image is an array, not a file or its name: apercu.bridges.files.read makes one of it")
     try:
         samples = image if isinstance(image, np.ndarray) else np.asarray(image)
     except (TypeError, ValueError) as error:
         raise ImageError(f"an image is an array of uint8 or uint16: {error}") from None
     if bands is None and samples.ndim == 3 and _bands_seem_first(samples.shape):
         warnings.warn(
-            f"an image of shape {samples.shape} has {samples.shape[2]} bands, the last axis; if its bands are the first, "
-            "give np.moveaxis(image, 0, -1), if not, say bands='spectral'",
+            f"an image of shape {samples.shape} has {samples.shape[2]} bands, by its last axis; if the bands are the "
+            "first axis, give np.moveaxis(image, 0, -1), if not, bands='spectral'",
             stacklevel=3,
         )
     return samples, bands

@@ -23,6 +23,7 @@ _DRAWINGS = ("EPS", "WMF", "PDF")
 # The first picture of these stands for the file; the others are layers of it, or other views that viewers leave out.
 _FIRST_OF_MANY = ("PSD", "MPO", "TIFF")
 _LAYERED = ("PSD", "TIFF")  # of TIFF, the caller has found the frame among overviews and masks
+_WITHOUT_GREY = ("AVIF", "WEBP")  # Pillow gives these as colours, or most of them
 _HEAD_BYTES = 1 << 20  # of JPEG 2000 and AVIF: their headers come long before this, or not at all
 
 
@@ -62,7 +63,10 @@ def read_picture(
             image.info["transparency"] *= 255 // ((1 << depth) - 1)
         # Pillow turns a TIFF as it loads it, and then takes the tag away.
         orientation = orientation_of(image)
-        array, bands = _samples(image, profile)
+        if image.format in _WITHOUT_GREY and isinstance(profile, bytes) and profile[16:20] == b"GRAY":
+            array, bands = _samples(_as_grey(image), profile)
+        else:
+            array, bands = _samples(image, profile)
     return orient(array, orientation), bands
 
 
@@ -95,6 +99,16 @@ def _open(stream: BinaryIO) -> Image.Image:
         if data[4:8] != b"ftyp":
             raise
         return Image.open(BytesIO(without_exif(data)))
+
+
+def _as_grey(image: Image.Image) -> Image.Image:
+    """RGB or RGBA whose colours are all equal as the grey that they are, which a profile for grey is about."""
+    if image.mode not in ("RGB", "RGBA"):
+        return image
+    red, green, blue = (np.asarray(image.getchannel(band)) for band in "RGB")
+    if not (np.array_equal(red, green) and np.array_equal(green, blue)):
+        return image
+    return image.convert("LA" if image.mode == "RGBA" else "L")
 
 
 def _n_frames(image: Image.Image) -> int:
