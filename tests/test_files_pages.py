@@ -9,7 +9,9 @@ import pytest
 import tifffile
 from PIL import Image
 
+import apercu
 from apercu.bridges import files
+from apercu.cli.main import main
 from apercu.errors import FileFormatError, OptionError
 from picture_bytes import file_of, png_of, read, tiff_by_hand, tiff_of
 
@@ -91,6 +93,19 @@ def test_an_animated_16_bit_png():
     np.testing.assert_array_equal(read(data, page=1)[0], RGB16)
     with pytest.raises(FileFormatError, match="only the first frame"):
         read(data, page=2)
+
+
+def test_the_command_takes_a_page(tmp_path, capsys):
+    source, out = tmp_path / "a.gif", tmp_path / "a.apc"
+    source.write_bytes(many("GIF"))
+    assert main(["encode", str(source), str(out)]) == 2
+    assert "--page" in capsys.readouterr().err
+    assert main(["encode", str(source), str(out), "--page", "4"]) == 2
+    assert "a.gif: there is no page 4" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(["encode", str(source), str(out), "--page", "2"]) == 0
+    array, bands = files.read(source, page=2)
+    assert out.read_bytes() == apercu.encode(array, bands=bands)
 
 
 def test_overviews_and_masks_are_no_pages():

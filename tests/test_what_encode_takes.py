@@ -100,9 +100,9 @@ def test_pillow_is_not_imported_for_arrays():
 @pytest.mark.parametrize(
     ("image", "words"),
     [
-        ("photo.png", "not a file"),
-        (b"\x89PNG", "not a file"),
-        (Path("photo.png"), "not a file"),
+        ("photo.png", "files.read makes one"),
+        (b"\x89PNG", "files.read makes one"),
+        (Path("photo.png"), "files.read makes one"),
         (None, "not object"),
         ([[1, 2], [3, 4]], "not int64"),
         ([[1], [2, 3]], "uint8 or uint16"),

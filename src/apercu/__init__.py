@@ -215,7 +215,7 @@ def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None
             raise ImageError(str(error)) from None
         return taken, bands or kind
     if isinstance(image, str | bytes | os.PathLike):
-        raise ImageError("an image is an array, not a file or its name: apercu.bridges.files.read makes one of it")
+        raise ImageError("an image is an array of uint8 or uint16; apercu.bridges.files.read makes one of a file")
     try:
         samples = image if isinstance(image, np.ndarray) else np.asarray(image)
     except (TypeError, ValueError) as error:
