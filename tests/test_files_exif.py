@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from apercu.bridges import files
-from picture_bytes import file_of, read, tiff_of, with_chunks
+from apercu.errors import FileFormatError
+from picture_bytes import chunk, file_of, read, tiff_of, with_chunks
 
 RGB = np.random.default_rng(6).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 RGB16 = RGB.astype(np.uint16) * 257
@@ -98,6 +99,34 @@ def test_any_change_of_a_record_leaves_the_picture(kind):
             record[at] = rng.integers(256)
         found, _ = read(FILES[kind](bytes(record[: rng.integers(7, len(record) + 1)])))
         assert sorted(found.shape) == [3, 12, 20]
+
+
+@pytest.mark.parametrize("png", [file_of(RGB), imagecodecs.png_encode(RGB16)], ids=["8", "16"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        chunk(b"eXIf", exif()[6:])[:-4] + b"none",  # a wrong checksum
+        chunk(b"tEXt", b"Comment\0hello")[:-4] + b"none",
+        chunk(b"gAMA", (100000).to_bytes(4))[:-4] + b"none",
+        chunk(b"gAMA", b"\0"),
+        chunk(b"cHRM", bytes(7)),
+        chunk(b"sRGB", b""),
+        chunk(b"iCCP", b"a name alone"),
+        chunk(b"cICP", b"\x09\x10"),
+        chunk(b"pHYs", b"\1\2\3"),
+        chunk(b"zTXt", b"\0\7"),
+    ],
+    ids=lambda chunk: chunk[4:8].decode(),
+)
+def test_broken_metadata_of_a_png_counts_as_none(png, broken):
+    np.testing.assert_array_equal(read(png[:33] + broken + png[33:])[0], RGB16 if png[24] == 16 else RGB)
+
+
+def test_what_the_samples_of_a_png_need_is_not_passed_over():
+    png = file_of(np.full((4, 4), 7, np.uint8))
+    for kind, content in ((b"tRNS", b"\0\7"), (b"PLTE", bytes(6)), (b"acTL", b"\0\0\0\2\0\0\0\0")):
+        with pytest.raises(FileFormatError):
+            read(png[:33] + chunk(kind, content)[:-4] + b"none" + png[33:])
 
 
 @NEEDS_AVIF

@@ -31,9 +31,9 @@ def many(kind, **options):
 def tiff_pages(*pages):
     """A TIFF of pages, each (array, options)."""
     stream = io.BytesIO()
-    with tifffile.TiffWriter(stream) as file:
+    with tifffile.TiffWriter(stream, bigtiff=pages[0][1].get("bigtiff", False)) as file:
         for array, options in pages:
-            file.write(array, metadata=None, **options)
+            file.write(array, metadata=None, **{name: options[name] for name in options if name != "bigtiff"})
     return stream.getvalue()
 
 
@@ -106,6 +106,16 @@ def test_the_command_takes_a_page(tmp_path, capsys):
     assert main(["encode", str(source), str(out), "--page", "2"]) == 0
     array, bands = files.read(source, page=2)
     assert out.read_bytes() == apercu.encode(array, bands=bands)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "lzw"}, {"bigtiff": True}])
+@pytest.mark.parametrize("array", [RGB, RGB16], ids=["8", "16"])
+def test_each_page_has_an_orientation_of_its_own(options, array):
+    data = tiff_pages(
+        *((array, {"photometric": "rgb", "extratags": [(274, 3, 1, turn, True)]} | options) for turn in (1, 6, 3))
+    )
+    for page, turns in ((1, 0), (2, -1), (3, 2)):
+        np.testing.assert_array_equal(read(data, page=page)[0], np.rot90(array, turns))
 
 
 def test_overviews_and_masks_are_no_pages():

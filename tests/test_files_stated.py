@@ -254,8 +254,9 @@ def test_a_camera_that_says_adobe_rgb_by_exif():
     exif[0x8769] = {0xA001: 65535, 0xA005: {1: "R03", 2: b"0100"}}
     options = {"quality": 100, "subsampling": 0}
     assert_is(file_of(FLAT, "JPEG", exif=exif, **options), (0, 201, 37), tolerance=9)
-    exif[0x8769] = {0xA001: 1, 0xA005: {1: "R98", 2: b"0100"}}
-    assert_is(file_of(FLAT, "JPEG", exif=exif, **options), COLOUR)
+    for space, word in ((1, "R98"), (1, "R03"), (65535, "R98")):
+        exif[0x8769] = {0xA001: space, 0xA005: {1: word, 2: b"0100"}}
+        assert_is(file_of(FLAT, "JPEG", exif=exif, **options), COLOUR)
 
 
 def test_16_bit_grey_in_other_colours_needs_the_extra(monkeypatch):

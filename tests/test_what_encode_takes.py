@@ -51,6 +51,12 @@ def test_an_image_of_pillow_that_would_lose_bits_is_refused_by_its_mode(mode, wo
         apercu.encode(Image.new(mode, (8, 8)))
 
 
+def test_a_16_bit_pgm_that_pillow_has_opened():
+    samples = np.arange(256, dtype=np.uint16).reshape(16, 16) * 257
+    with Image.open(io.BytesIO(file_of(samples, "PPM"))) as opened:
+        assert apercu.encode(opened) == apercu.encode(samples)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_budget_for_an_image_of_pillow(mode):
     for options in ({"bpp": 2}, {"bpp": 2, "codec": "taha2025"}):

@@ -115,7 +115,8 @@ def encode(
     model: file of user-trained weights in place of the shipped ones; decoding needs the same file.
     progress: called with the share of work done, 0 to 1.
 
-    Raises ImageError, OptionError, TargetUnreachable or ModelError.
+    Raises ImageError, OptionError, TargetUnreachable, ModelError, or MissingExtra for a 16-bit image of Pillow's in
+    other colours than sRGB.
     """
     given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
     given = {name: value for name, value in given.items() if value is not None}

@@ -30,6 +30,8 @@ def check_page(page: int | None, n_pages: int, kind: str, unit: str = "frames") 
         FileFormatError: several pages, and none chosen; `kind` ("TIFF") and `unit` ("pages") stand in the message.
         OptionError: no such page.
     """
+    if page is not None and not isinstance(page, int):
+        raise OptionError(f"page must be a whole number, not {page!r}")
     if page is None and n_pages > 1:
         raise FileFormatError(
             f"{n_pages} {unit} ({kind}); apercu encodes one picture: choose by --page of encode (page=), 1 to {n_pages}"

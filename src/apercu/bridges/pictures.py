@@ -15,6 +15,7 @@ from PIL import Image
 from apercu.bridges.boxes import without_exif
 from apercu.bridges.geometry import check_page, orient, with_alpha
 from apercu.bridges.icc import Profile, samples_to_srgb, to_srgb
+from apercu.bridges.png_chunks import SIGNATURE, without_metadata
 from apercu.bridges.stated import colours_in_memory, colours_of, orientation_of
 from apercu.errors import FileFormatError
 from apercu.stages.colour import Samples
@@ -82,23 +83,27 @@ def samples_in_memory(image: Image.Image) -> tuple[Samples, str]:
     Raises:
         FileFormatError: floating-point, 32-bit or signed samples, or a mode that nothing is known of.
     """
-    if image.mode in ("F", "I"):
+    if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):  # as in `_refuse`
         what = "floating-point" if image.mode == "F" else "32-bit signed"
-        raise FileFormatError(f"a Pillow image of mode {image.mode} ({what} samples); convert it to L or I;16 first")
+        raise FileFormatError(
+            f"a Pillow image of mode {image.mode} ({what} samples); convert it to L, I;16, RGB or RGBA first"
+        )
     image.load()
     return _samples(image, colours_in_memory(image.info))
 
 
 def _open(stream: BinaryIO) -> Image.Image:
-    """Open a file; an AVIF that Pillow refuses, once more without its EXIF, which may be all that is broken."""
+    """Open a file; a PNG or AVIF that Pillow refuses, once more without metadata, which may be all that is broken."""
     try:
         return Image.open(stream)
     except Exception:
         stream.seek(0)
         data = stream.read()
-        if data[4:8] != b"ftyp":
-            raise
-        return Image.open(BytesIO(without_exif(data)))
+        if data.startswith(SIGNATURE):
+            return Image.open(BytesIO(without_metadata(data, but=b"eXIf")))
+        if data[4:8] == b"ftyp":
+            return Image.open(BytesIO(without_exif(data)))
+        raise
 
 
 def _as_grey(image: Image.Image) -> Image.Image:

@@ -112,11 +112,11 @@ def _save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
     if unknown := sorted(given.keys() - {*_OPTIONS, *_OVERRULING, *_PASSED_OVER}):
         raise PluginError(f"{FORMAT} knows no option {', '.join(unknown)}; it takes {', '.join(_OPTIONS)}")
     options = {name: given[name] for name in _OPTIONS if name in given}
-    if image.mode in ("F", "I"):
-        raise PluginError(f"cannot write mode {image.mode} as {FORMAT}: convert it to {', '.join(_MODES.values())}")
     try:
         samples, bands = samples_in_memory(_overruled(image, given))
         data = apercu.encode(samples, **{"bands": bands, **options})
+    except FileFormatError as error:
+        raise PluginError(f"cannot write mode {image.mode} as {FORMAT}: {error}") from error
     except ApercuError as error:
         raise PluginError(f"cannot write this image as {FORMAT}: {error}") from error
     stream.write(data)

@@ -5,6 +5,7 @@ Names and layouts are those of the PNG specification, third edition (W3C, 2025).
 
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from apercu.bridges.colours import of_code_points, of_gamma
@@ -18,44 +19,40 @@ _COLOURS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 
 
 def chunks(data: bytes) -> dict[bytes, bytes]:
-    """All chunks of a PNG by type, checksums verified; of a type that comes again the first, of IDAT nothing.
+    """All chunks of a PNG by type; of a type that comes again the first, of IDAT nothing.
+
+    Metadata of a wrong checksum is passed over, as libpng does; so is what is said of colours after the samples.
 
     Raises:
-        FileFormatError: the file is truncated, or a checksum does not match.
+        FileFormatError: the file is truncated, or the checksum of a chunk that its samples need does not match.
     """
     found: dict[bytes, bytes] = {}
-    view = memoryview(data)
-    position = len(SIGNATURE)
-    while b"IEND" not in found:
-        if position + 12 > len(data):
-            raise FileFormatError("the PNG is truncated")
-        length, kind = struct.unpack_from(">I4s", data, position)
-        end = position + 12 + length
-        if end > len(data):
-            raise FileFormatError("the PNG is truncated")
-        # libpng would find this too, and print its own line about it.
-        if zlib.crc32(view[position + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
-            raise FileFormatError(f"the PNG is damaged: the checksum of chunk {kind.decode('latin-1')} does not match")
-        # What is said of colours counts only where it stands before the samples.
-        if kind not in found and not (kind in _COLOURS and b"IDAT" in found):
-            found[kind] = b"" if kind == b"IDAT" else bytes(view[position + 8 : end - 4])
-        position = end
-    return found
+    for kind, chunk in _each(data):
+        if len(chunk) < 12:
+            break
+        if not _is_sound(chunk):
+            if _is_needed(kind):
+                raise FileFormatError(
+                    f"the PNG is damaged: the checksum of chunk {kind.decode('latin-1')} does not match"
+                )
+        elif kind not in found and not (kind in _COLOURS and b"IDAT" in found):
+            found[kind] = b"" if kind == b"IDAT" else bytes(chunk[8:-4])
+        if kind == b"IEND":
+            return found
+    raise FileFormatError("the PNG is truncated")
 
 
-def without_metadata(data: bytes) -> bytes:
-    """A sound PNG with the chunks that its samples need: of the others libpng would print what it finds odd."""
-    kept, position = [SIGNATURE], len(SIGNATURE)
-    while position + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
-        if kind[:1].isupper() or kind == b"tRNS":
-            kept.append(data[position : position + 12 + length])
-        position += 12 + length
-    return b"".join(kept)
+def without_metadata(data: bytes, but: bytes = b"") -> bytes:
+    """A PNG with the chunks alone that its samples need, and sound ones of type `but`.
+
+    Pillow refuses the whole file for broken metadata, and libpng prints a line about it.
+    """
+    kept = [chunk for kind, chunk in _each(data) if _is_needed(kind) or (kind == but and _is_sound(chunk))]
+    return b"".join([SIGNATURE, *kept])
 
 
 def colour_chunks(stream: BinaryIO) -> dict[bytes, bytes]:
-    """The chunks before the samples that speak of colours, checksums unread; `stream` is rewound."""
+    """The sound chunks before the samples that speak of colours; `stream` is rewound."""
     found: dict[bytes, bytes] = {}
     stream.seek(len(SIGNATURE))
     while len(head := stream.read(8)) == 8:
@@ -63,11 +60,32 @@ def colour_chunks(stream: BinaryIO) -> dict[bytes, bytes]:
         if kind in (b"IDAT", b"IEND"):
             break
         if kind in _COLOURS and kind not in found and length <= _MAX_PROFILE_BYTES:
-            found[kind] = stream.read(length)
-            length = 0
-        stream.seek(length + 4, 1)
+            rest = stream.read(length + 4)
+            if _is_sound(memoryview(head + rest)):
+                found[kind] = rest[:-4]
+        else:
+            stream.seek(length + 4, 1)
     stream.seek(0)
     return found
+
+
+def _each(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """(type, the chunk with its length, type and checksum) of each chunk; of one that is cut short an empty chunk."""
+    view, position = memoryview(data), len(SIGNATURE)
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        yield kind, view[position:end] if end <= len(data) else view[:0]
+        position = end
+
+
+def _is_sound(chunk: memoryview) -> bool:
+    return len(chunk) >= 12 and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
+
+
+def _is_needed(kind: bytes) -> bool:
+    """Whether the samples cannot be made without such chunks: critical ones, transparency, animation."""
+    return kind[:1].isupper() or kind in (b"tRNS", b"acTL", b"fcTL", b"fdAT")
 
 
 def profile_of(found: dict[bytes, bytes]) -> Profile:

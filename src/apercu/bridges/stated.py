@@ -13,6 +13,7 @@ from apercu.errors import FileFormatError
 
 _ORIENTATION = 274
 _EXIF, _INTEROPERABILITY = 0x8769, 0xA005  # tags that point to directories of their own
+_COLOUR_SPACE = 0xA001
 _HEAD_BYTES = 1 << 20  # of JPEG 2000: its header comes long before this
 _LINEAR = 8  # a transfer function of H.273
 
@@ -74,11 +75,11 @@ def _is_adobe_rgb(image: Image.Image) -> bool:
     """Whether a camera's EXIF says Adobe RGB, by the word that DCF 2.0 has for it (R03)."""
     try:
         exif = image.getexif()
-        exif.get_ifd(_EXIF)
+        colour_space = exif.get_ifd(_EXIF).get(_COLOUR_SPACE)
         word = exif.get_ifd(_INTEROPERABILITY).get(1)
     except Exception:  # as in `orientation_of`
         return False
-    return str(word).rstrip("\0") == "R03"
+    return str(word).rstrip("\0") == "R03" and colour_space != 1  # 1 is sRGB: converted since
 
 
 def _bmp_profile(stream: BinaryIO) -> Profile:
