@@ -46,6 +46,7 @@ _PRIMARIES: dict[int, Chromaticities] = {
     12: (*_D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),  # Display P3
     22: (*_D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),  # EBU 3213
 }
+# The inverse of what a camera does, as H.273 states it. BT.1886 would show it darker, and some browsers as sRGB.
 _BT709: Curve = (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081, 0, 0)
 _CURVES: dict[int, Curve] = {
     1: _BT709,

@@ -30,7 +30,7 @@ def directories(stream: BinaryIO) -> list[Directory]:
     A chain that comes back to an earlier directory ends there.
 
     Raises:
-        FileFormatError: the directories are longer than the file, which overlapping ones can be.
+        FileFormatError: a directory is empty, or all together are longer than the file, as overlapping ones can be.
     """
     end = stream.seek(0, 2)
     stream.seek(0)
@@ -45,6 +45,8 @@ def directories(stream: BinaryIO) -> list[Directory]:
     while offset and offset not in found:
         stream.seek(offset)
         (n_entries,) = struct.unpack(count_as, stream.read(struct.calcsize(count_as)))
+        if n_entries == 0:
+            raise FileFormatError("a directory of the TIFF is empty")
         n_bytes = n_entries * struct.calcsize(entry_as)
         n_read += n_bytes
         if n_read > end:
