@@ -13,6 +13,7 @@ from apercu.errors import FileFormatError
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType (tag 254)
 _OLD_REDUCED = 2  # of SubfileType (tag 255), which it took the place of
 _MASK_PHOTOMETRIC = 4
+_MAX_DIRECTORIES = 1 << 18  # a second's work
 _NUMBERS = {1: "B", 3: "H", 4: "L", 16: "Q"}  # by type of a tag
 
 
@@ -30,7 +31,8 @@ def directories(stream: BinaryIO) -> list[Directory]:
     A chain that comes back to an earlier directory ends there.
 
     Raises:
-        FileFormatError: a directory is empty, or all together are longer than the file, as overlapping ones can be.
+        FileFormatError: a directory is empty, there are too many, or all together are longer than the file, as
+            overlapping ones can be.
     """
     end = stream.seek(0, 2)
     stream.seek(0)
@@ -47,6 +49,8 @@ def directories(stream: BinaryIO) -> list[Directory]:
         (n_entries,) = struct.unpack(count_as, stream.read(struct.calcsize(count_as)))
         if n_entries == 0:
             raise FileFormatError("a directory of the TIFF is empty")
+        if len(found) == _MAX_DIRECTORIES:
+            raise FileFormatError(f"a TIFF of more than {_MAX_DIRECTORIES} directories")
         n_bytes = n_entries * struct.calcsize(entry_as)
         n_read += n_bytes
         if n_read > end:
