@@ -136,6 +136,16 @@ def test_overviews_and_masks_are_no_pages():
     np.testing.assert_array_equal(read(data, page=3)[0], RGB)
 
 
+def test_a_stack_under_one_directory_is_no_picture():
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.stack([page[..., 0] for page in PAGES]), imagej=True, truncate=True)
+    with pytest.raises(FileFormatError, match="ImageJ stack of 3 images"):
+        read(stream.getvalue())
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.stack([page[..., 0] for page in PAGES]), imagej=True)
+    np.testing.assert_array_equal(read(stream.getvalue(), page=2)[0], PAGES[1][..., 0])
+
+
 def test_directories_that_overlap_are_refused_in_bounded_time():
     # Each directory begins two bytes after the one before it, and holds nearly all of the file.
     n = 4000

@@ -6,6 +6,7 @@ Tag numbers and values are those of TIFF 6.0 (Adobe, 1992).
 """
 
 import logging
+import re
 from types import ModuleType
 from typing import Any, BinaryIO, NamedTuple
 
@@ -109,6 +110,9 @@ def read_layout(stream: BinaryIO, page: int | None = None) -> Layout:
         raise FileFormatError("the TIFF holds no page")
     place = pages[check_page(page, len(pages), "TIFF", "pages")]
     tags = tags_at(stream, found[place].offset)
+    stack = re.match(r"ImageJ=[\s\S]*?^images=(\d+)", str(tags.get(270, "")), re.MULTILINE)
+    if stack and int(stack[1]) > len(pages):
+        raise FileFormatError(f"an ImageJ stack of {stack[1]} images under {len(pages)} directories; save it as pages")
     stream.seek(0)
     return _layout(place, masks.get(place), tags, opens_in_pillow=stream.read(4) != _BIG_ENDIAN_BIGTIFF)
 
