@@ -1,17 +1,15 @@
 """Colours are read as sRGB, whatever profile stands beside them."""
 
 import io
-import struct
 import sys
 import zlib
 
 import imagecodecs
 import numpy as np
-import tifffile
 from PIL import Image, ImageCms
 
-from apercu.bridges import files
 from apercu.bridges.icc import samples_to_srgb
+from picture_bytes import file_of, read, tiff_of, with_chunks
 
 RNG = np.random.default_rng(5)
 GREY = RNG.integers(0, 256, (5, 7), dtype=np.uint8)
@@ -19,28 +17,8 @@ RGB = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)
 RGB16 = RNG.integers(0, 65536, (5, 7, 3), dtype=np.uint16)
 
 
-def file_of(image, kind="PNG", **options):
-    stream = io.BytesIO()
-    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    image.save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def tiff_of(array, **options):
-    stream = io.BytesIO()
-    tifffile.imwrite(stream, array, metadata=None, photometric="rgb", **options)
-    return stream.getvalue()
-
-
 def png16_of(array, profile):
-    """A 16-bit PNG with a profile in a chunk after its head, which takes 33 bytes."""
-    png = imagecodecs.png_encode(array)
-    chunk = b"iCCPa profile\0\0" + zlib.compress(profile)
-    return png[:33] + struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) + png[33:]
-
-
-def read(data):
-    return files.read(io.BytesIO(data))
+    return with_chunks(imagecodecs.png_encode(array), (b"iCCP", b"a profile\0\0" + zlib.compress(profile)))
 
 
 def assert_unchanged(data, array, bands):
@@ -66,7 +44,7 @@ def test_a_profile_is_converted_to_srgb():
     assert np.abs(found[..., :3].astype(int) - ramp).max() <= 3
     np.testing.assert_array_equal(found[..., 3], ramp[..., 0])
     deep = np.asarray(stored).astype(np.uint16) * 257
-    for data in (png16_of(deep, wide_gamut), tiff_of(deep, iccprofile=wide_gamut)):
+    for data in (png16_of(deep, wide_gamut), tiff_of(deep, photometric="rgb", iccprofile=wide_gamut)):
         found, _ = read(data)
         assert found.dtype == np.uint16
         assert np.abs(found / 257 - ramp).max() <= 3
@@ -87,7 +65,7 @@ def test_a_grey_profile_is_converted_too():
 def test_profiles_that_change_nothing():
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert_unchanged(file_of(RGB, icc_profile=srgb), RGB, "rgb")
-    assert_unchanged(tiff_of(RGB16, iccprofile=srgb), RGB16, "rgb")
+    assert_unchanged(tiff_of(RGB16, photometric="rgb", iccprofile=srgb), RGB16, "rgb")
     # Broken, or of another colour space than the samples: as if it were not there.
     assert_unchanged(file_of(RGB, icc_profile=b"no profile" * 20), RGB, "rgb")
     assert_unchanged(file_of(GREY, icc_profile=imagecodecs.cms_profile("adobergb")), GREY, "grey")

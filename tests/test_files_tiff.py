@@ -7,18 +7,13 @@ import pytest
 import tifffile
 
 from apercu.bridges import files
+from picture_bytes import tiff_of
 
 RNG = np.random.default_rng(4)
 RGBA = RNG.integers(0, 256, (5, 7, 4), dtype=np.uint8)
 GREY16 = RNG.integers(0, 65536, (5, 7), dtype=np.uint16)
 RGB16 = RNG.integers(0, 65536, (5, 7, 3), dtype=np.uint16)
 RGBA16 = RNG.integers(0, 65536, (5, 7, 4), dtype=np.uint16)
-
-
-def tiff_of(array, **options):
-    stream = io.BytesIO()
-    tifffile.imwrite(stream, array, metadata=None, **options)
-    return stream.getvalue()
 
 
 def assert_reads(data, array, bands):

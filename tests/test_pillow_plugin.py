@@ -1,13 +1,18 @@
 """apercu as a format of Pillow's."""
 
+import inspect
 import io
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 import apercu
 import apercu.bridges.pillow  # registers the format
+import files_by_hand
+from apercu.bridges import files
+from picture_bytes import image_of
 
 X, Y = np.meshgrid(np.arange(96, dtype=np.uint8), np.arange(64, dtype=np.uint8))
 IMAGES = {
@@ -95,15 +100,135 @@ def test_truncated_images_may_be_loaded_as_far_as_they_go(monkeypatch):
         np.testing.assert_array_equal(np.asarray(opened), apercu.decode(data, damaged="conceal"))
 
 
-@pytest.mark.parametrize("mode", ["1", "P", "LA", "CMYK", "F", "I"])
-def test_save_refuses_other_modes(tmp_path, mode):
-    with pytest.raises(apercu.FileFormatError, match=f"cannot write mode {mode} as APERCU: .*RGBA"):
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_save_refuses_what_would_lose_bits(tmp_path, mode):
+    with pytest.raises(OSError, match=f"cannot write mode {mode} as APERCU: .*convert it") as caught:
         Image.new(mode, (8, 8)).save(tmp_path / "a.apc")
+    assert isinstance(caught.value, apercu.FileFormatError)
     assert not (tmp_path / "a.apc").exists()
 
 
 @pytest.mark.parametrize(("bands", "dtype"), [(3, np.uint16), (5, np.uint8), (2, np.uint8), (4, np.uint16)])
 def test_open_refuses_what_pillow_has_no_mode_for(bands, dtype):
     data = apercu.encode(np.zeros((8, 8, bands), dtype))
-    with pytest.raises(apercu.FileFormatError, match=r"use apercu\.decode"):
+    with pytest.raises(OSError, match=r"use apercu\.decode") as caught:
         Image.open(io.BytesIO(data))
+    assert isinstance(caught.value, apercu.FileFormatError)
+
+
+def saved(image, **options):
+    stream = io.BytesIO()
+    image.save(stream, "APERCU", **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "PA", "LA", "La", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"])
+def test_images_of_other_modes_are_saved_as_files_of_their_kind_are(mode):
+    image = image_of(mode)
+    assert image.mode == mode
+    assert saved(image, quality=80) == apercu.encode(image, quality=80)
+
+
+def test_the_profile_and_the_transparent_colour_of_an_image_count():
+    profile = imagecodecs.cms_profile("adobergb")
+    plain, profiled, keyed = (Image.fromarray(IMAGES["RGB"]) for _ in range(3))
+    profiled.info["icc_profile"] = profile
+    colour = plain.getpixel((5, 5))
+    keyed.info["transparency"] = colour
+    for image in (profiled, keyed):
+        data = saved(image)
+        assert data == apercu.encode(*as_file(image))
+        assert data != saved(plain)
+    # What is given to save goes before what the image has, as with Pillow's own formats.
+    assert saved(plain, icc_profile=profile) == saved(profiled)
+    assert saved(plain, transparency=colour) == saved(keyed)
+    assert saved(profiled, icc_profile=None) == saved(keyed, transparency=None) == saved(plain)
+    assert profiled.info == {"icc_profile": profile}
+
+
+def as_file(image):
+    """The samples that come of a PNG of an image."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return (files.read(stream)[0],)
+
+
+@pytest.mark.parametrize("name", ["qualty", "n_byte", "bytes", "optimize", "lossless", "image"])
+def test_save_refuses_options_that_it_does_not_know(tmp_path, name):
+    with pytest.raises(OSError, match=f"no option {name}; it takes n_bytes, bpp"):
+        Image.fromarray(IMAGES["L"]).save(tmp_path / "a.apc", **{name: 50})
+    assert not (tmp_path / "a.apc").exists()
+
+
+def test_save_passes_over_metadata():
+    image = Image.fromarray(IMAGES["L"])
+    metadata = {"dpi": (72, 72), "exif": b"", "xmp": b"", "comment": b"", "icc_profile": None}
+    assert saved(image, **metadata) == saved(image)
+
+
+def test_save_takes_every_option_of_encode():
+    image = Image.fromarray(IMAGES["RGB"])
+    names = inspect.signature(apercu.encode).parameters.keys() - {"image", "codec"}
+    assert saved(image, **dict.fromkeys(names), codec="apercu") == saved(image)
+    assert saved(image, bands="spectral") == apercu.encode(IMAGES["RGB"], bands="spectral")
+
+
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        ({"n_bytes": 1}, apercu.TargetUnreachable),
+        ({"quality": 101}, apercu.OptionError),
+        ({"bands": "grey"}, apercu.OptionError),
+        ({"model": "nowhere.npy"}, apercu.ModelError),
+    ],
+)
+def test_what_encode_refuses_is_an_os_error(options, cause):
+    with pytest.raises(OSError, match="cannot write this image as APERCU") as caught:
+        saved(Image.fromarray(IMAGES["RGB"]), **options)
+    assert isinstance(caught.value.__cause__, cause)
+    assert isinstance(caught.value, apercu.ApercuError)
+
+
+def test_several_frames_are_refused():
+    image = Image.fromarray(IMAGES["L"])
+    assert saved(image, save_all=True) == saved(image)
+    for options in ({"append_images": [image]}, {"save_all": True, "append_images": [image]}):
+        with pytest.raises(OSError, match="one picture"):
+            saved(image, **options)
+
+
+def verify(data):
+    with Image.open(io.BytesIO(data)) as opened:
+        opened.verify()
+
+
+@pytest.mark.parametrize("codec", ["apercu", "taha2025"])
+def test_verify_finds_damage_anywhere(codec):
+    data = apercu.encode(np.tile(IMAGES["RGB"], (5, 5, 1)), quality=60, codec=codec)
+    verify(data)
+    head = len(data) - len(data) * 9 // 10
+    for at in range(head, len(data), len(data) // 40):
+        damaged = bytearray(data)
+        damaged[at] ^= 0x10
+        with pytest.raises(OSError, match="a damaged apercu file") as caught:
+            verify(bytes(damaged))
+        assert isinstance(caught.value.__cause__, apercu.FormatError)
+    for damaged in (data[:-1], data[: len(data) // 2], data + b"more"):
+        with pytest.raises(OSError, match="a damaged apercu file"):
+            verify(damaged)
+
+
+def test_verify_finds_a_content_that_breaks_a_rule():
+    # The checksum is right, what it guards is not.
+    head, segment, n_pixels = files_by_hand.taken_apart(apercu.encode(IMAGES["L"][:32, :32], codec="taha2025"))
+    with pytest.raises(OSError, match="a damaged apercu file"):
+        verify(files_by_hand.sealed(head + b"\xff" * len(segment), n_pixels))
+
+
+def test_verify_closes_a_file_that_it_opened(tmp_path):
+    (tmp_path / "a.apc").write_bytes(apercu.encode(IMAGES["L"]))
+    opened = Image.open(tmp_path / "a.apc")
+    opened.verify()
+    assert opened.fp is None
+    with pytest.raises(RuntimeError, match="directly after open"):
+        opened.verify()

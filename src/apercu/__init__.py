@@ -11,8 +11,15 @@ True
 
 import math
 import operator
+import os
+import sys
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from apercu.codecs import pipeline
 from apercu.errors import (
@@ -85,7 +92,10 @@ def encode(
 ) -> bytes:
     """An image as the bytes of an apercu file.
 
-    image: array of uint8 or uint16, (H, W) or (H, W, B), sides of 1 to 65,535.
+    image: array of uint8 or uint16, (H, W) or (H, W, B), sides of 1 to 65,535. An image of Pillow's counts as a file of
+        its mode would: palettes, CMYK, transparent colours and ICC profiles (`info`) are resolved to grey, RGB or RGBA
+        in sRGB. Its EXIF orientation is not applied: PIL.ImageOps.exif_transpose does that.
+        An array that looks like (B, H, W) is taken as it stands, with a UserWarning, unless `bands` is given.
     bands: what the bands are, "grey", "rgb", "rgba" or "spectral"; by default B = 1, 3, 4 or any other number.
 
     One of four targets, or none for quality=50:
@@ -112,7 +122,8 @@ def encode(
         default 1 below 2,000 bytes, else 3 to 5, as few as put no more than 58 % of the file into the first.
     progress: called with the share of work done, 0 to 1.
 
-    Raises ImageError, OptionError, TargetUnreachable or ModelError.
+    Raises ImageError, OptionError, TargetUnreachable, ModelError, or MissingExtra for a 16-bit image of Pillow's in
+    other colours than sRGB.
     """
     given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
     given = {name: value for name, value in given.items() if value is not None}
@@ -124,9 +135,9 @@ def encode(
         by_hand = (_number("threshold", threshold), _number("step", step))
     if len(given) > 1:
         raise OptionError(f"one target at a time, not {', '.join(given)}")
+    samples, bands = _samples(image, bands)
     if bpp is not None:
-        shape = getattr(image, "shape", None) or (0, 0)
-        n_bytes = math.floor(min(_number("bpp", bpp) * math.prod(shape[:2]) / 8, 1 << 62))
+        n_bytes = math.floor(min(_number("bpp", bpp) * math.prod(samples.shape[:2]) / 8, 1 << 62))
     if n_bytes is not None:
         n_bytes = _whole("n_bytes", n_bytes)
     if not given:
@@ -137,7 +148,7 @@ def encode(
             raise OptionError(f"quality must be from 0 to 100, not {quality}")
     target = pipeline.Target(n_bytes, None if psnr is None else _number("psnr", psnr), quality, by_hand)
     plan = pipeline.Plan(_positive("tile", tile), _positive("layers", layers))
-    return pipeline.encode(image, target, codec, bands, tables, model, progress or _no_progress, plan)
+    return pipeline.encode(samples, target, codec, bands, tables, model, progress or _no_progress, plan)
 
 
 def decode(
@@ -198,6 +209,37 @@ def info(data: bytes) -> dict[str, object]:
 def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
     """Every fault of a file, as the error that `decode` would raise for it; empty when it is sound."""
     return pipeline.check(_bytes(data), model, MAX_PIXELS)
+
+
+def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None]:
+    """The image as an array, of whatever dtype and shape, and what its bands are, where that is known."""
+    pillow = sys.modules.get("PIL.Image")  # who has an image of Pillow's has imported it
+    if pillow is not None and isinstance(image, pillow.Image):
+        from apercu.bridges.pictures import samples_in_memory
+
+        try:
+            taken, kind = samples_in_memory(image)
+        except FileFormatError as error:
+            raise ImageError(str(error)) from None
+        return taken, bands or kind
+    if isinstance(image, str | bytes | os.PathLike):
+        raise ImageError("an image is an array of uint8 or uint16; apercu.bridges.files.read makes one of a file")
+    try:
+        samples = image if isinstance(image, np.ndarray) else np.asarray(image)
+    except (TypeError, ValueError) as error:
+        raise ImageError(f"an image is an array of uint8 or uint16: {error}") from None
+    if bands is None and samples.ndim == 3 and _bands_seem_first(samples.shape):
+        warnings.warn(
+            f"an image of shape {samples.shape} has {samples.shape[2]} bands, by its last axis; if the bands are the "
+            "first axis, give np.moveaxis(image, 0, -1), if not, bands='spectral'",
+            stacklevel=3,
+        )
+    return samples, bands
+
+
+def _bands_seem_first(shape: tuple[int, ...]) -> bool:
+    """Whether this is the shape of a raster library's (B, H, W): few along the first axis, many along the others."""
+    return shape[0] <= 16 <= min(shape[1:]) and 4 * shape[0] <= min(shape[1:])
 
 
 def _whole(name: str, value: object) -> int:

@@ -3,6 +3,7 @@
 PNG, JPEG, WebP, BMP, GIF, PGM, PPM, JPEG 2000, AVIF, …   -> pictures.py   (Pillow)
 PNG of 16-bit RGB and RGBA                                <-> png16.py     (imagecodecs)
 TIFF of more than Pillow keeps                            <-> tiff.py      (tifffile)
+what all of them state about colours and orientation      -> stated.py, then icc.py
 """
 
 import errno
@@ -19,9 +20,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 import apercu
+from apercu.bridges.geometry import masked
 from apercu.bridges.pictures import read_picture
 from apercu.bridges.png16 import is_deep, png16_bytes, read_png16
-from apercu.bridges.tiff import is_tiff, read_layout, read_tiff, write_tiff
+from apercu.bridges.tiff import is_tiff, read_layout, read_mask, read_tiff, write_tiff
 from apercu.errors import ApercuError, FileFormatError
 from apercu.format.ids import MAGIC
 from apercu.stages.colour import Samples
@@ -44,21 +46,25 @@ _HELD_BY = {
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "TIFF": {"compression": "tiff_adobe_deflate"},
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
-    "WEBP": {"lossless": True},
+    "WEBP": {"lossless": True, "exact": True},  # exact: colours under alpha 0 are kept
 }
 
 PICTURE_SUFFIXES = tuple(_HELD_BY)
 
 
-def read(source: str | os.PathLike[str] | BinaryIO, name: str | None = None) -> tuple[Samples, str]:
+def read(
+    source: str | os.PathLike[str] | BinaryIO, name: str | None = None, page: int | None = None
+) -> tuple[Samples, str]:
     """Read a picture file whole: every bit of every sample, upright and in sRGB, or not at all.
 
-    Orientation tags are applied, ICC profiles converted to sRGB, palettes, CMYK and transparent colours expanded,
-    1-bit samples become grey of 0 and 255, grey with alpha becomes RGBA.
+    Orientation tags are applied, ICC profiles and what else a file says about its colours (gAMA, cHRM, cICP, nclx)
+    converted to sRGB, palettes, CMYK and transparent colours expanded, 1-bit samples become grey of 0 and 255, grey
+    with alpha and what has a transparency mask become RGBA. EXIF that cannot be read counts as none.
 
     Args:
-        source: a path, or a binary stream to be read from its beginning.
+        source: a path, or a binary stream. A stream is read from its beginning, wherever it stands.
         name: what messages call the file; by default the path.
+        page: which frame of an animation or page of a TIFF, from 1. By default the file has to hold one picture only.
 
     Returns:
         (array, bands): uint8 or uint16, (H, W) and "grey", (H, W, 3) and "rgb", (H, W, 4) and "rgba", or (H, W, B)
@@ -66,14 +72,16 @@ def read(source: str | os.PathLike[str] | BinaryIO, name: str | None = None) -> 
 
     Raises:
         FileFormatError: not a picture, damaged, above `apercu.MAX_PIXELS`, or holding what would be lost: signed,
-            floating-point or 32-bit samples, more than 8 bits where the reader cuts them, several frames or pages.
+            floating-point or 32-bit samples, more than 8 bits where the reader cuts them, several frames or pages,
+            high dynamic range; or a stream that cannot be rewound, and has been read from.
         MissingExtra: the file needs tifffile or imagecodecs, and they are not installed.
+        OptionError: there is no such page.
         OSError: the file cannot be opened.
     """
     if isinstance(source, str | os.PathLike):
         with open(source, "rb") as stream:
-            return _read_stream(stream, name or os.fspath(source))
-    return _read_stream(source, name or "the stream")
+            return _read_stream(stream, name or os.fspath(source), page)
+    return _read_stream(source, name or "the stream", page)
 
 
 def write(target: str | os.PathLike[str] | BinaryIO, array: Samples, bands: str, suffix: str | None = None) -> None:
@@ -180,16 +188,17 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
 
 
-def _read_stream(stream: BinaryIO, name: str) -> tuple[Samples, str]:
-    if not stream.seekable():
-        stream = BytesIO(stream.read())
+def _read_stream(stream: BinaryIO, name: str, page: int | None) -> tuple[Samples, str]:
+    stream = _rewound(stream, name)
     head = stream.read(32)
     stream.seek(0)
+    if isinstance(head, str):
+        raise FileFormatError(f"{name}: a stream of text; open the file in binary mode")
     if head.startswith(MAGIC):
         raise FileFormatError(f"{name}: an apercu file already")
     try:
         with _quiet_pillow():
-            return _dispatch(stream, head)
+            return _dispatch(stream, head, page)
     except UnidentifiedImageError as error:
         raise FileFormatError(f"{name}: {'no picture of a kind that is known' if head else 'an empty file'}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -204,14 +213,30 @@ def _read_stream(stream: BinaryIO, name: str) -> tuple[Samples, str]:
         raise FileFormatError(f"{name}: damaged, or not what it seems: {error}") from error
 
 
-def _dispatch(stream: BinaryIO, head: bytes) -> tuple[Samples, str]:
+def _rewound(stream: BinaryIO, name: str) -> BinaryIO:
+    """The stream at its beginning; one that cannot seek is read into memory."""
+    if stream.seekable():
+        stream.seek(0)
+        return stream
+    position = 0
+    with suppress(OSError):  # a pipe has no position; what counts for itself may have one
+        position = stream.tell()
+    if position:
+        raise FileFormatError(f"{name}: cannot be rewound, and {position} bytes of it have been read already")
+    return BytesIO(stream.read())
+
+
+def _dispatch(stream: BinaryIO, head: bytes, page: int | None) -> tuple[Samples, str]:
     if is_deep(head):
-        return read_png16(stream.read())
-    if is_tiff(head):
-        layout = read_layout(stream)
-        if not layout.pillow_keeps_all:
-            return read_tiff(stream, layout)
-    return read_picture(stream)
+        return read_png16(stream.read(), page)
+    if not is_tiff(head):
+        return read_picture(stream, page)
+    layout = read_layout(stream, page)
+    if layout.pillow_keeps_all:
+        array, bands = read_picture(stream, page, layout.place, layout.profile)
+    else:
+        array, bands = read_tiff(stream, layout)
+    return (array, bands) if layout.mask_place is None else masked(array, bands, read_mask(stream, layout))
 
 
 @contextmanager

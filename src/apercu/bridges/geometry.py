@@ -1,9 +1,9 @@
-"""Size and orientation of a picture that has just been opened."""
+"""Pages, size and orientation of a picture that has just been opened."""
 
 import numpy as np
 
 import apercu
-from apercu.errors import FileFormatError
+from apercu.errors import FileFormatError, OptionError
 from apercu.stages.colour import Samples
 
 
@@ -21,6 +21,26 @@ def check_size(width: int, height: int, n_bands: int) -> None:
             f"{width} × {height} pixels of {n_bands} bands are more than the limit of {limit} pixels allows; raise it "
             "for a file that you trust (apercu.MAX_PIXELS, --max-pixels)"
         )
+
+
+def check_page(page: int | None, n_pages: int, kind: str, unit: str = "frames") -> int:
+    """The place, from 0, of the page that is asked for, from 1; that of the only one for None.
+
+    Raises:
+        FileFormatError: several pages, and none chosen; `kind` ("TIFF") and `unit` ("pages") stand in the message.
+        OptionError: no such page.
+    """
+    if page is not None and not isinstance(page, int):
+        raise OptionError(f"page must be a whole number, not {page!r}")
+    if page is None and n_pages > 1:
+        raise FileFormatError(
+            f"{n_pages} {unit} ({kind}); apercu encodes one picture: choose by --page of encode (page=), 1 to {n_pages}"
+        )
+    if page is not None and not 1 <= page <= n_pages:
+        raise OptionError(
+            f"there is no page {page}; of this file it is {f'1 to {n_pages}' if n_pages > 1 else '1 only'}"
+        )
+    return (page or 1) - 1
 
 
 def orient(array: Samples, orientation: int) -> Samples:
@@ -49,3 +69,16 @@ def with_alpha(colour: Samples, alpha: Samples) -> Samples:
     rgba[..., :3] = colour if colour.ndim == 3 else colour[..., None]
     rgba[..., 3] = alpha
     return rgba
+
+
+def masked(array: Samples, bands: str, mask: Samples) -> tuple[Samples, str]:
+    """A picture, (H, W) or (H, W, B), with a mask, (H, W), 1 where it shows and else 0, as RGBA.
+
+    Raises:
+        FileFormatError: a scene of many bands, which has no alpha.
+    """
+    if bands == "spectral":
+        raise FileFormatError("a scene of many bands with a transparency mask would lose it")
+    alpha = array[..., 3] if bands == "rgba" else np.full(mask.shape, np.iinfo(array.dtype).max, array.dtype)
+    alpha = alpha * mask.astype(array.dtype)
+    return with_alpha(array[..., :3] if array.ndim == 3 else array, alpha), "rgba"

@@ -1,31 +1,39 @@
-"""Embedded ICC profiles: samples of any colour space to sRGB.
+"""Samples of any colour space to sRGB, by an embedded ICC profile or by other words of the file about its colours.
 
-The codecs store no profile, so what a profile says has to go into the samples before they are coded. Conversions are
+The codecs store no profile, so what a file says has to go into the samples before they are coded. Conversions are
 relative colorimetric with black point compensation: in-gamut colours stay what they are, and shadows do not clip.
 """
 
+import struct
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from apercu.bridges.colours import Colours, icc_profile, of_code_points
 from apercu.errors import MissingExtra
 from apercu.stages.colour import Samples
 
+Profile = bytes | Colours | None
+"""An ICC profile, colours described by numbers, or nothing: sRGB."""
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+
+def to_srgb(image: Image.Image, profile: Profile) -> Image.Image:
     """Convert 8-bit samples to sRGB.
 
     Args:
         image: of mode "L", "RGB", "CMYK" or "LAB", without alpha.
-        profile: the embedded ICC profile, or None. One that is broken, or made for another colour space than the
-            samples', is ignored, as libpng and the browsers do; CMYK then goes by Pillow's plain formula.
+        profile: what the file says. An ICC profile that is broken, or made for another colour space than the samples',
+            is ignored, as libpng and the browsers do; CMYK then goes by Pillow's plain formula.
 
     Returns:
         An image of mode "L" when `image` is grey, else "RGB". Samples of a profile that is sRGB already do not change.
+
+    Raises:
+        FileFormatError: the profile names a transfer function of high dynamic range.
     """
-    transform = _transform(image.mode, profile)
+    transform = _transform(image.mode, _as_icc(profile, image.mode, 8))
     if transform is None or (image.mode in ("L", "RGB") and _is_identity(transform, image.mode)):
         return image if image.mode == "L" else image.convert("RGB")
     converted = ImageCms.applyTransform(image, transform)
@@ -34,36 +42,38 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return converted.getchannel("G") if image.mode == "L" else converted
 
 
-def samples_to_srgb(array: Samples, profile: bytes | None) -> Samples:
+def samples_to_srgb(array: Samples, profile: Profile) -> Samples:
     """Convert samples of 8 or 16 bits to sRGB.
 
     Args:
         array: uint8 or uint16, (H, W) grey or (H, W, 3) RGB.
-        profile: the embedded ICC profile, or None; ignored where `to_srgb` ignores it.
+        profile: what the file says; ignored where `to_srgb` ignores it.
 
     Returns:
         The same shape and dtype.
 
     Raises:
-        MissingExtra: a profile other than sRGB beside 16-bit samples, for which only imagecodecs has a transform, and
-            it is not installed.
+        FileFormatError: the profile names a transfer function of high dynamic range.
+        MissingExtra: colours other than sRGB in 16 bits, for which only imagecodecs has a transform, and it is not
+            installed.
     """
     mode = "L" if array.ndim == 2 else "RGB"
     if array.dtype == np.uint8:
         return np.asarray(to_srgb(Image.fromarray(array), profile))
-    transform = _transform(mode, profile)
+    icc = _as_icc(profile, mode, 16)
+    transform = _transform(mode, icc)
     if transform is None or _is_identity(transform, mode):
         return array
     try:
         import imagecodecs
     except ImportError as error:
         raise MissingExtra(
-            "a 16-bit picture with an ICC profile other than sRGB needs imagecodecs: pip install 'apercu[tiff]'"
+            "a 16-bit picture in other colours than sRGB needs imagecodecs: pip install 'apercu[tiff]'"
         ) from error
-    assert profile is not None  # there would be no transform
+    assert icc is not None  # there would be no transform
     converted: NDArray[np.uint16] = imagecodecs.cms_transform(
         np.ascontiguousarray(array),
-        profile,
+        icc,
         imagecodecs.cms_profile("srgb"),
         colorspace="gray" if mode == "L" else "rgb",
         outcolorspace="rgb",
@@ -73,6 +83,27 @@ def samples_to_srgb(array: Samples, profile: bytes | None) -> Samples:
         flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION | imagecodecs.CMS.FLAGS.NOOPTIMIZE,
     )
     return converted[..., 1] if mode == "L" else converted
+
+
+def _as_icc(profile: Profile, mode: str, bits: int) -> bytes | None:
+    """The ICC profile to convert samples of `mode` by; refuses one of high dynamic range."""
+    if isinstance(profile, Colours):
+        # Numbers say nothing of CMYK and L*a*b*, which have colours of their own.
+        return icc_profile(profile, grey=mode == "L", bits=bits) if mode in ("L", "RGB") else None
+    if profile is not None:
+        _refuse_high_dynamic_range(profile)
+    return profile
+
+
+def _refuse_high_dynamic_range(profile: bytes) -> None:
+    """Raise where a profile has a cicp tag (ICC.1:2022, 9.2.17) whose transfer function is none of sRGB's range."""
+    count = int.from_bytes(profile[128:132])
+    for at in range(132, min(132 + 12 * count, len(profile) - 11), 12):
+        name, offset, length = struct.unpack_from(">4sII", profile, at)
+        if name == b"cicp" and length >= 12 and offset + 12 <= len(profile):
+            transfer = profile[offset + 9]
+            if transfer in (16, 18):
+                of_code_points(1, transfer)
 
 
 def _transform(mode: str, profile: bytes | None) -> ImageCms.ImageCmsTransform | None:

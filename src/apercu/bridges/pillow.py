@@ -3,16 +3,22 @@
     image.save("photo.apc", bpp=0.1)          # or n_bytes=, psnr=, quality= and what else `apercu.encode` takes
     Image.open("photo.apc").save("photo.png")
 
-The suffix is .apc and the MIME type image/x-apercu, a name of our own that is registered nowhere. Modes are L, RGB,
-RGBA and I;16; files of other bands or depths are for `apercu.decode`.
+The suffix is .apc and the MIME type image/x-apercu, a name of our own that is registered nowhere. Files that open are
+of modes L, RGB, RGBA and I;16; those of other bands or depths are for `apercu.decode`. Images of any mode but F and I
+are saved, as `apercu.encode` takes them: palettes, CMYK and so on become RGB or RGBA in sRGB, by the ICC profile and
+the transparent colour that the image has (`info`) or that are given as icc_profile= and transparency=.
+
+An apercu file holds no metadata: dpi=, exif=, xmp= and comment= are passed over, as by Pillow's own formats that cannot
+hold them. Any other option that `apercu.encode` does not know is refused. Every error is a `PluginError`.
 """
 
-from typing import IO
+import inspect
+from typing import IO, Any
 
-import numpy as np
 from PIL import Image, ImageFile
 
 import apercu
+from apercu.bridges.pictures import samples_in_memory
 from apercu.errors import ApercuError, FileFormatError, FormatError, Truncated
 from apercu.format.container import Header, read_header
 from apercu.format.ids import MAGIC
@@ -21,7 +27,16 @@ FORMAT = "APERCU"
 
 _MODES = {("grey", False): "L", ("grey", True): "I;16", ("rgb", False): "RGB", ("rgba", False): "RGBA"}
 _HEAD_BYTES = 1 << 16  # more than the header of any but an enormous image takes
-_OPTIONS = ("bpp", "n_bytes", "psnr", "quality", "codec", "threshold", "step", "tables", "model", "progress")
+_OPTIONS = tuple(inspect.signature(apercu.encode).parameters)[1:]  # all but the image
+_OVERRULING = ("icc_profile", "transparency")  # take the place of what the image has of the same name
+_PASSED_OVER = ("dpi", "exif", "xmp", "comment", "append_images")  # the last is `_save_all`'s
+
+
+class PluginError(FileFormatError, OSError):
+    """An image cannot be opened, loaded or saved as apercu; an OSError is what callers of Pillow catch.
+
+    `__cause__` is the error of apercu's that says why, where there is one.
+    """
 
 
 class ApercuImageFile(ImageFile.ImageFile):
@@ -37,9 +52,23 @@ class ApercuImageFile(ImageFile.ImageFile):
             self._mode = _MODES[header.interpretation, header.wide]
         except KeyError:
             what = f"{header.n_bands} {header.interpretation} bands of {16 if header.wide else 8} bits"
-            raise FileFormatError(f"Pillow has no mode for {what}: use apercu.decode") from None
+            raise PluginError(f"Pillow has no mode for {what}: use apercu.decode") from None
         self._size = (header.width, header.height)
         self.tile = [ImageFile._Tile("apercu", (0, 0, *self._size), 0, None)]
+
+    def verify(self) -> None:
+        """Read all of the file, its checksums and what they guard; to be called before anything is loaded.
+
+        Raises:
+            PluginError: there is a fault; `apercu.check` lists all of them.
+        """
+        if self.fp is None:
+            raise RuntimeError("verify must be called directly after open")
+        self.fp.seek(0)
+        faults = apercu.check(self.fp.read())
+        super().verify()
+        if faults:
+            raise PluginError(f"a damaged apercu file: {faults[0]}") from faults[0]
 
 
 class ApercuDecoder(ImageFile.PyDecoder):
@@ -53,8 +82,8 @@ class ApercuDecoder(ImageFile.PyDecoder):
         damaged = "conceal" if ImageFile.LOAD_TRUNCATED_IMAGES else "raise"
         try:
             pixels = apercu.decode(self.fd.read(), damaged=damaged)
-        except ApercuError as error:  # an OSError is what Pillow's other formats raise, and what callers catch
-            raise OSError(f"cannot load this apercu file: {error}") from error
+        except ApercuError as error:
+            raise PluginError(f"cannot load this apercu file: {error}") from error
         self.set_as_raw(pixels.astype(pixels.dtype.newbyteorder("<")).tobytes())
         return -1, 0
 
@@ -79,15 +108,40 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
-    bands = next((interpretation for (interpretation, _), mode in _MODES.items() if mode == image.mode), None)
-    if bands is None:
-        raise FileFormatError(f"cannot write mode {image.mode} as {FORMAT}: convert it to {', '.join(_MODES.values())}")
-    options = {name: image.encoderinfo[name] for name in _OPTIONS if name in image.encoderinfo}
-    stream.write(apercu.encode(np.asarray(image), bands=bands, **options))
+    given: dict[str, Any] = image.encoderinfo
+    if unknown := sorted(given.keys() - {*_OPTIONS, *_OVERRULING, *_PASSED_OVER}):
+        raise PluginError(f"{FORMAT} knows no option {', '.join(unknown)}; it takes {', '.join(_OPTIONS)}")
+    options = {name: given[name] for name in _OPTIONS if name in given}
+    try:
+        samples, bands = samples_in_memory(_overruled(image, given))
+        data = apercu.encode(samples, **{"bands": bands, **options})
+    except FileFormatError as error:
+        raise PluginError(f"cannot write mode {image.mode} as {FORMAT}: {error}") from error
+    except ApercuError as error:
+        raise PluginError(f"cannot write this image as {FORMAT}: {error}") from error
+    stream.write(data)
+
+
+def _save_all(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
+    """As `_save`, for `save_all=True` of an image that is alone."""
+    if image.encoderinfo.get("append_images") or getattr(image, "n_frames", 1) > 1:
+        raise PluginError(f"an {FORMAT} file holds one picture: save the frames one by one")
+    _save(image, stream, filename)
+
+
+def _overruled(image: Image.Image, given: dict[str, Any]) -> Image.Image:
+    """The image with the profile and the transparent colour that were given; None of either means none."""
+    own = {name: given[name] for name in _OVERRULING if name in given}
+    if not own:
+        return image
+    image = image.copy()
+    image.info = {name: value for name, value in (image.info | own).items() if value is not None}
+    return image
 
 
 Image.register_open(FORMAT, ApercuImageFile, _accept)
 Image.register_decoder("apercu", ApercuDecoder)
 Image.register_save(FORMAT, _save)
+Image.register_save_all(FORMAT, _save_all)
 Image.register_extension(FORMAT, ".apc")
 Image.register_mime(FORMAT, "image/x-apercu")

@@ -6,23 +6,26 @@ Tag numbers and values are those of TIFF 6.0 (Adobe, 1992).
 """
 
 import logging
+import re
 from types import ModuleType
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import TiffImagePlugin
 
-from apercu.bridges.geometry import check_size, orient, with_alpha
-from apercu.bridges.icc import samples_to_srgb
+from apercu.bridges.colours import of_gamma
+from apercu.bridges.geometry import check_page, check_size, orient, with_alpha
+from apercu.bridges.icc import Profile, samples_to_srgb
+from apercu.bridges.tiff_pages import directories, tags_at
 from apercu.errors import FileFormatError, MissingExtra
 from apercu.stages.colour import Samples
 
-_REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _PHOTOMETRIC_NAMES = {0: "white-is-zero", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 32803: "raw"}
 _SAMPLE_FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 _PLANAR = 2
+_BIG_ENDIAN_BIGTIFF = b"MM\0+"
 
 # (photometric, samples, ExtraSamples): the bit depths that Pillow reads whole.
 _PILLOW_DEPTHS: dict[tuple[int, int, tuple[int, ...]], tuple[int, ...]] = {
@@ -44,8 +47,12 @@ _PILLOW_DEPTHS: dict[tuple[int, int, tuple[int, ...]], tuple[int, ...]] = {
 
 
 class Layout(NamedTuple):
-    """What the tags of the one page say about its samples."""
+    """Where a page stands, and what its tags say about its samples."""
 
+    place: int
+    """Among all directories of the file, from 0."""
+    mask_place: int | None
+    """Of the page's transparency mask."""
     width: int
     height: int
     samples: int
@@ -54,50 +61,78 @@ class Layout(NamedTuple):
     extra: tuple[int, ...]
     compression: int
     planar: bool
+    opens_in_pillow: bool
     orientation: int
-    profile: bytes | None
+    profile: Profile
 
     @property
     def pillow_keeps_all(self) -> bool:
         """Whether Pillow reads every sample of such a file at its full depth."""
         depths = _PILLOW_DEPTHS.get((self.photometric, self.samples, self.extra), ())
-        planes_known = not self.planar or self.photometric == _RGB  # of grey with alpha, say, they come out wrong
-        return self.bits in depths and planes_known and self.compression in TiffImagePlugin.COMPRESSION_INFO
+        # Of grey with alpha, say, they come out wrong.
+        planes_known = not self.planar or (self.photometric == _RGB and self.extra != (_ASSOCIATED_ALPHA,))
+        known = planes_known and self.compression in TiffImagePlugin.COMPRESSION_INFO
+        return self.opens_in_pillow and known and self.bits in depths
 
 
 def is_tiff(head: bytes) -> bool:
-    """Whether these first 4 bytes or more begin a TIFF or BigTIFF, of either byte order."""
-    return head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
+    """Whether these first 4 bytes or more begin a TIFF or BigTIFF; Pillow takes those that mix byte orders too."""
+    return head.startswith((b"II*\0", b"MM\0*", b"II+\0", _BIG_ENDIAN_BIGTIFF, b"II\0*", b"MM*\0"))
 
 
-def read_layout(stream: BinaryIO) -> Layout:
-    """Read the tags of a TIFF, and refuse what no reader could bring here whole.
+def read_layout(stream: BinaryIO, page: int | None = None) -> Layout:
+    """Read the tags of a TIFF's page, and refuse what no reader could bring here whole.
 
-    Overviews (pages marked as reduced-resolution, as in a cloud-optimised GeoTIFF) are passed over.
+    Overviews (marked as reduced-resolution, as in a cloud-optimised GeoTIFF) are no pages, nor are transparency masks,
+    which belong to the page before them.
+
+    Args:
+        stream: the file, seekable.
+        page: which page, from 1; None for a file that has no more than one.
 
     Raises:
-        FileFormatError: several pages, a transparency mask, a thumbnail in the first place, samples that are signed,
+        FileFormatError: several pages and none chosen, a thumbnail in the first place, samples that are signed,
             floating-point or above 16 bits, or a size above `apercu.MAX_PIXELS`.
+        OptionError: there is no such page.
     """
-    stream.seek(0)
-    head = stream.read(16)
-    directory = TiffImagePlugin.ImageFileDirectory_v2(head if b"+" in head[2:4] else head[:8])  # "+": BigTIFF
-    first: dict[int, Any] = {}
-    seen: set[int] = set()
-    while directory.next and directory.next not in seen:
-        seen.add(directory.next)
-        stream.seek(directory.next)
-        directory.load(stream)
-        kind = directory.get(254, 0)
-        if not first:
-            if kind & _REDUCED:
+    pages: list[int] = []
+    masks: dict[int, int] = {}
+    found = directories(stream)
+    for place, directory in enumerate(found):
+        if directory.is_reduced:
+            if place == 0:
                 raise FileFormatError("the first page of this TIFF is a thumbnail, as in a camera's raw file")
-            first = dict(directory)
-        elif kind & _MASK:
-            raise FileFormatError("a TIFF with a transparency mask as a page of its own would lose it")
-        elif not kind & _REDUCED:
-            raise FileFormatError("a TIFF of several pages; apercu encodes one picture, its bands as samples")
-    return _layout(first)
+        elif directory.is_mask and pages:
+            masks.setdefault(pages[-1], place)
+        else:
+            pages.append(place)
+    if not pages:
+        raise FileFormatError("the TIFF holds no page")
+    place = pages[check_page(page, len(pages), "TIFF", "pages")]
+    tags = tags_at(stream, found[place].offset)
+    stack = re.match(r"ImageJ=[\s\S]*?^images=(\d+)", str(tags.get(270, "")), re.MULTILINE)
+    if stack and int(stack[1]) > len(pages):
+        raise FileFormatError(f"an ImageJ stack of {stack[1]} images under {len(pages)} directories; save it as pages")
+    stream.seek(0)
+    return _layout(place, masks.get(place), tags, opens_in_pillow=stream.read(4) != _BIG_ENDIAN_BIGTIFF)
+
+
+def read_mask(stream: BinaryIO, layout: Layout) -> Samples:
+    """The transparency mask of a page, (H, W), upright: 1 where the page shows, else 0.
+
+    Raises:
+        FileFormatError: the mask is of another size than the page, or no mask.
+        MissingExtra: tifffile or imagecodecs is not installed.
+    """
+    tifffile = _tifffile("a TIFF with a transparency mask needs")
+    stream.seek(0)
+    with tifffile.TiffFile(stream) as file:
+        stored = file.pages[layout.mask_place].asarray()
+    if stored.shape != (layout.height, layout.width):
+        raise FileFormatError(
+            f"a TIFF of {layout.width} × {layout.height} pixels with a transparency mask of shape {stored.shape}"
+        )
+    return orient((stored != 0).astype(np.uint8), layout.orientation)
 
 
 def read_tiff(stream: BinaryIO, layout: Layout) -> tuple[Samples, str]:
@@ -109,8 +144,9 @@ def read_tiff(stream: BinaryIO, layout: Layout) -> tuple[Samples, str]:
 
     Returns:
         (array, bands): uint8 or uint16, (H, W) and "grey", (H, W, 3) and "rgb", (H, W, 4) and "rgba", or (H, W, B)
-        and "spectral", by the photometric tag. Orientation, ICC profile and premultiplied alpha are resolved; bits of
-        odd depths (10, 12, 14) keep their values.
+        and "spectral", by the photometric tag. Orientation, colours and premultiplied alpha are resolved. Samples of
+        less than 8 bits are scaled to 0 to 255; those of 9 to 15 keep their values, as scenes of 12 bits do in 16,
+        unless alpha or a colour profile stands beside them, which means a part of the full range: then to 65,535.
 
     Raises:
         FileFormatError: damaged, or samples of a colour space that only Pillow knows at 8 bits.
@@ -124,8 +160,8 @@ def read_tiff(stream: BinaryIO, layout: Layout) -> tuple[Samples, str]:
         raise FileFormatError(f"{layout.bits}-bit RGB; convert it to 8 or 16 bits first")
     stream.seek(0)
     with tifffile.TiffFile(stream) as file:
-        page = file.pages.first
-        if page.axes not in ("YX", "YXS", "SYX") or page.dtype not in (np.uint8, np.uint16):
+        page = file.pages[layout.place]
+        if page.axes not in ("YX", "YXS", "SYX") or page.dtype not in (np.bool_, np.uint8, np.uint16):
             raise FileFormatError(f"a TIFF of axes {page.axes} and samples {page.dtype}")
         stored = page.asarray()
         if page.axes == "SYX":
@@ -160,10 +196,12 @@ def write_tiff(stream: BinaryIO, array: Samples, bands: str) -> None:
     )
 
 
-def _layout(tags: dict[int, Any]) -> Layout:
+def _layout(place: int, mask_place: int | None, tags: dict[int, Any], *, opens_in_pillow: bool) -> Layout:
     if not {256, 257, 262} <= tags.keys():
         raise FileFormatError("the TIFF lacks its width, its height or what its samples mean")
     layout = Layout(
+        place=place,
+        mask_place=mask_place,
         width=int(tags[256]),
         height=int(tags[257]),
         samples=int(tags.get(277, 1)),
@@ -172,8 +210,9 @@ def _layout(tags: dict[int, Any]) -> Layout:
         extra=tuple(tags.get(338, ())),
         compression=int(tags.get(259, 1)),
         planar=tags.get(284, 1) == _PLANAR,
-        orientation=int(tags.get(274, 1)),
-        profile=tags.get(34675),
+        opens_in_pillow=opens_in_pillow,
+        orientation=tags.get(274, 1),
+        profile=_profile(tags),
     )
     check_size(layout.width, layout.height, layout.samples)
     for sample_format in tags.get(339, (1,)):
@@ -185,24 +224,47 @@ def _layout(tags: dict[int, Any]) -> Layout:
     return layout
 
 
+def _profile(tags: dict[int, Any]) -> Profile:
+    """The ICC profile, or else the chromaticities of white and of the primaries (TIFF 6.0, section 20)."""
+    if isinstance(profile := tags.get(34675), bytes):
+        return profile
+    white, primaries = tags.get(318), tags.get(319)
+    if not isinstance(white, tuple) or not isinstance(primaries, tuple) or (len(white), len(primaries)) != (2, 6):
+        return None
+    return of_gamma(None, [float(value) for value in (*white, *primaries)])
+
+
 def _as_bands(samples: Samples, layout: Layout) -> tuple[Samples, str]:
     """Name what the samples, (H, W) or (H, W, B), are, and bring colours to plain sRGB with unassociated alpha."""
+    n_bands = samples.shape[2] if samples.ndim == 3 else 1
+    n_colours = 3 if layout.photometric == _RGB else 1
+    has_alpha = n_bands == n_colours + 1 and (
+        layout.extra in ((_ASSOCIATED_ALPHA,), (_UNASSOCIATED_ALPHA,)) or (n_colours == 3 and not layout.extra)
+    )
+    is_spectral = n_bands != n_colours and not has_alpha
     if layout.photometric == _WHITE_IS_ZERO:
         samples = (1 << layout.bits) - 1 - samples
-    if samples.ndim == 2:
-        return samples_to_srgb(samples, layout.profile), "grey"
-    n_bands = samples.shape[2]
-    n_colours = 3 if layout.photometric == _RGB else 1
-    if n_bands == 3 == n_colours:
-        return samples_to_srgb(samples, layout.profile), "rgb"
-    has_alpha = layout.extra in ((_ASSOCIATED_ALPHA,), (_UNASSOCIATED_ALPHA,)) or (n_colours == 3 and not layout.extra)
-    if n_bands != n_colours + 1 or not has_alpha:
+    if layout.bits < 8 or has_alpha or (layout.profile is not None and not is_spectral):
+        samples = _scaled(samples, layout.bits)
+    if is_spectral:
         return samples, "spectral"
+    if not has_alpha:
+        return samples_to_srgb(samples, layout.profile), "grey" if n_colours == 1 else "rgb"
     colour: Samples = samples[..., :3] if n_colours == 3 else samples[..., 0]
     alpha: Samples = samples[..., -1]
     if layout.extra == (_ASSOCIATED_ALPHA,):
         colour = _unpremultiply(colour, alpha)
     return with_alpha(samples_to_srgb(colour, layout.profile), alpha), "rgba"
+
+
+def _scaled(samples: Samples, bits: int) -> Samples:
+    """Samples of so many bits to the full range of their dtype."""
+    top, limit = int(np.iinfo(samples.dtype).max), (1 << bits) - 1
+    if limit == top:
+        return samples
+    levels = (np.arange(limit + 1) * top + limit // 2) // limit
+    scaled = levels[samples]
+    return scaled.astype(np.uint8) if top == 255 else scaled.astype(np.uint16)
 
 
 def _unpremultiply(colour: Samples, alpha: Samples) -> Samples:

@@ -10,8 +10,9 @@ from apercu.errors import OptionError
 
 DESCRIPTION = """\
 Compress a picture into an apercu file. PNG, JPEG, WebP, TIFF, BMP and whatever else Pillow reads is taken in: upright,
-in sRGB, and whole. A file that would lose bits or meaning on the way in (floating-point samples, animations, ...) is
-refused by name. 16-bit colour and TIFF of many bands need the extra: pip install 'apercu[tiff]'.
+in sRGB, and whole. A file that would lose bits or meaning on the way in (floating-point samples, PQ and HLG, ...) is
+refused by name, and so is one of several frames or pages, unless --page chooses one. 16-bit colour and TIFF of many
+bands need the extra: pip install 'apercu[tiff]'.
 """
 
 EXAMPLES = """\
@@ -21,6 +22,7 @@ examples:
   apercu encode photo.jpg photo.apc --bpp 0.1          at most 0.1 bits per pixel
   apercu encode scene.tif scene.apc --bytes 4000       at most 4,000 bytes
   apercu encode photo.png photo.apc --psnr 30          30 dB, in as few bytes as that takes
+  apercu encode scan.tif third.apc --page 3            the third page
   curl -s https://example.org/a.png | apercu encode - - --bytes 300 > a.apc
 """
 
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     parser.add_argument("input", metavar="IN", help="picture file, or - for standard input")
     parser.add_argument("output", metavar="OUT.apc", help="file to write, or - for standard output")
+    parser.add_argument("--page", type=int, metavar="N", help="which frame or page of a file of several, from 1")
     targets = parser.add_argument_group("how small, or how good (one of these; default: --quality 50)")
     target = targets.add_mutually_exclusive_group()
     target.add_argument("--bpp", type=float, metavar="R", help="at most R bits per pixel, all bands together")
@@ -57,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"{arguments.output}: encode writes apercu files, by custom *.apc; decode writes pictures")
     streams.check_output(arguments.input, arguments.output)
     with streams.open_input(arguments.input) as stream, streams.muted():
-        image, bands = files.read(stream, streams.label(arguments.input))
+        image, bands = files.read(stream, streams.label(arguments.input), arguments.page)
     names = ("bpp", "n_bytes", "psnr", "quality", "codec", "threshold", "step", "tables", "model")
     options: dict[str, Any] = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     with streams.progress_bar("encoding") as progress:
