@@ -288,7 +288,8 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
     }
     uint8_t *start = scratch;
     for (int stage = first_stage; stage >= last_stage; stage--) {
-        size_t at = 0, from = 0;
+        size_t at = 0, from = 0, there = 0; /* where the grids of plane `reached` begin */
+        int32_t reached = 0;
         for (size_t p = 0; p < n_planes; p++) {
             const band_plane *plane = &planes[p];
             wavelet_layout layout;
@@ -297,11 +298,16 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
             size_t next = place_grids(&layout, start, at, grids);
             const grid *companion = NULL;
             if (plane->companion >= 0) {
-                size_t there = 0;
-                wavelet_layout other;
-                for (int32_t q = 0; q <= plane->companion; q++) {
-                    wavelet_lay_out(&other, (size_t)planes[q].width, (size_t)planes[q].height, levels_of(&planes[q]));
-                    there = place_grids(&other, start, there, beside);
+                if (plane->companion < reached)
+                    reached = 0, there = 0;
+                for (;; reached++) { /* on from the last companion: thousands of bands take time in proportion */
+                    const band_plane *other = &planes[reached];
+                    wavelet_layout its;
+                    wavelet_lay_out(&its, (size_t)other->width, (size_t)other->height, levels_of(other));
+                    size_t end = place_grids(&its, start, there, beside);
+                    if (reached == plane->companion)
+                        break;
+                    there = end;
                 }
                 companion = beside;
             }
