@@ -253,7 +253,9 @@ def test_what_is_not_bytes_is_refused(data):
             function(data)
 
 
-@pytest.mark.parametrize("options", [{"restore": "gan"}, {"restore": None}, {"damaged": "ignore"}, {"damaged": []}])
+@pytest.mark.parametrize(
+    "options", [{"restore": "gan"}, {"restore": None}, {"damaged": "ignore"}, {"damaged": []}, {"network": "own.onnx"}]
+)
 def test_options_of_decode(options):
     with pytest.raises(OptionError, match=next(iter(options))):
         apercu.decode(SMALL, **options)

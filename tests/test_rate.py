@@ -205,9 +205,7 @@ def test_psnr_where_variants_leap():
     values[VARIANTS * 1000 :] += 2
     before, after = values[VARIANTS * 1000 - 1], values[VARIANTS * 1000]
     for psnr in np.linspace(before, after, 20):
-        assert abs(nearest(psnr, values)[0] - psnr) == pytest.approx(
-            min(psnr - before, after - psnr), abs=0.05
-        )
+        assert abs(nearest(psnr, values)[0] - psnr) == pytest.approx(min(psnr - before, after - psnr), abs=0.05)
     values[5::VARIANTS] = np.linspace(values[0], values[-1], values[5::VARIANTS].size)
     for psnr in np.linspace(before, after, 20):
         assert abs(nearest(psnr, values)[0] - psnr) <= 0.05
