@@ -18,7 +18,7 @@ from apercu.codecs import taha2025
 from apercu.format.container import read_header
 from apercu.kernel import memory
 from files_by_hand import in_parts, sealed, varint
-from scripts.pictures import noise, scene, user_tables, walsh_weights, wide
+from scripts.pictures import noise, scene, user_tables, walsh_weights
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "spec" / "FORMAT.md").read_text(encoding="utf-8")
