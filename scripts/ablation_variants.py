@@ -68,8 +68,8 @@ BORDER: tuple[Edit, ...] = (
 CHROMA: tuple[Edit, ...] = (("band_step.c", "CHROMA_Q8 = 154", "CHROMA_Q8 = 128"),)
 
 
-def _unfitted(planes: list[BandPlane], tables: BandTables, **_: object) -> BandCoder:
-    return BandCoder(planes, tables)
+def _unfitted(planes: list[BandPlane], tables: BandTables) -> BandCoder:
+    return BandCoder([plane._replace(fitted=0) for plane in planes], tables)
 
 
 def _in_dct(block: int) -> Patch:

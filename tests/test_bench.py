@@ -26,10 +26,10 @@ def test_codecs_are_compared_at_one_size(image):
     assert list(found) == ["apercu", *speed.PEERS]
     size = found[speed.REFERENCE].n_bytes
     assert found["apercu"].same_size
-    assert abs(found["apercu"].n_bytes - size) <= speed.SIZE_TOLERANCE * size
+    assert abs(found["apercu"].n_bytes - size) <= 0.1 * size
     assert len(apercu.encode(image, quality=found["apercu"].quality)) == found["apercu"].n_bytes
     for name, timing in found.items():
-        assert timing.same_size == (abs(timing.n_bytes - size) <= speed.SIZE_TOLERANCE * size)
+        assert timing.same_size == (abs(timing.n_bytes - size) <= 0.1 * size)
         assert timing.bpp == pytest.approx(8 * timing.n_bytes / (480 * 360))
         assert timing.encode_ratio == pytest.approx(found["apercu"].encode_s / timing.encode_s)
         assert timing.decode_ratio == pytest.approx(found["apercu"].decode_s / timing.decode_s)
@@ -63,6 +63,16 @@ def test_a_slow_peer_gives_a_small_ratio_and_another_size_is_told(monkeypatch):
     if (os.cpu_count() or 1) > 1:  # sleepers sleep side by side
         assert found["slow"].decode_all_s < 0.8 * found["slow"].decode_s
     assert not found["slow"].same_size
+
+
+def test_one_size_is_a_tenth_more_or_less(monkeypatch):
+    size = len(speed.PEERS[speed.REFERENCE].encode(GREY, speed.nearest(speed.PEERS[speed.REFERENCE], GREY, 5400)))
+    monkeypatch.setattr(speed, "PEERS", {speed.REFERENCE: speed.PEERS[speed.REFERENCE]})
+    for share in (0.89, 0.91, 1.09, 1.11):
+        peer = speed.Peer(lambda *_, share=share: bytes(round(share * size)), lambda _: GREY, range(1))
+        monkeypatch.setitem(speed.PEERS, f"{share}", peer)
+    found = {timing.codec: timing.same_size for timing in speed.compare(GREY, 8 * 5400 / GREY.size, 1)}
+    assert [found[name] for name in ("0.89", "0.91", "1.09", "1.11")] == [False, True, True, False]
 
 
 @pytest.mark.parametrize("image", [RGB.astype(np.uint16), np.dstack([RGB, GREY])], ids=["uint16", "rgba"])

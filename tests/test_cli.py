@@ -217,6 +217,7 @@ def test_check(apc, damaged, photo, tmp_path, capsys):
         (("encode", "photo.png", "none/a.apc"), "No such folder"),
         (("encode", "photo.apc", "photo.apc"), "is the input"),
         (("encode", "none.png", "a.apc"), "none.png: No such file"),
+        (("encode", "no\nne.png", "a.apc"), "no ne.png: No such file"),
         (("encode", ".", "a.apc"), "directory"),
         (("encode", "photo.apc", "a.apc"), "an apercu file already"),
         (("encode", "text.png", "a.apc"), "text.png: no picture"),

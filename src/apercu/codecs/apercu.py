@@ -90,14 +90,16 @@ def stages_of(layer: int, layers: int) -> tuple[int, int]:
     return (STAGES if layer == 0 else last), last
 
 
-def planes_of(header: Header, height: int, width: int) -> list[BandPlane]:
-    """The planes of a tile of this size."""
+def planes_of(header: Header, height: int, width: int, fitted: bool = False) -> list[BandPlane]:
+    """The planes of a tile of this size; for an encoder that fits them to its step at the border, all but alpha, whose
+    ends are to be exact."""
     sizes = plane_sizes(header.interpretation, header.n_bands, height, width)
     colour = header.interpretation in ("rgb", "rgba")
     chroma = [int(colour and i in (1, 2)) for i in range(len(sizes))]
     spectral = header.interpretation == "spectral"
     companions = [i - 1 if is_chroma or (spectral and i) else -1 for i, is_chroma in enumerate(chroma)]
-    return [BandPlane(w, h, c, k) for (h, w), c, k in zip(sizes, chroma, companions, strict=True)]
+    fit = [int(fitted and not (header.interpretation == "rgba" and i == ALPHA)) for i in range(len(sizes))]
+    return [BandPlane(w, h, *rest) for (h, w), *rest in zip(sizes, chroma, companions, fit, strict=True)]
 
 
 def _centre(plane: BandPlane) -> int:
@@ -122,7 +124,7 @@ class Analysis:
 
 def analyse(tile: Samples, header: Header, _: BandTables, setting: Setting | None) -> Analysis:
     """Analysis of a tile (H, W, B); for one setting only, or for all of them where it is None."""
-    planes = planes_of(header, *tile.shape[:2])
+    planes = planes_of(header, *tile.shape[:2], fitted=True)
     samples = to_planes(tile, header.interpretation, list(header.levels))
     if not setting:
         return Analysis(planes, samples)
@@ -141,7 +143,7 @@ def coefficients_of(planes: list[BandPlane], samples: list[Plane], step_q8: int,
     at = 0
     for plane, p in zip(samples, planes, strict=True):
         bands = coefficients[at : at + p.width * p.height]
-        wavelet_analyse(plane, p.height, p.width, STAGES - p.chroma, _centre(p), bands, step_q8, p.chroma)
+        wavelet_analyse(plane, p.height, p.width, STAGES - p.chroma, _centre(p), bands, step_q8 * p.fitted, p.chroma)
         at += bands.size
 
 
@@ -153,7 +155,7 @@ def code(analysis: Analysis, setting: Setting, tables: BandTables, layers: int) 
         memory = borrow(2 * n_samples)
         coefficients = memory.view(np.int16)[:n_samples]
         coefficients_of(analysis.planes, analysis.samples, setting.step_q8, coefficients)
-    coder = BandCoder(analysis.planes, tables, fitted=True)
+    coder = BandCoder(analysis.planes, tables)
     stages = (stages_of(layer, layers) for layer in range(layers))
     segments = [coder.encode(coefficients, setting.step_q8, first, last) for first, last in stages]
     coder.close()

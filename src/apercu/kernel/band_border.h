@@ -7,17 +7,19 @@
 
 #include <string.h>
 
-/* Numbers that what is decoded of a plane takes, down to level 2: LL, or the low-pass samples that came of it, then the
+/* Numbers that what is decoded of a fitted plane takes, down to level 2: LL, or the low-pass samples that came of it, then the
  * bands as wavelet_layout has them. */
 static inline size_t decoded_size(const band_plane *plane)
 {
+    if (!plane->fitted)
+        return 0;
     return (size_t)((plane->width + 1) / 2) * (size_t)((plane->height + 1) / 2);
 }
 
 /* Numbers that joining a level of it takes. */
 static inline size_t joining_size(const band_plane *plane)
 {
-    return decoded_size(plane) + wavelet_rows((size_t)(plane->width + 1) / 2);
+    return plane->fitted ? decoded_size(plane) + wavelet_rows((size_t)(plane->width + 1) / 2) : 0;
 }
 
 /* Of the level whose HL is band i, and whose low-pass samples are decoded. */

@@ -223,7 +223,7 @@ static int check_planes(const band_plane *planes, size_t n_planes)
 }
 
 /* Bytes of workspace for planes, or an error. */
-int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes, int32_t fitted)
+int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes)
 {
     if (check_planes(planes, n_planes))
         return APERCU_ERROR_ARGUMENT;
@@ -237,7 +237,7 @@ int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes, int32_
         decoded += decoded_size(&planes[p]);
         joining = joining_size(&planes[p]) > joining ? joining_size(&planes[p]) : joining;
     }
-    return (int64_t)(size + most + 8 + (fitted ? (decoded + joining) * sizeof(int16_t) : 0));
+    return (int64_t)(size + most + 8 + (decoded + joining) * sizeof(int16_t));
 }
 
 /* Codes one band of a plane. `scratch` is 8-byte aligned. */
@@ -280,10 +280,10 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
 }
 
 static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
-                           int first_stage, int last_stage, int16_t *coefficients, int fitted, int16_t *out,
-                           uint8_t *workspace, size_t n_workspace, const int writing)
+                           int first_stage, int last_stage, int16_t *coefficients, int16_t *out, uint8_t *workspace,
+                           size_t n_workspace, const int writing)
 {
-    int64_t wanted = apercu_bands_workspace(planes, n_planes, fitted);
+    int64_t wanted = apercu_bands_workspace(planes, n_planes);
     if (wanted < 0 || first_stage > STAGES || last_stage < 1 || first_stage < last_stage || step_q8 < writing)
         return APERCU_ERROR_ARGUMENT;
     if (n_workspace < (size_t)wanted)
@@ -295,18 +295,19 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
         size_t size = scratch_size((size_t)planes[p].width, (size_t)planes[p].height), n = joining_size(&planes[p]);
         most = size > most ? size : most;
         n_joining = n > n_joining ? n : n_joining;
-        joining += fitted ? decoded_size(&planes[p]) : 0;
+        joining += decoded_size(&planes[p]);
     }
-    uint8_t *scratch = (uint8_t *)(joining + (fitted ? n_joining : 0));
+    uint8_t *scratch = (uint8_t *)(joining + n_joining);
     scratch += (8 - (size_t)(scratch - workspace) % 8) % 8;
     uint8_t *start = scratch + most;
     for (int stage = first_stage; stage >= last_stage; stage--) {
-        size_t at = 0, from = 0;
+        size_t at = 0, from = 0, there = 0; /* where the grids of plane `reached` begin */
+        int32_t reached = 0;
         int16_t *next_decoded = all_decoded;
         for (size_t p = 0; p < n_planes; p++) {
             const band_plane *plane = &planes[p];
             int level = stage - plane->chroma, hl = 3 * (levels_of(plane) - level) + 1;
-            int16_t *decoded = fitted && level >= 2 ? next_decoded : NULL;
+            int16_t *decoded = plane->fitted && level >= 2 ? next_decoded : NULL;
             next_decoded += decoded_size(plane);
             wavelet_layout layout;
             grid grids[WAVELET_BANDS], beside[WAVELET_BANDS];
@@ -314,11 +315,16 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
             size_t next = place_grids(&layout, start, at, grids);
             const grid *companion = NULL;
             if (plane->companion >= 0) {
-                size_t there = 0;
-                wavelet_layout other;
-                for (int32_t q = 0; q <= plane->companion; q++) {
-                    wavelet_lay_out(&other, (size_t)planes[q].width, (size_t)planes[q].height, levels_of(&planes[q]));
-                    there = place_grids(&other, start, there, beside);
+                if (plane->companion < reached)
+                    reached = 0, there = 0;
+                for (;; reached++) { /* on from the last companion: thousands of bands take time in proportion */
+                    const band_plane *other = &planes[reached];
+                    wavelet_layout its;
+                    wavelet_lay_out(&its, (size_t)other->width, (size_t)other->height, levels_of(other));
+                    size_t end = place_grids(&its, start, there, beside);
+                    if (reached == plane->companion)
+                        break;
+                    there = end;
                 }
                 companion = beside;
             }
@@ -346,12 +352,11 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
 
 int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
                             int32_t first_stage, int32_t last_stage, range_context *contexts, uint8_t *workspace,
-                            size_t n_workspace, int16_t *coefficients, int32_t fitted, int16_t *symbols, uint8_t *out,
-                            size_t capacity)
+                            size_t n_workspace, int16_t *coefficients, int16_t *symbols, uint8_t *out, size_t capacity)
 {
     coder c = {range_encoder_at(out, capacity), range_decoder_at(NULL, 0), contexts};
-    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, coefficients, fitted, symbols,
-                workspace, n_workspace, 1);
+    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, coefficients, symbols, workspace,
+                n_workspace, 1);
 }
 
 int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
@@ -359,7 +364,7 @@ int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t s
                             size_t n_workspace, const uint8_t *data, size_t n_data, int16_t *coefficients)
 {
     coder c = {range_encoder_at(NULL, 0), range_decoder_at(data, n_data), contexts};
-    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, NULL, 0, coefficients, workspace,
+    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, NULL, coefficients, workspace,
                 n_workspace, 0);
 }
 

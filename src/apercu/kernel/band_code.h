@@ -10,16 +10,15 @@
 #include "band_model.h"
 
 APERCU_API int64_t apercu_bands_start(const uint16_t *starts, range_context *contexts);
-APERCU_API int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes, int32_t fitted);
-/* Chooses symbols for rate and distortion together and writes them. `fitted`: the coefficients are those of
- * apercu_wavelet_analyse with this step, which the coder mends at the border as it goes. `symbols` receives them, and begins as zeros; where it
+APERCU_API int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes);
+/* Chooses symbols for rate and distortion together and writes them. The coefficients of planes that are fitted change at the
+ * border. `symbols` receives them, and begins as zeros; where it
  * is NULL, those of LL take the place of its coefficients, since each is predicted from those before it, and the others
  * are not kept. Returns bytes or an error. */
 APERCU_API int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes, int32_t step_q8,
                                        const uint8_t *weights, int32_t first_stage, int32_t last_stage,
                                        range_context *contexts, uint8_t *workspace, size_t n_workspace,
-                                       int16_t *coefficients, int32_t fitted, int16_t *symbols, uint8_t *out,
-                                       size_t capacity);
+                                       int16_t *coefficients, int16_t *symbols, uint8_t *out, size_t capacity);
 /* The inverse; `coefficients` receives what the symbols stand for (where step_q8 is 0: the symbols themselves), and begins
  * as zeros. Returns 0 or an error. */
 APERCU_API int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t step_q8,

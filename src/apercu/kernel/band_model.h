@@ -47,6 +47,7 @@ typedef struct {
     int32_t width, height;
     int32_t chroma;    /* class */
     int32_t companion; /* an earlier plane of the same class, or luma for chroma, whose bands predict; -1: none */
+    int32_t fitted;    /* writing only: 1 if apercu_wavelet_analyse made its coefficients for the step of the coder */
 } band_plane;
 
 /* What the magnitudes of a band are, with MARGIN zeros on every side. */

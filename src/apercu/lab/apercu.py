@@ -92,7 +92,7 @@ def _coded(
 ) -> tuple[BandCoder, NDArray[np.int16], int]:
     """The coder of an image when all is coded, the symbols, and their bytes."""
     analysis = analysis_of(path)
-    coder = BandCoder(analysis.planes, BandTables(weights, start_contexts(starts)), fitted=True)
+    coder = BandCoder(analysis.planes, BandTables(weights, start_contexts(starts)))
     coefficients, symbols = (np.zeros(coder.n_samples, np.int16) for _ in range(2))
     codec.coefficients_of(analysis.planes, analysis.samples, step_q8, coefficients)
     return coder, symbols, len(coder.encode(coefficients, step_q8, STAGES, 1, symbols))

@@ -15,8 +15,8 @@ from apercu.kernel.memory import borrow, give_back
 
 _step = function("apercu_band_step", "iiii")
 _start = function("apercu_bands_start", "aa")
-_workspace = function("apercu_bands_workspace", "asi")
-_encode = function("apercu_bands_encode", "asiaiiaasaiaas")
+_workspace = function("apercu_bands_workspace", "as")
+_encode = function("apercu_bands_encode", "asiaiiaasaaas")
 _decode = function("apercu_bands_decode", "asiaiiaasasa")
 
 STAGES = 5
@@ -26,12 +26,14 @@ N_CONTEXTS = 11_166
 
 class BandPlane(NamedTuple):
     """A plane of a tile: its size in samples, whether it is chroma at half size (1, else 0), and its companion, the
-    place of an earlier plane whose bands predict its own (-1: none)."""
+    place of an earlier plane whose bands predict its own (-1: none). Of an encoder also whether its coefficients are
+    fitted (1, else 0): `wavelet_analyse` made them for the step of the coder, which mends them at the border."""
 
     width: int
     height: int
     chroma: int
     companion: int
+    fitted: int = 0
 
 
 class BandTables(NamedTuple):
@@ -63,17 +65,15 @@ class BandCoder:
 
     `contexts`: what has been learnt so far. One object either encodes or decodes. Arrays of coefficients and of symbols
     are int16, the planes one after the other, each as `wavelet_analyse` orders it; `n_samples` is their length.
-    `fitted`: it will encode what `wavelet_analyse` made for the same step, and mend it at the border as it goes.
     """
 
-    def __init__(self, planes: list[BandPlane], tables: BandTables, fitted: bool = False) -> None:
+    def __init__(self, planes: list[BandPlane], tables: BandTables) -> None:
         self.planes = planes
-        self._fitted = int(fitted)
         self._described = np.array(planes, np.int32)
         self.tables = tables
         self.contexts = tables.contexts.copy()
         self.n_samples = sum(plane.width * plane.height for plane in planes)
-        self._n_workspace = checked(_workspace(address(self._described), len(planes), self._fitted))
+        self._n_workspace = checked(_workspace(address(self._described), len(planes)))
         self._workspace = borrow(self._n_workspace)
         self._workspace[: -(-self._n_workspace // 8)] = 0
 
@@ -100,8 +100,7 @@ class BandCoder:
         out = borrow(capacity)
         fixed, state = self._arguments(step_q8, first, last)
         chosen = 0 if symbols is None else address(symbols)
-        given = (address(coefficients), self._fitted, chosen)
-        n_bytes = _encode(*fixed, *state, *given, address(out), capacity)
+        n_bytes = _encode(*fixed, *state, address(coefficients), chosen, address(out), capacity)
         data = out.view(np.uint8)[: checked(n_bytes)].tobytes()
         give_back(out)
         return data

@@ -1,0 +1,73 @@
+"""The documents: their links lead somewhere, their examples run, their commands are ones that there are."""
+
+import doctest
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from apercu.cli import main as command
+from scripts.pictures import scene
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted(
+    path for pattern in ("*.md", "docs/*.md", "spec/*.md", "fuzz/*.md", "vectors/*.md") for path in ROOT.glob(pattern)
+)
+EXAMPLES = [path for path in sorted((ROOT / "src" / "apercu").rglob("*.py")) if ">>> " in path.read_text("utf-8")]
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+EVERY = pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+
+
+@EVERY
+def test_links_lead_to_files(path):
+    links = re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8"))
+    inside = [link.partition("#")[0] for link in links if not re.match(r"[a-z]+:|#", link)]
+    assert [link for link in inside if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if "```python" in path.read_text("utf-8")], ids=name_of)
+def test_python_in_documents_runs(path, tmp_path, monkeypatch):
+    """Each block after those before it, beside a photograph, with the array of one."""
+    photo = scene(64, 96, 3)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Image.Image, "show", lambda shown: shown.load())
+    names = {"image": photo, "original": photo, "decoded": photo // 2}
+    for block in re.findall(r"^```python\n(.*?)^```$", path.read_text("utf-8"), re.DOTALL | re.MULTILINE):
+        exec(compile(block, path.name, "exec"), names)
+
+
+@EVERY
+def test_commands_in_documents_are_ones_that_there_are(path):
+    """Lines of code that begin with `apercu` and the name of a command."""
+    for line in re.findall(r"^(?:    |\$ )?apercu ([a-z].*)$", path.read_text("utf-8"), re.MULTILINE):
+        words = shlex.split(re.split(r"[>|&]", line)[0], comments=True)
+        if words[0] in command.COMMANDS:
+            module = import_module(command.COMMANDS[words[0]][0])
+            parser = command.Parser(f"apercu {words[0]}", module.DESCRIPTION, module.EXAMPLES)
+            module.add_arguments(parser)
+            parser.parse_args(words[1:])
+
+
+def test_there_are_examples_to_run():
+    assert ROOT / "README.md" in DOCUMENTS
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert "```python" in text
+    assert "\n    apercu encode " in text
+    assert ROOT / "src" / "apercu" / "__init__.py" in EXAMPLES
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=name_of)
+def test_examples_in_docstrings_run(path):
+    name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+    found = doctest.testmod(import_module(name))
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -1,0 +1,346 @@
+"""What the specification and `decode`, `info` and `check` promise of files: the paths of quality, limits, what is told.
+
+Numbers are literals, those of the documents: a constant of the package may not stand for the promise that it keeps.
+"""
+
+import hashlib
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import apercu
+from apercu.bench import arithmetic
+from apercu.codecs import apercu as bands
+from apercu.codecs import taha2025
+from apercu.format.container import read_header
+from apercu.kernel import memory
+from files_by_hand import in_parts, sealed, varint
+from scripts.pictures import noise, scene, user_tables, walsh_weights
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "spec" / "FORMAT.md").read_text(encoding="utf-8")
+VALID = ROOT / "vectors" / "valid"
+CODECS = ("apercu", "taha2025")
+
+
+# --- The paths of quality, which version 1 has frozen
+
+
+def table(heading):
+    """The rows of numbers of the first table after these words."""
+    rows = re.search(r"(?:^\|.*\n)+", TEXT.split(heading)[1], re.MULTILINE)[0].splitlines()
+    return [tuple(map(int, re.findall(r"\d+", row))) for row in rows if re.fullmatch(r"[| \d]+", row)]
+
+
+def between(knots, place, column):
+    """In a straight line, as the text has it."""
+    for first, last in pairwise(knots):
+        if first[0] <= place <= last[0]:
+            d, p = last[0] - first[0], place - first[0]
+            return (first[column] * (d - p) + last[column] * p + d // 2) // d
+    raise AssertionError(f"no knots around {place}")
+
+
+def test_every_quality_of_apercu_has_the_step_of_the_text():
+    knots = table("**Path of `apercu`.**")
+    assert len(knots) == 25
+    for quality in range(25601):
+        assert bands.at_quality(quality).step_q8 == between(knots, quality, 1), quality
+
+
+def test_every_quality_of_taha2025_has_the_step_and_the_threshold_of_the_text():
+    path = table("**Path of `taha2025`.**")
+    plain = table(" place, variants 4 to 7 | step_q3 |\n")
+    assert (len(path), len(plain)) == (31, 8)
+    factors = {1: (2, 3), 2: (3, 2)}
+    for quality in range(25601):
+        place, variant = divmod(quality, 8)
+        times, over = factors.get(variant, (1, 1)) if place >= 512 else (1, 1)
+        if place >= 512 and variant >= 4:
+            step, threshold = between(plain, place, 1), 2_097_151
+        else:
+            step, threshold = between(path, place, 1), between(path, place, 2)
+        found = taha2025.at_quality(quality)
+        wanted = (step, min(threshold * times // over, 2_097_151))
+        assert (found.step_q3, found.threshold_q4) == wanted, quality
+
+
+# --- Limits of the container
+
+
+def head_of(data):
+    """A file's head, up to the directory or the first segment."""
+    return data[: read_header(data).head_size]
+
+
+GREY = head_of(apercu.encode(np.full((8, 8), 99, np.uint8)))
+
+
+@pytest.mark.parametrize("n", range(16))
+def test_sizes_of_tiles(n):
+    """2^(5 + n) pixels a side, n from 0 to 11, or 15 for the whole image; here in two layers, of one tile each."""
+    data = in_parts(GREY, [b"", b""], n << 4 | 1)
+    if n in (12, 13, 14):
+        with pytest.raises(apercu.CorruptStream):
+            apercu.info(data)
+    else:
+        assert read_header(data).tile == (32 << n if n < 15 else 8)
+        assert apercu.decode(data).shape == (8, 8)
+        assert (apercu.info(data)["tiles"], apercu.info(data)["layers"]) == (1, 2)
+
+
+@pytest.mark.parametrize("layers", range(2, 17))
+def test_numbers_of_layers(layers):
+    """Up to five in apercu, one in taha2025."""
+    data = in_parts(GREY, [b""] * layers, 0xF0 | layers - 1)
+    assert read_header(data).n_layers == layers
+    older = in_parts(head_of(apercu.encode(scene(8, 8), codec="taha2025")), [b""] * layers, 0xF0 | layers - 1)
+    for refused in [older] if layers <= 5 else [older, data]:
+        for function in (apercu.decode, apercu.info):
+            with pytest.raises(apercu.CorruptStream, match="layer"):
+                function(refused)
+    assert apercu.check(data) == [] or layers > 5
+
+
+def test_the_longest_segment_has_2_to_the_28_bytes_less_one():
+    longest = 0xFFFFFFF
+    for length, fits in ((longest, True), (longest + 1, False)):
+        head = GREY[:2] + bytes([GREY[2] | 4]) + GREY[3:] + b"\xf1" + varint(length) + b"\0"
+        data = head + sealed(head, 9999)[-4:]
+        if fits:
+            assert read_header(data).lengths == (longest, 0)
+        with pytest.raises(apercu.Truncated if fits else apercu.CorruptStream):
+            apercu.decode(data)
+
+
+def test_parameters_have_at_most_255_bytes():
+    for n_bytes, fits in ((0, True), (255, True), (256, False)):
+        data = GREY[:-2] + b"\xff\x7f" + varint(n_bytes) + bytes(n_bytes)
+        if fits:
+            assert len(read_header(data).parameters) == n_bytes
+        else:
+            with pytest.raises(apercu.CorruptStream):
+                read_header(data)
+
+
+@pytest.mark.parametrize("shape", [(1, 65535), (65535, 1), (1, 1, 65535)])
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_longest_sides_and_the_most_bands(shape, codec):
+    image = np.zeros(shape, np.uint8)
+    data = apercu.encode(image, codec=codec, quality=0)
+    assert apercu.decode(data).shape == shape
+    with pytest.raises(apercu.ImageError):
+        apercu.encode(np.zeros([65536 if side == 65535 else 1 for side in shape], np.uint8), codec=codec)
+
+
+# --- Limits of size
+
+
+def test_the_limit_is_2_to_the_28_pixels():
+    assert apercu.MAX_PIXELS == 268_435_456
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_limit_counts_pixels_and_a_quarter_of_the_samples(codec, monkeypatch):
+    for shape, fits in (((10, 10, 1), True), ((10, 10, 4), True), ((10, 10, 5), False), ((1, 101, 1), False)):
+        data = apercu.encode(scene(*shape), codec=codec)
+        monkeypatch.setattr(apercu, "MAX_PIXELS", 100)
+        if fits:
+            assert apercu.decode(data).shape == shape
+            assert apercu.info(data)["bands"] == shape[2]
+            assert apercu.check(data) == []
+        else:
+            for function in (apercu.decode, apercu.info):
+                with pytest.raises(apercu.TooLarge):
+                    function(data)
+            assert [type(fault) for fault in apercu.check(data)] == [apercu.TooLarge]
+        monkeypatch.undo()
+
+
+def test_the_memory_that_is_kept_between_calls_is_small():
+    """However much was borrowed at a time, by however many: 64 MB at most stay, and none is given out twice."""
+    blocks = [memory.borrow(size << 18) for size in (*range(1, 33), 64, 128, 256, 512)]
+    addresses = {block.ctypes.data for block in blocks}
+    assert len(addresses) == len(blocks)
+    for block in blocks:
+        memory.give_back(block)
+    del blocks, block
+    assert sum(block.nbytes for block in memory._spare) <= 64_000_000
+    first, second = memory.borrow(1000), memory.borrow(1000)
+    assert min(first.nbytes, second.nbytes) >= 1000
+    assert not np.shares_memory(first, second)
+
+
+# --- What is told
+
+
+def test_what_info_tells_of_apercu():
+    image = np.zeros((30, 40, 5), np.uint16)
+    data = apercu.encode(image, quality=50)
+    assert apercu.info(data) == {
+        "width": 40,
+        "height": 30,
+        "bands": 5,
+        "interpretation": "spectral",
+        "dtype": "uint16",
+        "codec": "apercu",
+        "model": 2,
+        "version": 1,
+        "quality": 50.0,
+        "step": 64.0,  # 16,384 in the table of the path
+        "n_bytes": len(data),
+        "bpp": 8 * len(data) / 1200,
+        "tiles": 1,
+        "layers": 1,
+    }
+    assert [apercu.info(apercu.encode(image, quality=quality))["step"] for quality in (0, 25, 100)] == [1024, 256, 1]
+    assert apercu.info(apercu.encode(image[:, :, 0], quality=1 / 256))["quality"] == 1 / 256
+
+
+def test_what_info_tells_of_taha2025():
+    half = np.full((32, 64), 90, np.uint8)
+    half[:, 32:] = noise((32, 32), 1)
+    data = apercu.encode(half, codec="taha2025", threshold=100, step=12.5)
+    assert apercu.info(data) == {
+        "width": 64,
+        "height": 32,
+        "bands": 1,
+        "interpretation": "grey",
+        "dtype": "uint8",
+        "codec": "taha2025",
+        "model": 1,
+        "version": 1,
+        "quality": None,
+        "step": 12.5,
+        "threshold": 100.0,
+        "g1_share": 0.5,
+        "g2_share": 0.5,
+        "n_bytes": len(data),
+        "bpp": 8 * len(data) / 2048,
+        "tiles": 1,
+        "layers": 1,
+    }
+    half[:, 16:32] = half[:, 32:48]
+    told = apercu.info(apercu.encode(half, codec="taha2025", threshold=100, step=12.5))
+    assert (told["g1_share"], told["g2_share"]) == (0.25, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("name", "tiles", "layers"),
+    [("tiles-rgb", 6, 1), ("bands-tiles-rgb", 6, 1), ("bands-layers-of-tiles", 4, 3), ("bands-layers-5", 1, 5)],
+)
+def test_what_info_tells_of_tiles_and_layers(name, tiles, layers):
+    told = apercu.info((VALID / name / "in.apc").read_bytes())
+    assert (told["tiles"], told["layers"]) == (tiles, layers)
+
+
+@pytest.mark.parametrize(("codec", "weights"), [("apercu", user_tables()), ("taha2025", walsh_weights())])
+def test_a_model_of_the_users_is_told_by_its_hash(codec, weights, tmp_path):
+    np.save(tmp_path / "model.npy", weights)
+    data = apercu.encode(scene(20, 20), codec=codec, model=tmp_path / "model.npy")
+    little_endian = weights.astype(weights.dtype.newbyteorder("<")).tobytes()
+    assert apercu.info(data)["model"] == hashlib.sha256(little_endian).hexdigest()[:16]
+
+
+# --- What is lost, and what is shown in its place
+
+
+@pytest.mark.parametrize("name", ["tiles-rgb", "tiles-grey", "tiles-spectral16", "bands-tiles-rgb", "bands-tiles"])
+def test_a_lost_tile_is_the_middle_of_the_range(name):
+    """Planes of 4080, without colour: 128 of 8 bits, the middle between the levels of 16."""
+    data = bytearray((VALID / name / "in.apc").read_bytes())
+    whole, header = apercu.decode(bytes(data)), read_header(bytes(data))
+    data[header.head_size] ^= 1
+    shown = apercu.decode(bytes(data), damaged="conceal")
+    tile = np.s_[:32, :32]
+    for band in range(header.n_bands):
+        wanted = 128
+        if whole.dtype == np.uint16:
+            offset, across = (level(code) for code in header.levels[band])
+            wanted = min(offset + (4080 * across + 4080) // 8160, 65535)
+        assert np.all(np.atleast_3d(shown)[tile][..., band] == wanted)
+    different = np.any(np.atleast_3d(shown != whole), axis=2)
+    different[tile] = False
+    assert not different.any()
+    with pytest.raises(apercu.ChecksumError):
+        apercu.decode(bytes(data))
+
+
+def level(code):
+    return code if code < 16 else (16 + code % 16) << (code // 16 - 1)
+
+
+def test_a_lost_layer_leaves_those_before_it():
+    """Of its own tile; and where no tile has a first layer, there is nothing to show."""
+    data = (VALID / "bands-layers-of-tiles" / "in.apc").read_bytes()
+    header = read_header(data)
+    starts = np.cumsum([header.head_size, *(length + 4 for length in header.lengths)])
+    whole = {layers: apercu.decode(data, layers=layers) for layers in (1, 2, 3)}
+    assert not np.array_equal(whole[1], whole[2])
+    assert not np.array_equal(whole[2], whole[3])
+    for layer in (1, 2):
+        damaged = bytearray(data)
+        damaged[starts[4 * layer]] ^= 1  # of the first of four tiles
+        shown = apercu.decode(bytes(damaged), damaged="conceal")
+        assert np.array_equal(shown[:32, :32], whole[layer][:32, :32])
+        assert np.array_equal(shown[:, 32:], whole[3][:, 32:])
+        assert np.array_equal(apercu.decode(bytes(damaged), layers=layer), whole[layer])
+    for tile in range(4):
+        damaged[starts[tile]] ^= 1
+    with pytest.raises(apercu.ChecksumError):
+        apercu.decode(bytes(damaged), damaged="conceal")
+
+
+@pytest.mark.parametrize("name", ["bands-layers-of-tiles", "tiles-spectral16", "tiles-rgb", "bands-layers-3"])
+def test_only_what_is_wanted_is_read(name):
+    """A window needs its own tiles alone, the first layers none of those after them."""
+    data = (VALID / name / "in.apc").read_bytes()
+    whole, header = apercu.decode(data), read_header(data)
+    damaged = bytearray(data)
+    damaged[-1] ^= 1  # of the last tile's last layer
+    window = (0, 0, *(min(32, side) for side in whole.shape[:2]))
+    if header.n_tiles > 1:
+        assert np.array_equal(apercu.decode(bytes(damaged), window=window), whole[:32, :32])
+    if header.n_layers > 1:
+        less = header.n_layers - 1
+        assert np.array_equal(apercu.decode(bytes(damaged), layers=less), apercu.decode(data, layers=less))
+    with pytest.raises(apercu.ChecksumError):
+        apercu.decode(bytes(damaged))
+
+
+# --- Progress, and what the encoder costs
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_progress_goes_from_0_to_1(codec):
+    image = np.zeros((1, 9000), np.uint8)
+    for options in ({"quality": 20}, {"n_bytes": 2000}):
+        seen = []
+        data = apercu.encode(image, codec=codec, progress=seen.append, **options)
+        assert seen == sorted(seen)
+        assert (seen[0], seen[-1]) == (0, 1)
+    seen = []
+    apercu.decode((VALID / "tiles-rgb" / "in.apc").read_bytes(), progress=seen.append)
+    assert seen == [0, 1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1]
+    seen = []
+    apercu.decode(data, window=(0, 0, 1, 1), progress=seen.append)
+    assert (seen[0], seen[-1]) == (0, 1)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (64, 64, 3)])
+def test_the_encoder_takes_42_multiplications_a_pixel_at_most(shape):
+    """Of grey and of RGB, at any quality."""
+    image = (noise(shape, 4) >> 8).astype(np.uint8)
+    for quality in (10, 50, 90):
+        assert arithmetic.count(image, apercu.encode(image, quality=quality)).encoder <= 42
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "src" / "apercu" / "kernel").glob("*.[ch]")), ids=lambda file: file.name
+)
+def test_the_kernel_takes_no_memory_and_knows_no_floating_point(file):
+    code = re.sub(r"/\*.*?\*/|//[^\n]*", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert not re.findall(r"\b(?:float|double|malloc|calloc|realloc|free|alloca)\b|<math\.h>|<stdlib\.h>|\d\.\d", code)
