@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,11 +16,14 @@ from apercu.format import weights as weight_files
 from apercu.format.container import MAX_BANDS, MAX_QUALITY_Q8, MAX_SIDE, Header, pack, read_header, read_segments
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.stages.blocks import Window, tiles
-from apercu.stages.colour import INTERPRETATIONS, Samples, measure_levels
+from apercu.stages.colour import INTERPRETATIONS, Levels, Samples
+from apercu.stages.fill import Mask, filled, hidden
+from apercu.stages.levels import bulk_levels, full_levels
 
 CODECS: dict[str, Any] = {"apercu": apercu, "taha2025": taha2025}
 """Modules of one shape: a dict of them needs no class."""
 Progress = Callable[[float], None]
+_Array = TypeVar("_Array", Samples, Mask)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class _Job:
     header: Header
     weights: Any
     progress: Progress
+    mask: Mask | None = None
 
     @property
     def codec(self) -> Any:
@@ -51,7 +55,14 @@ class _Job:
         return list(tiles(self.header.height, self.header.width, self.header.tile))
 
     def tile(self, window: Window) -> Samples:
-        return _part(self.samples, window)
+        """Its samples as they are coded."""
+        mask = None if self.mask is None else _part(self.mask, window)
+        return filled(_part(self.samples, window), self.header.interpretation, self.header.levels, mask)
+
+    def part(self, window: Window) -> tuple[Samples, Mask | None]:
+        """Its samples as they were given, and which of them do not count."""
+        samples, mask = _part(self.samples, window), None if self.mask is None else _part(self.mask, window)
+        return samples, hidden(samples, self.header.interpretation, mask)
 
     def analyses(self, setting: Any) -> Iterator[Any]:
         windows = self.windows()
@@ -65,21 +76,35 @@ class _Job:
         return pack(header, [segment for layer in zip(*by_tile, strict=True) for segment in layer])
 
     def squared_error(self, setting: Any, analyses: list[Any]) -> int:
-        """Summed over all samples of the image, as decoded with restore="none"."""
+        """Summed over all samples of the image that count, as decoded with restore="none"."""
         header = replace(self.header, quality_q8=setting.quality_q8)
         total = 0
         for window, analysis in zip(self.windows(), analyses, strict=True):
-            tile = self.tile(window)
-            decoded = np.empty(tile.shape, self.samples.dtype.newbyteorder("="))
+            decoded = np.empty((window.height, window.width, header.n_bands), self.samples.dtype.newbyteorder("="))
             segments = self.codec.code(analysis, setting, self.weights)
             self.codec.decode(segments, header, self.weights, decoded)
-            for rows in range(0, len(tile), _ROWS):
-                difference = tile[rows : rows + _ROWS].astype(np.int64) - decoded[rows : rows + _ROWS]
+            for rows in _strips(window):
+                samples, hidden = self.part(rows)
+                top = rows.top - window.top
+                difference = samples.astype(np.int64) - decoded[top : top + rows.height]
+                if hidden is not None:
+                    difference[hidden] = 0
                 total += int(np.vdot(difference, difference))
         return total
 
+    @cached_property
+    def n_counted(self) -> int:
+        """Samples that count."""
+        hidden = (self.part(rows)[1] for window in self.windows() for rows in _strips(window))
+        return self.samples.size - sum(int(np.count_nonzero(part)) for part in hidden if part is not None)
+
 
 _ROWS = 64  # of a tile at a time, where a wider type is needed: memory stays small
+
+
+def _strips(window: Window) -> Iterator[Window]:
+    for top in range(0, window.height, _ROWS):
+        yield window._replace(top=window.top + top, height=min(_ROWS, window.height - top))
 
 
 def encode(
@@ -100,16 +125,27 @@ def encode(
         fixed = taha2025.by_hand(*target.by_hand, tables)
     elif target.quality is not None:
         fixed = _setting(codec, _quality_q8(target.quality, CODECS[codec].VARIANTS), tables)
-    samples, header = _describe(image, bands, codec)
+    samples, mask, header = _describe(image, bands, codec)
     if model is None:
         weights: Any = weight_files.shipped(header.model_id)
     else:
         weights, model_hash = weight_files.of_user(codec, model)
         header = replace(header, model_id=USER_MODEL, model_hash=model_hash)
-    job = _Job(samples, header, weights, progress)
+    job = _Job(samples, header, weights, progress, mask)
+    if header.wide:
+        job = replace(job, header=replace(header, levels=_levels(job, target.psnr)))
     data = job.pack(fixed, job.analyses(fixed)) if fixed else _search(job, target, tables)
     progress(1.0)
     return data
+
+
+def _levels(job: _Job, psnr: float | None) -> tuple[Levels, ...]:
+    """The range of the bulk; the full range where outliers alone would cost half the error that a PSNR allows."""
+    about = job.samples, job.header.interpretation, job.mask
+    levels, lost = bulk_levels(*about)
+    if psnr is not None and lost and 10 * math.log10(65535**2 * job.n_counted / (2 * lost)) < psnr:
+        levels = full_levels(*about)
+    return tuple(levels)
 
 
 def _setting(codec: str, quality_q8: int, tables: str | None) -> Any:
@@ -133,7 +169,7 @@ def _search(job: _Job, target: Target, tables: str | None) -> bytes:
 
     def psnr_at(quality_q8: int) -> float:
         error, peak = error_at(quality_q8), 65535 if job.header.wide else 255
-        return 10 * math.log10(peak**2 * job.samples.size / error) if error else math.inf
+        return 10 * math.log10(peak**2 * job.n_counted / error) if error else math.inf
 
     if target.n_bytes is not None:
         found = rate.best_within(target.n_bytes, size_at, error_at, MAX_QUALITY_Q8, job.codec.VARIANTS)
@@ -236,7 +272,7 @@ def _decode_tile(
     return fault, len(sound)
 
 
-def _part(samples: Samples, window: Window) -> Samples:
+def _part(samples: _Array, window: Window) -> _Array:
     """The samples of a window, not copied."""
     return samples[window.top : window.top + window.height, window.left : window.left + window.width]
 
@@ -317,8 +353,9 @@ def _check_size(header: Header, max_pixels: int | None) -> None:
         )
 
 
-def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Header]:
-    """The image as (H, W, B) and the header that describes it; raises ImageError or OptionError."""
+def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Mask | None, Header]:
+    """The image as (H, W, B), what a mask hides of it, and the header that describes it but for levels; raises
+    ImageError or OptionError."""
     try:
         samples = np.asarray(image)
     except (TypeError, ValueError) as error:
@@ -339,17 +376,21 @@ def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, He
     ):
         raise OptionError(f"bands={interpretation!r} does not fit an array of shape {samples.shape}")
     samples = samples.reshape(height, width, n_bands)
-    wide = samples.dtype.itemsize == 2
-    return samples, Header(
+    mask: Mask | None = None
+    if (
+        type(image) is not np.ndarray and isinstance(image, np.ma.MaskedArray) and image.mask.ndim
+    ):  # numpy.ma loads late
+        mask = image.mask.reshape(samples.shape)
+    header = Header(
         height,
         width,
         n_bands,
         interpretation,
-        wide=wide,
+        wide=samples.dtype.itemsize == 2,
         flat=flat or interpretation != "grey",
         codec=codec,
         model_id=DEFAULT_MODEL_IDS[codec],
-        levels=tuple(measure_levels(samples, interpretation)) if wide else (),
         tile_log2=CODECS[codec].TILE_LOG2 if max(height, width) > 1 << CODECS[codec].TILE_LOG2 else 0,
         n_layers=CODECS[codec].n_layers(height, width),
     )
+    return samples, mask, header
