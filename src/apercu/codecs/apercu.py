@@ -12,6 +12,7 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.codecs.settled_alpha import AlphaLow, find, settle
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header
 from apercu.stages.bands import STAGES, BandCoder, BandPlane, BandTables
@@ -95,6 +96,7 @@ class Analysis:
     planes: list[BandPlane]
     coefficients: NDArray[np.int16]
     layers: int
+    alpha: AlphaLow | None
 
 
 def analyse(tile: Samples, header: Header, _: BandTables, __: Setting | None) -> Analysis:
@@ -107,11 +109,15 @@ def analyse(tile: Samples, header: Header, _: BandTables, __: Setting | None) ->
         bands = coefficients[at : at + p.width * p.height]
         wavelet_analyse(plane, p.height, p.width, STAGES - p.chroma, _centre(p), bands)
         at += bands.size
-    return Analysis(planes, coefficients, header.n_layers)
+    n_alpha = tile.shape[0] * tile.shape[1]
+    alpha = find(tile, header, samples[-1], coefficients[-n_alpha:]) if header.interpretation == "rgba" else None
+    return Analysis(planes, coefficients, header.n_layers, alpha)
 
 
 def code(analysis: Analysis, setting: Setting, tables: BandTables) -> list[bytes]:
     """The segments of a tile, one a layer."""
+    if analysis.alpha:
+        settle(analysis.alpha, setting.step_q8)
     coder = BandCoder(analysis.planes, tables)
     stages = (stages_of(layer, analysis.layers) for layer in range(analysis.layers))
     segments = [coder.encode(analysis.coefficients, setting.step_q8, first, last) for first, last in stages]

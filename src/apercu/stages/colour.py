@@ -141,10 +141,10 @@ def from_planes(planes: list[Plane], interpretation: str, levels: list[Levels], 
             checked(_store_u8(address(plane), plane.shape[1], target, *size))
 
 
-def middles(interpretation: str, n_bands: int, levels: Sequence[Levels]) -> list[int]:
-    """The sample in the middle of the range of every band."""
+def ends(interpretation: str, n_bands: int, levels: Sequence[Levels]) -> list[tuple[int, int]]:
+    """The samples of every band that 0 and 8160 in its plane stand for."""
     of_band = _levels_of_bands(interpretation, n_bands, levels)
-    return [min(offset + extent // 2, 65535) for offset, extent in of_band] or [128] * n_bands
+    return [(offset, min(offset + extent, 65535)) for offset, extent in of_band] or [(0, 255)] * n_bands
 
 
 def _levels_of_bands(interpretation: str, n_bands: int, levels: Sequence[Levels]) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from apercu.kernel import address, checked, function
 from apercu.kernel.memory import borrow, give_back
-from apercu.stages.colour import Levels, Samples, middles
+from apercu.stages.colour import Levels, Samples, ends
 
 _workspace = function("apercu_fill_workspace", "ss")
 _fill_u8 = function("apercu_fill_u8", "asssssaaas")
@@ -54,7 +54,7 @@ def filled(tile: Samples, interpretation: str, levels: tuple[Levels, ...], mask:
     out: Samples = tile.astype(np.uint16, order="C") if tile.itemsize == 2 else tile.astype(np.uint8, order="C")
     n_workspace = checked(_workspace(width, height))
     workspace = borrow(n_workspace)
-    middle = np.array(middles(interpretation, n_bands, levels), np.int32)
+    middle = np.array([(low + high + 1) // 2 for low, high in ends(interpretation, n_bands, levels)], np.int32)
 
     def fill(first: int, n: int, weights: Weights) -> None:
         place = (address(out) + first * out.itemsize, n_bands * width, n_bands, width, height, n)

@@ -1,0 +1,69 @@
+"""LL of an alpha plane, chosen so that what is wholly opaque or wholly clear comes back as such.
+
+A step of LL is several levels of alpha wide: rounded to the nearest multiple, an opaque image comes back translucent. A
+multiple beyond the end of the range costs no more, and the decoder's clamp makes the end of it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.format.container import Header
+from apercu.stages.bands import STAGES, low_step_q6
+from apercu.stages.colour import FULL, Plane, Samples, ends
+from apercu.stages.fill import ALPHA
+
+BEYOND = 2064, 2040
+"""How much larger coefficients of an end of the range have to be for every sample to pass it, in spite of rounding."""
+MOSTLY = 48
+"""Of 64 samples around one of LL's, more than so many at an end of the range make it one of that end."""
+_EVERY = 4
+"""One sample in so many is looked at, in either direction."""
+
+
+@dataclass(frozen=True)
+class AlphaLow:
+    """The plane's coefficients; those of LL as the wavelet made them; which of these belong to an end of the range; and
+    which are to be exact."""
+
+    coefficients: NDArray[np.int16]
+    low: NDArray[np.int32]
+    is_end: NDArray[np.bool_]
+    settled: NDArray[np.bool_]
+
+
+def find(tile: Samples, header: Header, plane: Plane, coefficients: NDArray[np.int16]) -> AlphaLow:
+    """What `settle` needs, of a tile (H, W, 4), its alpha plane and the coefficients of that. A plane that is
+    the same all over loses its detail."""
+    height, width = tile.shape[:2]
+    own, first = plane[:height, :width], int(plane[0, 0])
+    n_low = (-(-height >> STAGES)) * (-(-width >> STAGES))
+    low = coefficients[:n_low].astype(np.int32)
+    if (own == first).all():
+        coefficients[n_low:] = 0
+        sample = int(tile[0, 0, ALPHA])
+        is_end = first in (0, FULL) or sample in ends(header.interpretation, header.n_bands, header.levels)[ALPHA]
+        return AlphaLow(coefficients, low, np.full(n_low, is_end), np.ones(n_low, bool))
+    is_end = np.where(low > 0, _share(own == FULL), _share(own == 0)) > MOSTLY
+    return AlphaLow(coefficients, low, is_end, is_end)
+
+
+def settle(alpha: AlphaLow, step_q8: int) -> None:
+    """Makes multiples of the step of LL's coefficients: at an end of the range the next beyond, else the nearest."""
+    step_q6 = low_step_q6(step_q8)
+    size = np.abs(alpha.low).astype(np.int64) << 6
+    beyond = -(-size * BEYOND[0] // (BEYOND[1] * step_q6))
+    near = (size + step_q6 // 2) // step_q6
+    sized = np.where(alpha.is_end, beyond, near) * step_q6 + 32 >> 6
+    low = np.where(alpha.settled, np.sign(alpha.low) * np.minimum(sized, 32767), alpha.low)
+    alpha.coefficients[: low.size] = low
+
+
+def _share(at_end: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Of 64 samples of a plane (H, W) around each of LL's, how many are at an end of the range."""
+    cell = (1 << STAGES) // _EVERY
+    some = at_end[::_EVERY, ::_EVERY]
+    down, across = (-(-n >> STAGES) for n in at_end.shape)
+    around = np.pad(some, ((cell // 2, cell), (cell // 2, cell)), mode="edge")[: down * cell, : across * cell]
+    return around.reshape(down, cell, across, cell).sum(axis=(1, 3)).ravel()
