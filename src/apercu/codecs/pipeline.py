@@ -3,22 +3,21 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from apercu.codecs import apercu, rate, taha2025
+from apercu.codecs import apercu, counted, rate, taha2025
 from apercu.errors import ApercuError, FormatError, ImageError, OptionError, TooLarge
 from apercu.format import weights as weight_files
 from apercu.format.container import MAX_BANDS, MAX_QUALITY_Q8, MAX_SIDE, Header, pack, read_header, read_segments
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.stages.blocks import Window, tiles
-from apercu.stages.colour import INTERPRETATIONS, Levels, Samples
-from apercu.stages.fill import Mask, filled, hidden
-from apercu.stages.levels import bulk_levels, full_levels
+from apercu.stages.colour import INTERPRETATIONS, Samples
+from apercu.stages.fill import Mask, filled
 
 CODECS: dict[str, Any] = {"apercu": apercu, "taha2025": taha2025}
 """Modules of one shape: a dict of them needs no class."""
@@ -59,11 +58,6 @@ class _Job:
         mask = None if self.mask is None else _part(self.mask, window)
         return filled(_part(self.samples, window), self.header.interpretation, self.header.levels, mask)
 
-    def part(self, window: Window) -> tuple[Samples, Mask | None]:
-        """Its samples as they were given, and which of them do not count."""
-        samples, mask = _part(self.samples, window), None if self.mask is None else _part(self.mask, window)
-        return samples, hidden(samples, self.header.interpretation, mask)
-
     def analyses(self, setting: Any) -> Iterator[Any]:
         windows = self.windows()
         for done, window in enumerate(windows):
@@ -83,28 +77,9 @@ class _Job:
             decoded = np.empty((window.height, window.width, header.n_bands), self.samples.dtype.newbyteorder("="))
             segments = self.codec.code(analysis, setting, self.weights)
             self.codec.decode(segments, header, self.weights, decoded)
-            for rows in _strips(window):
-                samples, hidden = self.part(rows)
-                top = rows.top - window.top
-                difference = samples.astype(np.int64) - decoded[top : top + rows.height]
-                if hidden is not None:
-                    difference[hidden] = 0
-                total += int(np.vdot(difference, difference))
+            mask = None if self.mask is None else _part(self.mask, window)
+            total += counted.squared_error(_part(self.samples, window), mask, header.interpretation, decoded)
         return total
-
-    @cached_property
-    def n_counted(self) -> int:
-        """Samples that count."""
-        hidden = (self.part(rows)[1] for window in self.windows() for rows in _strips(window))
-        return self.samples.size - sum(int(np.count_nonzero(part)) for part in hidden if part is not None)
-
-
-_ROWS = 64  # of a tile at a time, where a wider type is needed: memory stays small
-
-
-def _strips(window: Window) -> Iterator[Window]:
-    for top in range(0, window.height, _ROWS):
-        yield window._replace(top=window.top + top, height=min(_ROWS, window.height - top))
 
 
 def encode(
@@ -131,21 +106,13 @@ def encode(
     else:
         weights, model_hash = weight_files.of_user(codec, model)
         header = replace(header, model_id=USER_MODEL, model_hash=model_hash)
-    job = _Job(samples, header, weights, progress, mask)
     if header.wide:
-        job = replace(job, header=replace(header, levels=_levels(job, target.psnr)))
+        levels = counted.levels_for(samples, mask, header.interpretation, target.psnr)
+        header = replace(header, levels=levels)
+    job = _Job(samples, header, weights, progress, mask)
     data = job.pack(fixed, job.analyses(fixed)) if fixed else _search(job, target, tables)
     progress(1.0)
     return data
-
-
-def _levels(job: _Job, psnr: float | None) -> tuple[Levels, ...]:
-    """The range of the bulk; the full range where outliers alone would cost half the error that a PSNR allows."""
-    about = job.samples, job.header.interpretation, job.mask
-    levels, lost = bulk_levels(*about)
-    if psnr is not None and lost and 10 * math.log10(65535**2 * job.n_counted / (2 * lost)) < psnr:
-        levels = full_levels(*about)
-    return tuple(levels)
 
 
 def _setting(codec: str, quality_q8: int, tables: str | None) -> Any:
@@ -163,13 +130,15 @@ def _search(job: _Job, target: Target, tables: str | None) -> bytes:
     def size_at(quality_q8: int) -> int:
         return len(job.pack(setting(quality_q8), analyses))
 
+    n_counted = counted.n_counted(job.samples, job.mask, job.header.interpretation)
+
     @cache
     def error_at(quality_q8: int) -> int:
         return job.squared_error(setting(quality_q8), analyses)
 
     def psnr_at(quality_q8: int) -> float:
         error, peak = error_at(quality_q8), 65535 if job.header.wide else 255
-        return 10 * math.log10(peak**2 * job.n_counted / error) if error else math.inf
+        return 10 * math.log10(peak**2 * n_counted / error) if error else math.inf
 
     if target.n_bytes is not None:
         found = rate.best_within(target.n_bytes, size_at, error_at, MAX_QUALITY_Q8, job.codec.VARIANTS)

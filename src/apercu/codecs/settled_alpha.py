@@ -37,16 +37,27 @@ def find(tile: Samples, header: Header, plane: Plane, coefficients: NDArray[np.i
     """What `settle` needs, of a tile (H, W, 4), its alpha plane and the coefficients of that. A plane that is
     the same all over loses its detail."""
     height, width = tile.shape[:2]
-    own, first = plane[:height, :width], int(plane[0, 0])
     n_low = (-(-height >> STAGES)) * (-(-width >> STAGES))
     low = coefficients[:n_low].astype(np.int32)
-    if (own == first).all():
+    if (value := value_of_all(tile, header, plane)) is not None:
         coefficients[n_low:] = 0
-        sample = int(tile[0, 0, ALPHA])
-        is_end = first in (0, FULL) or sample in ends(header.interpretation, header.n_bands, header.levels)[ALPHA]
-        return AlphaLow(coefficients, low, np.full(n_low, is_end), np.ones(n_low, bool))
+        return AlphaLow(coefficients, low, np.full(n_low, value in (0, FULL)), np.ones(n_low, bool))
+    own = plane[:height, :width]
     is_end = np.where(low > 0, _share(own == FULL), _share(own == 0)) > MOSTLY
     return AlphaLow(coefficients, low, is_end, is_end)
+
+
+def value_of_all(tile: Samples, header: Header, plane: Plane) -> int | None:
+    """What all samples of the alpha plane of a tile (H, W, 4) are, 0 to 8160; None where they differ.
+
+    It is an end of the range where that comes back as just what alpha is.
+    """
+    own, value = plane[: tile.shape[0], : tile.shape[1]], int(plane[0, 0])
+    if (own != value).any():
+        return None
+    low, high = ends(header.interpretation, header.n_bands, header.levels)[ALPHA]
+    sample = int(tile[0, 0, ALPHA])
+    return 0 if sample == low else FULL if sample == high else value
 
 
 def settle(alpha: AlphaLow, step_q8: int) -> None:
@@ -66,4 +77,5 @@ def _share(at_end: NDArray[np.bool_]) -> NDArray[np.int64]:
     some = at_end[::_EVERY, ::_EVERY]
     down, across = (-(-n >> STAGES) for n in at_end.shape)
     around = np.pad(some, ((cell // 2, cell), (cell // 2, cell)), mode="edge")[: down * cell, : across * cell]
-    return around.reshape(down, cell, across, cell).sum(axis=(1, 3)).ravel()
+    counts: NDArray[np.int64] = around.reshape(down, cell, across, cell).sum(axis=(1, 3)).ravel()
+    return counts

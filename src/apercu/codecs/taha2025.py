@@ -15,12 +15,14 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.codecs.settled_alpha import value_of_all
 from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS, PLAIN_FROM_Q5, PLAIN_KNOTS
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header, put_varint, read_varints
 from apercu.stages.blocks import BLOCK, n_blocks
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
 from apercu.stages.entropy import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode, dual_optimise
+from apercu.stages.fill import ALPHA
 from apercu.stages.quantise import dual_quantise
 from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
 
@@ -28,6 +30,8 @@ TILE_LOG2 = 10
 RESTORERS = ("none",)
 VARIANTS = 8
 MAX_STEP_Q3 = 65535
+LATENT_LIMIT = 16384
+"""What the decoder clamps latents to: of G1, the brightest block there is, 254 or 255 of 255 in every sample."""
 CHROMA_STEP_Q4, CHROMA_THRESHOLD_Q4 = 8, 6
 """Step and threshold of chroma planes against those of luma, in sixteenths: at half size a sample counts for four
 pixels."""
@@ -139,6 +143,7 @@ class Analysis:
 
     interpretation: str
     planes: list[tuple[NDArray[np.int16], NDArray[np.uint32]]]
+    is_opaque: bool
 
 
 def _blocks(header: Header, height: int, width: int) -> list[tuple[int, int]]:
@@ -153,7 +158,8 @@ def analyse(tile: Samples, header: Header, weights: Weights, setting: Setting | 
     for index, (plane, blocks) in enumerate(zip(planes, _blocks(header, *tile.shape[:2]), strict=True)):
         threshold = _of_plane(setting, header.interpretation, index)[1] if setting else EVERY_BLOCK
         found.append(dual_analyse(plane, blocks, weights, threshold))
-    return Analysis(header.interpretation, found)
+    is_opaque = header.interpretation == "rgba" and value_of_all(tile, header, planes[ALPHA]) == FULL
+    return Analysis(header.interpretation, found, is_opaque)
 
 
 def code(analysis: Analysis, setting: Setting, _: Weights) -> list[bytes]:
@@ -162,7 +168,9 @@ def code(analysis: Analysis, setting: Setting, _: Weights) -> list[bytes]:
     for index, (latents, mse_q4) in enumerate(analysis.planes):
         step_q3, threshold_q4 = _of_plane(setting, analysis.interpretation, index)
         groups, symbols = dual_quantise(latents, mse_q4, threshold_q4, step_q3)
-        if setting.bit_price_q4:
+        if index == ALPHA and analysis.is_opaque:
+            groups[:], symbols[:, 0] = 0, np.sign(latents[:, 0]) * -(-LATENT_LIMIT // step_q3)
+        elif setting.bit_price_q4:
             how = (step_q3, setting.bit_price_q4, setting.tables, _is_chroma(analysis.interpretation, index))
             cost = dual_optimise(groups, symbols, latents, *how)
             if 0 < groups.sum() < len(groups) * FLAGS_DOUBTED_BELOW:
