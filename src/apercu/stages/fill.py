@@ -85,7 +85,7 @@ def _weights_by_alpha(tile: Samples) -> Weights:
     alpha = np.minimum(tile[:, :, ALPHA], SOLID * unit)
     if unit > 1:
         alpha = -(-alpha.astype(np.int32) // unit)
-    return alpha.astype(np.uint8) * np.uint8(255 // SOLID)
+    return alpha.astype(np.uint8, order="C") * np.uint8(255 // SOLID)
 
 
 def _under_mask(weights: Weights | None, mask: NDArray[np.bool_], of_alpha: NDArray[np.bool_] | None) -> Weights | None:
