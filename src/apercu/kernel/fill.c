@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { WHOLE = 255 /* weight */, MOST_LEVELS = 17, PARTS = 256 /* of a sample of 8 bits in a level */ };
+enum { WHOLE = 255 /* weight */, MOST_LEVELS = 17, PARTS = 256 /* of a sample of 8 bits in a level */, RUN = 8 };
 
 /* A component of an image, or a level above it. */
 typedef struct {
@@ -64,15 +64,15 @@ APERCU_VECTORISED static void weigh(const grid *below, const grid *level, uint8_
     }
 }
 
-/* Takes the weight from samples of the first level that have nothing to fill under them or beside. `whole` holds as many
+/* Takes the weight from samples of the first level that have nothing to fill under them or beside. `solid` holds as many
  * samples, `row` two more than a row. */
-APERCU_VECTORISED static void drop_inner(const grid *image, const grid *level, uint8_t *own, uint8_t *restrict whole,
+APERCU_VECTORISED static void drop_inner(const grid *image, const grid *level, uint8_t *own, uint8_t *restrict solid,
                                          uint8_t *restrict row)
 {
     size_t wide = image->width, width = level->width, height = level->height;
     for (size_t y = 0; y < height; y++) {
         const uint8_t *upper = image->weights + 2 * y * wide, *lower = 2 * y + 1 < image->height ? upper + wide : upper;
-        uint8_t *out = whole + y * width;
+        uint8_t *out = solid + y * width;
         for (size_t x = 0; x < wide / 2; x++)
             out[x] = (upper[2 * x] & upper[2 * x + 1] & lower[2 * x] & lower[2 * x + 1]) == WHOLE ? WHOLE : 0;
         if (wide % 2)
@@ -80,7 +80,7 @@ APERCU_VECTORISED static void drop_inner(const grid *image, const grid *level, u
     }
     row[0] = row[width + 1] = WHOLE;
     for (size_t y = 0; y < height; y++) {
-        const uint8_t *here = whole + y * width, *up = y ? here - width : here, *down = y + 1 < height ? here + width : here;
+        const uint8_t *here = solid + y * width, *up = y ? here - width : here, *down = y + 1 < height ? here + width : here;
         uint8_t *out = own + y * width;
         for (size_t x = 0; x < width; x++)
             row[x + 1] = up[x] & here[x] & down[x];
@@ -88,6 +88,8 @@ APERCU_VECTORISED static void drop_inner(const grid *image, const grid *level, u
             out[x] = (uint8_t)(out[x] & ~(row[x] & row[x + 1] & row[x + 2]));
     }
 }
+
+static const uint8_t none[RUN] = {0}, whole[RUN] = {WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE};
 
 static inline uint32_t value_at(const grid *g, size_t y, size_t x, const int bytes)
 {
@@ -103,8 +105,11 @@ static inline void pull(const grid *below, const grid *level, const int bytes)
         const uint8_t *weights = level->weights + y * level->width;
         size_t end_y = 2 * y + 2 < below->height ? 2 * y + 2 : below->height;
         for (size_t x = 0; x < level->width; x++) {
-            if (!weights[x])
+            if (!weights[x]) {
+                while (x + RUN < level->width && !memcmp(weights + x + 1, none, RUN))
+                    x += RUN;
                 continue;
+            }
             uint32_t total = 0, sum = 0;
             for (size_t v = 2 * y; v < end_y; v++)
                 for (size_t u = 2 * x; u < 2 * x + 2 && u < below->width; u++) {
@@ -141,31 +146,38 @@ static inline void put(const grid *g, size_t y, size_t x, uint32_t value, const 
         ((uint8_t *)g->samples)[at] = (uint8_t)((value + PARTS / 2) / PARTS);
 }
 
+static inline void complete(const grid *g, size_t y, size_t x, uint32_t w, uint32_t around, const int bytes)
+{
+    if (w < WHOLE)
+        put(g, y, x, w ? (w * value_at(g, y, x, bytes) + (WHOLE - w) * around + WHOLE / 2) / WHOLE : around, bytes);
+}
+
 /* Makes up what samples lack in weight from the level above. `work`: 8 bytes for each sample of its rows, and 8. */
 static inline void push(const grid *below, const grid *level, uint8_t *work, const int bytes)
 {
     uint32_t *sums = (uint32_t *)(void *)work;
     uint16_t *around = (uint16_t *)(void *)(sums + level->width + 2);
+    const uint16_t *values = level->samples;
     for (size_t y = 0; y < below->height; y++) {
         const uint8_t *weights = below->weights + y * below->width;
-        size_t first = 0, end = below->width;
-        while (first < end && weights[first] == WHOLE)
-            first++;
-        while (first < end && weights[end - 1] == WHOLE)
-            end--;
-        if (first == end)
-            continue;
-        size_t near = y / 2, far = y % 2 ? near + 1 : near - 1;
+        size_t near = y / 2, far = y % 2 ? near + 1 : near - 1, x = 0, n = below->width;
         far = far < level->height ? far : near;
-        const uint16_t *values = level->samples;
-        enlarge(values + near * level->width, values + far * level->width, level->width, sums, around);
-        for (size_t x = first; x < end; x++) {
-            uint32_t w = weights[x], lack = WHOLE - w;
-            if (w == 0)
-                put(below, y, x, around[x], bytes);
-            else if (lack)
-                put(below, y, x, (w * value_at(below, y, x, bytes) + lack * around[x] + WHOLE / 2) / WHOLE, bytes);
+        while (x + RUN <= n && !memcmp(weights + x, whole, RUN))
+            x += RUN;
+        if (x < n)
+            enlarge(values + near * level->width, values + far * level->width, level->width, sums, around);
+        for (; x + RUN <= n; x += RUN) { /* most runs are of one kind */
+            if (!memcmp(weights + x, whole, RUN))
+                continue;
+            if (!memcmp(weights + x, none, RUN))
+                for (size_t i = x; i < x + RUN; i++)
+                    put(below, y, i, around[i], bytes);
+            else
+                for (size_t i = x; i < x + RUN; i++)
+                    complete(below, y, i, weights[i], around[i], bytes);
         }
+        for (; x < n; x++)
+            complete(below, y, x, weights[x], around[x], bytes);
     }
 }
 
@@ -201,13 +213,13 @@ static inline int64_t fill(grid image, size_t n_bands, const int32_t *middles, u
 int64_t apercu_fill_u8(uint8_t *image, size_t row_pitch, size_t pitch, size_t width, size_t height, size_t n_bands,
                        const uint8_t *weights, const int32_t *middles, uint8_t *workspace, size_t n_workspace)
 {
-    grid whole = {image, row_pitch, pitch, width, height, weights};
-    return fill(whole, n_bands, middles, workspace, n_workspace, 1);
+    grid all = {image, row_pitch, pitch, width, height, weights};
+    return fill(all, n_bands, middles, workspace, n_workspace, 1);
 }
 
 int64_t apercu_fill_u16(uint16_t *image, size_t row_pitch, size_t pitch, size_t width, size_t height, size_t n_bands,
                         const uint8_t *weights, const int32_t *middles, uint8_t *workspace, size_t n_workspace)
 {
-    grid whole = {image, row_pitch, pitch, width, height, weights};
-    return fill(whole, n_bands, middles, workspace, n_workspace, 2);
+    grid all = {image, row_pitch, pitch, width, height, weights};
+    return fill(all, n_bands, middles, workspace, n_workspace, 2);
 }
