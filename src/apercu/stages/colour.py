@@ -29,6 +29,8 @@ INTERPRETATIONS = ("grey", "rgb", "rgba", "spectral")
 MAX_LEVEL_CODE = 208
 FULL = 8160
 """The largest sample of a plane that is not chroma."""
+MOST = 65535
+"""The largest sample of uint16. An area of it stands for no data in many scenes."""
 
 
 class Levels(NamedTuple):
@@ -144,7 +146,7 @@ def from_planes(planes: list[Plane], interpretation: str, levels: list[Levels], 
 def ends(interpretation: str, n_bands: int, levels: Sequence[Levels]) -> list[tuple[int, int]]:
     """The samples of every band that 0 and 8160 in its plane stand for."""
     of_band = _levels_of_bands(interpretation, n_bands, levels)
-    return [(offset, min(offset + extent, 65535)) for offset, extent in of_band] or [(0, 255)] * n_bands
+    return [(offset, min(offset + extent, MOST)) for offset, extent in of_band] or [(0, 255)] * n_bands
 
 
 def _levels_of_bands(interpretation: str, n_bands: int, levels: Sequence[Levels]) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from apercu.kernel import address, checked, function
 from apercu.kernel.memory import borrow, give_back
-from apercu.stages.colour import Levels, Samples, ends
+from apercu.stages.colour import MOST, Levels, Samples, ends
 
 _workspace = function("apercu_fill_workspace", "ss")
 _fill_u8 = function("apercu_fill_u8", "asssssaaas")
@@ -26,6 +26,10 @@ ALPHA = 3
 SOLID = 15
 """Alpha, in 1/255, from which a colour stays as it is. Below, the less alpha there is, the more of a colour comes from
 those around it: it can hardly be seen, and is noise where it was multiplied by alpha and divided again."""
+
+LITTLE = 4
+"""The weight of no data, of 255: at the edge of an area the picture wins, and some eight samples further in it has
+gone."""
 
 
 def hidden(tile: Samples, interpretation: str, mask: Mask | None) -> Mask | None:
@@ -45,31 +49,39 @@ def hidden(tile: Samples, interpretation: str, mask: Mask | None) -> Mask | None
 def filled(tile: Samples, interpretation: str, levels: tuple[Levels, ...], mask: Mask | None) -> Samples:
     """A tile (H, W, B), or a copy of it in which the samples that do not count are filled.
 
-    `levels` as for `to_planes`: where no sample of a band counts, all become the middle of its range.
+    `levels` as for `to_planes`: where no sample of a band counts, all become the middle of its range. Areas of 65,535
+    that the range leaves out become its end, with a soft edge: a sharp one would cost the rest of the tile dear.
     """
     seen = _weights_by_alpha(tile) if interpretation == "rgba" and _least_alpha(tile) < SOLID * _unit(tile) else None
-    if seen is None and (mask is None or not mask.any()):
+    mask = mask if mask is not None and mask.any() else None
+    of_bands = ends(interpretation, tile.shape[2], levels)
+    empty = tile.itemsize == 2 and min(high for _, high in of_bands) < MOST and int(tile.max()) == MOST
+    if seen is None and mask is None and not empty:
         return tile
     height, width, n_bands = tile.shape
     out: Samples = tile.astype(np.uint16, order="C") if tile.itemsize == 2 else tile.astype(np.uint8, order="C")
     n_workspace = checked(_workspace(width, height))
     workspace = borrow(n_workspace)
-    middle = np.array([(low + high + 1) // 2 for low, high in ends(interpretation, n_bands, levels)], np.int32)
+    middle = np.array([(low + high + 1) // 2 for low, high in of_bands], np.int32)
 
     def fill(first: int, n: int, weights: Weights) -> None:
         place = (address(out) + first * out.itemsize, n_bands * width, n_bands, width, height, n)
         call = _fill_u16 if out.itemsize == 2 else _fill_u8
         checked(call(*place, address(weights), address(middle[first:]), address(workspace), n_workspace))
 
-    if mask is None:
+    if mask is None and not empty:
         assert seen is not None
         fill(0, ALPHA, seen)
     else:
-        for band in range(n_bands):
+        for band, (low, high) in enumerate(of_bands):
             weights = seen if band < ALPHA else None
-            under = _under_mask(weights, mask[:, :, band], None if seen is None else mask[:, :, ALPHA])
-            if under is not None:
-                fill(band, 1, under)
+            if mask is not None:
+                weights = _under_mask(weights, mask[:, :, band], None if seen is None else mask[:, :, ALPHA])
+            if empty:
+                weights = _of_no_data(weights, out[:, :, band], high)
+            if weights is not None:
+                np.clip(out[:, :, band], low, high, out=out[:, :, band])
+                fill(band, 1, weights)
     give_back(workspace)
     return out
 
@@ -97,6 +109,33 @@ def _under_mask(weights: Weights | None, mask: NDArray[np.bool_], of_alpha: NDAr
         out[of_alpha] = 255
     out[mask] = 0
     return out
+
+
+def _of_no_data(weights: Weights | None, band: Samples, high: int) -> Weights | None:
+    """Weights of a band (H, W) whose areas of 65,535 count for little, if that is above the range. Single ones stay:
+    they may be what somebody looks for."""
+    found = eroded(band == MOST) if high < MOST else None
+    if found is None or not found.any():
+        return weights
+    out = np.full(band.shape, 255, np.uint8) if weights is None else weights.copy()
+    out[grown(found)] = np.minimum(out[grown(found)], LITTLE)
+    return out
+
+
+def grown(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Places (H, W) and the eight neighbours of each."""
+    down = places.copy()
+    down[1:] |= places[:-1]
+    down[:-1] |= places[1:]
+    out = down.copy()
+    out[:, 1:] |= down[:, :-1]
+    out[:, :-1] |= down[:, 1:]
+    return out
+
+
+def eroded(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Those of places (H, W) whose neighbours are such as well, as far as there are any."""
+    return ~grown(~places)
 
 
 def _least_alpha(tile: Samples) -> int:

@@ -11,10 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.stages.colour import LEVELS, Levels, Samples, level_groups
-from apercu.stages.fill import Mask, hidden
+from apercu.stages.colour import LEVELS, MOST, Levels, Samples, level_groups
+from apercu.stages.fill import Mask, eroded, grown, hidden
 
-MOST = 65535
 FEW = 1000
 """One sample in so many, or fewer, may be hot or dead."""
 FARTHER, FARTHER_IF_MANY = 2, 4
@@ -165,26 +164,9 @@ def _stand_alone(group: Group, end: int, core_high: int, flipped: bool) -> bool:
             out = (plane > end) & counted
             if not out.any():
                 continue
-            if _is_thick(out if flipped else out & (plane < MOST)):
+            if eroded(out if flipped else out & (plane < MOST))[1:-1, 1:-1].any():  # a square of 3 x 3
                 return False
-            around = plane[_grown(out) & ~out & counted]
+            around = plane[grown(out) & ~out & counted]
             n_around += around.size
             n_ordinary += int(np.count_nonzero(around <= core_high))
     return n_ordinary * ORDINARY[1] >= n_around * ORDINARY[0]
-
-
-def _is_thick(out: NDArray[np.bool_]) -> bool:
-    """Whether there is a square of 3 x 3."""
-    down = out[:-2] & out[1:-1] & out[2:]
-    return bool((down[:, :-2] & down[:, 1:-1] & down[:, 2:]).any())
-
-
-def _grown(out: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """With the eight neighbours of each."""
-    down = out.copy()
-    down[1:] |= out[:-1]
-    down[:-1] |= out[1:]
-    grown = down.copy()
-    grown[:, 1:] |= down[:, :-1]
-    grown[:, :-1] |= down[:, 1:]
-    return grown
