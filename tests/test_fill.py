@@ -173,6 +173,8 @@ def test_data_under_a_mask_make_no_difference(codec, shape, dtype):
     image = image if dtype == np.uint8 else wide(image, 900, 4000)
     mask = noise(shape, 5) % 7 == 0
     mask[20:45, 10:30] = True
+    mask[20:24, 30:40] = False
+    image[20:24, 30:32] = np.iinfo(dtype).max  # beside what is hidden, which may be the same
     files = set()
     for under in (0, 77, np.iinfo(dtype).max):
         data = np.where(mask, under, image).astype(dtype)

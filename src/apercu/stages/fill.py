@@ -112,13 +112,16 @@ def _under_mask(weights: Weights | None, mask: NDArray[np.bool_], of_alpha: NDAr
 
 
 def _of_no_data(weights: Weights | None, band: Samples, high: int) -> Weights | None:
-    """Weights of a band (H, W) whose areas of 65,535 count for little, if that is above the range. Single ones stay:
+    """Weights of a band (H, W) whose areas of 65,535 count for little, if that is above the range. Single samples stay:
     they may be what somebody looks for."""
-    found = eroded(band == MOST) if high < MOST else None
-    if found is None or not found.any():
+    if high == MOST:
+        return weights
+    empty = band == MOST if weights is None else (band == MOST) & (weights > 0)
+    areas = grown(eroded(empty))
+    if not areas.any():
         return weights
     out = np.full(band.shape, 255, np.uint8) if weights is None else weights.copy()
-    out[grown(found)] = np.minimum(out[grown(found)], LITTLE)
+    out[areas] = np.minimum(out[areas], LITTLE)
     return out
 
 
