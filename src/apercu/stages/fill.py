@@ -117,6 +117,8 @@ def _of_no_data(weights: Weights | None, band: Samples, high: int) -> Weights | 
     if high == MOST:
         return weights
     empty = band == MOST if weights is None else (band == MOST) & (weights > 0)
+    if not empty.any() or empty.all():
+        return weights
     areas = grown(eroded(empty))
     if not areas.any():
         return weights

@@ -134,14 +134,19 @@ def _end_of_bulk(
     `flipped`: 65,535 less every sample.
     """
     counts = np.zeros(MOST + 1, np.int64)
-    n = 0
+    n, end, reach = 0, core_high, core_high
+    if core_high - core_low >= LEAST_BULK:
+        reach = core_low + FARTHER * (core_high - core_low)  # there is no gap up to there
     for samples, out in _strips(group):
-        counted = _counted(~samples if flipped else samples, out)
-        beyond = counted[(counted > core_high) & (counted < MOST)]
-        counts += np.bincount(beyond, minlength=MOST + 1)
-        counts[MOST] += np.count_nonzero(counted == MOST)
+        counted: Samples = _counted(~samples if flipped else samples, out)
         n += counted.size
-    end = core_high
+        if counted.size and counted.max() > reach:
+            beyond = counted > reach
+            counts += np.bincount(counted[beyond & (counted < MOST)], minlength=MOST + 1)
+            counts[MOST] += np.count_nonzero(counted == MOST)
+            end = max(end, int(counted[~beyond].max(initial=0)))
+        else:
+            end = max(end, int(counted.max(initial=0)))
     for value in np.flatnonzero(counts).tolist():
         if end - core_low >= LEAST_BULK and value - core_low > FARTHER * (end - core_low):
             break
@@ -158,8 +163,10 @@ def _stand_alone(group: Group, end: int, core_high: int, flipped: bool) -> bool:
     """Whether the samples above `end` are thin, but for those of 65,535, and lie among ordinary ones."""
     n_around = n_ordinary = 0
     for samples, hidden_samples in _strips(group, beside=1):
+        if (samples.min() >= MOST - end) if flipped else (samples.max() <= end):
+            continue
         for band in range(samples.shape[2]):
-            plane = ~samples[:, :, band] if flipped else samples[:, :, band]
+            plane = np.ascontiguousarray(~samples[:, :, band] if flipped else samples[:, :, band])
             counted = np.True_ if hidden_samples is None else ~hidden_samples[:, :, band]
             out = (plane > end) & counted
             if not out.any():
