@@ -104,6 +104,10 @@ def _strips(group: Group, beside: int = 0) -> Iterator[tuple[Samples, Mask | Non
         yield _part(group, slice(max(top - beside, 0), top + step + beside))
 
 
+def _turned(samples: Samples, flipped: bool) -> Samples:
+    return np.invert(samples) if flipped else samples
+
+
 def _counted(samples: Samples, out: Mask | None) -> Samples:
     return samples if out is None or not out.any() else samples[~out]
 
@@ -138,7 +142,7 @@ def _end_of_bulk(
     if core_high - core_low >= LEAST_BULK:
         reach = core_low + FARTHER * (core_high - core_low)  # there is no gap up to there
     for samples, out in _strips(group):
-        counted: Samples = _counted(~samples if flipped else samples, out)
+        counted = _counted(_turned(samples, flipped), out)
         n += counted.size
         if counted.size and counted.max() > reach:
             beyond = counted > reach
@@ -166,7 +170,7 @@ def _stand_alone(group: Group, end: int, core_high: int, flipped: bool) -> bool:
         if (samples.min() >= MOST - end) if flipped else (samples.max() <= end):
             continue
         for band in range(samples.shape[2]):
-            plane = np.ascontiguousarray(~samples[:, :, band] if flipped else samples[:, :, band])
+            plane = _turned(samples[:, :, band], flipped).copy()  # in one piece: several times as fast
             counted = np.True_ if hidden_samples is None else ~hidden_samples[:, :, band]
             out = (plane > end) & counted
             if not out.any():
