@@ -52,6 +52,21 @@ def test_hot_pixels_are_left_out(values):
     assert bulk(np.dstack([with_pixels(values), SCENE]), "spectral")[0] == full(np.dstack([SCENE, SCENE]), "spectral")
 
 
+def test_hot_pixels_anywhere():
+    """At corners and edges, in the brightest place, side by side, in a column, in a small image."""
+    image = SCENE.copy()
+    image[120:130, 60:66] = 3950  # less than one sample in 200
+    wanted = full(image)
+    for at in ((0, 0), (0, 100), (255, 255), (124, 62), (slice(7, 9), slice(9, 11)), (slice(200, 256), 40)):
+        hot = image.copy()
+        hot[at] = 65535
+        assert bulk(hot)[0] == wanted, at
+    small = SCENE[:40, :40].copy()
+    wanted = full(small)
+    small[20, 21] = 65535
+    assert bulk(small)[0] == wanted
+
+
 def test_the_error_of_what_is_left_out_is_told():
     image = with_pixels([65535, 40000])
     ((offset, extent),), lost = bulk(image)
@@ -70,12 +85,12 @@ def test_dead_pixels_and_lines_are_left_out():
     assert bulk(line)[0] == full(bright)
 
 
-@pytest.mark.parametrize("share", [0.05, 1, 5, 40])
+@pytest.mark.parametrize("share", [0.05, 1, 5, 40, 75])
 def test_areas_of_65535_are_left_out_and_areas_of_0_are_not(share):
     side = 256
     area = wedge(side, share)
     image = np.where(area, 65535, SCENE).astype(np.uint16)
-    assert bulk(image)[0] == full(np.where(area, SCENE.min(), SCENE).astype(np.uint16))
+    assert bulk(image)[0] == full(SCENE, mask=area[..., None])
     bright = satellite(8000, 12000)
     image = np.where(area, 0, bright).astype(np.uint16)
     assert bulk(image)[0] == full(image)

@@ -108,11 +108,11 @@ def encode(
 
     Alpha that is 0, or 255 (65,535), in a whole tile comes back so. (Of taha2025, 255 comes back as 254 or 255.)
 
-    A uint16 image is coded within the range of its samples, band by band, colours together. Outliers are left out of the
-    range, and come back as the end of it: hot and dead pixels that are one sample in 1,000 or fewer, lie more than twice
-    as far out as all others and have nothing like them around; and areas of 65,535, which many scenes have where there
-    are no data, if all else lies in the lower quarter. An area of 0 comes back near 0. A `psnr` that cannot be met without
-    the outliers is met with the full range.
+    A uint16 image is coded within the range of its samples, band by band, colours together. Outliers are left out of
+    the range, and come back as the end of it: hot and dead pixels that are one sample in 1,000 or fewer, lie more than
+    twice as far out as all others and have nothing like them around; and areas of 65,535, which many scenes have where
+    there are no data, if all else lies in the lower quarter. An area of 0 comes back near 0. A `psnr` that cannot be
+    met without the outliers is met with the full range.
 
     Raises ImageError, OptionError, TargetUnreachable or ModelError.
     """

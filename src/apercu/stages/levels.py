@@ -20,9 +20,9 @@ FARTHER, FARTHER_IF_MANY = 2, 4
 """What is left out lies at least so many times as far from the low end of the bulk as its high end does."""
 LEAST_BULK = 16
 """A bulk of a smaller range is flat: what stands out of it is the picture."""
-ORDINARY = (3, 4)
-"""The least part of the samples around those left out that lie within the core. A star has a bright rim, a hot pixel
-none."""
+PLAIN, DIMMER = (3, 4), 8
+"""The least part of the samples around outliers that lie within the core, or are so many times as near to its low end.
+A star has a bright rim, a hot pixel none."""
 _TAIL = 200
 """The core of a band has one sample in so many less at either end."""
 _LOOK_AT = 1 << 16
@@ -158,14 +158,15 @@ def _end_of_bulk(
     counts[: end + 1] = 0
     n_out, n_most = int(counts.sum()), 0 if flipped else int(counts[MOST])
     far = n_out <= n // FEW or MOST - core_low > FARTHER_IF_MANY * (end - core_low)
-    if n_out and n_out - n_most <= n // FEW and far and _stand_alone(group, end, core_high, flipped):
+    plain = max(core_high, core_low + (int(np.argmax(counts > 0)) - core_low) // DIMMER)
+    if n_out and n_out - n_most <= n // FEW and far and _stand_alone(group, end, plain, flipped):
         return end, counts
     return high, np.zeros_like(counts)
 
 
-def _stand_alone(group: Group, end: int, core_high: int, flipped: bool) -> bool:
-    """Whether the samples above `end` are thin, but for those of 65,535, and lie among ordinary ones."""
-    n_around = n_ordinary = 0
+def _stand_alone(group: Group, end: int, plain: int, flipped: bool) -> bool:
+    """Whether the samples above `end` are thin, but for those of 65,535, and most around them are `plain` or less."""
+    n_around = n_plain = 0
     for samples, hidden_samples in _strips(group, beside=1):
         if (samples.min() >= MOST - end) if flipped else (samples.max() <= end):
             continue
@@ -179,5 +180,5 @@ def _stand_alone(group: Group, end: int, core_high: int, flipped: bool) -> bool:
                 return False
             around = plane[grown(out) & ~out & counted]
             n_around += around.size
-            n_ordinary += int(np.count_nonzero(around <= core_high))
-    return n_ordinary * ORDINARY[1] >= n_around * ORDINARY[0]
+            n_plain += int(np.count_nonzero(around <= plain))
+    return n_plain * PLAIN[1] >= n_around * PLAIN[0]
