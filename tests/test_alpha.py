@@ -130,3 +130,12 @@ def test_alpha_of_taha2025(size):
     by_hand = apercu.encode(with_alpha(*size, np.uint8, 255), codec="taha2025", step=3, threshold=20)
     assert np.all(apercu.decode(by_hand)[..., 3] >= 254)
     assert taha2025.LATENT_LIMIT == 16384
+
+
+@pytest.mark.parametrize("quality", [2, 20, 50, 90])
+def test_opaque_blocks_of_taha2025(quality):
+    alpha = disc(10).round().astype(np.uint8)
+    image = np.dstack([scene(300, 280, 3), alpha])
+    decoded = apercu.decode(apercu.encode(image, codec="taha2025", quality=quality))[..., 3]
+    assert (decoded[alpha == 255] >= 254).mean() >= 0.85
+    assert (decoded[alpha == 0] == 0).mean() >= 0.85

@@ -143,7 +143,8 @@ class Analysis:
 
     interpretation: str
     planes: list[tuple[NDArray[np.int16], NDArray[np.uint32]]]
-    is_opaque: bool
+    opaque: NDArray[np.bool_] | None
+    """(n,), the blocks of an alpha plane that are opaque all over; None where there is no alpha."""
 
 
 def _blocks(header: Header, height: int, width: int) -> list[tuple[int, int]]:
@@ -158,8 +159,12 @@ def analyse(tile: Samples, header: Header, weights: Weights, setting: Setting | 
     for index, (plane, blocks) in enumerate(zip(planes, _blocks(header, *tile.shape[:2]), strict=True)):
         threshold = _of_plane(setting, header.interpretation, index)[1] if setting else EVERY_BLOCK
         found.append(dual_analyse(plane, blocks, weights, threshold))
-    is_opaque = header.interpretation == "rgba" and value_of_all(tile, header, planes[ALPHA]) == FULL
-    return Analysis(header.interpretation, found, is_opaque)
+    opaque = None
+    if header.interpretation == "rgba":
+        down, across = _blocks(header, *tile.shape[:2])[ALPHA]
+        opaque = (planes[ALPHA].reshape(down, BLOCK, across, BLOCK) == FULL).all(axis=(1, 3)).ravel()
+        opaque |= value_of_all(tile, header, planes[ALPHA]) == FULL
+    return Analysis(header.interpretation, found, opaque)
 
 
 def code(analysis: Analysis, setting: Setting, _: Weights) -> list[bytes]:
@@ -168,15 +173,16 @@ def code(analysis: Analysis, setting: Setting, _: Weights) -> list[bytes]:
     for index, (latents, mse_q4) in enumerate(analysis.planes):
         step_q3, threshold_q4 = _of_plane(setting, analysis.interpretation, index)
         groups, symbols = dual_quantise(latents, mse_q4, threshold_q4, step_q3)
-        if index == ALPHA and analysis.is_opaque:
-            groups[:], symbols[:, 0] = 0, np.sign(latents[:, 0]) * -(-LATENT_LIMIT // step_q3)
-        elif setting.bit_price_q4:
+        if setting.bit_price_q4:
             how = (step_q3, setting.bit_price_q4, setting.tables, _is_chroma(analysis.interpretation, index))
             cost = dual_optimise(groups, symbols, latents, *how)
             if 0 < groups.sum() < len(groups) * FLAGS_DOUBTED_BELOW:
                 plain, plain_symbols = dual_quantise(latents, mse_q4, ALL_G1, step_q3)
                 if dual_optimise(plain, plain_symbols, latents, *how) < cost:
                     groups, symbols = plain, plain_symbols
+        if index == ALPHA and (opaque := analysis.opaque) is not None:
+            groups[opaque] = 0
+            symbols[opaque, 0] = np.sign(latents[opaque, 0]) * -(-LATENT_LIMIT // step_q3)
         planes.append((groups, symbols))
     return [dual_encode(planes, setting.tables)]
 
