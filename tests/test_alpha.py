@@ -127,8 +127,9 @@ def test_alpha_of_taha2025(size):
             )
             assert np.all(clear == 0)
             assert np.all(opaque >= 254 * unit)
-    by_hand = apercu.encode(with_alpha(*size, np.uint8, 255), codec="taha2025", step=3, threshold=20)
-    assert np.all(apercu.decode(by_hand)[..., 3] >= 254)
+    for step in (1 / 8, 3, 8191):
+        by_hand = apercu.encode(with_alpha(*size, np.uint8, 255), codec="taha2025", step=step, threshold=20)
+        assert np.all(apercu.decode(by_hand)[..., 3] >= 254)
     assert taha2025.LATENT_LIMIT == 16384
 
 

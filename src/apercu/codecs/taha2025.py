@@ -182,7 +182,7 @@ def code(analysis: Analysis, setting: Setting, _: Weights) -> list[bytes]:
                     groups, symbols = plain, plain_symbols
         if index == ALPHA and (opaque := analysis.opaque) is not None:
             groups[opaque] = 0
-            symbols[opaque, 0] = np.sign(latents[opaque, 0]) * -(-LATENT_LIMIT // step_q3)
+            symbols[opaque, 0] = np.sign(latents[opaque, 0]) * min(-(-LATENT_LIMIT // step_q3), LATENT_LIMIT - 1)
         planes.append((groups, symbols))
     return [dual_encode(planes, setting.tables)]
 
