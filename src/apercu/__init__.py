@@ -92,18 +92,19 @@ def encode(
 ) -> bytes:
     """An image as the bytes of an apercu file.
 
-    image: array of uint8 or uint16, (H, W) or (H, W, B), sides of 1 to 65,535. An image of Pillow's counts as a file of
-        its mode would: palettes, CMYK, transparent colours and ICC profiles (`info`) are resolved to grey, RGB or RGBA
-        in sRGB. Its EXIF orientation is not applied: PIL.ImageOps.exif_transpose does that.
-        An array that looks like (B, H, W) is taken as it stands, with a UserWarning, unless `bands` is given.
+    image: array of uint8 or uint16, (H, W) or (H, W, B), sides of 1 to 65,535. What a masked array hides does not
+        count, nor does colour where alpha is 0: such samples are filled smoothly from those around them. An image of
+        Pillow's counts as a file of its mode would: palettes, CMYK, transparent colours and ICC profiles (`info`) are
+        resolved to grey, RGB or RGBA in sRGB. Its EXIF orientation is not applied: PIL.ImageOps.exif_transpose does
+        that. An array that looks like (B, H, W) is taken as it stands, with a UserWarning, unless `bands` is given.
     bands: what the bands are, "grey", "rgb", "rgba" or "spectral"; by default B = 1, 3, 4 or any other number.
 
     One of four targets, or none for quality=50:
     n_bytes: the file has at most so many bytes.
     bpp: the same in bits per pixel (of width x height, all bands together).
-    psnr: peak signal-to-noise ratio in dB over all samples of the image as decoded with restore="none", peak 255 or
-        65,535; met within 0.05 dB where the steps of the codec allow, passed where the lowest quality is better
-        already.
+    psnr: peak signal-to-noise ratio in dB over all samples of the image that count, as decoded with restore="none",
+        peak 255 or 65,535; met within 0.05 dB where the steps of the codec allow, passed where the lowest quality is
+        better already.
     quality: 0 to 100, in steps of 1/256. (Of taha2025, rounded to 1/32 unless it is a multiple of 1/256, whose last
         three bits are a variant of the encoder's choices that a rate search may take.) `info` tells the quality of a
         file, and the same quality makes the same bytes.
@@ -121,6 +122,14 @@ def encode(
     layers: 1 to 5 ("taha2025": 1), coarse to fine; a file that is cut short shows those that are left whole. By
         default 1 below 2,000 bytes, else 3 to 5, as few as put no more than 58 % of the file into the first.
     progress: called with the share of work done, 0 to 1.
+
+    Alpha that is 0, or 255 (65,535), in a whole tile comes back so. (Of taha2025, 255 comes back as 254 or 255.)
+
+    A uint16 image is coded within the range of its samples, band by band, colours together. Outliers are left out of
+    the range, and come back as the end of it: hot and dead pixels that are one sample in 1,000 or fewer, lie more than
+    twice as far out as all others and have nothing like them around; and areas of 65,535, which many scenes have where
+    there are no data, if all else lies in the lower quarter. An area of 0 comes back near 0. A `psnr` that cannot be
+    met without the outliers is met with the full range.
 
     Raises ImageError, OptionError, TargetUnreachable, ModelError, or MissingExtra for a 16-bit image of Pillow's in
     other colours than sRGB.

@@ -12,11 +12,13 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.codecs.settled_alpha import AlphaEnds, find, settle
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header
 from apercu.kernel.memory import borrow, give_back
 from apercu.stages.bands import STAGES, BandCoder, BandPlane, BandTables
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
+from apercu.stages.fill import ALPHA
 from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
 
 VARIANTS = 1
@@ -113,38 +115,44 @@ Coefficients = NDArray[np.int16]
 class Analysis:
     """A tile on its way to symbols.
 
-    samples: its planes, as `to_planes` makes them: all that a search over settings needs. coefficients: of one setting,
-    in place of them; coding uses them up.
+    samples: its planes, as `to_planes` makes them, and ends of alpha: all that a search over settings needs.
+    coefficients: of one setting, in place of them; coding uses them up.
     """
 
     planes: list[BandPlane]
     samples: list[Plane]
+    alpha: AlphaEnds | None
     coefficients: Coefficients | None = None
 
 
 def analyse(tile: Samples, header: Header, _: BandTables, setting: Setting | None) -> Analysis:
     """Analysis of a tile (H, W, B); for one setting only, or for all of them where it is None."""
-    planes = planes_of(header, *tile.shape[:2], fitted=True)
+    planes = planes_of(header, tile.shape[0], tile.shape[1], fitted=True)
     samples = to_planes(tile, header.interpretation, list(header.levels))
+    alpha = find(tile, header, samples[ALPHA]) if header.interpretation == "rgba" else None
+    analysis = Analysis(planes, samples, alpha)
     if not setting:
-        return Analysis(planes, samples)
+        return analysis
     coefficients = np.empty(_n_samples(planes), np.int16)
-    coefficients_of(planes, samples, setting.step_q8, coefficients)
-    return Analysis(planes, [], coefficients)
+    coefficients_of(analysis, setting.step_q8, coefficients)
+    return Analysis(planes, [], None, coefficients)
 
 
 def _n_samples(planes: list[BandPlane]) -> int:
     return sum(p.width * p.height for p in planes)
 
 
-def coefficients_of(planes: list[BandPlane], samples: list[Plane], step_q8: int, coefficients: Coefficients) -> None:
+def coefficients_of(analysis: Analysis, step_q8: int, coefficients: Coefficients) -> None:
     """Coefficients of all planes of a tile for a quantiser step, one plane after the other, into an array. At the
     border they depend on the step."""
     at = 0
-    for plane, p in zip(samples, planes, strict=True):
+    bands = coefficients
+    for plane, p in zip(analysis.samples, analysis.planes, strict=True):
         bands = coefficients[at : at + p.width * p.height]
         wavelet_analyse(plane, p.height, p.width, STAGES - p.chroma, _centre(p), bands, step_q8 * p.fitted, p.chroma)
         at += bands.size
+    if analysis.alpha:
+        settle(analysis.alpha, step_q8, bands)  # alpha comes last
 
 
 def code(analysis: Analysis, setting: Setting, tables: BandTables, layers: int) -> list[bytes]:
@@ -154,7 +162,7 @@ def code(analysis: Analysis, setting: Setting, tables: BandTables, layers: int) 
         n_samples = _n_samples(analysis.planes)
         memory = borrow(2 * n_samples)
         coefficients = memory.view(np.int16)[:n_samples]
-        coefficients_of(analysis.planes, analysis.samples, setting.step_q8, coefficients)
+        coefficients_of(analysis, setting.step_q8, coefficients)
     coder = BandCoder(analysis.planes, tables)
     stages = (stages_of(layer, layers) for layer in range(layers))
     segments = [coder.encode(coefficients, setting.step_q8, first, last) for first, last in stages]

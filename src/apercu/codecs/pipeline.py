@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from apercu.codecs import apercu, rate, taha2025
+from apercu.codecs import apercu, counted, rate, taha2025
 from apercu.errors import ApercuError, FormatError, ImageError, OptionError, TooLarge
 from apercu.format import weights as weight_files
 from apercu.format.container import (
@@ -26,11 +26,13 @@ from apercu.format.container import (
 )
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.stages.blocks import Window, tiles
-from apercu.stages.colour import INTERPRETATIONS, Samples, measure_levels
+from apercu.stages.colour import INTERPRETATIONS, Samples
+from apercu.stages.fill import Mask, filled
 
 CODECS: dict[str, Any] = {"apercu": apercu, "taha2025": taha2025}
 """Modules of one shape: a dict of them needs no class."""
 Progress = Callable[[float], None]
+_Array = TypeVar("_Array", Samples, Mask)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class _Job:
     weights: Any
     plan: Plan
     progress: Progress
+    mask: Mask | None = None
     kept: list[Any] | None = None
 
     @property
@@ -80,7 +83,9 @@ class _Job:
         return list(tiles(self.header.height, self.header.width, self.header.tile))
 
     def tile(self, window: Window) -> Samples:
-        return _part(self.samples, window)
+        """Its samples as they are coded."""
+        mask = None if self.mask is None else _part(self.mask, window)
+        return filled(_part(self.samples, window), self.header.interpretation, self.header.levels, mask)
 
     def analyses(self, setting: Any) -> Iterator[Any]:
         for window in self.windows():
@@ -118,24 +123,21 @@ class _Job:
         return pack(header, [segment for layer in zip(*by_tile, strict=True) for segment in layer])
 
     def squared_error(self, setting: Any) -> int:
-        """Summed over all samples of the image, as decoded with restore="none"."""
+        """Summed over all samples of the image that count, as decoded with restore="none"."""
         analyses = self.analyses(setting) if self.kept is None else self.kept
         header = replace(self.header, quality_q8=setting.quality_q8, n_layers=1)
         total = 0
         for window, analysis in zip(self.windows(), analyses, strict=True):
-            tile = self.tile(window)
-            decoded = np.empty(tile.shape, self.samples.dtype.newbyteorder("="))
+            decoded = np.empty((window.height, window.width, header.n_bands), self.samples.dtype.newbyteorder("="))
             segments = self.codec.code(analysis, setting, self.weights, 1)
             self.codec.decode(segments, header, self.weights, decoded)
-            for rows in range(0, len(tile), _ROWS):
-                difference = tile[rows : rows + _ROWS].astype(np.int64) - decoded[rows : rows + _ROWS]
-                total += int(np.vdot(difference, difference))
+            mask = None if self.mask is None else _part(self.mask, window)
+            total += counted.squared_error(_part(self.samples, window), mask, header.interpretation, decoded)
         return total
 
 
 _LARGE = 1 << 17  # pixels; smaller images are tried in one layer first, larger ones in several
 _MOST_FOR_LAYERS = 64  # bytes a tile that layers cost at the very most
-_ROWS = 64  # of a tile at a time, where a wider type is needed: memory stays small
 
 
 def encode(
@@ -157,14 +159,18 @@ def encode(
         fixed = taha2025.by_hand(*target.by_hand, tables)
     elif target.quality is not None:
         fixed = _setting(codec, _quality_q8(target.quality, CODECS[codec].VARIANTS), tables)
-    samples, header = _describe(image, bands, codec)
+    samples, mask, header = _describe(image, bands, codec)
     header = _cut(header, plan)
     if model is None:
         weights: Any = weight_files.shipped(header.model_id)
     else:
         weights, model_hash = weight_files.of_user(codec, model)
         header = replace(header, model_id=USER_MODEL, model_hash=model_hash)
-    job = _Job(samples, header, weights, plan, progress)
+    if header.wide:
+        levels = counted.levels_for(samples, mask, header.interpretation, target.psnr)
+        header = replace(header, levels=levels)
+    progress(0.0)
+    job = _Job(samples, header, weights, plan, progress, mask)
     once = fixed and (plan.layers or job.codec.MOST_LAYERS == 1)
     if samples.size <= KEPT and not once:
         job = replace(job, kept=list(job.analyses(None)))
@@ -223,6 +229,8 @@ def _search(job: _Job, target: Target, tables: str | None) -> bytes:
             last[quality_q8] = data
         return len(data)
 
+    n_counted = counted.n_counted(job.samples, job.mask, job.header.interpretation)
+
     @cache
     def error_at(quality_q8: int) -> int:
         nonlocal tries
@@ -231,7 +239,7 @@ def _search(job: _Job, target: Target, tables: str | None) -> bytes:
 
     def psnr_at(quality_q8: int) -> float:
         error, peak = error_at(quality_q8), 65535 if job.header.wide else 255
-        return 10 * math.log10(peak**2 * job.samples.size / error) if error else math.inf
+        return 10 * math.log10(peak**2 * n_counted / error) if error else math.inf
 
     if target.n_bytes is not None:
         found = rate.best_within(target.n_bytes, size_at, error_at, MAX_QUALITY_Q8, job.codec.VARIANTS)
@@ -334,7 +342,7 @@ def _decode_tile(
     return fault, len(sound)
 
 
-def _part(samples: Samples, window: Window) -> Samples:
+def _part(samples: _Array, window: Window) -> _Array:
     """The samples of a window, not copied."""
     return samples[window.top : window.top + window.height, window.left : window.left + window.width]
 
@@ -415,8 +423,9 @@ def _check_size(header: Header, max_pixels: int | None) -> None:
         )
 
 
-def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Header]:
-    """The image as (H, W, B) and the header that describes it; raises ImageError or OptionError."""
+def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Mask | None, Header]:
+    """The image as (H, W, B), what a mask hides of it, and the header that describes it but for levels; raises
+    ImageError or OptionError."""
     try:
         samples = np.asarray(image)
     except (TypeError, ValueError) as error:
@@ -437,15 +446,19 @@ def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, He
     ):
         raise OptionError(f"bands={interpretation!r} does not fit an array of shape {samples.shape}")
     samples = samples.reshape(height, width, n_bands)
-    wide = samples.dtype.itemsize == 2
-    return samples, Header(
+    mask: Mask | None = None
+    if (
+        type(image) is not np.ndarray and isinstance(image, np.ma.MaskedArray) and image.mask.ndim
+    ):  # numpy.ma loads late
+        mask = image.mask.reshape(samples.shape)
+    header = Header(
         height,
         width,
         n_bands,
         interpretation,
-        wide=wide,
+        wide=samples.dtype.itemsize == 2,
         flat=flat or interpretation != "grey",
         codec=codec,
         model_id=DEFAULT_MODEL_IDS[codec],
-        levels=tuple(measure_levels(samples, interpretation)) if wide else (),
     )
+    return samples, mask, header

@@ -15,12 +15,14 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.codecs.settled_alpha import value_of_all
 from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS, PLAIN_FROM_Q5, PLAIN_KNOTS
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header, put_varint, read_varints
 from apercu.stages.blocks import BLOCK, n_blocks
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
 from apercu.stages.entropy import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode, dual_optimise
+from apercu.stages.fill import ALPHA
 from apercu.stages.quantise import dual_quantise
 from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
 
@@ -30,6 +32,8 @@ MOST_LAYERS = 1
 RESTORERS = ("none",)
 VARIANTS = 8
 MAX_STEP_Q3 = 65535
+LATENT_LIMIT = 16384
+"""What the decoder clamps latents to: of G1, the brightest block there is, 254 or 255 of 255 in every sample."""
 CHROMA_STEP_Q4, CHROMA_THRESHOLD_Q4 = 8, 6
 """Step and threshold of chroma planes against those of luma, in sixteenths: at half size a sample counts for four
 pixels."""
@@ -146,6 +150,8 @@ class Analysis:
 
     interpretation: str
     planes: list[tuple[NDArray[np.int16], NDArray[np.uint32]]]
+    opaque: NDArray[np.bool_] | None
+    """(n,), the blocks of an alpha plane that are opaque all over; None where there is no alpha."""
 
 
 def _blocks(header: Header, height: int, width: int) -> list[tuple[int, int]]:
@@ -160,7 +166,12 @@ def analyse(tile: Samples, header: Header, weights: Weights, setting: Setting | 
     for index, (plane, blocks) in enumerate(zip(planes, _blocks(header, *tile.shape[:2]), strict=True)):
         threshold = _of_plane(setting, header.interpretation, index)[1] if setting else EVERY_BLOCK
         found.append(dual_analyse(plane, blocks, weights, threshold))
-    return Analysis(header.interpretation, found)
+    opaque = None
+    if header.interpretation == "rgba":
+        down, across = _blocks(header, *tile.shape[:2])[ALPHA]
+        opaque = (planes[ALPHA].reshape(down, BLOCK, across, BLOCK) == FULL).all(axis=(1, 3)).ravel()
+        opaque |= value_of_all(tile, header, planes[ALPHA]) == FULL
+    return Analysis(header.interpretation, found, opaque)
 
 
 def code(analysis: Analysis, setting: Setting, _: Weights, __: int) -> list[bytes]:
@@ -176,6 +187,9 @@ def code(analysis: Analysis, setting: Setting, _: Weights, __: int) -> list[byte
                 plain, plain_symbols = dual_quantise(latents, mse_q4, ALL_G1, step_q3)
                 if dual_optimise(plain, plain_symbols, latents, *how) < cost:
                     groups, symbols = plain, plain_symbols
+        if index == ALPHA and (opaque := analysis.opaque) is not None:
+            groups[opaque] = 0
+            symbols[opaque, 0] = np.sign(latents[opaque, 0]) * min(-(-LATENT_LIMIT // step_q3), LATENT_LIMIT - 1)
         planes.append((groups, symbols))
     return [dual_encode(planes, setting.tables)]
 

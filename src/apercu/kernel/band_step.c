@@ -16,8 +16,9 @@ int32_t band_step_q6(int32_t step_q8, int chroma, int level, int orientation)
 
 int64_t apercu_band_step(int32_t step_q8, int32_t chroma, int32_t level, int32_t orientation)
 {
-    if (step_q8 < 1 || chroma < 0 || chroma > 1 || level < 1 || level > WAVELET_LEVELS - chroma || orientation < 0 ||
-        orientation >= ORIENTATIONS)
+    int deepest = WAVELET_LEVELS - chroma;
+    if (step_q8 < 1 || chroma < 0 || chroma > 1 || level < 1 || level > deepest || orientation < -1 ||
+        orientation >= ORIENTATIONS || (orientation < 0 && level < deepest))
         return APERCU_ERROR_ARGUMENT;
     return band_step_q6(step_q8, chroma, level, orientation);
 }

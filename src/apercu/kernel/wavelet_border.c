@@ -54,8 +54,8 @@ static void take_over(int16_t *low, const int16_t *high, line l, int32_t scale, 
     }
 }
 
-/* `scale` brings low-pass to the unit of high-pass; it is negative to take off what was added. */
-static void mend(const int16_t *low, int16_t *high, line l, int32_t scale)
+/* `scale` brings low-pass to the unit of high-pass. With a sign of -1 just that is taken off which 1 adds. */
+static void mend(const int16_t *low, int16_t *high, line l, int32_t scale, int sign)
 {
     const int32_t *far = l.n_low == l.n_high ? FOLDED_MENDS : OPEN_MENDS;
     int64_t first = 0, last = 0;
@@ -64,17 +64,17 @@ static void mend(const int16_t *low, int16_t *high, line l, int32_t scale)
         last += (int64_t)far[k] * low[(l.n_low - 1 - k) * l.low_pitch];
     }
     int16_t *end = high + (l.n_high - 1) * l.high_pitch;
-    high[0] = (int16_t)clamp32(high[0] + (int32_t)(first * scale >> 2 * FRACTION), -32768, 32767);
-    *end = (int16_t)clamp32(*end + (int32_t)(last * scale >> 2 * FRACTION), -32768, 32767);
+    high[0] = (int16_t)clamp32(high[0] + sign * (int32_t)(first * scale >> 2 * FRACTION), -32768, 32767);
+    *end = (int16_t)clamp32(*end + sign * (int32_t)(last * scale >> 2 * FRACTION), -32768, 32767);
 }
 
 void wavelet_mend_border(const int16_t *low, int16_t *hl, int16_t *lh, size_t width, size_t height, int sign)
 {
     size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2, high_w = width / 2, high_h = height / 2;
     for (size_t y = 0; low_w >= TAPS && y < low_h; y++)
-        mend(low + y * low_w, hl + y * high_w, (line){low_w, 1, high_w, 1}, sign * LOW_UNSCALE / 2);
+        mend(low + y * low_w, hl + y * high_w, (line){low_w, 1, high_w, 1}, LOW_UNSCALE / 2, sign);
     for (size_t x = 0; low_h >= TAPS && x < low_w; x++)
-        mend(low + x, lh + x, (line){low_h, low_w, high_h, low_w}, sign * LOW_UNSCALE);
+        mend(low + x, lh + x, (line){low_h, low_w, high_h, low_w}, LOW_UNSCALE, sign);
 }
 
 void wavelet_fit_border(int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh, size_t width, size_t height,

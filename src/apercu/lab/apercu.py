@@ -94,7 +94,7 @@ def _coded(
     analysis = analysis_of(path)
     coder = BandCoder(analysis.planes, BandTables(weights, start_contexts(starts)))
     coefficients, symbols = (np.zeros(coder.n_samples, np.int16) for _ in range(2))
-    codec.coefficients_of(analysis.planes, analysis.samples, step_q8, coefficients)
+    codec.coefficients_of(analysis, step_q8, coefficients)
     return coder, symbols, len(coder.encode(coefficients, step_q8, STAGES, 1, symbols))
 
 
@@ -164,7 +164,7 @@ def _samples(
     coder, all_symbols, _ = _coded(path, step_q8, weights, starts)
     coefficients = np.empty(coder.n_samples, np.int16)
     analysis = analysis_of(path)
-    codec.coefficients_of(analysis.planes, analysis.samples, step_q8, coefficients)
+    codec.coefficients_of(analysis, step_q8, coefficients)
     found: dict[int, tuple[Real, Real]] = {}
     all_bands: list[dict[tuple[int, int], Real]] = []
     at = 0

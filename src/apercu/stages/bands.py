@@ -60,6 +60,11 @@ def band_step(step_q8: int, chroma: int, level: int, orientation: int) -> float:
     return checked(_step(step_q8, chroma, level, orientation)) / 64
 
 
+def low_step_q6(step_q8: int) -> int:
+    """Step of LL of a plane that is not chroma, in units of its coefficients, with 6 fraction bits."""
+    return checked(_step(step_q8, 0, STAGES, -1))
+
+
 class BandCoder:
     """The state that goes from one stage of a tile to the next: contexts, magnitudes.
 

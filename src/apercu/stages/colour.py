@@ -5,6 +5,7 @@ Bands that are coded together share one *level group*, a pair (offset, range): t
 a uint16 image become 0 to 8160. A uint8 image has no levels of its own: its offset is 0 and its range 255.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ INTERPRETATIONS = ("grey", "rgb", "rgba", "spectral")
 MAX_LEVEL_CODE = 208
 FULL = 8160
 """The largest sample of a plane that is not chroma."""
+MOST = 65535
+"""The largest sample of uint16. An area of it stands for no data in many scenes."""
 
 
 class Levels(NamedTuple):
@@ -42,7 +45,8 @@ def level(code: int) -> int:
     return code if code < 16 else (16 + code % 16) << (code // 16 - 1)
 
 
-_LEVELS = [level(code) for code in range(MAX_LEVEL_CODE + 1)]
+LEVELS = [level(code) for code in range(MAX_LEVEL_CODE + 1)]
+"""By level code."""
 
 
 def level_groups(interpretation: str, n_bands: int) -> list[slice]:
@@ -50,17 +54,6 @@ def level_groups(interpretation: str, n_bands: int) -> list[slice]:
     if interpretation in ("rgb", "rgba"):
         return [slice(0, 3), slice(3, 4)][: n_bands - 2]
     return [slice(band, band + 1) for band in range(n_bands)]
-
-
-def measure_levels(image: Samples, interpretation: str) -> list[Levels]:
-    """Levels of a uint16 image (H, W, B): the smallest codes whose range holds every sample."""
-    found = []
-    for bands in level_groups(interpretation, image.shape[2]):
-        low, high = int(image[:, :, bands].min()), int(image[:, :, bands].max())
-        offset_code = max(code for code, value in enumerate(_LEVELS) if value <= low)
-        span = max(high - _LEVELS[offset_code], 1)
-        found.append(Levels(offset_code, next(code for code, value in enumerate(_LEVELS) if value >= span)))
-    return found
 
 
 def plane_sizes(interpretation: str, n_bands: int, height: int, width: int) -> list[tuple[int, int]]:
@@ -150,11 +143,17 @@ def from_planes(planes: list[Plane], interpretation: str, levels: list[Levels], 
             checked(_store_u8(address(plane), plane.shape[1], target, *size))
 
 
-def _levels_of_bands(interpretation: str, n_bands: int, levels: list[Levels]) -> list[tuple[int, int]]:
+def ends(interpretation: str, n_bands: int, levels: Sequence[Levels]) -> list[tuple[int, int]]:
+    """The samples of every band that 0 and 8160 in its plane stand for."""
+    of_band = _levels_of_bands(interpretation, n_bands, levels)
+    return [(offset, min(offset + extent, MOST)) for offset, extent in of_band] or [(0, 255)] * n_bands
+
+
+def _levels_of_bands(interpretation: str, n_bands: int, levels: Sequence[Levels]) -> list[tuple[int, int]]:
     """(offset, range) of every band; nothing for uint8, which has no levels."""
     groups = level_groups(interpretation, n_bands)
     return [
-        (_LEVELS[codes.offset_code], _LEVELS[codes.range_code])
+        (LEVELS[codes.offset_code], LEVELS[codes.range_code])
         for bands, codes in zip(groups, levels, strict=False)
         for _ in range(bands.start, bands.stop)
     ]

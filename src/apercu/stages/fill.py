@@ -1,0 +1,151 @@
+"""Samples that do not count: colour where alpha is 0, and what a mask hides.
+
+They are filled smoothly from the samples around them before a tile is coded: so they cost next to nothing, and leave no
+rims. The fill looks at nothing but the tile.
+"""
+
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.kernel import address, checked, function
+from apercu.kernel.memory import borrow, give_back
+from apercu.stages.colour import MOST, Levels, Samples, ends
+
+_workspace = function("apercu_fill_workspace", "ss")
+_fill_u8 = function("apercu_fill_u8", "asssssaaas")
+_fill_u16 = function("apercu_fill_u16", "asssssaaas")
+
+Mask = NDArray[np.bool_]
+"""(H, W, B), True where a sample does not count."""
+Weights = NDArray[np.uint8]
+"""(H, W), how much a sample counts, 0 to 255."""
+ALPHA = 3
+"""The band of alpha, which follows the colours."""
+SOLID = 15
+"""Alpha, in 1/255, from which a colour stays as it is. Below, the less alpha there is, the more of a colour comes from
+those around it: it can hardly be seen, and is noise where it was multiplied by alpha and divided again."""
+
+LITTLE = 4
+"""The weight of no data, of 255: at the edge of an area the picture wins, and some eight samples further in it has
+gone."""
+
+
+def hidden(tile: Samples, interpretation: str, mask: Mask | None) -> Mask | None:
+    """Which samples of a tile (H, W, B) do not count; None where all do. `mask`: those that do not in any case.
+
+    What lies under the mask makes no difference.
+    """
+    found = mask if mask is not None and mask.any() else None
+    if interpretation != "rgba" or _least_alpha(tile) > 0:
+        return found
+    clear = tile[:, :, ALPHA] == 0
+    out = np.zeros(tile.shape, np.bool_) if found is None else found.copy()
+    out[:, :, :ALPHA] |= (clear & ~out[:, :, ALPHA])[:, :, np.newaxis]
+    return out
+
+
+def filled(tile: Samples, interpretation: str, levels: tuple[Levels, ...], mask: Mask | None) -> Samples:
+    """A tile (H, W, B), or a copy of it in which the samples that do not count are filled.
+
+    `levels` as for `to_planes`: where no sample of a band counts, all become the middle of its range. Areas of 65,535
+    that the range leaves out become its end, with a soft edge: a sharp one would cost the rest of the tile dear.
+    """
+    seen = _weights_by_alpha(tile) if interpretation == "rgba" and _least_alpha(tile) < SOLID * _unit(tile) else None
+    mask = mask if mask is not None and mask.any() else None
+    of_bands = ends(interpretation, tile.shape[2], levels)
+    empty = tile.itemsize == 2 and min(high for _, high in of_bands) < MOST and int(tile.max()) == MOST
+    if seen is None and mask is None and not empty:
+        return tile
+    height, width, n_bands = tile.shape
+    out: Samples = tile.astype(np.uint16, order="C") if tile.itemsize == 2 else tile.astype(np.uint8, order="C")
+    n_workspace = checked(_workspace(width, height))
+    workspace = borrow(n_workspace)
+    middle = np.array([(low + high + 1) // 2 for low, high in of_bands], np.int32)
+
+    def fill(first: int, n: int, weights: Weights) -> None:
+        place = (address(out) + first * out.itemsize, n_bands * width, n_bands, width, height, n)
+        call = _fill_u16 if out.itemsize == 2 else _fill_u8
+        checked(call(*place, address(weights), address(middle[first:]), address(workspace), n_workspace))
+
+    if mask is None and not empty:
+        assert seen is not None
+        fill(0, ALPHA, seen)
+    else:
+        for band, (low, high) in enumerate(of_bands):
+            weights = seen if band < ALPHA else None
+            if mask is not None:
+                weights = _under_mask(weights, mask[:, :, band], None if seen is None else mask[:, :, ALPHA])
+            if empty:
+                weights = _of_no_data(weights, out[:, :, band], high)
+            if weights is not None:
+                np.clip(out[:, :, band], low, high, out=out[:, :, band])
+                fill(band, 1, weights)
+    give_back(workspace)
+    return out
+
+
+def _unit(tile: Samples) -> int:
+    """1/255 of the whole."""
+    return 257 if tile.itemsize == 2 else 1
+
+
+def _weights_by_alpha(tile: Samples) -> Weights:
+    """0 where alpha is 0, and no less than 1 elsewhere."""
+    unit = _unit(tile)
+    alpha = np.minimum(tile[:, :, ALPHA], SOLID * unit)
+    if unit > 1:
+        alpha = -(-alpha.astype(np.int32) // unit)
+    return alpha.astype(np.uint8, order="C") * np.uint8(255 // SOLID)
+
+
+def _under_mask(weights: Weights | None, mask: NDArray[np.bool_], of_alpha: NDArray[np.bool_] | None) -> Weights | None:
+    """Weights of a band with a mask; of a colour, `weights` come from alpha, which says nothing where it is hidden."""
+    if weights is None and not mask.any():
+        return None
+    out = np.full(mask.shape, 255, np.uint8) if weights is None else weights.copy()
+    if weights is not None and of_alpha is not None:
+        out[of_alpha] = 255
+    out[mask] = 0
+    return out
+
+
+def _of_no_data(weights: Weights | None, band: Samples, high: int) -> Weights | None:
+    """Weights of a band (H, W) whose areas of 65,535 count for little, if that is above the range. Single samples stay:
+    they may be what somebody looks for."""
+    if high == MOST:
+        return weights
+    empty = band == MOST if weights is None else (band == MOST) & (weights > 0)
+    if not empty.any() or empty.all():
+        return weights
+    areas = grown(eroded(empty))
+    if not areas.any():
+        return weights
+    out = np.full(band.shape, 255, np.uint8) if weights is None else weights.copy()
+    out[areas] = np.minimum(out[areas], LITTLE)
+    return out
+
+
+def grown(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Places (H, W) and the eight neighbours of each."""
+    down = places.copy()
+    down[1:] |= places[:-1]
+    down[:-1] |= places[1:]
+    out = down.copy()
+    out[:, 1:] |= down[:, :-1]
+    out[:, :-1] |= down[:, 1:]
+    return out
+
+
+def eroded(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Those of places (H, W) whose neighbours are such as well, as far as there are any."""
+    return ~grown(~places)
+
+
+def _least_alpha(tile: Samples) -> int:
+    """The smallest alpha of a tile (H, W, 4). The largest part of a pixel as one number: several times as fast."""
+    whole = tile.strides[2] == tile.itemsize and sys.byteorder == "little" and tile.dtype.isnative
+    if not whole:
+        return int(tile[:, :, ALPHA].min())
+    return int(tile.view(np.uint64 if tile.itemsize == 2 else np.uint32).min()) >> 24 * tile.itemsize

@@ -1,0 +1,184 @@
+"""The range of samples that a uint16 image is coded with, measured by level group.
+
+One hot pixel of 65,535 in a scene of 12 bits would take four bits from all other samples. So a range may leave out
+what lies far beyond the bulk: hot and dead pixels, and areas of 65,535, which stand for no data in many scenes. Samples
+that are left out become the end of the range.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.stages.colour import LEVELS, MOST, Levels, Samples, level_groups
+from apercu.stages.fill import Mask, eroded, grown, hidden
+
+FEW = 1000
+"""One sample in so many, or fewer, may be hot or dead."""
+FARTHER, FARTHER_IF_MANY = 2, 4
+"""What is left out lies at least so many times as far from the low end of the bulk as its high end does."""
+LEAST_BULK = 16
+"""A bulk of a smaller range is flat: what stands out of it is the picture."""
+PLAIN, DIMMER = (3, 4), 8
+"""The least part of the samples around outliers that lie within the core, or are so many times as near to its low end.
+A star has a bright rim, a hot pixel none."""
+_TAIL = 200
+"""The core of a band has one sample in so many less at either end."""
+_LOOK_AT = 1 << 16
+"""About so many samples are looked at to find the core."""
+_STRIP = 1 << 20
+"""Samples at a time: memory stays small."""
+
+
+class Group(NamedTuple):
+    """The bands of a level group of an image (H, W, B), and what does not count of it."""
+
+    image: Samples
+    interpretation: str
+    bands: slice
+    mask: Mask | None
+
+
+def full_levels(image: Samples, interpretation: str, mask: Mask | None = None) -> list[Levels]:
+    """Levels of a uint16 image (H, W, B): the smallest codes whose range holds every sample that counts.
+
+    `mask` (H, W, B) is True where a sample does not, nor does colour where alpha is 0.
+    """
+    return [_codes(*_ends(group)) for group in _groups(image, interpretation, mask)]
+
+
+def bulk_levels(image: Samples, interpretation: str, mask: Mask | None = None) -> tuple[list[Levels], int]:
+    """As `full_levels`, but without outliers; and the squared error that this costs them, summed.
+
+    High outliers are left out where they lie more than twice as far from the low end as the bulk's high end does, with
+    nothing between, stand by themselves (thin, no bright rim around), and are one sample in 1,000 or fewer. Those that
+    are 65,535 may be as many and as thick as they like, if that is more than four times as far. Low ones are left out
+    by the first rule alone: an area of 0 is kept, since that is how most scenes show that there are no data.
+    """
+    found, lost = [], 0
+    for group in _groups(image, interpretation, mask):
+        low, high = _ends(group)
+        core = _core(group)
+        above = below = np.zeros(MOST + 1, np.int64)
+        if core and core[1] - core[0] < high - low:
+            if high - core[0] > FARTHER * (core[1] - core[0]):
+                high, above = _end_of_bulk(group, *core, high)
+            if core[1] - low > FARTHER * (core[1] - core[0]):
+                end, below = _end_of_bulk(group, MOST - core[1], MOST - core[0], MOST - low, flipped=True)
+                low, below = MOST - end, below[::-1]
+        codes = _codes(low, high)
+        found.append(codes)
+        first, last = LEVELS[codes.offset_code], LEVELS[codes.offset_code] + LEVELS[codes.range_code]
+        lost += _squared(above, last) + _squared(below, first)
+    return found, lost
+
+
+def _groups(image: Samples, interpretation: str, mask: Mask | None) -> list[Group]:
+    return [Group(image, interpretation, bands, mask) for bands in level_groups(interpretation, image.shape[2])]
+
+
+def _codes(low: int, high: int) -> Levels:
+    offset_code = max(code for code, value in enumerate(LEVELS) if value <= low)
+    span = max(high - LEVELS[offset_code], 1)
+    return Levels(offset_code, next(code for code, value in enumerate(LEVELS) if value >= span))
+
+
+def _squared(counts: NDArray[np.int64], end: int) -> int:
+    """Squared error of samples, so many of each value, that become `end`."""
+    return sum(int(counts[value]) * (int(value) - end) ** 2 for value in np.flatnonzero(counts))
+
+
+def _part(group: Group, rows: slice, columns: slice = slice(None)) -> tuple[Samples, Mask | None]:
+    """Samples (h, w, b) of a part of a group, and which of them do not count."""
+    image, mask = group.image[rows, columns], None if group.mask is None else group.mask[rows, columns]
+    out = hidden(image, group.interpretation, mask)
+    return image[:, :, group.bands], None if out is None else out[:, :, group.bands]
+
+
+def _strips(group: Group, beside: int = 0) -> Iterator[tuple[Samples, Mask | None]]:
+    """A group some rows at a time, with so many rows above and below beside them."""
+    height, width, n_bands = group.image.shape
+    step = max(_STRIP // (width * n_bands), 1)
+    for top in range(0, height, step):
+        yield _part(group, slice(max(top - beside, 0), top + step + beside))
+
+
+def _turned(samples: Samples, flipped: bool) -> Samples:
+    return np.invert(samples) if flipped else samples
+
+
+def _counted(samples: Samples, out: Mask | None) -> Samples:
+    return samples if out is None or not out.any() else samples[~out]
+
+
+def _ends(group: Group) -> tuple[int, int]:
+    """The least and the greatest sample that counts; 0 twice where none does."""
+    ends = [(int(some.min()), int(some.max())) for strip in _strips(group) if (some := _counted(*strip)).size]
+    return min((low for low, _ in ends), default=0), max((high for _, high in ends), default=0)
+
+
+def _core(group: Group) -> tuple[int, int] | None:
+    """Where most samples lie, as some of them show; None where those are all 65,535."""
+    height, width = group.image.shape[:2]
+    step = 1
+    while height * width > _LOOK_AT * step * step:
+        step += 1
+    some = _counted(*_part(group, slice(None, None, step), slice(None, None, step)))
+    some = np.sort(some[some < MOST]).astype(np.uint16)
+    tail = some.size // _TAIL
+    return (int(some[tail]), int(some[-1 - tail])) if some.size else None
+
+
+def _end_of_bulk(
+    group: Group, core_low: int, core_high: int, high: int, flipped: bool = False
+) -> tuple[int, NDArray[np.int64]]:
+    """The highest sample of a group without its outliers, and how many of these there are of each value.
+
+    `flipped`: 65,535 less every sample.
+    """
+    counts = np.zeros(MOST + 1, np.int64)
+    n, end, reach = 0, core_high, core_high
+    if core_high - core_low >= LEAST_BULK:
+        reach = core_low + FARTHER * (core_high - core_low)  # there is no gap up to there
+    for samples, out in _strips(group):
+        counted = _counted(_turned(samples, flipped), out)
+        n += counted.size
+        if counted.size and counted.max() > reach:
+            beyond = counted > reach
+            counts += np.bincount(counted[beyond & (counted < MOST)], minlength=MOST + 1)
+            counts[MOST] += np.count_nonzero(counted == MOST)
+            end = max(end, int(counted[~beyond].max(initial=0)))
+        else:
+            end = max(end, int(counted.max(initial=0)))
+    for value in np.flatnonzero(counts).tolist():
+        if end - core_low >= LEAST_BULK and value - core_low > FARTHER * (end - core_low):
+            break
+        end = value
+    counts[: end + 1] = 0
+    n_out, n_most = int(counts.sum()), 0 if flipped else int(counts[MOST])
+    far = n_out <= n // FEW or MOST - core_low > FARTHER_IF_MANY * (end - core_low)
+    plain = max(core_high, core_low + (int(np.argmax(counts > 0)) - core_low) // DIMMER)
+    if n_out and n_out - n_most <= n // FEW and far and _stand_alone(group, end, plain, flipped):
+        return end, counts
+    return high, np.zeros_like(counts)
+
+
+def _stand_alone(group: Group, end: int, plain: int, flipped: bool) -> bool:
+    """Whether the samples above `end` are thin, but for those of 65,535, and most around them are `plain` or less."""
+    n_around = n_plain = 0
+    for samples, hidden_samples in _strips(group, beside=1):
+        if (samples.min() >= MOST - end) if flipped else (samples.max() <= end):
+            continue
+        for band in range(samples.shape[2]):
+            plane = _turned(samples[:, :, band], flipped).copy()  # in one piece: several times as fast
+            counted = np.True_ if hidden_samples is None else ~hidden_samples[:, :, band]
+            out = (plane > end) & counted
+            if not out.any():
+                continue
+            if eroded(out if flipped else out & (plane < MOST))[1:-1, 1:-1].any():  # a square of 3 x 3
+                return False
+            around = plane[grown(out) & ~out & counted]
+            n_around += around.size
+            n_plain += int(np.count_nonzero(around <= plain))
+    return n_plain * PLAIN[1] >= n_around * PLAIN[0]
