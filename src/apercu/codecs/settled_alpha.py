@@ -24,13 +24,16 @@ _EVERY = 4
 
 @dataclass(frozen=True)
 class AlphaLow:
-    """The plane's coefficients; those of LL as the wavelet made them; which of these belong to an end of the range; and
-    which are to be exact."""
+    """What LL of an alpha plane is made from at every step."""
 
     coefficients: NDArray[np.int16]
+    """(n,) of the plane, LL first."""
     low: NDArray[np.int32]
+    """(m,), those of LL as the wavelet made them."""
     is_end: NDArray[np.bool_]
+    """(m,), which belong to an end of the range."""
     settled: NDArray[np.bool_]
+    """(m,), which become multiples of the step; the others stay."""
 
 
 def find(tile: Samples, header: Header, plane: Plane, coefficients: NDArray[np.int16]) -> AlphaLow:

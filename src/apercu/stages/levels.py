@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.stages.colour import LEVELS, MOST, Levels, Samples, level_groups
-from apercu.stages.fill import Mask, eroded, grown, hidden
+from apercu.stages.fill import ALPHA, Mask, eroded, grown, hidden
 
 FEW = 1000
 """One sample in so many, or fewer, may be hot or dead."""
@@ -54,12 +54,13 @@ def bulk_levels(image: Samples, interpretation: str, mask: Mask | None = None) -
     High outliers are left out where they lie more than twice as far from the low end as the bulk's high end does, with
     nothing between, stand by themselves (thin, no bright rim around), and are one sample in 1,000 or fewer. Those that
     are 65,535 may be as many and as thick as they like, if that is more than four times as far. Low ones are left out
-    by the first rule alone: an area of 0 is kept, since that is how most scenes show that there are no data.
+    by the first rule alone: an area of 0 is kept, since that is how most scenes show that there are no data. Alpha has no
+    outliers.
     """
     found, lost = [], 0
     for group in _groups(image, interpretation, mask):
         low, high = _ends(group)
-        core = _core(group)
+        core = None if interpretation == "rgba" and group.bands.start == ALPHA else _core(group)
         above = below = np.zeros(MOST + 1, np.int64)
         if core and core[1] - core[0] < high - low:
             if high - core[0] > FARTHER * (core[1] - core[0]):
