@@ -54,8 +54,8 @@ def bulk_levels(image: Samples, interpretation: str, mask: Mask | None = None) -
     High outliers are left out where they lie more than twice as far from the low end as the bulk's high end does, with
     nothing between, stand by themselves (thin, no bright rim around), and are one sample in 1,000 or fewer. Those that
     are 65,535 may be as many and as thick as they like, if that is more than four times as far. Low ones are left out
-    by the first rule alone: an area of 0 is kept, since that is how most scenes show that there are no data. Alpha has no
-    outliers.
+    by the first rule alone: an area of 0 is kept, since that is how most scenes show that there are no data. Alpha has
+    no outliers.
     """
     found, lost = [], 0
     for group in _groups(image, interpretation, mask):
