@@ -62,7 +62,7 @@ FIVE_BITS: tuple[Edit, ...] = (
 )
 ONE_PRICE: tuple[Edit, ...] = (("band_choice.h", "{26, 16, 18, 26, 26}", "{26, 26, 26, 26, 26}"),)
 BORDER: tuple[Edit, ...] = (
-    ("wavelet.c", "if (step_q8)", "if (0 * step_q8)"),
+    ("wavelet.c", "if (step_q8 >= FITTED_FROM_Q8)", "if (0 * step_q8)"),
     ("band_border.h", "layout->height[i + 1], -1);", "layout->height[i + 1], 0);"),
 )
 CHROMA: tuple[Edit, ...] = (("band_step.c", "CHROMA_Q8 = 154", "CHROMA_Q8 = 128"),)

@@ -236,3 +236,12 @@ def test_any_layout():
     wanted = bulk(image)
     for view in (image.astype(">u2"), np.asfortranarray(image), np.dstack([image, image])[..., 1]):
         assert bulk(view) == wanted
+
+
+def test_alpha_has_no_outliers():
+    """A faint glow, and a sign that is opaque."""
+    image = wide(scene(64, 64, 4), 0, 3000)
+    image[20:40, 20:40, 3] = 65535
+    image[50, 50, 3] = 65535
+    assert bulk(image, "rgba")[0][1] == full(image, "rgba")[1]
+    assert full(image, "rgba")[1][1] == 65536

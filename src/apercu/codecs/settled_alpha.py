@@ -24,12 +24,14 @@ _EVERY = 4
 
 @dataclass(frozen=True)
 class AlphaEnds:
-    """Which samples of LL belong to the upper and to the lower end of the range; `flat`: the plane is the same all
-    over."""
+    """What LL of an alpha plane belongs to."""
 
     upper: NDArray[np.bool_]
+    """(m,), which samples of LL belong to the upper end of the range."""
     lower: NDArray[np.bool_]
+    """(m,), which to the lower."""
     flat: bool
+    """Whether the plane is the same all over."""
 
 
 def find(tile: Samples, header: Header, plane: Plane) -> AlphaEnds:

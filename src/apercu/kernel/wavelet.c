@@ -345,7 +345,7 @@ int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width
         int16_t *low = level == levels ? bands : level % 2 ? even : odd;
         analyse_level(in, stride, width, height, level == 1, centre, rows, low, bands + layout.start[hl],
                       bands + layout.start[hl + 1], bands + layout.start[hl + 2]);
-        if (step_q8)
+        if (step_q8 >= FITTED_FROM_Q8)
             wavelet_fit_border(low, bands + layout.start[hl], bands + layout.start[hl + 1], bands + layout.start[hl + 2],
                                width, height, step_q8, chroma, level);
         in = low;

@@ -26,7 +26,6 @@ ALPHA = 3
 SOLID = 15
 """Alpha, in 1/255, from which a colour stays as it is. Below, the less alpha there is, the more of a colour comes from
 those around it: it can hardly be seen, and is noise where it was multiplied by alpha and divided again."""
-
 LITTLE = 4
 """The weight of no data, of 255: at the edge of an area the picture wins, and some eight samples further in it has
 gone."""

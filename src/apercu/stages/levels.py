@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.stages.colour import LEVELS, MOST, Levels, Samples, level_groups
-from apercu.stages.fill import Mask, eroded, grown, hidden
+from apercu.stages.fill import ALPHA, Mask, eroded, grown, hidden
 
 FEW = 1000
 """One sample in so many, or fewer, may be hot or dead."""
@@ -27,7 +27,7 @@ _TAIL = 200
 """The core of a band has one sample in so many less at either end."""
 _LOOK_AT = 1 << 16
 """About so many samples are looked at to find the core."""
-_STRIP = 1 << 20
+_STRIP = 1 << 18
 """Samples at a time: memory stays small."""
 
 
@@ -54,12 +54,13 @@ def bulk_levels(image: Samples, interpretation: str, mask: Mask | None = None) -
     High outliers are left out where they lie more than twice as far from the low end as the bulk's high end does, with
     nothing between, stand by themselves (thin, no bright rim around), and are one sample in 1,000 or fewer. Those that
     are 65,535 may be as many and as thick as they like, if that is more than four times as far. Low ones are left out
-    by the first rule alone: an area of 0 is kept, since that is how most scenes show that there are no data.
+    by the first rule alone: an area of 0 is kept, since that is how most scenes show that there are no data. Alpha has
+    no outliers.
     """
     found, lost = [], 0
     for group in _groups(image, interpretation, mask):
         low, high = _ends(group)
-        core = _core(group)
+        core = None if interpretation == "rgba" and group.bands.start == ALPHA else _core(group)
         above = below = np.zeros(MOST + 1, np.int64)
         if core and core[1] - core[0] < high - low:
             if high - core[0] > FARTHER * (core[1] - core[0]):
@@ -90,16 +91,19 @@ def _squared(counts: NDArray[np.int64], end: int) -> int:
 
 
 def _part(group: Group, rows: slice, columns: slice = slice(None)) -> tuple[Samples, Mask | None]:
-    """Samples (h, w, b) of a part of a group, and which of them do not count."""
+    """Samples (h, w, b) of a part of a group, in one piece, and which of them do not count."""
     image, mask = group.image[rows, columns], None if group.mask is None else group.mask[rows, columns]
-    out = hidden(image, group.interpretation, mask)
-    return image[:, :, group.bands], None if out is None else out[:, :, group.bands]
+    out = hidden(image, group.interpretation, mask) if group.interpretation == "rgba" else mask
+    samples: Samples = (
+        image[:, :, group.bands].copy() if group.bands.stop - group.bands.start < image.shape[2] else image
+    )
+    return samples, None if out is None else out[:, :, group.bands]
 
 
 def _strips(group: Group, beside: int = 0) -> Iterator[tuple[Samples, Mask | None]]:
     """A group some rows at a time, with so many rows above and below beside them."""
-    height, width, n_bands = group.image.shape
-    step = max(_STRIP // (width * n_bands), 1)
+    height, width = group.image.shape[:2]
+    step = max(_STRIP // (width * (group.bands.stop - group.bands.start)), 1)
     for top in range(0, height, step):
         yield _part(group, slice(max(top - beside, 0), top + step + beside))
 
@@ -108,14 +112,18 @@ def _turned(samples: Samples, flipped: bool) -> Samples:
     return np.invert(samples) if flipped else samples
 
 
-def _counted(samples: Samples, out: Mask | None) -> Samples:
-    return samples if out is None or not out.any() else samples[~out]
+def _counted(samples: Samples, out: Mask | None, instead: int) -> Samples:
+    """Samples, with another value for those that do not count."""
+    return samples if out is None else np.where(out, np.uint16(instead), samples)
 
 
 def _ends(group: Group) -> tuple[int, int]:
     """The least and the greatest sample that counts; 0 twice where none does."""
-    ends = [(int(some.min()), int(some.max())) for strip in _strips(group) if (some := _counted(*strip)).size]
-    return min((low for low, _ in ends), default=0), max((high for _, high in ends), default=0)
+    low, high = MOST, 0
+    for samples, out in _strips(group):
+        low = min(low, int(_counted(samples, out, MOST).min()))
+        high = max(high, int(_counted(samples, out, 0).max()))
+    return (low, high) if low <= high else (0, 0)
 
 
 def _core(group: Group) -> tuple[int, int] | None:
@@ -124,8 +132,8 @@ def _core(group: Group) -> tuple[int, int] | None:
     step = 1
     while height * width > _LOOK_AT * step * step:
         step += 1
-    some = _counted(*_part(group, slice(None, None, step), slice(None, None, step)))
-    some = np.sort(some[some < MOST]).astype(np.uint16)
+    samples, out = _part(group, slice(None, None, step), slice(None, None, step))
+    some = np.sort(samples[_counted(samples, out, MOST) < MOST])
     tail = some.size // _TAIL
     return (int(some[tail]), int(some[-1 - tail])) if some.size else None
 
@@ -142,15 +150,14 @@ def _end_of_bulk(
     if core_high - core_low >= LEAST_BULK:
         reach = core_low + FARTHER * (core_high - core_low)  # there is no gap up to there
     for samples, out in _strips(group):
-        counted = _counted(_turned(samples, flipped), out)
-        n += counted.size
-        if counted.size and counted.max() > reach:
+        counted = _counted(_turned(samples, flipped), out, core_low)
+        n += counted.size - (0 if out is None else int(np.count_nonzero(out)))
+        if counted.max() > reach:
             beyond = counted > reach
             counts += np.bincount(counted[beyond & (counted < MOST)], minlength=MOST + 1)
             counts[MOST] += np.count_nonzero(counted == MOST)
-            end = max(end, int(counted[~beyond].max(initial=0)))
-        else:
-            end = max(end, int(counted.max(initial=0)))
+            counted = np.where(beyond, np.uint16(core_low), counted)
+        end = max(end, int(counted.max()))
     for value in np.flatnonzero(counts).tolist():
         if end - core_low >= LEAST_BULK and value - core_low > FARTHER * (end - core_low):
             break
