@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header
 from apercu.stages.bands import STAGES, BandCoder, BandPlane, BandTables
+from apercu.stages.blocks import Window
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
-from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
+from apercu.stages.wavelet import Bands, wavelet_analyse, wavelet_synthesise
 
 TILE_LOG2 = 10
 VARIANTS = 1
@@ -128,24 +129,36 @@ def read(segments: list[bytes], header: Header, tables: BandTables, height: int,
     return coder
 
 
-Restorer = Callable[[list[Plane], list[bool], int], list[Plane]]
-"""From planes, which of them are chroma, and step_q8, to better planes; see `apercu.restore`."""
+Restorer = Callable[[list[Plane], list[Bands], str, int, Window], None]
+"""Betters planes in place, from their coefficients, the interpretation, step_q8 and the part of the tile that is
+wanted; see `apercu.restore`."""
 
 
 def decode(
-    segments: list[bytes], header: Header, tables: BandTables, out: Samples, restorer: Restorer | None = None
+    segments: list[bytes],
+    header: Header,
+    tables: BandTables,
+    out: Samples,
+    restorer: Restorer | None = None,
+    wanted: Window | None = None,
 ) -> None:
-    """A tile's first layers, one or more, into `out` (H, W, B); raises CorruptStream or Truncated before it writes."""
+    """A tile's first layers, one or more, into `out` (H, W, B); raises CorruptStream or Truncated before it writes.
+
+    `wanted`: the part that has to be restored, by default all of it.
+    """
     coder = read(segments, header, tables, *out.shape[:2])
     planes: list[Plane] = []
+    bands: list[Bands] = []
     at = 0
     for p in coder.planes:
         place = slice(at, at + p.width * p.height)
         planes.append(coder.symbols[place].reshape(p.height, p.width))  # which have served
-        wavelet_synthesise(coder.coefficients[place], planes[-1], STAGES - p.chroma, _centre(p))
+        bands.append(coder.coefficients[place])
+        wavelet_synthesise(bands[-1], planes[-1], STAGES - p.chroma, _centre(p))
         at = place.stop
     if restorer:
-        planes = restorer(planes, [bool(p.chroma) for p in coder.planes], setting_of(header).step_q8)
+        wanted = wanted or Window(0, 0, *out.shape[:2])
+        restorer(planes, bands, header.interpretation, setting_of(header).step_q8, wanted)
     from_planes(planes, header.interpretation, list(header.levels), out)
     coder.close()
 
