@@ -15,21 +15,26 @@ from apercu.stages.blocks import BLOCK, n_blocks
 from apercu.stages.colour import Plane
 from apercu.stages.wavelet import Bands, band_places
 
-STEPS = 13, 22
+STEPS = 15, 24
 """Steps between which trust grows from nothing to all, in the logarithm."""
-LIVELY = 0.01, 0.03
+LIVELY = 0.01, 0.04
 """Share of blocks around, within REACH, that have a symbol in the three finest levels. Below it all is a slope."""
-LIVELY_COARSE, COARSE_STEPS = (0.05, 0.15), (128, 256)
-"""The same of level 4, which serves instead at steps so coarse that photographs have little else."""
-BUSY = 25, 80
-"""Symbols of level 1 in a block and its neighbours, of 432. Above it are drawings and noise."""
-RICH = 0.5, 1.5
-"""Symbols of chroma to those of luma, by area in their own samples. Above it chroma is no photograph's."""
-REACH = 8
+COARSE, COARSE_STEPS = (0.05, 0.15), (128, 256)
+"""The same of level 4, which counts as well at steps so coarse that photographs have little else."""
+BUSY, DIAGONAL = (30, 90), 4
+"""Symbols of level 1 in a block and its neighbours, of 432; one of HH counts as so many. Above it are drawings and
+noise, which are rich in diagonals."""
+RICH, LITTLE = (0.7, 1.8), 0.05
+"""Symbols of chroma to those of luma, each for an area of its own samples; LITTLE is added to luma's. Above it chroma
+is no photograph's."""
+REACH, NEAR = 16, 8
 """Blocks to each side."""
+LEAST_SIDE = 32
+"""Smaller planes hold too little to tell."""
 
 Factors = NDArray[np.float32]
 """A number for each 8×8 samples of luma, or 4×4 of chroma."""
+Counts = NDArray[np.int64]
 
 
 def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors]:
@@ -39,42 +44,49 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
     """
     luma, *pair = planes
     step = step_q8 / 256
-    by_level = _symbols(bands[0], luma, STAGES)
-    n_fine = by_level[1] + by_level[2] + by_level[3]
+    levels, diagonal = _symbols(bands[0], luma, STAGES)
+    n_fine = levels[1] + levels[2] + levels[3]
     lively = _ramp(_mean(n_fine > 0, REACH), *LIVELY)
-    coarse = _log_ramp(step, *COARSE_STEPS) * _ramp(_mean(by_level[4] > 0, REACH), *LIVELY_COARSE)
-    busy = 9 * _mean(by_level[1], 1)
-    factors = _log_ramp(step, *STEPS) * np.maximum(lively, coarse) * (1 - _ramp(busy, *BUSY))
+    coarse = _log_ramp(step, *COARSE_STEPS) * _ramp(_mean(levels[4] > 0, REACH), *COARSE)
+    busy = _ramp(9 * _mean(levels[1] + (DIAGONAL - 1) * diagonal, 1), *BUSY)
+    factors = _log_ramp(step, *STEPS) * np.maximum(lively, coarse) * (1 - busy)
+    if min(luma.shape) < LEAST_SIDE:
+        factors[:] = 0
     found = [factors.astype(np.float32)]
-    n_luma = _mean(n_fine, REACH)
+    n_luma = _mean(n_fine, NEAR) + LITTLE
     for plane, its_bands in zip(pair, bands[1:], strict=True):
-        of_chroma = _symbols(its_bands, plane, STAGES - 1)
-        n_chroma = _mean(of_chroma[1] + of_chroma[2] + of_chroma[3], REACH // 2)
-        n_chroma = n_chroma.repeat(2, 0).repeat(2, 1)[: factors.shape[0], : factors.shape[1]]
-        found.append((factors * (1 - _ramp(n_chroma / (n_luma + 0.05), *RICH))).astype(np.float32))
+        levels, _ = _symbols(its_bands, plane, STAGES - 1)
+        n_chroma = _mean(levels[1] + levels[2] + levels[3], NEAR // 2).repeat(2, 0).repeat(2, 1)
+        rich = _ramp(n_chroma[: factors.shape[0], : factors.shape[1]] / n_luma, *RICH)
+        found.append((factors * (1 - rich)).astype(np.float32))
     return found
 
 
-def _symbols(bands: Bands, plane: Plane, levels: int) -> dict[int, NDArray[np.int64]]:
-    """By level 1 to 4: how many coefficients are not zero, for each 8×8 samples; of level 4, whether its 16×16 have."""
+def _symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts], Counts]:
+    """By level 1 to 4, how many coefficients are not zero for each 8×8 samples, and how many of level 1 are in HH.
+
+    Of level 4, whose coefficients stand for 16×16 samples, each counts in all four blocks.
+    """
     height, width = plane.shape
     shape = n_blocks(height), n_blocks(width)
     found = {level: np.zeros(shape, np.int64) for level in range(1, 5)}
-    for (level, _), (start, rows, columns) in band_places(height, width, levels).items():
-        if level > 4 or not rows * columns:
+    diagonal = np.zeros(shape, np.int64)
+    for (level, orientation), (start, rows, columns) in band_places(height, width, levels).items():
+        if level not in found or not rows * columns:
             continue
         has = bands[start : start + rows * columns].reshape(rows, columns) != 0
         if level == 4:
-            counts = has.repeat(2, 0).repeat(2, 1)[: shape[0], : shape[1]].astype(np.int64)
+            counts = has.repeat(2, 0).repeat(2, 1)[: shape[0], : shape[1]]
         else:
-            side = BLOCK >> level
-            down, across = np.arange(0, rows, side), np.arange(0, columns, side)
+            down, across = (np.arange(0, side, BLOCK >> level) for side in has.shape)
             counts = np.add.reduceat(np.add.reduceat(has, down, 0, np.int64), across, 1)
         found[level][: counts.shape[0], : counts.shape[1]] += counts
-    return found
+        if (level, orientation) == (1, 2):
+            diagonal[: counts.shape[0], : counts.shape[1]] = counts
+    return found, diagonal
 
 
-def _mean(values: NDArray[np.int64] | NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
+def _mean(values: Counts | NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
     """Of the square of blocks around each, `reach` to each side; the edge is repeated. Sums are of integers: exact."""
     side = 2 * reach + 1
     sums = np.pad(np.pad(values.astype(np.int64), reach, mode="edge"), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
