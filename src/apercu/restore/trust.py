@@ -17,14 +17,14 @@ from apercu.stages.wavelet import Bands, band_places
 
 STEPS = 15, 24
 """Steps between which trust grows from nothing to all, in the logarithm."""
-LIVELY = 0.01, 0.04
-"""Share of blocks around, within REACH, that have a symbol in the three finest levels. Below it all is a slope."""
-COARSE, COARSE_STEPS = (0.05, 0.15), (128, 256)
-"""The same of level 4, which counts as well at steps so coarse that photographs have little else."""
+LIVELY = {2: ((0.01, 0.04), None), 3: ((0.01, 0.04), (50, 100)), 4: ((0.05, 0.15), (128, 256))}
+"""By level: the share of blocks around, within REACH, that have a symbol there (for level 2: or in level 1), and the
+steps between which that comes to count. Photographs have edges, and so symbols in the finer of these levels; where
+there is none, all is a slope."""
 BUSY, DIAGONAL = (30, 90), 4
 """Symbols of level 1 in a block and its neighbours, of 432; one of HH counts as so many. Above it are drawings and
 noise, which are rich in diagonals."""
-RICH, LITTLE = (0.7, 1.8), 0.05
+RICH, LITTLE = (0.8, 2.0), 0.05
 """Symbols of chroma to those of luma, each for an area of its own samples; LITTLE is added to luma's. Above it chroma
 is no photograph's."""
 REACH, NEAR = 16, 8
@@ -45,15 +45,17 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
     luma, *pair = planes
     step = step_q8 / 256
     levels, diagonal = _symbols(bands[0], luma, STAGES)
-    n_fine = levels[1] + levels[2] + levels[3]
-    lively = _ramp(_mean(n_fine > 0, REACH), *LIVELY)
-    coarse = _log_ramp(step, *COARSE_STEPS) * _ramp(_mean(levels[4] > 0, REACH), *COARSE)
+    lively = np.zeros_like(diagonal, np.float64)
+    for level, (shares, steps) in LIVELY.items():
+        has = (levels[level] > 0) | (levels[1] > 0) if level == 2 else levels[level] > 0
+        counts = _log_ramp(step, *steps) if steps else 1.0
+        lively = np.maximum(lively, counts * _ramp(_mean(has, REACH), *shares))
     busy = _ramp(9 * _mean(levels[1] + (DIAGONAL - 1) * diagonal, 1), *BUSY)
-    factors = _log_ramp(step, *STEPS) * np.maximum(lively, coarse) * (1 - busy)
+    factors = _log_ramp(step, *STEPS) * lively * (1 - busy)
     if min(luma.shape) < LEAST_SIDE:
         factors[:] = 0
     found = [factors.astype(np.float32)]
-    n_luma = _mean(n_fine, NEAR) + LITTLE
+    n_luma = _mean(levels[1] + levels[2] + levels[3], NEAR) + LITTLE
     for plane, its_bands in zip(pair, bands[1:], strict=True):
         levels, _ = _symbols(its_bands, plane, STAGES - 1)
         n_chroma = _mean(levels[1] + levels[2] + levels[3], NEAR // 2).repeat(2, 0).repeat(2, 1)
