@@ -99,7 +99,7 @@ IMAGES = {
     "noise of 16 bits": np.random.default_rng(14).integers(0, 65536, (H, W)).astype(np.uint16),
     "lines": lines(15),
     "letters": letters(16),
-    "halftone": ((0.3 + X / 2 / W > np.random.default_rng(17).random((H, W))) * 255).astype(np.uint8),
+    "halftone": ((np.random.default_rng(17).random((H, W)) < 0.3 + X / 2 / W) * 255).astype(np.uint8),
     "chequered": ((X + Y) % 2 * 255).astype(np.uint8),
     "chequered coarsely": ((X // 8 + Y // 8) % 2 * 200 + 20).astype(np.uint8),
     "disc": pixels(np.where((X - 80) ** 2 + (Y - 70) ** 2 < 2500, 200, 60)),

@@ -21,6 +21,8 @@ LIVELY = {2: ((0.01, 0.04), None), 3: ((0.01, 0.04), (50, 100)), 4: ((0.05, 0.15
 """By level: the share of blocks around, within REACH, that have a symbol there (for level 2: or in level 1), and the
 steps between which that comes to count. Photographs have edges, and so symbols in the finer of these levels; where
 there is none, all is a slope."""
+HOLLOW, FEW = (1.2, 2.0), 0.02
+"""That share of level 3 to that of level 4; FEW is added to the latter. Above it is a pattern of one period."""
 BUSY, DIAGONAL = (30, 90), 4
 """Symbols of level 1 in a block and its neighbours, of 432; one of HH counts as so many. Above it are drawings and
 noise, which are rich in diagonals."""
@@ -44,16 +46,17 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
     """
     luma, *pair = planes
     step = step_q8 / 256
+    if step <= STEPS[0] or min(luma.shape) < LEAST_SIDE:
+        return [np.zeros((n_blocks(luma.shape[0]), n_blocks(luma.shape[1])), np.float32) for _ in planes]
     levels, diagonal = _symbols(bands[0], luma, STAGES)
-    lively = np.zeros_like(diagonal, np.float64)
+    share = {2: _mean(levels[1] + levels[2] > 0, REACH), 3: _mean(levels[3] > 0, REACH), 4: _mean(levels[4] > 0, REACH)}
+    lively = np.zeros_like(share[2])
     for level, (shares, steps) in LIVELY.items():
-        has = (levels[level] > 0) | (levels[1] > 0) if level == 2 else levels[level] > 0
         counts = _log_ramp(step, *steps) if steps else 1.0
-        lively = np.maximum(lively, counts * _ramp(_mean(has, REACH), *shares))
+        lively = np.maximum(lively, counts * _ramp(share[level], *shares))
+    hollow = _ramp(share[3] / (share[4] + FEW), *HOLLOW)
     busy = _ramp(9 * _mean(levels[1] + (DIAGONAL - 1) * diagonal, 1), *BUSY)
-    factors = _log_ramp(step, *STEPS) * lively * (1 - busy)
-    if min(luma.shape) < LEAST_SIDE:
-        factors[:] = 0
+    factors = _log_ramp(step, *STEPS) * lively * (1 - hollow) * (1 - busy)
     found = [factors.astype(np.float32)]
     n_luma = _mean(levels[1] + levels[2] + levels[3], NEAR) + LITTLE
     for plane, its_bands in zip(pair, bands[1:], strict=True):
