@@ -15,14 +15,15 @@ from apercu.stages.blocks import BLOCK, n_blocks
 from apercu.stages.colour import Plane
 from apercu.stages.wavelet import Bands, band_places
 
-STEPS = 15, 24
+STEPS = 16, 24
 """Steps between which trust grows from nothing to all, in the logarithm."""
-LIVELY = {2: ((0.01, 0.04), None), 3: ((0.01, 0.04), (50, 100)), 4: ((0.05, 0.15), (128, 256))}
+LIVELY = {2: ((0.01, 0.04), None), 3: ((0.005, 0.02), (50, 100)), 4: ((0.05, 0.15), (181, 362))}
 """By level: the share of blocks around, within REACH, that have a symbol there (for level 2: or in level 1), and the
 steps between which that comes to count. Photographs have edges, and so symbols in the finer of these levels; where
 there is none, all is a slope."""
-HOLLOW, FEW = (1.2, 2.0), 0.02
-"""That share of level 3 to that of level 4; FEW is added to the latter. Above it is a pattern of one period."""
+STEEP, HOLLOW, FEW = (0.03, 0.1), (1.2, 2.0), 0.02
+"""That share of level 3 to that of level 4; FEW is added to the latter. Below STEEP level 3 does not count: there are
+no edges. Above HOLLOW nothing does: it is a pattern of one period."""
 BUSY, DIAGONAL = (30, 90), 4
 """Symbols of level 1 in a block and its neighbours, of 432; one of HH counts as so many. Above it are drawings and
 noise, which are rich in diagonals."""
@@ -50,13 +51,13 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
         return [np.zeros((n_blocks(luma.shape[0]), n_blocks(luma.shape[1])), np.float32) for _ in planes]
     levels, diagonal = _symbols(bands[0], luma, STAGES)
     share = {2: _mean(levels[1] + levels[2] > 0, REACH), 3: _mean(levels[3] > 0, REACH), 4: _mean(levels[4] > 0, REACH)}
-    lively = np.zeros_like(share[2])
-    for level, (shares, steps) in LIVELY.items():
-        counts = _log_ramp(step, *steps) if steps else 1.0
-        lively = np.maximum(lively, counts * _ramp(share[level], *shares))
-    hollow = _ramp(share[3] / (share[4] + FEW), *HOLLOW)
+    fall = share[3] / (share[4] + FEW)
+    by_level = {level: _ramp(share[level], *shares) for level, (shares, _) in LIVELY.items()}
+    by_level[3] *= _ramp(fall, *STEEP)
+    counts = {level: _log_ramp(step, *steps) if steps else 1.0 for level, (_, steps) in LIVELY.items()}
+    lively = np.max([counts[level] * by_level[level] for level in LIVELY], axis=0)
     busy = _ramp(9 * _mean(levels[1] + (DIAGONAL - 1) * diagonal, 1), *BUSY)
-    factors = _log_ramp(step, *STEPS) * lively * (1 - hollow) * (1 - busy)
+    factors = _log_ramp(step, *STEPS) * lively * (1 - _ramp(fall, *HOLLOW)) * (1 - busy)
     found = [factors.astype(np.float32)]
     n_luma = _mean(levels[1] + levels[2] + levels[3], NEAR) + LITTLE
     for plane, its_bands in zip(pair, bands[1:], strict=True):
