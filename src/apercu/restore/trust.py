@@ -21,10 +21,10 @@ LIVELY = {2: ((0.01, 0.035), None), 3: ((0.005, 0.02), (50, 100)), 4: ((0.05, 0.
 """By level: the share of blocks around, within REACH, that have a symbol there (for level 2: or in level 1), and the
 steps between which that comes to count. Photographs have edges, and so symbols in the finer of these levels; where
 there is none, all is a slope."""
-STEEP, HOLLOW, FEW = (0.03, 0.09), (1.2, 2.0), 0.02
-"""That share of level 3 to that of level 4; FEW is added to the latter. Below STEEP level 3 does not count: there are
-no edges. Above HOLLOW nothing does: it is a pattern of one period."""
-BUSY, DIAGONAL = (30, 90), 4
+STEEP, HOLLOW, FEW = (0.03, 0.09), (1.1, 1.6), 0.02
+"""That share of a level to that of the next coarser one; FEW is added to the latter. Below STEEP level 3 does not
+count: there are no edges. Above HOLLOW nothing does: these are points, print or a pattern of one period."""
+BUSY, DIAGONAL = (34, 80), 4
 """Symbols of level 1 in a block and its neighbours, of 432; one of HH counts as so many. Above it are drawings and
 noise, which are rich in diagonals."""
 RICH, LITTLE = (0.8, 2.0), 0.05
@@ -51,13 +51,14 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
         return [np.zeros((n_blocks(luma.shape[0]), n_blocks(luma.shape[1])), np.float32) for _ in planes]
     levels, diagonal = _symbols(bands[0], luma, STAGES)
     share = {2: _mean(levels[1] + levels[2] > 0, REACH), 3: _mean(levels[3] > 0, REACH), 4: _mean(levels[4] > 0, REACH)}
-    fall = share[3] / (share[4] + FEW)
+    fall = {level: share[level] / (share[level + 1] + FEW) for level in (2, 3)}
     by_level = {level: _ramp(share[level], *shares) for level, (shares, _) in LIVELY.items()}
-    by_level[3] *= _ramp(fall, *STEEP)
+    by_level[3] *= _ramp(fall[3], *STEEP)
     counts = {level: _log_ramp(step, *steps) if steps else 1.0 for level, (_, steps) in LIVELY.items()}
     lively = np.max([counts[level] * by_level[level] for level in LIVELY], axis=0)
+    hollow = _ramp(np.maximum(fall[2], fall[3]), *HOLLOW)
     busy = _ramp(9 * _mean(levels[1] + (DIAGONAL - 1) * diagonal, 1), *BUSY)
-    factors = _log_ramp(step, *STEPS) * lively * (1 - _ramp(fall, *HOLLOW)) * (1 - busy)
+    factors = _log_ramp(step, *STEPS) * lively * (1 - hollow) * (1 - busy)
     found = [factors.astype(np.float32)]
     n_luma = _mean(levels[1] + levels[2] + levels[3], NEAR) + LITTLE
     for plane, its_bands in zip(pair, bands[1:], strict=True):
@@ -93,11 +94,14 @@ def _symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts]
 
 
 def _mean(values: Counts | NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
-    """Of the square of blocks around each, `reach` to each side; the edge is repeated. Sums are of integers: exact."""
-    side = 2 * reach + 1
-    sums = np.pad(np.pad(values.astype(np.int64), reach, mode="edge"), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    inside = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-    mean: NDArray[np.float64] = inside / side**2
+    """Of the blocks around each, `reach` to each side as far as there are any. Sums are of integers: exact."""
+    sums = np.pad(values.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    (top, bottom), (left, right) = (
+        (np.maximum(np.arange(n) - reach, 0), np.minimum(np.arange(n) + reach + 1, n)) for n in values.shape
+    )
+    inside = np.diff(sums[np.stack([top, bottom])], axis=0)[0]
+    inside = inside[:, right] - inside[:, left]
+    mean: NDArray[np.float64] = inside / np.multiply.outer(bottom - top, right - left)
     return mean
 
 
