@@ -54,7 +54,21 @@ def _kinds() -> dict[str, Case]:
             "a restored image without colour", scene(70, 61, 1, 2)[:, :, 0], {"codec": "apercu", "quality": 50}, 10,
             restored=True,
         ),
+        "bands-restored-squares": Encoded(
+            "a restored image of two squares of the network's", _discs(), {"codec": "apercu", "quality": 40}, 10,
+            restored=True,
+        ),
     }  # fmt: skip
+
+
+def _discs() -> Samples:
+    """Discs where squares of 512 pixels meet, and of 256, and nothing elsewhere, which costs little."""
+    image = np.full((560, 96), 110, np.uint8)
+    y, x = np.mgrid[0:560, 0:96]
+    for k, (down, across, size, grey) in enumerate(noise((120, 4), 13).astype(np.int64).tolist()):
+        row, column, radius = (256, 512)[k % 2] - 40 + (down * 80 >> 16), across * 96 >> 16, 2 + (size >> 13)
+        image[(y - row) ** 2 + (x - column) ** 2 < radius**2] = grey >> 8
+    return image
 
 
 def _settings() -> dict[str, Case]:

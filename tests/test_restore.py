@@ -21,6 +21,12 @@ def textured(height, width, n_bands):
     return (image + rng.normal(0, 6, image.shape)).clip(0, 255).astype(np.uint8)
 
 
+def rich(height, width, n_bands):
+    """Detail in every part, so that the network counts in full."""
+    across = -(-width // 80)
+    return np.tile(scene(80, 80, n_bands, 3), (-(-height // 80), across, 1))[:height, :width]
+
+
 IMAGES = {
     "grey": textured(90, 70, 1)[:, :, 0],
     "rgb": textured(97, 131, 3),
@@ -58,6 +64,64 @@ def test_windows_are_crops(monkeypatch):
     for top, left, height, width in ((0, 0, 128, 128), (100, 100, 50, 90), (149, 299, 1, 1)):
         part = apercu.decode(data, restore="cnn", window=(top, left, height, width))
         assert np.array_equal(part, whole[top : top + height, left : left + width])
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """The sizes of what the network sees, (height, width) in pixels; it adds nothing."""
+    seen = []
+
+    class Network:
+        def run(self, _, inputs):
+            height, width = inputs["planes"].shape[2:]
+            seen.append((4 * height, 4 * width))
+            return [np.zeros((1, 24, height, width), np.float32)]
+
+    monkeypatch.setattr(cnn, "_shipped", Network)
+    return seen
+
+
+def test_the_network_sees_squares_of_512_with_a_margin_of_32(runs):
+    data = apercu.encode(rich(600, 1000, 1)[:, :, 0], codec="apercu", quality=45)
+    apercu.decode(data, restore="cnn")
+    assert runs == [(544, 544), (544, 520), (120, 544), (120, 520)]
+
+
+@pytest.mark.parametrize(
+    ("n_bands", "window", "n_runs"),
+    [
+        (1, (10, 20, 30, 40), 1),
+        (1, (511, 511, 1, 1), 1),
+        (1, (511, 511, 2, 1), 2),
+        (1, (0, 0, 600, 1000), 4),
+        (3, (10, 20, 30, 40), 1),
+        (3, (509, 20, 1, 1), 1),
+        (3, (510, 20, 1, 1), 2),  # whose chroma lies beyond
+        (3, (513, 20, 1, 1), 2),
+        (3, (514, 20, 1, 1), 1),
+        (5, (10, 20, 30, 40), 5),
+    ],
+)
+def test_a_window_costs_the_squares_that_it_needs(runs, n_bands, window, n_runs):
+    image = rich(600, 1000, n_bands)
+    apercu.decode(apercu.encode(image, codec="apercu", quality=45), restore="cnn", window=window)
+    assert len(runs) == n_runs
+
+
+def test_where_nothing_would_count_the_network_is_not_run(runs):
+    apercu.decode(apercu.encode(textured(200, 300, 3), codec="apercu", quality=80), restore="cnn")
+    apercu.decode(apercu.encode(np.full((600, 700), 90, np.uint8), codec="apercu", quality=40), restore="cnn")
+    assert runs == []
+
+
+def test_windows_across_squares_are_crops():
+    image = rich(560, 620, 3)
+    data = apercu.encode(image, codec="apercu", quality=45)
+    whole, plain = apercu.decode(data, restore="cnn"), apercu.decode(data)
+    for top, left, height, width in ((500, 500, 40, 40), (511, 511, 1, 1), (510, 30, 3, 50), (0, 513, 9, 9)):
+        place = np.s_[top : top + height, left : left + width]
+        assert np.array_equal(apercu.decode(data, restore="cnn", window=(top, left, height, width)), whole[place])
+        assert not np.array_equal(whole[place], plain[place])
 
 
 def test_squares_meet_without_a_seam(monkeypatch):
@@ -109,7 +173,7 @@ def network_of(path, name="planes", n_out=24, value=0.0):
 
 
 def test_network_of_a_user(tmp_path):
-    data = apercu.encode(np.full((40, 40), 100, np.uint8), codec="apercu")
+    data = apercu.encode(rich(200, 180, 1)[:, :, 0] // 2 + 50, codec="apercu", quality=40)
     path = network_of(tmp_path / "a.onnx", value=10 / 127.5)
     assert np.array_equal(apercu.decode(data, restore="cnn", network=path), apercu.decode(data) + 10)
     assert np.array_equal(apercu.decode(data, restore="cnn", network=str(path)), apercu.decode(data) + 10)

@@ -17,9 +17,10 @@ from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header
 from apercu.kernel.memory import borrow, give_back
 from apercu.stages.bands import STAGES, BandCoder, BandPlane, BandTables
+from apercu.stages.blocks import Window
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
 from apercu.stages.fill import ALPHA
-from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
+from apercu.stages.wavelet import Bands, wavelet_analyse, wavelet_synthesise
 
 VARIANTS = 1
 RESTORERS = ("none", "cnn")
@@ -194,31 +195,42 @@ def read(
     return planes, symbols
 
 
-Restorer = Callable[[list[Plane], list[bool], int], list[Plane]]
-"""From planes, which of them are chroma, and step_q8, to better planes; see `apercu.restore`."""
+Restorer = Callable[[list[Plane], list[Bands], str, int, Window], None]
+"""Betters planes in place, from their coefficients, the interpretation, step_q8 and the part of the tile that is
+wanted; see `apercu.restore`."""
 
 
 def decode(
-    segments: list[bytes], header: Header, tables: BandTables, out: Samples, restorer: Restorer | None = None
+    segments: list[bytes],
+    header: Header,
+    tables: BandTables,
+    out: Samples,
+    restorer: Restorer | None = None,
+    wanted: Window | None = None,
 ) -> None:
-    """A tile's first layers, one or more, into `out` (H, W, B); raises CorruptStream or Truncated before it writes."""
+    """A tile's first layers, one or more, into `out` (H, W, B); raises CorruptStream or Truncated before it writes.
+
+    `wanted`: the part that has to be restored, by default all of it.
+    """
     described, step_q8 = planes_of(header, *out.shape[:2]), setting_of(header).step_q8
     n_samples = _n_samples(described)
     memory = [borrow(2 * n_samples) for _ in range(2)]
     coefficients, samples = (block.view(np.int16)[:n_samples] for block in memory)
     _decoded(segments, header, tables, described, step_q8, coefficients)
     planes: list[Plane] = []
+    bands: list[Bands] = []
     at = 0
     for p in described:
         place = slice(at, at + p.width * p.height)
         planes.append(samples[place].reshape(p.height, p.width))
-        wavelet_synthesise(coefficients[place], planes[-1], STAGES - p.chroma, _centre(p))
+        bands.append(coefficients[place])
+        wavelet_synthesise(bands[-1], planes[-1], STAGES - p.chroma, _centre(p))
         at = place.stop
-    give_back(memory.pop(0))
     if restorer:
-        planes = restorer(planes, [bool(p.chroma) for p in described], step_q8)
+        restorer(planes, bands, header.interpretation, step_q8, wanted or Window(0, 0, *out.shape[:2]))
     from_planes(planes, header.interpretation, list(header.levels), out)
-    give_back(memory.pop())
+    for block in memory:
+        give_back(block)
 
 
 def fill(header: Header, out: Samples) -> None:

@@ -290,7 +290,7 @@ def decode(
         out = _part(image, _moved(common, window))
         partial = common != place
         samples = np.empty((place.height, place.width, header.n_bands), image.dtype) if partial else out
-        fault, n_shown = _decode_tile(by_tile[tile], header, weights, samples, restorer)
+        fault, n_shown = _decode_tile(by_tile[tile], header, weights, samples, restorer, _moved(common, place))
         if fault and damaged == "raise":
             raise fault
         if fault and not n_shown:
@@ -326,14 +326,17 @@ def _moved(window: Window, origin: Window) -> Window:
 
 
 def _decode_tile(
-    layers: list[bytes | ApercuError], header: Header, weights: Any, out: Samples, restorer: Any
+    layers: list[bytes | ApercuError], header: Header, weights: Any, out: Samples, restorer: Any, wanted: Window
 ) -> tuple[ApercuError | None, int]:
-    """A tile from its layers up to the first fault into `out`; that fault, and how many layers stand in `out`."""
+    """A tile from its layers up to the first fault into `out`; that fault, and how many layers stand in `out`.
+
+    A restorer may leave out what is not `wanted`, a part of the tile.
+    """
     sound = list(takewhile(lambda segment: isinstance(segment, bytes), layers))
     fault = next((segment for segment in layers if isinstance(segment, ApercuError)), None)
     while sound:
         try:
-            CODECS[header.codec].decode(sound, header, weights, out, restorer)
+            CODECS[header.codec].decode(sound, header, weights, out, restorer, wanted)
         except FormatError as found:
             fault = found.with_traceback(None)  # a traceback keeps the decoder's arrays, and there may be many faults
             sound.pop()

@@ -19,7 +19,7 @@ from apercu.codecs.settled_alpha import value_of_all
 from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS, PLAIN_FROM_Q5, PLAIN_KNOTS
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.container import Header, put_varint, read_varints
-from apercu.stages.blocks import BLOCK, n_blocks
+from apercu.stages.blocks import BLOCK, Window, n_blocks
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
 from apercu.stages.entropy import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode, dual_optimise
 from apercu.stages.fill import ALPHA
@@ -202,7 +202,14 @@ def read(segments: list[bytes], header: Header, _: Weights, height: int, width: 
     return dual_decode(segments[0], [down * across for down, across in _blocks(header, height, width)])
 
 
-def decode(segments: list[bytes], header: Header, weights: Weights, out: Samples, restorer: object = None) -> None:
+def decode(
+    segments: list[bytes],
+    header: Header,
+    weights: Weights,
+    out: Samples,
+    restorer: object = None,
+    wanted: Window | None = None,
+) -> None:
     """A tile's segment into `out` (H, W, B); raises CorruptStream or Truncated before anything is written.
 
     Raises OptionError where there is a restorer: none has learnt what the blocks of this codec lack.

@@ -24,7 +24,9 @@ from apercu.codecs import pipeline
 from apercu.errors import OptionError
 from apercu.lab.cnn import Network, export, to_input
 from apercu.lab.images import files_below, manifest
+from apercu.stages.blocks import Window
 from apercu.stages.colour import Plane
+from apercu.stages.wavelet import Bands
 
 SEED = 2026
 STEPS = 18_000
@@ -90,9 +92,8 @@ def _samples_of(seed: int, numbered: tuple[int, Path]) -> list[Sample]:
         return []
     samples: list[Sample] = []
 
-    def keep(planes: list[Plane], _: list[bool], step_q8: int) -> list[Plane]:
+    def keep(planes: list[Plane], _: list[Bands], __: str, step_q8: int, ___: Window) -> None:
         samples.append((planes[0].copy(), np.stack(planes[1:]), step_q8 / 256, image))
-        return planes
 
     for quality_q8 in rng.integers(*QUALITIES_Q8, VERSIONS):
         data = apercu.encode(image, quality=int(quality_q8) / 256, codec="apercu")

@@ -1,21 +1,24 @@
 """restore="cnn": a residual network for fidelity on the planes of a tile, run by ONNX Runtime.
 
-The network sees one square of a fixed grid at a time, with a margin, so that its pixels hang on nothing but the tile.
-`apercu.lab.cnn` has its layers and its training.
+The network sees one square of a fixed grid at a time, with a margin, so that its pixels depend on nothing but the tile.
+What it adds counts as far as `apercu.restore.trust` says. `apercu.lab.cnn` has its layers and its training.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apercu.errors import MissingExtra, ModelError
 from apercu.format.ids import NETWORKS
+from apercu.restore.trust import Factors, trust
+from apercu.stages.blocks import BLOCK, Window, n_blocks
 from apercu.stages.colour import FULL, Plane
+from apercu.stages.wavelet import Bands
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -30,60 +33,91 @@ UNIT = 8
 HALF = FULL // 2
 """Of the range of a plane, which becomes -1 to 1."""
 
+CHROMA_REACH = 2
+"""A pixel's colour takes chroma samples that lie up to so many pixels away."""
+
 Values = NDArray[np.float32]
+T = TypeVar("T", bound=np.generic)
 
 
-def restorer(network: str | Path | None = None) -> Callable[[list[Plane], list[bool], int], list[Plane]]:
+def restorer(network: str | Path | None = None) -> Callable[[list[Plane], list[Bands], str, int, Window], None]:
     """`restore` by the shipped network, or by one that `apercu train cnn` wrote. Raises MissingExtra or ModelError."""
     return partial(restore, _shipped() if network is None else _of_user(network))
 
 
 def restore(
-    network: "onnxruntime.InferenceSession", planes: list[Plane], chroma: list[bool], step_q8: int
-) -> list[Plane]:
-    """The planes of a tile, closer to what was encoded: same shapes, int16 with 5 fraction bits.
+    network: "onnxruntime.InferenceSession",
+    planes: list[Plane],
+    bands: list[Bands],
+    interpretation: str,
+    step_q8: int,
+    wanted: Window,
+) -> None:
+    """Brings the planes of a tile, int16 with 5 fraction bits, closer to what was encoded; in place.
 
-    `chroma` says which are Cb and Cr at half size: they go through the network with the plane before them, every other
-    plane by itself. `step_q8`: the quantiser's step. Raises ModelError.
+    Cb and Cr go through the network with luma, alpha does not, every other plane goes by itself. `bands`: the
+    coefficients that each plane was made of. `step_q8`: the quantiser's step. `wanted`: the pixels of the tile whose
+    planes must be right; the network runs over the squares that they need, and the rest may stay as it is. Raises
+    ModelError.
     """
-    restored: list[Plane] = []
-    for index, plane in enumerate(planes):
-        if chroma[index]:
-            continue
-        pair = planes[index + 1 : index + 3] if chroma[index + 1 : index + 2] == [True] else []
-        restored += _restore_group(network, plane, pair, step_q8)
-    return restored
+    groups = [slice(0, 3)] if interpretation in ("rgb", "rgba") else [slice(i, i + 1) for i in range(len(planes))]
+    for group in groups:
+        _restore_group(network, planes[group], trust(planes[group], bands[group], step_q8), step_q8, wanted)
 
 
 def _restore_group(
-    network: "onnxruntime.InferenceSession", luma: Plane, pair: list[Plane], step_q8: int
-) -> list[Plane]:
-    out = [np.empty_like(plane) for plane in (luma, *pair)]
-    height, width = luma.shape
-    for top in range(0, height, SQUARE):
-        for left in range(0, width, SQUARE):
-            bottom, right = min(top + SQUARE, height), min(left + SQUARE, width)
-            seen = max(top - MARGIN, 0), max(left - MARGIN, 0), min(bottom + MARGIN, height), min(right + MARGIN, width)
-            values = _run(network, _part(luma, *seen), [_part(c, *map(_half, seen)) for c in pair], step_q8)
-            for index, target in enumerate(out):
-                where = (top, left, bottom, right) if index == 0 else tuple(map(_half, (top, left, bottom, right)))
-                origin = seen[:2] if index == 0 else tuple(map(_half, seen[:2]))
-                y, x = where[0] - origin[0], where[1] - origin[1]
-                part = _part(target, *where)
-                part[:] = values[index][y : y + part.shape[0], x : x + part.shape[1]]
-    return out
+    network: "onnxruntime.InferenceSession", planes: list[Plane], factors: list[Factors], step_q8: int, wanted: Window
+) -> None:
+    """A plane, or luma with its chroma. A row of squares is written once the next one has seen it as it was."""
+    height, width = planes[0].shape
+    scales = [1, *(2 for _ in planes[1:])]
+    ready: list[tuple[Plane, Plane]] = []
+    for row in _squares(height, width, wanted, len(planes) > 1):
+        found: list[tuple[Plane, Plane]] = []
+        for square in row:
+            counted = [_part(of, square, BLOCK) for of in factors]
+            if not any(of.any() for of in counted):
+                continue
+            seen = _grown(square, MARGIN, height, width)
+            corrections = _run(
+                network, [_part(p, seen, scale) for p, scale in zip(planes, scales, strict=True)], step_q8
+            )
+            at = square._replace(top=square.top - seen.top, left=square.left - seen.left)
+            for plane, correction, of, scale in zip(planes, corrections, counted, scales, strict=True):
+                target = _part(plane, square, scale)
+                found.append((target, _add(target, _part(correction, at, scale), of, BLOCK // scale)))
+        for target, values in ready:
+            target[:] = values
+        ready = found
+    for target, values in ready:
+        target[:] = values
 
 
-def _half(pixels: int) -> int:
-    return -(-pixels // 2)
+def _squares(height: int, width: int, wanted: Window, grown: bool) -> Iterator[list[Window]]:
+    """The squares of the grid that hold the pixels wanted, by rows; `grown`: and the chroma around them, too."""
+    need = _grown(wanted, CHROMA_REACH, height, width) if grown else wanted
+    for top in range(need.top // SQUARE * SQUARE, need.top + need.height, SQUARE):
+        lefts = range(need.left // SQUARE * SQUARE, need.left + need.width, SQUARE)
+        yield [Window(top, left, min(SQUARE, height - top), min(SQUARE, width - left)) for left in lefts]
 
 
-def _part(plane: Plane, top: int, left: int, bottom: int, right: int) -> Plane:
-    return plane[top:bottom, left:right]
+def _grown(window: Window, margin: int, height: int, width: int) -> Window:
+    """With a margin, as far as the plane goes."""
+    top, left = max(window.top - margin, 0), max(window.left - margin, 0)
+    bottom = min(window.top + window.height + margin, height)
+    right = min(window.left + window.width + margin, width)
+    return Window(top, left, bottom - top, right - left)
 
 
-def _run(network: "onnxruntime.InferenceSession", luma: Plane, pair: list[Plane], step_q8: int) -> list[Plane]:
-    """One square with its margin."""
+def _part(plane: NDArray[T], window: Window, scale: int) -> NDArray[T]:
+    """The samples of a window whose corner is a multiple of `scale`, of a plane at that part of the size."""
+    top, left = window.top // scale, window.left // scale
+    return plane[top : top + n_blocks(window.height, scale), left : left + n_blocks(window.width, scale)]
+
+
+def _run(network: "onnxruntime.InferenceSession", planes: list[Plane], step_q8: int) -> list[Values]:
+    """What the network adds to a square with its margin."""
+    luma, *pair = planes
     height, width = (-(-side // UNIT) * UNIT for side in luma.shape)
     shape = (1, IN, height // 4, width // 4)
     values: Values = np.zeros(shape, np.float32)
@@ -92,13 +126,11 @@ def _run(network: "onnxruntime.InferenceSession", luma: Plane, pair: list[Plane]
         start = 16 + 4 * index
         _split(plane.astype(np.float32) / np.float32(HALF), height // 2, width // 2, 2, values[0, start : start + 4])
     values[0, 24] = (np.log2(step_q8 / 256) - 6) / 3
-    (lack,) = network.run(None, {"planes": values})
-    if lack.shape != (1, OUT, *shape[2:]) or not np.isfinite(lack).all():
+    (found,) = network.run(None, {"planes": values})
+    if found.shape != (1, OUT, *shape[2:]) or not np.isfinite(found).all():
         raise ModelError("the network gives no planes that could be added")
-    found = [_add(luma, _joined(lack[0, :16], 4))]
-    for index, plane in enumerate(pair):
-        found.append(_add(plane, _joined(lack[0, 16 + 4 * index : 20 + 4 * index], 2)))
-    return found
+    pairs = (_joined(found[0, 16 + 4 * index : 20 + 4 * index], 2) for index in range(len(pair)))
+    return [_joined(found[0, :16], 4), *pairs]
 
 
 def _split(values: Values, height: int, width: int, size: int, out: Values) -> None:
@@ -115,9 +147,11 @@ def _joined(values: Values, size: int) -> Values:
     return squares.reshape(height * size, width * size)
 
 
-def _add(plane: Plane, lack: Values) -> Plane:
+def _add(plane: Plane, correction: Values, factors: Factors, side: int) -> Plane:
+    """Each factor holds for `side` x `side` samples."""
     height, width = plane.shape
-    found: Plane = np.clip(np.rint(plane + HALF * lack[:height, :width]), -FULL, FULL).astype(np.int16)
+    counted = factors.repeat(side, 0).repeat(side, 1)[:height, :width] * correction
+    found: Plane = np.clip(np.rint(plane + HALF * counted), -FULL, FULL).astype(np.int16)
     return found
 
 

@@ -1,0 +1,114 @@
+"""How far the correction of restore="cnn" is trusted, block by block: a factor from 0 to 1.
+
+The network was trained on photographs at steps of 22 and more. What it adds is right on average there and can be wrong
+elsewhere: below those steps, where nothing but a slope was coded, in drawings and noise, and in chroma that is as rich
+as luma. The symbols tell where that is. Everything is fitted on training images and on drawn ones.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.stages.bands import STAGES
+from apercu.stages.blocks import BLOCK, n_blocks
+from apercu.stages.colour import Plane
+from apercu.stages.wavelet import Bands, band_places
+
+STEPS = 16, 24
+"""Steps between which trust grows from nothing to all, in the logarithm."""
+LIVELY = {2: ((0.01, 0.035), None), 3: ((0.005, 0.02), (50, 100)), 4: ((0.05, 0.15), (181, 362))}
+"""By level: the share of blocks around, within REACH, that have a symbol there (for level 2: or in level 1), and the
+steps between which that comes to count. Photographs have edges, and so symbols in the finer of these levels; where
+there is none, all is a slope."""
+STEEP, HOLLOW, FEW = (0.03, 0.09), (1.1, 1.6), 0.02
+"""That share of a level to that of the next coarser one; FEW is added to the latter. Below STEEP level 3 does not
+count: there are no edges. Above HOLLOW nothing does: these are points, print or a pattern of one period."""
+BUSY, DIAGONAL = (34, 80), 4
+"""Symbols of level 1 in a block and its neighbours, of 432; one of HH counts as so many. Above it are drawings and
+noise, which are rich in diagonals."""
+RICH, LITTLE = (0.8, 2.0), 0.05
+"""Symbols of chroma to those of luma, each for an area of its own samples; LITTLE is added to luma's. Above it chroma
+is no photograph's."""
+REACH, NEAR = 16, 8
+"""Blocks to each side."""
+LEAST_SIDE = 32
+"""Smaller planes hold too little to tell."""
+
+Factors = NDArray[np.float32]
+"""A number for each 8×8 samples of luma, or 4×4 of chroma."""
+Counts = NDArray[np.int64]
+
+
+def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors]:
+    """Factors for a plane, or for luma and the two of chroma at half size that go with it.
+
+    `bands`: the decoded coefficients of each, as `wavelet_analyse` orders them; `step_q8`: the quantiser's step.
+    """
+    luma, *pair = planes
+    step = step_q8 / 256
+    if step <= STEPS[0] or min(luma.shape) < LEAST_SIDE:
+        return [np.zeros((n_blocks(luma.shape[0]), n_blocks(luma.shape[1])), np.float32) for _ in planes]
+    levels, diagonal = _symbols(bands[0], luma, STAGES)
+    share = {2: _mean(levels[1] + levels[2] > 0, REACH), 3: _mean(levels[3] > 0, REACH), 4: _mean(levels[4] > 0, REACH)}
+    fall = {level: share[level] / (share[level + 1] + FEW) for level in (2, 3)}
+    by_level = {level: _ramp(share[level], *shares) for level, (shares, _) in LIVELY.items()}
+    by_level[3] *= _ramp(fall[3], *STEEP)
+    counts = {level: _log_ramp(step, *steps) if steps else 1.0 for level, (_, steps) in LIVELY.items()}
+    lively = np.max([counts[level] * by_level[level] for level in LIVELY], axis=0)
+    hollow = _ramp(np.maximum(fall[2], fall[3]), *HOLLOW)
+    busy = _ramp(9 * _mean(levels[1] + (DIAGONAL - 1) * diagonal, 1), *BUSY)
+    factors = _log_ramp(step, *STEPS) * lively * (1 - hollow) * (1 - busy)
+    found = [factors.astype(np.float32)]
+    n_luma = _mean(levels[1] + levels[2] + levels[3], NEAR) + LITTLE
+    for plane, its_bands in zip(pair, bands[1:], strict=True):
+        levels, _ = _symbols(its_bands, plane, STAGES - 1)
+        n_chroma = _mean(levels[1] + levels[2] + levels[3], NEAR // 2).repeat(2, 0).repeat(2, 1)
+        rich = _ramp(n_chroma[: factors.shape[0], : factors.shape[1]] / n_luma, *RICH)
+        found.append((factors * (1 - rich)).astype(np.float32))
+    return found
+
+
+def _symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts], Counts]:
+    """By level 1 to 4, how many coefficients are not zero for each 8×8 samples, and how many of level 1 are in HH.
+
+    Of level 4, whose coefficients stand for 16×16 samples, each counts in all four blocks.
+    """
+    height, width = plane.shape
+    shape = n_blocks(height), n_blocks(width)
+    found = {level: np.zeros(shape, np.int64) for level in range(1, 5)}
+    diagonal = np.zeros(shape, np.int64)
+    for (level, orientation), (start, rows, columns) in band_places(height, width, levels).items():
+        if level not in found or not rows * columns:
+            continue
+        has = bands[start : start + rows * columns].reshape(rows, columns) != 0
+        if level == 4:
+            counts = has.repeat(2, 0).repeat(2, 1)[: shape[0], : shape[1]]
+        else:
+            down, across = (np.arange(0, side, BLOCK >> level) for side in has.shape)
+            counts = np.add.reduceat(np.add.reduceat(has, down, 0, np.int64), across, 1)
+        found[level][: counts.shape[0], : counts.shape[1]] += counts
+        if (level, orientation) == (1, 2):
+            diagonal[: counts.shape[0], : counts.shape[1]] = counts
+    return found, diagonal
+
+
+def _mean(values: Counts | NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
+    """Of the blocks around each, `reach` to each side as far as there are any. Sums are of integers: exact."""
+    sums = np.pad(values.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    (top, bottom), (left, right) = (
+        (np.maximum(np.arange(n) - reach, 0), np.minimum(np.arange(n) + reach + 1, n)) for n in values.shape
+    )
+    inside = np.diff(sums[np.stack([top, bottom])], axis=0)[0]
+    inside = inside[:, right] - inside[:, left]
+    mean: NDArray[np.float64] = inside / np.multiply.outer(bottom - top, right - left)
+    return mean
+
+
+def _ramp(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """0 up to `low`, 1 from `high` on, a straight line between."""
+    return np.clip((values - low) / (high - low), 0, 1)
+
+
+def _log_ramp(step: float, low: float, high: float) -> float:
+    return min(max(math.log2(step / low) / math.log2(high / low), 0.0), 1.0)

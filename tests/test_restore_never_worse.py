@@ -1,0 +1,52 @@
+"""restore="cnn" is never worse than "none" by more than 0.05 dB, whatever the picture and the quality."""
+
+import numpy as np
+import pytest
+
+import apercu
+from scripts.drawn import images, pixels, sky
+from scripts.pictures import scene
+
+pytest.importorskip("onnxruntime")
+IMAGES = images(0)
+QUALITIES = (0, 5, 10, 20, 30, 40, 50, 57.5, 62.5, 65, 67.5, 70, 80, 90, 100)
+
+
+def psnr(image, other):
+    error = np.mean((image.astype(float) - other) ** 2)
+    peak = 65535 if image.dtype == np.uint16 else 255
+    return 10 * np.log10(peak**2 / error) if error else np.inf
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_never_worse(name):
+    image = IMAGES[name]
+    for quality in QUALITIES:
+        data = apercu.encode(image, codec="apercu", quality=quality)
+        plain, restored = psnr(image, apercu.decode(data)), psnr(image, apercu.decode(data, restore="cnn"))
+        assert restored >= plain - 0.05, (quality, plain, restored)
+
+
+@pytest.mark.parametrize("bpp", [0.02, 0.05, 0.1])
+def test_a_wide_sky_stays_as_smooth_as_it_was(bpp):
+    image = pixels(sky(700, 700))
+    data = apercu.encode(image, codec="apercu", bpp=bpp)
+    assert psnr(image, apercu.decode(data, restore="cnn")) >= psnr(image, apercu.decode(data)) - 0.05
+
+
+def test_the_gain_stays():
+    """Where the network is at home, it is trusted in full."""
+    image = scene(200, 180, 3, 3)
+    gains = []
+    for quality in (30, 40, 50):
+        data = apercu.encode(image, codec="apercu", quality=quality)
+        gains.append(psnr(image, apercu.decode(data, restore="cnn")) - psnr(image, apercu.decode(data)))
+    assert min(gains) > 0.8, gains
+
+
+def test_alpha_is_left_as_it_is():
+    image = np.concatenate([scene(90, 80, 3), scene(90, 80, 1, 5)], 2)
+    data = apercu.encode(image, codec="apercu", quality=45)
+    plain, restored = apercu.decode(data), apercu.decode(data, restore="cnn")
+    assert np.array_equal(plain[:, :, 3], restored[:, :, 3])
+    assert not np.array_equal(plain[:, :, :3], restored[:, :, :3])
