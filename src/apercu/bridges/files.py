@@ -159,8 +159,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` when the block ends well, and leaves no trace when it does not.
 
     It is written beside its target, so that renaming is one step on one file system. Links are followed, the mode of
-    a file that was there is kept, a new one has what the umask leaves. A device or a pipe is written to as it is, and so
-    is what the process has open already (/dev/stdout, /dev/fd/3), at the place where it stands.
+    a file that was there is kept, a new one has what the umask leaves. A device or a pipe is written to as it is, and
+    so is what the process has open already (/dev/stdout, /dev/fd/3), at the place where it stands.
 
     Raises:
         OSError: naming `path`, never the temporary file.

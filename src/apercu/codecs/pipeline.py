@@ -111,7 +111,7 @@ def encode(
 
 
 def check_options(codec: str, tables: str | None, by_hand: tuple[float | None, float | None] | None) -> None:
-    """Raises OptionError for a codec that is not there, and for options that it has not; `by_hand`: threshold, step."""
+    """Raises OptionError for a codec that does not exist, or options that it lacks; `by_hand`: threshold, step."""
     if codec not in tuple(CODECS):  # not the dict itself: what cannot be hashed is refused as well
         raise OptionError(f"codec must be one of {', '.join(CODECS)}, not {codec!r}")
     CODECS[codec].check_options(tables, by_hand)
@@ -155,7 +155,7 @@ def _quality_q8(quality: float, variants: int) -> int:
 
 
 def check_restore(data: bytes, restore: str) -> None:
-    """Raises OptionError where the codec of a file has no such way to restore, FormatError where no codec can be told."""
+    """Raises OptionError where the codec of a file has no such restorer, and FormatError where the header is broken."""
     codec = read_header(data).codec
     if restore not in CODECS[codec].RESTORERS:
         ways = " or ".join(map(repr, CODECS[codec].RESTORERS))

@@ -1,0 +1,242 @@
+"""Pictures to apercu files and back: one file, or many, each to a file of its own in a folder.
+
+    for outcome in batch.encode(["a.png", "b.jpg"], "previews", bpp=0.1):
+        print(outcome.target, outcome.error or outcome.facts)
+
+When one file fails the others are still done. Work begins in this process; where much is left after a moment, a process
+for each core takes over (spawned: a script of your own needs `if __name__ == "__main__":`). They are processes and not
+threads because threads wait for Python's lock most of the time, with pictures of a third of a megapixel. This process
+alone writes files, so that the others can be stopped at any moment and leave nothing half-written.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from functools import partial
+from io import BytesIO
+from itertools import islice
+from multiprocessing import active_children, get_context, parent_process
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import apercu
+from apercu.bridges import files
+from apercu.errors import ApercuError, OptionError, TargetUnreachable, naming
+from apercu.format.container import read_header
+from apercu.stages.colour import Samples
+
+_ALONE = 0.3  # seconds of work in this process, which is about what it takes others to start
+_WORTH = 1.0  # seconds that the rest must be expected to take for others to be started
+
+Source = str | os.PathLike[str]
+
+
+class Made(NamedTuple):
+    """The content of a file that is to be written."""
+
+    content: bytes
+    facts: dict[str, object]
+    """What `apercu.info` says of the apercu file."""
+    n_concealed: int = 0
+    """Faults of the apercu file that damaged="conceal" passed over."""
+
+
+class Outcome(NamedTuple):
+    """What became of one of many files."""
+
+    source: str
+    target: str
+    error: Exception | None
+    """An ApercuError, OSError or MemoryError if no file was written."""
+    facts: dict[str, object]
+    """What `apercu.info` says of the apercu file; empty after an error."""
+    n_concealed: int
+
+
+def encode(sources: Sequence[Source], folder: Source, **options: Any) -> Generator[Outcome, None, None]:
+    """Encode picture files to `folder`/NAME.apc, NAME being that of each picture without its suffix.
+
+    Args:
+        sources: picture files of the kinds that `files.read` takes.
+        folder: made when the first file is written, if it is not there.
+        options: those of `apercu.encode`; a target holds for each file by itself.
+
+    Returns:
+        an outcome for each file, in the order in which they are done.
+
+    Raises:
+        OptionError, ModelError: before any work: an option is wrong, or two files would be written to one place.
+    """
+    check_encoding(options)
+    return _outcomes(partial(_encode_file, options=options), _places(sources, folder, ".apc"), _n_cores())
+
+
+def decode(
+    sources: Sequence[Source], folder: Source, suffix: str = ".png", **options: Any
+) -> Generator[Outcome, None, None]:
+    """Decode apercu files to pictures in `folder`; as `encode`, but for:
+
+    Args:
+        suffix: one of `files.PICTURE_SUFFIXES`.
+        options: those of `apercu.decode`.
+    """
+    if suffix not in files.PICTURE_SUFFIXES:
+        raise OptionError(
+            f"no picture format is known by the suffix {suffix!r}; use {', '.join(files.PICTURE_SUFFIXES)}"
+        )
+    known_here = {name: value for name, value in options.items() if name not in ("window", "model")}
+    apercu.decode(apercu.encode(np.zeros((8, 8), np.uint8)), **known_here)  # says what is wrong with them
+    # A network takes all cores by itself.
+    n_workers = _n_cores() if options.get("restore", "none") == "none" else 1
+    work = partial(_decode_file, suffix=suffix, options=options)
+    return _outcomes(work, _places(sources, folder, suffix), n_workers)
+
+
+def check_encoding(options: Mapping[str, Any]) -> None:
+    """Raise the OptionError or ModelError that options of `apercu.encode` meet with any image, before one is read."""
+    known_here = {name: value for name, value in options.items() if name not in ("bands", "progress")}
+    with suppress(TargetUnreachable):
+        apercu.encode(np.zeros((8, 8), np.uint8), **known_here)
+
+
+def encoded(image: Samples, name: str, options: Mapping[str, Any]) -> Made:
+    """A picture as an apercu file; errors begin with `name`."""
+    with naming(name):
+        data = apercu.encode(image, **options)
+    return Made(data, apercu.info(data))
+
+
+def decoded(data: bytes, name: str, suffix: str, options: Mapping[str, Any]) -> Made:
+    """An apercu file as a picture file of the kind of `suffix`; errors begin with `name`."""
+    with naming(name):
+        header = read_header(data)
+        files.check_suffix(suffix, header.interpretation, "uint16" if header.wide else "uint8")
+        image = apercu.decode(data, **options)
+        picture = BytesIO()
+        files.write(picture, image, header.interpretation, suffix)
+        conceal = options.get("damaged") == "conceal"
+        n_concealed = len(apercu.check(data, model=options.get("model"))) if conceal else 0
+        return Made(picture.getvalue(), apercu.info(data), n_concealed)
+
+
+def _encode_file(source: str, options: Mapping[str, Any]) -> Made:
+    image, bands = files.read(source)
+    return encoded(image, source, {"bands": bands, **options})
+
+
+def _decode_file(source: str, suffix: str, options: Mapping[str, Any]) -> Made:
+    return decoded(Path(source).read_bytes(), source, suffix, options)
+
+
+def _places(sources: Sequence[Source], folder: Source, suffix: str) -> list[tuple[str, str]]:
+    """Where each file goes; raises OptionError where two would meet, or one would take the place of an input."""
+    folder = os.fspath(folder)
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise OptionError(f"{folder} is a file; name a folder to write to")
+    if not os.path.exists(folder) and os.path.splitext(folder)[1].lower() in (".apc", *files.PICTURE_SUFFIXES):
+        raise OptionError(f"{folder} is to be a folder, and has the name of a file")
+    found: dict[str, tuple[str, str]] = {}
+    for path in sources:
+        source = os.fspath(path)
+        target = os.path.join(folder, os.path.splitext(os.path.basename(source))[0] + suffix)
+        place = target.casefold() if sys.platform in ("darwin", "win32") else target
+        if place in found:
+            raise OptionError(f"{found[place][0]} and {source} would both be written to {target}")
+        found[place] = source, target
+    inputs = {_identity(source): source for source, _ in found.values()}
+    for _, target in found.values():
+        if (same := _identity(target)) is not None and same in inputs:
+            raise OptionError(f"{target} would take the place of {inputs[same]}, which is an input")
+    return list(found.values())
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    with suppress(OSError):
+        found = os.stat(path)
+        return found.st_dev, found.st_ino
+    return None
+
+
+def _n_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_Work = Callable[[str], Made]
+
+
+def _outcomes(work: _Work, places: list[tuple[str, str]], n_workers: int) -> Generator[Outcome, None, None]:
+    begun = time.monotonic()
+    for done, (source, target) in enumerate(places):
+        spent = time.monotonic() - begun
+        if n_workers > 1 and spent > _ALONE and spent / done * (len(places) - done) > _WORTH:
+            yield from _in_parallel(work, places[done:], n_workers)
+            return
+        yield _write(source, target, _try(work, source))
+
+
+def _in_parallel(work: _Work, places: list[tuple[str, str]], n_workers: int) -> Generator[Outcome, None, None]:
+    others = active_children()
+    pool = ProcessPoolExecutor(n_workers, get_context("spawn"), _start, (apercu.MAX_PIXELS,))
+    coming, at_work, n_left = iter(places), {}, len(places)
+    try:
+        for source, target in islice(coming, 2 * n_workers):  # and no more: what is done waits in memory to be written
+            at_work[pool.submit(_try, work, source)] = source, target
+        while at_work:
+            for future in wait(at_work, return_when=FIRST_COMPLETED).done:
+                yield _write(*at_work.pop(future), future.result())
+                n_left -= 1
+                for source, target in islice(coming, 1):
+                    at_work[pool.submit(_try, work, source)] = source, target
+    except BrokenProcessPool as error:
+        raise ChildProcessError(
+            f"a process was killed, for want of memory perhaps; {n_left} files are not done"
+        ) from error
+    except BaseException:  # Ctrl-C, or nobody wants the rest
+        for process in active_children():
+            if process not in others:
+                process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start(max_pixels: int | None) -> None:
+    """How a process of the pool begins."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to answer
+    apercu.MAX_PIXELS = max_pixels
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed tells nobody."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _try(work: _Work, source: str) -> Made | Exception:
+    try:
+        return work(source)
+    except (ApercuError, OSError, MemoryError) as error:
+        return error.with_traceback(None)  # which would keep the arrays
+
+
+def _write(source: str, target: str, made: Made | Exception) -> Outcome:
+    if isinstance(made, Exception):
+        return Outcome(source, target, made, {}, 0)
+    try:
+        os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+        with files.replacing(target) as stream:
+            stream.write(made.content)
+    except OSError as error:
+        return Outcome(source, target, error, {}, 0)
+    return Outcome(source, target, None, made.facts, made.n_concealed)
