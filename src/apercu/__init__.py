@@ -123,15 +123,15 @@ def encode(
         if n_bytes <= 0:
             raise OptionError(f"n_bytes (--bytes) must be above 0, not {n_bytes}")
     if bpp is not None:
-        bpp = _number("bpp", bpp, "above 0", lambda number: number > 0)
+        bpp = _number("bpp", bpp, " above 0", lambda number: number > 0)
         shape = getattr(image, "shape", None) or (0, 0)
         n_bytes = math.floor(min(bpp * math.prod(shape[:2]) / 8, 1 << 62))
     if psnr is not None:
-        psnr = _number("psnr", psnr, "of 0 or more", lambda number: number >= 0)
+        psnr = _number("psnr", psnr, ", 0 or more", lambda number: number >= 0)
     if not given:
         quality = 50
     if quality is not None:
-        quality = _number("quality", quality, "from 0 to 100", lambda number: 0 <= number <= 100)
+        quality = _number("quality", quality, " from 0 to 100", lambda number: 0 <= number <= 100)
     target = pipeline.Target(n_bytes, psnr, quality, by_hand)
     return pipeline.encode(image, target, codec, bands, tables, model, progress or _no_progress)
 
@@ -218,11 +218,11 @@ def _number(name: str, value: float, which: str = "", fits: Callable[[float], bo
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise OptionError(f"{name} must be a number {which}".rstrip() + f", not {value!r}") from None
+        raise OptionError(f"{name} must be a number{which}, not {value!r}") from None
     except OverflowError:
         raise OptionError(f"{name} is too large") from None
     if not (math.isfinite(number) and fits(number)):
-        raise OptionError(f"{name} must be a finite number {which}".rstrip() + f", not {value}")
+        raise OptionError(f"{name} must be a finite number{which}, not {value}")
     return number
 
 

@@ -34,7 +34,7 @@ from apercu.format.container import read_header
 from apercu.stages.colour import Samples
 
 _ALONE = 0.3  # seconds of work in this process, which is about what it takes others to start
-_WORTH = 1.0  # seconds that the rest must be expected to take for others to be started
+_WORTH = 1.5  # seconds that the rest must be expected to take for others to be started
 
 Source = str | os.PathLike[str]
 
@@ -176,7 +176,7 @@ def _outcomes(work: _Work, places: list[tuple[str, str]], n_workers: int) -> Gen
     begun = time.monotonic()
     for done, (source, target) in enumerate(places):
         spent = time.monotonic() - begun
-        if n_workers > 1 and spent > _ALONE and spent / done * (len(places) - done) > _WORTH:
+        if done and n_workers > 1 and spent > _ALONE and spent / done * (len(places) - done) > _WORTH:
             yield from _in_parallel(work, places[done:], n_workers)
             return
         yield _write(source, target, _try(work, source))

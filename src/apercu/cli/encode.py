@@ -72,9 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         return code
     source, target = many.in_and_out(arguments)
     if files.suffix_of(target) in files.PICTURE_SUFFIXES:
-        raise OptionError(
-            f"{target}: encode writes apercu files, by custom *.apc; for many pictures name a folder: --out"
-        )
+        hint = "apercu decode writes pictures; for many pictures name a folder with --out"
+        raise OptionError(f"{target}: encode writes apercu files, by custom *.apc; {hint}")
     streams.check_output(source, target)
     batch.check_encoding(options)
     name = streams.label(source)

@@ -30,7 +30,8 @@ def in_and_out(arguments: argparse.Namespace) -> tuple[str, str]:
     """The two files of a call without --out. Raises OptionError."""
     if len(arguments.files) != 2:
         n_files = len(arguments.files)
-        raise OptionError(f"what is wanted is {arguments.ways}; {n_files} file{'s' * (n_files != 1)} and no --out came")
+        given = "1 file was given" if n_files == 1 else f"{n_files or 'no'} files were given, and no --out"
+        raise OptionError(f"give {arguments.ways}; {given}")
     source, target = arguments.files
     return source, target
 
@@ -39,7 +40,7 @@ def inputs(arguments: argparse.Namespace) -> Sequence[str]:
     """The files of a call with --out. Raises OptionError."""
     files: Sequence[str] = arguments.files
     if not files:
-        raise OptionError(f"what is wanted is {arguments.ways}; no file is named")
+        raise OptionError(f"give {arguments.ways}; no files were given")
     if streams.STANDARD in (*files, arguments.out):
         raise OptionError("--out FOLDER goes with files that have names, not with -")
     return files
