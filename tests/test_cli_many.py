@@ -15,6 +15,7 @@ import apercu
 from apercu.bridges import batch, files
 from apercu.cli import streams
 from apercu.cli.main import main
+from tests.pipes import opened
 
 X, Y = np.meshgrid(np.arange(64), np.arange(48))
 DRAWN = {
@@ -260,16 +261,6 @@ def process(pictures):
                 os.close(pipe)
         finally:
             command.kill()
-
-
-def opened(pipe, process):
-    """The end of a pipe to write to, once the process or one of its own reads it."""
-    while process.poll() is None:
-        try:
-            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            time.sleep(0.02)
-    raise AssertionError(process.stderr.read().decode())
 
 
 def others(process):

@@ -6,7 +6,6 @@ import signal
 import stat
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from PIL import Image
 
 import apercu
 from apercu.cli.main import main
+from tests.pipes import meanwhile, opened
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="no such files")
 
@@ -95,10 +95,9 @@ def test_a_process_that_reads_what_is_written(here, name, source, options):
 @pytest.mark.parametrize(("name", "source", "options"), CALLS)
 def test_a_named_pipe_takes_the_output(here, name, source, options):
     os.mkfifo("pipe")
-    with ThreadPoolExecutor(1) as pool:
-        caught = pool.submit((here / "pipe").read_bytes)
-        assert main([name, source, "pipe", *options]) == 0
-        check_output(name, caught.result(30))
+    caught = meanwhile((here / "pipe").read_bytes)
+    assert main([name, source, "pipe", *options]) == 0
+    check_output(name, caught.get(timeout=30))
     assert stat.S_ISFIFO(os.stat("pipe").st_mode)
 
 
@@ -169,10 +168,8 @@ def test_nobody_reads_the_output(name, source, options, target):
 )
 def test_a_named_pipe_gives_the_input(here, arguments, content):
     os.mkfifo("pipe")
-    with ThreadPoolExecutor(1) as pool:
-        sent = pool.submit((here / "pipe").write_bytes, content)
-        assert main(list(arguments)) == 0
-        sent.result(30)
+    meanwhile(lambda: (here / "pipe").write_bytes(content))
+    assert main(list(arguments)) == 0
     if arguments[0] == "encode":
         assert (here / ("out/pipe.apc" if "--out" in arguments else "b.apc")).read_bytes() == DATA
     if arguments[0] == "decode":
@@ -194,10 +191,10 @@ def test_an_interrupt_is_one_line_and_no_file(arguments):
     os.mkfifo("pipe")
     before = sorted(os.listdir())
     with subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE) as process:
-        with open("pipe", "wb") as pipe:  # it is being read from here on
-            pipe.write(DATA[:9])
-            pipe.flush()
-            process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 130
+        pipe = opened("pipe", process)
+        os.write(pipe, DATA[:9])
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        os.close(pipe)
         assert process.stderr.read() == b"apercu: interrupted\n"
     assert sorted(os.listdir()) == before

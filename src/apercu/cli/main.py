@@ -27,6 +27,7 @@ COMMANDS = {
     "reproduce": ("apercu.cli.reproduce", "make the tables and figures of the codec's paper again"),
     "bench": ("apercu.cli.bench", "measure speed, memory and start-up on this machine"),
 }
+_INTERMIXED = "encode", "decode"  # options may stand between their files
 
 _DESCRIPTION = "Lossy image compression at very low bit rates: the preview that must get through."
 _EPILOGUE = """\
@@ -106,7 +107,8 @@ def _run(argv: list[str]) -> int:
             module = import_module(COMMANDS[argv[0]][0])
             parser = Parser(f"apercu {argv[0]}", module.DESCRIPTION, module.EXAMPLES)
             module.add_arguments(parser)
-            code: int = module.run(parser.parse_intermixed_args(argv[1:]))
+            parse = parser.parse_intermixed_args if argv[0] in _INTERMIXED else parser.parse_args
+            code: int = module.run(parse(argv[1:]))
             return code
         commands = "commands:\n" + "".join(f"  {name:11}{does}\n" for name, (_, does) in COMMANDS.items())
         parser = Parser("apercu", _DESCRIPTION, f"{commands}\n{_EPILOGUE}", usage="apercu COMMAND ...")

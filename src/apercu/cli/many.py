@@ -1,6 +1,7 @@
 """What `encode` and `decode` share: one file to another, or many files to a folder (`--out`)."""
 
 import argparse
+import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -28,6 +29,8 @@ def add_files(parser: argparse.ArgumentParser, one: str, many: str, what: str) -
 
 def in_and_out(arguments: argparse.Namespace) -> tuple[str, str]:
     """The two files of a call without --out. Raises OptionError."""
+    if arguments.files and os.path.isdir(folder := arguments.files[-1]):
+        raise OptionError(f"{folder} is a folder; to write to it, put --out before it")
     if len(arguments.files) != 2:
         n_files = len(arguments.files)
         given = "1 file was given" if n_files == 1 else f"{n_files or 'no'} files were given, and no --out"
