@@ -10,19 +10,13 @@ alone writes files, so that the others can be stopped at any moment and leave no
 """
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
-from itertools import islice
-from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
-from threading import Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -177,50 +171,13 @@ def _outcomes(work: _Work, places: list[tuple[str, str]], n_workers: int) -> Gen
     for done, (source, target) in enumerate(places):
         spent = time.monotonic() - begun
         if done and n_workers > 1 and spent > _ALONE and spent / done * (len(places) - done) > _WORTH:
-            yield from _in_parallel(work, places[done:], n_workers)
+            from apercu.bridges.processes import each  # multiprocessing would cost a call for one file 12 ms
+
+            targets = dict(places[done:])
+            for source, made in each(partial(_try, work), list(targets), n_workers):
+                yield _write(source, targets[source], made)
             return
         yield _write(source, target, _try(work, source))
-
-
-def _in_parallel(work: _Work, places: list[tuple[str, str]], n_workers: int) -> Generator[Outcome, None, None]:
-    others = active_children()
-    pool = ProcessPoolExecutor(n_workers, get_context("spawn"), _start, (apercu.MAX_PIXELS,))
-    coming, at_work, n_left = iter(places), {}, len(places)
-    try:
-        for source, target in islice(coming, 2 * n_workers):  # and no more: what is done waits in memory to be written
-            at_work[pool.submit(_try, work, source)] = source, target
-        while at_work:
-            for future in wait(at_work, return_when=FIRST_COMPLETED).done:
-                yield _write(*at_work.pop(future), future.result())
-                n_left -= 1
-                for source, target in islice(coming, 1):
-                    at_work[pool.submit(_try, work, source)] = source, target
-    except BrokenProcessPool as error:
-        raise ChildProcessError(
-            f"a process was killed, for want of memory perhaps; {n_left} files are not done"
-        ) from error
-    except BaseException:  # Ctrl-C, or nobody wants the rest
-        for process in active_children():
-            if process not in others:
-                process.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start(max_pixels: int | None) -> None:
-    """How a process of the pool begins."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to answer
-    apercu.MAX_PIXELS = max_pixels
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A parent that is killed tells nobody."""
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _try(work: _Work, source: str) -> Made | Exception:
