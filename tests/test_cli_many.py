@@ -195,7 +195,8 @@ def test_concealed_faults_are_told_for_each_file(pictures, capsys):
         (["encode", "-", "--out", "out"], "not with -"),
         (["encode", "in/a.png", "--out", "-"], "not with -"),
         (["encode", "in/a.png", "--out", "in/a.png"], "in/a.png is a file"),
-        (["encode", "in/a.png", "--out", "out.apc"], "has the name of a file"),
+        (["encode", "in/a.png", "--out", "in/a.png/out"], "in/a.png is a file"),
+        (["encode", "in/a.png", "--out", "deep/out.apc"], "has the name of a file"),
         (["encode", "in/a.png", "in/d.webp", "--out", "out", "--quality", "101"], "quality must be"),
         (["encode", "in/a.png", "in/d.webp", "--out", "out", "--codec", "jpeg"], "codec must be"),
         (["encode", "in/a.png", "in/d.webp", "--out", "out", "--model", "none.npy"], "none.npy"),
@@ -213,6 +214,13 @@ def test_what_cannot_be_is_one_line_before_any_work(pictures, arguments, words, 
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert words in said.err
     assert tree() == before
+
+
+def test_a_protected_folder_is_one_line(pictures, monkeypatch, capsys):
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+    assert main(["encode", *pictures, "--out", "in/deep/out"]) == 2
+    assert capsys.readouterr().err == "apercu: in: Permission denied\n"
+    assert not os.path.exists("in/deep")
 
 
 def test_a_fault_of_our_own_is_not_hidden(pictures, monkeypatch):

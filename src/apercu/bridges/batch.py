@@ -9,6 +9,7 @@ threads because threads wait for Python's lock most of the time, with pictures o
 alone writes files, so that the others can be stopped at any moment and leave nothing half-written.
 """
 
+import errno
 import os
 import sys
 import time
@@ -68,6 +69,7 @@ def encode(sources: Sequence[Source], folder: Source, **options: Any) -> Generat
 
     Raises:
         OptionError, ModelError: before any work: an option is wrong, or two files would be written to one place.
+        OSError: likewise: the folder is protected.
     """
     check_encoding(options)
     return _outcomes(partial(_encode_file, options=options), _places(sources, folder, ".apc"), _n_cores())
@@ -133,10 +135,7 @@ def _decode_file(source: str, suffix: str, options: Mapping[str, Any]) -> Made:
 def _places(sources: Sequence[Source], folder: Source, suffix: str) -> list[tuple[str, str]]:
     """Where each file goes; raises OptionError where two would meet, or one would take the place of an input."""
     folder = os.fspath(folder)
-    if os.path.exists(folder) and not os.path.isdir(folder):
-        raise OptionError(f"{folder} is a file; name a folder to write to")
-    if not os.path.exists(folder) and os.path.splitext(folder)[1].lower() in (".apc", *files.PICTURE_SUFFIXES):
-        raise OptionError(f"{folder} is to be a folder, and has the name of a file")
+    _check_folder(folder)
     found: dict[str, tuple[str, str]] = {}
     for path in sources:
         source = os.fspath(path)
@@ -150,6 +149,19 @@ def _places(sources: Sequence[Source], folder: Source, suffix: str) -> list[tupl
         if (same := _identity(target)) is not None and same in inputs:
             raise OptionError(f"{target} would take the place of {inputs[same]}, which is an input")
     return list(found.values())
+
+
+def _check_folder(folder: str) -> None:
+    """Raise the error that writing to a folder would meet, or making it where it is not there."""
+    there = folder
+    while not os.path.exists(there):
+        there = os.path.dirname(there) or "."
+    if not os.path.isdir(there):
+        raise OptionError(f"{there} is a file; name a folder to write to")
+    if there != folder and files.suffix_of(folder) in (".apc", *files.PICTURE_SUFFIXES):
+        raise OptionError(f"{folder} is to be a folder, and has the name of a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), there)
 
 
 def _identity(path: str) -> tuple[int, int] | None:
