@@ -112,7 +112,7 @@ def test_other_processes_do_what_this_one_does(pictures, monkeypatch, capsys):
     Image.fromarray(np.zeros((48, 65), np.uint8)).save("in/large.png")
     sources = [*pictures, "in/large.png", "in/none.png"]
     read, seen = files.read, []
-    monkeypatch.setattr(files, "read", lambda source: seen.append(source) or read(source))
+    monkeypatch.setattr(files, "read", lambda source, *a, **k: seen.append(source) or read(source, *a, **k))
     outcomes = list(batch.encode(sources, "out", quality=30))
     assert seen == ["in/a.png"]  # and no other in this process
     assert sorted(outcome.source for outcome in outcomes) == sorted(sources)
@@ -207,7 +207,7 @@ def test_concealed_faults_are_told_for_each_file(pictures, capsys):
 )
 def test_what_cannot_be_is_one_line_before_any_work(pictures, arguments, words, monkeypatch, capsys):
     Path("a.apc").write_bytes(apercu.encode(DRAWN["a.png"]))
-    monkeypatch.setattr(files, "read", lambda *_: pytest.fail("a picture was read"))
+    monkeypatch.setattr(files, "read", lambda *_, **__: pytest.fail("a picture was read"))
     before = tree()
     assert main(arguments) == 2
     said = capsys.readouterr()
