@@ -151,6 +151,24 @@ def test_nobody_reads_the_output(name, source, options, target):
     assert (ended.returncode, ended.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["encode", "a.png", "old"], "old"),
+        (["decode", "a.apc", "old", "--format", "png"], "old"),
+        (["view", "a.apc", "--out", "old", "--no-open"], "old"),
+        (["encode", "a.png", "--out", "."], "./a.apc"),
+    ],
+)
+def test_a_disk_without_room_is_told_and_leaves_the_old_file(here, arguments, named):
+    (here / "old").write_bytes(b"old")
+    before = {path.name: path.read_bytes() for path in here.iterdir()}
+    call = ["bash", "-c", 'ulimit -f 0; "$@"', "bash", *COMMAND, *arguments]
+    ended = subprocess.run(call, capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr.decode()) == (2, f"apercu: {named}: File too large\n")
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == before
+
+
 # --- Input
 
 

@@ -175,7 +175,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     target = os.path.realpath(path)
     temporary = os.path.join(os.path.dirname(target), f".apercu-{os.urandom(8).hex()}.part")
     try:
-        with open(temporary, "xb") as stream:
+        with _errors_of(path), open(temporary, "xb") as stream:
             yield stream
         if is_file:
             shutil.copymode(target, temporary)
