@@ -315,7 +315,9 @@ def test_a_process_that_dies_is_an_error_and_no_hang(process):
     os.kill(others(process)[0], signal.SIGKILL)
     assert process.wait(30) == 2
     said = process.stderr.read().decode()
-    assert said.startswith("apercu: a process was killed, for want of memory perhaps; 4 files are not done")
+    assert said.startswith(
+        "apercu: a process ended in the middle of its work (killed, or out of memory); 4 files are not done"
+    )
     assert said.count("\n") == 1
     assert tree("out") == ["out/a.apc"]
 

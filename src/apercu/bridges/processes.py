@@ -25,7 +25,7 @@ def each(
     here, and the rest is not done.
 
     Raises:
-        ChildProcessError: a process was killed.
+        ChildProcessError: a process ended in the middle of its work.
     """
     others = active_children()
     pool = ProcessPoolExecutor(n_workers, get_context("spawn"), _start, (apercu.MAX_PIXELS,))
@@ -40,7 +40,7 @@ def each(
                 at_work |= {pool.submit(function, argument): argument for argument in islice(coming, 1)}
     except BrokenProcessPool as error:
         raise ChildProcessError(
-            f"a process was killed, for want of memory perhaps; {n_left} files are not done"
+            f"a process ended in the middle of its work (killed, or out of memory); {n_left} files are not done"
         ) from error
     except BaseException:  # Ctrl-C, or nobody wants the rest
         for process in active_children():
