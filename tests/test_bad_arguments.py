@@ -1,10 +1,12 @@
 """Arrays, options and models that cannot be: a named error each, before any work."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import apercu
-from apercu.errors import ImageError, ModelError, OptionError, TargetUnreachable
+from apercu.errors import ImageError, ModelError, NotApercu, OptionError, TargetUnreachable
 from apercu.format.container import read_header
 from scripts.pictures import noise, scene, walsh_weights, wide
 
@@ -72,7 +74,7 @@ def test_bands_that_do_not_fit_are_refused(shape, bands):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"quality": 101}, "quality"),
+        ({"quality": 101}, "^quality must be a finite number from 0 to 100, not 101$"),
         ({"quality": -0.01}, "quality"),
         ({"quality": np.nan}, "quality"),
         ({"quality": np.inf}, "quality"),
@@ -81,25 +83,37 @@ def test_bands_that_do_not_fit_are_refused(shape, bands):
         ({"quality": 10**400}, "quality"),
         ({"psnr": np.nan}, "psnr"),
         ({"psnr": -np.inf}, "psnr"),
+        ({"psnr": -5}, "^psnr must be a finite number, 0 or more, not -5$"),
+        ({"psnr": -1e-9}, "psnr must be"),
         ({"psnr": "best"}, "psnr"),
-        ({"bpp": np.nan}, "bpp"),
-        ({"bpp": "small"}, "bpp"),
+        ({"bpp": np.nan}, "^bpp must be a finite number above 0, not nan$"),
+        ({"bpp": np.inf}, "^bpp must be a finite number above 0, not inf$"),
+        ({"bpp": -1}, "^bpp must be a finite number above 0, not -1$"),
+        ({"bpp": 0}, "^bpp must be a finite number above 0, not 0$"),
+        ({"bpp": "small"}, "^bpp must be a number above 0, not 'small'$"),
         ({"n_bytes": 100.0}, "n_bytes"),
         ({"n_bytes": "100"}, "n_bytes"),
-        ({"step": 4}, "together"),
-        ({"threshold": 4}, "together"),
-        ({"step": 0, "threshold": 4}, "step"),
-        ({"step": -1, "threshold": 4}, "step"),
-        ({"step": 8192, "threshold": 4}, "step"),
-        ({"step": 1e308, "threshold": 4}, "step"),
-        ({"step": np.nan, "threshold": 4}, "step"),
-        ({"step": 4, "threshold": -1}, "threshold"),
-        ({"step": 4, "threshold": np.inf}, "threshold"),
-        ({"step": 4, "threshold": "low"}, "threshold"),
-        ({"step": 4, "threshold": 10**400}, "threshold"),
+        ({"n_bytes": 0}, r"^n_bytes \(--bytes\) must be above 0, not 0$"),
+        ({"n_bytes": -5}, r"^n_bytes \(--bytes\) must be above 0, not -5$"),
+        ({"step": 4}, "^the codec apercu has no step; the codec taha2025 has$"),
+        ({"threshold": 4}, "^the codec apercu has no threshold;"),
+        ({"threshold": 4, "step": 4}, "^the codec apercu has no threshold and no step;"),
+        ({"tables": "group"}, "^the codec apercu has no tables;"),
+        ({"step": 4, "codec": "jpeg"}, "^codec must be one of apercu, taha2025"),
+        ({"step": 4, "codec": "taha2025"}, "together"),
+        ({"threshold": 4, "codec": "taha2025"}, "together"),
+        ({"step": 0, "threshold": 4, "codec": "taha2025"}, "step must be above 0"),
+        ({"step": -1, "threshold": 4, "codec": "taha2025"}, "step must be above 0"),
+        ({"step": 8192, "threshold": 4, "codec": "taha2025"}, "at most 8191.875"),
+        ({"step": 1e308, "threshold": 4, "codec": "taha2025"}, "at most 8191.875"),
+        ({"step": np.nan, "threshold": 4, "codec": "taha2025"}, "step must be a finite number"),
+        ({"step": 4, "threshold": -1, "codec": "taha2025"}, "threshold must be 0 or more"),
+        ({"step": 4, "threshold": np.inf, "codec": "taha2025"}, "threshold must be a finite number"),
+        ({"step": 4, "threshold": "low", "codec": "taha2025"}, "threshold must be a number"),
+        ({"step": 4, "threshold": 10**400, "codec": "taha2025"}, "threshold is too large"),
         ({"quality": 50, "bpp": 1}, "one target"),
         ({"n_bytes": 99, "psnr": 30}, "one target"),
-        ({"quality": 50, "threshold": 4, "step": 4}, "one target"),
+        ({"quality": 50, "threshold": 4, "step": 4, "codec": "taha2025"}, "one target"),
         ({"codec": "jpeg"}, "codec"),
         ({"codec": None}, "codec"),
         ({"codec": []}, "codec"),
@@ -112,18 +126,25 @@ def test_options_of_encode(options, says):
         apercu.encode(scene(9, 9)[:, :, 0], **options)
 
 
-@pytest.mark.parametrize(
-    "options", [{"n_bytes": 3}, {"n_bytes": -5}, {"bpp": 0}, {"bpp": -1}, {"bpp": 1e-9}, {"psnr": 99}]
-)
+@pytest.mark.parametrize("options", [{"n_bytes": 3}, {"n_bytes": 1}, {"bpp": 1e-9}, {"psnr": 99}])
 def test_targets_out_of_reach_name_the_nearest(options):
     with pytest.raises(TargetUnreachable, match="the nearest"):
         apercu.encode(scene(40, 40)[:, :, 0], **options)
 
 
-@pytest.mark.parametrize("options", [{"n_bytes": 10**30}, {"bpp": 1e308}, {"psnr": -1e308}, {"psnr": 0}])
+@pytest.mark.parametrize("options", [{"n_bytes": 10**30}, {"bpp": 1e308}, {"psnr": 0}])
 def test_targets_that_all_settings_meet(options):
     quality = apercu.info(apercu.encode(scene(40, 40)[:, :, 0], **options))["quality"]
     assert quality == (0 if "psnr" in options else 100)
+
+
+def test_a_restorer_that_the_codec_lacks_is_refused_before_a_package_is_asked_for(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    data = apercu.encode(scene(40, 40), codec="taha2025")
+    with pytest.raises(OptionError, match=r"^restore must be 'none' for a file of the codec taha2025, not 'cnn'$"):
+        apercu.decode(data, restore="cnn", network="none.onnx")
+    with pytest.raises(NotApercu):
+        apercu.decode(b"no file", restore="cnn", network="none.onnx")
 
 
 # --- Models ---------------------------------------------------------------------------------------

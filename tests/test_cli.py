@@ -49,7 +49,7 @@ def apc(tmp_path):
 @pytest.fixture
 def damaged(tmp_path):
     """A file of two tiles, the second damaged."""
-    data = bytearray(apercu.encode(np.tile(GREY, (1, 12)), quality=60))
+    data = bytearray(apercu.encode(np.tile(GREY, (1, 12)), quality=60, codec="taha2025"))
     assert apercu.info(bytes(data))["tiles"] == 2
     data[-8] ^= 1
     path = tmp_path / "damaged.apc"
@@ -199,21 +199,29 @@ def test_check(apc, damaged, photo, tmp_path, capsys):
     [
         ((), "a command is wanted"),
         (("encod", "a", "b"), "no command 'encod'"),
-        (("encode",), "required: IN, OUT.apc"),
+        (("encode",), "give IN OUT.apc, or IN ... --out FOLDER; no files"),
+        (("encode", "photo.png"), "give IN OUT.apc, or IN ... --out FOLDER; 1 file was"),
+        (("encode", "photo.png", "rgba.apc", "a.apc"), "; 3 files were given, and no --out"),
+        (("decode", "photo.apc"), "give IN.apc OUT, or IN.apc ... --out FOLDER; 1 file was"),
         (("encode", "photo.png", "a.apc", "--bpp", "1", "--bytes", "9"), "not allowed with"),
         (("encode", "photo.png", "a.apc", "--bpp", "much"), "invalid float"),
-        (("encode", "photo.png", "a.apc", "--bpp", "nan"), "finite"),
+        (("encode", "photo.png", "a.apc", "--bpp", "nan"), "bpp must be a finite number above 0, not nan"),
+        (("encode", "photo.png", "a.apc", "--bpp", "-1"), "bpp must be a finite number above 0, not -1"),
+        (("encode", "photo.png", "a.apc", "--bytes", "0"), "--bytes) must be above 0, not 0"),
+        (("encode", "photo.png", "a.apc", "--psnr", "-5"), "psnr must be a finite number, 0 or more, not -5"),
+        (("encode", "photo.png", "a.apc", "--step", "4"), "the codec apercu has no step"),
         (("encode", "photo.png", "a.apc", "--qual", "9"), "unrecognized"),
         (("encode", "photo.png", "a.apc", "--quality", "101"), "0 to 100"),
-        (("encode", "photo.png", "a.apc", "--bytes", "1"), "byte"),
-        (("encode", "photo.png", "a.apc", "--psnr", "99"), "dB"),
+        (("encode", "photo.png", "a.apc", "--bytes", "1"), "photo.png: 1 bytes are too few"),
+        (("encode", "photo.png", "a.apc", "--psnr", "99"), "photo.png: 99.0 dB"),
         (("encode", "photo.png", "a.apc", "--codec", "jpeg"), "taha2025"),
         (("encode", "photo.png", "a.apc", "--bands", "grey"), "does not fit"),
         (("encode", "photo.png", "a.apc", "--model", "none.npy"), "none.npy"),
         (("encode", "photo.png", "a.apc", "--max-pixels", "6143"), "limit of 6143"),
         (("encode", "photo.png", "a.apc", "--max-pixels", "-1"), "at least 0"),
-        (("encode", "photo.png", "a.png"), "decode writes pictures"),
-        (("encode", "photo.png", "."), "directory"),
+        (("encode", "photo.png", "a.png"), "decode writes pictures; for many pictures name a folder with --out"),
+        (("encode", "photo.png", "."), ". is a folder; to write to it, put --out before it"),
+        (("decode", "photo.apc", "photo.apc", "photo.apc", "."), "put --out before it"),
         (("encode", "photo.png", "none/a.apc"), "No such folder"),
         (("encode", "photo.apc", "photo.apc"), "is the input"),
         (("encode", "none.png", "a.apc"), "none.png: No such file"),
@@ -221,15 +229,15 @@ def test_check(apc, damaged, photo, tmp_path, capsys):
         (("encode", ".", "a.apc"), "directory"),
         (("encode", "photo.apc", "a.apc"), "an apercu file already"),
         (("encode", "text.png", "a.apc"), "text.png: no picture"),
-        (("decode", "photo.png", "a.png"), "not an apercu file"),
+        (("decode", "photo.png", "a.png"), "photo.png: not an apercu file"),
         (("decode", "photo.apc", "a.gif"), ".png or .tif"),
         (("decode", "photo.apc", "a"), ".png or .tif"),
         (("decode", "photo.apc", "none/a.png"), "No such folder"),
         (("decode", "photo.apc", "a.png", "--restore", "gan"), "restore"),
         (("decode", "photo.apc", "a.png", "--window", "0,0,9"), "four whole numbers"),
-        (("decode", "photo.apc", "a.png", "--window", "0,0,64,97"), "does not lie within"),
+        (("decode", "photo.apc", "a.png", "--window", "0,0,64,97"), "photo.apc: window (0, 0, 64, 97) does not lie"),
         (("decode", "photo.apc", "a.png", "--layers", "0"), "layers"),
-        (("decode", "photo.apc", "a.png", "--max-pixels", "6143"), "6143"),
+        (("decode", "photo.apc", "a.png", "--max-pixels", "6143"), "photo.apc: 96 x 64"),
         (("decode", "rgba.apc", "a.jpg"), ".png"),
         (("decode", "none.apc", "a.png"), "none.apc: No such file"),
     ],
@@ -250,8 +258,7 @@ def test_a_mistake_is_one_line_and_no_file(arguments, words, photo, apc, tmp_pat
 
 def test_a_window_the_first_layers_and_a_restored_image(tmp_path):
     image = np.tile(RGB, (6, 5, 1))
-    data = apercu.encode(image, quality=40)
-    assert apercu.info(data)["layers"] > 1
+    data = apercu.encode(image, quality=40, layers=3)
     (tmp_path / "in.apc").write_bytes(data)
     for options, named in (
         (["--window", "10,20,30,40"], {"window": (10, 20, 30, 40)}),

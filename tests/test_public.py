@@ -74,7 +74,7 @@ def test_names():
 def test_signatures():
     assert parameters(apercu.encode) == (
         "image, *, n_bytes=None, bpp=None, psnr=None, quality=None, codec='apercu', bands=None, threshold=None, "
-        "step=None, tables=None, model=None, progress=None"
+        "step=None, tables=None, model=None, tile=None, layers=None, progress=None"
     )
     assert parameters(apercu.decode) == (
         "data, *, restore='none', damaged='raise', window=None, layers=None, model=None, network=None, progress=None"

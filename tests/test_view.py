@@ -1,9 +1,11 @@
 """`apercu view`: the page of one file."""
 
+import base64
 import json
 import re
 import sys
 import webbrowser
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -104,10 +106,10 @@ def test_what_is_wrong_is_said_in_one_line(apc, tmp_path, capsys):
     Image.fromarray(PICTURE[:64]).save(tmp_path / "cut.png")
     said = refused(capsys, apc, "--against", tmp_path / "cut.png", "--out", page)
     assert "128 × 64 pixels of 3 bands, uint8, the file holds 128 × 96" in said
-    assert "TOP LEFT HEIGHT WIDTH" in refused(capsys, apc, "--window", 0, 0, 97, 10, "--out", page)
-    assert "TOP LEFT HEIGHT WIDTH" in refused(capsys, apc, "--window", 0, 0, 0, 10, "--out", page)
+    for window in ("0,0,97,10", "0,0,0,10"):
+        assert "does not lie within 96 rows" in refused(capsys, apc, "--window", window, "--out", page)
+    assert "four whole numbers, TOP,LEFT,HEIGHT,WIDTH" in refused(capsys, apc, "--window", "0,0,9", "--out", page)
     assert "is the input" in refused(capsys, apc, "--out", apc)
-    assert "--out is a file" in refused(capsys, apc, "--out", "-")
     assert "No such" in refused(capsys, apc, "--out", tmp_path / "nowhere" / "page.html")
     assert not page.exists()
 
@@ -131,12 +133,72 @@ def test_wide_samples_and_many_bands(tmp_path):
     scene = np.dstack([257 * original(0).astype(np.uint16) + band for band in range(5)])
     (tmp_path / "scene.apc").write_bytes(apercu.encode(scene, quality=40))
     page = tmp_path / "page.html"
-    window = ["--window", "8", "0", "32", "128"]
+    window = ["--window", "8,0,32,128"]
     assert main(["view", str(tmp_path / "scene.apc"), "--out", str(page), "--no-open", *window]) == 0
     (image,) = data_of(page)["images"]
     assert image["bands"] == 5
     assert image["window"] == [8, 0, 32, 128]
     assert re.fullmatch(r"bands 1, 2, 3; samples \d+ to \d+ shown as 0 to 255", image["note"])
+
+
+def shown_in(page):
+    """The pictures of a page, in their order."""
+    texts = re.findall(r'id="picture-\d+">(.*?)</script>', Path(page).read_text("utf-8"))
+    return [np.asarray(Image.open(BytesIO(base64.b64decode(text)))) for text in texts]
+
+
+def test_no_more_than_the_window_is_decoded_and_measured(tmp_path):
+    image = np.tile(PICTURE, (2, 9, 1))
+    data = bytearray(apercu.encode(image, quality=30, codec="taha2025"))
+    assert apercu.info(bytes(data))["tiles"] == 2
+    data[-8] ^= 1  # of the second tile
+    (tmp_path / "a.apc").write_bytes(data)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    page = tmp_path / "page.html"
+    call = ["view", str(tmp_path / "a.apc"), "--no-open", "--out", str(page), "--window", "50,900,40,100"]
+    for against in ([], ["--against", str(tmp_path / "a.png")]):
+        assert main([*call, *against]) == 0
+        data_shown = data_of(page)
+        assert data_shown["images"][0]["window"] == [50, 900, 40, 100]
+        assert (data_shown["images"][0]["width"], data_shown["images"][0]["height"]) == (9 * 128, 2 * 96)
+    part = apercu.decode(bytes(data), window=(50, 900, 40, 100))
+    original = image[50:90, 900:1000]
+    assert [picture.tolist() for picture in shown_in(page)] == [original.tolist(), part.tolist()]
+    ((_, _, _, _, point),) = data_shown["pictures"]
+    assert point["metrics"]["psnr"] == pytest.approx(metrics.psnr(original, part), rel=1e-5)
+    assert "metrics of this part" in data_shown["images"][0]["note"]
+
+
+def test_of_a_large_file_the_middle_alone_is_decoded(apc, monkeypatch):
+    from apercu.bench.view import file_page
+
+    windows, decode = [], apercu.decode
+    monkeypatch.setattr("apercu.bench.view.SIDE", 64)
+    monkeypatch.setattr(
+        apercu, "decode", lambda *a, window, **k: windows.append(window) or decode(*a, window=window, **k)
+    )
+    file_page(apc.read_bytes(), "x")
+    assert windows == [(16, 32, 64, 64)]
+    file_page(apc.read_bytes(), "x", PICTURE)  # all is measured
+    assert windows[1:] == [None]
+
+
+def test_one_band_with_or_without_an_axis(tmp_path):
+    from apercu.bench.view import file_page
+
+    grey = PICTURE[..., :1]
+    assert '"psnr"' in file_page(apercu.encode(grey), "x", grey[..., 0])
+    assert '"psnr"' in file_page(apercu.encode(grey[..., 0]), "x", grey)
+
+
+def test_the_window_is_that_of_decode(apc, tmp_path, capsys):
+    for name, out in (("view", "p.html"), ("decode", "p.png")):
+        for text in ("0,0,9", "0 0 9 9", "0,0,9,x", "0;0;9;9"):
+            assert (
+                main([name, str(apc), *(["--out"] if name == "view" else []), str(tmp_path / out), "--window", text])
+                == 2
+            )
+            assert f"{text!r} is not four whole numbers, TOP,LEFT,HEIGHT,WIDTH" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(browser.executable() is None, reason="the page was not opened: no browser here")

@@ -100,7 +100,7 @@ def encode(
     bands: what the bands are, "grey", "rgb", "rgba" or "spectral"; by default B = 1, 3, 4 or any other number.
 
     One of four targets, or none for quality=50:
-    n_bytes: the file has at most so many bytes.
+    n_bytes: the file has at most so many bytes (`--bytes` of the command).
     bpp: the same in bits per pixel (of width x height, all bands together).
     psnr: peak signal-to-noise ratio in dB over all samples of the image that count, as decoded with restore="none",
         peak 255 or 65,535; met within 0.05 dB where the steps of the codec allow, passed where the lowest quality is
@@ -138,6 +138,7 @@ def encode(
     given = {name: value for name, value in given.items() if value is not None}
     by_hand = None
     if threshold is not None or step is not None:
+        pipeline.check_options(codec, tables, (threshold, step))  # a codec without them says so first
         if threshold is None or step is None:
             raise OptionError("threshold and step are set together")
         given["threshold and step"] = 0
@@ -145,17 +146,20 @@ def encode(
     if len(given) > 1:
         raise OptionError(f"one target at a time, not {', '.join(given)}")
     samples, bands = _samples(image, bands)
-    if bpp is not None:
-        n_bytes = math.floor(min(_number("bpp", bpp) * math.prod(samples.shape[:2]) / 8, 1 << 62))
     if n_bytes is not None:
-        n_bytes = _whole("n_bytes", n_bytes)
+        n_bytes = _whole("n_bytes (--bytes)", n_bytes)
+        if n_bytes <= 0:
+            raise OptionError(f"n_bytes (--bytes) must be above 0, not {n_bytes}")
+    if bpp is not None:
+        bpp = _number("bpp", bpp, " above 0", lambda number: number > 0)
+        n_bytes = math.floor(min(bpp * math.prod(samples.shape[:2]) / 8, 1 << 62))
+    if psnr is not None:
+        psnr = _number("psnr", psnr, ", 0 or more", lambda number: number >= 0)
     if not given:
         quality = 50
     if quality is not None:
-        quality = _number("quality", quality)
-        if not 0 <= quality <= 100:
-            raise OptionError(f"quality must be from 0 to 100, not {quality}")
-    target = pipeline.Target(n_bytes, None if psnr is None else _number("psnr", psnr), quality, by_hand)
+        quality = _number("quality", quality, " from 0 to 100", lambda number: 0 <= number <= 100)
+    target = pipeline.Target(n_bytes, psnr, quality, by_hand)
     plan = pipeline.Plan(_positive("tile", tile), _positive("layers", layers))
     return pipeline.encode(samples, target, codec, bands, tables, model, progress or _no_progress, plan)
 
@@ -192,14 +196,16 @@ def decode(
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
     place = None if window is None else Window(*(_whole("window", number) for number in _four(window)))
     layers = _positive("layers", layers)
+    data = _bytes(data)
     restorer = None
     if restore == "cnn":
+        pipeline.check_restore(data, restore)  # before a package is asked for that would not help
         from apercu.restore import cnn
 
         restorer = cnn.restorer(network)
     elif network is not None:
         raise OptionError("network goes with restore='cnn'")
-    return pipeline.decode(_bytes(data), damaged, model, MAX_PIXELS, progress or _no_progress, place, layers, restorer)
+    return pipeline.decode(data, damaged, model, MAX_PIXELS, progress or _no_progress, place, layers, restorer)
 
 
 def info(data: bytes) -> dict[str, object]:
@@ -208,9 +214,9 @@ def info(data: bytes) -> dict[str, object]:
     Keys: width, height, bands (a number), interpretation ("grey", "rgb", "rgba" or "spectral"), dtype, codec, model
     (an id, or the start of a user-trained model's SHA-256), version, quality (None where threshold and step were set
     by hand), step, n_bytes, bpp, tiles, layers; of taha2025 also threshold, and g1_share and g2_share, the parts of the
-    blocks that each autoencoder codes.
+    blocks that each autoencoder codes, or None where a damaged or missing segment keeps them from being counted.
 
-    Raises a FormatError.
+    The header alone is needed, whatever follows it: raises a FormatError where the header cannot be read.
     """
     return pipeline.info(_bytes(data), MAX_PIXELS)
 
@@ -271,15 +277,16 @@ def _four(window: object) -> tuple[object, ...]:
     return numbers
 
 
-def _number(name: str, value: float) -> float:
+def _number(name: str, value: float, which: str = "", fits: Callable[[float], bool] = math.isfinite) -> float:
+    """A finite number for which `fits` holds; `which` says in words what it asks."""
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise OptionError(f"{name} must be a number, not {value!r}") from None
+        raise OptionError(f"{name} must be a number{which}, not {value!r}") from None
     except OverflowError:
         raise OptionError(f"{name} is too large") from None
-    if not math.isfinite(number):
-        raise OptionError(f"{name} must be finite, not {value}")
+    if not (math.isfinite(number) and fits(number)):
+        raise OptionError(f"{name} must be a finite number{which}, not {value}")
     return number
 
 

@@ -17,6 +17,9 @@ ApercuError
     └── CorruptStream        checksums match or were made good, yet the content breaks a rule of the format
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ApercuError(Exception):
     """Base of all errors that apercu raises on purpose."""
@@ -76,3 +79,12 @@ class ChecksumError(FormatError):
 
 class CorruptStream(FormatError):
     """The content breaks a rule of the format."""
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Let an ApercuError begin with the name of the file that it is about."""
+    try:
+        yield
+    except ApercuError as error:
+        raise type(error)(f"{name}: {error}") from error

@@ -1,12 +1,12 @@
 """The numbers of the seed paper, to hold ours against.
 
-M. Taha, A. Elrefaei, A. Akah, A. Abdelrasoul, "Efficient Image Compression Technique for Low Bit Rate Requirements",
+H. Taha, L. A. Elrefaei, H. Akah, M. Abdelrasoul, "Efficient Image Compression Technique for Low Bit Rate Requirements",
 Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608/fuje.2025.314170.1091; licence CC BY 4.0. Copied as
 printed, averages included.
 """
 
 CITATION = (
-    "M. Taha, A. Elrefaei, A. Akah, A. Abdelrasoul, *Efficient Image Compression Technique for Low Bit Rate "
+    "H. Taha, L. A. Elrefaei, H. Akah, M. Abdelrasoul, *Efficient Image Compression Technique for Low Bit Rate "
     "Requirements*, Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608/fuje.2025.314170.1091 (CC BY 4.0)"
 )
 IMAGES = ("lena", "boat", "goldhill")

@@ -1,12 +1,13 @@
 """One apercu file as a comparison: what the page needs to show it alone, or against its original."""
 
 from pathlib import Path
+from typing import Any
 
 import apercu
 from apercu.bench import metrics, shown
 from apercu.bench.page import page_html
 from apercu.errors import OptionError
-from apercu.format.container import read_header
+from apercu.format.container import Header, read_header
 from apercu.stages.colour import Samples
 
 SIDE = 2048  # pixels: the longest side of what is shown; a page of two such pictures stays below the limit
@@ -31,23 +32,28 @@ def file_page(
         name: what the page calls it.
         original: what was encoded, of the same shape and dtype; with it the page shows both, and metrics.
         restore, damaged, model, network: as in `apercu.decode`.
-        window: (top, left, height, width) of the pixels to show; by default as much of the middle as a page can hold.
+        window: (top, left, height, width), the part that is shown, measured and decoded, and no more. By default all
+            is measured where there is an original, and as much of the middle shown as a page can hold.
 
     Raises:
         FormatError: the file cannot be decoded.
         OptionError: the original or the window does not fit the file.
     """
-    decoded = apercu.decode(data, restore=restore, damaged=damaged, model=model, network=network)
-    height, width = decoded.shape[:2]
-    if original is not None and (original.shape, original.dtype) != (decoded.shape, decoded.dtype):
-        raise OptionError(f"the original is {_what(original)}, the file holds {_what(decoded)}")
-    if window is not None and not _fits(window, height, width):
-        raise OptionError(f"a window is TOP LEFT HEIGHT WIDTH, inside of {width} × {height} pixels")
-    window = window or shown.centred(height, width, SIDE)
-    header = read_header(data)  # and not info, which refuses a damaged file
+    header = read_header(data)
+    height, width = header.height, header.width
+    if original is not None and (said := _what(original)) != (held := _held(header)):
+        raise OptionError(f"the original is {said}, the file holds {held}")
+    shown_part = window or shown.centred(height, width, SIDE)
+    wanted = shown_part if original is None else window  # None: all of it, since all is measured
+    decoded = apercu.decode(data, restore=restore, damaged=damaged, model=model, network=network, window=wanted)
+    note = ""
+    if original is not None:
+        if window is not None:
+            original, note = shown.cut(original, window), "metrics of this part"
+        original = original.reshape(decoded.shape)  # one band with or without an axis
     view = shown.view_of(decoded if original is None else original, header.interpretation)
 
-    point = {
+    point: dict[str, Any] = {
         "image": name,
         "codec": f"apercu:{header.codec}/{restore}",
         "n_bytes": len(data),
@@ -70,17 +76,18 @@ def file_page(
                 "height": height,
                 "bands": header.n_bands,
                 "dtype": str(decoded.dtype),
-                "window": window,
-                "note": str(view),
+                "window": shown_part,
+                "note": "; ".join(filter(None, (str(view), note))),
             }
         ],
         "points": [point],
     }
 
     def packed(image: Samples) -> bytes:
-        return shown.lossless(shown.show(shown.cut(image, window), view))
+        part = image if wanted is not None else shown.cut(image, shown_part)
+        return shown.lossless(shown.show(part, view))
 
-    originals = {} if original is None else {name: {"webp": packed(original), "window": window}}
+    originals = {} if original is None else {name: {"webp": packed(original), "window": shown_part}}
     pictures = {(name, point["codec"], point["bpp"]): {"webp": packed(decoded), "point": point}}
     return page_html(comparison, pictures, originals, title=f"apercu view: {name}")
 
@@ -101,6 +108,6 @@ def _what(image: Samples) -> str:
     return f"{width} × {height} pixels of {n_bands} bands, {image.dtype}"
 
 
-def _fits(window: shown.Window, height: int, width: int) -> bool:
-    top, left, rows, columns = window
-    return min(top, left) >= 0 and min(rows, columns) >= 1 and top + rows <= height and left + columns <= width
+def _held(header: Header) -> str:
+    dtype = "uint16" if header.wide else "uint8"
+    return f"{header.width} × {header.height} pixels of {header.n_bands} bands, {dtype}"

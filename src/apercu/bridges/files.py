@@ -51,6 +51,8 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 
 PICTURE_SUFFIXES = tuple(_HELD_BY)
 
+_MOST_LINKS = 40  # as many as Linux follows
+
 
 def read(
     source: str | os.PathLike[str] | BinaryIO, name: str | None = None, page: int | None = None
@@ -147,12 +149,16 @@ def check_suffix(suffix: str, bands: str, dtype: Any) -> None:
 
 def check_target(path: str | os.PathLike[str]) -> None:
     """Raise the OSError that writing to `path` would meet, as far as it can be told before the work is done."""
-    target = os.path.realpath(path)
-    if os.path.isdir(target):
+    if (number := descriptor_of(path)) is not None:
+        with _errors_of(path):
+            os.write(number, b"")
+        return
+    if os.path.isdir(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    if not os.path.isdir(os.path.dirname(target)):
-        raise FileNotFoundError(errno.ENOENT, "No such folder", os.path.dirname(target))
-    if os.path.exists(target) and not os.access(target, os.W_OK):
+    folder = os.path.dirname(os.path.realpath(path))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, "No such folder", folder)
+    if os.path.exists(path) and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
 
 
@@ -161,21 +167,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` when the block ends well, and leaves no trace when it does not.
 
     It is written beside its target, so that renaming is one step on one file system. Links are followed, the mode of
-    a file that was there is kept, a new one has what the umask leaves; a device or a pipe is written to as it is.
+    a file that was there is kept, a new one has what the umask leaves. A device or a pipe is written to as it is, and
+    so is what the process has open already (/dev/stdout, /dev/fd/3), at the place where it stands.
 
     Raises:
         OSError: naming `path`, never the temporary file.
     """
     check_target(path)
-    target = os.path.realpath(path)
-    is_file = os.path.isfile(target)
-    if os.path.exists(target) and not is_file:
-        with open(target, "wb") as stream:
+    number = descriptor_of(path)
+    is_file = number is None and os.path.isfile(path)
+    if number is not None or (os.path.exists(path) and not is_file):
+        with _errors_of(path), open(path if number is None else os.dup(number), "wb") as stream:
             yield stream
         return
+    target = os.path.realpath(path)
     temporary = os.path.join(os.path.dirname(target), f".apercu-{os.urandom(8).hex()}.part")
     try:
-        with open(temporary, "xb") as stream:
+        with _errors_of(path), open(temporary, "xb") as stream:
             yield stream
         if is_file:
             shutil.copymode(target, temporary)
@@ -185,6 +193,34 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             os.unlink(temporary)
         if isinstance(error, OSError) and error.filename == temporary:
             raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
+        raise
+
+
+def descriptor_of(path: str | os.PathLike[str]) -> int | None:
+    """The number of the open file that a path stands for, as /dev/stdout and /dev/fd/3 do; None for any other path.
+
+    Such a path leads to no name in a folder: what it is resolved to (`pipe:[4711]`) exists nowhere, and where a file is
+    behind it, opening that anew would forget the place in it.
+    """
+    path = os.fspath(path)
+    for _ in range(_MOST_LINKS):
+        folder, name = os.path.split(path)
+        if os.path.realpath(folder) in ("/dev/fd", f"/proc/{os.getpid()}/fd") and name.isdecimal():
+            return int(name)
+        if not os.path.islink(path):
+            return None
+        path = os.path.join(folder, os.readlink(path))
+    return None
+
+
+@contextmanager
+def _errors_of(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Let an OSError that names no file name this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = os.fspath(path)
         raise
 
 

@@ -7,7 +7,7 @@ from apercu.cli import streams
 from apercu.cli.messages import EXIT_FAULTS, EXIT_MISTAKE, complain, describe
 
 DESCRIPTION = (
-    "Look for faults in apercu files, and name every one: what is damaged, what is missing, what breaks a rule."
+    "Look for faults in apercu files and name each: what is damaged, missing, or against the rules of the format."
 )
 
 EXAMPLES = """\
@@ -22,7 +22,7 @@ The exit code is 0 when every file is sound, 1 when any has a fault, 2 when any 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="apercu file, or - for standard input")
-    parser.add_argument("--model", metavar="FILE", help="the weights that the files were encoded with, if your own")
+    parser.add_argument("--model", metavar="FILE", help="weights of your own that the files were encoded with")
     streams.add_limit(parser)
 
 

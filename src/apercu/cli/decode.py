@@ -1,83 +1,65 @@
-"""`apercu decode`: an apercu file to a picture file."""
+"""`apercu decode`: apercu files to picture files."""
 
 import argparse
-import sys
+from typing import Any
 
-import apercu
-from apercu.cli import streams
+from apercu.cli import many, streams
 from apercu.cli.messages import complain
 
 DESCRIPTION = """\
-Turn an apercu file back into a picture. The kind of picture goes by the suffix of OUT. PNG, WebP, BMP, JPEG, PGM and
-PPM take 8-bit grey and colour; PNG and TIFF 16-bit samples too; TIFF alone any number of bands. What would lose bits
-is refused, and the message names a suffix that serves.
+Turn an apercu file back into a picture, or many into a folder of pictures. The suffix of OUT says what kind of picture.
+PNG, WebP, BMP, JPEG, PGM and PPM hold 8-bit grey or colour; PNG and TIFF hold 16-bit samples too; only TIFF holds any
+number of bands. A kind that would lose bits is refused, and the message names one that does not.
 """
 
 EXAMPLES = """\
 examples:
   apercu decode photo.apc photo.png
   apercu decode scene.apc scene.tif                         16 bits, many bands
-  apercu decode photo.apc photo.png --damaged conceal       what is intact of a damaged file, or of its beginning
-  apercu decode photo.apc photo.png --restore cnn           nearer to the original, in more time
-  apercu decode scene.apc part.tif --window 0,99,50,50       a part, without the rest
+  apercu decode photo.apc photo.png --restore cnn           closer to the original, but slower
+  apercu decode photo.apc photo.png --damaged conceal       what is intact of a damaged or cut file
+  apercu decode scene.apc part.tif --window 0,99,50,50      a part; the rest is not decoded
+  apercu decode *.apc --out pictures/ --format webp         many files, each as a picture of that kind
   apercu decode photo.apc - | display                       a PNG on standard output
   apercu decode scene.apc - --format tif > scene.tif
+
+With --out, a.apc becomes a.png in the folder. A file that cannot be decoded is named, the others are done, and the exit
+code is 2. Two files that would have the same name there are refused before any work is done.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
-    parser.add_argument("input", metavar="IN.apc", help="apercu file, or - for standard input")
-    parser.add_argument("output", metavar="OUT", help="picture file to write, or - for standard output")
-    parser.add_argument("--format", metavar="KIND", help="png, tif, ...; by default the suffix of OUT, and png for -")
+    what = "the apercu file and the picture to write (- for standard input or output); with --out, apercu files only"
+    many.add_files(parser, "IN.apc OUT", "IN.apc ... --out FOLDER", what)
     parser.add_argument(
-        "--window",
-        metavar="TOP,LEFT,HEIGHT,WIDTH",
-        type=_window,
-        help="part of the image that is wanted, in pixels; tiles beyond it are not decoded",
+        "--format", metavar="KIND", help="png, tif, ... (default: the suffix of OUT; png for - and with --out)"
     )
-    parser.add_argument("--layers", metavar="N", type=int, help="stop after N layers, for a coarser image in less time")
+    streams.add_window(parser, "decode this part alone, in pixels")
+    parser.add_argument("--layers", metavar="N", type=int, help="stop after N layers: a coarser image in less time")
     streams.add_decoding(parser)
-
-
-def _window(text: str) -> tuple[int, int, int, int]:
-    try:
-        top, left, height, width = map(int, text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not four whole numbers, TOP,LEFT,HEIGHT,WIDTH") from None
-    return top, left, height, width
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Decode; returns the exit code."""
-    from apercu.bridges import files  # Pillow comes with it, which --help has no use for
-    from apercu.format.container import read_header
+    from apercu.bridges import batch, files  # Pillow comes with them, which --help has no use for
 
     streams.set_limit(arguments)
-    streams.check_output(arguments.input, arguments.output)
-    data = streams.read_bytes(arguments.input)
-    header = read_header(data)
-    suffix = files.suffix_of(arguments.output)
-    if arguments.format:
-        suffix = "." + arguments.format.lower().removeprefix(".")
-    elif arguments.output == streams.STANDARD:
-        suffix = ".png"
-    files.check_suffix(suffix, header.interpretation, "uint16" if header.wide else "uint8")
+    names = ("restore", "damaged", "window", "layers", "model", "network")
+    options: dict[str, Any] = {name: getattr(arguments, name) for name in names}
+    suffix = "." + (arguments.format or "png").lower().removeprefix(".")
+    if arguments.out is not None:
+        sources = many.inputs(arguments)
+        outcomes = batch.decode(sources, arguments.out, suffix, **options)
+        return many.report("decoding", outcomes, len(sources))[1]
+    source, target = many.in_and_out(arguments)
+    streams.check_output(source, target)
+    data = streams.read_bytes(source)
+    if not arguments.format and target != streams.STANDARD:
+        suffix = files.suffix_of(target)
     with streams.progress_bar("decoding") as progress:
-        image = apercu.decode(
-            data,
-            restore=arguments.restore,
-            damaged=arguments.damaged,
-            window=arguments.window,
-            layers=arguments.layers,
-            model=arguments.model,
-            network=arguments.network,
-            progress=progress,
-        )
-    target = sys.stdout.buffer if arguments.output == streams.STANDARD else arguments.output
-    files.write(target, image, header.interpretation, suffix)
-    if arguments.damaged == "conceal" and (faults := apercu.check(data, model=arguments.model)):
-        complain(
-            f"{streams.label(arguments.input)}: damaged, faults concealed: {len(faults)} (apercu check names them)"
-        )
+        made = batch.decoded(data, streams.label(source), suffix, {**options, "progress": progress})
+    streams.write_bytes(target, made.content)
+    if made.n_concealed:
+        complain(many.concealed(streams.label(source), made.n_concealed))
     return 0

@@ -1,41 +1,46 @@
-"""`apercu encode`: a picture file to an apercu file."""
+"""`apercu encode`: picture files to apercu files."""
 
 import argparse
 import sys
 from typing import Any
 
-import apercu
-from apercu.cli import streams
+from apercu.cli import many, streams
 from apercu.errors import OptionError
 
 DESCRIPTION = """\
-Compress a picture into an apercu file. PNG, JPEG, WebP, TIFF, BMP and whatever else Pillow reads is taken in: upright,
-in sRGB, and whole. A file that would lose bits or meaning on the way in (floating-point samples, PQ and HLG, ...) is
-refused by name, and so is one of several frames or pages, unless --page chooses one. 16-bit colour and TIFF of many
-bands need the extra: pip install 'apercu[tiff]'.
+Compress a picture into an apercu file, or many pictures into a folder. PNG, JPEG, WebP, TIFF, BMP and whatever else
+Pillow reads is accepted; the picture is turned upright and converted to sRGB. A picture that would lose bits or meaning
+on the way (floating-point samples, PQ and HLG, ...) is refused with the reason, and so is a file of several frames or
+pages, unless --page chooses one. 16-bit colour and TIFF files of many bands need an extra: pip install 'apercu[tiff]'.
 """
 
 EXAMPLES = """\
 examples:
   apercu encode photo.jpg photo.apc                    quality 50
-  apercu encode photo.jpg photo.apc --quality 20       smaller
+  apercu encode photo.jpg photo.apc --quality 20       a smaller file
   apercu encode photo.jpg photo.apc --bpp 0.1          at most 0.1 bits per pixel
   apercu encode scene.tif scene.apc --bytes 4000       at most 4,000 bytes
-  apercu encode photo.png photo.apc --psnr 30          30 dB, in as few bytes as that takes
+  apercu encode photo.png photo.apc --psnr 30          30 dB, in as few bytes as possible
   apercu encode scan.tif third.apc --page 3            the third page
+  apercu encode *.png --out previews/ --bytes 2000     many pictures, each in at most 2,000 bytes
   curl -s https://example.org/a.png | apercu encode - - --bytes 300 > a.apc
+
+With --out, a.png becomes a.apc in the folder. A picture that cannot be encoded is named, the others are done, and the
+exit code is 2. Two pictures that would have the same name there are refused before any work is done.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
-    parser.add_argument("input", metavar="IN", help="picture file, or - for standard input")
-    parser.add_argument("output", metavar="OUT.apc", help="file to write, or - for standard output")
+    what = "the picture and the apercu file to write (- for standard input or output); with --out, pictures only"
+    many.add_files(parser, "IN OUT.apc", "IN ... --out FOLDER", what)
     parser.add_argument("--page", type=int, metavar="N", help="which frame or page of a file of several, from 1")
     targets = parser.add_argument_group("how small, or how good (one of these; default: --quality 50)")
     target = targets.add_mutually_exclusive_group()
     target.add_argument("--bpp", type=float, metavar="R", help="at most R bits per pixel, all bands together")
-    target.add_argument("--bytes", type=int, metavar="N", dest="n_bytes", help="at most N bytes")
+    target.add_argument(
+        "--bytes", "--n-bytes", type=int, metavar="N", dest="n_bytes", help="at most N bytes (n_bytes= in Python)"
+    )
     target.add_argument("--psnr", type=float, metavar="D", help="a peak signal-to-noise ratio of D dB")
     target.add_argument("--quality", type=float, metavar="Q", help="0 (smallest) to 100 (best)")
     tuning = parser.add_argument_group("for those who know the codec")
@@ -43,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tuning.add_argument(
         "--bands", metavar="KIND", help="what the bands are: grey, rgb, rgba or spectral (default: as the file says)"
     )
+    tuning.add_argument("--tile", type=int, metavar="SIDE", help="side of tiles in pixels, a power of two from 32")
+    tuning.add_argument("--layers", type=int, metavar="N", help="layers, coarse to fine, 1 to 5")
     tuning.add_argument("--threshold", type=float, metavar="T", help="block error above which the finer code is used")
     tuning.add_argument("--step", type=float, metavar="S", help="quantiser step; --threshold and --step go together")
     tuning.add_argument("--tables", metavar="KIND", help="Huffman tables per group or per latent: group or latent")
@@ -53,32 +60,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Encode, and say on standard error what came of it; returns the exit code."""
-    from apercu.bridges import files  # Pillow comes with it, which --help has no use for
+    from apercu.bridges import batch, files  # Pillow comes with them, which --help has no use for
 
     streams.set_limit(arguments)
-    if files.suffix_of(arguments.output) in files.PICTURE_SUFFIXES:
-        raise OptionError(f"{arguments.output}: encode writes apercu files, by custom *.apc; decode writes pictures")
-    streams.check_output(arguments.input, arguments.output)
-    with streams.open_input(arguments.input) as stream, streams.muted():
-        image, bands = files.read(stream, streams.label(arguments.input), arguments.page)
-    names = ("bpp", "n_bytes", "psnr", "quality", "codec", "threshold", "step", "tables", "model")
+    names = (
+        "bpp",
+        "n_bytes",
+        "psnr",
+        "quality",
+        "codec",
+        "bands",
+        "tile",
+        "layers",
+        "threshold",
+        "step",
+        "tables",
+        "model",
+    )
     options: dict[str, Any] = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if arguments.out is not None:
+        sources = many.inputs(arguments)
+        done, code = many.report(
+            "encoding", batch.encode(sources, arguments.out, arguments.page, **options), len(sources)
+        )
+        if done and not arguments.quiet:
+            one = summary(done[0].target, done[0].facts)
+            print(
+                one if len(sources) == 1 else total([outcome.facts for outcome in done], len(sources)), file=sys.stderr
+            )
+        return code
+    source, target = many.in_and_out(arguments)
+    if files.suffix_of(target) in files.PICTURE_SUFFIXES:
+        hint = "apercu decode writes pictures; for many pictures name a folder with --out"
+        raise OptionError(f"{target}: encode writes apercu files, by custom *.apc; {hint}")
+    streams.check_output(source, target)
+    batch.check_encoding(options)
+    name = streams.label(source)
+    with streams.open_input(source) as stream, streams.muted():
+        image, bands = files.read(stream, name, arguments.page)
     with streams.progress_bar("encoding") as progress:
-        data = apercu.encode(image, bands=arguments.bands or bands, progress=progress, **options)
-    if arguments.output == streams.STANDARD:
-        sys.stdout.buffer.write(data)
-    else:
-        with files.replacing(arguments.output) as target:
-            target.write(data)
+        made = batch.encoded(image, name, {"bands": bands, **options, "progress": progress})
+    streams.write_bytes(target, made.content)
     if not arguments.quiet:
-        print(summary(streams.label(arguments.output, "output"), apercu.info(data)), file=sys.stderr)
+        print(summary(streams.label(target, "output"), made.facts), file=sys.stderr)
     return 0
+
+
+def total(facts: list[dict[str, Any]], n_files: int) -> str:
+    """One line: `198 of 200 files: 812,345 bytes (1/240 of the samples), 0.099 bpp`."""
+    n_bytes = sum(each["n_bytes"] for each in facts)
+    n_pixels = sum(each["width"] * each["height"] for each in facts)
+    ratio = sum(map(_sample_bytes, facts)) / n_bytes
+    done = f"{len(facts):,}" if len(facts) == n_files else f"{len(facts):,} of {n_files:,}"
+    return f"{done} files: {n_bytes:,} bytes (1/{ratio:.0f} of the samples), {8 * n_bytes / n_pixels:.3f} bpp"
+
+
+def _sample_bytes(facts: dict[str, Any]) -> int:
+    n_samples: int = facts["width"] * facts["height"] * facts["bands"]
+    return n_samples * (2 if facts["dtype"] == "uint16" else 1)
 
 
 def summary(name: str, facts: dict[str, Any]) -> str:
     """One line: `photo.apc: 512 × 512 rgb uint8, 3,276 bytes (1/240 of the samples), 0.100 bpp, quality 12.5`."""
-    n_samples = facts["width"] * facts["height"] * facts["bands"]
-    ratio = n_samples * (2 if facts["dtype"] == "uint16" else 1) / facts["n_bytes"]
+    ratio = _sample_bytes(facts) / facts["n_bytes"]
     if facts["quality"] is None:
         how = f"threshold {facts['threshold']:g}, step {facts['step']:g}"
     else:

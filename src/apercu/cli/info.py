@@ -8,23 +8,28 @@ from apercu.cli import streams
 from apercu.cli.messages import EXIT_MISTAKE, complain, describe
 from apercu.errors import ApercuError
 
-DESCRIPTION = "Tell what apercu files say of themselves: size, codec, quality, rate, and how their blocks were coded."
+DESCRIPTION = """\
+Show what apercu files hold: size, kind of samples, codec, quality, rate, tiles and layers. Only the header is needed,
+so that this works for damaged files and for the beginning of a file too; apercu check looks for damage.
+"""
 
 EXAMPLES = """\
 examples:
   apercu info photo.apc
-  apercu info --json *.apc        one JSON object a line
+  apercu info --json *.apc        one JSON object on each line
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     parser.add_argument("files", metavar="FILE", nargs="+", help="apercu file, or - for standard input")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a file, each on a line of its own")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per file, each on a line of its own")
+    streams.add_limit(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the facts of each file; returns the exit code. A file that cannot be read does not keep back the others."""
+    streams.set_limit(arguments)
     code = 0
     for name in arguments.files:
         try:
@@ -38,5 +43,6 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             print(streams.printable(name))
             for key, value in facts.items():
-                print(f"  {key:15} {f'{value:.7g}' if isinstance(value, float) else value}")
+                if value is not None:
+                    print(f"  {key:15} {f'{value:.7g}' if isinstance(value, float) else value}")
     return code

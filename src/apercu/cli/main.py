@@ -17,9 +17,9 @@ from apercu.cli.messages import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, EXIT_MISTAKE
 
 # Each module offers DESCRIPTION, EXAMPLES, add_arguments(parser) and run(arguments) -> exit code.
 COMMANDS = {
-    "encode": ("apercu.cli.encode", "compress a picture into an apercu file"),
-    "decode": ("apercu.cli.decode", "turn an apercu file back into a picture"),
-    "info": ("apercu.cli.info", "tell what an apercu file says of itself"),
+    "encode": ("apercu.cli.encode", "compress pictures into apercu files"),
+    "decode": ("apercu.cli.decode", "turn apercu files back into pictures"),
+    "info": ("apercu.cli.info", "show what apercu files hold: size, codec, quality, rate"),
     "check": ("apercu.cli.check", "look for faults in apercu files"),
     "view": ("apercu.cli.view", "look at an apercu file in a browser, beside its original"),
     "train": ("apercu.cli.train", "train weights on images of your own"),
@@ -27,12 +27,14 @@ COMMANDS = {
     "reproduce": ("apercu.cli.reproduce", "make the tables and figures of the codec's paper again"),
     "bench": ("apercu.cli.bench", "measure speed, memory and start-up on this machine"),
 }
+_INTERMIXED = "encode", "decode"  # options may stand between their files
 
 _DESCRIPTION = "Lossy image compression at very low bit rates: the preview that must get through."
 _EPILOGUE = """\
 examples:
   apercu encode photo.jpg photo.apc --bpp 0.1     a tenth of a bit per pixel
-  apercu encode scene.tif scene.apc --bytes 4000  whatever 4,000 bytes can show
+  apercu encode scene.tif scene.apc --bytes 4000  at most 4,000 bytes
+  apercu encode *.png --out previews/             many pictures at once
   apercu decode photo.apc photo.png
   apercu info photo.apc
   apercu COMMAND --help                           options and more examples
@@ -105,7 +107,8 @@ def _run(argv: list[str]) -> int:
             module = import_module(COMMANDS[argv[0]][0])
             parser = Parser(f"apercu {argv[0]}", module.DESCRIPTION, module.EXAMPLES)
             module.add_arguments(parser)
-            code: int = module.run(parser.parse_args(argv[1:]))
+            parse = parser.parse_intermixed_args if argv[0] in _INTERMIXED else parser.parse_args
+            code: int = module.run(parse(argv[1:]))
             return code
         commands = "commands:\n" + "".join(f"  {name:11}{does}\n" for name, (_, does) in COMMANDS.items())
         parser = Parser("apercu", _DESCRIPTION, f"{commands}\n{_EPILOGUE}", usage="apercu COMMAND ...")

@@ -24,17 +24,31 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
         "--restore",
         metavar="NAME",
         default="none",
-        help="none: the exact integer synthesis (default); cnn: a network nearer to the original, extra 'restore'",
+        help="none: exact pixels, the same on every machine (default); cnn: a network that comes closer to the "
+        "original and needs an extra, pip install 'apercu[restore]'",
     )
     parser.add_argument(
         "--damaged",
         choices=("raise", "conceal"),
         default="raise",
-        help="what to do about a damaged file: refuse it, or show what is intact (default: raise)",
+        help="refuse a damaged file (raise, the default), or show what is intact of it (conceal)",
     )
-    parser.add_argument("--model", metavar="FILE", help="the weights that the file was encoded with, if your own")
-    parser.add_argument("--network", metavar="FILE", help="the network of --restore cnn, if your own")
+    parser.add_argument("--model", metavar="FILE", help="weights of your own that the file was encoded with")
+    parser.add_argument("--network", metavar="FILE", help="a network of your own for --restore cnn")
     add_limit(parser)
+
+
+def add_window(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add `--window`, which becomes four whole numbers."""
+    parser.add_argument("--window", metavar="TOP,LEFT,HEIGHT,WIDTH", type=_window, help=what)
+
+
+def _window(text: str) -> tuple[int, int, int, int]:
+    try:
+        top, left, height, width = map(int, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not four whole numbers, TOP,LEFT,HEIGHT,WIDTH") from None
+    return top, left, height, width
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +57,7 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
         "--max-pixels",
         type=int,
         metavar="N",
-        help=f"largest picture that is accepted, width × height; 0 for no limit (default {apercu.MAX_PIXELS})",
+        help=f"refuse pictures of more than N pixels, width × height; 0: refuse none (default: {apercu.MAX_PIXELS})",
     )
 
 
@@ -68,6 +82,17 @@ def read_bytes(name: str) -> bytes:
     """The content of a file, or of standard input for `-`."""
     with open_input(name) as stream:
         return stream.read()
+
+
+def write_bytes(name: str, data: bytes) -> None:
+    """Put a file in its place, or send it to standard output for `-`."""
+    if name == STANDARD:
+        sys.stdout.buffer.write(data)
+        return
+    from apercu.bridges.files import replacing  # Pillow comes with it, which --help has no use for
+
+    with replacing(name) as stream:
+        stream.write(data)
 
 
 def label(name: str, way: str = "input") -> str:
@@ -104,12 +129,18 @@ def check_output(source: str, target: str) -> None:
         OptionError: it is the input, or a terminal.
         OSError: it is a folder, lies in none, or is protected.
     """
-    from apercu.bridges.files import check_target  # Pillow comes with it, which --help has no use for
+    from apercu.bridges.files import check_target, descriptor_of  # Pillow comes with it, as above
 
     if target == STANDARD:
-        if sys.stdout is None or sys.stdout.isatty():
-            state = "closed" if sys.stdout is None else "a terminal"
-            raise OptionError(f"standard output is {state}; send it to a file or a pipe, or name one")
+        if sys.stdout is None:
+            raise OptionError("standard output is closed; send it to a file or a pipe, or name one")
+        is_terminal = sys.stdout.isatty()
+    else:
+        number = descriptor_of(target)
+        is_terminal = number is not None and os.isatty(number)
+    if is_terminal:
+        raise OptionError(f"{label(target, 'output')} is a terminal; send it to a file or a pipe, or name one")
+    if target == STANDARD:
         return
     check_target(target)
     if source != STANDARD and os.path.exists(target) and os.path.samefile(source, target):

@@ -8,11 +8,12 @@ import webbrowser
 from pathlib import Path
 
 from apercu.cli import streams
-from apercu.errors import OptionError
+from apercu.errors import naming
 
 DESCRIPTION = """\
-Look at an apercu file in a browser, alone or against its original: with a divider between the two, flipped, as a
-difference, zoomed in to single pixels, and with the metrics beside it. The page is one file and needs no network.
+Look at an apercu file in a browser. With --against, the original stands beside it: drag a divider between the two, flip
+from one to the other, see their difference, zoom in to single pixels, and read the metrics. The page is one file that
+works without a network.
 """
 
 EXAMPLES = """\
@@ -20,7 +21,8 @@ examples:
   apercu view photo.apc
   apercu view photo.apc --against photo.png
   apercu view photo.apc --against photo.png --out page.html   keep the page, and open it
-  apercu view scene.apc --window 4096 0 1024 1024 --no-open   a part of a large picture, and no browser
+  apercu view scene.apc --window 4096,0,1024,1024 --no-open   a part of a large picture, and no browser
+  apercu view photo.apc --out - > page.html                   the page on standard output
 """
 
 
@@ -28,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     parser.add_argument("input", metavar="FILE.apc", help="apercu file, or - for standard input")
     parser.add_argument("--against", metavar="ORIGINAL", help="the picture that was encoded")
-    parser.add_argument("--out", metavar="PAGE.html", help="page to write (default: in the folder for temporary files)")
-    parser.add_argument("--no-open", action="store_true", help="write the page, and open no browser")
     parser.add_argument(
-        "--window",
-        type=int,
-        nargs=4,
-        metavar=("TOP", "LEFT", "HEIGHT", "WIDTH"),
-        help="the pixels to show (default: all, or the middle of a large picture)",
+        "--out",
+        metavar="PAGE.html",
+        help="page to write, or - for standard output (default: a new file in the folder for temporary files)",
+    )
+    parser.add_argument("--no-open", action="store_true", help="write the page, but do not open a browser")
+    streams.add_window(
+        parser, "part to show, in pixels; no more is decoded or measured (default: all of it, or the middle)"
     )
     streams.add_decoding(parser)
 
@@ -46,28 +48,30 @@ def run(arguments: argparse.Namespace) -> int:
     from apercu.bridges import files
 
     streams.set_limit(arguments)
-    for source in filter(None, (arguments.input, arguments.against)):
-        if arguments.out is not None:
-            _check_page(source, arguments.out)
+    if arguments.out is not None:
+        for source in filter(None, (arguments.input, arguments.against)):
+            streams.check_output(source, arguments.out)
     data = streams.read_bytes(arguments.input)
     original = None
     if arguments.against is not None:
-        with streams.open_input(arguments.against) as stream:
+        with streams.open_input(arguments.against) as stream, streams.muted():
             original = files.read(stream, streams.label(arguments.against))[0]
     name = os.path.basename(streams.printable(arguments.input))
-    html = file_page(
-        data,
-        name,
-        original,
-        restore=arguments.restore,
-        damaged=arguments.damaged,
-        model=arguments.model,
-        network=arguments.network,
-        window=tuple(arguments.window) if arguments.window else None,
-    )
+    with naming(streams.label(arguments.input)):
+        html = file_page(
+            data,
+            name,
+            original,
+            restore=arguments.restore,
+            damaged=arguments.damaged,
+            model=arguments.model,
+            network=arguments.network,
+            window=arguments.window,
+        )
     page = arguments.out if arguments.out is not None else _temporary(name)
-    with files.replacing(page) as target:
-        target.write(html.encode())
+    streams.write_bytes(page, html.encode())
+    if page == streams.STANDARD or not os.path.isfile(page) or files.descriptor_of(page) is not None:
+        return 0  # a browser cannot open a pipe, and the name of the page has no place in it
     print(streams.printable(page))
     if not arguments.no_open and has_display():
         webbrowser.open(Path(page).resolve().as_uri())
@@ -79,12 +83,6 @@ def has_display() -> bool:
     if sys.platform in ("darwin", "win32"):
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-
-
-def _check_page(source: str, page: str) -> None:
-    if page == streams.STANDARD:
-        raise OptionError("--out is a file, since a browser cannot open standard output")
-    streams.check_output(source, page)
 
 
 def _temporary(name: str) -> str:

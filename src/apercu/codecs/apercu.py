@@ -244,7 +244,9 @@ def tell(header: Header, _: object) -> dict[str, object]:
     return {"step": setting_of(header).step_q8 / 256}
 
 
-def check_options(tables: str | None, by_hand: tuple[float, float] | None) -> None:
-    """Raises OptionError for what belongs to other codecs."""
-    if tables is not None or by_hand is not None:
-        raise OptionError("threshold, step and tables belong to the codec taha2025")
+def check_options(tables: str | None, by_hand: tuple[float | None, float | None] | None) -> None:
+    """Raises OptionError for what belongs to other codecs; `by_hand`: threshold and step."""
+    threshold, step = by_hand or (None, None)
+    given = {"threshold": threshold, "step": step, "tables": tables}
+    if strange := [name for name, value in given.items() if value is not None]:
+        raise OptionError(f"the codec apercu has no {' and no '.join(strange)}; the codec taha2025 has")

@@ -151,9 +151,7 @@ def encode(
     plan: Plan = Plan(),
 ) -> bytes:
     """See `apercu.encode`."""
-    if codec not in tuple(CODECS):  # not the dict itself: what cannot be hashed is refused as well
-        raise OptionError(f"codec must be one of {', '.join(CODECS)}, not {codec!r}")
-    CODECS[codec].check_options(tables, target.by_hand)
+    check_options(codec, tables, target.by_hand)
     fixed = None
     if target.by_hand:
         fixed = taha2025.by_hand(*target.by_hand, tables)
@@ -198,6 +196,13 @@ def _cut(header: Header, plan: Plan) -> Header:
     if side is None or side >= max(header.height, header.width):
         return replace(header, tile_log2=0)
     return replace(header, tile_log2=side.bit_length() - 1)
+
+
+def check_options(codec: str, tables: str | None, by_hand: tuple[float | None, float | None] | None) -> None:
+    """Raises OptionError for a codec that does not exist, or options that it lacks; `by_hand`: threshold, step."""
+    if codec not in tuple(CODECS):  # not the dict itself: what cannot be hashed is refused as well
+        raise OptionError(f"codec must be one of {', '.join(CODECS)}, not {codec!r}")
+    CODECS[codec].check_options(tables, by_hand)
 
 
 def _setting(codec: str, quality_q8: int, tables: str | None) -> Any:
@@ -253,6 +258,14 @@ def _quality_q8(quality: float, variants: int) -> int:
     """A multiple of 1/256 as it is; anything else goes to the nearest that is of variant 0."""
     fine = quality * 256
     return int(fine) if fine == int(fine) else variants * round(fine / variants)
+
+
+def check_restore(data: bytes, restore: str) -> None:
+    """Raises OptionError where the codec of a file has no such restorer, and FormatError where the header is broken."""
+    codec = read_header(data).codec
+    if restore not in CODECS[codec].RESTORERS:
+        ways = " or ".join(map(repr, CODECS[codec].RESTORERS))
+        raise OptionError(f"restore must be {ways} for a file of the codec {codec}, not {restore!r}")
 
 
 def decode(
@@ -406,13 +419,10 @@ def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
     return told
 
 
-def _first_layers(data: bytes, header: Header) -> Iterator[tuple[bytes, int, int]]:
-    """The first segment of each tile, and the tile's height and width; raises the fault of a broken one."""
-    for window, segment in zip(
-        tiles(header.height, header.width, header.tile), read_segments(data, header), strict=False
-    ):
-        if isinstance(segment, ApercuError):
-            raise segment
+def _first_layers(data: bytes, header: Header) -> Iterator[tuple[bytes | ApercuError, int, int]]:
+    """The first segment of each tile, or its fault, and the tile's height and width."""
+    places = tiles(header.height, header.width, header.tile)
+    for window, segment in zip(places, read_segments(data, header), strict=False):
         yield segment, window.height, window.width
 
 

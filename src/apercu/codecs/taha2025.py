@@ -3,8 +3,8 @@
     encode:  tile → planes → analyse → classify and quantise → optimise → Huffman
     decode:  tile ← planes ← synthesise                                ← Huffman
 
-M. Taha, A. Elrefaei, A. Akah, A. Abdelrasoul, "Efficient Image Compression Technique for Low Bit Rate Requirements",
-Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608/fuje.2025.314170.1091.
+H. Taha, L. A. Elrefaei, H. Akah, M. Abdelrasoul, "Efficient Image Compression Technique for Low Bit Rate
+Requirements", Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608/fuje.2025.314170.1091.
 """
 
 from bisect import bisect_right
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from apercu.codecs.settled_alpha import value_of_all
 from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS, PLAIN_FROM_Q5, PLAIN_KNOTS
-from apercu.errors import CorruptStream, OptionError
+from apercu.errors import ApercuError, CorruptStream, FormatError, OptionError
 from apercu.format.container import Header, put_varint, read_varints
 from apercu.stages.blocks import BLOCK, Window, n_blocks
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
@@ -96,7 +96,7 @@ def by_hand(threshold: float, step: float, tables: str | None = None) -> Setting
     return Setting(None, max(round(step * 8), 1), round(min(threshold * 16, ALL_G1)), tables=tables)
 
 
-def check_options(tables: str | None, _: tuple[float, float] | None) -> None:
+def check_options(tables: str | None, _: tuple[float | None, float | None] | None) -> None:
     """Raises OptionError for a name that is none of TABLES."""
     if tables not in tuple(TABLES):  # not the dict itself: what cannot be hashed is refused as well
         raise OptionError(f"tables must be one of {', '.join(map(repr, TABLES))}, not {tables!r}")
@@ -234,16 +234,26 @@ def fill(header: Header, out: Samples) -> None:
     from_planes(planes, header.interpretation, list(header.levels), out)
 
 
-def tell(header: Header, tiles: Iterable[tuple[bytes, int, int]]) -> dict[str, object]:
-    """What `apercu.info` says of this codec's files beyond what it says of all; `tiles`: segments, heights, widths."""
+def tell(header: Header, tiles: Iterable[tuple[bytes | ApercuError, int, int]]) -> dict[str, object]:
+    """What `apercu.info` says of this codec's files beyond what it says of all.
+
+    `tiles`: segments, heights, widths. The shares of the blocks are None unless every segment can be read.
+    """
+    setting = setting_of(header)
+    told: dict[str, object] = {"step": setting.step_q3 / 8, "threshold": setting.threshold_q4 / 16}
+    try:
+        total, detailed = _count_blocks(header, tiles)
+    except FormatError:
+        return told | {"g1_share": None, "g2_share": None}
+    return told | {"g1_share": (total - detailed) / total, "g2_share": detailed / total}
+
+
+def _count_blocks(header: Header, tiles: Iterable[tuple[bytes | ApercuError, int, int]]) -> tuple[int, int]:
+    """Blocks of all planes, and those of them that G2 codes."""
     total = detailed = 0
     for segment, height, width in tiles:
+        if isinstance(segment, ApercuError):
+            raise segment
         for groups in dual_decode_groups(segment, [down * across for down, across in _blocks(header, height, width)]):
             total, detailed = total + len(groups), detailed + int(groups.sum())
-    setting = setting_of(header)
-    return {
-        "step": setting.step_q3 / 8,
-        "threshold": setting.threshold_q4 / 16,
-        "g1_share": (total - detailed) / total,
-        "g2_share": detailed / total,
-    }
+    return total, detailed

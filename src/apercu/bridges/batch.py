@@ -1,0 +1,214 @@
+"""Pictures to apercu files and back: one file, or many, each to a file of its own in a folder.
+
+    for outcome in batch.encode(["a.png", "b.jpg"], "previews", bpp=0.1):
+        print(outcome.target, outcome.error or outcome.facts)
+
+When one file fails the others are still done. Work begins in this process; where much is left after a moment, a process
+for each core takes over (spawned: a script of your own needs `if __name__ == "__main__":`). They are processes and not
+threads because threads wait for Python's lock most of the time, with pictures of a third of a megapixel. This process
+alone writes files, so that the others can be stopped at any moment and leave nothing half-written.
+"""
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import apercu
+from apercu.bridges import files
+from apercu.errors import ApercuError, OptionError, TargetUnreachable, naming
+from apercu.format.container import read_header
+from apercu.stages.colour import Samples
+
+_ALONE = 0.3  # seconds of work in this process, which is about what it takes others to start
+_WORTH = 1.5  # seconds that the rest must be expected to take for others to be started
+
+Source = str | os.PathLike[str]
+
+
+class Made(NamedTuple):
+    """The content of a file that is to be written."""
+
+    content: bytes
+    facts: dict[str, object]
+    """What `apercu.info` says of the apercu file."""
+    n_concealed: int = 0
+    """Faults of the apercu file that damaged="conceal" passed over."""
+
+
+class Outcome(NamedTuple):
+    """What became of one of many files."""
+
+    source: str
+    target: str
+    error: Exception | None
+    """An ApercuError, OSError or MemoryError if no file was written."""
+    facts: dict[str, object]
+    """What `apercu.info` says of the apercu file; empty after an error."""
+    n_concealed: int
+
+
+def encode(
+    sources: Sequence[Source], folder: Source, page: int | None = None, **options: Any
+) -> Generator[Outcome, None, None]:
+    """Encode picture files to `folder`/NAME.apc, NAME being that of each picture without its suffix.
+
+    Args:
+        sources: picture files of the kinds that `files.read` takes.
+        folder: made when the first file is written, if it is not there.
+        page: which frame or page of each file, from 1; see `files.read`.
+        options: those of `apercu.encode`; a target holds for each file by itself.
+
+    Returns:
+        an outcome for each file, in the order in which they are done.
+
+    Raises:
+        OptionError, ModelError: before any work: an option is wrong, or two files would be written to one place.
+        OSError: likewise: the folder is protected.
+    """
+    check_encoding(options)
+    return _outcomes(partial(_encode_file, page=page, options=options), _places(sources, folder, ".apc"), _n_cores())
+
+
+def decode(
+    sources: Sequence[Source], folder: Source, suffix: str = ".png", **options: Any
+) -> Generator[Outcome, None, None]:
+    """Decode apercu files to pictures in `folder`; as `encode`, but for:
+
+    Args:
+        suffix: one of `files.PICTURE_SUFFIXES`.
+        options: those of `apercu.decode`.
+    """
+    if suffix not in files.PICTURE_SUFFIXES:
+        raise OptionError(
+            f"no picture format is known by the suffix {suffix!r}; use {', '.join(files.PICTURE_SUFFIXES)}"
+        )
+    known_here = {name: value for name, value in options.items() if name not in ("window", "model")}
+    apercu.decode(apercu.encode(np.zeros((8, 8), np.uint8)), **known_here)  # says what is wrong with them
+    # A network takes all cores by itself.
+    n_workers = _n_cores() if options.get("restore", "none") == "none" else 1
+    work = partial(_decode_file, suffix=suffix, options=options)
+    return _outcomes(work, _places(sources, folder, suffix), n_workers)
+
+
+def check_encoding(options: Mapping[str, Any]) -> None:
+    """Raise the OptionError or ModelError that options of `apercu.encode` meet with any image, before one is read."""
+    known_here = {name: value for name, value in options.items() if name not in ("bands", "progress")}
+    with suppress(TargetUnreachable):
+        apercu.encode(np.zeros((8, 8), np.uint8), **known_here)
+
+
+def encoded(image: Samples, name: str, options: Mapping[str, Any]) -> Made:
+    """A picture as an apercu file; errors begin with `name`."""
+    with naming(name):
+        data = apercu.encode(image, **options)
+    return Made(data, apercu.info(data))
+
+
+def decoded(data: bytes, name: str, suffix: str, options: Mapping[str, Any]) -> Made:
+    """An apercu file as a picture file of the kind of `suffix`; errors begin with `name`."""
+    with naming(name):
+        header = read_header(data)
+        files.check_suffix(suffix, header.interpretation, "uint16" if header.wide else "uint8")
+        image = apercu.decode(data, **options)
+        picture = BytesIO()
+        files.write(picture, image, header.interpretation, suffix)
+        conceal = options.get("damaged") == "conceal"
+        n_concealed = len(apercu.check(data, model=options.get("model"))) if conceal else 0
+        return Made(picture.getvalue(), apercu.info(data), n_concealed)
+
+
+def _encode_file(source: str, page: int | None, options: Mapping[str, Any]) -> Made:
+    image, bands = files.read(source, page=page)
+    return encoded(image, source, {"bands": bands, **options})
+
+
+def _decode_file(source: str, suffix: str, options: Mapping[str, Any]) -> Made:
+    return decoded(Path(source).read_bytes(), source, suffix, options)
+
+
+def _places(sources: Sequence[Source], folder: Source, suffix: str) -> list[tuple[str, str]]:
+    """Where each file goes; raises OptionError where two would meet, or one would take the place of an input."""
+    folder = os.fspath(folder)
+    _check_folder(folder)
+    found: dict[str, tuple[str, str]] = {}
+    for path in sources:
+        source = os.fspath(path)
+        target = os.path.join(folder, os.path.splitext(os.path.basename(source))[0] + suffix)
+        place = target.casefold() if sys.platform in ("darwin", "win32") else target
+        if place in found:
+            raise OptionError(f"{found[place][0]} and {source} would both be written to {target}")
+        found[place] = source, target
+    inputs = {_identity(source): source for source, _ in found.values()}
+    for _, target in found.values():
+        if (same := _identity(target)) is not None and same in inputs:
+            raise OptionError(f"{target} would take the place of {inputs[same]}, which is an input")
+    return list(found.values())
+
+
+def _check_folder(folder: str) -> None:
+    """Raise the error that writing to a folder would meet, or making it where it is not there."""
+    there = folder
+    while not os.path.exists(there):
+        there = os.path.dirname(there) or "."
+    if not os.path.isdir(there):
+        raise OptionError(f"{there} is a file; name a folder to write to")
+    if there != folder and files.suffix_of(folder) in (".apc", *files.PICTURE_SUFFIXES):
+        raise OptionError(f"{folder} is to be a folder, and has the name of a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), there)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    with suppress(OSError):
+        found = os.stat(path)
+        return found.st_dev, found.st_ino
+    return None
+
+
+def _n_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_Work = Callable[[str], Made]
+
+
+def _outcomes(work: _Work, places: list[tuple[str, str]], n_workers: int) -> Generator[Outcome, None, None]:
+    begun = time.monotonic()
+    for done, (source, target) in enumerate(places):
+        spent = time.monotonic() - begun
+        if done and n_workers > 1 and spent > _ALONE and spent / done * (len(places) - done) > _WORTH:
+            from apercu.bridges.processes import each  # multiprocessing would cost a call for one file 12 ms
+
+            targets = dict(places[done:])
+            for source, made in each(partial(_try, work), list(targets), n_workers):
+                yield _write(source, targets[source], made)
+            return
+        yield _write(source, target, _try(work, source))
+
+
+def _try(work: _Work, source: str) -> Made | Exception:
+    try:
+        return work(source)
+    except (ApercuError, OSError, MemoryError) as error:
+        return error.with_traceback(None)  # which would keep the arrays
+
+
+def _write(source: str, target: str, made: Made | Exception) -> Outcome:
+    if isinstance(made, Exception):
+        return Outcome(source, target, made, {}, 0)
+    try:
+        os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+        with files.replacing(target) as stream:
+            stream.write(made.content)
+    except OSError as error:
+        return Outcome(source, target, error, {}, 0)
+    return Outcome(source, target, None, made.facts, made.n_concealed)
