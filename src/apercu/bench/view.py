@@ -4,6 +4,7 @@ from pathlib import Path
 
 import apercu
 from apercu.bench import metrics, shown
+from apercu.bench.own import label
 from apercu.bench.page import page_html
 from apercu.errors import OptionError
 from apercu.format.container import read_header
@@ -57,6 +58,7 @@ def file_page(
     }
     comparison = {
         "codecs": [point["codec"]],
+        "labels": {point["codec"]: label(str(point["codec"]))},
         "rates": [point["bpp"]],
         "metrics": {
             key: {"unit": metric.unit, "higher_is_better": metric.higher_is_better}

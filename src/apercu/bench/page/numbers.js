@@ -28,7 +28,8 @@ function writeNumbers(left, right) {
     cells.forEach((text, i) => made.append(element("td", { className: i === best ? "best" : "" }, text)));
     rows.push(made);
   };
-  row("bytes", records.map((r) => (r ? r.n_bytes.toLocaleString("en-GB") : "–")));
+  const none = [state.against === ORIGINAL ? "–" : "no file", "no file"];
+  row("bytes", records.map((r, i) => (r ? r.n_bytes.toLocaleString("en-GB") : none[i])));
   row("bits per pixel", records.map((r) => number(r?.bpp)));
   if (records.some((r) => r?.level)) {
     row("setting", records.map((r) => (r?.level ?? "–") + (r?.scale ? ` at 1/${r.scale} size` : "")));
