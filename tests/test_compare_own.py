@@ -154,7 +154,7 @@ def test_sizes_in_bytes(picture, tmp_path, capsys):
 
 def test_a_codec_without_a_file_says_so_in_the_table(tmp_path):
     deep = (np.arange(40 * 50 * 5).reshape(40, 50, 5) * 7 % 65536).astype(np.uint16)
-    plan = Plan(("apercu:apercu/none", "jpeg", "jpeg2000"), (0.01, 60.0), ("psnr",), repeat=1, budgets=(30, 9000))
+    plan = Plan(("apercu:apercu/none", "jpeg", "jpeg2000"), (0.01, 60.0), ("psnr",), repeat=1, budgets=(10, 9000))
     report = compare.compare({"scene": "x"}, lambda _: (deep, "spectral"), plan, Cache(tmp_path), jobs=1).report
     notes = {codec: [entry["note"] for entry in row] for codec, row in report["means"]["psnr"].items()}
     assert notes["jpeg"] == ["no file", "no file"]
