@@ -46,14 +46,22 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 """Luma, chroma, steps, originals in -1 to 1, and which are shown grey (N,)."""
 
 
-def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] = print) -> None:
+def train(
+    folder: Path,
+    out: Path,
+    seed: int = SEED,
+    log: Callable[[str], None] = print,
+    setup: Callable[[], None] | None = None,
+) -> None:
     """Trains on all images below `folder`; writes the network to `out` (ONNX), and recipe and curve beside it.
 
-    A run that was cut off goes on from `out` with the ending .pt, which is gone at the end. Raises OptionError where
-    there is nothing to train on.
+    A run that was cut off goes on from `out` with the ending .pt, which is gone at the end. `setup`: as of
+    `apercu.lab.apercu.train`. Raises OptionError where there is nothing to train on.
     """
+    if setup:
+        setup()
     files = files_below(folder)
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(initializer=setup) as pool:
         by_file = list(pool.map(partial(_samples_of, seed), enumerate(files), chunksize=8))
     samples = [sample for index, some in enumerate(by_file) if index % HELD_OUT for sample in some]
     held_out = [sample for some in by_file[::HELD_OUT] for sample in some]
