@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,17 @@ import apercu
 from apercu.codecs import apercu as codec
 from apercu.format.container import Header, read_header
 from apercu.lab.images import Reader, fault_of, files_below, manifest, read_rgb, sound
-from apercu.stages.bands import N_BANDS, N_CONTEXTS, N_WEIGHTS, STAGES, BandCoder, BandTables, band_step, start_contexts
+from apercu.stages.bands import (
+    N_BANDS,
+    N_CONTEXTS,
+    N_WEIGHTS,
+    STAGES,
+    BandCoder,
+    BandPlane,
+    BandTables,
+    band_step,
+    start_contexts,
+)
 from apercu.stages.colour import Samples
 from apercu.stages.wavelet import band_places
 
@@ -125,14 +136,22 @@ def _middle(image: Samples) -> Samples:
     return image[top : top + rows, left : left + columns]
 
 
-def _coded(
-    path: Path, read: Reader, step_q8: int, weights: NDArray[np.uint8], starts: NDArray[np.uint16]
-) -> tuple[BandCoder, NDArray[np.int16], int]:
-    """An image coded at a step: the coder when it is done, what it coded, and how many bytes that took."""
+class Coded(NamedTuple):
+    """An image coded at a step: what was coded, as which symbols, how contexts ended, and how many bytes it took."""
+
+    planes: list[BandPlane]
+    coefficients: NDArray[np.int16]
+    symbols: NDArray[np.int16]
+    contexts: NDArray[np.uint16]
+    n_bytes: int
+
+
+def _coded(path: Path, read: Reader, step_q8: int, weights: NDArray[np.uint8], starts: NDArray[np.uint16]) -> Coded:
     analysis = analysis_of(path, read)
     coder = BandCoder(analysis.planes, BandTables(weights, start_contexts(starts)))
     n_bytes = len(coder.encode(analysis.coefficients, step_q8, STAGES, 1))
-    return coder, analysis.coefficients, n_bytes
+    contexts = coder.contexts.view(np.uint16).reshape(-1, 4)
+    return Coded(analysis.planes, analysis.coefficients, coder.symbols, contexts, n_bytes)
 
 
 def _ends(
@@ -140,9 +159,9 @@ def _ends(
 ) -> tuple[Real, Real, int]:
     """Probability of a 0 and age of every context after an image; and the image's size in bytes."""
     path, step_q8 = job
-    coder, _, n_bytes = _coded(path, read, step_q8, weights, starts)
-    fields = coder.contexts.view(np.uint16).reshape(-1, 4)
-    return fields[:, :2].mean(1) / 65536, (fields[:, 2] & 255).astype(float), n_bytes
+    coded = _coded(path, read, step_q8, weights, starts)
+    fields = coded.contexts
+    return fields[:, :2].mean(1) / 65536, (fields[:, 2] & 255).astype(float), coded.n_bytes
 
 
 def _trained_starts(
@@ -205,15 +224,15 @@ def _samples(
     """For each band (class, stage, orientation): rows of the nine magnitudes, and the sizes that they predict."""
     number, (path, step_q8) = numbered
     rng = np.random.default_rng((seed, number))
-    coder, coefficients, _ = _coded(path, read, step_q8, weights, starts)
+    planes, coefficients, all_symbols, *_ = _coded(path, read, step_q8, weights, starts)
     found: dict[int, tuple[Real, Real]] = {}
     all_bands: list[dict[tuple[int, int], Real]] = []
     at = 0
-    for plane in coder.planes:
+    for plane in planes:
         places = band_places(plane.height, plane.width, STAGES - plane.chroma)
         bands: dict[tuple[int, int], Real] = {}
         for key, (start, height, width) in places.items():
-            symbols = coder.symbols[at + start : at + start + height * width].astype(float)
+            symbols = all_symbols[at + start : at + start + height * width].astype(float)
             bands[key] = np.minimum(np.abs(symbols), 15).reshape(height, width)
         all_bands.append(bands)
         for key, (start, height, width) in places.items():
@@ -223,7 +242,7 @@ def _samples(
             stage = level + plane.chroma
             beside = None
             if plane.companion >= 0:
-                beside = all_bands[plane.companion][stage - coder.planes[plane.companion].chroma, orientation]
+                beside = all_bands[plane.companion][stage - planes[plane.companion].chroma, orientation]
             past = _past(bands, key, beside).reshape(N_WEIGHTS, -1).T
             sizes = np.abs(coefficients[at + start : at + start + height * width].astype(float))
             sizes /= band_step(step_q8, plane.chroma, level, orientation)
