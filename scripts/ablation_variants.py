@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from apercu.codecs import apercu as codec
@@ -72,12 +72,16 @@ def _in_dct(block: int) -> Patch:
     return patch
 
 
+_analyse = codec.analyse
+_learnt_from = cache(learn)  # a process puts it in more than once
+
+
 def _learnt(train: Path) -> Callable[[], int]:
-    learnt, analyse = learn(train), codec.analyse
+    learnt = _learnt_from(train)
 
     def analyse_at(tile: Samples, header: Header, tables: BandTables, setting: codec.Setting | None) -> codec.Analysis:
         learnt.threshold = OF_STEP * setting.step_q8 / 256 if setting else THRESHOLD
-        return analyse(tile, header, tables, setting)
+        return _analyse(tile, header, tables, setting)
 
     codec.analyse = analyse_at  # type: ignore[assignment]  # other names of arguments
     codec.wavelet_analyse = learnt.analyse  # type: ignore[attr-defined]  # imported there

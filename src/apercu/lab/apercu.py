@@ -56,7 +56,7 @@ MOST_SAMPLES = 1 << 25
 
 Real = NDArray[np.float64]
 Jobs = Iterable[tuple[Path, int]]
-Setup = Callable[[], None]
+Setup = Callable[[], object]
 
 
 def train(

@@ -51,7 +51,7 @@ def train(
     out: Path,
     seed: int = SEED,
     log: Callable[[str], None] = print,
-    setup: Callable[[], None] | None = None,
+    setup: Callable[[], object] | None = None,
 ) -> None:
     """Trains on all images below `folder`; writes the network to `out` (ONNX), and recipe and curve beside it.
 
