@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import apercu
-from apercu.bench import compare, own, peers, plots, tables
+from apercu.bench import compare, measure, own, peers, plots, tables
 from apercu.bench.cache import Cache
 from apercu.bench.images import drawn
 from apercu.bench.own import Given, Own
@@ -70,8 +70,9 @@ def test_files_come_with_labels(tmp_path):
         own.given([str(tmp_path / "mine.npy"), f"mine={tmp_path / 'a=b.npy'}"], "--model")
 
 
-def test_tables_and_networks_of_ones_own_stand_beside_the_shipped_ones(picture, mine, tmp_path, capsys):
+def test_tables_and_networks_of_ones_own_stand_beside_the_shipped_ones(picture, mine, tmp_path, capsys, monkeypatch):
     pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(measure, "CURVE_RATES", (0.3, 0.7))
     network = tmp_path / "net.onnx"
     shutil.copy(FOLDER / "cnn.onnx", network)
     out = tmp_path / "out"
@@ -125,7 +126,8 @@ def test_another_label_is_no_other_measurement_and_another_file_is(picture, mine
     assert [record["quality"] for record in run("one", mine)] != [record["quality"] for record in first]
 
 
-def test_sizes_in_bytes(picture, tmp_path, capsys):
+def test_sizes_in_bytes(picture, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(measure, "CURVE_RATES", (0.3, 0.7))
     out = tmp_path / "out"
     call = ["compare", str(picture), "--peers", "jpeg", "thumbhash", "--bytes", "700", "60", "--jobs", "1"]
     assert main([*call, "--repeat", "1", "--cache", str(tmp_path / "cache"), "--out", str(out)]) == 0

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,7 +22,7 @@ import apercu
 from apercu.codecs import pipeline
 from apercu.errors import OptionError
 from apercu.lab.cnn import Network, export, to_input
-from apercu.lab.images import files_below, manifest
+from apercu.lab.images import files_below, manifest, read_rgb
 from apercu.stages.colour import Plane
 
 SEED = 2026
@@ -92,8 +91,7 @@ def _samples_of(seed: int, numbered: tuple[int, Path]) -> list[Sample]:
     """An image as decoders have it before the network, at random qualities; none where it is smaller than a crop."""
     index, path = numbered
     rng = np.random.default_rng((seed, index))
-    with Image.open(path) as picture:
-        image = np.asarray(picture.convert("RGB"))
+    image, _ = read_rgb(path)
     if min(image.shape[:2]) < CROP:
         return []
     samples: list[Sample] = []

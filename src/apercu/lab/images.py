@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from apercu.errors import ApercuError, OptionError
@@ -28,9 +29,11 @@ def files_below(folder: Path) -> list[Path]:
     return files
 
 
-def read_rgb(path: Path) -> tuple[Samples, str]:
-    """An image as 8-bit RGB, by Pillow alone. Raises OSError."""
+def read_rgb(path: Path) -> tuple[NDArray[np.uint8], str]:
+    """An image of 8 bits as RGB, by Pillow alone. Raises OptionError for deeper ones, and OSError."""
     with Image.open(path) as picture:
+        if picture.mode.startswith(("I", "F")):  # which Pillow would cut at 255
+            raise OptionError(f"{path}: samples of more than 8 bits")
         return np.asarray(picture.convert("RGB")), "rgb"
 
 
