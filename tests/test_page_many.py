@@ -85,5 +85,6 @@ def test_a_codec_without_a_file_says_so_and_why(report):
 def test_headings_of_the_table_are_whole(report):
     cut = report.js("[...document.querySelectorAll('#bd th')].filter(e => e.scrollWidth > e.clientWidth + 1).length")
     assert cut == 0
+    assert report.js("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('#bd-section .scroll'))")
     heads = report.js("[...document.querySelectorAll('#bd thead th')].slice(1).map(e => e.textContent)")
     assert heads == [LABELS.get(codec, codec) for codec in CODECS]

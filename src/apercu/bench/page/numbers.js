@@ -98,13 +98,16 @@ function writeBdRates() {
   const table = DATA.bd_rate[metric];
   find("bd-section").hidden = !table || !Object.keys(table).length;
   if (find("bd-section").hidden) return;
-  const columns = [...new Set(Object.values(table).flatMap(Object.keys))];
+  const known = (cell) => typeof cell?.mean === "number";
+  const measured = Object.entries(table).filter(([, cells]) => Object.values(cells).some(known));
+  const order = [...DATA.codecs, ...DATA.others];
+  const columns = order.filter((name) => measured.some(([, cells]) => known(cells[name])));
   const head = element("tr", {}, element("th"), ...columns.map((name) => element("th", { scope: "col" }, name)));
-  const rows = Object.entries(table).map(([name, cells]) => {
+  const rows = measured.map(([name, cells]) => {
     const row = element("tr", {}, element("th", { scope: "row" }, name));
     for (const column of columns) {
       const cell = cells[column];
-      const text = typeof cell?.mean === "number" ? signed(cell.mean) : "–";
+      const text = known(cell) ? signed(cell.mean) : "–";
       const title = cell ? `${cell.images} images, ${number(100 * cell.overlap, 3)} % overlap` : "";
       row.append(element("td", { title }, text));
     }
