@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -88,6 +89,7 @@ def test_tables_and_networks_of_ones_own_stand_beside_the_shipped_ones(picture, 
         "apercu:apercu+mine/cnn": "apercu (mine), restored (cnn)",
         "apercu:apercu+mine/cnn+my net": "apercu (mine), restored (cnn, my net)",
     }
+    assert set(report["environment"]) >= {"tables mine", "network my net"}
     values = {}
     for record in report["points"]:
         model = mine if "+mine" in record["codec"] else None
@@ -239,6 +241,16 @@ def test_packages_of_the_end_are_looked_for_at_the_beginning(picture, tmp_path, 
     monkeypatch.setattr(compare, "compare", lambda *_, **__: pytest.fail("measured"))
     assert main(["compare", str(picture), "--out", str(tmp_path / "r")]) == 2
     assert capsys.readouterr().err == "apercu: compare needs bjontegaard: pip install 'apercu[bench]'\n"
+
+
+def test_a_metric_that_fails_is_found_before_anything_is_coded(picture, tmp_path, capsys, monkeypatch):
+    (tmp_path / "brittle.py").write_text("def score(original, decoded):\n    return original.no_such_thing\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setattr(apercu, "encode", lambda *_, **__: pytest.fail("coded"))
+    call = ["compare", str(picture), "--peers", "--metric", "brittle:score", "--jobs", "1"]
+    assert main([*call, "--out", str(tmp_path / "r"), "--cache", str(tmp_path / "c")]) == 2
+    assert "metric brittle:score failed: AttributeError" in capsys.readouterr().err
 
 
 def oklab(colour):

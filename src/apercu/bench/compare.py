@@ -170,6 +170,7 @@ def _describe(
         if not may_fail:
             raise
         return f"{name}: {error}" if name not in str(error) else str(error)
+    measure.try_metrics(this, plan)
     original = measure.original(this)
     note = original.pop("note")
     facts = {
@@ -334,6 +335,8 @@ def _environment(plan: Plan, jobs: int) -> dict[str, str]:
         "NumPy": np.__version__,
         "Pillow": PIL.__version__,
         **versions,
+        **{f"tables {given.label}": given.digest[:16] for given in plan.models},
+        **{f"network {given.label}": given.digest[:16] for given in plan.networks},
         "machine": f"{platform.system()} {platform.machine()}, {n_cores()} cores, {jobs} at work",
     }
 

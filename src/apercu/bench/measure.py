@@ -97,6 +97,13 @@ def metric_of(name: str) -> Metric:
     return METRICS[name]
 
 
+def try_metrics(this: Subject, plan: Plan) -> None:
+    """Calls the user's own metrics once, before any work goes into files. Raises OptionError where one fails."""
+    for name in plan.metrics:
+        if ":" in name:
+            metric_of(name).function(this.image, this.image)
+
+
 def points(this: Subject, codec: str, plan: Plan, store: Cache) -> Found:
     """A record for every setting of one codec on one image."""
     found: list[Record] = []

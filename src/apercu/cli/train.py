@@ -13,8 +13,8 @@ with `--model FILE` by `encode` and `decode`, a network with `--network FILE` by
 SHA-256 of every image) is written beside it, ending in .json.
 
 apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures that `encode` takes: grey, colour,
-          16 bits, many bands; what cannot be read is passed over and named. Of a picture of more than 33 million
-          samples the middle is taken.
+          16 bits, many bands; what cannot be read is passed over and named. Only the middle of a picture of more
+          than 33 million samples is used.
 cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
 taha2025  takes minutes, and needs PyTorch as well."""
 
