@@ -91,6 +91,8 @@ def test_tables_of_whatever_encode_takes(tmp_path, capsys):
     assert {name: len(found) for name, found in planes.items()} == {
         "grey.png": 1, "alpha.webp": 4, "spectral.tif": 6, "colour16.png": 3,
     }  # fmt: skip
+    weights = np.load(out)[: 15 * 9].reshape(15, 9)
+    assert len(set(weights[:, 8])) > 1  # of the band before: learnt, where there is one
     data = apercu.encode(spectral, quality=50, model=out)
     assert len(data) < len(apercu.encode(spectral, quality=50))  # the bands before were learnt from
     assert np.array_equal(apercu.decode(data, model=out).shape, spectral.shape)
