@@ -16,6 +16,7 @@ from apercu.bench.cache import Cache
 from apercu.bench.images import drawn
 from apercu.bench.own import Given, Own
 from apercu.bench.plan import Plan
+from apercu.bench.view import file_page
 from apercu.bridges import files
 from apercu.cli.main import main
 from apercu.format.weights import FOLDER
@@ -68,6 +69,11 @@ def test_names_are_plain(name, label):
     if name.startswith("apercu:"):
         given = [Given("mine", "a", "1"), Given("net 2", "b", "2")]
         assert own.parsed(name, given, given).name == name
+
+
+def test_the_page_of_one_file_has_a_plain_name():
+    page = file_page(apercu.encode(PICTURE, bpp=0.5), "disc.apc")
+    assert json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])["codecs"] == ["apercu, exact"]
 
 
 def test_files_come_with_labels(tmp_path):
