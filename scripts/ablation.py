@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +49,21 @@ def image_of(path: Path, mode: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.ascontiguousarray(image[:height, :width])
 
 
+def put_in(name: str, train: Path) -> Callable[[], int] | None:
+    """Puts a variant's stages in the place of the codec's, in this process; see `Patch`."""
+    patch = VARIANTS[name].patch
+    return patch(train) if patch else None
+
+
 def measure(name: str, folder: Path, data: Path, train: Path) -> None:
     """Trains the tables of a variant, and writes its points and times to `folder`/points.json."""
     from apercu.lab import apercu as lab
 
     variant = VARIANTS[name]
-    beside = variant.patch(train) if variant.patch else None
+    beside = put_in(name, train)
     tables = BUILD / (variant.tables or name) / "tables.npy"
     if not tables.exists():
-        lab.train(few_of(train), tables)
+        lab.train(few_of(train), tables, setup=partial(put_in, name, train))
     if variant.ignorant:
         array = np.load(tables)
         array[-2 * N_CONTEXTS :] = lab.NEW * N_CONTEXTS

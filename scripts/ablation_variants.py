@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from apercu.codecs import apercu as codec
 from apercu.format.container import Header
-from apercu.stages.bands import BandCoder, BandPlane, BandTables
+from apercu.stages.bands import BandTables
 from apercu.stages.colour import Samples
 from scripts.ablation_dct import dct_analyse, dct_synthesise
 from scripts.ablation_learnt import OF_STEP, THRESHOLD, learn
@@ -68,28 +68,28 @@ BORDER: tuple[Edit, ...] = (
 CHROMA: tuple[Edit, ...] = (("band_step.c", "CHROMA_Q8 = 154", "CHROMA_Q8 = 128"),)
 
 
-def _unfitted(planes: list[BandPlane], tables: BandTables) -> BandCoder:
-    return BandCoder([plane._replace(fitted=0) for plane in planes], tables)
-
-
 def _in_dct(block: int) -> Patch:
     def patch(_: Path) -> None:
-        codec.BandCoder = _unfitted  # type: ignore[attr-defined, assignment]  # imported there
+        codec.FITTED = False
         codec.wavelet_analyse = partial(dct_analyse, block)  # type: ignore[attr-defined]  # imported there
         codec.wavelet_synthesise = partial(dct_synthesise, block)  # type: ignore[attr-defined]  # imported there
 
     return patch
 
 
+_analyse = codec.analyse
+_learnt_from = cache(learn)  # a process puts it in more than once
+
+
 def _learnt(train: Path) -> Callable[[], int]:
-    learnt, analyse = learn(train), codec.analyse
+    learnt = _learnt_from(train)
 
     def analyse_at(tile: Samples, header: Header, tables: BandTables, setting: codec.Setting | None) -> codec.Analysis:
         learnt.threshold = OF_STEP * setting.step_q8 / 256 if setting else THRESHOLD
-        return analyse(tile, header, tables, setting)
+        return _analyse(tile, header, tables, setting)
 
     codec.analyse = analyse_at  # type: ignore[assignment]  # other names of arguments
-    codec.BandCoder = _unfitted  # type: ignore[attr-defined, assignment]  # imported there
+    codec.FITTED = False
     codec.wavelet_analyse = learnt.analyse  # type: ignore[attr-defined, assignment]  # imported there
     codec.wavelet_synthesise = learnt.synthesise  # type: ignore[attr-defined]  # imported there
     return learnt.side_bytes

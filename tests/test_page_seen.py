@@ -99,7 +99,7 @@ def test_a_rate_that_a_codec_does_not_reach(report):
     report.key("3", "ArrowDown")
     assert report.js("document.querySelector('#absent').textContent").startswith("webp has no file of at most 0.1")
     assert report.js("!document.querySelector('#absent').hidden")
-    assert numbers(report)["bytes"] == ("49,152", "–")
+    assert numbers(report)["bytes"] == ("49,152", "no file")
     assert np.array_equal(picture(report, 4), colour(original(0)))
     assert report.js("document.querySelectorAll('#rates .absent').length") == 1
     report.key("ArrowUp")

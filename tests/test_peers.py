@@ -1,6 +1,7 @@
 """Peers: whole files that others can read, images of any depth, and ThumbHash against its reference."""
 
 import math
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -141,17 +142,29 @@ def test_levels_have_names_of_their_own():
 
 
 def test_what_is_not_installed_is_left_out_or_refused_by_name(monkeypatch):
-    assert peers.chosen(None) == (list(PEERS), [])
+    assert peers.chosen(None) == (list(PEERS), {})
     monkeypatch.setattr(peers, "find_spec", lambda name: None)
     present, absent = peers.chosen(None)
     assert set(absent) == {"jpeg2000", "jpegxl", "jpegxr", "blurhash"}
     assert set(present) == set(PEERS) - set(absent)
-    with pytest.raises(MissingExtra, match=r"jpegxl: needs imagecodecs: pip install 'apercu\[bench\]'"):
+    with pytest.raises(MissingExtra, match=r"jpegxl: needs imagecodecs, pip install 'apercu\[bench\]'"):
         peers.chosen(["jpeg", "jpegxl"])
     monkeypatch.setattr(peers.features, "check", lambda name: name != "avif")
     assert "avif" in peers.chosen(None)[1]
     with pytest.raises(MissingExtra, match="avif: needs Pillow with avif"):
         peers.chosen(["avif"])
+
+
+def test_a_peer_that_is_installed_and_does_not_run_is_left_out_with_the_reason(monkeypatch):
+    def broken(image, level):
+        raise ImportError("libjxl.so.9: cannot open shared object")
+
+    monkeypatch.setitem(PEERS, "jpegxl", replace(PEERS["jpegxl"], encode=broken))
+    present, absent = peers.chosen(None)
+    assert set(present) == set(PEERS) - {"jpegxl"}
+    assert absent["jpegxl"].endswith("does not code a picture: ImportError: libjxl.so.9: cannot open shared object")
+    with pytest.raises(MissingExtra, match=r"jpegxl: .*libjxl\.so\.9"):
+        peers.chosen(["jpeg", "jpegxl"])
 
 
 def test_a_blurhash_costs_its_characters():

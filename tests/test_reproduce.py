@@ -275,11 +275,10 @@ def test_the_command_makes_every_table_and_figure(folders, quick, tmp_path, caps
     assert tables[2] == record["tables"][2]
 
 
-def test_without_training_images_the_page_says_what_is_missing(folders, quick, tmp_path, capsys, monkeypatch):
+def test_without_training_images_the_page_says_what_is_missing(folders, quick, tmp_path):
     images, _ = folders
     (images / "boat.png").unlink()
     (images / "goldhill.png").unlink()
-    monkeypatch.setattr(reproduce, "TRAIN", tmp_path / "none")
     out = tmp_path / "out"
     assert main(["reproduce", "taha2025", "--images", str(images), "--quick", "--out", str(out)]) == 0
     page = (out / "reproduction.md").read_text()
@@ -298,6 +297,7 @@ def test_mistakes_are_one_line(folders, tmp_path, capsys):
         assert said.count("\n") == 1
         return said
 
+    assert "--images" in complaint()  # there is no folder by default
     assert "none of lena, boat, goldhill" in complaint("--images", train)
     assert "train on others" in complaint("--images", images, "--train", images)
     assert "no images below" in complaint("--images", images, "--train", tmp_path / "none")

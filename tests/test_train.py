@@ -90,6 +90,13 @@ def test_command_trains_weights_that_encode_and_decode(folder, tmp_path, monkeyp
         apercu.decode(data, model=tmp_path / "other.npy")
 
 
+def test_deep_images_are_refused_and_not_cut(tmp_path):
+    """Pillow turns samples of 16 bits to RGB by cutting them at 255."""
+    Image.fromarray(np.full((64, 64), 3000, np.uint16)).save(tmp_path / "deep.png")
+    with pytest.raises(apercu.OptionError, match=r"deep\.png: samples of more than 8 bits"):
+        lab.train(tmp_path, tmp_path / "o.npy", log=lambda line: None)
+
+
 def test_same_seed_same_bytes(folder, tmp_path, monkeypatch):
     """On one machine, training is repeatable to the byte."""
     monkeypatch.setattr(lab, "STEPS", 30)

@@ -1,15 +1,21 @@
 """Training of the codec apercu's tables and of its network, on a handful of drawn pictures."""
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import apercu
+from apercu.bridges import files
+from apercu.cli import train
 from apercu.cli.main import main
 from apercu.format import ids
+from apercu.lab import apercu as lab
 from apercu.lab import cnn_training
 from apercu.lab.apercu import likeliest_weights
 from apercu.restore import cnn
@@ -39,6 +45,79 @@ def test_tables_of_ones_own(folder, tmp_path, capsys):
     data = apercu.encode(image, quality=50, model=out)
     assert apercu.info(data)["model"] == recipe["sha256"][:16]
     assert apercu.decode(data, model=out).shape == image.shape
+
+
+def test_tables_need_no_torch(folder, tmp_path):
+    """Nor anything else of the extra for training."""
+    names = ("torch", "onnx", "onnxscript", "matplotlib", "onnxruntime")
+    call = ["train", "apercu", "--images", str(folder), "--out", str(tmp_path / "mine.npy")]
+    code = f"import sys; sys.modules.update(dict.fromkeys({names})); from apercu.cli.main import main; main({call})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    assert "contexts, pass 3: " in done.stdout, done.stderr
+    assert (tmp_path / "mine.npy").exists()
+
+
+def test_what_training_needs_is_looked_for_first(folder, tmp_path, capsys, monkeypatch):
+    """Packages of the end of a training of hours, and a name that the recipe has."""
+    monkeypatch.setattr(train, "find_spec", lambda name: None if name in ("onnxscript", "matplotlib") else name)
+    call = ["train", "cnn", "--images", str(folder), "--out", str(tmp_path / "mine.onnx")]
+    assert main(call) == 2
+    said = capsys.readouterr().err
+    assert said == "apercu: train cnn needs onnxscript and matplotlib: pip install 'apercu[train]'\n"
+    assert main(["train", "apercu", "--images", str(folder), "--out", str(tmp_path / "mine.json")]) == 2
+    assert "recipe" in capsys.readouterr().err
+    assert main(["train", "apercu", "--images", str(folder), "--out", str(tmp_path / "none" / "mine.npy")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_tables_of_whatever_encode_takes(tmp_path, capsys):
+    """Grey, transparent and 16-bit pictures of many bands; what cannot be read is passed over and named."""
+    images = tmp_path / "images"
+    images.mkdir()
+    colour = scene(90, 120, 3, 1)
+    Image.fromarray(colour[..., 0]).save(images / "grey.png")
+    alpha = (np.arange(120) * 2).astype(np.uint8)
+    Image.fromarray(np.dstack([colour, np.broadcast_to(alpha, (90, 120))])).save(images / "alpha.webp", lossless=True)
+    spectral = np.dstack([colour.astype(np.uint16) * 13, colour[:, ::-1] * np.uint16(11)])
+    files.write(images / "spectral.tif", spectral, "spectral")
+    files.write(images / "colour16.png", colour.astype(np.uint16) * 200, "rgb")
+    (images / "broken.jpg").write_bytes(b"no picture")
+    out = tmp_path / "mine.npy"
+    assert main(["train", "apercu", "--images", str(images), "--out", str(out)]) == 0
+    assert re.search(r"^passed over: .*broken\.jpg: ", capsys.readouterr().out, re.MULTILINE)
+    recipe = json.loads(out.with_suffix(".json").read_text())
+    assert set(recipe["images"]) == {"grey.png", "alpha.webp", "spectral.tif", "colour16.png"}
+    planes = {name: lab.analysis_of(images / name, files.read).planes for name in recipe["images"]}
+    assert {name: len(found) for name, found in planes.items()} == {
+        "grey.png": 1, "alpha.webp": 4, "spectral.tif": 6, "colour16.png": 3,
+    }  # fmt: skip
+    weights = np.load(out)[: 15 * 9].reshape(15, 9)
+    assert len(set(weights[:, 8])) > 1  # of the band before: learnt, where there is one
+    data = apercu.encode(spectral, quality=50, model=out)
+    assert len(data) < len(apercu.encode(spectral, quality=50))  # the bands before were learnt from
+    assert np.array_equal(apercu.decode(data, model=out).shape, spectral.shape)
+    for path in images.iterdir():
+        if path.name != "broken.jpg":
+            path.unlink()
+    assert main(["train", "apercu", "--images", str(images), "--out", str(out)]) == 2
+    assert "none of the 1 images can be read" in capsys.readouterr().err
+
+
+def test_any_reader_makes_the_same_tables_of_the_same_samples(folder, tmp_path):
+    """So the recipe of the shipped ones stays good, whose images were read as RGB by Pillow."""
+    quiet = {"log": lambda _: None}
+    lab.train(folder, tmp_path / "pillow.npy", **quiet)
+    lab.train(folder, tmp_path / "any.npy", read=files.read, **quiet)
+    assert (tmp_path / "pillow.npy").read_bytes() == (tmp_path / "any.npy").read_bytes()
+    weights = np.load(tmp_path / "any.npy")[: 30 * 9].reshape(30, 9)
+    assert set(weights[:15, 8]) == {12}  # of the band before, which colour has none of
+
+
+def test_of_a_large_image_the_middle_is_taken(monkeypatch):
+    image = np.arange(100 * 60 * 2).reshape(100, 60, 2)
+    monkeypatch.setattr(lab, "MOST_SAMPLES", 3000)
+    assert np.array_equal(lab._middle(image), image[25:75, 15:45])
+    assert lab._middle(image[:30, :50]).shape == (30, 50, 2)
 
 
 def test_likeliest_weights_are_those_that_made_the_sizes():

@@ -56,12 +56,15 @@ class Arithmetic:
         return self.decoder_transform + self.decoder_colour + self.decoder_contexts
 
 
-def count(image: Samples, data: bytes) -> Arithmetic:
-    """What encoding `image`, (H, W) or (H, W, B), to the file `data` took, and decoding it takes."""
+def count(image: Samples, data: bytes, model: str | None = None) -> Arithmetic:
+    """What encoding `image`, (H, W) or (H, W, B), to the file `data` took, and decoding it takes.
+
+    model: file of user-trained weights, where the file needs it.
+    """
     header = read_header(data)
     colour = header.interpretation in ("rgb", "rgba")
     count_of = _of_taha2025 if header.codec == "taha2025" else _of_apercu
-    encoder, decoder, contexts, choice = count_of(image, data, header)
+    encoder, decoder, contexts, choice = count_of(image, data, header, model)
     n_pixels = header.height * header.width
     return Arithmetic(
         encoder_transform=encoder / n_pixels,
@@ -74,7 +77,7 @@ def count(image: Samples, data: bytes) -> Arithmetic:
     )
 
 
-def _of_apercu(_image: Samples, _data: bytes, header: Header) -> tuple[float, float, float, float]:
+def _of_apercu(_image: Samples, _data: bytes, header: Header, _model: str | None) -> tuple[float, float, float, float]:
     transform = contexts = choice = 0.0
     for window in tiles(header.height, header.width, header.tile):
         for plane in apercu.planes_of(header, window.height, window.width):
@@ -89,8 +92,8 @@ def _of_apercu(_image: Samples, _data: bytes, header: Header) -> tuple[float, fl
     return transform, transform, contexts, choice
 
 
-def _of_taha2025(image: Samples, data: bytes, header: Header) -> tuple[float, float, float, float]:
-    weights = weight_files.shipped(header.model_id)
+def _of_taha2025(image: Samples, data: bytes, header: Header, model: str | None) -> tuple[float, float, float, float]:
+    weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
     setting = taha2025.setting_of(header)
     samples = image.reshape(header.height, header.width, header.n_bands)
     row = weights.shape[2]

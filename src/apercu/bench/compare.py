@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -27,17 +27,18 @@ import PIL
 from PIL import Image
 
 import apercu
-from apercu.bench import curves, measure, peers, plots
+from apercu.bench import curves, means, measure, own, peers, plots
 from apercu.bench.cache import Cache, write_whole
-from apercu.bench.measure import OURS, Plan, Reader, Record
+from apercu.bench.measure import Reader, Record
 from apercu.bench.page import write_page
-from apercu.errors import ImageError, OptionError
+from apercu.bench.plan import Ceiling, Plan
+from apercu.errors import ApercuError, ImageError, OptionError
 
 VERSION = 1
 """Of comparison.json."""
 _MEGA = 1_000_000
 _POINTS_COLUMNS = ("image", "codec", "scale", "level", "n_bytes", "bpp")
-_TIME_COLUMNS = ("encode_s", "decode_s", "external")
+_TIME_COLUMNS = ("encode_s", "decode_s", "external")  # after which comes the label
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _SHARES = (0.05, 0.65, 0.3)  # of the work, about: reading, measuring, pictures
 
@@ -48,12 +49,12 @@ Progress = Callable[[float], None]
 class Comparison:
     """What came of a comparison.
 
-    report: what comparison.json holds. pictures: (image, codec, rate) -> {"webp", "point"}. originals: image ->
-    {"webp", "window"}.
+    report: what comparison.json holds. pictures: (image, codec, `Ceiling.key`) -> {"webp", "point"}. originals: image
+    -> {"webp", "window"}.
     """
 
     report: dict[str, Any]
-    pictures: dict[tuple[str, str, float], dict[str, Any]]
+    pictures: dict[tuple[str, str, float | str], dict[str, Any]]
     originals: dict[str, dict[str, Any]]
 
     def save(self, folder: Path) -> None:
@@ -75,6 +76,7 @@ def compare(
     jobs: int | None = None,
     progress: Progress | None = None,
     points_file: Path | None = None,
+    may_fail: Collection[str] = (),
 ) -> Comparison:
     """Measure every codec of a plan on every image.
 
@@ -83,14 +85,20 @@ def compare(
     store: what is in it is not measured again; what is measured is put into it at once.
     jobs: processes, each with one thread; None for as many as there are cores; 1 stays in this process.
     points_file: CSV of points measured elsewhere, see `curves.read_points`.
+    may_fail: names of images to be passed over where they cannot be read; the report names them. The comparison is of
+        the others.
 
     Raises what `read` raises, OptionError, ImageError, MissingExtra, OSError; MemoryError when a process was killed.
     """
     tell = progress or _no_progress
     metrics = {name: measure.metric_of(name) for name in plan.metrics}
     with _workers(jobs or n_cores()) as run:
-        read_all = run(_describe, {name: (name, path, read, plan) for name, path in sources.items()})
-        described = _gathered(read_all, sources, _part(tell, 0))
+        reading = {name: (name, path, read, plan, name in may_fail) for name, path in sources.items()}
+        described = _gathered(run(_describe, reading), reading, _part(tell, 0))
+        not_read = {name: found for name in sources if isinstance(found := described[name], str)}
+        sources = {name: path for name, path in sources.items() if name not in not_read}
+        if not sources:
+            raise ImageError(f"none of the {len(not_read)} pictures can be read: {next(iter(not_read.values()))}")
         facts = {name: described[name][0] for name in sources}
         external = _external(points_file, facts, plan) if points_file else []
         tasks = {(name, codec): (name, path, codec, read, plan, store) for name, path in sources.items()
@@ -100,27 +108,36 @@ def compare(
         chosen = {
             (name, codec): choice
             for name, codec in tasks
-            if (choice := _chosen(found[name, codec].points, plan.rates, metrics))
+            if (choice := _chosen(found[name, codec].points, plan, facts[name], metrics))
         }
         shown_tasks = {key: (*tasks[key], choice) for key, choice in chosen.items()}
         shown = _gathered(run(_pictures, shown_tasks), shown_tasks, _part(tell, 2))
     pictures = {}
     for (name, codec), choice in chosen.items():
-        for rate, record in choice.items():
-            record.update({time: shown[name, codec][rate][time] for time in ("encode_s", "decode_s")})
-            pictures[name, codec, rate] = {"webp": shown[name, codec][rate]["webp"], "point": record}
+        for ceiling, record in choice.items():
+            seen = shown[name, codec][ceiling]
+            record.update({time: seen[time] for time in ("encode_s", "decode_s")})
+            pictures[name, codec, ceiling.key] = {"webp": seen["webp"], "point": record}
+    everyone = list(dict.fromkeys([*plan.codecs, *(record["codec"] for record in external)]))
     by_metric = {name: _curves(points + external, name) for name in metrics}
     report = {
         "version": VERSION,
         "rates": list(plan.rates),
+        "budgets": list(plan.budgets),
         "metrics": {
             name: {"unit": metric.unit, "higher_is_better": metric.higher_is_better} for name, metric in metrics.items()
         },
         "codecs": list(plan.codecs),
+        "labels": {codec: own.label(codec) for codec in everyone},
         "images": list(facts.values()),
         "points": points + external,
         "means": {
-            name: _means(by_metric[name], plan.rates, metric.higher_is_better) for name, metric in metrics.items()
+            name: means.at_rates(points + external, name, everyone, plan.rates, metric.higher_is_better)
+            for name, metric in metrics.items()
+        },
+        "means_in_bytes": {
+            name: means.in_bytes(points + external, name, everyone, plan.budgets, next(iter(metrics.items())))
+            for name in metrics
         },
         "bd_range": list(curves.BD_RANGE),
         "bd_rate": {
@@ -129,6 +146,7 @@ def compare(
         "times": _times(chosen, facts),
         "arithmetic": _arithmetic(shown),
         "left_out": list(dict.fromkeys(why for key in tasks for why in found[key].left_out)),
+        "not_read": not_read,
         "environment": _environment(plan, jobs or n_cores()),
     }
     return Comparison(report, pictures, {name: described[name][1] for name in sources})
@@ -142,8 +160,17 @@ def n_cores() -> int:
 # What processes are given to do: functions of this module, and arguments that can be sent.
 
 
-def _describe(name: str, path: str, read: Reader, plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
-    this = measure.subject(name, path, read, plan)
+def _describe(
+    name: str, path: str, read: Reader, plan: Plan, may_fail: bool
+) -> tuple[dict[str, Any], dict[str, Any]] | str:
+    """What is known of an image before it is coded, and the image as it is shown; or why it cannot be read."""
+    try:
+        this = measure.subject(name, path, read, plan)
+    except (ApercuError, OSError) as error:
+        if not may_fail:
+            raise
+        return f"{name}: {error}" if name not in str(error) else str(error)
+    measure.try_metrics(this, plan)
     original = measure.original(this)
     note = original.pop("note")
     facts = {
@@ -163,8 +190,8 @@ def _points(name: str, path: str, codec: str, read: Reader, plan: Plan, store: C
 
 
 def _pictures(
-    name: str, path: str, codec: str, read: Reader, plan: Plan, store: Cache, chosen: dict[float, Record]
-) -> dict[float, dict[str, Any]]:
+    name: str, path: str, codec: str, read: Reader, plan: Plan, store: Cache, chosen: dict[Ceiling, Record]
+) -> dict[Ceiling, dict[str, Any]]:
     return measure.pictures(measure.subject(name, path, read, plan), codec, chosen, plan, store)
 
 
@@ -234,8 +261,10 @@ def _external(path: Path, facts: Mapping[str, dict[str, Any]], plan: Plan) -> li
     sizes = {name: entry["width"] * entry["height"] for name, entry in facts.items()}
     records = curves.read_points(path, sizes, plan.metrics)
     for record in records:
-        if record["codec"] in plan.codecs:
-            raise OptionError(f"{path}: {record['codec']} is measured here as well; give the points another name")
+        if record["codec"] in plan.codecs or record["codec"] in map(own.label, plan.codecs):
+            raise OptionError(
+                f"{path}: {own.label(record['codec'])} is measured here as well; give the points another name"
+            )
         record["pixels"] = facts[record["image"]]["pixels"]
     return records
 
@@ -244,21 +273,22 @@ def _checked(points: list[Record], facts: Mapping[str, dict[str, Any]]) -> list[
     """The points, each of which has to be of the pixels that its image was found to have."""
     for record in points:
         if record["pixels"] != facts[record["image"]]["pixels"]:
-            raise ImageError(f"{record['image']}: {record['codec']} was measured on other pixels; did the file change?")
+            raise ImageError(
+                f"{record['image']}: {own.label(record['codec'])} was measured on other pixels; did the file change?"
+            )
     return points
 
 
-def _chosen(records: Sequence[Record], rates: Sequence[float], metrics: Mapping[str, Any]) -> dict[float, Record]:
-    """For each rate the record to show: the best by the first metric of those that do not pass the rate."""
-    first, metric = next(iter(metrics.items()))
-    sign = 1 if metric.higher_is_better else -1
-
-    def worth(record: Record) -> tuple[float, int]:
-        value = record["metrics"].get(first, 0)
-        return (float("inf") if value is None else sign * value), -record["n_bytes"]
-
-    allowed = {rate: [record for record in records if record["bpp"] <= rate] for rate in rates}
-    return {rate: max(among, key=worth) for rate, among in allowed.items() if among}
+def _chosen(
+    records: Sequence[Record], plan: Plan, facts: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> dict[Ceiling, Record]:
+    """For each ceiling the record to show: the best by the first metric of those below it."""
+    n_pixels, first = facts["width"] * facts["height"], next(iter(metrics.items()))
+    found = {
+        ceiling: means.best(records, ceiling.bytes_of(n_pixels), first[0], first[1].higher_is_better)
+        for ceiling in plan.ceilings
+    }
+    return {ceiling: record for ceiling, record in found.items() if record}
 
 
 def _curves(points: Sequence[Record], metric: str) -> dict[str, dict[str, list[curves.Point]]]:
@@ -271,23 +301,8 @@ def _curves(points: Sequence[Record], metric: str) -> dict[str, dict[str, list[c
     return found
 
 
-def _means(
-    by_codec: Mapping[str, Mapping[str, Sequence[curves.Point]]], rates: Sequence[float], higher_is_better: bool
-) -> dict[str, list[dict[str, Any]]]:
-    """codec -> for each rate the mean over the images whose curve reaches it, and how many those are."""
-    table: dict[str, list[dict[str, Any]]] = {}
-    for codec, images in by_codec.items():
-        envelopes = [curves.envelope(points, higher_is_better) for points in images.values()]
-        table[codec] = []
-        for rate in rates:
-            values = [value for curve in envelopes if (value := curves.at_rate(curve, rate)) is not None]
-            mean = sum(values) / len(values) if values else None
-            table[codec].append({"rate": rate, "mean": mean, "images": len(values)})
-    return table
-
-
 def _times(
-    chosen: Mapping[tuple[str, str], dict[float, Record]], facts: Mapping[str, dict[str, Any]]
+    chosen: Mapping[tuple[str, str], dict[Ceiling, Record]], facts: Mapping[str, dict[str, Any]]
 ) -> dict[str, dict[str, float]]:
     """codec -> seconds per megapixel, medians over what is shown."""
     table: dict[str, dict[str, list[float]]] = {}
@@ -300,7 +315,7 @@ def _times(
     return {codec: {f"{time}_per_megapixel": median(v) for time, v in entry.items()} for codec, entry in table.items()}
 
 
-def _arithmetic(shown: Mapping[tuple[str, str], dict[float, dict[str, Any]]]) -> dict[str, dict[str, float]]:
+def _arithmetic(shown: Mapping[tuple[str, str], dict[Ceiling, dict[str, Any]]]) -> dict[str, dict[str, float]]:
     """codec -> multiply-accumulates per pixel, means over what is shown; of codecs whose arrays can be counted."""
     table: dict[str, list[dict[str, Any]]] = {}
     for (_, codec), by_rate in shown.items():
@@ -313,13 +328,15 @@ def _arithmetic(shown: Mapping[tuple[str, str], dict[float, dict[str, Any]]]) ->
 
 
 def _environment(plan: Plan, jobs: int) -> dict[str, str]:
-    versions = {codec: peers.PEERS[codec].version for codec in plan.codecs if not codec.startswith(OURS)}
+    versions = {codec: peers.PEERS[codec].version for codec in plan.codecs if not codec.startswith(own.OURS)}
     return {
         "apercu": measure.own_version(),
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "Pillow": PIL.__version__,
         **versions,
+        **{f"tables {given.label}": given.digest[:16] for given in plan.models},
+        **{f"network {given.label}": given.digest[:16] for given in plan.networks},
         "machine": f"{platform.system()} {platform.machine()}, {n_cores()} cores, {jobs} at work",
     }
 
@@ -329,9 +346,10 @@ def points_csv(report: Mapping[str, Any]) -> str:
     text = io.StringIO()
     metrics = list(report["metrics"])
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_POINTS_COLUMNS, *metrics, *_TIME_COLUMNS])
+    writer.writerow([*_POINTS_COLUMNS, *metrics, *_TIME_COLUMNS, "label"])
     for record in report["points"]:
         values = (record["metrics"].get(name) for name in metrics)
         row = [*(record[name] for name in _POINTS_COLUMNS), *values, *(record[name] for name in _TIME_COLUMNS)]
+        row.append(report["labels"][record["codec"]])
         writer.writerow(["" if value is None else value for value in row])
     return text.getvalue()

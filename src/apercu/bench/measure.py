@@ -1,8 +1,8 @@
 """The work of one task of a comparison: one codec on one image, at every setting, and the pictures to be looked at.
 
-Each function takes a `Subject`, an image as it was read, and a codec by name: a peer's, or `apercu:CODEC/RESTORE`. What
-was measured before comes out of the cache, whose keys hold the digest of the pixels and the versions of all that is
-behind a number: the codec, its library, the code of the metric.
+Each function takes a `Subject`, an image as it was read, and a codec by name: a peer's, or one of `apercu.bench.own`.
+What was measured before comes out of the cache, whose keys hold the digest of the pixels and the versions of all that
+is behind a number: the codec, its library, the code of the metric.
 """
 
 import hashlib
@@ -25,41 +25,19 @@ from apercu.bench import arithmetic, peers
 from apercu.bench import metrics as metric_functions
 from apercu.bench.cache import Cache
 from apercu.bench.metrics import METRICS, Metric
+from apercu.bench.own import OURS, label
+from apercu.bench.plan import Ceiling, Plan
 from apercu.bench.shown import centred, cut, lossless, show, view_of
 from apercu.errors import ApercuError, ImageError, OptionError, TargetUnreachable
 from apercu.stages.colour import Samples
 
 CURVE_RATES = (0.035, 0.05, 0.065, 0.08, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.38)
 """Ceilings, in bpp, that codecs of apercu are asked to meet beside those to be shown, so that curves have points."""
-MOST_BPP = 0.6
-"""A peer's files above it are not decoded, unless higher rates are to be shown."""
-OURS = "apercu:"
-
 Reader = Callable[[str], tuple[Samples, str]]
 Record = dict[str, Any]
 _BESIDE = ("bench", "bridges", "cli", "lab")  # folders that decide nothing about a file
 _DECIDING = (".py", ".so", ".dylib", ".dll", ".npy", ".onnx")
 _SAID = 200  # characters of another library's error
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is compared, apart from the images.
-
-    codecs: names, `apercu:CODEC/RESTORE` or of `peers.PEERS`. rates: the bpp to be shown. metrics: names. repeat: how
-    often what is shown is encoded and decoded, for the median of the times.
-    """
-
-    codecs: tuple[str, ...]
-    rates: tuple[float, ...]
-    metrics: tuple[str, ...]
-    grey: bool = False
-    repeat: int = 3
-
-    @property
-    def most_bpp(self) -> float:
-        """The largest files of peers that are looked at, in bpp."""
-        return max(MOST_BPP, 1.25 * max(self.rates))
 
 
 @dataclass(frozen=True)
@@ -119,6 +97,13 @@ def metric_of(name: str) -> Metric:
     return METRICS[name]
 
 
+def try_metrics(this: Subject, plan: Plan) -> None:
+    """Calls the user's own metrics once, before any work goes into files. Raises OptionError where one fails."""
+    for name in plan.metrics:
+        if ":" in name:
+            metric_of(name).function(this.image, this.image)
+
+
 def points(this: Subject, codec: str, plan: Plan, store: Cache) -> Found:
     """A record for every setting of one codec on one image."""
     found: list[Record] = []
@@ -135,7 +120,7 @@ def points(this: Subject, codec: str, plan: Plan, store: Cache) -> Found:
         if record is not None:
             found.append(record)
         if why:
-            left_out.append(f"{codec} on {this.name}: {why}")
+            left_out.append(f"{label(codec)} on {this.name}: {why}")
     return Found(found, left_out)
 
 
@@ -143,37 +128,39 @@ _Attempt = tuple[Record | None, str | None]
 
 
 def _of_ours(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric], store: Cache) -> Iterator[_Attempt]:
-    name, restore = codec.removeprefix(OURS).split("/")
+    own = plan.own(codec)
     missed = []
-    for rate in sorted({*CURVE_RATES, *plan.rates}):
-        key = [*_key(this, codec, metrics), rate]
+    wanted = {Ceiling(bpp=rate) for rate in CURVE_RATES}.union(plan.ceilings)
+    for ceiling in sorted(wanted, key=lambda ceiling: ceiling.bytes_of(this.n_pixels)):
+        key = [*_key(this, codec, plan, metrics), ceiling.bpp, ceiling.n_bytes]
         known = _load(store, key)
         if known is None:
+            target = {"bpp": ceiling.bpp} if ceiling.n_bytes is None else {"n_bytes": ceiling.n_bytes}
             try:
-                searched = apercu.encode(this.image, bpp=rate, codec=name, bands=this.bands)
+                searched = own.encode(this.image, this.bands, **target)
             except TargetUnreachable:
                 known = {"unreachable": True}
             else:
                 quality = apercu.info(searched)["quality"]
                 assert isinstance(quality, float)  # a search ends on the path
                 begun = perf_counter()
-                data = apercu.encode(this.image, quality=quality, codec=name, bands=this.bands)
+                data = own.encode(this.image, this.bands, quality=quality)
                 encoded = perf_counter()
-                decoded = apercu.decode(data, restore=restore)
+                decoded = own.decode(data)
                 spent = perf_counter() - encoded
                 if data != searched:
-                    raise ImageError(f"{this.name}: {codec} at quality {quality} does not repeat its file")
+                    raise ImageError(f"{this.name}: {label(codec)} at quality {quality} does not repeat its file")
                 known = _record(this, codec, 1, f"q{quality:.10g}", data, (encoded - begun, spent))
                 known["metrics"] = _values(this, decoded, metrics)
                 known["quality"] = quality
             _save(store, key, known)
         if "unreachable" in known:
-            if rate in plan.rates:
-                missed.append(f"{rate:g}")
+            if ceiling in plan.ceilings:
+                missed.append(str(ceiling))
         else:
-            yield _tied(known, this), None
+            yield _tied(known, this, codec), None
     if missed:
-        yield None, f"no file so small: {', '.join(missed)} bpp"
+        yield None, f"no file so small: {', '.join(missed)}"
 
 
 def _of_peer(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric], store: Cache) -> Iterator[_Attempt]:
@@ -184,9 +171,9 @@ def _of_peer(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric], 
         return
     for scale in peer.scales:
         for level in peer.levels_for(this.image, scale):
-            key = [*_key(this, codec, metrics), scale, peer.name_of(level)]
+            key = [*_key(this, codec, plan, metrics), scale, peer.name_of(level)]
             known = _load(store, key)
-            limit = plan.most_bpp * this.n_pixels / 8
+            limit = plan.most_bytes(this.n_pixels)
             if known is None or (known.get("not_decoded") and known["n_bytes"] <= limit):
                 try:
                     known = _measured(this, codec, scale, level, metrics, limit)
@@ -200,7 +187,7 @@ def _of_peer(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric], 
                 if known["n_bytes"] > 2 * limit:
                     break  # what is finer is larger
                 continue
-            yield _tied(known, this), None
+            yield _tied(known, this, codec), None
 
 
 def _measured(
@@ -236,11 +223,11 @@ def _record(this: Subject, codec: str, scale: int, level: str, data: bytes, seco
     }
 
 
-def _tied(known: Record, this: Subject) -> Record:
-    """A record out of the cache under the name that the image has now; it holds for the same pixels only."""
+def _tied(known: Record, this: Subject, codec: str) -> Record:
+    """A record out of the cache under the names of now; it holds for the same pixels only."""
     if known["pixels"] != this.tie:
         raise ImageError(f"{this.name}: the cache holds another image's point; remove it (--cache)")
-    return {**known, "image": this.name}
+    return {**known, "image": this.name, "codec": codec}
 
 
 def _values(this: Subject, decoded: Samples, metrics: dict[str, Metric]) -> dict[str, float | None]:
@@ -254,28 +241,28 @@ def _values(this: Subject, decoded: Samples, metrics: dict[str, Metric]) -> dict
 
 
 def pictures(
-    this: Subject, codec: str, chosen: dict[float, Record], plan: Plan, store: Cache
-) -> dict[float, dict[str, Any]]:
-    """What one codec makes of one image at each rate: lossless WebP of a window, the times, and the arithmetic.
+    this: Subject, codec: str, chosen: dict[Ceiling, Record], plan: Plan, store: Cache
+) -> dict[Ceiling, dict[str, Any]]:
+    """What one codec makes of one image below each ceiling: lossless WebP of a window, the times, and the arithmetic.
 
-    chosen: rate -> the record to show. Each is encoded and decoded again, `plan.repeat` times, and its times become the
-    medians. Raises ImageError when the file is not the one that was measured.
+    chosen: ceiling -> the record to show. Each is encoded and decoded again, `plan.repeat` times, and its times
+    become the medians. Raises ImageError when the file is not the one that was measured.
     """
-    found: dict[float, dict[str, Any]] = {}
+    found: dict[Ceiling, dict[str, Any]] = {}
     made: dict[tuple[int, str], dict[str, Any]] = {}
-    for rate, record in chosen.items():
+    for ceiling, record in chosen.items():
         setting = record["scale"], record["level"]
         if setting not in made:
             made[setting] = _picture(this, codec, record, plan, store)
-        found[rate] = made[setting]
+        found[ceiling] = made[setting]
     return found
 
 
 def _picture(this: Subject, codec: str, record: Record, plan: Plan, store: Cache) -> dict[str, Any]:
-    key = ["picture", _code_of("shown"), *_key(this, codec, {}), record["scale"], record["level"], plan.repeat]
+    key = ["picture", _code_of("shown"), *_key(this, codec, plan, {}), record["scale"], record["level"], plan.repeat]
     webp, facts = store.get([*key, "webp"]), _load(store, [*key, "facts"])
     if webp is None or facts is None:
-        encode, decode = _at_setting(this, codec, record)
+        encode, decode = _at_setting(this, codec, plan, record)
         seconds: tuple[list[float], list[float]] = ([], [])
         data, decoded = b"", this.image
         for _ in range(plan.repeat):
@@ -287,24 +274,24 @@ def _picture(this: Subject, codec: str, record: Record, plan: Plan, store: Cache
             seconds[0].append(encoded - begun)
         facts = {"n_bytes": len(data), "encode_s": median(seconds[0]), "decode_s": median(seconds[1])}
         if codec.startswith(OURS):
-            work = arithmetic.count(this.image, data)
+            model = plan.own(codec).model
+            work = arithmetic.count(this.image, data, model.path if model else None)
             facts["encoder"], facts["decoder"] = work.encoder, work.decoder
         webp = lossless(show(cut(decoded, centred(*this.image.shape[:2])), view_of(this.image, this.bands)))
         store.put([*key, "webp"], webp)
         _save(store, [*key, "facts"], facts)
     if facts["n_bytes"] != record["n_bytes"]:
-        raise ImageError(f"{this.name}: {codec} at {record['level']} does not repeat its file")
+        raise ImageError(f"{this.name}: {label(codec)} at {record['level']} does not repeat its file")
     return {"webp": webp, **facts}
 
 
-def _at_setting(this: Subject, codec: str, record: Record) -> tuple[Callable[[], bytes], Callable[[bytes], Samples]]:
+def _at_setting(
+    this: Subject, codec: str, plan: Plan, record: Record
+) -> tuple[Callable[[], bytes], Callable[[bytes], Samples]]:
     """How a record's file is made again, without a search, and read."""
     if codec.startswith(OURS):
-        name, restore = codec.removeprefix(OURS).split("/")
-        return (
-            lambda: apercu.encode(this.image, quality=record["quality"], codec=name, bands=this.bands),
-            lambda data: apercu.decode(data, restore=restore),
-        )
+        own = plan.own(codec)
+        return lambda: own.encode(this.image, this.bands, quality=record["quality"]), own.decode
     peer, scale = peers.PEERS[codec], record["scale"]
     level = next(level for level in peer.levels_for(this.image, scale) if peer.name_of(level) == record["level"])
     return (
@@ -320,9 +307,12 @@ def original(this: Subject) -> dict[str, Any]:
     return {"webp": lossless(show(cut(this.image, window), view)), "window": window, "note": str(view)}
 
 
-def _key(this: Subject, codec: str, metrics: dict[str, Metric]) -> list[Any]:
-    version = own_version() if codec.startswith(OURS) else [peers.PEERS[codec].version, _code_of("peers", "thumbhash")]
-    return [this.digest, codec, version, {name: metric_version(name) for name in metrics}]
+def _key(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric]) -> list[Any]:
+    if codec.startswith(OURS):
+        behind: list[Any] = [*plan.own(codec).key, own_version()]
+    else:
+        behind = [codec, peers.PEERS[codec].version, _code_of("peers", "thumbhash")]
+    return [this.digest, behind, {name: metric_version(name) for name in metrics}]
 
 
 @cache
@@ -349,7 +339,7 @@ def metric_version(name: str) -> str:
 
 @cache
 def _code_of(*modules: str) -> str:
-    folder = Path(inspect.getfile(Plan)).parent
+    folder = Path(inspect.getfile(Subject)).parent
     return hashlib.sha256(b"".join((folder / f"{name}.py").read_bytes() for name in modules)).hexdigest()[:16]
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from apercu.bench.plan import in_bytes
 from apercu.bench.shown import fit
 
 LIMIT = 39_000_000  # bytes of a page; pictures are cut to smaller windows above it
@@ -30,7 +31,7 @@ _SCRIPTS = "stage.js", "curves.js", "numbers.js", "report.js"
 
 Comparison = Mapping[str, Any]
 Originals = Mapping[str, Mapping[str, Any]]
-Pictures = Mapping[tuple[str, str, float], Mapping[str, Any]]
+Pictures = Mapping[tuple[str, str, float | str], Mapping[str, Any]]
 
 
 def write_page(
@@ -62,9 +63,10 @@ def page_html(
 
     Args:
         comparison: what comparison.json holds: `codecs`, `rates` (bpp), `metrics` (name -> unit, higher_is_better),
-            `images` (name, width, height, bands, dtype, optionally note), `points`, `bd_rate`, `environment`.
-        pictures: for (image, codec, rate) {"webp": lossless WebP, "point": the record of what is shown}; one that is
-            missing is a rate which that codec does not reach.
+            `images` (name, width, height, bands, dtype, optionally note), `points`, `bd_rate`, `environment`; and where
+            there are any `budgets` (bytes), `labels` (codec -> what it is called), `left_out` (reasons).
+        pictures: for (image, codec, rate or "N bytes") {"webp": lossless WebP, "point": the record of what is shown};
+            one that is missing is a rate which that codec does not reach.
         originals: for an image {"webp": lossless WebP, "window": (top, left, height, width), "note": optional remark},
             the same window as in its pictures; an image without one is shown decoded only.
         title: of the page.
@@ -84,7 +86,7 @@ def page_html(
             entry["window"] = originals[name]["window"]
             if note := originals[name].get("note"):
                 entry["note"] = note
-    codecs, rates = list(comparison["codecs"]), list(comparison["rates"])
+    codecs, rates = list(comparison["codecs"]), _rates(comparison)
     for (name, codec, rate), picture in pictures.items():
         number = ids.setdefault(picture["webp"], len(ids))
         place = names.index(name), codecs.index(codec), rates.index(rate)
@@ -107,23 +109,40 @@ def _data(comparison: Comparison) -> dict[str, Any]:
     for record in comparison["points"]:
         points.setdefault(record["image"], {}).setdefault(record["codec"], []).append(_record(record))
     external = {record["codec"] for record in comparison["points"] if record.get("external")}
+    labels = _Labels(comparison.get("labels", {}))
     shown = list(comparison["codecs"])
     measured = dict.fromkeys(record["codec"] for record in comparison["points"])
     others = [codec for codec in measured if codec not in shown]
     return {
-        "codecs": shown,
-        "others": others,  # curves without pictures
-        "external": sorted(external),
-        "rates": list(comparison["rates"]),
+        "codecs": [labels[codec] for codec in shown],
+        "others": [labels[codec] for codec in others],  # curves without pictures
+        "external": sorted(labels[codec] for codec in external),
+        "rates": _rates(comparison),
+        "left_out": list(comparison.get("left_out", ())),
         "metrics": [{"name": name, **entry} for name, entry in comparison["metrics"].items()],
         "images": [dict(image) for image in comparison["images"]],
         "points": [
             [points.get(image["name"], {}).get(codec, []) for codec in shown + others] for image in comparison["images"]
         ],
         "pictures": [],  # [image, codec, rate, picture, record], the first three as places in the lists above
-        "bd_rate": comparison.get("bd_rate") or {},
+        "bd_rate": {
+            metric: {labels[row]: {labels[c]: cell for c, cell in cells.items()} for row, cells in table.items()}
+            for metric, table in (comparison.get("bd_rate") or {}).items()
+        },
         "environment": comparison.get("environment") or {},
     }
+
+
+class _Labels(dict[str, str]):
+    """What codecs are called: themselves, where nothing else is said."""
+
+    def __missing__(self, codec: str) -> str:
+        return codec
+
+
+def _rates(comparison: Comparison) -> list[float | str]:
+    """Rates as numbers, sizes as text."""
+    return [*comparison["rates"], *(in_bytes(n) for n in comparison.get("budgets", ()))]
 
 
 def _record(point: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ Level = Any  # what a peer's encoder takes: a number, or a number and a kind of 
 SCALES = (1, 2, 4)
 """How many times a picture is reduced, in width and in height, before it is coded."""
 
+_BENCH = "pip install 'apercu[bench]'"
+_TINY = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8)
 _COLOURS_8 = frozenset({("grey", 8), ("rgb", 8)})
 _ALPHA_8 = _COLOURS_8 | {("rgba", 8)}
 _DEEP = _ALPHA_8 | {("grey", 16), ("rgb", 16), ("rgba", 16)}
@@ -90,21 +92,28 @@ def _version(package: str | None, feature: str | None) -> str:
     return f"Pillow {PIL.__version__}{library}"
 
 
-def chosen(names: list[str] | None) -> tuple[list[str], list[str]]:
-    """The peers to run, and those left out because they are not installed.
+def chosen(names: list[str] | None) -> tuple[list[str], dict[str, str]]:
+    """The peers to run, and those left out, with the reason.
 
-    names: those asked for; None for all that are installed.
-    Raises MissingExtra when one that was asked for is not installed, and KeyError when there is none of that name.
+    names: those asked for; None for all that run here.
+    Raises MissingExtra when one that was asked for does not run, and KeyError when there is none of that name.
     """
-    if names is None:
-        names = list(PEERS)
-        return [name for name in names if PEERS[name].available], [name for name in names if not PEERS[name].available]
-    missing = [name for name in names if not PEERS[name].available]
-    if missing:
-        peer = PEERS[missing[0]]
-        what = f"Pillow with {peer.feature}" if peer.package is None else f"{peer.package}: pip install 'apercu[bench]'"
-        raise MissingExtra(f"{', '.join(missing)}: needs {what}")
-    return names, []
+    wanted = list(PEERS) if names is None else names
+    faults = {name: why for name in wanted if (why := fault(PEERS[name]))}
+    if names is not None and faults:
+        raise MissingExtra("; ".join(f"{name}: {why}" for name, why in faults.items()))
+    return [name for name in wanted if name not in faults], faults
+
+
+def fault(peer: Peer) -> str | None:
+    """Why a peer does not run here, or None: a tiny picture goes there and back."""
+    if not peer.available:
+        return f"needs Pillow with {peer.feature}" if peer.package is None else f"needs {peer.package}, {_BENCH}"
+    try:
+        peer.decode(peer.encode(_TINY, peer.levels[0]), _TINY.shape)
+    except Exception as error:  # other people's codecs raise nearly everything there is
+        return f"{peer.version} does not code a picture: {type(error).__name__}: {error}".splitlines()[0]
+    return None
 
 
 def file_of(peer: Peer, image: Samples, level: Level, scale: int) -> bytes:

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from apercu.bench import curves
+from apercu.bench.own import OURS
 from apercu.errors import MissingExtra
 
-# Okabe and Ito's colours, which people with any kind of colour vision can tell apart; dashes and markers say it again.
-_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F", "#A6761D")
-_OURS = ("#D55E00", "#8C3B00", "#F08A4B", "#5C2700")
+COLOURS = (
+    "#1a80f1", "#ec6622", "#05910b", "#6e3dbf", "#b1296e", "#868e82",
+    "#7d430f", "#245877", "#b672da", "#014604", "#241295", "#5a014e",
+)  # fmt: skip
+"""As far apart as twelve colours can be that are seen on white, for those too who cannot tell red from green. The page
+has the same; dashes and markers say it again."""
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 _MARKERS = "osD^v<>PX*"
 _GRID = 60  # rates at which a mean curve is drawn
@@ -56,8 +60,9 @@ def mean_curves(report: Mapping[str, Any], metric: str) -> dict[str, Curve]:
         value = record["metrics"].get(metric)
         if value is not None:
             points.setdefault(record["codec"], {}).setdefault(record["image"], []).append((record["bpp"], value))
-    low, high = _axis(report["rates"])
-    grid = sorted({*np.geomspace(low, high, _GRID).tolist(), *report["rates"]})
+    rates = _rates(report)
+    low, high = _axis(rates)
+    grid = sorted({*np.geomspace(low, high, _GRID).tolist(), *rates})
     found = {}
     for codec, images in points.items():
         envelopes = [curves.envelope(of_image, better) for of_image in images.values()]
@@ -69,6 +74,14 @@ def mean_curves(report: Mapping[str, Any], metric: str) -> dict[str, Curve]:
         if curve:
             found[codec] = curve
     return found
+
+
+def _rates(report: Mapping[str, Any]) -> list[float]:
+    """The rates of a report, and its sizes as the rates that they are for its images, the least and the greatest."""
+    if report["rates"]:
+        return list(report["rates"])
+    sizes = [image["width"] * image["height"] for image in report["images"]]
+    return sorted({8 * n / pixels for n in report["budgets"] for pixels in (min(sizes), max(sizes))})
 
 
 def _axis(rates: Sequence[float]) -> tuple[float, float]:
@@ -86,10 +99,10 @@ def _figure(
     with mpl.rc_context({"svg.hashsalt": metric, "font.size": 10, "svg.fonttype": "none"}):
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.add_subplot()
-        rates = report["rates"]
+        rates = _rates(report)
         axes.set_xscale("log")
         axes.set_xlim(*_axis(rates))
-        axes.set_xticks(rates, [f"{rate:g}" for rate in rates], minor=False)
+        axes.set_xticks(rates, [f"{rate:.3g}" for rate in rates], minor=False)
         axes.set_xticks([], minor=True)
         axes.grid(color="#DDDDDD", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
@@ -106,7 +119,7 @@ def _figure(
             style = styles[codec]
             marks = [number for number, rate in enumerate(x) if rate in rates]
             axes.plot(x, y, markevery=marks, **style)
-        _label(axes, lines, styles)
+        _label(axes, lines, styles, report["labels"])
         buffer = BytesIO()
         metadata = {"Date": None} if kind == "svg" else {"Software": None}  # the same curves make the same file
         figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
@@ -116,15 +129,12 @@ def _figure(
 def _styles(codecs: Sequence[str]) -> dict[str, dict[str, Any]]:
     """How each codec is drawn: colour, dashes, marker, width."""
     styles: dict[str, dict[str, Any]] = {}
-    n_ours = n_others = 0
-    for codec in dict.fromkeys(codecs):
-        ours = codec.startswith("apercu:")
-        colours, number = (_OURS, n_ours) if ours else (_COLOURS, n_others)
-        n_ours, n_others = n_ours + ours, n_others + (not ours)
+    for number, codec in enumerate(dict.fromkeys(codecs)):
+        ours = codec.startswith(OURS)
         styles[codec] = {
-            "color": colours[number % len(colours)],
-            "linestyle": "-" if ours else _DASHES[(number + number // len(_COLOURS)) % len(_DASHES)],
-            "marker": _MARKERS[len(styles) % len(_MARKERS)],
+            "color": COLOURS[number % len(COLOURS)],
+            "linestyle": "-" if ours else _DASHES[(number + number // len(COLOURS)) % len(_DASHES)],
+            "marker": _MARKERS[number % len(_MARKERS)],
             "markersize": 5 if ours else 3.5,
             "linewidth": 2.4 if ours else 1.4,
             "zorder": 3 if ours else 2,
@@ -132,7 +142,9 @@ def _styles(codecs: Sequence[str]) -> dict[str, dict[str, Any]]:
     return styles
 
 
-def _label(axes: Any, lines: Mapping[str, Curve], styles: Mapping[str, dict[str, Any]]) -> None:
+def _label(
+    axes: Any, lines: Mapping[str, Curve], styles: Mapping[str, dict[str, Any]], labels: Mapping[str, str]
+) -> None:
     """Each codec's name at the right, beside the end of its curve, in its colour; none over another."""
     low, high = axes.get_ylim()
     span = (high - low) or 1.0
@@ -143,7 +155,7 @@ def _label(axes: Any, lines: Mapping[str, Curve], styles: Mapping[str, dict[str,
         across = (np.log(lines[codec][-1][0]) - left) / (right - left)
         colour = styles[codec]["color"]
         axes.annotate(
-            codec,
+            labels[codec],
             xy=(across, wanted),
             xycoords="axes fraction",
             xytext=(1.03, place),

@@ -104,9 +104,9 @@ def lossless(image: Shown) -> bytes:
 
 def fit(
     originals: Mapping[str, Mapping[str, Any]],
-    pictures: Mapping[tuple[str, str, float], Mapping[str, Any]],
+    pictures: Mapping[tuple[str, str, float | str], Mapping[str, Any]],
     limit: int,
-) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, str, float], dict[str, Any]]]:
+) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, str, float | str], dict[str, Any]]]:
     """Cut the pictures of every image to one smaller window where all of them together pass a limit.
 
     Args:

@@ -5,6 +5,7 @@ from typing import Any
 
 import apercu
 from apercu.bench import metrics, shown
+from apercu.bench.own import label
 from apercu.bench.page import page_html
 from apercu.errors import OptionError
 from apercu.format.container import Header, read_header
@@ -63,6 +64,7 @@ def file_page(
     }
     comparison = {
         "codecs": [point["codec"]],
+        "labels": {point["codec"]: label(str(point["codec"]))},
         "rates": [point["bpp"]],
         "metrics": {
             key: {"unit": metric.unit, "higher_is_better": metric.higher_is_better}

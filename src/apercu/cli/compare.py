@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ DESCRIPTION = """\
 Compare apercu with JPEG, JPEG 2000, JPEG XL, WebP, AVIF and others on pictures of your own, each at its strongest: at
 every rate the best of full size, and of the picture halved or quartered before coding and enlarged after. Writes
 comparison.json, points.csv, curves as PNG and SVG, and index.html, a page that needs no network, to look at it all.
-What was measured before is kept, so that an interrupted comparison goes on where it was.
+What was measured before is kept, so that an interrupted comparison goes on where it was. Files of a FOLDER that cannot
+be read are passed over, and named at the end.
 """
 
 EXAMPLES = """\
@@ -23,6 +26,9 @@ examples:
   apercu compare photos/ --grey --out report/               every picture below a folder, as grey
   apercu compare *.png --peers jpeg-prog avif --out report/
   apercu compare *.png --bpp 0.05 0.1 0.2 --metric psnr ssim gmsd --out report/
+  apercu compare photos/ --bytes 1000 4000 --out report/    the best files of at most 1,000 and 4,000 bytes
+  apercu compare photos/ --model mine=mine.npy --out report/      tables of your own beside the shipped ones
+  apercu compare photos/ --network mine=mine.onnx --out report/   a network of your own beside the shipped one
   apercu compare *.png --metric mine:score --out report/    score(original, decoded) of mine.py
   apercu compare *.png --points learned.csv --out report/   columns image, codec, bpp, psnr, ...
 
@@ -31,17 +37,35 @@ BD-rate is computed from 0.04 to 0.35 bpp: how many per cent more bits the row n
 
 DEFAULT_RATES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3)
 DEFAULT_METRICS = ("psnr", "ssim")
-_WIDTH = 14  # characters of a column: "taha2025/none" fits
-_LEFT_OUT = 8  # reasons that are printed; all are in comparison.json
+_LISTED = 8  # reasons that are printed; all are in comparison.json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
-    parser.add_argument("images", metavar="IMAGE", nargs="+", help="picture files, and folders of them")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", help="picture files, and folders, which are searched")
     parser.add_argument("--out", metavar="FOLDER", required=True, type=Path, help="where the report goes")
     parser.add_argument("--codecs", metavar="NAME", nargs="+", help="codecs of apercu (default: all)")
     parser.add_argument(
-        "--restore", metavar="NAME", nargs="+", default=["none"], help="how apercu restores detail (default: none)"
+        "--restore",
+        metavar="NAME",
+        nargs="+",
+        help="how apercu restores detail, none or cnn (default: none; with --network both)",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="LABEL=FILE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="tables of your own, made by apercu train, beside the shipped ones",
+    )
+    parser.add_argument(
+        "--network",
+        metavar="LABEL=FILE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="networks of your own for --restore cnn, beside the shipped one",
     )
     parser.add_argument("--peers", metavar="NAME", nargs="*", help="other codecs (default: all that are installed)")
     parser.add_argument(
@@ -49,8 +73,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="R",
         nargs="+",
-        default=list(DEFAULT_RATES),
         help=f"bits per pixel to be shown (default: {' '.join(f'{rate:g}' for rate in DEFAULT_RATES)})",
+    )
+    parser.add_argument(
+        "--bytes",
+        type=int,
+        metavar="N",
+        nargs="+",
+        dest="n_bytes",
+        default=[],
+        help="file sizes to be shown: the best file of at most N bytes (without --bpp: in place of rates)",
     )
     parser.add_argument(
         "--metric",
@@ -72,58 +104,88 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print the tables, write the report; returns the exit code."""
+    _check(arguments)
     try:
-        from apercu.bench import compare, measure, peers
+        from apercu.bench import compare, measure, needs, own, peers
         from apercu.bench.cache import Cache
+        from apercu.bench.plan import Plan
+        from apercu.bench.tables import tables
     except ImportError as error:
         raise MissingExtra(f"compare needs {error.name}: pip install 'apercu[bench]'") from error
     from apercu.bridges import files
     from apercu.codecs.pipeline import CODECS
 
     streams.set_limit(arguments)
+    needs.check_packages()
     names, absent = peers.chosen(_listed(arguments.peers, "--peers", peers.PEERS))
     codecs = _listed(arguments.codecs, "--codecs", CODECS) or list(CODECS)
-    restorers = dict.fromkeys(arguments.restore)
-    ours = [f"{measure.OURS}{codec}/{how}" for codec in codecs for how in restorers if how in CODECS[codec].RESTORERS]
-    if strangers := [how for how in restorers if not any(how in CODECS[codec].RESTORERS for codec in codecs)]:
-        raise OptionError(f"restore must be a way that {' or '.join(codecs)} has, not {strangers[0]!r}")
-    _check(arguments)
+    models, networks = own.given(arguments.model, "--model"), own.given(arguments.network, "--network")
+    restorers = arguments.restore or (["none", "cnn"] if networks else ["none"])
+    ours = own.contestants(codecs, list(dict.fromkeys(restorers)), models, networks)
     for metric in arguments.metric:
         measure.metric_of(metric)
-    sources = _sources(arguments.images, files.PICTURE_SUFFIXES)
+    sources, named = _sources(arguments.images, files.PICTURE_SUFFIXES)
+    cache = arguments.cache or _cache_folder()
+    for option, folder in (("--out", arguments.out), ("--cache", cache)):
+        needs.check_folder(option, folder)
     if absent:
-        complain(f"not compared with {', '.join(absent)}, which need the extra: pip install 'apercu[bench]'")
-    plan = measure.Plan(
-        codecs=(*ours, *names),
-        rates=tuple(sorted(set(arguments.bpp))),
+        complain("not compared with " + "; ".join(f"{peer}: {why}" for peer, why in absent.items()))
+    plan = Plan(
+        codecs=(*(one.name for one in ours), *names),
+        rates=_rates(arguments),
         metrics=tuple(dict.fromkeys(arguments.metric)),
         grey=arguments.grey,
         repeat=arguments.repeat,
+        budgets=tuple(sorted(set(arguments.n_bytes))),
+        models=tuple(models),
+        networks=tuple(networks),
     )
-    store = Cache(arguments.cache or _cache_folder())
     with streams.progress_bar("comparing") as progress:
         found = compare.compare(
-            sources, files.read, plan, store, arguments.jobs, progress, points_file=arguments.points
+            sources,
+            files.read,
+            plan,
+            Cache(cache),
+            arguments.jobs,
+            progress,
+            points_file=arguments.points,
+            may_fail=sources.keys() - named,
         )
         found.save(arguments.out)
-    print(tables(found.report))
-    left_out = found.report["left_out"]
-    for why in left_out[:_LEFT_OUT]:
-        complain(f"left out: {why}")
-    if len(left_out) > _LEFT_OUT:
-        complain(f"left out: {len(left_out) - _LEFT_OUT} more, named in comparison.json")
+    print(tables(found.report, _width()))
+    _list("left out", found.report["left_out"])
+    _list("passed over", list(found.report["not_read"].values()))
     print(f"\n{streams.printable(os.fspath(arguments.out / 'index.html'))} shows it all.")
     return 0
 
 
+def _rates(arguments: argparse.Namespace) -> tuple[float, ...]:
+    """Those asked for; none where sizes are, and no rates."""
+    if arguments.bpp is None:
+        return () if arguments.n_bytes else DEFAULT_RATES
+    return tuple(sorted(set(arguments.bpp)))
+
+
+def _width() -> int | None:
+    """Characters of a line of the terminal; no limit for what goes to a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _list(what: str, reasons: Sequence[str]) -> None:
+    for why in reasons[:_LISTED]:
+        complain(f"{what}: {why}")
+    if len(reasons) > _LISTED:
+        complain(f"{what}: {len(reasons) - _LISTED} more, named in comparison.json")
+
+
 def _check(arguments: argparse.Namespace) -> None:
-    if not all(0 < rate <= 64 for rate in arguments.bpp):
+    if not all(0 < rate <= 64 for rate in arguments.bpp or ()):
         raise OptionError("--bpp takes rates above 0, and of 64 at most")
+    if not all(n_bytes >= 1 for n_bytes in arguments.n_bytes):
+        raise OptionError("--bytes takes sizes of 1 byte or more")
     for name, value in (("--repeat", arguments.repeat), ("--jobs", arguments.jobs)):
         if value is not None and value < 1:
             raise OptionError(f"{name} is at least 1, not {value}")
-    if arguments.out.exists() and not arguments.out.is_dir():
-        raise OptionError(f"--out {arguments.out}: a file is there; name a folder")
     if arguments.points and not arguments.points.is_file():
         raise OptionError(f"--points {arguments.points}: no such file")
 
@@ -147,70 +209,27 @@ def _cache_folder() -> Path:
     return Path(platformdirs.user_cache_path("apercu", appauthor=False)) / "compare"
 
 
-def _sources(given: Sequence[str], suffixes: Sequence[str]) -> dict[str, str]:
-    """Picture files by a name for each: what is needed of its path to tell it from the others."""
-    found: list[tuple[str, Path]] = []
+def _sources(given: Sequence[str], suffixes: Sequence[str]) -> tuple[dict[str, str], set[str]]:
+    """Picture files by a name for each, what is needed of its path to tell it from the others; and the names of those
+    that were given themselves, not by their folder."""
+    found: dict[tuple[str, Path], bool] = {}
     for name in given:
         path = Path(name)
         if path.is_dir():
             below = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
             if not below:
                 raise OptionError(f"{name}: no pictures in this folder ({' '.join(suffixes)})")
-            found += [(file.relative_to(path).with_suffix("").as_posix(), file) for file in below]
+            for file in below:
+                found.setdefault((file.relative_to(path).with_suffix("").as_posix(), file), False)
         else:
             with streams.open_input(name):  # whatever cannot be opened is said before any work is done
-                found.append((path.stem, path))
+                found[path.stem, path] = True
     sources: dict[str, str] = {}
-    for name, path in dict.fromkeys(found):
-        clash = sum(other == name for other, _ in dict.fromkeys(found)) > 1
-        sources[streams.printable(path.as_posix() if clash else name)] = os.fspath(path)
-    return sources
-
-
-def tables(report: Mapping[str, Any]) -> str:
-    """The tables of a report as text: means at the rates, BD-rate, times and arithmetic."""
-    n_images = len(report["images"])
-    blocks = []
-    for metric, entry in report["metrics"].items():
-        unit = f" in {entry['unit']}" if entry["unit"] else ""
-        lines = [f"{metric}{unit}: mean over the images that reach a rate in bpp (of {n_images})"]
-        lines.append(_row("", [f"{rate:g}" for rate in report["rates"]]))
-        for codec, row in report["means"][metric].items():
-            lines.append(_row(codec, ["-" if e["mean"] is None else f"{e['mean']:.4g}/{e['images']}" for e in row]))
-        lines += ["", _bd_heading(report, metric)]
-        table = report["bd_rate"][metric]
-        columns = [column for column in table if any(row.get(column, {}).get("images") for row in table.values())]
-        lines.append(_row("", [column.removeprefix("apercu:")[-_WIDTH + 1 :] for column in columns]))
-        for codec in columns:
-            lines.append(_row(codec, [_bd_cell(table[codec].get(column)) for column in columns]))
-        blocks.append("\n".join(lines))
-    lines = [
-        "Milliseconds per megapixel, and multiply-accumulates per pixel (one thread, while others worked; medians)"
-    ]
-    lines.append(_row("", ["encode", "decode", "encoder", "decoder"]))
-    for codec, times in report["times"].items():
-        work = report["arithmetic"].get(codec)
-        cells = [f"{1000 * times[f'{way}_s_per_megapixel']:.1f}" for way in ("encode", "decode")]
-        lines.append(_row(codec, cells + ([f"{work['encoder']:.2f}", f"{work['decoder']:.2f}"] if work else [])))
-    blocks.append("\n".join(lines))
-    return "\n\n".join(blocks)
-
-
-def _bd_heading(report: Mapping[str, Any], metric: str) -> str:
-    low, high = report["bd_range"]
-    overlaps = [e["overlap"] for row in report["bd_rate"][metric].values() for e in row.values() if e["images"]]
-    least = f"; of their values curves share {min(overlaps):.0%} or more, in the mean" if overlaps else ""
-    return (
-        f"BD-rate on {metric} in %, {low:g} to {high:g} bpp: below 0 the row needs fewer bits than the column "
-        f"(/images that allow it{least})"
-    )
-
-
-def _bd_cell(entry: Mapping[str, Any] | None) -> str:
-    if entry is None:
-        return ""
-    return "-" if entry["mean"] is None else f"{entry['mean']:.1f}/{entry['images']}"
-
-
-def _row(name: str, cells: Sequence[str]) -> str:
-    return f"{name:24}" + "".join(f"{cell:>{_WIDTH}}" for cell in cells)
+    named = set()
+    for (name, path), by_itself in found.items():
+        clash = sum(other == name for other, _ in found) > 1
+        shown = streams.printable(path.as_posix() if clash else name)
+        sources[shown] = os.fspath(path)
+        if by_itself:
+            named.add(shown)
+    return sources, named

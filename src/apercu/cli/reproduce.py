@@ -32,8 +32,6 @@ The images are lena, boat and goldhill, grey and of 512 × 512 pixels, of any ki
 (--train) have to be others; without them, Tables 1 and 2 are left out, and Tables 3 to 5 take the shipped weights.
 """
 
-IMAGES, TRAIN = Path("../shared/data/test/classic"), Path("../shared/data/train/photo")
-
 
 @dataclass(frozen=True)
 class Effort:
@@ -57,8 +55,8 @@ QUICK = Effort(8, 400, 1_000, 1, (20, 16, 81))
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     parser.add_argument("codec", choices=["taha2025"], help="codec whose paper to reproduce")
-    parser.add_argument("--images", metavar="DIR", type=Path, help=f"folder of the three images (default: {IMAGES})")
-    parser.add_argument("--train", metavar="DIR", type=Path, help=f"folder of training images (default: {TRAIN})")
+    parser.add_argument("--images", metavar="DIR", type=Path, required=True, help="folder of the three images")
+    parser.add_argument("--train", metavar="DIR", type=Path, help="folder of training images")
     parser.add_argument("--quick", action="store_true", help="less training and a coarser search; says so")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write to")
 
@@ -73,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     begun = time.monotonic()
     effort = QUICK if arguments.quick else FULL
-    images = _images(arguments.images or IMAGES)
-    files, missing = _training_files(arguments.train, arguments.images or IMAGES, effort)
+    images = _images(arguments.images)
+    files, missing = _training_files(arguments.train, arguments.images, effort)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     head = _head(arguments.quick, effort, list(images), len(files))
@@ -141,13 +139,13 @@ def _training_files(folder: Path | None, images: Path, effort: Effort) -> tuple[
         if folder is not None:
             raise MissingExtra("training needs PyTorch: pip install 'apercu[train]'")
         return [], "they need PyTorch (pip install 'apercu[train]') and training images (--train)."
-    if folder is None and not TRAIN.is_dir():
+    if folder is None:
         return [], "they need training images (--train)."
     from apercu.lab.images import files_below
 
-    found = files_below(folder or TRAIN)
+    found = files_below(folder)
     if images.resolve() in (path.resolve().parent for path in found):
-        raise OptionError(f"{folder or TRAIN} holds the images that are measured on: train on others")
+        raise OptionError(f"{folder} holds the images that are measured on: train on others")
     return found[:: effort.every], ""
 
 

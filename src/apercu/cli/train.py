@@ -10,19 +10,30 @@ from apercu.errors import MissingExtra, OptionError
 DESCRIPTION = """\
 Train a codec's weights, or the network of `decode --restore cnn`, on the images below a folder. A codec's file is used
 with `--model FILE` by `encode` and `decode`, a network with `--network FILE` by `decode`. The recipe (seed, losses,
-SHA-256 of every image) is written beside it, ending in .json. Training of the network takes hours, and goes on where
-it was cut off."""
+SHA-256 of every image) is written beside it, ending in .json.
+
+apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures that `encode` takes: grey, colour,
+          16 bits, many bands; what cannot be read is passed over and named. Only the middle of a picture of more
+          than 33 million samples is used.
+cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
+taha2025  takes minutes, and needs PyTorch as well."""
 
 EXAMPLES = """\
 examples:
   apercu train apercu --images photos --out mine.npy
+  apercu compare others --model mine=mine.npy --out report/   what they bring, on other pictures
   apercu train cnn --images photos --out mine.onnx
   apercu encode scene.png scene.apc --bpp 0.1 --model mine.npy
   apercu decode scene.apc back.png --model mine.npy
   apercu decode photo.apc back.png --restore cnn --network mine.onnx
 """
 
-TRAINERS = {"apercu": "apercu.lab.apercu", "cnn": "apercu.lab.cnn_training", "taha2025": "apercu.lab.taha2025"}
+TRAINERS = {
+    "apercu": ("apercu.lab.apercu", ()),
+    "cnn": ("apercu.lab.cnn_training", ("torch", "onnx", "onnxscript", "matplotlib")),
+    "taha2025": ("apercu.lab.taha2025", ("torch",)),
+}
+"""Module, and the packages that it needs, of which some come at the end of hours."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,12 +48,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write; returns the exit code."""
-    if find_spec("torch") is None:
-        raise MissingExtra("training needs PyTorch: pip install 'apercu[train]'")
+    from apercu.bridges import files  # Pillow comes with it, which --help has no use for
+
+    module, packages = TRAINERS[arguments.what]
+    if missing := [name for name in packages if find_spec(name) is None]:
+        raise MissingExtra(f"train {arguments.what} needs {' and '.join(missing)}: pip install 'apercu[train]'")
     if not arguments.images.is_dir():
         raise OptionError(f"{arguments.images} is no folder")
-    if not arguments.out.parent.is_dir():
-        raise OptionError(f"{arguments.out.parent} is no folder to write to")
-    trainer = import_module(TRAINERS[arguments.what])
-    trainer.train(arguments.images, arguments.out, trainer.SEED if arguments.seed is None else arguments.seed)
+    if arguments.out.suffix == ".json":
+        raise OptionError(f"--out {arguments.out}: the recipe, which is written beside it, has this name")
+    files.check_target(arguments.out)
+    trainer = import_module(module)
+    options = {"read": files.read} if arguments.what == "apercu" else {}
+    trainer.train(
+        arguments.images, arguments.out, trainer.SEED if arguments.seed is None else arguments.seed, **options
+    )
     return 0

@@ -29,6 +29,10 @@ TILE_SAMPLES, TILE_SIDES = 1 << 25, (1 << 10, 1 << 12)
 """An image whose planes have so many samples is one tile, which has no seams; a larger one is cut into the largest
 tiles that have no more, with sides of 1,024 to 4,096."""
 
+FITTED = True
+"""Whether an encoder fits coefficients at the border to its step, which is made for the 9/7 wavelet: not for another that
+is put in its place."""
+
 PATH_KNOTS = (
     (0, 262144), (1600, 185364), (3200, 131072), (4800, 92682), (6400, 65536), (8000, 46341), (9600, 32768),
     (11200, 23170), (12800, 16384), (13600, 12634), (14400, 9742), (15200, 7512), (16000, 5793), (16800, 4467),
@@ -128,7 +132,7 @@ class Analysis:
 
 def analyse(tile: Samples, header: Header, _: BandTables, setting: Setting | None) -> Analysis:
     """Analysis of a tile (H, W, B); for one setting only, or for all of them where it is None."""
-    planes = planes_of(header, tile.shape[0], tile.shape[1], fitted=True)
+    planes = planes_of(header, tile.shape[0], tile.shape[1], FITTED)
     samples = to_planes(tile, header.interpretation, list(header.levels))
     alpha = find(tile, header, samples[ALPHA]) if header.interpretation == "rgba" else None
     analysis = Analysis(planes, samples, alpha)

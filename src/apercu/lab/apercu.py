@@ -14,15 +14,27 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+import apercu
 from apercu.codecs import apercu as codec
-from apercu.format.container import Header
-from apercu.lab.images import files_below, manifest
-from apercu.stages.bands import N_BANDS, N_CONTEXTS, N_WEIGHTS, STAGES, BandCoder, BandTables, band_step, start_contexts
+from apercu.format.container import Header, read_header
+from apercu.lab.images import Reader, fault_of, files_below, manifest, read_rgb, sound
+from apercu.stages.bands import (
+    N_BANDS,
+    N_CONTEXTS,
+    N_WEIGHTS,
+    STAGES,
+    BandCoder,
+    BandPlane,
+    BandTables,
+    band_step,
+    start_contexts,
+)
+from apercu.stages.colour import Samples
 from apercu.stages.wavelet import band_places
 
 SEED = 2026
@@ -37,34 +49,38 @@ LEAST_BITS = 30  # a context that saw fewer stays new
 MOST_STEPS = 30.0  # larger coefficients say no more about the mean
 LARGEST_WEIGHT = 60
 BAND_WEIGHT = 12
-"""Of the band before, for a band of many. Training images have none: red, green and blue as bands would take 32, but
-they are more alike than bands far from each other."""
+"""Of the band before, for a band of many, where no training image has one. (Red, green and blue as bands would take 32,
+but they are more alike than bands far from each other.)"""
+MOST_SAMPLES = 1 << 25
+"""Of an image; of a larger one the middle is taken."""
 
 Real = NDArray[np.float64]
 Jobs = Iterable[tuple[Path, int]]
+Setup = Callable[[], object]
 
 
-def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] = print) -> None:
+def train(
+    folder: Path,
+    out: Path,
+    seed: int = SEED,
+    log: Callable[[str], None] = print,
+    read: Reader = read_rgb,
+    setup: Setup | None = None,
+) -> None:
     """Trains on all images below `folder`; writes tables to `out` (.npy, uint16) and the recipe beside them.
+
+    read: how a file becomes an array; what it cannot read is passed over and named in the log.
+    setup: puts stages of one's own in the place of the codec's, as `docs/replace-a-stage.md` shows. It is called here
+        and in every process that codes images, however processes start; so it has to be a function of a module.
 
     Raises OptionError where there is nothing to train on.
     """
+    if setup:
+        setup()
     files = files_below(folder)
-    weights = np.tile(np.array(FIRST_WEIGHTS, np.uint8), (N_BANDS, 1))
-    new = np.tile(np.array(NEW, np.uint16), (N_CONTEXTS, 1))
-    every = [(path, step) for path in files for step in STEPS_Q8]
-    thirds = [(path, STEPS_Q8[(index + shift) % 6]) for index, path in enumerate(files) for shift in (0, 3)]
-    with ProcessPoolExecutor() as pool:
-        starts, n_bytes = _trained_starts(pool, thirds, weights, new)
-        log(f"first weights: {n_bytes} bytes")
-        weights = _trained_weights(pool, thirds, weights, starts, seed)
-        starts = new
-        sizes = []
-        for _ in range(PASSES):
-            starts, n_bytes = _trained_starts(pool, every, weights, starts)
-            sizes.append(n_bytes)
-            log(f"contexts, pass {len(sizes)}: {n_bytes} bytes")
-    array = np.concatenate([weights.astype(np.uint16).ravel(), starts.ravel()])
+    with ProcessPoolExecutor(initializer=setup) as pool:
+        files = sound(files, pool.map(partial(fault_of, read), files, chunksize=8), log)
+        array, sizes = _trained(pool, read, files, seed, log)
     recipe = {
         "codec": "apercu",
         "command": f"apercu train apercu --images {folder.name} --seed {seed} --out {out.name}",
@@ -78,40 +94,85 @@ def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] 
     out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
 
 
-def analysis_of(path: Path) -> codec.Analysis:
-    """Coefficients of an image as the codec makes them, in colour and as one tile."""
-    with Image.open(path) as picture:
-        image = np.asarray(picture.convert("RGB"))
-    height, width = image.shape[:2]
-    header = Header(height, width, 3, "rgb", codec="apercu")
+def _trained(
+    pool: ProcessPoolExecutor, read: Reader, files: list[Path], seed: int, log: Callable[[str], None]
+) -> tuple[NDArray[np.uint16], list[int]]:
+    """The tables, and the bytes that all images took before each pass."""
+    weights = np.tile(np.array(FIRST_WEIGHTS, np.uint8), (N_BANDS, 1))
+    new = np.tile(np.array(NEW, np.uint16), (N_CONTEXTS, 1))
+    every = [(path, step) for path in files for step in STEPS_Q8]
+    thirds = [(path, STEPS_Q8[(index + shift) % 6]) for index, path in enumerate(files) for shift in (0, 3)]
+    starts, n_bytes = _trained_starts(pool, read, thirds, weights, new)
+    log(f"first weights: {n_bytes} bytes")
+    weights = _trained_weights(pool, read, thirds, weights, starts, seed)
+    starts = new
+    sizes: list[int] = []
+    for _ in range(PASSES):
+        starts, n_bytes = _trained_starts(pool, read, every, weights, starts)
+        sizes.append(n_bytes)
+        log(f"contexts, pass {len(sizes)}: {n_bytes} bytes")
+    return np.concatenate([weights.astype(np.uint16).ravel(), starts.ravel()]), sizes
+
+
+def analysis_of(path: Path, read: Reader = read_rgb) -> codec.Analysis:
+    """Coefficients of an image as the codec makes them, as one tile; of a large image its middle."""
+    image, bands = read(path)
+    image = _middle(image if image.ndim == 3 else image[..., None])
+    height, width, n_bands = image.shape
+    header = Header(height, width, n_bands, bands, codec="apercu")
+    if image.dtype == np.uint16:  # how samples are scaled is the encoder's to say
+        header = read_header(apercu.encode(image, bands=bands, quality=0))
     return codec.analyse(image, header, BandTables(np.empty(0, np.uint8), np.empty(0, np.uint64)), None)
 
 
-def _coded(
-    path: Path, step_q8: int, weights: NDArray[np.uint8], starts: NDArray[np.uint16]
-) -> tuple[BandCoder, NDArray[np.int16], int]:
-    """The coder of an image when all is coded, the symbols, and their bytes."""
-    analysis = analysis_of(path)
+def _middle(image: Samples) -> Samples:
+    """As much of the middle of (H, W, B) as has MOST_SAMPLES; all of a smaller image."""
+    height, width, n_bands = image.shape
+    share = (MOST_SAMPLES / (height * width * n_bands)) ** 0.5
+    if share >= 1:
+        return image
+    rows, columns = max(1, int(share * height)), max(1, int(share * width))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return image[top : top + rows, left : left + columns]
+
+
+class Coded(NamedTuple):
+    """An image coded at a step: what was coded, as which symbols, how contexts ended, and how many bytes it took."""
+
+    planes: list[BandPlane]
+    coefficients: NDArray[np.int16]
+    symbols: NDArray[np.int16]
+    contexts: NDArray[np.uint16]
+    n_bytes: int
+
+
+def _coded(path: Path, read: Reader, step_q8: int, weights: NDArray[np.uint8], starts: NDArray[np.uint16]) -> Coded:
+    analysis = analysis_of(path, read)
     coder = BandCoder(analysis.planes, BandTables(weights, start_contexts(starts)))
     coefficients, symbols = (np.zeros(coder.n_samples, np.int16) for _ in range(2))
     codec.coefficients_of(analysis, step_q8, coefficients)
-    return coder, symbols, len(coder.encode(coefficients, step_q8, STAGES, 1, symbols))
+    n_bytes = len(coder.encode(coefficients.copy(), step_q8, STAGES, 1, symbols))  # which changes them at the border
+    contexts = coder.contexts.view(np.uint16).reshape(-1, 4)
+    return Coded(analysis.planes, coefficients, symbols, contexts, n_bytes)
 
 
-def _ends(weights: NDArray[np.uint8], starts: NDArray[np.uint16], job: tuple[Path, int]) -> tuple[Real, Real, int]:
+def _ends(
+    read: Reader, weights: NDArray[np.uint8], starts: NDArray[np.uint16], job: tuple[Path, int]
+) -> tuple[Real, Real, int]:
     """Probability of a 0 and age of every context after an image; and the image's size in bytes."""
-    coder, _, n_bytes = _coded(*job, weights, starts)
-    fields = coder.contexts.view(np.uint16).reshape(-1, 4)
-    return fields[:, :2].mean(1) / 65536, (fields[:, 2] & 255).astype(float), n_bytes
+    path, step_q8 = job
+    coded = _coded(path, read, step_q8, weights, starts)
+    fields = coded.contexts
+    return fields[:, :2].mean(1) / 65536, (fields[:, 2] & 255).astype(float), coded.n_bytes
 
 
 def _trained_starts(
-    pool: ProcessPoolExecutor, jobs: Jobs, weights: NDArray[np.uint8], starts: NDArray[np.uint16]
+    pool: ProcessPoolExecutor, read: Reader, jobs: Jobs, weights: NDArray[np.uint8], starts: NDArray[np.uint16]
 ) -> tuple[NDArray[np.uint16], int]:
     """Starts by the moments of what contexts end at; and the size of all images with the starts that were given."""
     n, np_, npp, thin, total = (np.zeros(N_CONTEXTS) for _ in range(5))
     size = 0
-    for p, age, n_bytes in pool.map(partial(_ends, weights, starts), jobs, chunksize=8):
+    for p, age, n_bytes in pool.map(partial(_ends, read, weights, starts), jobs, chunksize=8):
         bits = np.maximum(age - starts[:, 1], 0)
         n, np_, npp, size = n + bits, np_ + bits * p, npp + bits * p * p, size + n_bytes
         thin, total = thin + bits / (bits + 2), total + bits
@@ -139,7 +200,7 @@ def _placed(values: Real, shape: tuple[int, ...]) -> Real:
 
 
 def _past(bands: dict[tuple[int, int], Real], key: tuple[int, int], companion: Real | None) -> Real:
-    """What foretells each sample of a band, (9, H, W): see `band_model.h`."""
+    """What predicts each sample of a band, (9, H, W): see `band_model.h`."""
     own = np.pad(bands[key], 2)
     shape = bands[key].shape
     down, across = (slice(2, 2 + side) for side in shape)
@@ -156,19 +217,20 @@ def _past(bands: dict[tuple[int, int], Real], key: tuple[int, int], companion: R
 
 
 def _samples(
-    weights: NDArray[np.uint8], starts: NDArray[np.uint16], seed: int, numbered: tuple[int, tuple[Path, int]]
+    read: Reader,
+    weights: NDArray[np.uint8],
+    starts: NDArray[np.uint16],
+    seed: int,
+    numbered: tuple[int, tuple[Path, int]],
 ) -> dict[int, tuple[Real, Real]]:
-    """For each band (class, stage, orientation): rows of the nine magnitudes, and the sizes that they foretell."""
+    """For each band (class, stage, orientation): rows of the nine magnitudes, and the sizes that they predict."""
     number, (path, step_q8) = numbered
     rng = np.random.default_rng((seed, number))
-    coder, all_symbols, _ = _coded(path, step_q8, weights, starts)
-    coefficients = np.empty(coder.n_samples, np.int16)
-    analysis = analysis_of(path)
-    codec.coefficients_of(analysis, step_q8, coefficients)
+    planes, coefficients, all_symbols, *_ = _coded(path, read, step_q8, weights, starts)
     found: dict[int, tuple[Real, Real]] = {}
     all_bands: list[dict[tuple[int, int], Real]] = []
     at = 0
-    for plane in coder.planes:
+    for plane in planes:
         places = band_places(plane.height, plane.width, STAGES - plane.chroma)
         bands: dict[tuple[int, int], Real] = {}
         for key, (start, height, width) in places.items():
@@ -182,7 +244,7 @@ def _samples(
             stage = level + plane.chroma
             beside = None
             if plane.companion >= 0:
-                beside = all_bands[plane.companion][stage - coder.planes[plane.companion].chroma, orientation]
+                beside = all_bands[plane.companion][stage - planes[plane.companion].chroma, orientation]
             past = _past(bands, key, beside).reshape(N_WEIGHTS, -1).T
             sizes = np.abs(coefficients[at + start : at + start + height * width].astype(float))
             sizes /= band_step(step_q8, plane.chroma, level, orientation)
@@ -210,17 +272,24 @@ def likeliest_weights(past: Real, sizes: Real) -> Real:
 
 
 def _trained_weights(
-    pool: ProcessPoolExecutor, jobs: Jobs, weights: NDArray[np.uint8], starts: NDArray[np.uint16], seed: int
+    pool: ProcessPoolExecutor,
+    read: Reader,
+    jobs: Jobs,
+    weights: NDArray[np.uint8],
+    starts: NDArray[np.uint16],
+    seed: int,
 ) -> NDArray[np.uint8]:
     """Weights in 1/16: those within the band and those of other bands each by themselves, as contexts use them."""
     rows: dict[int, list[tuple[Real, Real]]] = {}
-    for found in pool.map(partial(_samples, weights, starts, seed), enumerate(jobs), chunksize=4):
+    for found in pool.map(partial(_samples, read, weights, starts, seed), enumerate(jobs), chunksize=4):
         for band, row in found.items():
             rows.setdefault(band, []).append(row)
     trained = weights.copy()
+    trained[: STAGES * 3, -1] = BAND_WEIGHT
     for band, parts in rows.items():
         past, sizes = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
         both = [likeliest_weights(past[:, :6], sizes), likeliest_weights(past[:, 6:], sizes)]
         trained[band] = np.clip(np.rint(16 * np.concatenate(both)), 0, LARGEST_WEIGHT)
-    trained[: STAGES * 3, -1] = BAND_WEIGHT
+        if band < STAGES * 3 and not past[:, -1].any():
+            trained[band, -1] = BAND_WEIGHT
     return trained

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,7 +22,7 @@ import apercu
 from apercu.codecs import pipeline
 from apercu.errors import OptionError
 from apercu.lab.cnn import Network, export, to_input
-from apercu.lab.images import files_below, manifest
+from apercu.lab.images import files_below, manifest, read_rgb
 from apercu.stages.blocks import Window
 from apercu.stages.colour import Plane
 from apercu.stages.wavelet import Bands
@@ -48,14 +47,22 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 """Luma, chroma, steps, originals in -1 to 1, and which are shown grey (N,)."""
 
 
-def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] = print) -> None:
+def train(
+    folder: Path,
+    out: Path,
+    seed: int = SEED,
+    log: Callable[[str], None] = print,
+    setup: Callable[[], object] | None = None,
+) -> None:
     """Trains on all images below `folder`; writes the network to `out` (ONNX), and recipe and curve beside it.
 
-    A run that was cut off goes on from `out` with the ending .pt, which is gone at the end. Raises OptionError where
-    there is nothing to train on.
+    A run that was cut off goes on from `out` with the ending .pt, which is gone at the end. `setup`: as of
+    `apercu.lab.apercu.train`. Raises OptionError where there is nothing to train on.
     """
+    if setup:
+        setup()
     files = files_below(folder)
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(initializer=setup) as pool:
         by_file = list(pool.map(partial(_samples_of, seed), enumerate(files), chunksize=8))
     samples = [sample for index, some in enumerate(by_file) if index % HELD_OUT for sample in some]
     held_out = [sample for some in by_file[::HELD_OUT] for sample in some]
@@ -86,8 +93,7 @@ def _samples_of(seed: int, numbered: tuple[int, Path]) -> list[Sample]:
     """An image as decoders have it before the network, at random qualities; none where it is smaller than a crop."""
     index, path = numbered
     rng = np.random.default_rng((seed, index))
-    with Image.open(path) as picture:
-        image = np.asarray(picture.convert("RGB"))
+    image, _ = read_rgb(path)
     if min(image.shape[:2]) < CROP:
         return []
     samples: list[Sample] = []

@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from apercu.errors import OptionError
-from apercu.lab.images import files_below, manifest
+from apercu.lab.images import files_below, manifest, read_rgb
 from apercu.stages.blocks import BLOCK
 from apercu.stages.colour import to_planes
 
@@ -70,8 +69,7 @@ def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] 
 def blocks_of(files: list[Path]) -> Iterator[Matrix]:
     """The whole 8×8 blocks (n, 64) of each image's luma, in 8-bit units, as the codec makes it."""
     for path in files:
-        with Image.open(path) as picture:
-            image = np.asarray(picture.convert("RGB"))
+        image, _ = read_rgb(path)
         height, width = (side // BLOCK * BLOCK for side in image.shape[:2])
         if height and width:
             luma = to_planes(image[:height, :width], "rgb", [])[0][:height, :width] / 32

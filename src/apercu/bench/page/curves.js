@@ -4,7 +4,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = { top: 12, right: 14, bottom: 34, left: 46 }; // page pixels
-const HUES = 8; // colours in the style sheet; lines beyond are dashed
+const HUES = 12; // colours in the style sheet; lines beyond are dashed
 
 // The class names that give a codec its colour and dash.
 function look(codec) {

@@ -28,7 +28,8 @@ function writeNumbers(left, right) {
     cells.forEach((text, i) => made.append(element("td", { className: i === best ? "best" : "" }, text)));
     rows.push(made);
   };
-  row("bytes", records.map((r) => (r ? r.n_bytes.toLocaleString("en-GB") : "–")));
+  const none = [state.against === ORIGINAL ? "–" : "no file", "no file"];
+  row("bytes", records.map((r, i) => (r ? r.n_bytes.toLocaleString("en-GB") : none[i])));
   row("bits per pixel", records.map((r) => number(r?.bpp)));
   if (records.some((r) => r?.level)) {
     row("setting", records.map((r) => (r?.level ?? "–") + (r?.scale ? ` at 1/${r.scale} size` : "")));
@@ -97,13 +98,16 @@ function writeBdRates() {
   const table = DATA.bd_rate[metric];
   find("bd-section").hidden = !table || !Object.keys(table).length;
   if (find("bd-section").hidden) return;
-  const columns = [...new Set(Object.values(table).flatMap(Object.keys))];
+  const known = (cell) => typeof cell?.mean === "number";
+  const measured = Object.entries(table).filter(([, cells]) => Object.values(cells).some(known));
+  const order = [...DATA.codecs, ...DATA.others];
+  const columns = order.filter((name) => measured.some(([, cells]) => known(cells[name])));
   const head = element("tr", {}, element("th"), ...columns.map((name) => element("th", { scope: "col" }, name)));
-  const rows = Object.entries(table).map(([name, cells]) => {
+  const rows = measured.map(([name, cells]) => {
     const row = element("tr", {}, element("th", { scope: "row" }, name));
     for (const column of columns) {
       const cell = cells[column];
-      const text = typeof cell?.mean === "number" ? signed(cell.mean) : "–";
+      const text = known(cell) ? signed(cell.mean) : "–";
       const title = cell ? `${cell.images} images, ${number(100 * cell.overlap, 3)} % overlap` : "";
       row.append(element("td", { title }, text));
     }

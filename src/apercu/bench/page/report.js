@@ -9,6 +9,7 @@ const MOST_LOADED = 48; // pictures kept as images
 const ORIGINAL = -1; // in place of a codec on the left
 const DIVIDER_STEP = 0.02;
 const PAN_STEP = 64; // page pixels
+const CODEC_KEYS = "123456789abdehijkloqrstuwxyz"; // of the codecs in turn; other letters have a use of their own
 
 const find = (id) => document.getElementById(id);
 const shown = new Map(); // by image, codec and rate: {picture, point}
@@ -58,6 +59,17 @@ function sides() {
   return { left: original === undefined ? undefined : { picture: original }, right };
 }
 
+// Why a codec has no file here: what was left out and says so, or that all are larger.
+function absence() {
+  const codec = DATA.codecs[state.codec];
+  const limit = DATA.rates[state.rate];
+  const size = typeof limit === "number" ? `${number(limit, 3)} bits per pixel` : limit;
+  const start = `${codec} on ${DATA.images[state.image].name}: `;
+  const reasons = DATA.points[state.image][state.codec].length ? []
+    : DATA.left_out.filter((reason) => reason.startsWith(start)).map((reason) => reason.slice(start.length));
+  return `${codec} has no file of at most ${size} here${reasons.length ? `: ${reasons[0]}` : ""}.`;
+}
+
 // Show what `state` says.
 async function refresh() {
   const mine = ++turn;
@@ -71,8 +83,7 @@ async function refresh() {
   if (mine !== turn) return;
   const absent = find("absent");
   absent.hidden = right !== undefined;
-  const limit = number(DATA.rates[state.rate], 3);
-  absent.textContent = `${DATA.codecs[state.codec]} has no file of at most ${limit} bits per pixel here.`;
+  absent.textContent = absence();
   stage.show(leftImage, rightImage);
   writeCaption();
   const { name } = DATA.images[state.image];
@@ -94,6 +105,11 @@ function writeChoice(left, right) {
   press(find("rates"), state.rate);
   [...find("rates").children].forEach((button, rate) => {
     button.classList.toggle("absent", !entry(state.image, state.codec, rate));
+  });
+  [...find("codecs").children].forEach((button, codec) => {
+    const absent = !entry(state.image, codec, state.rate);
+    button.classList.toggle("absent", absent);
+    button.title = absent ? "no file at this rate" : "";
   });
   const original = find("against").querySelector(`[value="${ORIGINAL}"]`);
   original.disabled = DATA.images[state.image].original === undefined;
@@ -171,6 +187,8 @@ const KEYS = {
   End: () => stage.setSplit(1),
   n: () => choose({ image: step(DATA.images, state.image, 1) }),
   p: () => choose({ image: step(DATA.images, state.image, -1) }),
+  ",": () => choose({ codec: step(DATA.codecs, state.codec, -1) }),
+  ".": () => choose({ codec: step(DATA.codecs, state.codec, 1) }),
   c: nextAgainst,
   f: () => stage.hold(true),
   v: () => setMode(MODES[step(MODES, MODES.indexOf(stage.mode), 1)]),
@@ -191,8 +209,8 @@ function onKey(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (event.shiftKey && PANS[key]) {
     stage.pan(...PANS[key].map((by) => by * PAN_STEP));
-  } else if (/^[1-9]$/.test(key) && Number(key) <= DATA.codecs.length) {
-    choose({ codec: Number(key) - 1 });
+  } else if (key.length === 1 && CODEC_KEYS.slice(0, DATA.codecs.length).includes(key)) {
+    choose({ codec: CODEC_KEYS.indexOf(key) });
   } else if (Object.hasOwn(KEYS, key)) {
     KEYS[key]();
   } else {
@@ -215,6 +233,13 @@ function begin() {
   DATA.codecs.forEach((name, i) => find("against").append(element("option", { value: i, textContent: name })));
   const swatch = (codec) => element("i", { className: `swatch ${look(codec)}` });
   addButtons(find("codecs"), DATA.codecs.map((name, i) => [swatch(i), name]), (codec) => choose({ codec }));
+  [...find("codecs").children].slice(0, CODEC_KEYS.length).forEach((button, codec) => {
+    button.dataset.key = CODEC_KEYS[codec];
+    button.setAttribute("aria-keyshortcuts", CODEC_KEYS[codec]);
+  });
+  if (DATA.rates.some((rate) => typeof rate === "string")) {
+    find("rate-label").textContent = DATA.rates.some(Number) ? "Rate, bits per pixel, or size" : "Size of the file";
+  }
   addButtons(find("rates"), DATA.rates.map((rate) => number(rate, 3)), (rate) => choose({ rate }));
   addButtons(find("gains"), GAINS.map((gain) => `×${gain}`), (i) => setGain(GAINS[i]));
   const zooms = ["fit", ...ZOOMS];

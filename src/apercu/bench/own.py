@@ -1,0 +1,147 @@
+"""The codecs of apercu as they are compared: with which restorer, and with whose tables and network.
+
+`apercu:CODEC/RESTORE` is the name in comparison.json and points.csv, `apercu:CODEC+LABEL/RESTORE+LABEL` where tables or
+a network of the user's take the place of the shipped ones. `label` is the name that people read.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apercu
+from apercu.codecs.pipeline import CODECS
+from apercu.errors import ModelError, OptionError
+from apercu.format import weights
+from apercu.stages.colour import Samples
+
+OURS = "apercu:"
+_LABEL = re.compile(r"[\w. -]*\w[\w. -]*")  # nothing that a name is put together with
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file of tables or a network of the user's: its label, its path, and the SHA-256 of its bytes."""
+
+    label: str
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Own:
+    """A codec of apercu, and what it is used with; None stands for what is shipped."""
+
+    codec: str
+    restore: str = "none"
+    model: Given | None = None
+    network: Given | None = None
+
+    @property
+    def name(self) -> str:
+        """As it stands in files."""
+        model, network = (f"+{given.label}" if given else "" for given in (self.model, self.network))
+        return f"{OURS}{self.codec}{model}/{self.restore}{network}"
+
+    @property
+    def key(self) -> list[str]:
+        """What its numbers depend on, whatever the labels."""
+        return [self.codec, self.restore, *(given.digest if given else "" for given in (self.model, self.network))]
+
+    def encode(self, image: Samples, bands: str, **target: Any) -> bytes:
+        """`apercu.encode` with this codec; one target as there."""
+        options: dict[str, Any] = {"model": self.model.path} if self.model else {}
+        return apercu.encode(image, bands=bands, codec=self.codec, **options, **target)
+
+    def decode(self, data: bytes) -> Samples:
+        """`apercu.decode` with this codec's restorer, tables and network."""
+        options = {"model": self.model, "network": self.network}
+        paths: dict[str, Any] = {option: given.path for option, given in options.items() if given}
+        return apercu.decode(data, restore=self.restore, **paths)
+
+
+def parsed(name: str, models: Iterable[Given] = (), networks: Iterable[Given] = ()) -> Own:
+    """The codec of a name, its files among those given. Raises OptionError."""
+    (codec, model), (restore, network) = (part.partition("+")[::2] for part in _parts(name))
+    return Own(codec, restore, _find(model, models), _find(network, networks))
+
+
+def _parts(name: str) -> tuple[str, str]:
+    codec, _, restore = name.removeprefix(OURS).partition("/")
+    return codec, restore
+
+
+def _find(label: str, among: Iterable[Given]) -> Given | None:
+    if not label:
+        return None
+    found = next((given for given in among if given.label == label), None)
+    if found is None:
+        raise OptionError(f"no file is labelled {label!r}")
+    return found
+
+
+def label(name: str) -> str:
+    """A codec's name for people: "apercu, exact", "apercu (mine), restored (cnn)"; a peer's is as it is."""
+    if not name.startswith(OURS):
+        return name
+    (codec, model), (restore, network) = (part.partition("+")[::2] for part in _parts(name))
+    how = "exact" if restore == "none" else f"restored ({restore}{f', {network}' if network else ''})"
+    return f"{codec}{f' ({model})' if model else ''}, {how}"
+
+
+def given(texts: Sequence[str], option: str) -> list[Given]:
+    """Files as LABEL=FILE, or as FILE, which is its own label. Raises OptionError and OSError."""
+    found: list[Given] = []
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not equals or Path(text).is_file():
+            name, path = Path(text).stem, text
+        if not _LABEL.fullmatch(name):
+            raise OptionError(f"{option} {text}: a label is of letters, digits, spaces, '.', '_' and '-'")
+        if any(name == other.label for other in found):
+            raise OptionError(f"{option} {text}: the label {name!r} is taken; write LABEL=FILE")
+        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        found.append(Given(name, str(Path(path).resolve()), digest))
+    return found
+
+
+def contestants(
+    codecs: Sequence[str], restorers: Sequence[str], models: Sequence[Given], networks: Sequence[Given]
+) -> list[Own]:
+    """Every codec with the shipped tables and with each of the user's, in each way it can be restored.
+
+    Raises OptionError, ModelError and MissingExtra for what could not be run.
+    """
+    if networks and not any("cnn" in CODECS[codec].RESTORERS for codec in codecs):
+        raise OptionError(f"--network: {' and '.join(codecs)} cannot be restored by a network")
+    if strangers := [how for how in restorers if not any(how in CODECS[codec].RESTORERS for codec in codecs)]:
+        raise OptionError(f"restore must be a way that {' or '.join(codecs)} has, not {strangers[0]!r}")
+    own = []
+    tables = {codec: [None, *(one for one in models if _codec_of(one, codecs) == codec)] for codec in codecs}
+    for codec in codecs:
+        ways: list[tuple[str, Given | None]] = [(how, None) for how in restorers if how in CODECS[codec].RESTORERS]
+        if "cnn" in CODECS[codec].RESTORERS:
+            ways += [("cnn", network) for network in networks]
+        own += [Own(codec, how, model, network) for model in tables[codec] for how, network in ways]
+    for network in {one.network for one in own if one.restore == "cnn"}:
+        from apercu.restore import cnn
+
+        cnn.restorer(network.path if network else None)  # says now what it would lack later
+    return own
+
+
+def _codec_of(model: Given, codecs: Sequence[str]) -> str:
+    """The codec that a file of tables belongs to, one of those compared."""
+    faults = {}
+    for codec in CODECS:
+        try:
+            weights.of_user(codec, model.path)
+        except ModelError as fault:
+            faults[codec] = fault
+        else:
+            if codec not in codecs:
+                raise OptionError(f"--model {model.label}: tables of {codec}, which is not compared (--codecs)")
+            return codec
+    raise ModelError(f"--model {model.label}: {faults[codecs[0]]}")
