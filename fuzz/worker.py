@@ -21,7 +21,8 @@ import numpy as np
 
 import apercu
 import encoding
-from apercu.codecs import pipeline, taha2025
+from apercu.codecs import taha2025
+from apercu.codecs.by_name import CODECS
 from apercu.errors import ChecksumError, FormatError, ModelError, Truncated
 from apercu.format.container import read_header, read_segments
 from apercu.kernel import memory
@@ -182,7 +183,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    assert set(pipeline.CODECS) == {
+    assert set(CODECS) == {
         "apercu",
         "taha2025",
     }  # another codec has segments and settings of its own to be fuzzed

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.codecs import pipeline
+from apercu.codecs import decoding, encoding
 from apercu.errors import (
     ApercuError,
     ChecksumError,
@@ -138,7 +138,7 @@ def encode(
     given = {name: value for name, value in given.items() if value is not None}
     by_hand = None
     if threshold is not None or step is not None:
-        pipeline.check_options(codec, tables, (threshold, step))  # a codec without them says so first
+        encoding.check_options(codec, tables, (threshold, step))  # a codec without them says so first
         if threshold is None or step is None:
             raise OptionError("threshold and step are set together")
         given["threshold and step"] = 0
@@ -159,9 +159,9 @@ def encode(
         quality = 50
     if quality is not None:
         quality = _number("quality", quality, " from 0 to 100", lambda number: 0 <= number <= 100)
-    target = pipeline.Target(n_bytes, psnr, quality, by_hand)
-    plan = pipeline.Plan(_positive("tile", tile), _positive("layers", layers))
-    return pipeline.encode(samples, target, codec, bands, tables, model, progress or _no_progress, plan)
+    target = encoding.Target(n_bytes, psnr, quality, by_hand)
+    plan = encoding.Plan(_positive("tile", tile), _positive("layers", layers))
+    return encoding.encode(samples, target, codec, bands, tables, model, progress or _no_progress, plan)
 
 
 def decode(
@@ -199,13 +199,13 @@ def decode(
     data = _bytes(data)
     restorer = None
     if restore == "cnn":
-        pipeline.check_restore(data, restore)  # before a package is asked for that would not help
+        decoding.check_restore(data, restore)  # before a package is asked for that would not help
         from apercu.restore import cnn
 
         restorer = cnn.restorer(network)
     elif network is not None:
         raise OptionError("network goes with restore='cnn'")
-    return pipeline.decode(data, damaged, model, MAX_PIXELS, progress or _no_progress, place, layers, restorer)
+    return decoding.decode(data, damaged, model, MAX_PIXELS, progress or _no_progress, place, layers, restorer)
 
 
 def info(data: bytes) -> dict[str, object]:
@@ -218,12 +218,12 @@ def info(data: bytes) -> dict[str, object]:
 
     The header alone is needed, whatever follows it: raises a FormatError where the header cannot be read.
     """
-    return pipeline.info(_bytes(data), MAX_PIXELS)
+    return decoding.info(_bytes(data), MAX_PIXELS)
 
 
 def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
     """Every fault of a file, as the error that `decode` would raise for it; empty when it is sound."""
-    return pipeline.check(_bytes(data), model, MAX_PIXELS)
+    return decoding.check(_bytes(data), model, MAX_PIXELS)
 
 
 def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None]:

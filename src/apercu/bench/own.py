@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import apercu
-from apercu.codecs.pipeline import CODECS
+from apercu.codecs.by_name import CODECS
 from apercu.errors import ModelError, OptionError
 from apercu.format import weights
 from apercu.stages.colour import Samples

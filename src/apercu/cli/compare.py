@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         raise MissingExtra(f"compare needs {error.name}: pip install 'apercu[bench]'") from error
     from apercu.bridges import files
-    from apercu.codecs.pipeline import CODECS
+    from apercu.codecs.by_name import CODECS
 
     streams.set_limit(arguments)
     needs.check_packages()

@@ -30,8 +30,8 @@ TILE_SAMPLES, TILE_SIDES = 1 << 25, (1 << 10, 1 << 12)
 tiles that have no more, with sides of 1,024 to 4,096."""
 
 FITTED = True
-"""Whether an encoder fits coefficients at the border to its step, which is made for the 9/7 wavelet: not for another that
-is put in its place."""
+"""Whether an encoder fits coefficients at the border to its step. That is made for the 9/7 wavelet, not for another in
+its place."""
 
 PATH_KNOTS = (
     (0, 262144), (1600, 185364), (3200, 131072), (4800, 92682), (6400, 65536), (8000, 46341), (9600, 32768),

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import apercu
-from apercu.codecs import pipeline
+from apercu.codecs import decoding
 from apercu.errors import OptionError
 from apercu.lab.cnn import Network, export, to_input
 from apercu.lab.images import files_below, manifest, read_rgb
@@ -103,7 +103,7 @@ def _samples_of(seed: int, numbered: tuple[int, Path]) -> list[Sample]:
 
     for quality_q8 in rng.integers(*QUALITIES_Q8, VERSIONS):
         data = apercu.encode(image, quality=int(quality_q8) / 256, codec="apercu")
-        pipeline.decode(data, "raise", None, None, lambda _: None, restorer=keep)
+        decoding.decode(data, "raise", None, None, lambda _: None, restorer=keep)
     return samples
 
 
