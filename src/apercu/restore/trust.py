@@ -37,7 +37,7 @@ LEAST_SIDE = 32
 
 Factors = NDArray[np.float32]
 """A number for each 8×8 samples of luma, or 4×4 of chroma."""
-Counts = NDArray[np.int64]
+Counts = NDArray[np.int16]
 
 
 def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors]:
@@ -59,13 +59,13 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
     hollow = _ramp(np.maximum(fall[2], fall[3]), *HOLLOW)
     busy = _ramp(9 * _mean(levels[1] + (DIAGONAL - 1) * diagonal, 1), *BUSY)
     factors = _log_ramp(step, *STEPS) * lively * (1 - hollow) * (1 - busy)
-    found = [factors.astype(np.float32)]
+    found = [factors]
     n_luma = _mean(levels[1] + levels[2] + levels[3], NEAR) + LITTLE
     for plane, its_bands in zip(pair, bands[1:], strict=True):
         levels, _ = _symbols(its_bands, plane, STAGES - 1)
         n_chroma = _mean(levels[1] + levels[2] + levels[3], NEAR // 2).repeat(2, 0).repeat(2, 1)
         rich = _ramp(n_chroma[: factors.shape[0], : factors.shape[1]] / n_luma, *RICH)
-        found.append((factors * (1 - rich)).astype(np.float32))
+        found.append(factors * (1 - rich))
     return found
 
 
@@ -76,8 +76,8 @@ def _symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts]
     """
     height, width = plane.shape
     shape = n_blocks(height), n_blocks(width)
-    found = {level: np.zeros(shape, np.int64) for level in range(1, 5)}
-    diagonal = np.zeros(shape, np.int64)
+    found = {level: np.zeros(shape, np.int16) for level in range(1, 5)}
+    diagonal = np.zeros(shape, np.int16)
     for (level, orientation), (start, rows, columns) in band_places(height, width, levels).items():
         if level not in found or not rows * columns:
             continue
@@ -86,14 +86,15 @@ def _symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts]
             counts = has.repeat(2, 0).repeat(2, 1)[: shape[0], : shape[1]]
         else:
             down, across = (np.arange(0, side, BLOCK >> level) for side in has.shape)
-            counts = np.add.reduceat(np.add.reduceat(has, down, 0, np.int64), across, 1)
+            # Sums of at most 16, in bytes: nothing of the size of a plane in a wider type.
+            counts = np.add.reduceat(np.add.reduceat(has.view(np.uint8), down, 0, np.uint8), across, 1, np.uint8)
         found[level][: counts.shape[0], : counts.shape[1]] += counts
         if (level, orientation) == (1, 2):
             diagonal[: counts.shape[0], : counts.shape[1]] = counts
     return found, diagonal
 
 
-def _mean(values: Counts | NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
+def _mean(values: Counts | NDArray[np.bool_], reach: int) -> Factors:
     """Of the blocks around each, `reach` to each side as far as there are any. Sums are of integers: exact."""
     sums = np.pad(values.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     (top, bottom), (left, right) = (
@@ -101,13 +102,14 @@ def _mean(values: Counts | NDArray[np.bool_], reach: int) -> NDArray[np.float64]
     )
     inside = np.diff(sums[np.stack([top, bottom])], axis=0)[0]
     inside = inside[:, right] - inside[:, left]
-    mean: NDArray[np.float64] = inside / np.multiply.outer(bottom - top, right - left)
+    mean: Factors = (inside / np.multiply.outer(bottom - top, right - left)).astype(np.float32)
     return mean
 
 
-def _ramp(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+def _ramp(values: Factors, low: float, high: float) -> Factors:
     """0 up to `low`, 1 from `high` on, a straight line between."""
-    return np.clip((values - low) / (high - low), 0, 1)
+    ramp: Factors = np.clip((values - low) / (high - low), 0, 1)
+    return ramp
 
 
 def _log_ramp(step: float, low: float, high: float) -> float:
