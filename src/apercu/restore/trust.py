@@ -2,7 +2,8 @@
 
 The network was trained on photographs at steps of 22 and more. What it adds is right on average there and can be wrong
 elsewhere: below those steps, where nothing but a slope was coded, in drawings and noise, and in chroma that is as rich
-as luma. The symbols tell where that is. Everything is fitted on training images and on drawn ones.
+as luma. The symbols tell where that is. All numbers are fitted on training images and on drawn ones
+(`scripts/measure_trust.py` prints the table).
 """
 
 import math
@@ -15,7 +16,7 @@ from apercu.stages.blocks import BLOCK, n_blocks
 from apercu.stages.colour import Plane
 from apercu.stages.wavelet import Bands, band_places
 
-STEPS = 16, 24
+STEPS = 17, 24
 """Steps between which trust grows from nothing to all, in the logarithm."""
 LIVELY = {2: ((0.01, 0.035), None), 3: ((0.005, 0.02), (50, 100)), 4: ((0.05, 0.15), (181, 362))}
 """By level: the share of blocks around, within REACH, that have a symbol there (for level 2: or in level 1), and the
@@ -27,7 +28,7 @@ count: there are no edges. Above HOLLOW nothing does: these are points, print or
 BUSY, DIAGONAL = (34, 80), 4
 """Symbols of level 1 in a block and its neighbours, of 432; one of HH counts as so many. Above it are drawings and
 noise, which are rich in diagonals."""
-RICH, LITTLE = (0.8, 2.0), 0.05
+RICH, LITTLE = (1.0, 2.5), 0.05
 """Symbols of chroma to those of luma, each for an area of its own samples; LITTLE is added to luma's. Above it chroma
 is no photograph's."""
 REACH, NEAR = 16, 8
