@@ -2,7 +2,8 @@
 
 The network was trained on photographs at steps of 22 and more. What it adds is right on average there and can be wrong
 elsewhere: below those steps, where nothing but a slope was coded, in drawings and noise, and in chroma that is as rich
-as luma. The symbols tell where that is. Everything is fitted on training images and on drawn ones.
+as luma. The symbols tell where that is. All numbers are fitted on training images and on drawn ones
+(`scripts/measure_trust.py` prints the table).
 """
 
 import math
@@ -15,7 +16,7 @@ from apercu.stages.blocks import BLOCK, n_blocks
 from apercu.stages.colour import Plane
 from apercu.stages.wavelet import Bands, band_places
 
-STEPS = 16, 24
+STEPS = 17, 24
 """Steps between which trust grows from nothing to all, in the logarithm."""
 LIVELY = {2: ((0.01, 0.035), None), 3: ((0.005, 0.02), (50, 100)), 4: ((0.05, 0.15), (181, 362))}
 """By level: the share of blocks around, within REACH, that have a symbol there (for level 2: or in level 1), and the
@@ -27,7 +28,7 @@ count: there are no edges. Above HOLLOW nothing does: these are points, print or
 BUSY, DIAGONAL = (34, 80), 4
 """Symbols of level 1 in a block and its neighbours, of 432; one of HH counts as so many. Above it are drawings and
 noise, which are rich in diagonals."""
-RICH, LITTLE = (0.8, 2.0), 0.05
+RICH, LITTLE = (1.0, 2.5), 0.05
 """Symbols of chroma to those of luma, each for an area of its own samples; LITTLE is added to luma's. Above it chroma
 is no photograph's."""
 REACH, NEAR = 16, 8
@@ -37,7 +38,7 @@ LEAST_SIDE = 32
 
 Factors = NDArray[np.float32]
 """A number for each 8×8 samples of luma, or 4×4 of chroma."""
-Counts = NDArray[np.int64]
+Counts = NDArray[np.int16]
 
 
 def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors]:
@@ -59,13 +60,13 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
     hollow = _ramp(np.maximum(fall[2], fall[3]), *HOLLOW)
     busy = _ramp(9 * _mean(levels[1] + (DIAGONAL - 1) * diagonal, 1), *BUSY)
     factors = _log_ramp(step, *STEPS) * lively * (1 - hollow) * (1 - busy)
-    found = [factors.astype(np.float32)]
+    found = [factors]
     n_luma = _mean(levels[1] + levels[2] + levels[3], NEAR) + LITTLE
     for plane, its_bands in zip(pair, bands[1:], strict=True):
         levels, _ = _symbols(its_bands, plane, STAGES - 1)
         n_chroma = _mean(levels[1] + levels[2] + levels[3], NEAR // 2).repeat(2, 0).repeat(2, 1)
         rich = _ramp(n_chroma[: factors.shape[0], : factors.shape[1]] / n_luma, *RICH)
-        found.append((factors * (1 - rich)).astype(np.float32))
+        found.append(factors * (1 - rich))
     return found
 
 
@@ -76,8 +77,8 @@ def _symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts]
     """
     height, width = plane.shape
     shape = n_blocks(height), n_blocks(width)
-    found = {level: np.zeros(shape, np.int64) for level in range(1, 5)}
-    diagonal = np.zeros(shape, np.int64)
+    found = {level: np.zeros(shape, np.int16) for level in range(1, 5)}
+    diagonal = np.zeros(shape, np.int16)
     for (level, orientation), (start, rows, columns) in band_places(height, width, levels).items():
         if level not in found or not rows * columns:
             continue
@@ -86,14 +87,15 @@ def _symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts]
             counts = has.repeat(2, 0).repeat(2, 1)[: shape[0], : shape[1]]
         else:
             down, across = (np.arange(0, side, BLOCK >> level) for side in has.shape)
-            counts = np.add.reduceat(np.add.reduceat(has, down, 0, np.int64), across, 1)
+            # Sums of at most 16, in bytes: nothing of the size of a plane in a wider type.
+            counts = np.add.reduceat(np.add.reduceat(has.view(np.uint8), down, 0, np.uint8), across, 1, np.uint8)
         found[level][: counts.shape[0], : counts.shape[1]] += counts
         if (level, orientation) == (1, 2):
             diagonal[: counts.shape[0], : counts.shape[1]] = counts
     return found, diagonal
 
 
-def _mean(values: Counts | NDArray[np.bool_], reach: int) -> NDArray[np.float64]:
+def _mean(values: Counts | NDArray[np.bool_], reach: int) -> Factors:
     """Of the blocks around each, `reach` to each side as far as there are any. Sums are of integers: exact."""
     sums = np.pad(values.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     (top, bottom), (left, right) = (
@@ -101,13 +103,14 @@ def _mean(values: Counts | NDArray[np.bool_], reach: int) -> NDArray[np.float64]
     )
     inside = np.diff(sums[np.stack([top, bottom])], axis=0)[0]
     inside = inside[:, right] - inside[:, left]
-    mean: NDArray[np.float64] = inside / np.multiply.outer(bottom - top, right - left)
+    mean: Factors = (inside / np.multiply.outer(bottom - top, right - left)).astype(np.float32)
     return mean
 
 
-def _ramp(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+def _ramp(values: Factors, low: float, high: float) -> Factors:
     """0 up to `low`, 1 from `high` on, a straight line between."""
-    return np.clip((values - low) / (high - low), 0, 1)
+    ramp: Factors = np.clip((values - low) / (high - low), 0, 1)
+    return ramp
 
 
 def _log_ramp(step: float, low: float, high: float) -> float:
