@@ -124,8 +124,10 @@ static inline uint32_t length_of(uint32_t number)
     return length;
 }
 
-/* The residual of LL of least cost: one of the two multiples of the step around a coefficient, less what is predicted. */
-static inline int32_t choose_low(int16_t coefficient, uint64_t reciprocal, int32_t guess, const range_context *lengths)
+/* The residual of LL of least cost: one of the two multiples of the step around a coefficient, less what is predicted.
+ * `price` is that of a bit. */
+static inline int32_t choose_low(int16_t coefficient, uint64_t reciprocal, int32_t guess, const range_context *lengths,
+                                 int64_t price)
 {
     int32_t a = (int32_t)((uint64_t)(coefficient < 0 ? -coefficient : coefficient) * reciprocal >> 18);
     a = a < 32767 << 8 ? a : 32767 << 8; /* in steps, 8 fraction bits */
@@ -138,9 +140,9 @@ static inline int32_t choose_low(int16_t coefficient, uint64_t reciprocal, int32
         uint32_t bits = 256 * length; /* the sign, and all of the number but its highest bit */
         for (uint32_t k = 0; k < LENGTHS - 1 && k <= length; k++)
             bits += cost(&lengths[k], k < length);
-        int64_t price = squared((int64_t)a - (int64_t)q * 256) + LOW_PRICE * (int64_t)bits;
-        if (price < least)
-            least = price, best = residual;
+        int64_t costs = squared((int64_t)a - (int64_t)q * 256) + price * (int64_t)bits;
+        if (costs < least)
+            least = costs, best = residual;
     }
     return best;
 }
