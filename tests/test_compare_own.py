@@ -13,15 +13,15 @@ from PIL import Image
 import apercu
 from apercu.bench import compare, measure, own, peers, plots, tables
 from apercu.bench.cache import Cache
-from apercu.bench.images import drawn
 from apercu.bench.own import Given, Own
 from apercu.bench.plan import Plan
 from apercu.bench.view import file_page
 from apercu.bridges import files
 from apercu.cli.main import main
 from apercu.format.weights import FOLDER
+from scripts.pictures import scene
 
-PICTURE = drawn(512, 512, 3)[200:296, 40:150]
+PICTURE = scene(96, 110, 3)
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +90,11 @@ def test_files_come_with_labels(tmp_path):
 
 def test_tables_and_networks_of_ones_own_stand_beside_the_shipped_ones(picture, mine, tmp_path, capsys, monkeypatch):
     pytest.importorskip("onnxruntime")
-    monkeypatch.setattr(measure, "CURVE_RATES", (0.3, 0.7))
+    monkeypatch.setattr(measure, "CURVE_RATES", (0.1, 0.3))
     network = tmp_path / "net.onnx"
     adding_nothing(network)
     out = tmp_path / "out"
-    call = ["compare", str(picture), "--codecs", "apercu", "--peers", "--bpp", "0.5", "--jobs", "1", "--repeat", "1"]
+    call = ["compare", str(picture), "--codecs", "apercu", "--peers", "--bpp", "0.2", "--jobs", "1", "--repeat", "1"]
     call += ["--model", str(mine), "--network", f"my net={network}", "--metric", "psnr"]
     assert main([*call, "--cache", str(tmp_path / "cache"), "--out", str(out)]) == 0
     report = json.loads((out / "comparison.json").read_text())
@@ -113,8 +113,8 @@ def test_tables_and_networks_of_ones_own_stand_beside_the_shipped_ones(picture, 
         data = apercu.encode(PICTURE, quality=record["quality"], model=model)
         assert len(data) == record["n_bytes"]
         values.setdefault(record["codec"], []).append(record["metrics"]["psnr"])
-    assert values["apercu:apercu/cnn+my net"] == pytest.approx(values["apercu:apercu/none"], abs=0.02)
-    assert np.abs(np.subtract(values["apercu:apercu/cnn"], values["apercu:apercu/none"])).min() > 0.02
+    assert values["apercu:apercu/cnn+my net"] == pytest.approx(values["apercu:apercu/none"], abs=0.05)
+    assert np.abs(np.subtract(values["apercu:apercu/cnn"], values["apercu:apercu/none"])).min() > 0.06
     assert values["apercu:apercu/none"] != values["apercu:apercu+mine/none"]
     printed = capsys.readouterr().out
     page, curves = (out / "index.html").read_text(), (out / "curves-psnr.svg").read_text()

@@ -94,7 +94,7 @@ def test_truncation():
 
 
 def test_truncated_images_may_be_loaded_as_far_as_they_go(monkeypatch):
-    data = apercu.encode(np.tile(IMAGES["L"], (1, 12)))[:-9]
+    data = apercu.encode(np.tile(IMAGES["L"], (1, 12)), layers=3)[:-9]
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     with Image.open(io.BytesIO(data)) as opened:
         np.testing.assert_array_equal(np.asarray(opened), apercu.decode(data, damaged="conceal"))

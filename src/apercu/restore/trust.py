@@ -16,13 +16,13 @@ from apercu.stages.blocks import BLOCK, n_blocks
 from apercu.stages.colour import Plane
 from apercu.stages.wavelet import Bands, band_places
 
-STEPS = 17, 24
+STEPS = 16, 20
 """Steps between which trust grows from nothing to all, in the logarithm."""
 LIVELY = {2: ((0.01, 0.035), None), 3: ((0.005, 0.02), (50, 100)), 4: ((0.05, 0.15), (181, 362))}
 """By level: the share of blocks around, within REACH, that have a symbol there (for level 2: or in level 1), and the
 steps between which that comes to count. Photographs have edges, and so symbols in the finer of these levels; where
 there is none, all is a slope."""
-STEEP, HOLLOW, FEW = (0.03, 0.09), (1.1, 1.6), 0.02
+STEEP, HOLLOW, FEW = (0.03, 0.09), (1.3, 2.0), 0.02
 """That share of a level to that of the next coarser one; FEW is added to the latter. Below STEEP level 3 does not
 count: there are no edges. Above HOLLOW nothing does: these are points, print or a pattern of one period."""
 BUSY, DIAGONAL = (34, 80), 4
