@@ -24,6 +24,7 @@ import numpy as np
 
 import apercu
 from apercu.bridges import files
+from apercu.bridges.line_art import is_line_art
 from apercu.errors import ApercuError, OptionError, TargetUnreachable, naming
 from apercu.format.container import read_header
 from apercu.stages.colour import Samples
@@ -39,7 +40,7 @@ class Made(NamedTuple):
 
     content: bytes
     facts: dict[str, object]
-    """What `apercu.info` says of the apercu file."""
+    """What `apercu.info` says of the apercu file; of an encoded picture also `line_art`."""
     n_concealed: int = 0
     """Faults of the apercu file that damaged="conceal" passed over."""
 
@@ -110,7 +111,7 @@ def encoded(image: Samples, name: str, options: Mapping[str, Any]) -> Made:
     """A picture as an apercu file; errors begin with `name`."""
     with naming(name):
         data = apercu.encode(image, **options)
-    return Made(data, apercu.info(data))
+    return Made(data, {**apercu.info(data), "line_art": is_line_art(image)})
 
 
 def decoded(data: bytes, name: str, suffix: str, options: Mapping[str, Any]) -> Made:

@@ -29,6 +29,8 @@ With --out, a.png becomes a.apc in the folder. A picture that cannot be encoded 
 exit code is 2. Two pictures that would have the same name there are refused before any work is done.
 """
 
+_SHARP_FROM_BPP = 1.0
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
@@ -88,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(
                 one if len(sources) == 1 else total([outcome.facts for outcome in done], len(sources)), file=sys.stderr
             )
+            _hint([(outcome.source, outcome.facts) for outcome in done])
         return code
     source, target = many.in_and_out(arguments)
     if files.suffix_of(target) in files.PICTURE_SUFFIXES:
@@ -103,7 +106,17 @@ def run(arguments: argparse.Namespace) -> int:
     streams.write_bytes(target, made.content)
     if not arguments.quiet:
         print(summary(streams.label(target, "output"), made.facts), file=sys.stderr)
+        _hint([(name, made.facts)])
     return 0
+
+
+def _hint(done: list[tuple[str, dict[str, Any]]]) -> None:
+    found = [name for name, facts in done if facts["line_art"] and facts["bpp"] < _SHARP_FROM_BPP]
+    if found:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        looks = "look" if more else "looks"
+        what = "which blurs at such a rate: PNG, WebP or AVIF keeps it sharper"
+        print(f"{found[0]}{more} {looks} like text or line art, {what}", file=sys.stderr)
 
 
 def total(facts: list[dict[str, Any]], n_files: int) -> str:
