@@ -60,7 +60,7 @@ FIVE_BITS: tuple[Edit, ...] = (
     ("band_choice.h", "int64_t none = -b->price", "int64_t none = 0"),
     ("band_choice.h", "bits = cost(zero, 1) + SIGN_Q8 +", "bits = 1280 + 384 * (q - 1) + 0 *"),
 )
-ONE_PRICE: tuple[Edit, ...] = (("band_choice.h", "{26, 16, 18, 26, 26}", "{26, 26, 26, 26, 26}"),)
+ONE_PRICE: tuple[Edit, ...] = (("band_choice.h", "{26, 15, 17, 26, 26}", "{26, 26, 26, 26, 26}"),)
 BORDER: tuple[Edit, ...] = (
     ("wavelet.c", "if (step_q8 >= FITTED_FROM_Q8)", "if (0 * step_q8)"),
     ("band_border.h", "layout->height[i + 1], -1);", "layout->height[i + 1], 0);"),

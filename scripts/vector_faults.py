@@ -4,8 +4,10 @@ import binascii
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from apercu.codecs import apercu
+from apercu.errors import CorruptStream
 from apercu.format.container import Header, pack, put_varint, read_header
 from apercu.format.weights import shipped
 from apercu.stages.bands import BandCoder, BandPlane
@@ -34,6 +36,7 @@ FLAT = flat_table(3, 2)
 SEGMENT = to_bytes("00" + FLAT + "011011001100")
 TILE_SEGMENTS = [to_bytes("00" + FLAT + "01" * 12), to_bytes("00" + FLAT + "11" * 3)]
 KERNEL = "breaks a rule"
+STEP_Q8 = apercu.at_quality(12800).step_q8
 
 
 def faults(user_file: bytes, user_file_of_bands: bytes) -> dict[str, Fault]:
@@ -268,15 +271,28 @@ def _tables() -> dict[str, Fault]:
     }
 
 
+def _without_slack(values: NDArray[np.int16]) -> bytes:
+    """A segment of these coefficients, or of fewer of them, to which no byte can be added: a stream may end early, and
+    then takes one more."""
+    for kept in range(len(values), 0, -1):
+        coder = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
+        segment = coder.encode(np.where(np.arange(len(values)) < kept, values, 0), STEP_Q8, 5, 1)
+        reader = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
+        try:
+            reader.decode(segment + b"\0", 0, 5, 1, np.zeros_like(values))
+        except CorruptStream:
+            return segment
+    raise AssertionError("every stream takes one more byte")
+
+
 def _bands() -> dict[str, Fault]:
     """Of the codec apercu."""
     header = Header(24, 20, 1, "grey", codec="apercu", model_id=2, quality_q8=12800)
     values = (noise((24 * 20,), 4) % 2000).astype(np.int16) - 1000
-    coder = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
-    segment = coder.encode(values.copy(), apercu.at_quality(12800).step_q8, 5, 1)
+    segment = _without_slack(values)
     layered = replace(header, n_layers=2)
     coder = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
-    segments = [coder.encode(values.copy(), apercu.at_quality(12800).step_q8, *stages) for stages in ((5, 2), (1, 1))]
+    segments = [coder.encode(values.copy(), STEP_Q8, *stages) for stages in ((5, 2), (1, 1))]
 
     def corrupt(about: str, says: str, data: bytes) -> Fault:
         return Fault(about, "CorruptStream", says, data)

@@ -39,7 +39,7 @@ def synthesis(n):
     [
         ("OPEN_TAKES", 64, 0, 1),
         ("FOLDED_TAKES", 64, -1, 1.5),
-        ("FOLDED_TAKES_COARSE", 64, -1, 3.5),
+        ("FOLDED_TAKES_COARSE", 64, -1, 3),
         ("OPEN_TAKES", 65, -1, 1),
     ],
 )
@@ -143,7 +143,7 @@ def test_extreme_pictures_stay_within_16_bits():
     chequered, columns = np.indices((64, 96)).sum(0) % 2, np.indices((33, 64))[1] % 2
     for image in (chequered, columns, np.random.default_rng(5).integers(0, 2, (65, 64))):
         image = (255 * image).astype(np.uint8)
-        for quality in (76, 90):
+        for quality in (60, 76, 90):
             decoded = apercu.decode(apercu.encode(image, quality=quality)).astype(int)
             assert np.abs(decoded - image).max() < 90
 
@@ -152,7 +152,7 @@ def test_without_a_step_the_wavelet_is_the_plain_one():
     plane = (drawn(1)[:70, :81].astype(np.int16) * 32).copy()
     plain, fine, coarse = (np.empty(70 * 81, np.int16) for _ in range(3))
     wavelet_analyse(plane, 70, 81, 5, 4080, plain)
-    wavelet_analyse(plane, 70, 81, 5, 4080, fine, 2047)
+    wavelet_analyse(plane, 70, 81, 5, 4080, fine, 8191)
     wavelet_analyse(plane, 70, 81, 5, 4080, coarse, 30_000)
     assert np.array_equal(plain, fine)
     different = np.flatnonzero(coarse != plain)

@@ -6,8 +6,8 @@ from apercu.stages.colour import Samples
 
 EQUAL, LARGE, SHARP = 0.5, 0.01, 0.4
 """Of neighbouring pixels: the least share that are equal; the least share that differ by 96 of 255 or more; and of
-those that differ, the least share that do so by 32 or more. Of 862 photographs and overhead images for training, none reaches
-0.36 of the last."""
+those that differ, the least share that do so by 32 or more. No photograph or overhead image among the 862 for training
+reaches 0.36 of the last."""
 _EVERY = 4
 _MOST_ROWS = 1024
 

@@ -6,7 +6,7 @@
 
 /* Of a bit, by stage from fine to coarse: in 2^-16 squared steps for each 1/256 bit, so that 26 is 0.10 squared steps.
  * Edges and textures, which similarity goes by, are in stages 2 and 3 of luma. */
-static const uint8_t PRICES[CLASSES][STAGES] = {{26, 16, 18, 26, 26}, {26, 26, 26, 26, 26}};
+static const uint8_t PRICES[CLASSES][STAGES] = {{26, 15, 17, 26, 26}, {26, 26, 26, 26, 26}};
 enum { LOW_PRICE = 22 }; /* in LL */
 
 enum {

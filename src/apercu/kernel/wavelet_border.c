@@ -10,9 +10,9 @@ enum { TAPS = 3, FRACTION = 15, WHOLE = 1 << FRACTION, ROUNDED_UP_Q8 = 77, LARGE
 
 /* In 1/32768, from the border inwards. FOLDED: a row that ends in a high-pass sample. OPEN: one that begins or ends with a
  * low-pass sample. (tests/test_border.py finds them again.) TAKES: what low-pass samples take over of a high-pass
- * sample; the last of a folded row counts 1.5 times, since the fold leaves most of the error there, and 3.5 times with steps so
+ * sample; the last of a folded row counts 1.5 times, since the fold leaves most of the error there, and 3 times with steps so
  * coarse that it shows. MENDS: what a high-pass sample mends of an error of low-pass samples. */
-static const int32_t FOLDED_TAKES[TAPS] = {10477, -2975, 1239}, FOLDED_TAKES_COARSE[TAPS] = {16769, -4043, 1609},
+static const int32_t FOLDED_TAKES[TAPS] = {10477, -2975, 1239}, FOLDED_TAKES_COARSE[TAPS] = {15795, -3878, 1552},
                      OPEN_TAKES[TAPS] = {-8312, 595, -1219};
 enum { COARSE_Q8 = 20000 };
 static const int32_t FOLDED_MENDS[TAPS] = {19026, -5211, 1077}, OPEN_MENDS[TAPS] = {-9189, 386, -1014};

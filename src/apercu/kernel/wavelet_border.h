@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* With steps below this, rounding would cost more than the border gains: nothing is fitted. */
-enum { FITTED_FROM_Q8 = 2048 };
+enum { FITTED_FROM_Q8 = 8192 };
 
 /* Fits the four bands of a level of width x height samples, as apercu_wavelet_analyse leaves them, to a quantiser with the
  * step `step_q8` of band_step.h. Afterwards HL and LH hold at the border what wavelet_mend_border adds to them. */
