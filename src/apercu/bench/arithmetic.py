@@ -19,6 +19,7 @@ _CHROMA_SAMPLES = 2 / 4  # of a pixel: two planes at half size
 
 
 _LIFTING = 4  # steps, each with a product for every other sample of a row or column
+_END = 4  # products at an end of a row or column that is fitted to the step
 _NEAR = 6  # weights of magnitudes within a band, for a sample
 _FLAGGED = 2  # stages whose samples are weighed in groups first
 _WEIGHED = 5  # a sample in steps, what it costs as 0, and its error and the cost of a symbol
@@ -31,10 +32,11 @@ class Arithmetic:
 
     Transform: of taha2025, the rows of weights that blocks meet. On the way there these are G1's latent, its error (the
     block's energy and the synthesis row) and, where that is above the threshold, G2's eight; on the way back one for
-    every latent that is not zero. Of apercu, the lifting steps of all levels and the gain of LL. Colour: products of
-    the colour transform. Contexts: of apercu, the weighted sums of magnitudes, as if every sample were visited; the
-    decoder needs the same. Choice: of apercu, what the encoder spends on choosing symbols, as if none were plainly 0,
-    which nine in ten are. Shifts and sums are not in it.
+    every latent that is not zero. Of apercu, the lifting steps of all levels and the gain of LL; on the way there also
+    what is done at the border, and all levels but the finest once more, to know there what is decoded. Colour:
+    products of the colour transform. Contexts: of apercu, the weighted sums of magnitudes, as if every sample were
+    visited; the decoder needs the same. Choice: of apercu, what the encoder spends on choosing symbols, as if none were
+    plainly 0, which nine in ten are. Shifts and sums are not in it.
     """
 
     encoder_transform: float
@@ -78,18 +80,21 @@ def count(image: Samples, data: bytes, model: str | None = None) -> Arithmetic:
 
 
 def _of_apercu(_image: Samples, _data: bytes, header: Header, _model: str | None) -> tuple[float, float, float, float]:
-    transform = contexts = choice = 0.0
+    transform = border = contexts = choice = 0.0
     for window in tiles(header.height, header.width, header.tile):
         for plane in apercu.planes_of(header, window.height, window.width):
             height, width, levels = plane.height, plane.width, STAGES - plane.chroma
             for (level, orientation), (_, down, across) in band_places(height, width, levels).items():
                 contexts += down * across * (_NEAR + 1 + orientation + (plane.companion >= 0))
                 choice += down * across * (_CHOSEN + _WEIGHED * (level + plane.chroma <= _FLAGGED))
-            for _ in range(levels):
-                low = -(-height // 2) * -(-width // 2)
-                transform += 2 * (_LIFTING / 2) * height * width + low
-                height, width = -(-height // 2), -(-width // 2)
-    return transform, transform, contexts, choice
+            for level in range(1, levels + 1):
+                low_h, low_w = -(-height // 2), -(-width // 2)
+                products = 2 * (_LIFTING / 2) * height * width + low_h * low_w
+                transform += products
+                # Ends of rows and columns of two bands take over, of one mend, once with what was wanted, once decoded.
+                border += 2 * _END * (height + width + 2 * (low_h + low_w)) + (products if level > 1 else 0)
+                height, width = low_h, low_w
+    return transform + border, transform, contexts, choice
 
 
 def _of_taha2025(image: Samples, data: bytes, header: Header, model: str | None) -> tuple[float, float, float, float]:
