@@ -263,3 +263,16 @@ def test_same_bytes_and_pixels_on_any_machine():
         found.add(done.stdout)
     assert len(found) == 1
     assert len(set(found.pop().split())) == 9
+
+
+@pytest.mark.parametrize("quality", [0, 5, 12, 20])
+def test_flat_colours_come_back_flat_and_within_half_a_step(quality):
+    """A step of LL is 1/33 of an orthonormal one; chroma has a fifth more, and 1.772 times that in blue."""
+    rng = np.random.default_rng(4)
+    step = at_quality(quality * 256).step_q8 / 256
+    for _ in range(12):
+        colour = rng.integers(0, 256, 3)
+        image = np.broadcast_to(colour.astype(np.uint8), (96, 96, 3))
+        decoded = apercu.decode(encode(image, quality=quality)).astype(int)
+        assert np.abs(decoded - image).max() <= step / 66 * (1 + 1.2 * 1.772) + 4
+        assert np.ptp(decoded, axis=(0, 1)).max() <= 4

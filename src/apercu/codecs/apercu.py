@@ -73,7 +73,7 @@ def setting_of(header: Header) -> Setting:
 
 
 def layers_of(setting: Setting) -> tuple[int, int]:
-    """The fewest layers that an encoder tries, and the most: the coarser the step, the more the coarse stages take."""
+    """The layers that an encoder tries first, and the most: the coarser the step, the more the coarse stages take."""
     return (4 if setting.quality_q8 < FOUR_LAYERS_BELOW else 3), MOST_LAYERS
 
 

@@ -50,9 +50,9 @@ class Plan:
 
 
 LAYERED_FROM = 2000
-"""Bytes in one layer from which a file comes in layers. Each costs some 6 bytes."""
+"""Bytes in one layer from which a file comes in layers, each of which costs some 6 bytes."""
 FIRST_SHARE = 0.58
-"""What head and first layer take of a file in layers, at the most, as far as the codec has layers to split it."""
+"""What head and first layer take of a file in layers, at the most; where they take more, there are more layers."""
 KEPT = 1 << 24
 """Samples up to which the analysis of an image is kept; a larger one is analysed again in each try."""
 
@@ -86,23 +86,19 @@ class _Job:
             yield self.codec.analyse(self.tile(window), self.header, self.weights, setting)
 
     def file(self, setting: Any) -> bytes:
-        """In one layer if that is small, else in as few as make the first one small enough; or as the plan says."""
+        """In one layer if that is small, else in few if the first is small enough then, else in all that the codec
+        has; or as the plan says."""
         few, most = self.codec.layers_of(setting)
         if self.plan.layers or most == 1:
             return self.pack(setting, self.plan.layers or 1)
-        data, large = b"", self.header.height * self.header.width >= _LARGE
-        plain = b"" if large else self.pack(setting, 1)
-        if not large and len(plain) < LAYERED_FROM:
+        large = self.header.height * self.header.width >= _LARGE
+        if not large and len(plain := self.pack(setting, 1)) < LAYERED_FROM:
             return plain
-        for layers in range(few, most + 1):
-            data = self.pack(setting, layers)
-            if large and not plain and len(data) < LAYERED_FROM + _MOST_FOR_LAYERS * self.header.n_tiles:
-                plain = self.pack(setting, 1)
-                if len(plain) < LAYERED_FROM:
-                    return plain
-            if _first_layer_end(data) <= FIRST_SHARE * len(data):
-                break
-        return data
+        data = self.pack(setting, few)
+        doubtful = large and len(data) < LAYERED_FROM + _MOST_FOR_LAYERS * self.header.n_tiles
+        if doubtful and len(plain := self.pack(setting, 1)) < LAYERED_FROM:
+            return plain
+        return data if _first_layer_end(data) <= FIRST_SHARE * len(data) else self.pack(setting, most)
 
     def pack(self, setting: Any, layers: int) -> bytes:
         """In so many layers."""

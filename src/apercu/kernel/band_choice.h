@@ -132,7 +132,9 @@ static inline int32_t choose_low(int16_t coefficient, uint64_t reciprocal, int32
     int32_t a = (int32_t)((uint64_t)(coefficient < 0 ? -coefficient : coefficient) * reciprocal >> 18);
     a = a < 32767 << 8 ? a : 32767 << 8; /* in steps, 8 fraction bits */
     a = coefficient < 0 ? -a : a;
-    int32_t best = 0, below = floor_shift32(a, 8);
+    int32_t best = 0, below = floor_shift32(a, 8), off = a - guess * 256;
+    if (off >= -HALF_A_STEP && off <= HALF_A_STEP)
+        return 0; /* else a flat area halfway between two multiples would alternate, where that is cheaper */
     int64_t least = INT64_MAX;
     for (int32_t q = below; q <= below + 1 && q <= 32767; q++) {
         int32_t residual = q - guess;
