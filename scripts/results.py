@@ -2,8 +2,9 @@
 
     python scripts/results.py [--data ../shared/data/test] [--train ../shared/data/train/photo] [--quick]
 
-Needs the test images, which are not part of the project. Measurements and trained networks are kept, so that an interrupted
-run continues. Pictures remain under build/results; only curves, which contain nothing of the images, go into docs.
+Needs the test images, which are not part of the project. Measurements and trained networks are kept, so that an
+interrupted run continues. Pictures remain under build/results; only curves, which contain nothing of the images, go
+into docs.
 """
 
 import argparse
@@ -114,8 +115,8 @@ def main() -> None:
     head = (
         "# Results\n\n"
         f"Made by `make results` on {when} from commit {measured}, on {processor()}, {platform.system()}, Python "
-        f"{platform.python_version()}. Rates count whole files. Of every other codec the best of full, half and quarter "
-        "size is taken at each rate.\n"
+        f"{platform.python_version()}. Rates count whole files. Of every other codec the best of full, half and "
+        "quarter size is taken at each rate.\n"
     )
     PAGE.write_text("\n".join([head, *sections]))
     print(PAGE)

@@ -156,7 +156,7 @@ def read_points(path: str | Path, images: Mapping[str, int], metrics: Collection
     The file is CSV with the columns image, codec and bpp, and one for each metric that it has; others are not read.
 
     images: the names that may occur, with the number of pixels of each.
-    metrics: the metrics that are wanted; a point may lack some of them.
+    metrics: the metrics that are wanted; a point may be without some of them.
 
     Raises OptionError, naming the line, and OSError.
     """

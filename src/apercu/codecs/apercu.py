@@ -30,8 +30,8 @@ TILE_SAMPLES, TILE_SIDES = 1 << 25, (1 << 10, 1 << 12)
 tiles that have no more, with sides of 1,024 to 4,096."""
 
 FITTED = True
-"""Whether the encoder fits coefficients at the border to its step. It is right for the 9/7 wavelet only, and is switched
-off where another takes its place."""
+"""Whether the encoder fits coefficients at the border to its step. It is right for the 9/7 wavelet only, and is
+switched off where another takes its place."""
 
 PATH_KNOTS = (
     (0, 262144), (1600, 185364), (3200, 131072), (4800, 92682), (6400, 65536), (8000, 46341), (9600, 32768),
@@ -73,7 +73,8 @@ def setting_of(header: Header) -> Setting:
 
 
 def layers_of(setting: Setting) -> tuple[int, int]:
-    """The smallest and the largest number of layers to try. With a coarser step the coarse stages take a larger share."""
+    """The smallest and the largest number of layers to try. With a coarser step the coarse stages take a larger
+    share."""
     return (4 if setting.quality_q8 < FOUR_LAYERS_BELOW else 3), MOST_LAYERS
 
 
@@ -98,8 +99,8 @@ def stages_of(layer: int, layers: int) -> tuple[int, int]:
 
 
 def planes_of(header: Header, height: int, width: int, fitted: bool = False) -> list[BandPlane]:
-    """The planes of a tile of this size. `fitted`: the encoder fits their borders to its step; all but alpha, which has to
-    be exact at the ends of its range."""
+    """The planes of a tile of this size. `fitted`: the encoder fits their borders to its step; all but alpha, which has
+    to be exact at the ends of its range."""
     sizes = plane_sizes(header.interpretation, header.n_bands, height, width)
     colour = header.interpretation in ("rgb", "rgba")
     chroma = [int(colour and i in (1, 2)) for i in range(len(sizes))]
@@ -212,7 +213,8 @@ def decode(
     restorer: Restorer | None = None,
     wanted: Window | None = None,
 ) -> None:
-    """Decodes a tile's first layers, one or more, into `out` (H, W, B); raises CorruptStream or Truncated before it writes.
+    """Decodes a tile's first layers, one or more, into `out` (H, W, B); raises CorruptStream or Truncated before it
+    writes.
 
     `wanted`: the part that has to be restored, by default the whole tile.
     """

@@ -30,8 +30,8 @@ def n_counted(samples: Samples, mask: Mask | None, interpretation: str) -> int:
 
 
 def levels_for(samples: Samples, mask: Mask | None, interpretation: str, psnr: float | None) -> tuple[Levels, ...]:
-    """Levels of a uint16 image (H, W, B): the range without outliers, or the full range if the error of the outliers would be
-    more than half the error that the target PSNR allows."""
+    """Levels of a uint16 image (H, W, B): the range without outliers, or the full range if the error of the outliers
+    would be more than half the error that the target PSNR allows."""
     found, lost = bulk_levels(samples, interpretation, mask)
     if psnr is not None and lost:
         best = 10 * math.log10(65535**2 * n_counted(samples, mask, interpretation) / (2 * lost))

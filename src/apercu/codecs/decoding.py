@@ -97,7 +97,8 @@ def _moved(window: Window, origin: Window) -> Window:
 def _decode_tile(
     layers: list[bytes | ApercuError], header: Header, weights: Any, out: Samples, restorer: Any, wanted: Window
 ) -> tuple[ApercuError | None, int]:
-    """Decodes the layers of a tile up to the first fault into `out`; returns that fault, and how many layers were decoded.
+    """Decodes the layers of a tile up to the first fault into `out`; returns that fault, and how many layers were
+    decoded.
 
     A restorer may leave out what is not `wanted`, a part of the tile.
     """
@@ -107,7 +108,7 @@ def _decode_tile(
         try:
             CODECS[header.codec].decode(sound, header, weights, out, restorer, wanted)
         except FormatError as found:
-            fault = found.with_traceback(None)  # a traceback would keep the decoder's arrays, and there may be many faults
+            fault = found.with_traceback(None)  # it would keep the decoder's arrays, and there may be many faults
             sound.pop()
         else:
             break

@@ -178,7 +178,8 @@ def _first_layer_end(data: bytes) -> int:
 
 
 def _cut(header: Header, plan: Plan) -> Header:
-    """The header with the side of the tiles; raises OptionError for a plan that the codec or the format does not allow."""
+    """The header with the side of the tiles; raises OptionError for a plan that the codec or the format does not
+    allow."""
     codec = CODECS[header.codec]
     if plan.layers is not None and plan.layers > codec.MOST_LAYERS:
         most = codec.MOST_LAYERS

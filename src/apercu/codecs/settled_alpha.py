@@ -1,7 +1,7 @@
 """LL of an alpha plane, chosen so that fully opaque or fully clear areas come back exactly so.
 
-One step of LL is several levels of alpha: rounded to the nearest multiple, an opaque image would come back translucent. A
-multiple beyond the end of the range takes no more bits, and the decoder clamps it to the end of the range.
+One step of LL is several levels of alpha: rounded to the nearest multiple, an opaque image would come back translucent.
+A multiple beyond the end of the range takes no more bits, and the decoder clamps it to the end of the range.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from apercu.stages.colour import FULL, Plane, Samples, ends
 from apercu.stages.fill import ALPHA
 
 BEYOND = 2064, 2040
-"""The ratio by which coefficients at an end of the range are enlarged so that every sample passes it, despite rounding."""
+"""The ratio by which coefficients at an end of the range are enlarged so that every sample passes it, despite
+rounding."""
 MOSTLY = 48
 """A sample of LL belongs to an end of the range if more than this many of the 64 samples around it are at that end."""
 _EVERY = 4
@@ -58,8 +59,8 @@ def value_of_all(tile: Samples, header: Header, plane: Plane) -> int | None:
 
 
 def settle(alpha: AlphaEnds, step_q8: int, coefficients: NDArray[np.int16]) -> None:
-    """Replaces LL's coefficients by multiples of the step: at an end of the range by the next beyond it, elsewhere, if the
-    plane is the same all over, by the nearest. The other bands of such a plane become 0."""
+    """Replaces LL's coefficients by multiples of the step: at an end of the range by the next beyond it, elsewhere, if
+    the plane is the same all over, by the nearest. The other bands of such a plane become 0."""
     n_low, step_q6 = alpha.upper.size, low_step_q6(step_q8)
     low = coefficients[:n_low].astype(np.int64)
     if alpha.flat:

@@ -1,7 +1,7 @@
 """The network behind restore="cnn": a residual U of two scales on the planes that a decoder has.
 
-Its input is luma in squares of 4×4 samples, chroma in squares of 2×2 (space to depth), and the quantiser step. It predicts
-the residual: the original planes minus the decoded ones.
+Its input is luma in squares of 4×4 samples, chroma in squares of 2×2 (space to depth), and the quantiser step. It
+predicts the residual: the original planes minus the decoded ones.
 """
 
 import logging

@@ -29,7 +29,8 @@ BUSY, DIAGONAL = (34, 80), 4
 """The number of symbols other than 0 of level 1 in a block and its neighbours, out of 432; each in HH counts DIAGONAL
 times. Drawings and noise have more, since they have many diagonals."""
 RICH, LITTLE = (1.0, 2.5), 0.05
-"""The number of chroma symbols for an area relative to that of luma, to which LITTLE is added. Photographs have less."""
+"""The number of chroma symbols for an area relative to that of luma, to which LITTLE is added. Photographs have
+less."""
 REACH, NEAR = 16, 8
 """Distances in blocks, to each side."""
 LEAST_SIDE = 32

@@ -24,11 +24,11 @@ Weights = NDArray[np.uint8]
 ALPHA = 3
 """The band of alpha, which follows the colours."""
 SOLID = 15
-"""From this alpha (in 1/255) up a colour is not changed. Below, the smaller alpha is, the more the colour is replaced by
-those around it: it is hardly visible, and often noise from multiplying by alpha and dividing again."""
+"""From this alpha (in 1/255) up a colour is not changed. Below, the smaller alpha is, the more the colour is replaced
+by those around it: it is hardly visible, and often noise from multiplying by alpha and dividing again."""
 LITTLE = 4
-"""The weight, out of 255, of samples of 65,535 that mark missing data: the picture continues into such an area, and fades
-within about eight samples."""
+"""The weight, out of 255, of samples of 65,535 that mark missing data: the picture continues into such an area, and
+fades within about eight samples."""
 
 
 def hidden(tile: Samples, interpretation: str, mask: Mask | None) -> Mask | None:
@@ -100,7 +100,8 @@ def _weights_by_alpha(tile: Samples) -> Weights:
 
 
 def _under_mask(weights: Weights | None, mask: NDArray[np.bool_], of_alpha: NDArray[np.bool_] | None) -> Weights | None:
-    """Weights of a band with a mask; for a colour, `weights` come from alpha, and do not apply where alpha is masked."""
+    """Weights of a band with a mask; for a colour, `weights` come from alpha, and do not apply where alpha is
+    masked."""
     if weights is None and not mask.any():
         return None
     out = np.full(mask.shape, 255, np.uint8) if weights is None else weights.copy()
@@ -111,8 +112,8 @@ def _under_mask(weights: Weights | None, mask: NDArray[np.bool_], of_alpha: NDAr
 
 
 def _of_no_data(weights: Weights | None, band: Samples, high: int) -> Weights | None:
-    """Weights of a band (H, W) with small ones in areas of 65,535, if that is above the range. Isolated samples keep their
-    weight: they may be of interest."""
+    """Weights of a band (H, W) with small ones in areas of 65,535, if that is above the range. Isolated samples keep
+    their weight: they may be of interest."""
     if high == MOST:
         return weights
     empty = band == MOST if weights is None else (band == MOST) & (weights > 0)
@@ -143,8 +144,8 @@ def eroded(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _least_alpha(tile: Samples) -> int:
-    """The smallest alpha of a tile (H, W, 4). A pixel is read as one number, of which alpha is the highest part: several times
-    as fast."""
+    """The smallest alpha of a tile (H, W, 4). A pixel is read as one number, of which alpha is the highest part:
+    several times as fast."""
     whole = tile.strides[2] == tile.itemsize and sys.byteorder == "little" and tile.dtype.isnative
     if not whole:
         return int(tile[:, :, ALPHA].min())

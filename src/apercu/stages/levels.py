@@ -21,8 +21,8 @@ FARTHER, FARTHER_IF_MANY = 2, 4
 LEAST_BULK = 16
 """If the bulk has a smaller range it is flat, and what differs from it is the picture."""
 PLAIN, DIMMER = (3, 4), 8
-"""PLAIN: at least this part of the samples around outliers must be within the core, or DIMMER times as near to its low end
-as the outliers. A star has a bright rim, a hot pixel has none."""
+"""PLAIN: at least this part of the samples around outliers must be within the core, or DIMMER times as near to its low
+end as the outliers. A star has a bright rim, a hot pixel has none."""
 _TAIL = 200
 """The core of a band is without one sample in this many at either end."""
 _LOOK_AT = 1 << 16
@@ -171,7 +171,8 @@ def _end_of_bulk(
 
 
 def _stand_alone(group: Group, end: int, plain: int, flipped: bool) -> bool:
-    """Whether the samples above `end`, except those of 65,535, are thin, and most samples around them at most `plain`."""
+    """Whether the samples above `end`, except those of 65,535, are thin, and most samples around them at most
+    `plain`."""
     n_around = n_plain = 0
     for samples, hidden_samples in _strips(group, beside=1):
         if (samples.min() >= MOST - end) if flipped else (samples.max() <= end):
