@@ -28,7 +28,7 @@ _SAME = 1e-6  # values that differ by no more are one point of the curve
 
 @dataclass(frozen=True)
 class BdRate:
-    """How many per cent more bits a codec needs than another for the same value, or why that cannot be said.
+    """How many per cent more bits a codec needs than another for the same value, or why that is unknown.
 
     overlap: the share, 0 to 1, of the narrower curve's range of values that both curves reach.
     """

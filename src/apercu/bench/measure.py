@@ -1,4 +1,4 @@
-"""The work of one task of a comparison: one codec on one image, at every setting, and the pictures to be looked at.
+"""One task of a comparison: one codec on one image, at every setting, and the pictures for the page.
 
 Each function takes a `Subject`, an image as it was read, and a codec by name: a peer's, or one of `apercu.bench.own`.
 Earlier results come from the cache, whose keys hold the digest of the pixels and the versions of everything that
@@ -179,7 +179,7 @@ def _of_peer(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric], 
                     known = _measured(this, codec, scale, level, metrics, limit)
                 except (ApercuError, KeyboardInterrupt, MemoryError):
                     raise
-                except Exception as error:  # other people's codecs raise nearly everything there is
+                except Exception as error:  # other codecs raise almost any exception
                     yield None, f"1/{scale} {peer.name_of(level)}: {type(error).__name__}: {str(error)[:_SAID]}"
                     continue
                 _save(store, key, known)
