@@ -13,8 +13,8 @@ that Pillow reads is accepted; the picture is turned upright and converted to sR
 meaning (floating-point samples, PQ and HLG, ...) is refused, and the message says why. So is a file of several frames
 or pages, unless --page chooses one. 16-bit colour and TIFF files of many bands need: pip install 'apercu[tiff]'.
 
-For text, line art and screenshots use AVIF, or PNG where there is room: a drawn page at 0.2 bpp has 22 dB here and 37
-dB in AVIF. Below about 1,000 bytes, halve the picture before encoding and enlarge it after decoding.
+For text, line art and screenshots use AVIF, or PNG where there is room: at 0.2 bpp a drawn page reaches 22 dB here and
+37 dB in AVIF. Below about 1,000 bytes, halve the picture before encoding and enlarge it after decoding.
 """
 
 EXAMPLES = """\
