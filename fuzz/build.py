@@ -22,7 +22,7 @@ SANITISERS = {
 
 
 class Unavailable(Exception):
-    """This machine lacks what a build needs; the message says what."""
+    """Something that a build needs is missing on this machine; the message says what."""
 
 
 def build(kind: str, folder: Path) -> Path:

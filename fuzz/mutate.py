@@ -1,6 +1,6 @@
 """Mutants of valid files: damage to their bytes, and damage behind lengths and checksums that are made good again.
 
-Every function takes a `random.Random` and hangs on nothing else: the same seed makes the same mutant.
+Every function takes a `random.Random` and depends on nothing else: the same seed makes the same mutant.
 """
 
 import binascii

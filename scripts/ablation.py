@@ -3,8 +3,8 @@
     python -m scripts.ablation [--data ../shared/data/test] [--train ../shared/data/train] [--only NAME ...]
 
 A variant is the package with an edit of its kernel, built below build/ablation, or with another transform. Its tables
-are trained for it, on one in eight of the training images, as are those of the codec as it is, which it is held
-against. Sides of images are cut to multiples of 64, which block transforms need. What has been measured is kept.
+are trained for it, on one in eight of the training images, as are those of the unchanged codec, with which it is
+compared. Sides of images are cut to multiples of 64, which block transforms need. Measurements are kept.
 """
 
 import argparse

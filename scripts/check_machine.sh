@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a bare machine may lack, said in one sentence before anything is installed. Usage: check_machine.sh PYTHON
+# Says in one sentence what is missing on this machine, before anything is installed. Usage: check_machine.sh PYTHON
 python=${1:-python3}
 
 fail() {

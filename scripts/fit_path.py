@@ -1,10 +1,10 @@
-"""The path of taha2025 held against the thresholds that are best for each step, and the search it saves.
+"""The path of taha2025 compared with the best threshold for each step, and with a search for each image.
 
     python scripts/fit_path.py IMAGES [--every N]
 
 First table: for each step, the threshold, as a share of the squared step, that costs least over all images, error and
 bits priced as the codec prices them when it chooses symbols; beside it the share on the shipped path. Second table:
-how much PSNR the path gives away, at equal size, against a search over step and threshold for each image alone.
+how much lower the PSNR of the path is, at equal size, than that of a search over step and threshold for each image.
 """
 
 import argparse

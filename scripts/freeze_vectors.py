@@ -4,7 +4,7 @@
     python -m scripts.freeze_vectors NAME …       these cases, none of which may stand
     python -m scripts.freeze_vectors --into DIR
 
-A case that stands is never written again, whatever this release makes of it. See vectors/README.md.
+An existing case is never written again, even if this release would give another result. See vectors/README.md.
 """
 
 import argparse

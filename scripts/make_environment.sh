@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the environment VENV, or leaves it alone where it still fits. Usage: make_environment.sh VENV PYTHON ORIGIN
 #
-# VENV/made-by.txt is written again only when the environment is. It says what the environment hangs on: its folder
+# VENV/made-by.txt is written again only when the environment is. It says what the environment depends on: its folder
 # (scripts in it hold the path) and its interpreter, which is PYTHON where someone asked for it (ORIGIN other than
 # "file", the Makefile's own default), else whichever the environment was made with.
 venv=$1 python=$2 origin=$3

@@ -1,11 +1,12 @@
-"""What apercu.restore.trust was fitted by: PSNR of restore="cnn" less that of "none", in dB, with trust and without.
+"""The table for fitting apercu.restore.trust: PSNR of restore="cnn" minus that of "none", in dB, with trust and
+without.
 
     python -m scripts.measure_trust                       drawn pictures
     python -m scripts.measure_trust --images FOLDER       and the first 24 images below FOLDER: training images
     python -m scripts.measure_trust --seed 5              other drawn pictures
 
-Each cell: with trust / where the network is trusted everywhere. The numbers in trust.py are the ones that keep the
-first from falling below -0.05 and lose the least of the second where it gains.
+Each cell: with trust / with a factor of 1 everywhere. The numbers in trust.py are those that keep the first above
+-0.05 and lose the least of the second where it is a gain.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""The results page: runs the commands that measure, and puts what they print into docs/results.md.
+"""The results page: runs the commands that measure, and writes their output to docs/results.md.
 
     python scripts/results.py [--data ../shared/data/test] [--train ../shared/data/train/photo] [--quick]
 
-Needs the test images, which are not part of the project. Comparisons keep what they have measured, and reproduction
-the networks it has trained, so that a run that was interrupted goes on where it was. Pictures under build/results stay
-there; only curves, which are the project's own, go into docs.
+Needs the test images, which are not part of the project. Measurements and trained networks are kept, so that an
+interrupted run continues. Pictures remain under build/results; only curves, which contain nothing of the images, go
+into docs.
 """
 
 import argparse
@@ -39,7 +39,7 @@ SETS = (
 
 
 def command(*arguments: str) -> str:
-    """What `apercu` prints; what it says on the way goes to the terminal."""
+    """What `apercu` prints; its messages go to the terminal."""
     print("apercu", *arguments, file=sys.stderr, flush=True)
     done = subprocess.run([sys.executable, "-m", "apercu", *arguments], check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout.rstrip()
@@ -115,8 +115,8 @@ def main() -> None:
     head = (
         "# Results\n\n"
         f"Made by `make results` on {when} from commit {measured}, on {processor()}, {platform.system()}, Python "
-        f"{platform.python_version()}. Rates are those of whole files. Every peer is taken at its strongest: the "
-        "best of full, half and quarter size at each rate.\n"
+        f"{platform.python_version()}. Rates count whole files. Of every other codec the best of full, half and "
+        "quarter size is taken at each rate.\n"
     )
     PAGE.write_text("\n".join([head, *sections]))
     print(PAGE)

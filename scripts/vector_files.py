@@ -58,7 +58,7 @@ def write_symbols(data: bytes) -> str:
 
 def _tell_blocks(number: int, segments: list[bytes], header: Header, window: Window) -> Iterator[str]:
     """A line for every plane, and one for every block of it: its group, and its symbols."""
-    # Symbols do not hang on the weights.
+    # Symbols do not depend on the weights.
     read = taha2025.read(segments, header, shipped(1), window.height, window.width)
     for plane, (groups, symbols) in enumerate(read):
         yield f"tile {number} plane {plane} blocks {len(groups)}"

@@ -1,4 +1,4 @@
-"""apercu compresses images to very low bit rates: the preview that must get through.
+"""apercu compresses images to very low bit rates, for previews that must be small.
 
 >>> import numpy as np, apercu
 >>> image = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
@@ -70,7 +70,7 @@ __all__ = [
 
 MAX_PIXELS: int | None = 1 << 28
 """Largest width x height that `decode`, `info` and `check` accept, and a quarter of the largest width x height x bands.
-Anyone may send a file: the limit holds before anything is allocated. None lifts it."""
+It is checked before memory is allocated, since files may come from anyone. None: no limit."""
 
 
 def encode(
@@ -92,47 +92,48 @@ def encode(
 ) -> bytes:
     """An image as the bytes of an apercu file.
 
-    image: array of uint8 or uint16, (H, W) or (H, W, B), sides of 1 to 65,535. What a masked array hides does not
-        count, nor does colour where alpha is 0: such samples are filled smoothly from those around them. An image of
-        Pillow's counts as a file of its mode would: palettes, CMYK, transparent colours and ICC profiles (`info`) are
-        resolved to grey, RGB or RGBA in sRGB. Its EXIF orientation is not applied: PIL.ImageOps.exif_transpose does
-        that. An array that looks like (B, H, W) is taken as it stands, with a UserWarning, unless `bands` is given.
+    image: array of uint8 or uint16, (H, W) or (H, W, B), sides of 1 to 65,535. Samples that a masked array hides do
+        not count, nor do colours where alpha is 0: they are filled smoothly from the samples around them. A Pillow
+        image is taken like a file of its mode: palettes, CMYK, transparent colours and ICC profiles (`info`) become
+        grey, RGB or RGBA in sRGB. Its EXIF orientation is not applied: use PIL.ImageOps.exif_transpose. An array
+        that looks like (B, H, W) is encoded as (H, W, B), with a UserWarning, unless `bands` is given.
     bands: what the bands are, "grey", "rgb", "rgba" or "spectral"; by default B = 1, 3, 4 or any other number.
 
     One of four targets, or none for quality=50:
-    n_bytes: the file has at most so many bytes (`--bytes` of the command).
+    n_bytes: the largest size of the file in bytes (`--bytes` of the command).
     bpp: the same in bits per pixel (of width x height, all bands together).
     psnr: peak signal-to-noise ratio in dB over all samples of the image that count, as decoded with restore="none",
-        peak 255 or 65,535; met within 0.05 dB where the steps of the codec allow, passed where the lowest quality is
-        better already.
-    quality: 0 to 100, in steps of 1/256. (Of taha2025, rounded to 1/32 unless it is a multiple of 1/256, whose last
-        three bits are a variant of the encoder's choices that a rate search may take.) `info` tells the quality of a
-        file, and the same quality makes the same bytes.
+        peak 255 or 65,535; met within 0.05 dB where the steps of the codec allow, and exceeded where even quality 0
+        is better.
+    quality: 0 to 100, in steps of 1/256. `info` gives the quality of a file, and the same quality makes the same
+        bytes. (taha2025 rounds to 1/32 unless the number is a multiple of 1/256, whose last three bits are a variant
+        of the encoder's choices that a rate search may use.)
 
     Or, for codec "taha2025" (Taha et al. 2025), both of these by hand, in 8-bit sample units:
     threshold: blocks whose mean squared error under the first autoencoder is above it go to the second.
     step: quantiser step of the latents.
 
     tables: "group" codes all latents of the second autoencoder with one table, as published, "latent" each with its
-        own; by default the cheaper, plane by plane.
+        own; by default the smaller, for each plane.
     model: file of user-trained weights in place of the shipped ones; decoding needs the same file.
-    tile: pixels a side of a tile, a power of two from 32 to 65,536. A tile decodes without the others: a window of
-        small tiles is quick to read, but they take more bytes, and at low rates one sees their seams. By default an
-        image is one tile up to 2^25 samples in its planes (22 megapixels in colour, where chroma is at half size).
-    layers: 1 to 5 ("taha2025": 1), coarse to fine; a file that is cut short shows those that are left whole. By
+    tile: pixels a side of a tile, a power of two from 32 to 65,536. Each tile is decoded without the others, so that a
+        window of small tiles is quick to read. But small tiles take more bytes, and at low rates their seams can be
+        visible. By default an image is one tile up to 2^25 samples in its planes (22 megapixels in colour, where
+        chroma is at half size).
+    layers: 1 to 5 ("taha2025": 1), coarse to fine; a file that is cut short shows the layers that are complete. By
         default 1 below 2,000 bytes, else 3 (at low qualities 4) if the first takes 58 % of the file or less, else 5.
-    progress: called with the share of work done, 0 to 1.
+    progress: called with the share of the work done, 0 to 1.
 
-    Alpha that is 0, or 255 (65,535), in a whole tile comes back so. (Of taha2025, 255 comes back as 254 or 255.)
+    Alpha that is 0, or 255 (65,535), in a whole tile comes back exactly. (With taha2025, 255 comes back as 254 or 255.)
 
     A uint16 image is coded within the range of its samples, band by band, colours together. Outliers are left out of
-    the range, and come back as the end of it: hot and dead pixels that are one sample in 1,000 or fewer, lie more than
-    twice as far out as all others and have nothing like them around; and areas of 65,535, which many scenes have where
-    there are no data, if all else lies in the lower quarter. An area of 0 comes back near 0. A `psnr` that cannot be
+    the range, and come back as the end of it. These are hot and dead pixels (at most one sample in 1,000, more than
+    twice as far out as all others, with nothing like them around), and areas of 65,535, which many scenes have where
+    there are no data, if all else is in the lower quarter. An area of 0 comes back near 0. A `psnr` that cannot be
     met without the outliers is met with the full range.
 
-    Raises ImageError, OptionError, TargetUnreachable, ModelError, or MissingExtra for a 16-bit image of Pillow's in
-    other colours than sRGB.
+    Raises ImageError, OptionError, TargetUnreachable, ModelError, or MissingExtra for a 16-bit Pillow image in
+    colours other than sRGB.
     """
     given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
     given = {name: value for name, value in given.items() if value is not None}
@@ -175,17 +176,17 @@ def decode(
     network: str | Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Samples:
-    """The image of an apercu file: shape and dtype are those of what was encoded.
+    """The image of an apercu file, with the shape and dtype of what was encoded.
 
-    restore: "none", the integer synthesis, the same pixels everywhere; "cnn" (codec "apercu", extra `restore`), a
-        network for fidelity on top of it, the same but for rounding.
-    damaged: "raise" raises on any fault; "conceal" returns every tile and layer that is intact, the middle of the
+    restore: "none", integer synthesis only, the same pixels on every machine; "cnn" (codec "apercu", extra `restore`),
+        followed by a network that brings them closer to the original, the same on every machine but for rounding.
+    damaged: "raise" raises on any fault; "conceal" returns every tile and layer that is intact, and the middle of the
         range where a tile has none.
-    window: (top, left, height, width), the part of the image that is wanted: what the same part of the whole image
-        would be. Only the tiles that it touches are read.
-    layers: stop after so many, 1 or more: the same image with less detail.
+    window: (top, left, height, width), a part of the image; its pixels are the same as in the whole image. Only the
+        tiles that it touches are read.
+    layers: the number of layers to decode, 1 or more: the same image with less detail.
     model, progress: as for `encode`.
-    network: file of a network of one's own (`apercu train cnn`) in place of the one that restore="cnn" has.
+    network: file of your own network (`apercu train cnn`) in place of the shipped one for restore="cnn".
 
     Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError,
     CorruptStream), ModelError, MissingExtra or OptionError.
@@ -209,26 +210,26 @@ def decode(
 
 
 def info(data: bytes) -> dict[str, object]:
-    """What a file says of itself, without decoding its pixels.
+    """What the header of a file says, without decoding its pixels.
 
     Keys: width, height, bands (a number), interpretation ("grey", "rgb", "rgba" or "spectral"), dtype, codec, model
     (an id, or the start of a user-trained model's SHA-256), version, quality (None where threshold and step were set
     by hand), step, n_bytes, bpp, tiles, layers; of taha2025 also threshold, and g1_share and g2_share, the parts of the
     blocks that each autoencoder codes, or None where a damaged or missing segment keeps them from being counted.
 
-    The header alone is needed, whatever follows it: raises a FormatError where the header cannot be read.
+    Only the header is needed; the rest may be damaged or missing. Raises a FormatError if the header cannot be read.
     """
     return decoding.info(_bytes(data), MAX_PIXELS)
 
 
 def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
-    """Every fault of a file, as the error that `decode` would raise for it; empty when it is sound."""
+    """Every fault of a file, as the error that `decode` would raise for it; empty if there is none."""
     return decoding.check(_bytes(data), model, MAX_PIXELS)
 
 
 def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None]:
-    """The image as an array, of whatever dtype and shape, and what its bands are, where that is known."""
-    pillow = sys.modules.get("PIL.Image")  # who has an image of Pillow's has imported it
+    """The image as an array of any dtype and shape, and what its bands are, if that is known."""
+    pillow = sys.modules.get("PIL.Image")  # without Pillow imported, it is no Pillow image
     if pillow is not None and isinstance(image, pillow.Image):
         from apercu.bridges.pictures import samples_in_memory
 
@@ -253,13 +254,13 @@ def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None
 
 
 def _bands_seem_first(shape: tuple[int, ...]) -> bool:
-    """Whether this is the shape of a raster library's (B, H, W): few along the first axis, many along the others."""
+    """Whether the shape looks like the (B, H, W) of a raster library: a short first axis and two long ones."""
     return shape[0] <= 16 <= min(shape[1:]) and 4 * shape[0] <= min(shape[1:])
 
 
 def _whole(name: str, value: object) -> int:
     try:
-        return operator.index(value)  # type: ignore[arg-type]  # whatever is no whole number is refused below
+        return operator.index(value)  # type: ignore[arg-type]  # anything but a whole number is refused below
     except TypeError:
         raise OptionError(f"{name} must be a whole number, not {value!r}") from None
 
@@ -278,7 +279,7 @@ def _four(window: object) -> tuple[object, ...]:
 
 
 def _number(name: str, value: float, which: str = "", fits: Callable[[float], bool] = math.isfinite) -> float:
-    """A finite number for which `fits` holds; `which` says in words what it asks."""
+    """A finite number for which `fits` is true; `which` states that condition for the message."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -294,7 +295,7 @@ def _bytes(data: object) -> bytes:
     if isinstance(data, bytes):
         return data
     try:
-        view = memoryview(data)  # type: ignore[arg-type]  # whatever has no buffer is refused below
+        view = memoryview(data)  # type: ignore[arg-type]  # anything without a buffer is refused below
     except TypeError:
         raise OptionError(f"data must be bytes, not {type(data).__name__}") from None
     if view.itemsize != 1:

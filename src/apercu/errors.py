@@ -8,13 +8,13 @@ ApercuError
 ├── FileFormatError      (ValueError)   a picture file cannot be read or written without loss of bits
 ├── MissingExtra         (ImportError)  an optional dependency is not installed
 └── FormatError          (ValueError)   the bytes are not a sound apercu file
-    ├── NotApercu            the first bytes are not ours
+    ├── NotApercu            the first bytes are not those of an apercu file
     ├── UnsupportedVersion   a version of the format that this release does not read
     ├── UnknownModel         a model id that this release does not know
     ├── TooLarge             declared size above apercu.MAX_PIXELS
     ├── Truncated            the file ends before its header says
-    ├── ChecksumError        a checksum does not match: the bytes were changed on their way
-    └── CorruptStream        checksums match or were made good, yet the content breaks a rule of the format
+    ├── ChecksumError        a checksum does not match: the bytes are damaged
+    └── CorruptStream        the checksums match, but the content breaks a rule of the format
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class OptionError(ApercuError, ValueError):
 
 
 class TargetUnreachable(ApercuError, ValueError):
-    """No setting of the codec meets the target; the message names the nearest that one does."""
+    """No setting of the codec meets the target; the message names the nearest value that can be met."""
 
 
 class ModelError(ApercuError, ValueError):
@@ -74,7 +74,7 @@ class Truncated(FormatError):
 
 
 class ChecksumError(FormatError):
-    """A checksum does not match: the bytes were changed on their way."""
+    """A checksum does not match: the bytes are damaged."""
 
 
 class CorruptStream(FormatError):
@@ -83,7 +83,7 @@ class CorruptStream(FormatError):
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Let an ApercuError begin with the name of the file that it is about."""
+    """Put the name of the file at the beginning of an ApercuError."""
     try:
         yield
     except ApercuError as error:

@@ -1,1 +1,1 @@
-"""Floor 3: the bench. Speed, arithmetic, memory and start-up, measured where it runs and told as ratios."""
+"""Floor 3: the bench. Speed, arithmetic, memory and start-up, measured on the present machine, as ratios."""

@@ -1,4 +1,4 @@
-"""Multiply-accumulates per pixel, counted from the arrays of an encoder and of a decoder at work."""
+"""Multiply-accumulates per pixel, counted from the arrays of an encoder and a decoder."""
 
 from dataclasses import dataclass
 

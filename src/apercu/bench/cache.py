@@ -1,4 +1,4 @@
-"""What was measured before, by what it was measured on: a folder of small files that an interruption leaves whole."""
+"""Earlier measurements, found by what was measured: a folder of small files, which an interruption does not damage."""
 
 import hashlib
 import json
@@ -41,7 +41,7 @@ class Cache:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, whatever happens meanwhile. Raises OSError."""
+    """Write a file that is complete or not there at all, even after an interruption. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
     try:
         temporary.write_bytes(data)

@@ -47,7 +47,7 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of a comparison.
+    """The result of a comparison.
 
     report: what comparison.json holds. pictures: (image, codec, `Ceiling.key`) -> {"webp", "point"}. originals: image
     -> {"webp", "window"}.
@@ -82,7 +82,7 @@ def compare(
 
     sources: name of an image -> what `read` reads it from; images are read when their turn comes, one by each process.
     read: gives (array, bands); it has to be a function of a module, so that other processes find it.
-    store: what is in it is not measured again; what is measured is put into it at once.
+    store: results found in it are not measured again, and new ones are stored at once.
     jobs: processes, each with one thread; None for as many as there are cores; 1 stays in this process.
     points_file: CSV of points measured elsewhere, see `curves.read_points`.
     may_fail: names of images to be passed over where they cannot be read; the report names them. The comparison is of
@@ -219,7 +219,7 @@ def _workers(jobs: int) -> Iterator[_Run]:
 
     try:
         yield run
-    except BaseException:  # Ctrl-C, or an error of one task: what was measured is kept, and nobody waits for the rest
+    except BaseException:  # Ctrl-C, or an error of one task: results so far are kept, and the rest is not waited for
         for process in active_children():
             if process not in others:
                 process.terminate()
@@ -235,7 +235,7 @@ def _workers(jobs: int) -> Iterator[_Run]:
 
 def _start(max_pixels: int | None) -> None:
     """How a process of the pool begins."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the first process reacts to Ctrl-C
     apercu.MAX_PIXELS = max_pixels
     Image.MAX_IMAGE_PIXELS = None  # what peers decode here was encoded here
 

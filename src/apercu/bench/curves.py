@@ -28,7 +28,7 @@ _SAME = 1e-6  # values that differ by no more are one point of the curve
 
 @dataclass(frozen=True)
 class BdRate:
-    """How many per cent more bits a codec needs than another for the same value, or why that cannot be said.
+    """How many per cent more bits a codec needs than another for the same value, or why that is unknown.
 
     overlap: the share, 0 to 1, of the narrower curve's range of values that both curves reach.
     """
@@ -156,7 +156,7 @@ def read_points(path: str | Path, images: Mapping[str, int], metrics: Collection
     The file is CSV with the columns image, codec and bpp, and one for each metric that it has; others are not read.
 
     images: the names that may occur, with the number of pixels of each.
-    metrics: the metrics that are wanted; a point may lack some of them.
+    metrics: the metrics that are wanted; a point may be without some of them.
 
     Raises OptionError, naming the line, and OSError.
     """

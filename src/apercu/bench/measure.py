@@ -1,8 +1,8 @@
-"""The work of one task of a comparison: one codec on one image, at every setting, and the pictures to be looked at.
+"""One task of a comparison: one codec on one image, at every setting, and the pictures for the page.
 
 Each function takes a `Subject`, an image as it was read, and a codec by name: a peer's, or one of `apercu.bench.own`.
-What was measured before comes out of the cache, whose keys hold the digest of the pixels and the versions of all that
-is behind a number: the codec, its library, the code of the metric.
+Earlier results come from the cache, whose keys hold the digest of the pixels and the versions of everything that
+a number depends on: the codec, its library, the code of the metric.
 """
 
 import hashlib
@@ -62,14 +62,14 @@ class Subject:
 
 @dataclass(frozen=True)
 class Found:
-    """What came of measuring: a record for every point, and what was left out, in words."""
+    """The results: a record for every point, and what was left out, in words."""
 
     points: list[Record]
     left_out: list[str]
 
 
 def subject(name: str, path: str, read: Reader, plan: Plan) -> Subject:
-    """Read an image for a task, as grey where the plan says so. Raises whatever `read` does, and ImageError."""
+    """Read an image for a task, as grey where the plan says so. Raises what `read` raises, and ImageError."""
     image, bands = read(path)
     if plan.grey and bands != "grey":
         if bands == "spectral":
@@ -179,7 +179,7 @@ def _of_peer(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric], 
                     known = _measured(this, codec, scale, level, metrics, limit)
                 except (ApercuError, KeyboardInterrupt, MemoryError):
                     raise
-                except Exception as error:  # other people's codecs raise nearly everything there is
+                except Exception as error:  # other codecs raise almost any exception
                     yield None, f"1/{scale} {peer.name_of(level)}: {type(error).__name__}: {str(error)[:_SAID]}"
                     continue
                 _save(store, key, known)
@@ -231,7 +231,7 @@ def _tied(known: Record, this: Subject, codec: str) -> Record:
 
 
 def _values(this: Subject, decoded: Samples, metrics: dict[str, Metric]) -> dict[str, float | None]:
-    """What every metric says; None for what is not finite, as the PSNR of equal images."""
+    """The value of every metric; None if it is not finite, as for the PSNR of equal images."""
     if decoded.shape != this.image.shape or decoded.dtype != this.image.dtype:
         raise ImageError(
             f"decoded to {decoded.shape} {decoded.dtype}, where {this.image.shape} {this.image.dtype} went in"

@@ -1,9 +1,9 @@
-"""How near a decoded image is to its original: error, structure, gradients; and a metric of the user's own.
+"""How similar a decoded image is to its original: error, structure, gradients; and the user's own metrics.
 
 Every metric takes two arrays, the original first, both uint8 or both uint16, of one shape (H, W) or (H, W, B), and
 returns a float. The largest sample of the dtype, 255 or 65535, is the scale. Where a metric is defined on one plane,
 three bands stand for R, G and B and are measured on luma; of any other number of bands it is the mean over the planes.
-What each metric is good for, and what it is held against in the tests: docs/metrics.md.
+What each metric measures, and how it was checked: docs/metrics.md.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What a comparison needs, looked for before the work begins and not at its end."""
+"""Checks for what a comparison needs, before the work begins."""
 
 import os
 from importlib.util import find_spec

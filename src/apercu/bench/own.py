@@ -47,7 +47,7 @@ class Own:
 
     @property
     def key(self) -> list[str]:
-        """What its numbers depend on, whatever the labels."""
+        """What its numbers depend on, without the labels."""
         return [self.codec, self.restore, *(given.digest if given else "" for given in (self.model, self.network))]
 
     def encode(self, image: Samples, bands: str, **target: Any) -> bytes:
@@ -128,7 +128,7 @@ def contestants(
     for network in {one.network for one in own if one.restore == "cnn"}:
         from apercu.restore import cnn
 
-        cnn.restorer(network.path if network else None)  # says now what it would lack later
+        cnn.restorer(network.path if network else None)  # reports now what would be missing later
     return own
 
 

@@ -1,4 +1,4 @@
-"""The numbers of the seed paper, to hold ours against.
+"""The numbers of the paper of Taha et al. 2025, for comparison with ours.
 
 H. Taha, L. A. Elrefaei, H. Akah, M. Abdelrasoul, "Efficient Image Compression Technique for Low Bit Rate Requirements",
 Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608/fuje.2025.314170.1091; licence CC BY 4.0. Copied as

@@ -1,4 +1,4 @@
-"""What no training can beat: principal subspaces, of training images or of the measured image itself.
+"""Lower bounds of the error of any training: principal subspaces, of training images or of the measured image itself.
 
 A linear autoencoder with k latents, of however many layers, reconstructs within a subspace of k dimensions; none does
 better on given blocks than their principal subspace, uncentred (Baldi and Hornik 1989). Fitted to the very image that

@@ -1,7 +1,7 @@
-"""The codecs that users would pick instead: one `Peer` each, an array to the bytes of a whole file and back.
+"""The other codecs that users might choose: one `Peer` each, from an array to the bytes of a whole file and back.
 
-A peer is taken at its strongest: `file_of` and `array_of` also reduce the picture to a half or a quarter before coding
-and enlarge it after, Lanczos both ways, since that is what people do at very low rates. A file's cost is its length.
+A peer is taken at its best: `file_of` and `array_of` also reduce the picture to a half or a quarter before coding and
+enlarge it after, with Lanczos, as people do at very low rates. The cost of a file is its length.
 """
 
 from collections.abc import Callable
@@ -111,7 +111,7 @@ def fault(peer: Peer) -> str | None:
         return f"needs Pillow with {peer.feature}" if peer.package is None else f"needs {peer.package}, {_BENCH}"
     try:
         peer.decode(peer.encode(_TINY, peer.levels[0]), _TINY.shape)
-    except Exception as error:  # other people's codecs raise nearly everything there is
+    except Exception as error:  # other codecs raise almost any exception
         return f"{peer.version} does not code a picture: {type(error).__name__}: {error}".splitlines()[0]
     return None
 

@@ -38,7 +38,7 @@ def checked(original: Samples, decoded: Samples, smallest: int = 1) -> None:
 
 
 def peak(image: Samples) -> float:
-    """The largest sample that the dtype holds: 255 or 65535, whatever the image makes of it."""
+    """The largest sample of the dtype: 255 or 65535, even if the image has none so large."""
     return float(np.iinfo(image.dtype).max)
 
 

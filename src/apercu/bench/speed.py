@@ -1,10 +1,10 @@
 """How long encoding and decoding take, beside other codecs, at the same file size.
 
-All run on the same array, in one process, in turn, so that whatever else the machine does falls on all of them alike;
-what counts is the ratio of the medians. The order is drawn anew for every round, since each codec finds the caches as
-the one before it left them. Every codec starts from an array and ends with one. Its setting was found beforehand and
-is not searched for while the clock runs. First all run on one core; then on all cores, where as many threads as there
-are cores each take pictures of their own and the time counts by picture: how a server fares, Python's lock included.
+All run on the same array, in one process, in turn, so that other work of the machine affects all of them alike; the
+result is the ratio of the medians. The order is drawn anew for every round, since each codec finds the caches as the
+one before it left them. Every codec starts from an array and ends with one. Its setting was found before and is not
+searched for while time is measured. First all run on one core; then on all cores, where as many threads as there are
+cores each take pictures of their own and the time is taken for each picture, as on a server, Python's lock included.
 """
 
 import gc

@@ -1,6 +1,6 @@
-"""Whether a decoded image has the texture of its original, wherever it lies: two measures without a trained network.
+"""Whether a decoded image has the texture of its original, in any place: two metrics without a trained network.
 
-Error and structural similarity compare pixel with pixel, and prefer a smooth surface to grass that grows elsewhere.
+Error and structural similarity compare pixel with pixel, and prefer a smooth surface to grass in other places.
 These two compare statistics. What metrics have in common is said at the top of metrics.py.
 """
 
@@ -139,7 +139,7 @@ def spectrum(original: Samples, decoded: Samples) -> float:
 
 
 def radial_spectrum(plane: Plane) -> NDArray[np.float64]:
-    """Mean power of a plane (H, W) at each frequency, whatever the direction, in squared units of its samples.
+    """Mean power of a plane (H, W) at each frequency, over all directions, in squared units of its samples.
 
     One value for each ring k = 1, 2, … n // 2, n being the shorter side: the mean over frequencies of k / n cycles a
     pixel, to the nearest k. The plane is taken less its mean and times a Hann window, and power is over that of the

@@ -1,4 +1,4 @@
-"""The boxes of AVIF and JP2 files, as far as Pillow leaves something in them unread: colours, and broken EXIF.
+"""The boxes of AVIF and JP2 files that Pillow does not read: colours, and broken EXIF.
 
 Layouts are those of ISO/IEC 14496-12 (boxes, colr), ISO/IEC 23008-12 (items and their properties) and ISO/IEC 15444-1
 (JP2's colr).
@@ -44,10 +44,10 @@ def avif_profile(data: bytes) -> Profile:
 
 
 def without_exif(data: bytes) -> bytes:
-    """An AVIF whose EXIF item is called by another name, so that no reader looks into it.
+    """An AVIF whose EXIF item has another name, so that no reader looks into it.
 
-    Pillow refuses the whole file for a broken one, and what it would bring says nothing: an AVIF is turned by the
-    properties of its item (irot, imir).
+    Pillow refuses the whole file if its EXIF is broken. EXIF is not needed: an AVIF is turned by the properties of its
+    item (irot, imir).
     """
     renamed = bytearray(data)
     for meta in _children(data, 0, len(data), b"meta"):

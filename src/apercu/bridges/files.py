@@ -1,4 +1,4 @@
-"""Picture files of every kind that apercu takes in and gives out, and the careful writing of any file.
+"""Reads and writes picture files of every kind that apercu supports, and writes any file safely.
 
 PNG, JPEG, WebP, BMP, GIF, PGM, PPM, JPEG 2000, AVIF, …   -> pictures.py   (Pillow)
 PNG of 16-bit RGB and RGBA                                <-> png16.py     (imagecodecs)
@@ -57,7 +57,7 @@ _MOST_LINKS = 40  # as many as Linux follows
 def read(
     source: str | os.PathLike[str] | BinaryIO, name: str | None = None, page: int | None = None
 ) -> tuple[Samples, str]:
-    """Read a picture file whole: every bit of every sample, upright and in sRGB, or not at all.
+    """Read a picture file without loss: every bit of every sample, upright and in sRGB; otherwise refuse it.
 
     Orientation tags are applied, ICC profiles and what else a file says about its colours (gAMA, cHRM, cICP, nclx)
     converted to sRGB, palettes, CMYK and transparent colours expanded, 1-bit samples become grey of 0 and 255, grey
@@ -245,7 +245,7 @@ def _read_stream(stream: BinaryIO, name: str, page: int | None) -> tuple[Samples
         raise type(error)(f"{name}: {error}") from error
     except MemoryError:
         raise
-    except Exception as error:  # the decoders of damaged files raise nearly everything there is
+    except Exception as error:  # decoders raise almost any exception for damaged files
         raise FileFormatError(f"{name}: damaged, or not what it seems: {error}") from error
 
 

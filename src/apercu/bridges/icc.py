@@ -1,4 +1,4 @@
-"""Samples of any colour space to sRGB, by an embedded ICC profile or by other words of the file about its colours.
+"""Samples of any colour space to sRGB, by an embedded ICC profile or by what else the file states about its colours.
 
 The codecs store no profile, so what a file says has to go into the samples before they are coded. Conversions are
 relative colorimetric with black point compensation: in-gamut colours stay what they are, and shadows do not clip.
@@ -79,7 +79,7 @@ def samples_to_srgb(array: Samples, profile: Profile) -> Samples:
         outcolorspace="rgb",
         outdtype="u2",
         intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
-        # Little CMS would lay a coarse lattice over 16-bit colours, and be off by 8 of 255 levels in dark ones.
+        # For 16-bit colours Little CMS would use a coarse table, with errors of 8 of 255 levels in dark ones.
         flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION | imagecodecs.CMS.FLAGS.NOOPTIMIZE,
     )
     return converted[..., 1] if mode == "L" else converted

@@ -1,7 +1,8 @@
-"""Pictures of 8 bits a sample, and 16-bit grey: whatever Pillow reads or holds, as grey, RGB or RGBA in sRGB.
+"""Pictures of 8 bits a sample, and 16-bit grey: everything that Pillow reads or holds, as grey, RGB or RGBA in sRGB.
 
-Pillow opens many a file that it cannot hold whole, and says nothing. Each such case that is known is refused here by
-name; what it reads whole is expanded (palette, CMYK, transparent colour, orientation, colours other than sRGB).
+Pillow opens many files that it cannot hold without loss, and does not say so. Each such case that is known is refused
+here by name; what it reads without loss is expanded (palette, CMYK, transparent colour, orientation, colours other than
+sRGB).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""PNG of 16-bit RGB, RGBA and grey with alpha, which Pillow would cut to 8 bits without a word.
+"""PNG of 16-bit RGB, RGBA and grey with alpha, which Pillow would reduce to 8 bits without an error.
 
 Read and written by imagecodecs (libpng); the chunks around the samples are read in png_chunks.py.
 """

@@ -1,4 +1,4 @@
-"""One function over many arguments in processes of their own, which neither Ctrl-C nor a death leaves behind."""
+"""One function over many arguments in processes of their own, which also end after Ctrl-C or if their parent dies."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def each(
     pool = ProcessPoolExecutor(n_workers, get_context("spawn"), _start, (apercu.MAX_PIXELS,))
     coming, n_left = iter(arguments), len(arguments)
     try:
-        # No more at once than this: what is done waits in memory for whoever takes it.
+        # No more at once than this: results wait in memory until they are taken.
         at_work = {pool.submit(function, argument): argument for argument in islice(coming, 2 * n_workers)}
         while at_work:
             for future in wait(at_work, return_when=FIRST_COMPLETED).done:
@@ -42,7 +42,7 @@ def each(
         raise ChildProcessError(
             f"a process ended in the middle of its work (killed, or out of memory); {n_left} files are not done"
         ) from error
-    except BaseException:  # Ctrl-C, or nobody wants the rest
+    except BaseException:  # Ctrl-C, or the caller has stopped
         for process in active_children():
             if process not in others:
                 process.terminate()
@@ -53,13 +53,13 @@ def each(
 
 def _start(max_pixels: int | None) -> None:
     """How a process begins."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the first process reacts to Ctrl-C
     apercu.MAX_PIXELS = max_pixels
     Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed tells nobody."""
+    """Ends this process when its parent has ended: a parent that was killed cannot do that."""
     parent = parent_process()
     assert parent is not None
     parent.join()

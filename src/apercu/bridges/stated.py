@@ -22,7 +22,7 @@ def orientation_of(image: Image.Image) -> int:
     """The orientation by EXIF or XMP, as `geometry.orient` takes it; 1 where there is none that can be read."""
     try:
         orientation: int = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # a broken record raises nearly everything there is, and the picture is sound without it
+    except Exception:  # a broken record raises almost any exception, and the picture is sound without it
         return 1
     return orientation
 

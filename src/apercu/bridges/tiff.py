@@ -1,7 +1,7 @@
 """TIFF: which files Pillow reads whole, and tifffile for the rest.
 
 Pillow cuts 16-bit RGB to 8 bits, shows the first band of a planar file as if it were all, and drops samples that
-ExtraSamples leaves unspecified, each time without a word. So the tags decide, not what Pillow says after opening.
+ExtraSamples leaves unspecified, each time without an error. So the tags decide, not what Pillow says after opening.
 Tag numbers and values are those of TIFF 6.0 (Adobe, 1992).
 """
 

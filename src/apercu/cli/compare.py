@@ -222,7 +222,7 @@ def _sources(given: Sequence[str], suffixes: Sequence[str]) -> tuple[dict[str, s
             for file in below:
                 found.setdefault((file.relative_to(path).with_suffix("").as_posix(), file), False)
         else:
-            with streams.open_input(name):  # whatever cannot be opened is said before any work is done
+            with streams.open_input(name):  # a file that cannot be opened is reported before any work is done
                 found[path.stem, path] = True
     sources: dict[str, str] = {}
     named = set()

@@ -8,10 +8,13 @@ from apercu.cli import many, streams
 from apercu.errors import OptionError
 
 DESCRIPTION = """\
-Compress a picture into an apercu file, or many pictures into a folder. PNG, JPEG, WebP, TIFF, BMP and whatever else
-Pillow reads is accepted; the picture is turned upright and converted to sRGB. A picture that would lose bits or meaning
-on the way (floating-point samples, PQ and HLG, ...) is refused with the reason, and so is a file of several frames or
-pages, unless --page chooses one. 16-bit colour and TIFF files of many bands need an extra: pip install 'apercu[tiff]'.
+Compress a picture into an apercu file, or many pictures into a folder. PNG, JPEG, WebP, TIFF, BMP and everything else
+that Pillow reads is accepted; the picture is turned upright and converted to sRGB. A picture that would lose bits or
+meaning (floating-point samples, PQ and HLG, ...) is refused, and the message says why. So is a file of several frames
+or pages, unless --page chooses one. 16-bit colour and TIFF files of many bands need: pip install 'apercu[tiff]'.
+
+For text, line art and screenshots use AVIF, or PNG where there is room: at 0.2 bpp a drawn page reaches 22 dB here and
+37 dB in AVIF. Below about 1,000 bytes, halve the picture before encoding and enlarge it after decoding.
 """
 
 EXAMPLES = """\
@@ -36,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     what = "the picture and the apercu file to write (- for standard input or output); with --out, pictures only"
     many.add_files(parser, "IN OUT.apc", "IN ... --out FOLDER", what)
-    parser.add_argument("--page", type=int, metavar="N", help="which frame or page of a file of several, from 1")
+    parser.add_argument("--page", type=int, metavar="N", help="which frame of an animation or page of a TIFF, from 1")
     targets = parser.add_argument_group("how small, or how good (one of these; default: --quality 50)")
     target = targets.add_mutually_exclusive_group()
     target.add_argument("--bpp", type=float, metavar="R", help="at most R bits per pixel, all bands together")

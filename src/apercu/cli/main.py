@@ -1,7 +1,7 @@
-"""The command `apercu`: finds the subcommand, runs it, and turns what goes wrong into one line and an exit code.
+"""The command `apercu`: finds the subcommand, runs it, and turns errors into one line and an exit code.
 
-argparse, since the hard dependencies are NumPy and Pillow and no more; and a subcommand's module is imported when that
-subcommand is called, so that `apercu --help` need not wait for any other.
+It uses argparse because NumPy and Pillow are to be the only hard dependencies. The module of a subcommand is imported
+when that subcommand is called, so that `apercu --help` is quick.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The codec `apercu`: a 9/7 wavelet, symbols chosen for rate and distortion, range coding in learnt contexts.
+"""The codec `apercu`: a 9/7 wavelet, symbols chosen for rate and distortion, range coding with trained contexts.
 
 encode:  tile → planes → wavelet → choose and code, stage by stage → layers
 decode:  tile ← planes ← wavelet ← decode and dequantise          ← layers
@@ -30,8 +30,8 @@ TILE_SAMPLES, TILE_SIDES = 1 << 25, (1 << 10, 1 << 12)
 tiles that have no more, with sides of 1,024 to 4,096."""
 
 FITTED = True
-"""Whether an encoder fits coefficients at the border to its step. That is made for the 9/7 wavelet, not for another in
-its place."""
+"""Whether the encoder fits coefficients at the border to its step. It is right for the 9/7 wavelet only, and is
+switched off where another takes its place."""
 
 PATH_KNOTS = (
     (0, 262144), (1600, 185364), (3200, 131072), (4800, 92682), (6400, 65536), (8000, 46341), (9600, 32768),
@@ -39,7 +39,7 @@ PATH_KNOTS = (
     (17600, 3444), (18400, 2656), (19200, 2048), (20000, 1579), (20800, 1218), (21600, 939), (22400, 724),
     (23200, 558), (24000, 431), (24800, 332), (25600, 256),
 )  # fmt: skip
-"""(quality in 1/256, step_q8); between two knots in a straight line."""
+"""(quality in 1/256, step_q8); linear between two knots."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def at_quality(quality_q8: int) -> Setting:
 
 
 def parameters(_: Setting) -> bytes:
-    """Nothing: the quality says it all."""
+    """No parameters: the quality sets everything."""
     return b""
 
 
@@ -73,7 +73,7 @@ def setting_of(header: Header) -> Setting:
 
 
 def layers_of(setting: Setting) -> tuple[int, int]:
-    """The layers that an encoder tries first, and the most: the coarser the step, the more the coarse stages take."""
+    """The number of layers to try first, and the largest. With a coarser step the coarse stages take a larger share."""
     return (4 if setting.quality_q8 < FOUR_LAYERS_BELOW else 3), MOST_LAYERS
 
 
@@ -92,14 +92,14 @@ def tile_side(height: int, width: int, interpretation: str, n_bands: int) -> int
 
 
 def stages_of(layer: int, layers: int) -> tuple[int, int]:
-    """First and last stage of a layer: the last layers hold one each, the first all that is coarser."""
+    """First and last stage of a layer: the first layer holds the coarsest stages, every other one stage."""
     last = layers - layer
     return (STAGES if layer == 0 else last), last
 
 
 def planes_of(header: Header, height: int, width: int, fitted: bool = False) -> list[BandPlane]:
-    """The planes of a tile of this size; for an encoder that fits them to its step at the border, all but alpha, whose
-    ends are to be exact."""
+    """The planes of a tile of this size. `fitted`: the encoder fits their borders to its step; all but alpha, which has
+    to be exact at the ends of its range."""
     sizes = plane_sizes(header.interpretation, header.n_bands, height, width)
     colour = header.interpretation in ("rgb", "rgba")
     chroma = [int(colour and i in (1, 2)) for i in range(len(sizes))]
@@ -120,8 +120,8 @@ Coefficients = NDArray[np.int16]
 class Analysis:
     """A tile on its way to symbols.
 
-    samples: its planes, as `to_planes` makes them, and ends of alpha: all that a search over settings needs.
-    coefficients: of one setting, in place of them; coding uses them up.
+    samples: its planes, as `to_planes` makes them, and ends of alpha: everything that a search over settings needs.
+    coefficients: in place of them, for a single setting; coding overwrites them.
     """
 
     planes: list[BandPlane]
@@ -131,7 +131,7 @@ class Analysis:
 
 
 def analyse(tile: Samples, header: Header, _: BandTables, setting: Setting | None) -> Analysis:
-    """Analysis of a tile (H, W, B); for one setting only, or for all of them where it is None."""
+    """Analysis of a tile (H, W, B) for one setting, or for all of them if it is None."""
     planes = planes_of(header, tile.shape[0], tile.shape[1], FITTED)
     samples = to_planes(tile, header.interpretation, list(header.levels))
     alpha = find(tile, header, samples[ALPHA]) if header.interpretation == "rgba" else None
@@ -148,8 +148,8 @@ def _n_samples(planes: list[BandPlane]) -> int:
 
 
 def coefficients_of(analysis: Analysis, step_q8: int, coefficients: Coefficients) -> None:
-    """Coefficients of all planes of a tile for a quantiser step, one plane after the other, into an array. At the
-    border they depend on the step."""
+    """Coefficients of all planes of a tile, one plane after the other, into an array. At the border they depend on the
+    quantiser's step."""
     at = 0
     bands = coefficients
     for plane, p in zip(analysis.samples, analysis.planes, strict=True):
@@ -161,7 +161,7 @@ def coefficients_of(analysis: Analysis, step_q8: int, coefficients: Coefficients
 
 
 def code(analysis: Analysis, setting: Setting, tables: BandTables, layers: int) -> list[bytes]:
-    """The segments of a tile, one a layer."""
+    """The segments of a tile, one for each layer."""
     memory, coefficients = None, analysis.coefficients
     if coefficients is None:
         n_samples = _n_samples(analysis.planes)
@@ -180,7 +180,7 @@ def code(analysis: Analysis, setting: Setting, tables: BandTables, layers: int) 
 def _decoded(
     segments: list[bytes], header: Header, tables: BandTables, planes: list[BandPlane], step_q8: int, out: Coefficients
 ) -> None:
-    """Coefficients of a tile's first layers into `out`; symbols where the step is 0."""
+    """Decodes the coefficients of a tile's first layers into `out`; if the step is 0, the symbols."""
     coder = BandCoder(planes, tables)
     out[:] = 0
     for layer, segment in enumerate(segments):
@@ -200,7 +200,7 @@ def read(
 
 
 Restorer = Callable[[list[Plane], list[Bands], str, int, Window], None]
-"""Betters planes in place, from their coefficients, the interpretation, step_q8 and the part of the tile that is
+"""Improves planes in place, given their coefficients, the interpretation, step_q8 and the part of the tile that is
 wanted; see `apercu.restore`."""
 
 
@@ -212,9 +212,10 @@ def decode(
     restorer: Restorer | None = None,
     wanted: Window | None = None,
 ) -> None:
-    """A tile's first layers, one or more, into `out` (H, W, B); raises CorruptStream or Truncated before it writes.
+    """Decodes a tile's first layers, one or more, into `out` (H, W, B); raises CorruptStream or Truncated before it
+    writes.
 
-    `wanted`: the part that has to be restored, by default all of it.
+    `wanted`: the part that has to be restored, by default the whole tile.
     """
     described, step_q8 = planes_of(header, *out.shape[:2]), setting_of(header).step_q8
     n_samples = _n_samples(described)
@@ -238,18 +239,18 @@ def decode(
 
 
 def fill(header: Header, out: Samples) -> None:
-    """The middle of the range, without colour, in place of a tile that is lost."""
+    """Fills `out` with the middle of the range, without colour, in place of a lost tile."""
     planes = [np.full((p.height, p.width), _centre(p), np.int16) for p in planes_of(header, *out.shape[:2])]
     from_planes(planes, header.interpretation, list(header.levels), out)
 
 
 def tell(header: Header, _: object) -> dict[str, object]:
-    """What `apercu.info` says of this codec's files beyond what it says of all."""
+    """Entries of `apercu.info` for files of this codec only."""
     return {"step": setting_of(header).step_q8 / 256}
 
 
 def check_options(tables: str | None, by_hand: tuple[float | None, float | None] | None) -> None:
-    """Raises OptionError for what belongs to other codecs; `by_hand`: threshold and step."""
+    """Raises OptionError for options of other codecs; `by_hand`: threshold and step."""
     threshold, step = by_hand or (None, None)
     given = {"threshold": threshold, "step": step, "tables": tables}
     if strange := [name for name, value in given.items() if value is not None]:

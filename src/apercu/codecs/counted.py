@@ -1,4 +1,4 @@
-"""Samples that count, and those that do not: their error, their number, their range."""
+"""The error, the number and the range of the samples that count (see `apercu.stages.fill`)."""
 
 import math
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _ROWS = 64  # at a time, where a wider type is needed: memory stays small
 
 
 def squared_error(samples: Samples, mask: Mask | None, interpretation: str, decoded: Samples) -> int:
-    """Of what was decoded, (H, W, B), summed over all samples that count."""
+    """The squared error of `decoded` (H, W, B), summed over all samples that count."""
     total = 0
     for rows, out in _hidden(samples, mask, interpretation):
         difference = samples[rows].astype(np.int64) - decoded[rows]
@@ -30,8 +30,8 @@ def n_counted(samples: Samples, mask: Mask | None, interpretation: str) -> int:
 
 
 def levels_for(samples: Samples, mask: Mask | None, interpretation: str, psnr: float | None) -> tuple[Levels, ...]:
-    """Levels of a uint16 image (H, W, B): the range of the bulk; the full range where outliers alone would cost more
-    than half the error that a target PSNR leaves."""
+    """Levels of a uint16 image (H, W, B): the range without outliers, or the full range if the error of the outliers
+    would be more than half the error that the target PSNR allows."""
     found, lost = bulk_levels(samples, interpretation, mask)
     if psnr is not None and lost:
         best = 10 * math.log10(65535**2 * n_counted(samples, mask, interpretation) / (2 * lost))

@@ -17,7 +17,7 @@ from apercu.stages.colour import Samples
 
 
 def check_restore(data: bytes, restore: str) -> None:
-    """Raises OptionError where the codec of a file has no such restorer, and FormatError where the header is broken."""
+    """Raises OptionError if the codec of a file has no such restorer, and FormatError if the header is broken."""
     codec = read_header(data).codec
     if restore not in CODECS[codec].RESTORERS:
         ways = " or ".join(map(repr, CODECS[codec].RESTORERS))
@@ -90,14 +90,15 @@ def _overlap(a: Window, b: Window) -> Window | None:
 
 
 def _moved(window: Window, origin: Window) -> Window:
-    """A window as seen from the corner of another."""
+    """A window in the coordinates of another."""
     return window._replace(top=window.top - origin.top, left=window.left - origin.left)
 
 
 def _decode_tile(
     layers: list[bytes | ApercuError], header: Header, weights: Any, out: Samples, restorer: Any, wanted: Window
 ) -> tuple[ApercuError | None, int]:
-    """A tile from its layers up to the first fault into `out`; that fault, and how many layers stand in `out`.
+    """Decodes the layers of a tile up to the first fault into `out`; returns that fault, and how many layers were
+    decoded.
 
     A restorer may leave out what is not `wanted`, a part of the tile.
     """
@@ -107,7 +108,7 @@ def _decode_tile(
         try:
             CODECS[header.codec].decode(sound, header, weights, out, restorer, wanted)
         except FormatError as found:
-            fault = found.with_traceback(None)  # a traceback keeps the decoder's arrays, and there may be many faults
+            fault = found.with_traceback(None)  # it would keep the decoder's arrays, and there may be many faults
             sound.pop()
         else:
             break
@@ -178,7 +179,7 @@ def _first_layers(data: bytes, header: Header) -> Iterator[tuple[bytes | ApercuE
 
 
 def _check_size(header: Header, max_pixels: int | None) -> None:
-    """Before anything is set aside for the image."""
+    """Checked before memory is allocated for the image."""
     n_pixels = header.height * header.width
     if max_pixels is not None and (n_pixels > max_pixels or n_pixels * header.n_bands > 4 * max_pixels):
         raise TooLarge(

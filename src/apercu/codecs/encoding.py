@@ -31,7 +31,7 @@ from apercu.stages.fill import Mask, filled
 
 @dataclass(frozen=True)
 class Target:
-    """What an encoder is to meet; one of the five is set."""
+    """The target of an encoder; one of the four is set."""
 
     n_bytes: int | None = None
     psnr: float | None = None
@@ -42,7 +42,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Plan:
-    """How an encoder cuts an image; None: as the codec sees fit."""
+    """How an encoder divides an image; None: the codec decides."""
 
     tile: int | None = None
     """Pixels a side, a power of two."""
@@ -50,16 +50,16 @@ class Plan:
 
 
 LAYERED_FROM = 2000
-"""Bytes in one layer from which a file comes in layers, each of which costs some 6 bytes."""
+"""A file that is smaller than this, in bytes, has one layer. Each further layer costs about 6 bytes."""
 FIRST_SHARE = 0.58
-"""What head and first layer take of a file in layers, at the most; where they take more, there are more layers."""
+"""The largest share of a file that head and first layer take, if the codec has enough layers to split it."""
 KEPT = 1 << 24
-"""Samples up to which the analysis of an image is kept; a larger one is analysed again in each try."""
+"""The analysis of an image of up to this many samples is kept; a larger one is analysed again in each try."""
 
 
 @dataclass(frozen=True)
 class _Job:
-    """An image on its way to a file."""
+    """An image to be encoded, with everything that its encoding needs."""
 
     samples: Samples  # (H, W, B)
     header: Header
@@ -77,7 +77,7 @@ class _Job:
         return list(tiles(self.header.height, self.header.width, self.header.tile))
 
     def tile(self, window: Window) -> Samples:
-        """Its samples as they are coded."""
+        """The samples of a tile, with those filled that do not count."""
         mask = None if self.mask is None else part(self.mask, window)
         return filled(part(self.samples, window), self.header.interpretation, self.header.levels, mask)
 
@@ -86,8 +86,8 @@ class _Job:
             yield self.codec.analyse(self.tile(window), self.header, self.weights, setting)
 
     def file(self, setting: Any) -> bytes:
-        """In one layer if that is small, else in few if the first is small enough then, else in all that the codec
-        has; or as the plan says."""
+        """The file: in one layer if that is small, else in few if the first one is small enough then, else in as many
+        as the codec has; or as planned."""
         few, most = self.codec.layers_of(setting)
         if self.plan.layers or most == 1:
             return self.pack(setting, self.plan.layers or 1)
@@ -101,7 +101,7 @@ class _Job:
         return data if _first_layer_end(data) <= FIRST_SHARE * len(data) else self.pack(setting, most)
 
     def pack(self, setting: Any, layers: int) -> bytes:
-        """In so many layers."""
+        """The file in this many layers."""
         analyses = self.analyses(setting) if self.kept is None else self.kept
         header = replace(
             self.header, quality_q8=setting.quality_q8, parameters=self.codec.parameters(setting), n_layers=layers
@@ -127,7 +127,7 @@ class _Job:
 
 
 _LARGE = 1 << 17  # pixels; smaller images are tried in one layer first, larger ones in several
-_MOST_FOR_LAYERS = 64  # bytes a tile that layers cost at the very most
+_MOST_FOR_LAYERS = 64  # an upper bound of what layers cost, in bytes for each tile
 
 
 def encode(
@@ -174,7 +174,8 @@ def _first_layer_end(data: bytes) -> int:
 
 
 def _cut(header: Header, plan: Plan) -> Header:
-    """With the side of its tiles; raises OptionError for a plan that the codec or the format has not."""
+    """The header with the side of the tiles; raises OptionError for a plan that the codec or the format does not
+    allow."""
     codec = CODECS[header.codec]
     if plan.layers is not None and plan.layers > codec.MOST_LAYERS:
         most = codec.MOST_LAYERS
@@ -189,8 +190,8 @@ def _cut(header: Header, plan: Plan) -> Header:
 
 
 def check_options(codec: str, tables: str | None, by_hand: tuple[float | None, float | None] | None) -> None:
-    """Raises OptionError for a codec that does not exist, or options that it lacks; `by_hand`: threshold, step."""
-    if codec not in tuple(CODECS):  # not the dict itself: what cannot be hashed is refused as well
+    """Raises OptionError for a codec or options that do not exist; `by_hand`: threshold, step."""
+    if codec not in tuple(CODECS):  # a tuple, since names that cannot be hashed are to be refused too
         raise OptionError(f"codec must be one of {', '.join(CODECS)}, not {codec!r}")
     CODECS[codec].check_options(tables, by_hand)
 
@@ -200,10 +201,10 @@ def _setting(codec: str, quality_q8: int, tables: str | None) -> Any:
 
 
 def _search(job: _Job, target: Target, tables: str | None) -> bytes:
-    """The file that meets a size or a PSNR; of an image that is not very large, analysis is done once."""
+    """The file that meets a size or a PSNR. Unless the image is very large, it is analysed only once."""
     tries = 0
 
-    def went_on(_: float) -> None:  # nobody knows how many tries are to come
+    def went_on(_: float) -> None:  # the number of tries is not known in advance
         progress(1 - 0.9**tries)
 
     progress = job.progress
@@ -239,20 +240,19 @@ def _search(job: _Job, target: Target, tables: str | None) -> bytes:
     if target.n_bytes is not None:
         found = rate.best_within(target.n_bytes, size_at, error_at, MAX_QUALITY_Q8, job.codec.VARIANTS)
     else:
-        assert target.psnr is not None  # the last that is left
+        assert target.psnr is not None  # the only one left
         found = rate.nearest_psnr(target.psnr, psnr_at, MAX_QUALITY_Q8, job.codec.VARIANTS)
     return last[found] if found in last else job.file(setting(found))
 
 
 def _quality_q8(quality: float, variants: int) -> int:
-    """A multiple of 1/256 as it is; anything else goes to the nearest that is of variant 0."""
+    """The quality in 1/256; if it is no multiple of 1/256, the nearest one of variant 0."""
     fine = quality * 256
     return int(fine) if fine == int(fine) else variants * round(fine / variants)
 
 
 def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Mask | None, Header]:
-    """The image as (H, W, B), what a mask hides of it, and the header that describes it but for levels; raises
-    ImageError or OptionError."""
+    """The image as (H, W, B), its mask, and its header without levels; raises ImageError or OptionError."""
     try:
         samples = np.asarray(image)
     except (TypeError, ValueError) as error:

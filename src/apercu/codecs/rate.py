@@ -1,4 +1,4 @@
-"""The place on a codec's path that meets a target.
+"""The search for the quality that meets a target.
 
 A quality is a whole number: a place on the path times the codec's number of variants, plus a variant of the encoder's
 choices there.
@@ -14,7 +14,7 @@ PSNR_TOLERANCE = 0.05
 WHOLE = 100
 """Places all along the path, the whole qualities: tried and bisected where PSNR is no smooth function of it."""
 GUESS = 40
-"""The quality that a search begins with."""
+"""The quality at which a search begins."""
 COARSE, FINE = 16, 512
 """First strides of a search, as parts of the path: from a guess, and from the place that another variant has found."""
 _LOOK_AROUND = 64
@@ -23,9 +23,10 @@ _LOOK_AROUND = 64
 def _highest(top: int, excess: Callable[[int], float], guess: int, strides: int) -> int:
     """A place below `top` where `excess` is below 0, while it is not in the next.
 
-    Place 0 is known to be such, `top` is taken not to be. From the guess outwards in growing strides, the first one of
-    `strides` to `top`; then between the last two by ITP, which takes one step more than bisection at the most and few
-    where `excess` is nearly straight (Oliveira and Takahashi, ACM Transactions on Mathematical Software 47, 2020).
+    Place 0 is known to be below 0, `top` is assumed not to be. The search goes from the guess in growing strides (the
+    first is about `top` / `strides`), then between the last two places by ITP, which takes at most one step more than
+    bisection, and few where `excess` is nearly linear (Oliveira and Takahashi, ACM Transactions on Mathematical
+    Software 47, 2020).
     """
     low, high, place, stride = 0, top, min(max(guess, 1), top - 1), 1 + top // strides
     while low < place < high:
@@ -53,10 +54,10 @@ def best_within(
 ) -> int:
     """The quality, 0 to `last`, of least error among those whose files come nearest to `n_bytes` and do not pass it.
 
-    `size_at` gives a file's size, `error_at` its squared error. Every variant offers the highest place that fits, and
-    the best of those that leave no more than 2 % or 16 bytes unused is taken. Sizes grow with the place but for
-    ripples: where no variant comes so near, the places around are tried as well, and at last the largest file found
-    is taken. Raises TargetUnreachable where quality 0 is too large.
+    `size_at` gives a file's size, `error_at` its squared error. For each variant the highest place that fits is found,
+    and the best of those that leave no more than 2 % or 16 bytes unused is taken. Sizes grow with the place except for
+    ripples: if no variant comes that close, the places around are tried too, and at last the largest file found is
+    taken. Raises TargetUnreachable if quality 0 is too large.
     """
     if (least := size_at(0)) > n_bytes:
         raise TargetUnreachable(
@@ -89,12 +90,12 @@ def best_within(
 
 
 def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, variants: int) -> int:
-    """A quality within 0.05 dB of the target, or the nearest found; quality 0 where that is better already.
+    """A quality within 0.05 dB of the target, or the nearest found; quality 0 if that is better already.
 
-    PSNR grows with the place but for ripples, since symbols are chosen for their rate as well: where the first variant
-    leaps over the target, the others are tried, then the whole path, and between any two of its qualities that have the
-    target between them, then the places around the nearest. Raises TargetUnreachable where quality 100 is more than
-    0.05 dB short of the target.
+    PSNR grows with the place except for ripples, since symbols are chosen for their rate as well. If the first variant
+    jumps over the target, the others are tried, then the whole path, with a search between each two of its qualities
+    that have the target between them, then the places around the nearest. Raises TargetUnreachable if quality 100 is
+    more than 0.05 dB below the target.
     """
     if psnr_at(0) >= psnr:
         return 0

@@ -1,7 +1,7 @@
-"""LL of an alpha plane, chosen so that what is wholly opaque or wholly clear comes back as such.
+"""LL of an alpha plane, chosen so that fully opaque or fully clear areas come back exactly so.
 
-A step of LL is several levels of alpha wide: rounded to the nearest multiple, an opaque image comes back translucent. A
-multiple beyond the end of the range costs no more, and the decoder's clamp makes the end of it.
+One step of LL is several levels of alpha: rounded to the nearest multiple, an opaque image would come back translucent.
+A multiple beyond the end of the range takes no more bits, and the decoder clamps it to the end of the range.
 """
 
 from dataclasses import dataclass
@@ -15,27 +15,28 @@ from apercu.stages.colour import FULL, Plane, Samples, ends
 from apercu.stages.fill import ALPHA
 
 BEYOND = 2064, 2040
-"""How much larger coefficients of an end of the range have to be for every sample to pass it, in spite of rounding."""
+"""The ratio by which coefficients at an end of the range are enlarged so that every sample passes it, despite
+rounding."""
 MOSTLY = 48
-"""Of 64 samples around one of LL's, more than so many at an end of the range make it one of that end."""
+"""A sample of LL belongs to an end of the range if more than this many of the 64 samples around it are at that end."""
 _EVERY = 4
-"""One sample in so many is looked at, in either direction."""
+"""One sample in this many is examined, in either direction."""
 
 
 @dataclass(frozen=True)
 class AlphaEnds:
-    """What LL of an alpha plane belongs to."""
+    """Which samples of LL of an alpha plane belong to an end of the range."""
 
     upper: NDArray[np.bool_]
-    """(m,), which samples of LL belong to the upper end of the range."""
+    """(m,), True for samples of LL at the upper end."""
     lower: NDArray[np.bool_]
-    """(m,), which to the lower."""
+    """(m,), True for those at the lower end."""
     flat: bool
     """Whether the plane is the same all over."""
 
 
 def find(tile: Samples, header: Header, plane: Plane) -> AlphaEnds:
-    """What `settle` needs, of a tile (H, W, 4) and its alpha plane."""
+    """What `settle` needs to know of a tile (H, W, 4) and its alpha plane."""
     height, width = tile.shape[:2]
     if (value := value_of_all(tile, header, plane)) is not None:
         shape = (-(-height >> STAGES)) * (-(-width >> STAGES))
@@ -47,7 +48,7 @@ def find(tile: Samples, header: Header, plane: Plane) -> AlphaEnds:
 def value_of_all(tile: Samples, header: Header, plane: Plane) -> int | None:
     """What all samples of the alpha plane of a tile (H, W, 4) are, 0 to 8160; None where they differ.
 
-    It is an end of the range where that comes back as just what alpha is.
+    It is 0 or 8160 where that end of the range decodes to exactly the alpha of the tile.
     """
     own, value = plane[: tile.shape[0], : tile.shape[1]], int(plane[0, 0])
     if (own != value).any():
@@ -58,8 +59,8 @@ def value_of_all(tile: Samples, header: Header, plane: Plane) -> int | None:
 
 
 def settle(alpha: AlphaEnds, step_q8: int, coefficients: NDArray[np.int16]) -> None:
-    """Makes multiples of the step of LL's coefficients: at an end of the range the next beyond, of a plane that is the
-    same all over else the nearest. Such a plane loses its detail."""
+    """Replaces LL's coefficients by multiples of the step: at an end of the range by the next beyond it, elsewhere, if
+    the plane is the same all over, by the nearest. The other bands of such a plane become 0."""
     n_low, step_q6 = alpha.upper.size, low_step_q6(step_q8)
     low = coefficients[:n_low].astype(np.int64)
     if alpha.flat:
@@ -73,7 +74,7 @@ def settle(alpha: AlphaEnds, step_q8: int, coefficients: NDArray[np.int16]) -> N
 
 
 def _share(at_end: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Of 64 samples of a plane (H, W) around each of LL's, how many are at an end of the range."""
+    """For each sample of LL, how many of the 64 samples around it in the plane (H, W) are at an end of the range."""
     cell = (1 << STAGES) // _EVERY
     some = at_end[::_EVERY, ::_EVERY]
     down, across = (-(-n >> STAGES) for n in at_end.shape)

@@ -1,4 +1,5 @@
-"""The codec of Taha et al. 2025: each 8x8 block is coded by the smaller of two autoencoders that does it justice.
+"""The codec of Taha et al. 2025: one of two autoencoders for each 8x8 block, the larger where the smaller is too
+coarse.
 
     encode:  tile → planes → analyse → classify and quantise → optimise → Huffman
     decode:  tile ← planes ← synthesise                                ← Huffman
@@ -33,19 +34,19 @@ RESTORERS = ("none",)
 VARIANTS = 8
 MAX_STEP_Q3 = 65535
 LATENT_LIMIT = 16384
-"""What the decoder clamps latents to: of G1, the brightest block there is, 254 or 255 of 255 in every sample."""
+"""The limit that the decoder clamps latents to: for G1, the brightest block, 254 or 255 of 255 in every sample."""
 CHROMA_STEP_Q4, CHROMA_THRESHOLD_Q4 = 8, 6
-"""Step and threshold of chroma planes against those of luma, in sixteenths: at half size a sample counts for four
+"""Step and threshold of chroma planes relative to those of luma, in sixteenths: at half size a sample stands for four
 pixels."""
 PATH_VARIANTS = ((1, 1, 2), (2, 3, 2), (3, 2, 2), (1, 1, 0))
-"""What the threshold is multiplied and divided by, and bit_price_q4, in variants 0 to 3 from quality 16 up."""
+"""Factor and divisor of the threshold, and bit_price_q4, of variants 0 to 3 from quality 16 up."""
 PLAIN_VARIANTS = (1, 0, 2, 3)
-"""bit_price_q4 where all blocks are G1's: variants 4 to 7 from quality 16 up."""
+"""bit_price_q4 of variants 4 to 7 from quality 16 up, in which G1 codes all blocks."""
 PLAIN_START_VARIANTS = (1, 0, 2, 3, 4, 5, 6, 8)
 """bit_price_q4 of variants 0 to 7 below quality 16."""
 FLAGS_DOUBTED_BELOW = 0.25
-"""Flags take a bit a block: where fewer blocks are G2's, a plane is coded without as well, and the cheaper way
-taken."""
+"""Flags take one bit for each block: if fewer blocks than this use G2, the plane is also coded without flags, and the
+smaller result is taken."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Setting:
     """A point of operation. `quality_q8` is None where step and threshold were set by hand.
 
     step_q3: quantiser step of the latents in 1/8 of an 8-bit sample. threshold_q4: blocks whose G1 error is above it
-    go to G2, in 1/16 of an 8-bit sample squared. bit_price_q4: what a bit is held to be worth when symbols are
+    go to G2, in 1/16 of an 8-bit sample squared. bit_price_q4: the price of a bit when symbols are
     chosen, in 1/16 of the squared step; 0: they are not chosen but rounded.
     """
 
@@ -67,8 +68,8 @@ class Setting:
 def at_quality(quality_q8: int, tables: str | None = None) -> Setting:
     """The setting of a quality of 0 to 25,600, in 1/256 (spec/FORMAT.md, "Path of taha2025").
 
-    The last three bits are a variant of the encoder's choices at the same step, by which a rate search reaches the
-    sizes that the path leaps over (Huffman codes do not spend less than a bit) and takes the best of several ways.
+    The last three bits are a variant of the encoder's choices at the same step. With variants a rate search reaches
+    sizes between two qualities (a Huffman code takes at least one bit) and finds the best of several ways to code.
     """
     quality_q5, variant = divmod(quality_q8, VARIANTS)
     start = quality_q5 < PLAIN_FROM_Q5
@@ -97,13 +98,13 @@ def by_hand(threshold: float, step: float, tables: str | None = None) -> Setting
 
 
 def check_options(tables: str | None, _: tuple[float | None, float | None] | None) -> None:
-    """Raises OptionError for a name that is none of TABLES."""
-    if tables not in tuple(TABLES):  # not the dict itself: what cannot be hashed is refused as well
+    """Raises OptionError for a name that is not in TABLES."""
+    if tables not in tuple(TABLES):  # a tuple, since names that cannot be hashed are to be refused too
         raise OptionError(f"tables must be one of {', '.join(map(repr, TABLES))}, not {tables!r}")
 
 
 def layers_of(_: Setting) -> tuple[int, int]:
-    """One layer, whatever the setting."""
+    """One layer for every setting."""
     return 1, MOST_LAYERS
 
 
@@ -113,7 +114,7 @@ def tile_side(height: int, width: int, _: str, __: int) -> int | None:
 
 
 def parameters(setting: Setting) -> bytes:
-    """What the header carries of a setting made by hand; nothing for a quality, which says it all."""
+    """The parameters in the header for a setting made by hand; none for a quality, which sets everything."""
     if setting.quality_q8 is not None:
         return b""
     return put_varint(setting.step_q3) + put_varint(setting.threshold_q4)
@@ -146,12 +147,12 @@ def _of_plane(setting: Setting, interpretation: str, plane: int) -> tuple[int, i
 
 @dataclass(frozen=True)
 class Analysis:
-    """Latents (n, 9) and G1 errors (n,) of every plane of a tile: all that a search over settings needs to keep."""
+    """Latents (n, 9) and G1 errors (n,) of every plane of a tile: everything that a search over settings needs."""
 
     interpretation: str
     planes: list[tuple[NDArray[np.int16], NDArray[np.uint32]]]
     opaque: NDArray[np.bool_] | None
-    """(n,), the blocks of an alpha plane that are opaque all over; None where there is no alpha."""
+    """(n,), which blocks of an alpha plane are fully opaque; None where there is no alpha."""
 
 
 def _blocks(header: Header, height: int, width: int) -> list[tuple[int, int]]:
@@ -160,7 +161,7 @@ def _blocks(header: Header, height: int, width: int) -> list[tuple[int, int]]:
 
 
 def analyse(tile: Samples, header: Header, weights: Weights, setting: Setting | None) -> Analysis:
-    """Analysis of a tile (H, W, B); for one setting only, or for all of them where it is None."""
+    """Analysis of a tile (H, W, B) for one setting, or for all of them if it is None."""
     planes = to_planes(tile, header.interpretation, list(header.levels))
     found = []
     for index, (plane, blocks) in enumerate(zip(planes, _blocks(header, *tile.shape[:2]), strict=True)):
@@ -210,9 +211,9 @@ def decode(
     restorer: object = None,
     wanted: Window | None = None,
 ) -> None:
-    """A tile's segment into `out` (H, W, B); raises CorruptStream or Truncated before anything is written.
+    """Decodes a tile's segment into `out` (H, W, B); raises CorruptStream or Truncated before anything is written.
 
-    Raises OptionError where there is a restorer: none has learnt what the blocks of this codec lack.
+    Raises OptionError if there is a restorer: none is trained for this codec.
     """
     if restorer:
         raise OptionError("taha2025 has no restorers: restore must be 'none'")
@@ -227,7 +228,7 @@ def decode(
 
 
 def fill(header: Header, out: Samples) -> None:
-    """The middle of the range, without colour, in place of a tile that is lost."""
+    """Fills `out` with the middle of the range, without colour, in place of a lost tile."""
     sizes = [(down * BLOCK, across * BLOCK) for down, across in _blocks(header, *out.shape[:2])]
     colour = header.interpretation in ("rgb", "rgba")
     planes = [np.full(size, 0 if colour and i in (1, 2) else FULL // 2, np.int16) for i, size in enumerate(sizes)]
@@ -235,9 +236,9 @@ def fill(header: Header, out: Samples) -> None:
 
 
 def tell(header: Header, tiles: Iterable[tuple[bytes | ApercuError, int, int]]) -> dict[str, object]:
-    """What `apercu.info` says of this codec's files beyond what it says of all.
+    """Entries of `apercu.info` for files of this codec only.
 
-    `tiles`: segments, heights, widths. The shares of the blocks are None unless every segment can be read.
+    `tiles`: segments, heights, widths. The shares of blocks are None unless every segment can be read.
     """
     setting = setting_of(header)
     told: dict[str, object] = {"step": setting.step_q3 / 8, "threshold": setting.threshold_q4 / 16}
@@ -249,7 +250,7 @@ def tell(header: Header, tiles: Iterable[tuple[bytes | ApercuError, int, int]]) 
 
 
 def _count_blocks(header: Header, tiles: Iterable[tuple[bytes | ApercuError, int, int]]) -> tuple[int, int]:
-    """Blocks of all planes, and those of them that G2 codes."""
+    """The number of blocks of all planes, and of those that G2 codes."""
     total = detailed = 0
     for segment, height, width in tiles:
         if isinstance(segment, ApercuError):

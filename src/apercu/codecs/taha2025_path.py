@@ -1,4 +1,4 @@
-"""The path of good settings that `quality` walks in taha2025: data of the specification, see scripts/fit_path.py."""
+"""The settings for each quality of taha2025: data of the specification, see scripts/fit_path.py."""
 
 ALL_G1 = 2_097_151
 """A threshold above the error of any block."""
@@ -36,10 +36,10 @@ PATH_KNOTS = (
     (3072, 34, 17),
     (3200, 28, 12),
 )
-"""(quality in 1/32, step_q3, threshold_q4); between two knots both go in a straight line.
+"""(quality in 1/32, step_q3, threshold_q4); linear between two knots.
 
-Below quality 16 all blocks are G1's: flags would cost a bit a block, and a finer step brings more for it. There the two
-ways meet in rate and PSNR, with steps of 110 and 265.
+Below quality 16, G1 codes all blocks: flags would cost one bit for each block, and a finer step is a better use of it.
+At quality 16 both ways have about the same rate and PSNR, with steps of 110 and 265.
 """
 
 PLAIN_FROM_Q5 = 512
@@ -53,5 +53,4 @@ PLAIN_KNOTS = (
     (1216, 29, ALL_G1),
     (3200, 1, ALL_G1),
 )
-"""The first way carried on, as variants 4 to 7 from quality 16 up: for smooth images, and to bridge the leap between
-the two."""
+"""G1 for all blocks, as variants 4 to 7 from quality 16 up: for smooth images, and for sizes between the two ways."""

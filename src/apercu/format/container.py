@@ -21,9 +21,9 @@ MAX_SIDE = 65535
 MAX_BANDS = 65535
 MAX_QUALITY_Q8 = 25_600
 BY_HAND = 32_767
-"""In place of a quality: the codec's settings follow as parameters."""
+"""The code in place of a quality: the codec's settings follow as parameters."""
 SMALL_PIXELS = 4096
-"""Images of up to so many pixels carry CRC-16 instead of CRC-32."""
+"""Images of up to this many pixels have CRC-16 instead of CRC-32."""
 MIN_TILE_LOG2, MAX_TILE_LOG2, MAX_LAYERS = 5, 16, 16
 
 _CODECS = {number: name for name, number in CODEC_IDS.items()}
@@ -33,7 +33,7 @@ _N_BANDS = {"grey": 1, "rgb": 3, "rgba": 4}
 
 @dataclass(frozen=True)
 class Header:
-    """What stands before the first segment.
+    """Everything before the first segment.
 
     `lengths` counts the bytes of every segment, layer by layer and tile by tile within a layer; it is empty in a file
     of one segment, which needs no directory. `head_size` is the number of bytes before the first segment.
@@ -141,7 +141,7 @@ def _read_directory(reader: "_Reader", header: Header) -> Header:
     n_segments = header.n_tiles * header.n_layers
     if n_segments < 2:
         raise CorruptStream("a directory of one segment")
-    if n_segments > reader.left():  # each takes a byte or more: nothing is set aside for a lie
+    if n_segments > reader.left():  # each takes at least one byte: no memory is allocated for a false number
         raise Truncated("the file ends within its directory")
     lengths = tuple(reader.varint(0xFFFFFFF, "segment") for _ in range(n_segments))
     expected = binascii.crc32(reader.data[: reader.at])
@@ -268,5 +268,5 @@ def _crc32(data: bytes) -> bytes:
 
 
 def _segment_crc(seed: int, index: int, payload: bytes) -> bytes:
-    """Of the head's checksum, the segment's number and the segment: one moved from elsewhere does not pass."""
+    """The checksum of the head's checksum, the segment's number and the segment: a segment in the wrong place fails."""
     return _crc32(seed.to_bytes(4, "little") + index.to_bytes(4, "little") + payload)

@@ -1,4 +1,4 @@
-"""Every number on the wire, typed by hand. Append only: a number once given is never given again."""
+"""Every number in a file that identifies something, typed by hand. Append only: a number is never reused."""
 
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ class Network(NamedTuple):
 
 
 NETWORKS = {"cnn": Network("cnn.onnx", "65947dc5f608746f139bd9d263d12f242d04769a5b5ca7fb883b853e499eeba1")}
-"""By the name of the restorer. Receivers choose: no stream names one."""
+"""By the name of the restorer. The receiver chooses one: no file names it."""
 
 DEFAULT_MODEL_IDS = {"apercu": 2, "taha2025": 1}
-"""The model that each codec encodes with unless told otherwise."""
+"""The model that each codec encodes with by default."""

@@ -1,4 +1,4 @@
-"""Tables and networks by id, held to their SHA-256."""
+"""Tables and networks by id, checked against their SHA-256."""
 
 from collections.abc import Callable
 from functools import cache
@@ -17,7 +17,7 @@ _SHAPE = (2, 9, 64)
 _BAND_WEIGHTS = N_BANDS * N_WEIGHTS
 
 Tables = Any
-"""What a codec takes: an array (2, 9, 64) of int16 for taha2025, BandTables for apercu."""
+"""The weights of a codec: an array (2, 9, 64) of int16 for taha2025, BandTables for apercu."""
 
 
 @cache
@@ -82,7 +82,7 @@ def _read_taha2025(array: NDArray[np.generic], path: Path) -> NDArray[np.int16]:
 
 
 def _read_apercu(array: NDArray[np.generic], path: Path) -> BandTables:
-    """A file holds uint16: the weights of all neighbours, then for each context its probability and its trust."""
+    """A file holds uint16: the weights of all neighbours, then for each context its probability and its age."""
     if array.dtype.kind != "u" or array.shape != (_BAND_WEIGHTS + 2 * N_CONTEXTS,):
         raise ModelError(f"{path} does not hold {_BAND_WEIGHTS + 2 * N_CONTEXTS} numbers of uint16, as apercu takes")
     weights = array[:_BAND_WEIGHTS].reshape(N_BANDS, N_WEIGHTS)

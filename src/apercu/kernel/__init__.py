@@ -1,6 +1,6 @@
 """The C99 kernel, loaded through ctypes.
 
-The library is a plain shared object without a line of Python in it: the same file that an on-board encoder links.
+The library is a plain shared object without any Python in it, the same that an on-board encoder would link.
 `ctypes.CDLL` releases the GIL during every call. Nothing here checks shapes: the stages do.
 """
 

@@ -1,4 +1,4 @@
-/* An encoder's own decoder: the low-pass samples of each level as they will be decoded, for wavelet_border.c. */
+/* The encoder's copy of the decoder: the low-pass samples of each level as they will be decoded, for wavelet_border.c. */
 #ifndef APERCU_BAND_BORDER_H
 #define APERCU_BAND_BORDER_H
 

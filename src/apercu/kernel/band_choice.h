@@ -4,8 +4,8 @@
 
 #include "band_model.h"
 
-/* Of a bit, by stage from fine to coarse: in 2^-16 squared steps for each 1/256 bit, so that 26 is 0.10 squared steps.
- * Edges and textures, which similarity goes by, are in stages 2 and 3 of luma. */
+/* The price of a bit, by stage from fine to coarse: in 2^-16 squared steps for each 1/256 bit, so that 26 is 0.10 squared steps.
+ * It is lower in stages 2 and 3 of luma, which hold edges and textures, on which SSIM depends. */
 static const uint8_t PRICES[CLASSES][STAGES] = {{26, 15, 17, 26, 26}, {26, 26, 26, 26, 26}};
 enum { LOW_PRICE = 22 }; /* in LL */
 
@@ -16,7 +16,7 @@ enum {
     NEAR_OTHERS = 3       /* bucket of what is within the band, for symbols with another before them in the group */
 };
 
-/* What a bit of probability p / 65536 costs, in 1/256 bits: -256 log2((i + 1/2) / 256) for i = p / 256. */
+/* The cost of a bit of probability p / 65536, in 1/256 bits: -256 log2((i + 1/2) / 256) for i = p / 256. */
 static inline uint32_t bits_q8(uint32_t p)
 {
     static const uint16_t costs[256] = {
@@ -68,8 +68,8 @@ static inline uint32_t cost_of_magnitude(const range_context *magnitude, uint32_
     return bits;
 }
 
-/* Whether a group is worth its flag and its symbols, at the prices of just now. Of what its symbols will see within the
- * band no more is looked at than whether there is one before them in the group. */
+/* Whether a group is worth its flag and its symbols, at the present prices. Of the contexts that its symbols will have, only
+ * one fact is used: whether another symbol comes before them in the group. */
 static inline int worth_it(const range_context *contexts, const band *b, size_t top, size_t left, size_t down,
                            size_t across, const range_context *flag)
 {

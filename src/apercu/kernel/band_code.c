@@ -1,7 +1,7 @@
 /* Symbols of wavelet bands to bits and back, with the contexts of band_model.h (spec/FORMAT.md, "Bands").
  *
  * One walk serves both directions: `writing` is a constant wherever these functions are expanded, so that the compiler
- * makes an encoder and a decoder of them, and neither can drift from the other. */
+ * makes an encoder and a decoder of them, which cannot become different. */
 #include "band_code.h"
 #include "band_around.h"
 #include "band_bits.h"
@@ -27,7 +27,7 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
         negative = coefficient < 0;
     }
     int chosen = writing && (must || steps >= HALF_A_STEP);
-    /* Most coefficients end here, before the contexts of sign and magnitude are looked up. */
+    /* Most coefficients end here, without a look at the contexts of sign and magnitude. */
     if (!must && !chosen && !code_bit(c, zero, 0, writing))
         return 0;
     range_context *signs = c->contexts + SIGN_CONTEXTS + b->band * SIGN_PATTERNS +
@@ -87,7 +87,7 @@ APERCU_VECTORISED static void look_for_any(const band *b, size_t top, size_t dow
 /* A band, group by group; what is read goes to places that are zero before, as magnitudes are. */
 static inline void code_band(coder *whole, const band *given, const int writing)
 {
-    /* Copies that no function sees which is not expanded here: stores of bytes could change any other. */
+    /* Local copies: otherwise the compiler must assume that a store of bytes changes them. */
     coder own = *whole, *c = &own;
     const band local = *given, *b = &local;
     size_t width = b->own.width, height = b->own.height, groups = (width + GROUP - 1) / GROUP;
@@ -157,7 +157,7 @@ static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symb
             range_context *lengths = c->contexts + LOW_CONTEXTS +
                                      (chroma * BUCKETS + (int)bucket_of(2 * spread)) * LENGTHS;
             if (writing)
-                /* The first is the nearest, whatever it costs: where all is flat, the others follow it. */
+                /* The first is the nearest at any price: in a flat picture the others follow it. */
                 residual = choose_low(coefficients[y * width + x], reciprocal, guess, lengths, x || y ? LOW_PRICE : 0);
             uint32_t size = (uint32_t)(residual < 0 ? -residual : residual), length = length_of(size), k = 0;
             while (k < LENGTHS - 1 && code_bit(c, &lengths[k], k < length, writing))

@@ -11,10 +11,9 @@
 
 APERCU_API int64_t apercu_bands_start(const uint16_t *starts, range_context *contexts);
 APERCU_API int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes);
-/* Chooses symbols for rate and distortion together and writes them. The coefficients of planes that are fitted change at the
- * border. `symbols` receives them, and begins as zeros; where it
- * is NULL, those of LL take the place of its coefficients, since each is predicted from those before it, and the others
- * are not kept. Returns bytes or an error. */
+/* Chooses symbols for rate and distortion together and writes them. The coefficients of fitted planes change at the border.
+ * `symbols` receives them, and begins as zeros; if it is NULL, those of LL replace its coefficients, since each is predicted
+ * from those before it, and the others are not kept. Returns bytes or an error. */
 APERCU_API int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes, int32_t step_q8,
                                        const uint8_t *weights, int32_t first_stage, int32_t last_stage,
                                        range_context *contexts, uint8_t *workspace, size_t n_workspace,

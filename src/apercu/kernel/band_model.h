@@ -1,4 +1,4 @@
-/* What the coder of wavelet bands knows before each bit: contexts and where they lie (spec/FORMAT.md, "Bands"). */
+/* The contexts of the coder of wavelet bands, and their order (spec/FORMAT.md, "Bands"). */
 #ifndef APERCU_BAND_MODEL_H
 #define APERCU_BAND_MODEL_H
 

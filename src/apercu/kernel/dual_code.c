@@ -64,7 +64,7 @@ int64_t apercu_dual_get_groups(const uint8_t *data, size_t size, uint64_t n_bits
             groups[b] = (uint8_t)get_bits(&r, 1);
         size_t n_g2 = count_g2(groups, blocks);
         if (n_g2 == 0 || n_g2 == blocks)
-            return APERCU_ERROR_CORRUPT; /* one way only to say that all blocks are of one group */
+            return APERCU_ERROR_CORRUPT; /* there is only one way to write that all blocks are of one group */
     } else {
         memset(groups, mode == MODE_ALL_G2, blocks);
     }

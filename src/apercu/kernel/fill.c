@@ -1,8 +1,9 @@
 /* Push–pull (S. J. Gortler, R. Grzeszczuk, R. Szeliski, M. F. Cohen, "The Lumigraph", 1996): weighted means of 2 x 2
- * samples up to a single one, then down again: what a sample lacks in weight comes from the level above, interpolated.
+ * samples up to a single one, then down again: a sample with too little weight gets the rest from the level above,
+ * interpolated.
  *
- * Of the samples that count, those alone go up that have one that does not near them: what is filled goes on from its
- * rim, and most of an image is not even read. */
+ * Of the samples that count, only those near one that does not count are used: a filled area continues its rim, and most
+ * of an image is not even read. */
 #include "fill.h"
 
 #include <string.h>
@@ -152,7 +153,7 @@ static inline void complete(const grid *g, size_t y, size_t x, uint32_t w, uint3
         put(g, y, x, w ? (w * value_at(g, y, x, bytes) + (WHOLE - w) * around + WHOLE / 2) / WHOLE : around, bytes);
 }
 
-/* Makes up what samples lack in weight from the level above. `work`: 8 bytes for each sample of its rows, and 8. */
+/* Gives samples the weight that is missing from the level above. `work`: 8 bytes for each sample of its rows, and 8. */
 static inline void push(const grid *below, const grid *level, uint8_t *work, const int bytes)
 {
     uint32_t *sums = (uint32_t *)(void *)work;

@@ -1,4 +1,4 @@
-"""Working memory, kept from call to call: a page fresh from the system costs more than what a codec does with it."""
+"""Working memory, kept from call to call: new pages from the system cost more time than the work done on them."""
 
 from threading import Lock
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_BLOCKS, LARGEST = 4, 1 << 23
-"""Blocks that are kept, and bytes of the largest of them: what a tile of 1024 × 1024 pixels in colour takes."""
+"""How many blocks are kept, and the largest in bytes: what a tile of 1024 × 1024 pixels in colour takes."""
 
 Block = NDArray[np.uint64]
 _spare: list[Block] = []
@@ -14,7 +14,7 @@ _lock = Lock()
 
 
 def borrow(n_bytes: int) -> Block:
-    """Memory of so many bytes, rounded up to eight, of any content. Who borrowed it gives it back, or drops it."""
+    """Memory of this many bytes, rounded up to a multiple of eight, of any content. Call `give_back`, or drop it."""
     words = -(-n_bytes // 8)
     with _lock:
         fitting = [place for place, block in enumerate(_spare) if block.size >= words]
@@ -23,7 +23,7 @@ def borrow(n_bytes: int) -> Block:
 
 
 def give_back(block: Block) -> None:
-    """Keeps a block for the next who asks. Nothing may read or write it from here on."""
+    """Keeps a block for the next `borrow`. Nothing may read or write it any more."""
     if block.nbytes > LARGEST:
         return
     with _lock:

@@ -1,4 +1,4 @@
-/* Arrays of bits through the range coder, each bit in a context that the caller chose beforehand. */
+/* Arrays of bits through the range coder, each bit in a context that the caller has chosen. */
 #include "range_coder.h"
 
 enum { BYPASS = 65535, START_FIELDS = 4 };

@@ -23,7 +23,7 @@ enum {
     RANGE_SLOW_SHIFT = 7
 };
 
-/* What one context has learnt: two estimates of the probability of a 0, each moved by every bit. */
+/* The state of a context: two estimates of the probability of a 0, which every bit changes. */
 typedef struct {
     uint16_t fast, slow;            /* in 1/65536: 1 .. 65535, which range_context_learn cannot leave */
     uint8_t age;                    /* 2 .. RANGE_OLD_AGE: what the start counts for, plus the bits seen since */
@@ -31,7 +31,7 @@ typedef struct {
     uint8_t fast_shift, slow_shift; /* 1 .. 7: an estimate moves by 1/2^n of its error, n = min(shift, this) */
 } range_context;
 
-/* A context that begins at p0 (1 .. 65535) and trusts it like the outcome of `age` (2 .. 128) bits. */
+/* A context that begins at p0 (1 .. 65535), which counts like `age` (2 .. 128) coded bits. */
 static inline range_context range_context_at(uint32_t p0, uint32_t age, uint32_t fast_shift, uint32_t slow_shift)
 {
     range_context c = {(uint16_t)p0, (uint16_t)p0, (uint8_t)age, 1, (uint8_t)fast_shift, (uint8_t)slow_shift};

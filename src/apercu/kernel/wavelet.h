@@ -25,8 +25,9 @@ void wavelet_join_level(const int16_t *low, const int16_t *hl, const int16_t *lh
 void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int levels);
 
 /* A plane of samples with 5 fraction bits, `stride` samples a row, to its bands after 1 to 5 levels (of chroma: 4).
- * `centre` is taken off every sample. Unless `step_q8` is 0, low-pass samples at the border make good what a quantiser of
- * this step takes from high-pass samples there (wavelet_border.c). `workspace` holds 8 * (width + 12) + 2 * ceil(width / 2) * ceil(height / 2) numbers. */
+ * `centre` is subtracted from every sample. Unless `step_q8` is 0, low-pass samples at the border compensate for what a
+ * quantiser of this step will remove from high-pass samples there (wavelet_border.c). `workspace` holds 8 * (width + 12) +
+ * 2 * ceil(width / 2) * ceil(height / 2) numbers. */
 APERCU_API int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width, size_t height,
                                           int32_t levels, int32_t centre, int32_t step_q8, int32_t chroma,
                                           int16_t *workspace, size_t n_workspace, int16_t *bands);

@@ -1,17 +1,20 @@
-/* The wavelet folds at the border: there the synthesis functions of high-pass samples are not nearly orthogonal to those of
- * low-pass samples, as all others are. Two things follow, each by least squares over a row or a column:
- * - of a high-pass sample that becomes 0, the low-pass samples beside it take over a part, when the level is analysed;
- * - what is amiss in the low-pass samples once they are decoded, a high-pass sample can mend in part, when it is coded. */
+/* At the border the wavelet mirrors the samples. Inside, the synthesis functions of high-pass samples are nearly orthogonal to
+ * those of low-pass samples; at the border they are not. So the encoder does two things, both derived by least squares over a
+ * row or a column:
+ * - When a level is analysed, the low-pass samples at the border take over a part of what the quantiser will remove from the
+ *   high-pass sample beside them.
+ * - When a high-pass sample at the border is coded, it corrects a part of the error of the decoded low-pass samples. */
 #include "wavelet_border.h"
 
 #include "band_step.h"
 
 enum { TAPS = 3, FRACTION = 15, WHOLE = 1 << FRACTION, ROUNDED_UP_Q8 = 77, LARGEST = 3000 };
 
-/* In 1/32768, from the border inwards. FOLDED: a row that ends in a high-pass sample. OPEN: one that begins or ends with a
- * low-pass sample. (tests/test_border.py finds them again.) TAKES: what low-pass samples take over of a high-pass
- * sample; the last of a folded row counts 1.5 times, since the fold leaves most of the error there, and 3 times with steps so
- * coarse that it shows. MENDS: what a high-pass sample mends of an error of low-pass samples. */
+/* In 1/32768, from the border inwards. FOLDED: for a row that ends with a high-pass sample. OPEN: for one that begins or ends with
+ * a low-pass sample. TAKES: the part of a high-pass sample that low-pass samples take over. MENDS: the part of the error of
+ * low-pass samples that a high-pass sample corrects. In the least squares of FOLDED the last sample of the row has a weight of
+ * 1.5, since most of the error is there, and of 3 for coarse steps, where the error is visible. (tests/test_border.py
+ * computes all of them again.) */
 static const int32_t FOLDED_TAKES[TAPS] = {10477, -2975, 1239}, FOLDED_TAKES_COARSE[TAPS] = {15795, -3878, 1552},
                      OPEN_TAKES[TAPS] = {-8312, 595, -1219};
 enum { COARSE_Q8 = 20000 };
@@ -19,7 +22,7 @@ static const int32_t FOLDED_MENDS[TAPS] = {19026, -5211, 1077}, OPEN_MENDS[TAPS]
 /* LL is scaled by 1 / 1.230174105^2: 21653 / 32768, and back: 49590 / 32768. High-pass samples across come halved. */
 enum { LOW_SCALE = 21653, LOW_UNSCALE = 49590 };
 
-/* What the quantiser takes from a coefficient: 0.7 of a step become one, as a rule. */
+/* What the quantiser removes from a coefficient. It rounds from about 0.7 of a step up to the next. */
 static int32_t lost(int16_t coefficient, int32_t step_q6)
 {
     int32_t size = (coefficient < 0 ? -coefficient : coefficient) * 64;
@@ -28,7 +31,7 @@ static int32_t lost(int16_t coefficient, int32_t step_q6)
     return coefficient < 0 ? -rest : rest;
 }
 
-/* Adds to a low-pass sample; what is large already does not grow, so that the levels to come stay within 16 bits. */
+/* Adds to a low-pass sample, without making a large one larger, so that the next levels stay within 16 bits. */
 static void add(int16_t *sample, int64_t more)
 {
     int32_t limit = *sample < 0 ? -*sample : *sample;
@@ -37,12 +40,12 @@ static void add(int16_t *sample, int64_t more)
     *sample = (int16_t)(sum > limit ? limit : sum < -limit ? -limit : sum);
 }
 
-/* A line has n_low and n_high samples, a pitch apart in each. */
+/* A row or column of n_low and n_high samples, and the distance from one to the next. */
 typedef struct {
     size_t n_low, low_pitch, n_high, high_pitch;
 } line;
 
-/* `scale` brings high-pass to the unit of low-pass. */
+/* `scale` converts high-pass to the unit of low-pass. */
 static void take_over(int16_t *low, const int16_t *high, line l, int32_t scale, int32_t step_q6, const int32_t *folded)
 {
     const int32_t *far = l.n_low == l.n_high ? folded : OPEN_TAKES;
@@ -54,7 +57,7 @@ static void take_over(int16_t *low, const int16_t *high, line l, int32_t scale, 
     }
 }
 
-/* `scale` brings low-pass to the unit of high-pass. With a sign of -1 just that is taken off which 1 adds. */
+/* `scale` converts low-pass to the unit of high-pass. A sign of -1 subtracts exactly what 1 adds. */
 static void mend(const int16_t *low, int16_t *high, line l, int32_t scale, int sign)
 {
     const int32_t *far = l.n_low == l.n_high ? FOLDED_MENDS : OPEN_MENDS;
@@ -85,7 +88,7 @@ void wavelet_fit_border(int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh, siz
     int32_t step_hh = band_step_q6(step_q8, chroma, level, 2);
     const int32_t *folded = step_q8 < COARSE_Q8 ? FOLDED_TAKES : FOLDED_TAKES_COARSE;
     line across = {low_w, 1, high_w, 1}, down_low = {low_h, low_w, high_h, low_w}, down_high = {low_h, high_w, high_h, high_w};
-    /* HH first, since LL takes over what HL and LH lose of what they took over. */
+    /* HH first: HL and LH take over from it, and LL then takes over from them. */
     for (size_t y = 0; low_w >= TAPS && y < high_h; y++)
         take_over(lh + y * low_w, hh + y * high_w, across, 2 * WHOLE, step_hh, folded);
     for (size_t x = 0; low_h >= TAPS && x < high_w; x++)

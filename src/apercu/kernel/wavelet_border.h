@@ -1,11 +1,11 @@
-/* An encoder's care for the border, where the wavelet folds. */
+/* What the encoder does at the border of a tile: see wavelet_border.c. */
 #ifndef APERCU_WAVELET_BORDER_H
 #define APERCU_WAVELET_BORDER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* With steps below this, rounding would cost more than the border gains: nothing is fitted. */
+/* At steps below this, rounding would cost more than it brings: nothing is fitted. */
 enum { FITTED_FROM_Q8 = 8192 };
 
 /* Fits the four bands of a level of width x height samples, as apercu_wavelet_analyse leaves them, to a quantiser with the

@@ -1,11 +1,12 @@
 """Training of the tables of codec `apercu`: weights of neighbours, and what each context begins with.
 
-Weights: the size of a coefficient, in steps, is taken as exponential with a mean that is a weighted sum of magnitudes
-around it, and the weights are those of greatest likelihood. They come by the multiplicative updates of Itakura-Saito
-factorisation (Févotte, Bertin, Durrieu, Neural Computation 21, 2009), which keep them from falling below zero.
+Weights: the size of a coefficient, in steps, is modelled as exponential with a mean that is a weighted sum of
+magnitudes around it, and the weights are those of greatest likelihood. They are found by the multiplicative updates of
+Itakura-Saito factorisation (Févotte, Bertin, Durrieu, Neural Computation 21, 2009), which keep them from falling below
+zero.
 
-Contexts: every image is coded at every step, and each context's probability is the mean of what it ends at, by the bits
-that it saw. How far one image differs from another, beyond what few bits explain, is how little the mean is trusted.
+Contexts: every image is coded at every step. A context starts with the mean of its final probabilities, weighted by the
+number of bits it coded. The more they differ between images, beyond chance, the fewer bits the start counts for.
 """
 
 import hashlib
@@ -70,8 +71,8 @@ def train(
     """Trains on all images below `folder`; writes tables to `out` (.npy, uint16) and the recipe beside them.
 
     read: how a file becomes an array; what it cannot read is passed over and named in the log.
-    setup: puts stages of one's own in the place of the codec's, as `docs/replace-a-stage.md` shows. It is called here
-        and in every process that codes images, however processes start; so it has to be a function of a module.
+    setup: puts your own stages in the place of the codec's, as `docs/replace-a-stage.md` shows. It is called here and
+        in every process that codes images, under every way to start processes; so it has to be a function of a module.
 
     Raises OptionError where there is nothing to train on.
     """

@@ -1,7 +1,7 @@
 """The network behind restore="cnn": a residual U of two scales on the planes that a decoder has.
 
-It sees luma in squares of 4×4 samples and chroma in 2×2 (space to depth), and the quantiser step; it foretells what the
-planes lack.
+Its input is luma in squares of 4×4 samples, chroma in squares of 2×2 (space to depth), and the quantiser step. It
+predicts the residual: the original planes minus the decoded ones.
 """
 
 import logging
@@ -47,7 +47,7 @@ class Network(nn.Module):
         nn.init.zeros_(self.tail.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the planes lack, in their own unit."""
+        """The residual, in the unit of the planes."""
         near = self.before(self.head(x))
         far = functional.pixel_shuffle(self.up(self.far(self.down(near))), 2)
         lack: Tensor = 0.1 * self.tail(self.after(near + far))
@@ -63,15 +63,15 @@ def to_input(luma: Tensor, chroma: Tensor, step: Tensor) -> Tensor:
 
 
 def export(network: Network, path: Path) -> None:
-    """Writes an ONNX file: `planes` (1, 25, H / 4, W / 4) to `lack` (1, 24, H / 4, W / 4); weights in 16 bits.
+    """Writes an ONNX file: `planes` (1, 25, H / 4, W / 4) to `lack`, the residual (1, 24, H / 4, W / 4).
 
-    They are sums of 32 bits all the same. Half the size, and far finer than what a restored pixel is rounded to.
+    Weights have 16 bits, which halves the file and is far finer than the rounding of pixels; sums have 32.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     shapes = ({2: 2 * torch.export.Dim("down", min=1), 3: 2 * torch.export.Dim("across", min=1)},)
-    # What torch has to say of its own parts and of torchvision is nobody's business here.
+    # Warnings of torch about its own parts and torchvision do not help here.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,6 +1,6 @@
-"""Training of the network behind restore="cnn" on what the codec leaves of images.
+"""Training of the network behind restore="cnn" on images that the codec has encoded and decoded.
 
-Loss: the squared error of RGB and the dissimilarity of luma, each as a share of what it was before.
+Loss: the squared error of RGB and 1 - SSIM of luma, each relative to its value before the network.
 """
 
 import hashlib
@@ -187,7 +187,7 @@ def loss_of(network: nn.Module, batch: Batch) -> tuple[Tensor, float, float]:
 
 
 def _shares(samples: list[Sample]) -> NDArray[np.float64]:
-    """By their pixels."""
+    """Weights of images by their number of pixels."""
     pixels = np.array([luma.size for luma, *_ in samples], float)
     shares: NDArray[np.float64] = pixels / pixels.sum()
     return shares

@@ -1,1 +1,1 @@
-"""Floor 2: what makes more of the planes that a file holds. Inference only; what the bits say stays as it is."""
+"""Floor 2: restorers, which improve decoded planes. Inference only; they change nothing about how bits are read."""

@@ -1,7 +1,7 @@
-"""restore="cnn": a residual network for fidelity on the planes of a tile, run by ONNX Runtime.
+"""restore="cnn": a network that predicts the residual of the planes of a tile, run by ONNX Runtime.
 
-The network sees one square of a fixed grid at a time, with a margin, so that its pixels depend on nothing but the tile.
-What it adds counts as far as `apercu.restore.trust` says. `apercu.lab.cnn` has its layers and its training.
+The network runs on one square of a fixed grid at a time, with a margin, so that its pixels depend only on the tile. Its
+residual is multiplied by the factors of `apercu.restore.trust`. Layers and training are in `apercu.lab.cnn`.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 NAME = "cnn"
 SQUARE, MARGIN = 512, 32
-"""Pixels a side of a square, and around it where the tile goes on."""
+"""Pixels a side of a square, and of the margin around it inside the tile."""
 IN, OUT = 25, 24
-"""Channels that the network takes and gives."""
+"""Channels of the network's input and output."""
 UNIT = 8
-"""The network takes multiples of so many pixels; beyond the tile its edge is repeated."""
+"""Sides of the input are multiples of this number of pixels; beyond the tile its edge is repeated."""
 HALF = FULL // 2
-"""Of the range of a plane, which becomes -1 to 1."""
+"""Half the range of a plane, which is scaled to -1 to 1."""
 
 CHROMA_REACH = 2
-"""A pixel's colour takes chroma samples that lie up to so many pixels away."""
+"""The colour of a pixel depends on chroma samples up to this many pixels away."""
 
 Values = NDArray[np.float32]
 T = TypeVar("T", bound=np.generic)

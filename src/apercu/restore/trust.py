@@ -1,8 +1,8 @@
-"""How far the correction of restore="cnn" is trusted, block by block: a factor from 0 to 1.
+"""How much of the residual that restore="cnn" predicts is added, block by block: a factor from 0 to 1.
 
-The network was trained on photographs at steps of 22 and more. What it adds is right on average there and can be wrong
-elsewhere: below those steps, where nothing but a slope was coded, in drawings and noise, and in chroma that is as rich
-as luma. The symbols tell where that is. All numbers are fitted on training images and on drawn ones
+The network was trained on photographs at steps of 22 and more. There its residual is right on average. It can be wrong
+at finer steps, where only a slope was coded, in drawings and noise, and where chroma has as much detail as luma. The
+symbols show where that is. All numbers here are fitted to training images and to drawn ones
 (`scripts/measure_trust.py` prints the table).
 """
 
@@ -17,24 +17,24 @@ from apercu.stages.colour import Plane
 from apercu.stages.wavelet import Bands, band_places
 
 STEPS = 16, 20
-"""Steps between which trust grows from nothing to all, in the logarithm."""
+"""The factor rises from 0 to 1 between these steps, linearly in the logarithm of the step."""
 LIVELY = {2: ((0.01, 0.035), None), 3: ((0.005, 0.02), (50, 100)), 4: ((0.05, 0.15), (181, 362))}
-"""By level: the share of blocks around, within REACH, that have a symbol there (for level 2: or in level 1), and the
-steps between which that comes to count. Photographs have edges, and so symbols in the finer of these levels; where
-there is none, all is a slope."""
+"""For each level: the share of the blocks within REACH that have a symbol other than 0 in it (for level 2: or in level
+1), and the steps between which this criterion is phased in. Photographs have edges, and edges have symbols in the finer
+of these levels. Where there are none, the image is a slope."""
 STEEP, HOLLOW, FEW = (0.03, 0.09), (1.3, 2.0), 0.02
-"""That share of a level to that of the next coarser one; FEW is added to the latter. Below STEEP level 3 does not
-count: there are no edges. Above HOLLOW nothing does: these are points, print or a pattern of one period."""
+"""The ratio of this share to that of the next coarser level, to which FEW is added. Below STEEP there are no edges, and
+level 3 is ignored. Above HOLLOW the factor is 0: the image has points, print or a pattern of one period."""
 BUSY, DIAGONAL = (34, 80), 4
-"""Symbols of level 1 in a block and its neighbours, of 432; one of HH counts as so many. Above it are drawings and
-noise, which are rich in diagonals."""
+"""The number of symbols other than 0 of level 1 in a block and its neighbours, out of 432; each in HH counts DIAGONAL
+times. Drawings and noise have more, since they have many diagonals."""
 RICH, LITTLE = (1.0, 2.5), 0.05
-"""Symbols of chroma to those of luma, each for an area of its own samples; LITTLE is added to luma's. Above it chroma
-is no photograph's."""
+"""The number of chroma symbols for an area relative to that of luma, to which LITTLE is added. Photographs have
+less."""
 REACH, NEAR = 16, 8
-"""Blocks to each side."""
+"""Distances in blocks, to each side."""
 LEAST_SIDE = 32
-"""Smaller planes hold too little to tell."""
+"""In smaller planes there are too few symbols to decide."""
 
 Factors = NDArray[np.float32]
 """A number for each 8×8 samples of luma, or 4×4 of chroma."""

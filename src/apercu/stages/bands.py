@@ -26,8 +26,8 @@ N_CONTEXTS = 11_166
 
 class BandPlane(NamedTuple):
     """A plane of a tile: its size in samples, whether it is chroma at half size (1, else 0), and its companion, the
-    place of an earlier plane whose bands predict its own (-1: none). Of an encoder also whether its coefficients are
-    fitted (1, else 0): `wavelet_analyse` made them for the step of the coder, which mends them at the border."""
+    index of an earlier plane whose bands predict its own (-1: none). For an encoder also whether its coefficients are
+    fitted (1, else 0): `wavelet_analyse` computed them for the step of the coder, which corrects them at the border."""
 
     width: int
     height: int
@@ -37,10 +37,10 @@ class BandPlane(NamedTuple):
 
 
 class BandTables(NamedTuple):
-    """What both sides know beforehand.
+    """The trained tables, which encoder and decoder share.
 
-    weights: (30, 9) uint8, for each class, stage and orientation those of nine neighbours, in 1/16.
-    contexts: (11166,) uint64, what each context begins with, as the kernel has it; see `start_contexts`.
+    weights: (30, 9) uint8, for each class, stage and orientation the weights of nine neighbours, in 1/16.
+    contexts: (11166,) uint64, the start of each context, as the kernel stores it; see `start_contexts`.
     """
 
     weights: NDArray[np.uint8]
@@ -48,8 +48,8 @@ class BandTables(NamedTuple):
 
 
 def start_contexts(starts: NDArray[np.uint16]) -> NDArray[np.uint64]:
-    """Contexts that begin with `starts` (11166, 2): the probability of a 0 in 1/65536, 1 to 65,535, and the bits that
-    it is trusted for, 2 to 128."""
+    """Contexts with `starts` (11166, 2): the probability of a 0 in 1/65536, 1 to 65,535, and the number of bits that it
+    counts for, 2 to 128."""
     contexts = np.empty(N_CONTEXTS, np.uint64)  # range_context has 8 bytes
     checked(_start(address(starts), address(contexts)))
     return contexts
@@ -66,9 +66,9 @@ def low_step_q6(step_q8: int) -> int:
 
 
 class BandCoder:
-    """The state that goes from one stage of a tile to the next: contexts, magnitudes.
+    """The state that one stage of a tile passes to the next: contexts and magnitudes.
 
-    `contexts`: what has been learnt so far. One object either encodes or decodes. Arrays of coefficients and of symbols
+    `contexts`: as adapted so far. One object either encodes or decodes. Arrays of coefficients and of symbols
     are int16, the planes one after the other, each as `wavelet_analyse` orders it; `n_samples` is their length.
     """
 
@@ -98,8 +98,8 @@ class BandCoder:
         """Stages `first` down to `last` as one stream.
 
         `step_q8`: quantiser step of an orthonormal transform, in samples of 8 bits, with 8 fraction bits, 1 or more.
-        `symbols` receives the symbols, and begins as zeros; without it those of LL are left in place of its
-        coefficients. Coefficients that are fitted change at the border.
+        `symbols` receives the symbols, and begins as zeros; without it those of LL replace its
+        coefficients. Fitted coefficients change at the border.
         """
         capacity = 64 + 4 * self.n_samples  # a symbol takes 16 bits and its contexts' at the most
         out = borrow(capacity)

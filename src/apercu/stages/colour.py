@@ -30,7 +30,7 @@ MAX_LEVEL_CODE = 208
 FULL = 8160
 """The largest sample of a plane that is not chroma."""
 MOST = 65535
-"""The largest sample of uint16. An area of it stands for no data in many scenes."""
+"""The largest sample of uint16. An area of it marks missing data in many scenes."""
 
 
 class Levels(NamedTuple):
@@ -110,7 +110,7 @@ def _plain_rows(tile: Samples) -> Samples:
 def from_planes(planes: list[Plane], interpretation: str, levels: list[Levels], out: Samples) -> None:
     """The inverse of `to_planes` into `out` (H, W, B), a C-ordered array or a window of one.
 
-    Planes may be larger than `plane_sizes` says; what lies beyond is not looked at.
+    Planes may be larger than `plane_sizes` says; the rest is ignored.
     """
     height, width, n_bands = out.shape
     itemsize = out.itemsize
@@ -144,7 +144,7 @@ def from_planes(planes: list[Plane], interpretation: str, levels: list[Levels], 
 
 
 def ends(interpretation: str, n_bands: int, levels: Sequence[Levels]) -> list[tuple[int, int]]:
-    """The samples of every band that 0 and 8160 in its plane stand for."""
+    """The samples that 0 and 8160 in the plane of each band represent."""
     of_band = _levels_of_bands(interpretation, n_bands, levels)
     return [(offset, min(offset + extent, MOST)) for offset, extent in of_band] or [(0, 255)] * n_bands
 

@@ -19,7 +19,7 @@ _ENCODER_WORKSPACE = function("apercu_dual_encoder_workspace", "")()
 _DECODER_WORKSPACE = function("apercu_dual_decoder_workspace", "")()
 
 TABLES = {None: 0, "group": 1, "latent": 2}
-"""One code table for all latents of G2, as published, or one for each; None takes the cheaper for every plane."""
+"""One code table for all latents of G2, as published, or one for each; None takes the smaller for every plane."""
 
 Groups = NDArray[np.uint8]
 Symbols = NDArray[np.int16]

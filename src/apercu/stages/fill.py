@@ -1,7 +1,7 @@
 """Samples that do not count: colour where alpha is 0, and what a mask hides.
 
-They are filled smoothly from the samples around them before a tile is coded: so they cost next to nothing, and leave no
-rims. The fill looks at nothing but the tile.
+Before a tile is coded they are filled smoothly from the samples around them, so that they take almost no bits and leave
+no rims. The fill depends only on the tile.
 """
 
 import sys
@@ -24,11 +24,11 @@ Weights = NDArray[np.uint8]
 ALPHA = 3
 """The band of alpha, which follows the colours."""
 SOLID = 15
-"""Alpha, in 1/255, from which a colour stays as it is. Below, the less alpha there is, the more of a colour comes from
-those around it: it can hardly be seen, and is noise where it was multiplied by alpha and divided again."""
+"""From this alpha (in 1/255) up a colour is not changed. Below, the smaller alpha is, the more the colour is replaced
+by those around it: it is hardly visible, and often noise from multiplying by alpha and dividing again."""
 LITTLE = 4
-"""The weight of no data, of 255: at the edge of an area the picture wins, and some eight samples further in it has
-gone."""
+"""The weight, out of 255, of samples of 65,535 that mark missing data: the picture continues into such an area, and
+fades within about eight samples."""
 
 
 def hidden(tile: Samples, interpretation: str, mask: Mask | None) -> Mask | None:
@@ -49,7 +49,7 @@ def filled(tile: Samples, interpretation: str, levels: tuple[Levels, ...], mask:
     """A tile (H, W, B), or a copy of it in which the samples that do not count are filled.
 
     `levels` as for `to_planes`: where no sample of a band counts, all become the middle of its range. Areas of 65,535
-    that the range leaves out become its end, with a soft edge: a sharp one would cost the rest of the tile dear.
+    that the range leaves out become its end, with a soft edge: a sharp one would take many bits.
     """
     seen = _weights_by_alpha(tile) if interpretation == "rgba" and _least_alpha(tile) < SOLID * _unit(tile) else None
     mask = mask if mask is not None and mask.any() else None
@@ -86,7 +86,7 @@ def filled(tile: Samples, interpretation: str, levels: tuple[Levels, ...], mask:
 
 
 def _unit(tile: Samples) -> int:
-    """1/255 of the whole."""
+    """The value of 1/255 of the full range."""
     return 257 if tile.itemsize == 2 else 1
 
 
@@ -100,7 +100,8 @@ def _weights_by_alpha(tile: Samples) -> Weights:
 
 
 def _under_mask(weights: Weights | None, mask: NDArray[np.bool_], of_alpha: NDArray[np.bool_] | None) -> Weights | None:
-    """Weights of a band with a mask; of a colour, `weights` come from alpha, which says nothing where it is hidden."""
+    """Weights of a band with a mask; for a colour, `weights` come from alpha, and do not apply where alpha is
+    masked."""
     if weights is None and not mask.any():
         return None
     out = np.full(mask.shape, 255, np.uint8) if weights is None else weights.copy()
@@ -111,8 +112,8 @@ def _under_mask(weights: Weights | None, mask: NDArray[np.bool_], of_alpha: NDAr
 
 
 def _of_no_data(weights: Weights | None, band: Samples, high: int) -> Weights | None:
-    """Weights of a band (H, W) whose areas of 65,535 count for little, if that is above the range. Single samples stay:
-    they may be what somebody looks for."""
+    """Weights of a band (H, W) with small ones in areas of 65,535, if that is above the range. Isolated samples keep
+    their weight: they may be of interest."""
     if high == MOST:
         return weights
     empty = band == MOST if weights is None else (band == MOST) & (weights > 0)
@@ -127,7 +128,7 @@ def _of_no_data(weights: Weights | None, band: Samples, high: int) -> Weights | 
 
 
 def grown(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Places (H, W) and the eight neighbours of each."""
+    """Samples marked in (H, W), and the eight neighbours of each."""
     down = places.copy()
     down[1:] |= places[:-1]
     down[:-1] |= places[1:]
@@ -138,12 +139,13 @@ def grown(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def eroded(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Those of places (H, W) whose neighbours are such as well, as far as there are any."""
+    """Samples marked in (H, W) all of whose neighbours inside the array are marked too."""
     return ~grown(~places)
 
 
 def _least_alpha(tile: Samples) -> int:
-    """The smallest alpha of a tile (H, W, 4). The largest part of a pixel as one number: several times as fast."""
+    """The smallest alpha of a tile (H, W, 4). A pixel is read as one number, of which alpha is the highest part:
+    several times as fast."""
     whole = tile.strides[2] == tile.itemsize and sys.byteorder == "little" and tile.dtype.isnative
     if not whole:
         return int(tile[:, :, ALPHA].min())

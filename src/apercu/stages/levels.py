@@ -1,8 +1,8 @@
 """The range of samples that a uint16 image is coded with, measured by level group.
 
-One hot pixel of 65,535 in a scene of 12 bits would take four bits from all other samples. So a range may leave out
-what lies far beyond the bulk: hot and dead pixels, and areas of 65,535, which stand for no data in many scenes. Samples
-that are left out become the end of the range.
+One hot pixel of 65,535 in a scene of 12 bits would cost all other samples four bits of precision. So outliers, far
+from the bulk of the samples, may be left out of the range: hot and dead pixels, and areas of 65,535, which mark missing
+data in many scenes. Samples that are left out become the end of the range.
 """
 
 from collections.abc import Iterator
@@ -15,24 +15,24 @@ from apercu.stages.colour import LEVELS, MOST, Levels, Samples, level_groups
 from apercu.stages.fill import ALPHA, Mask, eroded, grown, hidden
 
 FEW = 1000
-"""One sample in so many, or fewer, may be hot or dead."""
+"""At most one sample in this many may be hot or dead."""
 FARTHER, FARTHER_IF_MANY = 2, 4
-"""What is left out lies at least so many times as far from the low end of the bulk as its high end does."""
+"""Outliers are at least this many times as far from the low end of the bulk as its high end is."""
 LEAST_BULK = 16
-"""A bulk of a smaller range is flat: what stands out of it is the picture."""
+"""If the bulk has a smaller range it is flat, and what differs from it is the picture."""
 PLAIN, DIMMER = (3, 4), 8
-"""The least part of the samples around outliers that lie within the core, or are so many times as near to its low end.
-A star has a bright rim, a hot pixel none."""
+"""PLAIN: at least this part of the samples around outliers must be within the core, or DIMMER times as near to its low
+end as the outliers. A star has a bright rim, a hot pixel has none."""
 _TAIL = 200
-"""The core of a band has one sample in so many less at either end."""
+"""The core of a band is without one sample in this many at either end."""
 _LOOK_AT = 1 << 16
-"""About so many samples are looked at to find the core."""
+"""About this many samples are examined to find the core."""
 _STRIP = 1 << 18
-"""Samples at a time: memory stays small."""
+"""Samples in a strip, so that little memory is needed."""
 
 
 class Group(NamedTuple):
-    """The bands of a level group of an image (H, W, B), and what does not count of it."""
+    """The bands of a level group of an image (H, W, B), and the mask of samples that do not count."""
 
     image: Samples
     interpretation: str
@@ -43,19 +43,18 @@ class Group(NamedTuple):
 def full_levels(image: Samples, interpretation: str, mask: Mask | None = None) -> list[Levels]:
     """Levels of a uint16 image (H, W, B): the smallest codes whose range holds every sample that counts.
 
-    `mask` (H, W, B) is True where a sample does not, nor does colour where alpha is 0.
+    `mask` (H, W, B) is True where a sample does not count. Colour where alpha is 0 does not count either.
     """
     return [_codes(*_ends(group)) for group in _groups(image, interpretation, mask)]
 
 
 def bulk_levels(image: Samples, interpretation: str, mask: Mask | None = None) -> tuple[list[Levels], int]:
-    """As `full_levels`, but without outliers; and the squared error that this costs them, summed.
+    """As `full_levels`, but without outliers; and the sum of the squared errors of the outliers.
 
-    High outliers are left out where they lie more than twice as far from the low end as the bulk's high end does, with
-    nothing between, stand by themselves (thin, no bright rim around), and are one sample in 1,000 or fewer. Those that
-    are 65,535 may be as many and as thick as they like, if that is more than four times as far. Low ones are left out
-    by the first rule alone: an area of 0 is kept, since that is how most scenes show that there are no data. Alpha has
-    no outliers.
+    High outliers are left out if they are more than twice as far from the low end as the bulk's high end, with no
+    sample between, isolated (thin, without a bright rim), and at most one sample in 1,000. Samples of 65,535 may be
+    of any number and form larger areas, if that is more than four times as far. Low outliers are left out by the
+    first rule only: an area of 0 stays in the range, since 0 marks missing data in most scenes. Alpha has no outliers.
     """
     found, lost = [], 0
     for group in _groups(image, interpretation, mask):
@@ -86,12 +85,12 @@ def _codes(low: int, high: int) -> Levels:
 
 
 def _squared(counts: NDArray[np.int64], end: int) -> int:
-    """Squared error of samples, so many of each value, that become `end`."""
+    """Squared error of samples that become `end`; `counts` has their number for each value."""
     return sum(int(counts[value]) * (int(value) - end) ** 2 for value in np.flatnonzero(counts))
 
 
 def _part(group: Group, rows: slice, columns: slice = slice(None)) -> tuple[Samples, Mask | None]:
-    """Samples (h, w, b) of a part of a group, in one piece, and which of them do not count."""
+    """Samples (h, w, b) of a part of a group, contiguous, and which of them do not count."""
     image, mask = group.image[rows, columns], None if group.mask is None else group.mask[rows, columns]
     out = hidden(image, group.interpretation, mask) if group.interpretation == "rgba" else mask
     samples: Samples = (
@@ -101,7 +100,7 @@ def _part(group: Group, rows: slice, columns: slice = slice(None)) -> tuple[Samp
 
 
 def _strips(group: Group, beside: int = 0) -> Iterator[tuple[Samples, Mask | None]]:
-    """A group some rows at a time, with so many rows above and below beside them."""
+    """A group a few rows at a time, with `beside` more rows above and below."""
     height, width = group.image.shape[:2]
     step = max(_STRIP // (width * (group.bands.stop - group.bands.start)), 1)
     for top in range(0, height, step):
@@ -127,7 +126,7 @@ def _ends(group: Group) -> tuple[int, int]:
 
 
 def _core(group: Group) -> tuple[int, int] | None:
-    """Where most samples lie, as some of them show; None where those are all 65,535."""
+    """The range of most samples, estimated from some of them; None if those are all 65,535."""
     height, width = group.image.shape[:2]
     step = 1
     while height * width > _LOOK_AT * step * step:
@@ -141,14 +140,14 @@ def _core(group: Group) -> tuple[int, int] | None:
 def _end_of_bulk(
     group: Group, core_low: int, core_high: int, high: int, flipped: bool = False
 ) -> tuple[int, NDArray[np.int64]]:
-    """The highest sample of a group without its outliers, and how many of these there are of each value.
+    """The highest sample of a group without its outliers, and the number of outliers of each value.
 
-    `flipped`: 65,535 less every sample.
+    `flipped`: for 65,535 minus every sample.
     """
     counts = np.zeros(MOST + 1, np.int64)
     n, end, reach = 0, core_high, core_high
     if core_high - core_low >= LEAST_BULK:
-        reach = core_low + FARTHER * (core_high - core_low)  # there is no gap up to there
+        reach = core_low + FARTHER * (core_high - core_low)  # gaps below this do not count
     for samples, out in _strips(group):
         counted = _counted(_turned(samples, flipped), out, core_low)
         n += counted.size - (0 if out is None else int(np.count_nonzero(out)))
@@ -172,13 +171,14 @@ def _end_of_bulk(
 
 
 def _stand_alone(group: Group, end: int, plain: int, flipped: bool) -> bool:
-    """Whether the samples above `end` are thin, but for those of 65,535, and most around them are `plain` or less."""
+    """Whether the samples above `end`, except those of 65,535, are thin, and most samples around them at most
+    `plain`."""
     n_around = n_plain = 0
     for samples, hidden_samples in _strips(group, beside=1):
         if (samples.min() >= MOST - end) if flipped else (samples.max() <= end):
             continue
         for band in range(samples.shape[2]):
-            plane = _turned(samples[:, :, band], flipped).copy()  # in one piece: several times as fast
+            plane = _turned(samples[:, :, band], flipped).copy()  # contiguous: several times as fast
             counted = np.True_ if hidden_samples is None else ~hidden_samples[:, :, band]
             out = (plane > end) & counted
             if not out.any():

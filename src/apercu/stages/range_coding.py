@@ -1,7 +1,7 @@
 """Bits to bytes and back with the adaptive binary range coder (spec/FORMAT.md, "Range coder").
 
 A codec calls the coder inside the kernel, next to its context modelling (`range_coder.h`). These two functions take
-contexts that were all chosen beforehand: for experiments, and for streams whose contexts do not depend on their bits.
+the contexts of all bits in advance: for experiments, and for streams whose contexts do not depend on their bits.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from apercu.errors import OptionError
 from apercu.kernel import address, checked, function
 
 BYPASS = 65535
-"""The context of a bit that is as likely 0 as 1: it costs one bit, and nothing is learnt from it."""
+"""The context of a bit that is as likely 0 as 1: it costs one bit and does not adapt."""
 
 _CONTEXT_BYTES = 8  # sizeof(range_context)
 _encode = function("apercu_range_encode", "aassaaas")
@@ -44,9 +44,9 @@ def range_encode(
     """The shortest bytes that `range_decode` turns into `bits`, given the same other arguments.
 
     bits: (n,), 0 or 1. contexts: (n,), the context of each bit, 0..n_contexts-1 or `BYPASS`. starts: (n_contexts, 4),
-    what each context begins with: probability of a 0 in 1/65536 (1..65535), how many bits it is trusted for (its age,
-    2..128), fast and slow shift (1..7); None stands for (32768, 3, 4, 7), a context that knows nothing.
-    Raises OptionError where an argument is not as said.
+    the start of each context: probability of a 0 in 1/65536 (1..65535), the number of bits that it counts for (its age,
+    2..128), fast and slow shift (1..7); None means (32768, 3, 4, 7), a context without prior knowledge.
+    Raises OptionError if an argument is not as described.
 
     >>> bits = np.arange(100) % 10 == 0
     >>> data = range_encode(bits, np.zeros(100, int), 1)
@@ -81,9 +81,9 @@ def range_decode(
 ) -> NDArray[np.uint8]:
     """The bits, (n,) uint8 of 0 and 1, from which `range_encode` made `data` with the same contexts and starts.
 
-    Raises Truncated or CorruptStream where more or fewer bytes than `data` has belong to the bits that were read, and
-    OptionError as `range_encode`. Damage is not always noticed, since wrong bits may come to the same length: what
-    carries the data needs a checksum.
+    Raises Truncated or CorruptStream if the bits that were read need more or fewer bytes than `data` has, and
+    OptionError as `range_encode`. Damage is not always noticed, since wrong bits may have the same length: the
+    container needs a checksum.
     """
     chosen, exact, workspace = _contexts(contexts, n_contexts, starts)
     stream = np.frombuffer(data, np.uint8)

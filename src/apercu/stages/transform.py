@@ -14,7 +14,7 @@ Weights = NDArray[np.int16]
 """(2, 9, 64) with 14 fraction bits: analysis and synthesis; row 0 is G1's, rows 1 to 8 are G2's; pixels in raster
 order."""
 EVERY_BLOCK = -1
-"""As `threshold_q4`: no block is plain enough for G1, so that the latents of both groups are there for all blocks."""
+"""As `threshold_q4`: no block is coded by G1, so that the latents of both groups are computed for all blocks."""
 
 
 def dual_analyse(

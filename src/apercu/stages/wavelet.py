@@ -15,8 +15,8 @@ Bands = NDArray[np.int16]
 
 
 def band_places(height: int, width: int, levels: int) -> dict[tuple[int, int], tuple[int, int, int]]:
-    """Where each band lies: (level, orientation 0 HL, 1 LH, 2 HH) to (first coefficient, height, width); the coarsest
-    level first. What is before the first of them is LL."""
+    """The place of each band: (level, orientation 0 HL, 1 LH, 2 HH) to (first coefficient, height, width); the coarsest
+    level first. LL is before the first of them."""
     sizes = [(height, width)]
     for _ in range(levels):
         sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
@@ -35,9 +35,10 @@ def wavelet_analyse(
 ) -> None:
     """Bands of the first `height` rows and `width` columns of a plane after 1 to 5 levels, into `bands`.
 
-    `centre` is taken off every sample. `step_q8`: the step that the bands will be quantised with, of an orthonormal
-    transform, in 8-bit samples with 8 fraction bits; low-pass samples at the border then make good what high-pass
-    samples there will lose. 0: they do not. `chroma`: 1 for a plane of chroma at half size, else 0.
+    `centre` is subtracted from every sample. `step_q8`: the step that the bands will be quantised with, of an
+    orthonormal transform, in 8-bit samples with 8 fraction bits; low-pass samples at the border then compensate for
+    what quantisation will remove from high-pass samples there. 0: they do not. `chroma`: 1 for a plane of chroma at
+    half size, else 0.
     """
     n_workspace = _workspace(height, width)
     workspace = borrow(2 * n_workspace)
@@ -47,7 +48,7 @@ def wavelet_analyse(
 
 
 def wavelet_synthesise(bands: Bands, plane: Plane, levels: int, centre: int) -> None:
-    """The inverse of `wavelet_analyse`, but for rounding, into a plane (H, W): samples within -8191 to 8191."""
+    """The inverse of `wavelet_analyse`, except for rounding, into a plane (H, W): samples within -8191 to 8191."""
     height, width = plane.shape
     n_workspace = _workspace(height, width)
     workspace = borrow(2 * n_workspace)
