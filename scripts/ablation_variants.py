@@ -97,7 +97,7 @@ def _learnt(train: Path) -> Callable[[], int]:
 
 def _in_layers(layers: int) -> Patch:
     def patch(_: Path) -> None:
-        codec.layers_of = lambda setting: (layers, layers)
+        codec.LAYERS = codec.MOST_LAYERS = layers
 
     return patch
 

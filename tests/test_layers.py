@@ -51,7 +51,7 @@ def test_layers_differ_visibly(name):
     for n_bytes in (3_000, 6_000, 15_000):
         data = apercu.encode(image, n_bytes=n_bytes)
         layers = apercu.info(data)["layers"]
-        assert layers >= 3
+        assert layers >= 4
         steps = np.diff([psnr(image, apercu.decode(data, layers=n)) for n in range(1, layers + 1)])
         assert np.all(steps >= -0.02)
         assert steps[0] > 0.5
@@ -65,7 +65,7 @@ def test_a_small_file_has_one_layer_a_larger_one_several():
             except TargetUnreachable:
                 continue
             layers = apercu.info(data)["layers"]
-            assert (layers == 1) if len(data) < 2_000 else 3 <= layers <= 5
+            assert (layers == 1) if len(data) < 2_000 else layers in (4, 5)
             assert apercu.encode(image, quality=apercu.info(data)["quality"]) == data
 
 

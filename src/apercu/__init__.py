@@ -121,7 +121,7 @@ def encode(
         visible. By default an image is one tile up to 2^25 samples in its planes (22 megapixels in colour, where
         chroma is at half size).
     layers: 1 to 5 ("taha2025": 1), coarse to fine; a file that is cut short shows the layers that are complete. By
-        default 1 below 2,000 bytes, else 3 (at low qualities 4) if the first takes 58 % of the file or less, else 5.
+        default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less, else 5.
     progress: called with the share of the work done, 0 to 1.
 
     Alpha that is 0, or 255 (65,535), in a whole tile comes back exactly. (With taha2025, 255 comes back as 254 or 255.)

@@ -20,6 +20,7 @@ _CHROMA_SAMPLES = 2 / 4  # of a pixel: two planes at half size
 
 _LIFTING = 4  # steps, each with a product for every other sample of a row or column
 _END = 4  # products at an end of a row or column that is fitted to the step
+_MENDED_TO = 1  # the finest level whose border is mended by what is decoded of those above it
 _NEAR = 6  # weights of magnitudes within a band, for a sample
 _FLAGGED = 2  # stages whose samples are weighed in groups first
 _WEIGHED = 5  # a sample in steps, what it costs as 0, and its error and the cost of a symbol
@@ -92,7 +93,7 @@ def _of_apercu(_image: Samples, _data: bytes, header: Header, _model: str | None
                 products = 2 * (_LIFTING / 2) * height * width + low_h * low_w
                 transform += products
                 # Ends of rows and columns of two bands take over, of one mend, once with what was wanted, once decoded.
-                border += 2 * _END * (height + width + 2 * (low_h + low_w)) + (products if level > 1 else 0)
+                border += 2 * _END * (height + width + 2 * (low_h + low_w)) + (products if level > _MENDED_TO else 0)
                 height, width = low_h, low_w
     return transform + border, transform, contexts, choice
 

@@ -24,7 +24,8 @@ from apercu.stages.wavelet import Bands, wavelet_analyse, wavelet_synthesise
 
 VARIANTS = 1
 RESTORERS = ("none", "cnn")
-MOST_LAYERS, FOUR_LAYERS_BELOW = STAGES, 38 << 8
+MOST_LAYERS, LAYERS = STAGES, 4
+"""Layers that there can be, and that a file has unless its first one would be too large a part of it."""
 TILE_SAMPLES, TILE_SIDES = 1 << 25, (1 << 10, 1 << 12)
 """An image whose planes have so many samples is one tile, which has no seams; a larger one is cut into the largest
 tiles that have no more, with sides of 1,024 to 4,096."""
@@ -70,11 +71,6 @@ def setting_of(header: Header) -> Setting:
     if header.quality_q8 is None:
         raise CorruptStream("apercu has no settings made by hand")
     return at_quality(header.quality_q8)
-
-
-def layers_of(setting: Setting) -> tuple[int, int]:
-    """The number of layers to try first, and the largest. With a coarser step the coarse stages take a larger share."""
-    return (4 if setting.quality_q8 < FOUR_LAYERS_BELOW else 3), MOST_LAYERS
 
 
 def tile_side(height: int, width: int, interpretation: str, n_bands: int) -> int | None:

@@ -86,19 +86,19 @@ class _Job:
             yield self.codec.analyse(self.tile(window), self.header, self.weights, setting)
 
     def file(self, setting: Any) -> bytes:
-        """The file: in one layer if that is small, else in few if the first one is small enough then, else in as many
-        as the codec has; or as planned."""
-        few, most = self.codec.layers_of(setting)
-        if self.plan.layers or most == 1:
+        """The file: in one layer if that is small, else in several, and if the first of them is too large a part of it,
+        in as many as there can be; or as planned."""
+        if self.plan.layers or self.codec.MOST_LAYERS == 1:
             return self.pack(setting, self.plan.layers or 1)
         large = self.header.height * self.header.width >= _LARGE
         if not large and len(plain := self.pack(setting, 1)) < LAYERED_FROM:
             return plain
-        data = self.pack(setting, few)
+        data = self.pack(setting, self.codec.LAYERS)
         doubtful = large and len(data) < LAYERED_FROM + _MOST_FOR_LAYERS * self.header.n_tiles
         if doubtful and len(plain := self.pack(setting, 1)) < LAYERED_FROM:
             return plain
-        return data if _first_layer_end(data) <= FIRST_SHARE * len(data) else self.pack(setting, most)
+        small = _first_layer_end(data) <= FIRST_SHARE * len(data)
+        return data if small else self.pack(setting, self.codec.MOST_LAYERS)
 
     def pack(self, setting: Any, layers: int) -> bytes:
         """The file in this many layers."""

@@ -29,7 +29,7 @@ from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_syn
 
 TILE = 1024
 """Pixels a side of a tile."""
-MOST_LAYERS = 1
+MOST_LAYERS = LAYERS = 1
 RESTORERS = ("none",)
 VARIANTS = 8
 MAX_STEP_Q3 = 65535
@@ -101,11 +101,6 @@ def check_options(tables: str | None, _: tuple[float | None, float | None] | Non
     """Raises OptionError for a name that is not in TABLES."""
     if tables not in tuple(TABLES):  # a tuple, since names that cannot be hashed are to be refused too
         raise OptionError(f"tables must be one of {', '.join(map(repr, TABLES))}, not {tables!r}")
-
-
-def layers_of(_: Setting) -> tuple[int, int]:
-    """One layer for every setting."""
-    return 1, MOST_LAYERS
 
 
 def tile_side(height: int, width: int, _: str, __: int) -> int | None:

@@ -7,19 +7,23 @@
 
 #include <string.h>
 
-/* Numbers that what is decoded of a fitted plane takes, down to level 2: LL, or the low-pass samples that came of it, then the
- * bands as wavelet_layout has them. */
+/* After the MENDED_TO levels that are not decoded. */
+static inline size_t halved(int32_t side)
+{
+    return ((size_t)side + (1 << MENDED_TO) - 1) >> MENDED_TO;
+}
+
+/* Numbers that what is decoded of a fitted plane takes: LL, or the low-pass samples that came of it, then the bands as
+ * wavelet_layout has them. */
 static inline size_t decoded_size(const band_plane *plane)
 {
-    if (!plane->fitted)
-        return 0;
-    return (size_t)((plane->width + 1) / 2) * (size_t)((plane->height + 1) / 2);
+    return plane->fitted ? halved(plane->width) * halved(plane->height) : 0;
 }
 
 /* Numbers that joining a level of it takes. */
 static inline size_t joining_size(const band_plane *plane)
 {
-    return plane->fitted ? decoded_size(plane) + wavelet_rows((size_t)(plane->width + 1) / 2) : 0;
+    return plane->fitted ? decoded_size(plane) + wavelet_rows(halved(plane->width)) : 0;
 }
 
 /* Of the level whose HL is band i, and whose low-pass samples are decoded. */
@@ -37,7 +41,7 @@ static inline void decode_low_and_mend(const wavelet_layout *layout, const int16
     mend(layout, 1, decoded, coefficients);
 }
 
-/* Joins a level of 2 or more, whose HL is band i, and mends the next finer one. */
+/* Joins a level above MENDED_TO, whose HL is band i, and mends the next finer one. */
 static inline void join_and_mend(const wavelet_layout *layout, int i, int16_t *decoded, int16_t *joining,
                                  int16_t *coefficients)
 {

@@ -97,5 +97,6 @@ void wavelet_fit_border(int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh, siz
         take_over(low + y * low_w, hl + y * high_w, across, 2 * LOW_SCALE, step_hl, folded);
     for (size_t x = 0; low_h >= TAPS && x < low_w; x++)
         take_over(low + x, lh + x, down_low, LOW_SCALE, step_lh, folded);
-    wavelet_mend_border(low, hl, lh, width, height, 1);
+    if (level >= MENDED_TO)
+        wavelet_mend_border(low, hl, lh, width, height, 1);
 }
