@@ -308,7 +308,7 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
         for (size_t p = 0; p < n_planes; p++) {
             const band_plane *plane = &planes[p];
             int level = stage - plane->chroma, hl = 3 * (levels_of(plane) - level) + 1;
-            int16_t *decoded = plane->fitted && step_q8 >= FITTED_FROM_Q8 && level > MENDED_TO ? next_decoded : NULL;
+            int16_t *decoded = plane->fitted && step_q8 >= MENDED_FROM_Q8 && level > MENDED_TO ? next_decoded : NULL;
             next_decoded += decoded_size(plane);
             wavelet_layout layout;
             grid grids[WAVELET_BANDS], beside[WAVELET_BANDS];

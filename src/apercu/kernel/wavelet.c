@@ -340,14 +340,17 @@ int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width
     int16_t *rows = workspace, *even = workspace + pipeline_size(width);
     int16_t *odd = even + ((width + 1) / 2) * ((height + 1) / 2);
     const int16_t *in = plane;
+    int sparse = 0;
     for (int level = 1; level <= levels; level++) {
         int hl = 3 * (levels - level) + 1;
         int16_t *low = level == levels ? bands : level % 2 ? even : odd;
         analyse_level(in, stride, width, height, level == 1, centre, rows, low, bands + layout.start[hl],
                       bands + layout.start[hl + 1], bands + layout.start[hl + 2]);
+        int16_t *bands_of[] = {bands + layout.start[hl], bands + layout.start[hl + 1], bands + layout.start[hl + 2]};
+        if (level == 1 && step_q8 >= FITTED_FROM_Q8)
+            sparse = wavelet_is_sparse(bands_of[0], bands_of[1], width, height, step_q8, chroma);
         if (step_q8 >= FITTED_FROM_Q8)
-            wavelet_fit_border(low, bands + layout.start[hl], bands + layout.start[hl + 1], bands + layout.start[hl + 2],
-                               width, height, step_q8, chroma, level);
+            wavelet_fit_border(low, bands_of[0], bands_of[1], bands_of[2], width, height, step_q8, chroma, level, sparse);
         in = low;
         width = stride = (width + 1) / 2;
         height = (height + 1) / 2;

@@ -13,11 +13,12 @@ enum { TAPS = 3, FRACTION = 15, WHOLE = 1 << FRACTION, ROUNDED_UP_Q8 = 77, LARGE
 /* In 1/32768, from the border inwards. FOLDED: for a row that ends with a high-pass sample. OPEN: for one that begins or ends with
  * a low-pass sample. TAKES: the part of a high-pass sample that low-pass samples take over. MENDS: the part of the error of
  * low-pass samples that a high-pass sample corrects. In the least squares of FOLDED the last sample of the row has a weight of
- * 1.5, since most of the error is there, and of 3 for coarse steps, where the error is visible. (tests/test_border.py
- * computes all of them again.) */
-static const int32_t FOLDED_TAKES[TAPS] = {10477, -2975, 1239}, FOLDED_TAKES_COARSE[TAPS] = {15795, -3878, 1552},
+ * 1.5, since most of the error is there, and of 3 for SPARSE, at low rates, where the error is visible.
+ * (tests/test_border.py computes all of them again.) */
+static const int32_t FOLDED_TAKES[TAPS] = {10477, -2975, 1239}, FOLDED_TAKES_SPARSE[TAPS] = {15795, -3878, 1552},
                      OPEN_TAKES[TAPS] = {-8312, 595, -1219};
-enum { COARSE_Q8 = 20000 };
+/* A level is sparse if of one coefficient in SPARSE, or fewer, anything is kept. One row in EVERY is looked at. */
+enum { EVERY = 4, SPARSE = 700 };
 static const int32_t FOLDED_MENDS[TAPS] = {19026, -5211, 1077}, OPEN_MENDS[TAPS] = {-9189, 386, -1014};
 /* LL is scaled by 1 / 1.230174105^2: 21653 / 32768, and back: 49590 / 32768. High-pass samples across come halved. */
 enum { LOW_SCALE = 21653, LOW_UNSCALE = 49590 };
@@ -29,6 +30,28 @@ static int32_t lost(int16_t coefficient, int32_t step_q6)
     int64_t kept = (size + ((int64_t)step_q6 * ROUNDED_UP_Q8 >> 8)) / step_q6 * step_q6;
     int32_t rest = (int32_t)(size - kept) / 64;
     return coefficient < 0 ? -rest : rest;
+}
+
+/* Of a band, how many coefficients the quantiser will keep: of one row in EVERY. */
+APERCU_VECTORISED static size_t n_kept(const int16_t *in, size_t width, size_t height, int32_t step_q6)
+{
+    int32_t from = (int32_t)(((int64_t)step_q6 * (256 - ROUNDED_UP_Q8) >> 14) + 1);
+    int16_t least = (int16_t)(from < 32767 ? from : 32767);
+    size_t n = 0;
+    for (size_t y = 0; y < height; y += EVERY)
+        for (size_t x = 0; x < width; x++) {
+            int16_t c = in[y * width + x];
+            n += (size_t)((c >= least) | (c <= -least));
+        }
+    return n;
+}
+
+int wavelet_is_sparse(const int16_t *hl, const int16_t *lh, size_t width, size_t height, int32_t step_q8, int chroma)
+{
+    size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2, high_w = width / 2, high_h = height / 2;
+    size_t n = n_kept(hl, high_w, low_h, band_step_q6(step_q8, chroma, 1, 0)) +
+               n_kept(lh, low_w, high_h, band_step_q6(step_q8, chroma, 1, 1));
+    return n * SPARSE <= (high_w * low_h + low_w * high_h) / EVERY;
 }
 
 /* Adds to a low-pass sample, without making a large one larger, so that the next levels stay within 16 bits. */
@@ -81,12 +104,12 @@ void wavelet_mend_border(const int16_t *low, int16_t *hl, int16_t *lh, size_t wi
 }
 
 void wavelet_fit_border(int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh, size_t width, size_t height,
-                        int32_t step_q8, int chroma, int level)
+                        int32_t step_q8, int chroma, int level, int sparse)
 {
     size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2, high_w = width / 2, high_h = height / 2;
     int32_t step_hl = band_step_q6(step_q8, chroma, level, 0), step_lh = band_step_q6(step_q8, chroma, level, 1);
     int32_t step_hh = band_step_q6(step_q8, chroma, level, 2);
-    const int32_t *folded = step_q8 < COARSE_Q8 ? FOLDED_TAKES : FOLDED_TAKES_COARSE;
+    const int32_t *folded = sparse ? FOLDED_TAKES_SPARSE : FOLDED_TAKES;
     line across = {low_w, 1, high_w, 1}, down_low = {low_h, low_w, high_h, low_w}, down_high = {low_h, high_w, high_h, high_w};
     /* HH first: HL and LH take over from it, and LL then takes over from them. */
     for (size_t y = 0; low_w >= TAPS && y < high_h; y++)
@@ -97,6 +120,6 @@ void wavelet_fit_border(int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh, siz
         take_over(low + y * low_w, hl + y * high_w, across, 2 * LOW_SCALE, step_hl, folded);
     for (size_t x = 0; low_h >= TAPS && x < low_w; x++)
         take_over(low + x, lh + x, down_low, LOW_SCALE, step_lh, folded);
-    if (level >= MENDED_TO)
+    if (level >= MENDED_TO && step_q8 >= MENDED_FROM_Q8)
         wavelet_mend_border(low, hl, lh, width, height, 1);
 }
