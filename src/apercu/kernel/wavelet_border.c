@@ -8,7 +8,7 @@
 
 #include "band_step.h"
 
-enum { TAPS = 3, FRACTION = 15, WHOLE = 1 << FRACTION, ROUNDED_UP_Q8 = 77, LARGEST = 3000 };
+enum { TAPS = 3, FRACTION = 15, WHOLE = 1 << FRACTION, ROUNDED_UP_Q8 = 77, ROUNDING = 2, LARGEST = 3000 };
 
 /* In 1/32768, from the border inwards. FOLDED: for a row that ends with a high-pass sample. OPEN: for one that begins or ends with
  * a low-pass sample. TAKES: the part of a high-pass sample that low-pass samples take over. MENDS: the part of the error of
@@ -29,6 +29,8 @@ static int32_t lost(int16_t coefficient, int32_t step_q6)
     int32_t size = (coefficient < 0 ? -coefficient : coefficient) * 64;
     int64_t kept = (size + ((int64_t)step_q6 * ROUNDED_UP_Q8 >> 8)) / step_q6 * step_q6;
     int32_t rest = (int32_t)(size - kept) / 64;
+    if (rest >= -ROUNDING && rest <= ROUNDING)
+        return 0; /* the wavelet's own rounding, in flat pictures */
     return coefficient < 0 ? -rest : rest;
 }
 
