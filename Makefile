@@ -7,8 +7,8 @@
 #   make format              mend what `make check` finds, as far as a machine can
 #   make fuzz [ARGS=...]     mutate valid files against a kernel built with sanitisers, for as long as one likes
 #   make bench [ARGS=...]    times beside Pillow's JPEG
-#   make results          measure everything on the test images again, and write docs/results.md
-#   make ablation         leave out one part of the codec after the other, and write docs/ablation.md
+#   make results             measure everything on the test images again, and write docs/results.md
+#   make ablation            leave out one part of the codec after the other, and write docs/ablation.md
 #   make clean               remove what the above made, .venv included
 #
 # PYTHON=python3.12 chooses the interpreter, CC=clang the compiler.

@@ -61,11 +61,11 @@ FIVE_BITS: tuple[Edit, ...] = (
     ("band_choice.h", "bits = cost(zero, 1) + SIGN_Q8 +", "bits = 1280 + 384 * (q - 1) + 0 *"),
 )
 ONE_PRICE: tuple[Edit, ...] = (("band_choice.h", "{26, 15, 17, 26, 26}", "{26, 26, 26, 26, 26}"),)
-BORDER: tuple[Edit, ...] = (
-    ("wavelet.c", "if (step_q8 >= FITTED_FROM_Q8)", "if (0 * step_q8)"),
-    ("band_border.h", "layout->height[i + 1], -1);", "layout->height[i + 1], 0);"),
-)
 CHROMA: tuple[Edit, ...] = (("band_step.c", "CHROMA_Q8 = 154", "CHROMA_Q8 = 128"),)
+
+
+def _without_fit(_: Path) -> None:
+    codec.FITTED = False
 
 
 def _in_dct(block: int) -> Patch:
@@ -125,7 +125,7 @@ VARIANTS = {
     "five-bits": Variant("choice", "groups held to cost five bits, whatever their contexts", FIVE_BITS),
     "low": Variant("choice", "LL rounded, not chosen", (("band_choice.h", "LOW_PRICE = 22", "LOW_PRICE = 0"),)),
     "one-price": Variant("choice", "one price of a bit in all stages", ONE_PRICE),
-    "border": Variant("choice", "coefficients at the border as all others", BORDER, tables="whole"),
+    "border": Variant("choice", "coefficients at the border as all others", patch=_without_fit, tables="whole"),
     "chroma": Variant("choice", "steps of chroma not a fifth larger", CHROMA),
     "dct-8": Variant("transform", "DCT of 8 × 8, its DC in a wavelet", patch=_in_dct(8)),
     "dct-16": Variant("transform", "DCT of 16 × 16, its DC in a wavelet", patch=_in_dct(16)),

@@ -141,7 +141,7 @@ def layers(x: float, y: float) -> Parts:
         parts.append(middle(at + width / 2, top + 25, str(5 - stage), 13, PAPER if stage < 2 else INK))
         at += width
         starts.append(at)
-    for number, (begin, end) in enumerate(((0, 3), (3, 4), (4, 5)), 1):
+    for number, (begin, end) in enumerate(((0, 2), (2, 3), (3, 4), (4, 5)), 1):
         left, right = starts[begin] + 2, starts[end] - 2
         parts.append(f'<path d="M{left:g} {top + 47} v6 H{right:g} v-6" fill="none" stroke="{SOFT}"/>')
         parts.append(middle((left + right) / 2, top + 68, f"layer {number}", 12, SOFT))

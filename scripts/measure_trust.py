@@ -14,10 +14,9 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from PIL import Image
 
 import apercu
-from apercu.lab.images import files_below
+from apercu.lab.images import files_below, read_rgb
 from apercu.restore import cnn
 from apercu.restore.trust import Factors
 from apercu.stages.blocks import n_blocks
@@ -35,8 +34,7 @@ def main() -> None:
     arguments = parser.parse_args()
     pictures = images(arguments.seed)
     for path in files_below(arguments.images)[:24] if arguments.images else ():
-        with Image.open(path) as picture:
-            pictures[path.stem] = np.asarray(picture.convert("RGB"))
+        pictures[path.stem], _ = read_rgb(path)
     print(f"{'':20}", *(f"{quality:>13}" for quality in QUALITIES))
     for name, image in pictures.items():
         cells = ("{:.2f} / {:.2f}".format(*gains(image, quality)) for quality in QUALITIES)
@@ -48,8 +46,8 @@ def gains(image: Samples, quality: float) -> tuple[float, float]:
     data = apercu.encode(image, quality=quality, codec="apercu")
     plain, restored = _error(image, apercu.decode(data)), _error(image, apercu.decode(data, restore="cnn"))
     with patch.object(cnn, "trust", _in_full):
-        trusted = _error(image, apercu.decode(data, restore="cnn"))
-    return 10 * np.log10(plain / restored), 10 * np.log10(plain / trusted)
+        in_full = _error(image, apercu.decode(data, restore="cnn"))
+    return 10 * np.log10(plain / restored), 10 * np.log10(plain / in_full)
 
 
 def _in_full(planes: list[Plane], _: object, __: int) -> list[Factors]:

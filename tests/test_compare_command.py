@@ -129,3 +129,13 @@ def test_pictures_of_one_name_are_told_apart(tmp_path):
     assert list(both) == [str(a / "in/one.png"), str(b / "in/one.png"), "two"]
     assert named == {"two"}
     assert list(both.values()) == [str(a / "in/one.png"), str(b / "in/one.png"), str(single)]
+
+
+def test_a_folder_is_searched_for_all_that_encode_takes(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.fromarray(BIG[:48, :48]).save(folder / "small.gif")
+    options = ["--codecs", "taha2025", "--peers", "--metric", "psnr", "--bpp", "0.9", "--repeat", "1", "--jobs", "1"]
+    out = tmp_path / "r"
+    assert main(["compare", str(folder), "--out", str(out), "--cache", str(tmp_path / "c"), *options]) == 0
+    assert [image["name"] for image in json.loads((out / "comparison.json").read_text())["images"]] == ["small"]

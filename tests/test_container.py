@@ -119,7 +119,8 @@ def test_everything_else_is_small():
     assert overhead(np.dstack([ramp] * 4).astype(np.uint16)) == 18
     assert overhead(ramp.astype(np.uint16)) == 16
     assert overhead(ramp[:32, :32].astype(np.uint8), codec="apercu") == 10
-    assert overhead(ramp.astype(np.uint8), codec="apercu") <= 34  # three layers
+    assert overhead(ramp.astype(np.uint8), codec="apercu") == 14
+    assert overhead(ramp.astype(np.uint8), codec="apercu", layers=4) <= 38
     assert overhead(np.dstack([ramp] * 12).astype(np.uint16)) == 39
     assert overhead(ramp[:32, :32].astype(np.uint8), threshold=50, step=8) == 14  # four bytes of parameters
 

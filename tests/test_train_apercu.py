@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from apercu.lab.apercu import likeliest_weights
 from apercu.restore import cnn
 from scripts.pictures import scene
 
-WEIGHTS = cnn_training.Path(cnn.__file__).parent.parent / "weights"
+WEIGHTS = Path(cnn.__file__).parent.parent / "weights"
 
 
 @pytest.fixture(scope="module")

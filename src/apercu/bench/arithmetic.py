@@ -16,8 +16,6 @@ from apercu.stages.wavelet import band_places
 _LUMA_PRODUCTS, _CHROMA_PRODUCTS = 3, 1  # of a sample; chroma is made of luma and one colour
 _COLOUR_PRODUCTS = 4  # of a pixel on the way back
 _CHROMA_SAMPLES = 2 / 4  # of a pixel: two planes at half size
-
-
 _LIFTING = 4  # steps, each with a product for every other sample of a row or column
 _END = 4  # products at an end of a row or column that is fitted to the step
 _MENDED_TO = 1  # the finest level whose border is mended by what is decoded of those above it
@@ -66,7 +64,7 @@ def count(image: Samples, data: bytes, model: str | None = None) -> Arithmetic:
     """
     header = read_header(data)
     colour = header.interpretation in ("rgb", "rgba")
-    count_of = _of_taha2025 if header.codec == "taha2025" else _of_apercu
+    count_of = {"apercu": _of_apercu, "taha2025": _of_taha2025}[header.codec]
     encoder, decoder, contexts, choice = count_of(image, data, header, model)
     n_pixels = header.height * header.width
     return Arithmetic(

@@ -114,6 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise MissingExtra(f"compare needs {error.name}: pip install 'apercu[bench]'") from error
     from apercu.bridges import files
     from apercu.codecs.by_name import CODECS
+    from apercu.lab.images import ENDINGS
 
     streams.set_limit(arguments)
     needs.check_packages()
@@ -124,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
     ours = own.contestants(codecs, list(dict.fromkeys(restorers)), models, networks)
     for metric in arguments.metric:
         measure.metric_of(metric)
-    sources, named = _sources(arguments.images, files.PICTURE_SUFFIXES)
+    sources, named = _sources(arguments.images, ENDINGS)
     cache = arguments.cache or _cache_folder()
     for option, folder in (("--out", arguments.out), ("--cache", cache)):
         needs.check_folder(option, folder)

@@ -102,7 +102,7 @@ def _decode_tile(
 
     A restorer may leave out what is not `wanted`, a part of the tile.
     """
-    sound = list(takewhile(lambda segment: isinstance(segment, bytes), layers))
+    sound = _sound(layers)
     fault = next((segment for segment in layers if isinstance(segment, ApercuError)), None)
     while sound:
         try:
@@ -113,6 +113,11 @@ def _decode_tile(
         else:
             break
     return fault, len(sound)
+
+
+def _sound(layers: list[bytes | ApercuError]) -> list[bytes]:
+    """The layers before the first fault: the later ones cannot be decoded without it."""
+    return list(takewhile(lambda segment: isinstance(segment, bytes), layers))  # type: ignore[arg-type]  # not narrowed
 
 
 def _refuse(segments: list[bytes | ApercuError]) -> None:
@@ -138,9 +143,8 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
     faults = [segment for segment in segments if isinstance(segment, ApercuError)]
     for tile, window in enumerate(tiles(header.height, header.width, header.tile)):
         layers = segments[tile : header.n_tiles * header.n_layers : header.n_tiles]
-        sound = list(takewhile(lambda segment: isinstance(segment, bytes), layers))
         try:
-            if sound:
+            if sound := _sound(layers):
                 CODECS[header.codec].read(sound, header, weights, window.height, window.width)
         except ApercuError as fault:
             faults.append(fault.with_traceback(None))  # as in _decode_tile

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from apercu.codecs import counted, rate, taha2025
+from apercu.codecs import counted, rate
 from apercu.codecs.by_name import CODECS, Progress, part
 from apercu.errors import ImageError, OptionError
 from apercu.format import weights as weight_files
@@ -55,6 +55,8 @@ FIRST_SHARE = 0.58
 """The largest share of a file that head and first layer take, if the codec has enough layers to split it."""
 KEPT = 1 << 24
 """The analysis of an image of up to this many samples is kept; a larger one is analysed again in each try."""
+_LARGE = 1 << 17  # pixels; smaller images are tried in one layer first, larger ones in several
+_MOST_FOR_LAYERS = 64  # an upper bound of what layers cost, in bytes for each tile
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,6 @@ class _Job:
         return total
 
 
-_LARGE = 1 << 17  # pixels; smaller images are tried in one layer first, larger ones in several
-_MOST_FOR_LAYERS = 64  # an upper bound of what layers cost, in bytes for each tile
-
-
 def encode(
     image: object,
     target: Target,
@@ -138,13 +136,13 @@ def encode(
     tables: str | None,
     model: str | Path | None,
     progress: Progress,
-    plan: Plan = Plan(),
+    plan: Plan,
 ) -> bytes:
     """See `apercu.encode`."""
     check_options(codec, tables, target.by_hand)
     fixed = None
     if target.by_hand:
-        fixed = taha2025.by_hand(*target.by_hand, tables)
+        fixed = CODECS[codec].by_hand(*target.by_hand, tables)  # the codecs without it have refused it
     elif target.quality is not None:
         fixed = _setting(codec, _quality_q8(target.quality, CODECS[codec].VARIANTS), tables)
     samples, mask, header = _describe(image, bands, codec)
@@ -272,12 +270,6 @@ def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Ma
         flat and interpretation == "spectral"
     ):
         raise OptionError(f"bands={interpretation!r} does not fit an array of shape {samples.shape}")
-    samples = samples.reshape(height, width, n_bands)
-    mask: Mask | None = None
-    if (
-        type(image) is not np.ndarray and isinstance(image, np.ma.MaskedArray) and image.mask.ndim
-    ):  # numpy.ma loads late
-        mask = image.mask.reshape(samples.shape)
     header = Header(
         height,
         width,
@@ -288,4 +280,15 @@ def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Ma
         codec=codec,
         model_id=DEFAULT_MODEL_IDS[codec],
     )
-    return samples, mask, header
+    samples = samples.reshape(height, width, n_bands)
+    return samples, _mask_of(image, samples.shape), header
+
+
+def _mask_of(image: object, shape: tuple[int, ...]) -> Mask | None:
+    """What a masked array hides, in this shape; None for any other array, and where nothing is hidden."""
+    if type(image) is np.ndarray:  # first, since NumPy imports numpy.ma only when it is asked for
+        return None
+    if not isinstance(image, np.ma.MaskedArray) or image.mask.ndim == 0:
+        return None
+    mask: Mask = image.mask.reshape(shape)
+    return mask

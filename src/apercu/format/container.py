@@ -24,7 +24,7 @@ BY_HAND = 32_767
 """The code in place of a quality: the codec's settings follow as parameters."""
 SMALL_PIXELS = 4096
 """Images of up to this many pixels have CRC-16 instead of CRC-32."""
-MIN_TILE_LOG2, MAX_TILE_LOG2, MAX_LAYERS = 5, 16, 16
+MIN_TILE_LOG2, MAX_TILE_LOG2 = 5, 16
 
 _CODECS = {number: name for name, number in CODEC_IDS.items()}
 _INTERPRETATIONS = {number: name for name, number in INTERPRETATION_IDS.items()}

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from apercu.restore.cnn import IN, INPUT, OUT, OUTPUT
+
 NEAR, FAR = 64, 96  # channels at a quarter and at an eighth of the size
-IN, OUT = 25, 24
 
 
 class Block(nn.Module):
@@ -50,8 +51,8 @@ class Network(nn.Module):
         """The residual, in the unit of the planes."""
         near = self.before(self.head(x))
         far = functional.pixel_shuffle(self.up(self.far(self.down(near))), 2)
-        lack: Tensor = 0.1 * self.tail(self.after(near + far))
-        return lack
+        residual: Tensor = 0.1 * self.tail(self.after(near + far))
+        return residual
 
 
 def to_input(luma: Tensor, chroma: Tensor, step: Tensor) -> Tensor:
@@ -63,7 +64,7 @@ def to_input(luma: Tensor, chroma: Tensor, step: Tensor) -> Tensor:
 
 
 def export(network: Network, path: Path) -> None:
-    """Writes an ONNX file: `planes` (1, 25, H / 4, W / 4) to `lack`, the residual (1, 24, H / 4, W / 4).
+    """Writes an ONNX file: INPUT (1, 25, H / 4, W / 4) to OUTPUT (1, 24, H / 4, W / 4).
 
     Weights have 16 bits, which halves the file and is far finer than the rounding of pixels; sums have 32.
     """
@@ -79,8 +80,8 @@ def export(network: Network, path: Path) -> None:
             network.eval(),
             (torch.zeros(1, IN, 32, 32),),
             dynamo=True,
-            input_names=["planes"],
-            output_names=["lack"],
+            input_names=[INPUT],
+            output_names=[OUTPUT],
             dynamic_shapes=shapes,
             verbose=False,
         )

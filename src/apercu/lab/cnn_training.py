@@ -171,9 +171,9 @@ def loss_of(network: nn.Module, batch: Batch) -> tuple[Tensor, float, float]:
     """The loss, and the shares of squared error and of dissimilarity that are left."""
     luma, chroma, step, original, grey = batch
     with torch.autocast("cpu", torch.bfloat16):
-        lack = network(to_input(luma, chroma, step).to(memory_format=torch.channels_last)).float()
-    restored = luma + functional.pixel_shuffle(lack[:, :16], 4)
-    colour = chroma + functional.pixel_shuffle(lack[:, 16:], 2) * ~grey[:, None, None, None]
+        residual = network(to_input(luma, chroma, step).to(memory_format=torch.channels_last)).float()
+    restored = luma + functional.pixel_shuffle(residual[:, :16], 4)
+    colour = chroma + functional.pixel_shuffle(residual[:, 16:], 2) * ~grey[:, None, None, None]
     with torch.no_grad():
         before = (to_rgb(luma, chroma) - original).square().mean((1, 2, 3))
     after = (to_rgb(restored, colour) - original).square().mean((1, 2, 3))

@@ -28,6 +28,8 @@ SQUARE, MARGIN = 512, 32
 """Pixels a side of a square, and of the margin around it inside the tile."""
 IN, OUT = 25, 24
 """Channels of the network's input and output."""
+INPUT, OUTPUT = "planes", "lack"
+"""Their names in an ONNX file. `lack` is the residual: networks that are in use have it under this name."""
 UNIT = 8
 """Sides of the input are multiples of this number of pixels; beyond the tile its edge is repeated."""
 HALF = FULL // 2
@@ -75,15 +77,15 @@ def _restore_group(
     for row in _squares(height, width, wanted, len(planes) > 1):
         found: list[tuple[Plane, Plane]] = []
         for square in row:
-            counted = [_part(of, square, BLOCK) for of in factors]
-            if not any(of.any() for of in counted):
+            of_square = [_part(of, square, BLOCK) for of in factors]
+            if not any(of.any() for of in of_square):
                 continue
             seen = _grown(square, MARGIN, height, width)
             corrections = _run(
                 network, [_part(p, seen, scale) for p, scale in zip(planes, scales, strict=True)], step_q8
             )
             at = square._replace(top=square.top - seen.top, left=square.left - seen.left)
-            for plane, correction, of, scale in zip(planes, corrections, counted, scales, strict=True):
+            for plane, correction, of, scale in zip(planes, corrections, of_square, scales, strict=True):
                 target = _part(plane, square, scale)
                 found.append((target, _add(target, _part(correction, at, scale), of, BLOCK // scale)))
         for target, values in ready:
@@ -126,7 +128,7 @@ def _run(network: "onnxruntime.InferenceSession", planes: list[Plane], step_q8: 
         start = 16 + 4 * index
         _split(plane.astype(np.float32) / np.float32(HALF), height // 2, width // 2, 2, values[0, start : start + 4])
     values[0, 24] = (np.log2(step_q8 / 256) - 6) / 3
-    (found,) = network.run(None, {"planes": values})
+    (found,) = network.run(None, {INPUT: values})
     if found.shape != (1, OUT, *shape[2:]) or not np.isfinite(found).all():
         raise ModelError("the network gives no planes that could be added")
     pairs = (_joined(found[0, 16 + 4 * index : 20 + 4 * index], 2) for index in range(len(pair)))
@@ -150,8 +152,8 @@ def _joined(values: Values, size: int) -> Values:
 def _add(plane: Plane, correction: Values, factors: Factors, side: int) -> Plane:
     """Each factor holds for `side` x `side` samples."""
     height, width = plane.shape
-    counted = factors.repeat(side, 0).repeat(side, 1)[:height, :width] * correction
-    found: Plane = np.clip(np.rint(plane + HALF * counted), -FULL, FULL).astype(np.int16)
+    trusted = factors.repeat(side, 0).repeat(side, 1)[:height, :width] * correction
+    found: Plane = np.clip(np.rint(plane + HALF * trusted), -FULL, FULL).astype(np.int16)
     return found
 
 
@@ -177,7 +179,7 @@ def _of_user(file: str | Path) -> "onnxruntime.InferenceSession":
         raise
     except Exception as error:  # of ONNX Runtime, whose errors have no common class
         raise ModelError(f"{path} holds no network that can be run: {error}") from error
-    if (given.name, given.shape[:2], found.name, found.shape[:2]) != ("planes", [1, IN], "lack", [1, OUT]):
+    if (given.name, given.shape[:2], found.name, found.shape[:2]) != (INPUT, [1, IN], OUTPUT, [1, OUT]):
         raise ModelError(f"{path} holds another network than `apercu train cnn` makes")
     return network
 
