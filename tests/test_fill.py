@@ -92,6 +92,20 @@ def test_nothing_to_fill_is_not_copied():
     assert filled(clear, "spectral", (), None) is clear  # four bands, but no alpha
 
 
+def test_hot_pixels_are_not_filled_and_areas_of_no_data_are():
+    """Nothing is copied for a pixel; areas are found across the rows at which the work is cut."""
+    levels = (Levels(0, 112),)  # 0 to 1024
+    image = wide(scene(600, 40, 1), 100, 900)
+    image[300, 20] = image[255:257, 7:9] = 65535
+    assert filled(image, "grey", levels, None) is image
+    for top in (250, 254, 255, 256, 509, 513):
+        area = image.copy()
+        area[top : top + 5, 10:15] = 65535
+        found = filled(area, "grey", levels, None)
+        assert found[top : top + 5, 10:15].max() <= 1024
+        assert (found[top : top + 5, 10:15] < 1024).any()
+
+
 def test_a_hole_in_a_slope_is_closed():
     y, x = np.mgrid[:64, :96]
     slope = (40 + x + y).astype(np.uint8)

@@ -148,6 +148,37 @@ def test_small_bright_things_are_no_hot_pixels():
     assert bulk(image) == (full(image), 0)
 
 
+@pytest.mark.parametrize(("long", "wide_"), [(2, 1), (1, 2), (4, 2), (2, 2), (1, 5), (6, 1), (3, 2)])
+def test_ships_are_no_hot_pixels(long, wide_):
+    """Small things of two samples or more, on a dark sea, and dark ones on bright ground."""
+    sea = (300 + noise((256, 256), 4) % 160).astype(np.uint16)
+    ground = (9000 + noise((256, 256), 4) % 1600).astype(np.uint16)
+    for image, value in ((sea, 3000), (sea, 30000), (ground, 1000)):
+        image = image.copy()
+        for row, column in ((20, 30), (90, 200), (200, 77), (140, 8)):
+            image[row : row + long, column : column + wide_] = value
+        assert bulk(image) == (full(image), 0)
+    sea[100, 100] = sea[7, 30] = 50000
+    assert bulk(sea)[0][0][1] < 500
+
+
+def test_two_hot_pixels_of_many_may_touch():
+    values = [20000] * 40
+    image = with_pixels(values)
+    row, column = np.argwhere(image == 20000)[20]
+    image[row + 1, column - 1] = 20000
+    assert bulk(image)[0] == full(SCENE)
+
+
+@pytest.mark.parametrize("where", [np.s_[100:108, 9], np.s_[:, 255], np.s_[0, 30:80], np.s_[60, :]])
+def test_hot_lines_are_left_out(where):
+    for value in (30000, 65535):
+        image = satellite(300, 3900, 1024)
+        wanted = full(image)
+        image[where] = value
+        assert bulk(image)[0] == wanted
+
+
 def test_a_wide_bulk_keeps_its_white():
     """Less than four times the bulk: a dark picture with a white frame."""
     image = satellite(0, 20000)

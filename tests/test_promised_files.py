@@ -330,6 +330,17 @@ def test_progress_goes_from_0_to_1(codec):
     assert (seen[0], seen[-1]) == (0, 1)
 
 
+@pytest.mark.parametrize("tile", [32, 64])
+def test_progress_never_goes_back(tile):
+    """With several numbers of layers to try, too."""
+    seen = []
+    data = apercu.encode(scene(300, 400, 3), quality=80, tile=tile, progress=seen.append)
+    assert apercu.info(data)["layers"] > 1
+    assert len(seen) > 10
+    assert (seen[0], seen[-1]) == (0, 1)
+    assert seen == sorted(seen)
+
+
 @pytest.mark.parametrize("shape", [(200, 300), (200, 300, 3)])
 def test_the_encoder_takes_44_multiplications_a_pixel(shape):
     """Of grey and of RGB, at any quality."""

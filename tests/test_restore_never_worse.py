@@ -34,6 +34,29 @@ def test_a_wide_sky_stays_as_smooth_as_it_was(bpp):
     assert psnr(image, apercu.decode(data, restore="cnn")) >= psnr(image, apercu.decode(data)) - 0.05
 
 
+Y, X = np.mgrid[0:150, 0:170].astype(float)
+WAVES = {
+    "waves of 12": 128 + 60 * np.sin(2 * np.pi * X / 12),
+    "waves of 13": 128 + 60 * np.sin(2 * np.pi * X / 13.3),
+    "waves of 15, aslant": 128 + 60 * np.sin(2 * np.pi * (X * 0.7 + Y * 0.72) / 15),
+    "waves of 21": 128 + 60 * np.sin(2 * np.pi * X / 21),
+    "rings of 12": 128 + 90 * np.sin(2 * np.pi * np.hypot(X - 85, Y - 75) / 12),
+    "rings of 18": 128 + 90 * np.sin(2 * np.pi * np.hypot(X - 85, Y - 75) / 18),
+    "stripes of 12": X // 12 % 2 * 100 + 60,
+    "chequers of 18": (X // 18 + Y // 18) % 2 * 200 + 20,
+    "chequers of 26": (X // 26 + Y // 26) % 2 * 200 + 20,
+}
+
+
+@pytest.mark.parametrize("name", WAVES)
+def test_waves_of_one_period_and_chequers_stay_as_they_are(name):
+    image = pixels(WAVES[name])
+    for quality in (42, 50, 58, 63):
+        data = apercu.encode(image, codec="apercu", quality=quality)
+        plain, restored = psnr(image, apercu.decode(data)), psnr(image, apercu.decode(data, restore="cnn"))
+        assert restored >= plain - 0.05, (quality, plain, restored)
+
+
 def test_the_gain_stays():
     """Where the network is at home, it is trusted in full."""
     image = scene(200, 180, 3, 3)

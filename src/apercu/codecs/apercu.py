@@ -131,6 +131,7 @@ def analyse(tile: Samples, header: Header, _: BandTables, setting: Setting | Non
     planes = planes_of(header, tile.shape[0], tile.shape[1], FITTED)
     samples = to_planes(tile, header.interpretation, list(header.levels))
     alpha = find(tile, header, samples[ALPHA]) if header.interpretation == "rgba" else None
+    del tile  # where something was filled, this is the last of a copy
     analysis = Analysis(planes, samples, alpha)
     if not setting:
         return analysis

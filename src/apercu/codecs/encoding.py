@@ -155,6 +155,7 @@ def encode(
     if header.wide:
         levels = counted.levels_for(samples, mask, header.interpretation, target.psnr)
         header = replace(header, levels=levels)
+    progress = _forwards(progress)
     progress(0.0)
     job = _Job(samples, header, weights, plan, progress, mask)
     once = fixed and (plan.layers or job.codec.MOST_LAYERS == 1)
@@ -163,6 +164,19 @@ def encode(
     data = job.file(fixed) if fixed else _search(job, target, tables)
     progress(1.0)
     return data
+
+
+def _forwards(progress: Progress) -> Progress:
+    """Passes on what is more than before: a file is made again for each number of layers that is tried."""
+    most = -1.0
+
+    def to(share: float) -> None:
+        nonlocal most
+        if share > most:
+            most = share
+            progress(share)
+
+    return to
 
 
 def _first_layer_end(data: bytes) -> int:

@@ -1,8 +1,8 @@
 """How much of the residual that restore="cnn" predicts is added, block by block: a factor from 0 to 1.
 
 The network was trained on photographs at steps of 22 and more. There its residual is right on average. It can be wrong
-at finer steps, where only a slope was coded, in drawings and noise, and where chroma has as much detail as luma. The
-symbols show where that is. All numbers here are fitted to training images and to drawn ones
+at finer steps, where only a slope was coded, in drawings, noise and waves of one period, and where chroma has as much
+detail as luma. The symbols show where that is. All numbers here are fitted to training images and to drawn ones
 (`scripts/measure_trust.py` prints the table).
 """
 
@@ -31,6 +31,14 @@ times. Drawings and noise have more, since they have many diagonals."""
 RICH, LITTLE = (1.0, 2.5), 0.05
 """The number of chroma symbols for an area relative to that of luma, to which LITTLE is added. Photographs have
 less."""
+PEAK, PEAK_STEP, PEAK_FLOOR, WAVES = 0.01, 68, 0.35, ((1.15, 1.4), (190, 290))
+"""Waves of one period, such as ripples and blinds, have their energy in one level. In photographs the energy changes
+little from one level to the next. Energy is the mean square of the coefficients in steps, with PEAK added; the ratio is
+that of levels 3 and 4 to the next finer level. `_drawn` has its usual value, which falls with the step. WAVES: how many
+times as far above 1 the ratio must be, and the steps between which too few symbols are left to decide."""
+LOUD = (85, 110), (33, 45)
+"""Drawings and chequers in black and white have a larger mean square of the coefficients of level 2, in 8-bit samples.
+The steps between which this criterion is phased out."""
 REACH, NEAR = 16, 8
 """Distances in blocks, to each side."""
 LEAST_SIDE = 32
@@ -59,7 +67,7 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
     lively = np.max([counts[level] * by_level[level] for level in LIVELY], axis=0)
     hollow = _ramp(np.maximum(fall[2], fall[3]), *HOLLOW)
     busy = _ramp(9 * _mean(levels[1] + (DIAGONAL - 1) * diagonal, 1), *BUSY)
-    factors = _log_ramp(step, *STEPS) * lively * (1 - hollow) * (1 - busy)
+    factors = _log_ramp(step, *STEPS) * lively * (1 - hollow) * (1 - busy) * (1 - _drawn(bands[0], luma, step))
     found = [factors]
     n_luma = _mean(levels[1] + levels[2] + levels[3], NEAR) + LITTLE
     for plane, its_bands in zip(pair, bands[1:], strict=True):
@@ -68,6 +76,36 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
         rich = _ramp(n_chroma[: factors.shape[0], : factors.shape[1]] / n_luma, *RICH)
         found.append(factors * (1 - rich))
     return found
+
+
+def _drawn(bands: Bands, plane: Plane, step: float) -> Factors:
+    """How surely there are waves of one period around each block, or drawings of hard contrast, 0 to 1."""
+    squares = [_mean(values, REACH) / 1024 for values in _squares(bands, plane)]  # of 5 fraction bits
+    finest, *coarser = [values / step**2 + PEAK for values in squares]
+    most = np.maximum(coarser[0] / finest, coarser[1] / coarser[0])
+    least = 1 / (PEAK_FLOOR + (step / PEAK_STEP) ** 1.7)
+    (usual, peaked), wave_steps = WAVES
+    loud, loud_steps = LOUD
+    waves = _ramp(most, 1 + usual * least, 1 + peaked * least) * (1 - _log_ramp(step, *wave_steps))
+    drawn: Factors = np.maximum(waves, _ramp(squares[0], *loud) * (1 - _log_ramp(step, *loud_steps)))
+    return drawn
+
+
+def _squares(bands: Bands, plane: Plane) -> list[NDArray[np.int64]]:
+    """Mean squares of the coefficients of levels 2 to 4 for each 8×8 samples, in whole numbers."""
+    height, width = plane.shape
+    found = [np.zeros((n_blocks(height), n_blocks(width)), np.int64) for _ in range(3)]
+    for (level, _), (start, rows, columns) in band_places(height, width, STAGES).items():
+        if not 2 <= level <= 4 or not rows * columns:
+            continue
+        squares = bands[start : start + rows * columns].reshape(rows, columns).astype(np.int64) ** 2
+        if level == 2:
+            down, across = (np.arange(0, side, 2) for side in squares.shape)
+            squares = np.add.reduceat(np.add.reduceat(squares, down, 0), across, 1) // 4
+        elif level == 4:
+            squares = squares.repeat(2, 0).repeat(2, 1)[: found[2].shape[0], : found[2].shape[1]]
+        found[level - 2][: squares.shape[0], : squares.shape[1]] += squares
+    return [values // 3 for values in found]
 
 
 def _symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts], Counts]:
@@ -95,7 +133,7 @@ def _symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts]
     return found, diagonal
 
 
-def _mean(values: Counts | NDArray[np.bool_], reach: int) -> Factors:
+def _mean(values: Counts | NDArray[np.int64] | NDArray[np.bool_], reach: int) -> Factors:
     """Of the blocks around each, `reach` to each side as far as there are any. Sums are of integers: exact."""
     sums = np.pad(values.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     (top, bottom), (left, right) = (
@@ -107,7 +145,7 @@ def _mean(values: Counts | NDArray[np.bool_], reach: int) -> Factors:
     return mean
 
 
-def _ramp(values: Factors, low: float, high: float) -> Factors:
+def _ramp(values: Factors | NDArray[np.float64], low: float, high: float) -> Factors:
     """0 up to `low`, 1 from `high` on, a straight line between."""
     ramp: Factors = np.clip((values - low) / (high - low), 0, 1)
     return ramp

@@ -5,6 +5,7 @@ no rims. The fill depends only on the tile.
 """
 
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,11 @@ _workspace = function("apercu_fill_workspace", "ss")
 _fill_u8 = function("apercu_fill_u8", "asssssaaas")
 _fill_u16 = function("apercu_fill_u16", "asssssaaas")
 
+_ROWS = 256  # at a time
+
 Mask = NDArray[np.bool_]
 """(H, W, B), True where a sample does not count."""
+Places = NDArray[np.bool_]
 Weights = NDArray[np.uint8]
 """(H, W), how much a sample counts, 0 to 255."""
 ALPHA = 3
@@ -58,12 +62,17 @@ def filled(tile: Samples, interpretation: str, levels: tuple[Levels, ...], mask:
     if seen is None and mask is None and not empty:
         return tile
     height, width, n_bands = tile.shape
-    out: Samples = tile.astype(np.uint16, order="C") if tile.itemsize == 2 else tile.astype(np.uint8, order="C")
-    n_workspace = checked(_workspace(width, height))
-    workspace = borrow(n_workspace)
     middle = np.array([(low + high + 1) // 2 for low, high in of_bands], np.int32)
+    out, n_workspace, workspace = tile, 0, None  # a copy once there is something to fill: a hot pixel alone is not
 
     def fill(first: int, n: int, weights: Weights) -> None:
+        nonlocal out, n_workspace, workspace
+        if workspace is None:
+            out = tile.astype(np.uint16, order="C") if tile.itemsize == 2 else tile.astype(np.uint8, order="C")
+            n_workspace = checked(_workspace(width, height))
+            workspace = borrow(n_workspace)
+        if n == 1:
+            np.clip(out[:, :, first], *of_bands[first], out=out[:, :, first])
         place = (address(out) + first * out.itemsize, n_bands * width, n_bands, width, height, n)
         call = _fill_u16 if out.itemsize == 2 else _fill_u8
         checked(call(*place, address(weights), address(middle[first:]), address(workspace), n_workspace))
@@ -72,16 +81,16 @@ def filled(tile: Samples, interpretation: str, levels: tuple[Levels, ...], mask:
         assert seen is not None
         fill(0, ALPHA, seen)
     else:
-        for band, (low, high) in enumerate(of_bands):
+        for band, (_, high) in enumerate(of_bands):
             weights = seen if band < ALPHA else None
             if mask is not None:
                 weights = _under_mask(weights, mask[:, :, band], None if seen is None else mask[:, :, ALPHA])
             if empty:
-                weights = _of_no_data(weights, out[:, :, band], high)
+                weights = _of_no_data(weights, tile[:, :, band], high)
             if weights is not None:
-                np.clip(out[:, :, band], low, high, out=out[:, :, band])
                 fill(band, 1, weights)
-    give_back(workspace)
+    if workspace is not None:
+        give_back(workspace)
     return out
 
 
@@ -116,18 +125,31 @@ def _of_no_data(weights: Weights | None, band: Samples, high: int) -> Weights | 
     their weight: they may be of interest."""
     if high == MOST:
         return weights
-    empty = band == MOST if weights is None else (band == MOST) & (weights > 0)
-    if not empty.any() or empty.all():
-        return weights
-    areas = grown(eroded(empty))
-    if not areas.any():
+    anywhere, everywhere = False, True
+    for _, empty, areas in _areas_of_no_data(weights, band):
+        anywhere |= bool(areas.any())
+        everywhere &= bool(empty.all())
+    if everywhere or not anywhere:
         return weights
     out = np.full(band.shape, 255, np.uint8) if weights is None else weights.copy()
-    out[areas] = np.minimum(out[areas], LITTLE)
+    for rows, _, areas in _areas_of_no_data(weights, band):
+        out[rows][areas] = np.minimum(out[rows][areas], LITTLE)
     return out
 
 
-def grown(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _areas_of_no_data(weights: Weights | None, band: Samples) -> Iterator[tuple[slice, Places, Places]]:
+    """For some rows of a band (H, W) at a time, so that little memory is needed: the rows, where they are 65,535, and
+    where the areas of that are, without what is thin."""
+    for top in range(0, len(band), _ROWS):
+        rows, beside = slice(top, top + _ROWS), slice(max(top - 2, 0), top + _ROWS + 2)
+        empty = band[beside] == MOST
+        if weights is not None:
+            empty &= weights[beside] > 0
+        inside = slice(top - beside.start, top - beside.start + _ROWS)
+        yield rows, empty[inside], grown(eroded(empty))[inside]
+
+
+def grown(places: Places) -> Places:
     """Samples marked in (H, W), and the eight neighbours of each."""
     down = places.copy()
     down[1:] |= places[:-1]
@@ -138,7 +160,7 @@ def grown(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def eroded(places: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def eroded(places: Places) -> Places:
     """Samples marked in (H, W) all of whose neighbours inside the array are marked too."""
     return ~grown(~places)
 

@@ -23,6 +23,9 @@ LEAST_BULK = 16
 PLAIN, DIMMER = (3, 4), 8
 """PLAIN: at least this part of the samples around outliers must be within the core, or DIMMER times as near to its low
 end as the outliers. A star has a bright rim, a hot pixel has none."""
+LINE, PAIRED = 8, 16
+"""Dead lines have at least LINE samples. Of the other outliers, except those of 65,535, one in PAIRED may touch another,
+as it happens by chance. If more do, they are small objects, such as ships and fires."""
 _TAIL = 200
 """The core of a band is without one sample in this many at either end."""
 _LOOK_AT = 1 << 16
@@ -171,10 +174,10 @@ def _end_of_bulk(
 
 
 def _stand_alone(group: Group, end: int, plain: int, flipped: bool) -> bool:
-    """Whether the samples above `end`, except those of 65,535, are thin, and most samples around them at most
-    `plain`."""
-    n_around = n_plain = 0
-    for samples, hidden_samples in _strips(group, beside=1):
+    """Whether the samples above `end`, except those of 65,535, are single or in lines, and most samples around them at
+    most `plain`."""
+    n_around = n_plain = n_single = n_paired = 0
+    for samples, hidden_samples in _strips(group, beside=LINE):
         if (samples.min() >= MOST - end) if flipped else (samples.max() <= end):
             continue
         for band in range(samples.shape[2]):
@@ -183,9 +186,35 @@ def _stand_alone(group: Group, end: int, plain: int, flipped: bool) -> bool:
             out = (plane > end) & counted
             if not out.any():
                 continue
-            if eroded(out if flipped else out & (plane < MOST))[1:-1, 1:-1].any():  # a square of 3 x 3
+            pixels = out if flipped else out & (plane < MOST)
+            if eroded(pixels)[1:-1, 1:-1].any():  # a square of 3 x 3
                 return False
+            pixels &= ~(_in_columns(pixels) | _in_columns(pixels.T).T)
+            single = pixels & ~_touching(pixels)
+            n_single += int(np.count_nonzero(single))
+            n_paired += int(np.count_nonzero(pixels & ~single))
             around = plane[grown(out) & ~out & counted]
             n_around += around.size
             n_plain += int(np.count_nonzero(around <= plain))
-    return n_plain * PLAIN[1] >= n_around * PLAIN[0]
+    return n_paired * PAIRED <= n_single + n_paired and n_plain * PLAIN[1] >= n_around * PLAIN[0]
+
+
+def _in_columns(places: Mask) -> Mask:
+    """Those of places (H, W) that have LINE or more in one piece above and below them, themselves among them."""
+    below = np.zeros((len(places) + 1, places.shape[1]), np.int32)
+    np.cumsum(places, axis=0, out=below[1:])
+    whole = np.pad(below[LINE:] - below[:-LINE] == LINE, ((LINE - 1, LINE - 1), (0, 0)))
+    found = whole[LINE - 1 :].copy()
+    for shift in range(LINE - 1):
+        found |= whole[shift : shift + len(found)]
+    return found
+
+
+def _touching(places: Mask) -> Mask:
+    """Those of places (H, W) that have another among their eight neighbours."""
+    framed = np.pad(places, 1)
+    height, width = places.shape
+    found = np.zeros_like(places)
+    for down, right in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)):
+        found |= framed[down : down + height, right : right + width]
+    return places & found
