@@ -24,7 +24,7 @@ PLAIN, DIMMER = (3, 4), 8
 """PLAIN: at least this part of the samples around outliers must be within the core, or DIMMER times as near to its low
 end as the outliers. A star has a bright rim, a hot pixel has none."""
 LINE, PAIRED = 8, 16
-"""Dead lines have at least LINE samples. Of the other outliers, except those of 65,535, one in PAIRED may touch another,
+"""Dead lines have LINE samples or more. Of the other outliers, except those of 65,535, one in PAIRED may touch another,
 as it happens by chance. If more do, they are small objects, such as ships and fires."""
 _TAIL = 200
 """The core of a band is without one sample in this many at either end."""
