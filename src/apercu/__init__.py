@@ -223,7 +223,11 @@ def info(data: bytes) -> dict[str, object]:
 
 
 def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
-    """Every fault of a file, as the error that `decode` would raise for it; empty if there is none."""
+    """Every fault of a file, as the error that `decode` would raise for it; empty if there is none.
+
+    model: as for `decode`. Without the tables that a file of codec "apercu" needs, its header and its checksums are
+        checked, but not what they guard.
+    """
     return decoding.check(_bytes(data), model, MAX_PIXELS)
 
 

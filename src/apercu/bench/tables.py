@@ -91,10 +91,10 @@ def _mean_cell(entry: Mapping[str, Any]) -> str:
 def _bd_title(report: Mapping[str, Any], metric: str) -> str:
     low, high = report["bd_range"]
     overlaps = [e["overlap"] for row in report["bd_rate"][metric].values() for e in row.values() if e["images"]]
-    least = f"; of their values curves share {min(overlaps):.0%} or more, in the mean" if overlaps else ""
+    least = f"; on average these curves share at least {min(overlaps):.0%} of their range" if overlaps else ""
     return (
         f"BD-rate on {metric} in %, {low:g} to {high:g} bpp: below 0 the row needs fewer bits than the column "
-        f"(/images that allow it{least})"
+        f"(after /: how many images have curves that overlap enough{least})"
     )
 
 

@@ -34,12 +34,10 @@ def check_page(page: int | None, n_pages: int, kind: str, unit: str = "frames") 
         raise OptionError(f"page must be a whole number, not {page!r}")
     if page is None and n_pages > 1:
         raise FileFormatError(
-            f"{n_pages} {unit} ({kind}); apercu encodes one picture: choose by --page of encode (page=), 1 to {n_pages}"
+            f"{n_pages} {unit} ({kind}); choose one of them with --page N (page=N in Python), 1 to {n_pages}"
         )
     if page is not None and not 1 <= page <= n_pages:
-        raise OptionError(
-            f"there is no page {page}; of this file it is {f'1 to {n_pages}' if n_pages > 1 else '1 only'}"
-        )
+        raise OptionError(f"there is no page {page}; this file has {f'1 to {n_pages}' if n_pages > 1 else 'one'}")
     return (page or 1) - 1
 
 

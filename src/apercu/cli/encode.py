@@ -46,7 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target.add_argument(
         "--bytes", "--n-bytes", type=int, metavar="N", dest="n_bytes", help="at most N bytes (n_bytes= in Python)"
     )
-    target.add_argument("--psnr", type=float, metavar="D", help="a peak signal-to-noise ratio of D dB")
+    target.add_argument(
+        "--psnr",
+        type=float,
+        metavar="D",
+        help="a peak signal-to-noise ratio of D dB; the peak is 255 or 65,535, even if a scene uses fewer bits",
+    )
     target.add_argument("--quality", type=float, metavar="Q", help="0 (smallest) to 100 (best)")
     tuning = parser.add_argument_group("for those who know the codec")
     tuning.add_argument("--codec", metavar="NAME", help="codec to use (default: apercu)")
@@ -98,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     source, target = many.in_and_out(arguments)
     if files.suffix_of(target) in files.PICTURE_SUFFIXES:
         hint = "apercu decode writes pictures; for many pictures name a folder with --out"
-        raise OptionError(f"{target}: encode writes apercu files, by custom *.apc; {hint}")
+        raise OptionError(f"{target}: encode writes apercu files, named *.apc; {hint}")
     streams.check_output(source, target)
     batch.check_encoding(options)
     name = streams.label(source)

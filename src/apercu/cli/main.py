@@ -115,6 +115,6 @@ def _run(argv: list[str]) -> int:
         parser.add_argument("--version", action="version", version=f"apercu {__version__}")
         _, rest = parser.parse_known_args(argv)
         names = ", ".join(COMMANDS)
-        parser.error(f"no command {rest[0]!r}; there are {names}" if rest else f"a command is wanted: {names}")
+        parser.error(f"no command {rest[0]!r}; there are {names}" if rest else f"name a command: {names}")
     except SystemExit as stop:  # argparse has printed help, or what is wrong
         return stop.code if isinstance(stop.code, int) else EXIT_MISTAKE

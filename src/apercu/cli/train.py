@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     if missing := [name for name in packages if find_spec(name) is None]:
         raise MissingExtra(f"train {arguments.what} needs {' and '.join(missing)}: pip install 'apercu[train]'")
     if not arguments.images.is_dir():
-        raise OptionError(f"{arguments.images} is no folder")
+        raise OptionError(f"{arguments.images}: no such folder")
     if arguments.out.suffix == ".json":
         raise OptionError(f"--out {arguments.out}: the recipe, which is written beside it, has this name")
     files.check_target(arguments.out)
@@ -63,4 +63,5 @@ def run(arguments: argparse.Namespace) -> int:
     trainer.train(
         arguments.images, arguments.out, trainer.SEED if arguments.seed is None else arguments.seed, **options
     )
+    print(f"wrote {arguments.out}, and the recipe {arguments.out.with_suffix('.json')}")
     return 0

@@ -24,6 +24,8 @@ from apercu.stages.wavelet import Bands, wavelet_analyse, wavelet_synthesise
 
 VARIANTS = 1
 RESTORERS = ("none", "cnn")
+SYMBOLS_NEED_TABLES = True
+"""Whether no symbol can be read without the tables of the file."""
 MOST_LAYERS, LAYERS = STAGES, 4
 """Layers that there can be, and that a file has unless its first one would be too large a part of it."""
 TILE_SAMPLES, TILE_SIDES = 1 << 25, (1 << 10, 1 << 12)

@@ -31,6 +31,7 @@ TILE = 1024
 """Pixels a side of a tile."""
 MOST_LAYERS = LAYERS = 1
 RESTORERS = ("none",)
+SYMBOLS_NEED_TABLES = False
 VARIANTS = 8
 MAX_STEP_Q3 = 65535
 LATENT_LIMIT = 16384

@@ -45,7 +45,9 @@ def of_stream(codec: str, model_id: int, model_hash: bytes, path: str | Path | N
     if model_id != USER_MODEL:
         return shipped(model_id)
     if path is None:
-        raise ModelError(f"the file needs a user-trained model, SHA-256 {model_hash.hex()}…: pass it as model=")
+        raise ModelError(
+            f"the file needs a user-trained model, SHA-256 {model_hash.hex()}…: pass it as model= (--model)"
+        )
     weights, found = of_user(codec, path)
     if found != model_hash:
         raise ModelError(f"{path} is not the model of this file: {found.hex()}…, wanted {model_hash.hex()}…")
@@ -62,8 +64,10 @@ def _load(path: Path) -> NDArray[np.generic]:
     try:
         with path.open("rb") as file:
             array = np.load(file, allow_pickle=False)
-    except Exception as error:  # NumPy lets through what its parsers raise: BadZipFile, TokenError, MemoryError
+    except OSError as error:
         raise ModelError(f"cannot read the weights {path}: {error}") from error
+    except Exception as error:  # NumPy lets through what its parsers raise: BadZipFile, TokenError, MemoryError
+        raise ModelError(f"{path} is no file of weights, as `apercu train` writes (.npy)") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu" or array.dtype.itemsize != 2:
         raise ModelError(f"{path} holds no array of int16 or uint16")
     return array
