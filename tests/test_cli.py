@@ -197,7 +197,7 @@ def test_check(apc, damaged, photo, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "a command is wanted"),
+        ((), "name a command"),
         (("encod", "a", "b"), "no command 'encod'"),
         (("encode",), "give IN OUT.apc, or IN ... --out FOLDER; no files"),
         (("encode", "photo.png"), "give IN OUT.apc, or IN ... --out FOLDER; 1 file was"),

@@ -46,12 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target.add_argument(
         "--bytes", "--n-bytes", type=int, metavar="N", dest="n_bytes", help="at most N bytes (n_bytes= in Python)"
     )
-    target.add_argument(
-        "--psnr",
-        type=float,
-        metavar="D",
-        help="a peak signal-to-noise ratio of D dB; the peak is 255 or 65,535, even if a scene uses fewer bits",
-    )
+    peak = "the peak is 255 or 65,535, even if a scene uses fewer bits"
+    target.add_argument("--psnr", type=float, metavar="D", help=f"a peak signal-to-noise ratio of D dB; {peak}")
     target.add_argument("--quality", type=float, metavar="Q", help="0 (smallest) to 100 (best)")
     tuning = parser.add_argument_group("for those who know the codec")
     tuning.add_argument("--codec", metavar="NAME", help="codec to use (default: apercu)")

@@ -133,16 +133,16 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
         header = read_header(data)
         _check_size(header, max_pixels)
         CODECS[header.codec].setting_of(header)
-        unknown = model is None and header.model_id == USER_MODEL
-        if unknown and not CODECS[header.codec].SYMBOLS_NEED_TABLES:
-            weights = weight_files.shipped(DEFAULT_MODEL_IDS[header.codec])
-        elif not unknown:
+        weights = None
+        if model is not None or header.model_id != USER_MODEL:
             weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
+        elif not CODECS[header.codec].SYMBOLS_NEED_TABLES:
+            weights = weight_files.shipped(DEFAULT_MODEL_IDS[header.codec])
     except ApercuError as fault:
         return [fault]
     segments = list(read_segments(data, header))
     faults = [segment for segment in segments if isinstance(segment, ApercuError)]
-    if unknown and CODECS[header.codec].SYMBOLS_NEED_TABLES:
+    if weights is None:
         return faults
     for tile, window in enumerate(tiles(header.height, header.width, header.tile)):
         layers = segments[tile : header.n_tiles * header.n_layers : header.n_tiles]

@@ -61,8 +61,8 @@ def best_within(
     """
     if (least := size_at(0)) > n_bytes:
         raise TargetUnreachable(
-            f"{n_bytes} bytes are too few: quality 0 takes {least} bytes, the nearest that can be met; a smaller picture "
-            "takes fewer"
+            f"{n_bytes} bytes are too few: quality 0 takes {least} bytes, the nearest that can be met; a "
+            "smaller picture takes fewer"
         )
 
     def highest(variant: int, top: int, guess: int, strides: int) -> int:
