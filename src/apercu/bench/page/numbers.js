@@ -2,6 +2,8 @@
 
 // What stands beside the pictures: the table of numbers, the curves and the BD-rates.
 
+const FAR_BELOW = 4; // a file so many times smaller than its rate has no place in the curves
+
 function bytesOf(dtype) {
   return dtype === "uint16" ? 2 : 1;
 }
@@ -74,6 +76,9 @@ function writeCurves() {
   DATA.codecs.forEach((name, codec) => DATA.rates.forEach((_, rate) => {
     const point = entry(state.image, codec, rate)?.point;
     if (!point || !usable(point)) return;
+    // Codecs whose files are far smaller than what was asked for would squeeze all others into a corner.
+    const asked = DATA.rates[rate];
+    if (typeof asked === "number" && point.bpp < asked / FAR_BELOW) return;
     const chosen = codec === state.codec && rate === state.rate;
     const label = `${name}, ${number(point.bpp)} bits per pixel, ${metric.name} ${metricText(value(point), metric)}`;
     marks.push({ rate: point.bpp, value: value(point), codec, chosen, label, choose: () => choose({ codec, rate }) });
