@@ -347,8 +347,8 @@ int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width
         analyse_level(in, stride, width, height, level == 1, centre, rows, low, bands + layout.start[hl],
                       bands + layout.start[hl + 1], bands + layout.start[hl + 2]);
         int16_t *bands_of[] = {bands + layout.start[hl], bands + layout.start[hl + 1], bands + layout.start[hl + 2]};
-        if (level == 1 && step_q8 >= FITTED_FROM_Q8)
-            sparse = wavelet_is_sparse(bands_of[0], bands_of[1], width, height, step_q8, chroma);
+        if (step_q8 >= FITTED_FROM_Q8 && sparse == level - 1)
+            sparse += wavelet_is_sparse(bands_of[0], bands_of[1], width, height, step_q8, chroma, level);
         if (step_q8 >= FITTED_FROM_Q8)
             wavelet_fit_border(low, bands_of[0], bands_of[1], bands_of[2], width, height, step_q8, chroma, level, sparse);
         in = low;

@@ -12,10 +12,12 @@ enum { TAPS = 3, FRACTION = 15, WHOLE = 1 << FRACTION, ROUNDED_UP_Q8 = 77, ROUND
 
 /* In 1/32768, from the border inwards. FOLDED: for a row that ends with a high-pass sample. OPEN: for one that begins or ends with
  * a low-pass sample. TAKES: the part of a high-pass sample that low-pass samples take over. MENDS: the part of the error of
- * low-pass samples that a high-pass sample corrects. In the least squares of FOLDED the last sample of the row has a weight of
- * 1.5, since most of the error is there, and of 3 for SPARSE, at low rates, where the error is visible.
- * (tests/test_border.py computes all of them again.) */
-static const int32_t FOLDED_TAKES[TAPS] = {10477, -2975, 1239}, FOLDED_TAKES_SPARSE[TAPS] = {15795, -3878, 1552},
+ * low-pass samples that a high-pass sample corrects. In the least squares of FOLDED_TAKES the last sample of the row has a
+ * weight of 1.5, since most of the error is there; of 3 where the finest level is sparse, that is, at low rates, where the
+ * error is visible; and of 8 where two levels are, in smooth pictures. (tests/test_border.py computes all of them
+ * again.) */
+enum { WEIGHTS = 3 };
+static const int32_t FOLDED_TAKES[WEIGHTS][TAPS] = {{10477, -2975, 1239}, {15795, -3878, 1552}, {20638, -4700, 1836}},
                      OPEN_TAKES[TAPS] = {-8312, 595, -1219};
 /* A level is sparse if of one coefficient in SPARSE, or fewer, anything is kept. One row in EVERY is looked at. */
 enum { EVERY = 4, SPARSE = 700 };
@@ -48,11 +50,12 @@ APERCU_VECTORISED static size_t n_kept(const int16_t *in, size_t width, size_t h
     return n;
 }
 
-int wavelet_is_sparse(const int16_t *hl, const int16_t *lh, size_t width, size_t height, int32_t step_q8, int chroma)
+int wavelet_is_sparse(const int16_t *hl, const int16_t *lh, size_t width, size_t height, int32_t step_q8, int chroma,
+                      int level)
 {
     size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2, high_w = width / 2, high_h = height / 2;
-    size_t n = n_kept(hl, high_w, low_h, band_step_q6(step_q8, chroma, 1, 0)) +
-               n_kept(lh, low_w, high_h, band_step_q6(step_q8, chroma, 1, 1));
+    size_t n = n_kept(hl, high_w, low_h, band_step_q6(step_q8, chroma, level, 0)) +
+               n_kept(lh, low_w, high_h, band_step_q6(step_q8, chroma, level, 1));
     return n * SPARSE <= (high_w * low_h + low_w * high_h) / EVERY;
 }
 
@@ -111,7 +114,8 @@ void wavelet_fit_border(int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh, siz
     size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2, high_w = width / 2, high_h = height / 2;
     int32_t step_hl = band_step_q6(step_q8, chroma, level, 0), step_lh = band_step_q6(step_q8, chroma, level, 1);
     int32_t step_hh = band_step_q6(step_q8, chroma, level, 2);
-    const int32_t *folded = sparse ? FOLDED_TAKES_SPARSE : FOLDED_TAKES;
+    int weight = sparse < (chroma ? 1 : WEIGHTS - 1) ? sparse : chroma ? 1 : WEIGHTS - 1;
+    const int32_t *folded = FOLDED_TAKES[weight];
     line across = {low_w, 1, high_w, 1}, down_low = {low_h, low_w, high_h, low_w}, down_high = {low_h, high_w, high_h, high_w};
     /* HH first: HL and LH take over from it, and LL then takes over from them. */
     for (size_t y = 0; low_w >= TAPS && y < high_h; y++)
