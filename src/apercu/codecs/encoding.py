@@ -59,7 +59,7 @@ _LARGE = 1 << 17  # pixels; smaller images are tried in one layer first, larger 
 _MOST_FOR_LAYERS = 64  # an upper bound of what layers cost, in bytes for each tile
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Job:
     """An image to be encoded, with everything that its encoding needs."""
 
@@ -160,7 +160,7 @@ def encode(
     job = _Job(samples, header, weights, plan, progress, mask)
     once = fixed and (plan.layers or job.codec.MOST_LAYERS == 1)
     if samples.size <= KEPT and not once:
-        job = replace(job, kept=list(job.analyses(None)))
+        job.kept = list(job.analyses(None))
     data = job.file(fixed) if fixed else _search(job, target, tables)
     progress(1.0)
     return data
@@ -197,7 +197,7 @@ def _cut(header: Header, plan: Plan) -> Header:
     if side is not None and side not in sides:
         raise OptionError(f"tile must be a power of two from {sides[0]} to {sides[-1]}, not {side}")
     if side is None or side >= max(header.height, header.width):
-        return replace(header, tile_log2=0)
+        return header
     return replace(header, tile_log2=side.bit_length() - 1)
 
 
@@ -220,7 +220,7 @@ def _search(job: _Job, target: Target, tables: str | None) -> bytes:
         progress(1 - 0.9**tries)
 
     progress = job.progress
-    job = replace(job, progress=went_on)
+    job.progress = went_on
 
     def setting(quality_q8: int) -> Any:
         return _setting(job.header.codec, quality_q8, tables)
