@@ -3,6 +3,7 @@
 #
 #   make demo [IMAGE=path]   compress a photograph to 0.1 bits per pixel and set it beside JPEG
 #   make test [ARGS=...]     everything that has to be green; ARGS goes to pytest
+#   make lowest [ARGS=...]   the tests with the lowest versions of what pyproject.toml names
 #   make check               lint, format, types, warnings of the C compiler, order of imports, length of files
 #   make format              mend what `make check` finds, as far as a machine can
 #   make fuzz [ARGS=...]     mutate valid files against a kernel built with sanitisers, for as long as one likes
@@ -27,12 +28,17 @@ INSTALL_APERCU = sh scripts/check_machine.sh $(BIN)/python && $(INSTALL) --no-bu
 C_CHECKS = -std=c99 -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes
 
-.PHONY: demo test check lint types c-warnings import-order lengths fuzz bench results ablation format clean FORCE
+.PHONY: demo test lowest check lint types c-warnings import-order lengths fuzz bench results ablation format clean FORCE
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python scripts/demo.py $(if $(IMAGE),"$(IMAGE)")
 
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+# With the lowest versions that pyproject.toml allows, but for torch, whose old releases come with 2 GB of CUDA.
+# What those versions say about their own dependencies, which are new ones, is no fault of theirs or ours.
+lowest: $(VENV)/lowest/lowest.stamp
+	@$(VENV)/lowest/bin/python -m pytest -q -W ignore::DeprecationWarning $(ARGS)
 
 # A gate each, so that `make -k check` goes on after the first that fails.
 check: lint types c-warnings import-order lengths
@@ -84,6 +90,11 @@ $(VENV)/demo.stamp $(VENV)/dev.stamp: $(VENV)/venv.stamp $(VENV)/sources.txt $(S
 $(VENV)/venv.stamp: $(VENV)/made-by.txt pyproject.toml constraints.txt
 	@cmake --version >/dev/null 2>&1 || $(INSTALL) cmake
 	@$(INSTALL) scikit-build-core
+	@touch $@
+
+$(VENV)/lowest/lowest.stamp: $(VENV)/venv.stamp $(VENV)/sources.txt $(SOURCES) CMakeLists.txt README.md LICENSE
+	@echo "Installing the lowest versions into $(VENV)/lowest"
+	@sh scripts/install_lowest.sh $(BIN) $(VENV)/lowest
 	@touch $@
 
 # The list of sources, written again only when it changes: a file that goes away makes no other file newer.

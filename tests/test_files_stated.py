@@ -165,7 +165,14 @@ def test_avif():
     for transfer, words in ((16, "PQ"), (18, "HLG")):
         with pytest.raises(FileFormatError, match=words):
             read(avif_with(9, transfer))
-    deep = imagecodecs.avif_encode(FLAT.astype(np.uint16) << 2, bitspersample=10, primaries=9, transfer=16)
+
+
+@NEEDS_AVIF
+def test_avif_of_10_bits():
+    try:
+        deep = imagecodecs.avif_encode(FLAT.astype(np.uint16) << 2, bitspersample=10, primaries=9, transfer=16)
+    except TypeError:
+        pytest.skip("imagecodecs before 2025.11 writes AVIF in no other primaries")
     with pytest.raises(FileFormatError, match="PQ"):
         read(deep)
 

@@ -6,6 +6,7 @@ Tag numbers and values are those of TIFF 6.0 (Adobe, 1992).
 """
 
 import logging
+import math
 import re
 from types import ModuleType
 from typing import Any, BinaryIO, NamedTuple
@@ -231,7 +232,15 @@ def _profile(tags: dict[int, Any]) -> Profile:
     white, primaries = tags.get(318), tags.get(319)
     if not isinstance(white, tuple) or not isinstance(primaries, tuple) or (len(white), len(primaries)) != (2, 6):
         return None
-    return of_gamma(None, [float(value) for value in (*white, *primaries)])
+    return of_gamma(None, [_ratio(value) for value in (*white, *primaries)])
+
+
+def _ratio(value: Any) -> float:
+    """A rational number of a tag; NaN for 0/0 and the like, at which some releases of Pillow raise an error."""
+    try:
+        return float(value)
+    except ZeroDivisionError:
+        return math.nan
 
 
 def _as_bands(samples: Samples, layout: Layout) -> tuple[Samples, str]:

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Makes the environment LOWEST with the lowest versions of what pyproject.toml names, and with the torch of
+# constraints.txt. Usage: install_lowest.sh BIN LOWEST, where BIN is the folder of the programs of an environment.
+set -eu
+bin=$1 lowest=$2
+
+"$bin/python" -m pip install --quiet --constraint constraints.txt uv
+[ -e "$lowest/bin/python" ] || "$bin/python" -m venv "$lowest"
+echo 'torch; python_version < "3"' >"$lowest/without-torch.txt"
+"$bin/python" -m uv pip compile --quiet --no-header --no-annotate --python "$lowest/bin/python" \
+    --resolution lowest-direct --override "$lowest/without-torch.txt" --extra test pyproject.toml >"$lowest/lowest.txt"
+"$lowest/bin/python" -m pip install --quiet --requirement "$lowest/lowest.txt" "$(grep '^torch==' constraints.txt)"
+"$bin/python" -m pip wheel --quiet --no-deps --no-build-isolation --config-settings=build-dir=build/wheel \
+    --wheel-dir "$lowest/wheel" .
+"$lowest/bin/python" -m pip install --quiet --no-deps --force-reinstall "$lowest"/wheel/apercu-*.whl
