@@ -1,7 +1,7 @@
 """Working memory, kept from call to call: new pages from the system cost more time than the work done on them.
 
-There is no lock. A process that forks while another thread holds one leaves it closed in the child for ever, and a signal
-handler that uses the codec would wait for the code that it interrupts. Each step on the dict below is atomic instead.
+There is no lock. A process that forks while another thread holds one leaves it closed in the child for ever, and a
+signal handler that uses the codec would wait for the code that it interrupts. Each step on the dict below is atomic.
 """
 
 import numpy as np

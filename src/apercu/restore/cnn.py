@@ -68,9 +68,7 @@ def restore(
         _restore_group(network, planes[group], trust(planes[group], bands[group], step_q8), step_q8, wanted)
 
 
-def _restore_group(
-    network: Network, planes: list[Plane], factors: list[Factors], step_q8: int, wanted: Window
-) -> None:
+def _restore_group(network: Network, planes: list[Plane], factors: list[Factors], step_q8: int, wanted: Window) -> None:
     """A plane, or luma with its chroma. A row of squares is written once the next one has seen it as it was."""
     height, width = planes[0].shape
     scales = [1, *(2 for _ in planes[1:])]

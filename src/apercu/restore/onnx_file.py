@@ -1,8 +1,8 @@
 """What an ONNX file of a stranger may hold, looked at before ONNX Runtime sees it.
 
-ONNX is a protobuf. This walks through its fields without the `onnx` package, and refuses what would reach beyond the file
-(tensors whose data are in other files), what grows without bound before the network is run (functions that call functions,
-sparse tensors, text), and operators that are not ONNX's own. What every field holds is in onnx.proto, IR version 13.
+ONNX is a protobuf. This walks through its fields without the `onnx` package. It refuses tensors whose data are in other
+files, what can grow without a limit of memory (functions that call functions, sparse tensors, text), and operators that
+are not ONNX's own. The numbers of fields are those of onnx.proto, IR version 14.
 """
 
 from collections.abc import Callable, Iterator
@@ -89,7 +89,7 @@ def check(data: bytes) -> None:
 
 def _check_node(fields: list[_Field], _: int) -> None:
     for number, _, value in fields:
-        if number == _DOMAIN and value not in _OWN:
+        if number == _DOMAIN and not (isinstance(value, memoryview) and bytes(value) in _OWN):
             name = b" ".join(bytes(v) for n, _, v in fields if n == _OP_TYPE and isinstance(v, memoryview))
             raise ModelError(f"has an operator that is not ONNX's own: {name[:40].decode(errors='replace')}")
 

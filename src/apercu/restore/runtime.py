@@ -1,8 +1,8 @@
 """ONNX Runtime: imported here and nowhere else, and kept from harm by networks of strangers and by forks.
 
-It is imported with its telemetry off. A network of a user is looked at first (`apercu.restore.onnx_file`), has a limit of
-memory and of time, and can be interrupted. After a fork the threads of a session are gone, and to use it or to let go of
-it may hang: the child leaves those of its parent alone and makes its own.
+It is imported with its telemetry off. A network of a user is looked at first (`apercu.restore.onnx_file`), has limits of
+memory and of time, and can be interrupted. After a fork the threads of a session are gone, and to use it or to let go
+of it may hang: the child leaves those of its parent alone and makes its own.
 """
 
 import ctypes
@@ -33,8 +33,8 @@ Network = Callable[[Values], Values]
 
 _sessions: "WeakSet[Any]" = WeakSet()
 _lock = RLock()
-"""Held while a session is made and while a network of a user runs, of which two at once would share the limit of memory.
-A fork waits for it: what ONNX Runtime locks in the meantime would stay locked in the child."""
+"""Held while a session is made and while a network of a user runs: two at once would share the limit of memory. A fork
+waits for it, because what ONNX Runtime locks in the meantime would stay locked in the child."""
 
 
 def of_shipped(data: bytes) -> Network:
@@ -178,6 +178,4 @@ def _after_fork_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-    )
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
