@@ -1,8 +1,8 @@
 """ONNX Runtime: imported here and nowhere else, and kept from harm by networks of strangers and by forks.
 
-It is imported with its telemetry off. A network of a user is looked at first (`apercu.restore.onnx_file`), has limits of
-memory and of time, and can be interrupted. After a fork the threads of a session are gone, and to use it or to let go
-of it may hang: the child leaves those of its parent alone and makes its own.
+It is imported with its telemetry off. A network of a user is looked at first (`apercu.restore.onnx_file`), has limits
+of memory and of time, and can be interrupted. After a fork the threads of a session are gone, and to use it or to let
+go of it may hang: the child leaves those of its parent alone and makes its own.
 """
 
 import ctypes
