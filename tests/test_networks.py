@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -138,7 +139,7 @@ def of_domain(domain):
 
 
 def with_function():
-    made = model([helper.make_node("Twice", ["first"], ["lack"], domain="own")])
+    made = halved()
     body = [helper.make_node("Add", ["x", "x"], ["y"])]
     made.functions.append(helper.make_function("own", "Twice", ["x"], ["y"], body, [helper.make_opsetid("", 18)]))
     return made
@@ -219,7 +220,7 @@ def negative():
         (deep(), "20 graphs within each other"),
         (too_large(), "larger than its data"),
         (negative(), "larger than its data"),
-        (b"\x08\x09" * 300_000, "more than 500000 parts"),
+        (b"\x08\x09" * 500_001, "more than 500000 parts"),
         (b"\x08\x09\x00\x00ORTM" + bytes(100), "own format"),
         (b"\x08\x09\xba\x0f\x00", "newer than what is known"),
         (b"\x08\x09\x38\x07", "is not ONNX"),  # a number where the graph should be
@@ -242,7 +243,7 @@ def test_a_file_that_does_not_end_is_refused():
         apercu.decode(DATA, restore="cnn", network="/dev/zero")
 
 
-def test_every_cut_and_many_changes_are_refused_or_run(tmp_path):
+def test_every_cut_and_many_changes_are_refused_or_run(tmp_path, capfd):
     """No other error, and no crash, whatever the bytes are."""
     whole = halved().SerializeToString()
     rng = np.random.default_rng(1)
@@ -253,10 +254,9 @@ def test_every_cut_and_many_changes_are_refused_or_run(tmp_path):
             changed[place] = rng.integers(256)
         contents.append(bytes(changed))
     for content in contents:
-        try:
+        with suppress(ModelError):
             decoded(tmp_path / "a.onnx", content)
-        except ModelError as error:
-            assert str(error).isprintable()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_shipped_network_would_pass():
@@ -271,8 +271,15 @@ def test_the_shipped_network_would_pass():
 def outer(n):
     """A sum of n² numbers out of 2 n."""
     ramp = helper.make_node("Range", ["zero", "n", "one"], ["r"])
-    nodes = [ramp, helper.make_node("Unsqueeze", ["r", "axis"], ["column"]), helper.make_node("Add", ["r", "column"], ["s"])]
-    nodes += [helper.make_node("ReduceMean", ["s"], ["m"], keepdims=0), helper.make_node("Add", ["first", "m"], ["lack"])]
+    nodes = [
+        ramp,
+        helper.make_node("Unsqueeze", ["r", "axis"], ["column"]),
+        helper.make_node("Add", ["r", "column"], ["s"]),
+    ]
+    nodes += [
+        helper.make_node("ReduceMean", ["s"], ["m"], keepdims=0),
+        helper.make_node("Add", ["first", "m"], ["lack"]),
+    ]
     return model(nodes, [helper.make_tensor(k, FLOAT, [], [v]) for k, v in (("zero", 0), ("n", n), ("one", 1))])
 
 
@@ -281,7 +288,10 @@ def shaped(kind, **more):
     n = ints("n", [1 << 17, 1 << 17])
     inputs = {"ConstantOfShape": ["n"], "Expand": ["one", "n"], "Tile": ["grid", "n"]}[kind]
     tensors = [n, helper.make_tensor("one", FLOAT, [1], [1]), helper.make_tensor("grid", FLOAT, [1, 1], [1])]
-    nodes = [helper.make_node(kind, inputs, ["big"], **more), helper.make_node("ReduceMean", ["big"], ["m"], keepdims=0)]
+    nodes = [
+        helper.make_node(kind, inputs, ["big"], **more),
+        helper.make_node("ReduceMean", ["big"], ["m"], keepdims=0),
+    ]
     return model([*nodes, helper.make_node("Add", ["first", "m"], ["lack"])], tensors)
 
 
@@ -319,9 +329,11 @@ def test_a_loop_without_an_end_has_a_limit(tmp_path, monkeypatch):
 def test_ctrl_c_ends_a_loop_without_an_end(tmp_path):
     (tmp_path / "a.onnx").write_bytes(looping().SerializeToString())
     (tmp_path / "a.apc").write_bytes(DATA)
-    call = "import sys; from apercu.cli.main import main; from apercu.restore import runtime; " \
-        "run = runtime._stoppable; " \
+    call = (
+        "import sys; from apercu.cli.main import main; from apercu.restore import runtime; "
+        "run = runtime._stoppable; "
         "runtime._stoppable = lambda *a: (print('runs', flush=True), run(*a))[1]; sys.exit(main())"
+    )
     call = [sys.executable, "-c", call, "decode", "a.apc", "a.png", "--restore", "cnn", "--network", "a.onnx"]
     with subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"runs\n"
@@ -343,7 +355,7 @@ def pairs(nodes, tensors=()):
     [
         ([("Div", ["first", "zero"], "lack", {})], "not finite"),
         ([("Exp", ["first"], "e", {}), ("Log", ["zero"], "l", {}), ("Mul", ["e", "l"], "lack", {})], "not finite"),
-        ([("Gather", ["first", "far"], "lack", {"axis": 1})], "cannot be run"),
+        ([("Gather", ["first", "far"], "g", {"axis": 1}), ("Add", ["first", "g"], "lack", {})], "cannot be run"),
         (
             [
                 ("Cast", ["first"], "i", {"to": TensorProto.INT32}),
@@ -366,6 +378,9 @@ def test_every_failure_is_a_model_error(tmp_path, capfd, nodes, words):
 
 def test_a_failure_in_the_middle_is_one_as_well(tmp_path):
     """Sound on the square of the trial, of 64 pixels a side, and not on a larger one."""
-    nodes = [helper.make_node("Slice", ["first", "low", "high", "across"], ["part"]), helper.make_node("Add", ["first", "part"], ["lack"])]
+    nodes = [
+        helper.make_node("Slice", ["first", "low", "high", "across"], ["part"]),
+        helper.make_node("Add", ["first", "part"], ["lack"]),
+    ]
     made = model(nodes, [ints("low", [0]), ints("high", [16]), ints("across", [3])])
     assert "cannot be run" in refused(tmp_path / "a.onnx", made)

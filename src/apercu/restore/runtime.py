@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from threading import RLock, Thread
+from threading import Event, RLock, Thread
 from time import monotonic
 from typing import Any
 from weakref import WeakSet
@@ -67,14 +67,18 @@ def of_user(data: bytes, given: tuple[str, list[int]], found: tuple[str, list[in
         try:
             # Folding would compute at once whatever the file says, with no limit. It brings 2 % of speed.
             session = ort.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"], disabled_optimizers=["ConstantFolding"]
+                data,
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=["ConstantFolding"],
+                enable_fallback=0,  # which would try again, and print that
             )
+            ends = [[(e.name, e.shape[:2], e.type) for e in of] for of in (session.get_inputs(), session.get_outputs())]
         except Exception as error:  # of ONNX Runtime, whose errors have no common class
             raise ModelError(f"holds no network that can be run: {_one_line(error)}") from None
         _sessions.add(session)
-    for wanted, nodes in ((given, session.get_inputs()), (found, session.get_outputs())):
-        if [(node.name, node.shape[:2], node.type) for node in nodes] != [(*wanted, "tensor(float)")]:
-            raise ModelError("holds another network than `apercu train cnn` makes")
+    if ends != [[(*given, "tensor(float)")], [(*found, "tensor(float)")]]:
+        raise ModelError("holds another network than `apercu train cnn` makes")
 
     def run(values: Values, seconds: float = MOST_SECONDS) -> Values:
         run_options = ort.RunOptions()
@@ -130,23 +134,25 @@ def _stoppable(work: Callable[[], Any], stop: Callable[[], None], seconds: float
     Raises ModelError where it fails, or takes more than `seconds`.
     """
     found: list[Any] = []
+    over = Event()  # not the end of the thread: `Thread.join` takes a thread for ended once it was interrupted
 
     def run() -> None:
         try:
             found.append(work())
         except Exception as error:  # of ONNX Runtime, as above
             found.append(ModelError(f"cannot be run: {_one_line(error)}"))
+        finally:
+            over.set()
 
-    thread = Thread(target=run, daemon=True)
+    Thread(target=run, daemon=True).start()
     until = monotonic() + seconds
-    thread.start()
     try:
-        while thread.is_alive() and monotonic() < until:
-            thread.join(min(0.2, seconds))  # in short waits, since Windows hears of Ctrl-C between them only
+        while not over.is_set() and monotonic() < until:
+            over.wait(min(0.2, seconds))  # in short waits, since Windows hears of Ctrl-C between them only
     finally:
-        if thread.is_alive():
+        if not over.is_set():
             stop()
-            thread.join(_GRACE)
+            over.wait(_GRACE)
             found[:] = [ModelError(f"takes more than {seconds:g} seconds for a square")]
     if isinstance(found[0], ModelError):
         raise found[0]
