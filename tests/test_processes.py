@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,7 @@ def ends(call, folder, sign, to_all, ready):
         stdin=subprocess.PIPE,
         start_new_session=True,
     ) as process:
+        started = []
         try:
             output = meanwhile(process.stdout.read)
             until = time.monotonic() + 60
@@ -243,6 +245,9 @@ def ends(call, folder, sign, to_all, ready):
             return code
         finally:
             process.kill()
+            for number in started:
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
 
 
 @linux
