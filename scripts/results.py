@@ -8,13 +8,17 @@ into docs.
 """
 
 import argparse
+import io
 import platform
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from apercu.cli.main import main as apercu_command
 
 BUILD = Path("build/results")
 PAGE = Path("docs/results.md")
@@ -41,8 +45,12 @@ SETS = (
 def command(*arguments: str) -> str:
     """What `apercu` prints; its messages go to the terminal."""
     print("apercu", *arguments, file=sys.stderr, flush=True)
-    done = subprocess.run([sys.executable, "-m", "apercu", *arguments], check=True, stdout=subprocess.PIPE, text=True)
-    return done.stdout.rstrip()
+    said = io.StringIO()
+    with redirect_stdout(said):  # in this process, so that its end is the end of the work
+        code = apercu_command(arguments)
+    if code:
+        sys.exit(code)
+    return said.getvalue().rstrip()
 
 
 def comparison(images: Set, data: Path) -> str:

@@ -168,7 +168,7 @@ def test_the_memory_that_is_kept_between_calls_is_small():
     for block in blocks:
         memory.give_back(block)
     del blocks, block
-    assert sum(block.nbytes for block in memory._spare) <= 64_000_000
+    assert sum(block.nbytes for block in memory._spare.values()) <= 64_000_000
     first, second = memory.borrow(1000), memory.borrow(1000)
     assert min(first.nbytes, second.nbytes) >= 1000
     assert not np.shares_memory(first, second)

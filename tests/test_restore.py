@@ -71,13 +71,12 @@ def runs(monkeypatch):
     """The sizes of what the network sees, (height, width) in pixels; it adds nothing."""
     seen = []
 
-    class Network:
-        def run(self, _, inputs):
-            height, width = inputs["planes"].shape[2:]
-            seen.append((4 * height, 4 * width))
-            return [np.zeros((1, 24, height, width), np.float32)]
+    def network(values):
+        height, width = values.shape[2:]
+        seen.append((4 * height, 4 * width))
+        return np.zeros((1, 24, height, width), np.float32)
 
-    monkeypatch.setattr(cnn, "_shipped", Network)
+    monkeypatch.setattr(cnn, "_shipped", lambda: network)
     return seen
 
 
@@ -186,10 +185,10 @@ def test_networks_that_are_none(tmp_path):
         (tmp_path / "nowhere.onnx", "cannot read"),
         ("a\0b", "cannot read"),
         (7, "path of a file"),
-        (tmp_path / "text.onnx", "can be run"),
+        (tmp_path / "text.onnx", "text.onnx is not ONNX"),
         (network_of(tmp_path / "names.onnx", name="pixels"), "another network"),
         (network_of(tmp_path / "channels.onnx", n_out=23), "another network"),
-        (network_of(tmp_path / "nan.onnx", value=np.nan), "added"),
+        (network_of(tmp_path / "nan.onnx", value=np.nan), "not finite"),
     ):
         with pytest.raises(ModelError, match=words):
             apercu.decode(data, restore="cnn", network=network)

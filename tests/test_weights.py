@@ -1,6 +1,8 @@
 """Weights by id and from files: what is refused, and the bounds that keep the kernel's sums within 32 bits."""
 
 import hashlib
+import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -99,6 +101,62 @@ def test_files_that_hold_no_array(tmp_path):
     for path in (tmp_path, tmp_path / "missing.npy", "", None, 3, b"\0"):
         with pytest.raises(ModelError):
             of_user("taha2025", path)
+
+
+def header(text):
+    """The beginning of a .npy file."""
+    return b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text.encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        header("{'descr': '<i2', 'fortran_order': False, 'shape': (1099511627776,), }\n"),  # 2 TiB
+        header("{'descr': '<i2', 'fortran_order': False, 'shape': (9223372036854775807, 3), }\n"),
+        header("{'descr': '<i2', 'fortran_order': False, 'shape': (-1,), }\n") + bytes(100),
+        header("{'descr': '|V2147483647', 'fortran_order': False, 'shape': (4,), }\n"),
+        header("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n") + b"cos\nsystem\n(S'false'\ntR.",
+        header("__import__('os').abort()\n"),
+        header("(" * 60_000),
+        header("{" * 60_000),
+        header("-" * 60_000 + "1\n"),
+        b"cos\nsystem\n(S'false'\ntR.",  # a pickle
+        b"\x80\x04.",
+        b"\x93NUMPY" + bytes(2 << 20),
+    ],
+    ids=range(12),
+)
+def test_files_made_to_harm(content, tmp_path):
+    file = tmp_path / "file.npy"
+    file.write_bytes(content)
+    tracemalloc.start()
+    try:
+        for codec in ("apercu", "taha2025"):
+            with pytest.raises(ModelError, match="no file of weights"):
+                of_user(codec, file)
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_archives_are_not_unpacked(tmp_path):
+    """64 MB of zeros in 64 kB."""
+    file = tmp_path / "zeros.npz"
+    np.savez_compressed(file, weights=np.zeros(32_000_000, np.int16))
+    assert file.stat().st_size < 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelError, match="no file of weights"):
+            of_user("apercu", file)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no /dev/zero")
+def test_a_file_without_an_end_is_read_to_its_limit():
+    with pytest.raises(ModelError, match="no file of weights"):
+        of_user("apercu", "/dev/zero")
 
 
 @pytest.mark.parametrize("sign", [-1, 1])

@@ -186,7 +186,8 @@ def decode(
         tiles that it touches are read.
     layers: the number of layers to decode, 1 or more: the same image with less detail.
     model, progress: as for `encode`.
-    network: file of your own network (`apercu train cnn`) in place of the shipped one for restore="cnn".
+    network: file of your own network (`apercu train cnn`) in place of the shipped one for restore="cnn". What it may
+        hold and take is limited (docs/replace-a-stage.md).
 
     Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError,
     CorruptStream), ModelError, MissingExtra or OptionError.

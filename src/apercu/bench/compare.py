@@ -11,13 +11,9 @@ import io
 import json
 import os
 import platform
-import signal
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,13 +22,13 @@ import numpy as np
 import PIL
 from PIL import Image
 
-import apercu
 from apercu.bench import curves, means, measure, own, peers, plots
 from apercu.bench.cache import Cache, write_whole
 from apercu.bench.measure import Reader, Record
 from apercu.bench.page import write_page
 from apercu.bench.plan import Ceiling, Plan
 from apercu.errors import ApercuError, ImageError, OptionError
+from apercu.processes import Run, n_cores, pool
 
 VERSION = 1
 """Of comparison.json."""
@@ -152,11 +148,6 @@ def compare(
     return Comparison(report, pictures, {name: described[name][1] for name in sources})
 
 
-def n_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 # What processes are given to do: functions of this module, and arguments that can be sent.
 
 
@@ -195,37 +186,20 @@ def _pictures(
     return measure.pictures(measure.subject(name, path, read, plan), codec, chosen, plan, store)
 
 
-_Run = Callable[[Callable[..., Any], Mapping[Any, tuple[Any, ...]]], Iterator[tuple[Any, Any]]]
-
-
 @contextmanager
-def _workers(jobs: int) -> Iterator[_Run]:
-    """A function that runs another on many arguments and yields (key, result) as results come."""
+def _workers(jobs: int) -> Iterator[Run]:
+    """A function that does work in processes of one thread each; for one job, in this process."""
     if jobs == 1:
         yield lambda work, tasks: ((key, work(*arguments)) for key, arguments in tasks.items())
         return
-    others = active_children()
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))  # before the processes start: libraries read it once
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (apercu.MAX_PIXELS,))
-
-    def run(work: Callable[..., Any], tasks: Mapping[Any, tuple[Any, ...]]) -> Iterator[tuple[Any, Any]]:
-        futures = {pool.submit(work, *arguments): key for key, arguments in tasks.items()}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise MemoryError("a process of the comparison was killed; --jobs 1 takes the least memory") from error
-
     try:
-        yield run
-    except BaseException:  # Ctrl-C, or an error of one task: results so far are kept, and the rest is not waited for
-        for process in active_children():
-            if process not in others:
-                process.terminate()
-        raise
+        with pool(jobs, _start) as run:
+            yield run
+    except ChildProcessError as error:
+        raise MemoryError("a process of the comparison was killed; --jobs 1 takes the least memory") from error
     finally:
-        pool.shutdown(cancel_futures=True)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -233,10 +207,8 @@ def _workers(jobs: int) -> Iterator[_Run]:
                 os.environ[name] = value
 
 
-def _start(max_pixels: int | None) -> None:
+def _start() -> None:
     """How a process of the pool begins."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the first process reacts to Ctrl-C
-    apercu.MAX_PIXELS = max_pixels
     Image.MAX_IMAGE_PIXELS = None  # what peers decode here was encoded here
 
 

@@ -187,13 +187,21 @@ def _outcomes(work: _Work, places: list[tuple[str, str]], n_workers: int) -> Gen
     for done, (source, target) in enumerate(places):
         spent = time.monotonic() - begun
         if done and n_workers > 1 and spent > _ALONE and spent / done * (len(places) - done) > _WORTH:
-            from apercu.bridges.processes import each  # multiprocessing would cost a call for one file 12 ms
-
-            targets = dict(places[done:])
-            for source, made in each(partial(_try, work), list(targets), n_workers):
-                yield _write(source, targets[source], made)
+            yield from _in_processes(work, places[done:], n_workers)
             return
         yield _write(source, target, _try(work, source))
+
+
+def _in_processes(work: _Work, places: list[tuple[str, str]], n_workers: int) -> Generator[Outcome, None, None]:
+    from apercu.processes import pool  # multiprocessing would cost a call for one file 12 ms
+
+    targets = dict(places)
+    with pool(n_workers) as run:
+        try:
+            for source, made in run(partial(_try, work), {source: (source,) for source in targets}):
+                yield _write(source, targets.pop(source), made)
+        except ChildProcessError as error:
+            raise ChildProcessError(f"{error}; {len(targets)} files are not done") from error
 
 
 def _try(work: _Work, source: str) -> Made | Exception:

@@ -1,7 +1,9 @@
 """Tables and networks by id, checked against their SHA-256."""
 
+import math
 from collections.abc import Callable
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from apercu.format.ids import MODELS, USER_MODEL
 from apercu.stages.bands import N_BANDS, N_CONTEXTS, N_WEIGHTS, BandTables, start_contexts
 
 FOLDER = Path(__file__).parent.parent / "weights"
+_MOST_BYTES = 1 << 20  # of a file; the tables of apercu have 45,000
 _SHAPE = (2, 9, 64)
 _BAND_WEIGHTS = N_BANDS * N_WEIGHTS
 
@@ -63,14 +66,30 @@ def _digest(array: NDArray[np.generic]) -> bytes:
 def _load(path: Path) -> NDArray[np.generic]:
     try:
         with path.open("rb") as file:
-            array = np.load(file, allow_pickle=False)
-    except OSError as error:
+            data = file.read(_MOST_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         raise ModelError(f"cannot read the weights {path}: {error}") from error
-    except Exception as error:  # NumPy lets through what its parsers raise: BadZipFile, TokenError, MemoryError
+    try:
+        if len(data) > _MOST_BYTES:
+            raise ValueError
+        array = _array(data)
+    except Exception as error:  # NumPy lets through what its parsers raise: TokenError, RecursionError, MemoryError
         raise ModelError(f"{path} is no file of weights, as `apercu train` writes (.npy)") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu" or array.dtype.itemsize != 2:
+    if array.dtype.kind not in "iu" or array.dtype.itemsize != 2:
         raise ModelError(f"{path} holds no array of int16 or uint16")
     return array
+
+
+def _array(data: bytes) -> NDArray[np.generic]:
+    """The array of a .npy file; `np.load` would set memory aside for whatever size the file states."""
+    stream = BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+    shape, by_columns, dtype = read(stream)
+    if min(shape, default=0) < 0:
+        raise ValueError
+    array = np.frombuffer(data, dtype, math.prod(shape), stream.tell())
+    return array.reshape(shape, order="F" if by_columns else "C").copy()
 
 
 def _read_taha2025(array: NDArray[np.generic], path: Path) -> NDArray[np.int16]:

@@ -1,6 +1,8 @@
-"""Working memory, kept from call to call: new pages from the system cost more time than the work done on them."""
+"""Working memory, kept from call to call: new pages from the system cost more time than the work done on them.
 
-from threading import Lock
+There is no lock. A process that forks while another thread holds one leaves it closed in the child for ever, and a
+signal handler that uses the codec would wait for the code that it interrupts. Each step on the dict below is atomic.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,24 +11,26 @@ MOST_BLOCKS, LARGEST = 4, 1 << 23
 """How many blocks are kept, and the largest in bytes: what a tile of 1024 × 1024 pixels in colour takes."""
 
 Block = NDArray[np.uint64]
-_spare: list[Block] = []
-_lock = Lock()
+_spare: dict[int, Block] = {}  # by id, since arrays have no hash; who pops a block owns it
 
 
 def borrow(n_bytes: int) -> Block:
     """Memory of this many bytes, rounded up to a multiple of eight, of any content. Call `give_back`, or drop it."""
     words = -(-n_bytes // 8)
-    with _lock:
-        fitting = [place for place, block in enumerate(_spare) if block.size >= words]
-        block = _spare.pop(min(fitting, key=lambda place: _spare[place].size)) if fitting else None
-    return np.empty(words, np.uint64) if block is None else block
+    for _, key in sorted((block.size, key) for key, block in _spare.copy().items() if block.size >= words):
+        block = _spare.pop(key, None)
+        # Another thread may have been quicker, and another block may have the same id by now.
+        if block is not None and block.size >= words:
+            return block
+    return np.empty(words, np.uint64)
 
 
 def give_back(block: Block) -> None:
     """Keeps a block for the next `borrow`. Nothing may read or write it any more."""
     if block.nbytes > LARGEST:
         return
-    with _lock:
-        _spare.append(block)
-        _spare.sort(key=len)
-        del _spare[: max(0, len(_spare) - MOST_BLOCKS)]
+    _spare[id(block)] = block
+    if len(_spare) > MOST_BLOCKS:
+        by_size = sorted((block.size, key) for key, block in _spare.copy().items())
+        for _, key in by_size[: max(0, len(by_size) - MOST_BLOCKS)]:  # the smallest
+            _spare.pop(key, None)

@@ -12,7 +12,6 @@ number of bits it coded. The more they differ between images, beyond chance, the
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +23,7 @@ import apercu
 from apercu.codecs import apercu as codec
 from apercu.format.container import Header, read_header
 from apercu.lab.images import Reader, fault_of, files_below, manifest, read_rgb, sound
+from apercu.processes import Run, in_order, n_cores, pool
 from apercu.stages.bands import (
     N_BANDS,
     N_CONTEXTS,
@@ -79,9 +79,9 @@ def train(
     if setup:
         setup()
     files = files_below(folder)
-    with ProcessPoolExecutor(initializer=setup) as pool:
-        files = sound(files, pool.map(partial(fault_of, read), files, chunksize=8), log)
-        array, sizes = _trained(pool, read, files, seed, log)
+    with pool(n_cores(), setup, how=None) as run:
+        files = sound(files, in_order(run, partial(fault_of, read), files), log)
+        array, sizes = _trained(run, read, files, seed, log)
     recipe = {
         "codec": "apercu",
         "command": f"apercu train apercu --images {folder.name} --seed {seed} --out {out.name}",
@@ -96,20 +96,20 @@ def train(
 
 
 def _trained(
-    pool: ProcessPoolExecutor, read: Reader, files: list[Path], seed: int, log: Callable[[str], None]
+    run: Run, read: Reader, files: list[Path], seed: int, log: Callable[[str], None]
 ) -> tuple[NDArray[np.uint16], list[int]]:
     """The tables, and the bytes that all images took before each pass."""
     weights = np.tile(np.array(FIRST_WEIGHTS, np.uint8), (N_BANDS, 1))
     new = np.tile(np.array(NEW, np.uint16), (N_CONTEXTS, 1))
     every = [(path, step) for path in files for step in STEPS_Q8]
     thirds = [(path, STEPS_Q8[(index + shift) % 6]) for index, path in enumerate(files) for shift in (0, 3)]
-    starts, n_bytes = _trained_starts(pool, read, thirds, weights, new)
+    starts, n_bytes = _trained_starts(run, read, thirds, weights, new)
     log(f"first weights: {n_bytes} bytes")
-    weights = _trained_weights(pool, read, thirds, weights, starts, seed)
+    weights = _trained_weights(run, read, thirds, weights, starts, seed)
     starts = new
     sizes: list[int] = []
     for _ in range(PASSES):
-        starts, n_bytes = _trained_starts(pool, read, every, weights, starts)
+        starts, n_bytes = _trained_starts(run, read, every, weights, starts)
         sizes.append(n_bytes)
         log(f"contexts, pass {len(sizes)}: {n_bytes} bytes")
     return np.concatenate([weights.astype(np.uint16).ravel(), starts.ravel()]), sizes
@@ -168,12 +168,12 @@ def _ends(
 
 
 def _trained_starts(
-    pool: ProcessPoolExecutor, read: Reader, jobs: Jobs, weights: NDArray[np.uint8], starts: NDArray[np.uint16]
+    run: Run, read: Reader, jobs: Jobs, weights: NDArray[np.uint8], starts: NDArray[np.uint16]
 ) -> tuple[NDArray[np.uint16], int]:
     """Starts by the moments of what contexts end at; and the size of all images with the starts that were given."""
     n, np_, npp, thin, total = (np.zeros(N_CONTEXTS) for _ in range(5))
     size = 0
-    for p, age, n_bytes in pool.map(partial(_ends, read, weights, starts), jobs, chunksize=8):
+    for p, age, n_bytes in in_order(run, partial(_ends, read, weights, starts), jobs):
         bits = np.maximum(age - starts[:, 1], 0)
         n, np_, npp, size = n + bits, np_ + bits * p, npp + bits * p * p, size + n_bytes
         thin, total = thin + bits / (bits + 2), total + bits
@@ -273,7 +273,7 @@ def likeliest_weights(past: Real, sizes: Real) -> Real:
 
 
 def _trained_weights(
-    pool: ProcessPoolExecutor,
+    run: Run,
     read: Reader,
     jobs: Jobs,
     weights: NDArray[np.uint8],
@@ -282,7 +282,7 @@ def _trained_weights(
 ) -> NDArray[np.uint8]:
     """Weights in 1/16: those within the band and those of other bands each by themselves, as contexts use them."""
     rows: dict[int, list[tuple[Real, Real]]] = {}
-    for found in pool.map(partial(_samples, read, weights, starts, seed), enumerate(jobs), chunksize=4):
+    for found in in_order(run, partial(_samples, read, weights, starts, seed), enumerate(jobs)):
         for band, row in found.items():
             rows.setdefault(band, []).append(row)
     trained = weights.copy()

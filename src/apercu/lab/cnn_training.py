@@ -8,7 +8,6 @@ import json
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from apercu.codecs import decoding
 from apercu.errors import OptionError
 from apercu.lab.cnn import Network, export, to_input
 from apercu.lab.images import files_below, manifest, read_rgb
+from apercu.processes import in_order, n_cores, pool
 from apercu.stages.blocks import Window
 from apercu.stages.colour import Plane
 from apercu.stages.wavelet import Bands
@@ -62,8 +62,8 @@ def train(
     if setup:
         setup()
     files = files_below(folder)
-    with ProcessPoolExecutor(initializer=setup) as pool:
-        by_file = list(pool.map(partial(_samples_of, seed), enumerate(files), chunksize=8))
+    with pool(n_cores(), setup, how=None) as run:
+        by_file = list(in_order(run, partial(_samples_of, seed), enumerate(files)))
     samples = [sample for index, some in enumerate(by_file) if index % HELD_OUT for sample in some]
     held_out = [sample for some in by_file[::HELD_OUT] for sample in some]
     if not samples or not held_out:

@@ -4,24 +4,26 @@ The network runs on one square of a fixed grid at a time, with a margin, so that
 residual is multiplied by the factors of `apercu.restore.trust`. Layers and training are in `apercu.lab.cnn`.
 """
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.errors import MissingExtra, ModelError
+from apercu.errors import ModelError
 from apercu.format.ids import NETWORKS
+from apercu.restore import runtime
+from apercu.restore.onnx_file import MOST_BYTES
+from apercu.restore.runtime import Network, Values
 from apercu.restore.trust import Factors, trust
 from apercu.stages.blocks import BLOCK, Window, n_blocks
 from apercu.stages.colour import FULL, Plane
 from apercu.stages.wavelet import Bands
-
-if TYPE_CHECKING:
-    import onnxruntime
 
 NAME = "cnn"
 SQUARE, MARGIN = 512, 32
@@ -38,7 +40,6 @@ HALF = FULL // 2
 CHROMA_REACH = 2
 """The colour of a pixel depends on chroma samples up to this many pixels away."""
 
-Values = NDArray[np.float32]
 T = TypeVar("T", bound=np.generic)
 
 
@@ -48,7 +49,7 @@ def restorer(network: str | Path | None = None) -> Callable[[list[Plane], list[B
 
 
 def restore(
-    network: "onnxruntime.InferenceSession",
+    network: Network,
     planes: list[Plane],
     bands: list[Bands],
     interpretation: str,
@@ -67,9 +68,7 @@ def restore(
         _restore_group(network, planes[group], trust(planes[group], bands[group], step_q8), step_q8, wanted)
 
 
-def _restore_group(
-    network: "onnxruntime.InferenceSession", planes: list[Plane], factors: list[Factors], step_q8: int, wanted: Window
-) -> None:
+def _restore_group(network: Network, planes: list[Plane], factors: list[Factors], step_q8: int, wanted: Window) -> None:
     """A plane, or luma with its chroma. A row of squares is written once the next one has seen it as it was."""
     height, width = planes[0].shape
     scales = [1, *(2 for _ in planes[1:])]
@@ -117,7 +116,7 @@ def _part(plane: NDArray[T], window: Window, scale: int) -> NDArray[T]:
     return plane[top : top + n_blocks(window.height, scale), left : left + n_blocks(window.width, scale)]
 
 
-def _run(network: "onnxruntime.InferenceSession", planes: list[Plane], step_q8: int) -> list[Values]:
+def _run(network: Network, planes: list[Plane], step_q8: int) -> list[Values]:
     """What the network adds to a square with its margin."""
     luma, *pair = planes
     height, width = (-(-side // UNIT) * UNIT for side in luma.shape)
@@ -128,9 +127,9 @@ def _run(network: "onnxruntime.InferenceSession", planes: list[Plane], step_q8: 
         start = 16 + 4 * index
         _split(plane.astype(np.float32) / np.float32(HALF), height // 2, width // 2, 2, values[0, start : start + 4])
     values[0, 24] = (np.log2(step_q8 / 256) - 6) / 3
-    (found,) = network.run(None, {INPUT: values})
-    if found.shape != (1, OUT, *shape[2:]) or not np.isfinite(found).all():
-        raise ModelError("the network gives no planes that could be added")
+    found = network(values)
+    if found.shape != (1, OUT, *shape[2:]):
+        raise ModelError("the network gives planes of another size than it is given")
     pairs = (_joined(found[0, 16 + 4 * index : 20 + 4 * index], 2) for index in range(len(pair)))
     return [_joined(found[0, :16], 4), *pairs]
 
@@ -158,44 +157,45 @@ def _add(plane: Plane, correction: Values, factors: Factors, side: int) -> Plane
 
 
 @cache
-def _shipped() -> "onnxruntime.InferenceSession":
+def _shipped() -> Network:
     known = NETWORKS[NAME]
     data = _read(Path(__file__).parent.parent / "weights" / known.file)
     if sha256(data).hexdigest() != known.sha256:
         raise ModelError(f"{known.file} is not the file that was shipped: its SHA-256 differs")
-    return _loaded(data)
+    return runtime.of_shipped(data)
 
 
-def _of_user(file: str | Path) -> "onnxruntime.InferenceSession":
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_shipped.cache_clear)  # the threads of a session do not come along
+
+
+def _of_user(file: str | Path) -> Network:
     try:
         path = Path(file)
     except TypeError:
         raise ModelError(f"a network is the path of a file, not {file!r}") from None
     data = _read(path)
+    with _naming(path):
+        network = runtime.of_user(data, (INPUT, [1, IN]), (OUTPUT, [1, OUT]))
+
+    def run(values: Values) -> Values:
+        with _naming(path):
+            return network(values)
+
+    return run
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
     try:
-        network = _loaded(data)
-        (given,), (found,) = network.get_inputs(), network.get_outputs()
-    except MissingExtra:
-        raise
-    except Exception as error:  # of ONNX Runtime, whose errors have no common class
-        raise ModelError(f"{path} holds no network that can be run: {error}") from error
-    if (given.name, given.shape[:2], found.name, found.shape[:2]) != (INPUT, [1, IN], OUTPUT, [1, OUT]):
-        raise ModelError(f"{path} holds another network than `apercu train cnn` makes")
-    return network
+        yield
+    except ModelError as error:
+        raise ModelError(f"{path} {error}") from None
 
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read the network {path}: {error}") from error
-
-
-def _loaded(data: bytes) -> "onnxruntime.InferenceSession":
-    try:
-        import onnxruntime
-    except ImportError:
-        raise MissingExtra("restore='cnn' needs onnxruntime: pip install 'apercu[restore]'") from None
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
