@@ -109,7 +109,7 @@ def best_within(
         return last
     slope = _slope([(quality // variants, excess(quality // variants)) for quality in sizes], first)
     for variant in range(1, variants):
-        place = _near(partial(excess, variant=variant), first, slope, last // variants, may_try)
+        place = _near(partial(excess, variant=variant), max(first, 1), slope, last // variants, may_try)
         found += [variants * place + variant] if place is not None else []
     if near := list(filter(is_near, found)):
         return near[0] if len(near) == 1 else min(near, key=error_at)
