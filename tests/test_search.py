@@ -1,5 +1,7 @@
 """How often a search codes an image, and what it tells of its progress."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,9 @@ def codings(monkeypatch):
     made = []
     for name in ("file", "squared_error"):
         whole = getattr(encoding._Job, name)
-        monkeypatch.setattr(encoding._Job, name, lambda job, setting, do=whole: made.append(setting) or do(job, setting))
+        monkeypatch.setattr(
+            encoding._Job, name, lambda job, setting, do=whole: made.append(setting) or do(job, setting)
+        )
     return made
 
 
@@ -70,7 +74,7 @@ def test_progress_moves_with_every_coding(codec, target, tile, codings):
 
     apercu.encode(scene(150, 130, 1, 9)[:, :, 0], codec=codec, tile=tile, progress=progress, **target)
     assert (seen[0], seen[-1]) == (0, 1)
-    assert all(before < after for before, after in zip(seen, seen[1:]))
+    assert all(before < after for before, after in pairwise(seen))
     assert set(range(2, len(codings) + 1)) <= set(at)
-    assert max(after - before for before, after in zip(seen[:-2], seen[1:-1])) <= 0.11
+    assert max(after - before for before, after in pairwise(seen[:-1])) <= 0.11
     assert tile is None or len(seen) > 15 * len(codings)

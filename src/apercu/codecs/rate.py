@@ -76,9 +76,10 @@ def best_within(
     """The quality, 0 to `last`, of least error among those whose files come nearest to `n_bytes` and do not pass it.
 
     `size_at` gives a file's size, `error_at` its squared error. For the first variant the highest place that fits is
-    found, for the others a place near it whose file is hardly smaller, and the best of those that leave no more than 2 % or
-    16 bytes unused is taken. Sizes grow with the place except for ripples: if no variant comes that close, the places
-    around are tried too, and at last the largest file found is taken. Raises TargetUnreachable if quality 0 is too large.
+    found, for the others a place near it whose file is hardly smaller, and the best of those that leave no more than
+    2 % or 16 bytes unused is taken. Sizes grow with the place except for ripples: if no variant comes that close, the
+    places around are tried too, and at last the largest file found is taken. Raises TargetUnreachable if quality 0 is
+    too large.
     """
     sizes: dict[int, int] = {}
 
@@ -134,8 +135,8 @@ def _slope(points: Curve, place: int) -> float:
 def _near(
     excess: Callable[[int], float], place: int, slope: float, top: int, may_try: Callable[[], bool]
 ) -> int | None:
-    """A place where `excess` is a little below 0, as steps along a line of this slope find it from `place`; None if they
-    find none below 0. """
+    """A place where `excess` is a little below 0, as steps along a line of this slope find it from `place`; None if
+    there is none."""
     low, high, found, stride = 0, top, None, 0
     tried: dict[int, float] = {}
     for _ in range(_STEPS):
@@ -160,10 +161,10 @@ def _near(
 def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, variants: int) -> int:
     """A quality within 0.05 dB of the target, or the nearest found with 39 PSNRs; quality 0 if that is better already.
 
-    PSNR grows with the place on the whole, but goes up and down on the way and leaps, since symbols are chosen for their
-    rate as well: in small and in flat pictures by decibels. The search goes up in strides until the target is passed,
-    then always to the place that is likeliest to meet it. Raises TargetUnreachable if quality 100 is more than 0.05 dB
-    below the target.
+    PSNR grows with the place on the whole, but goes up and down on the way and leaps, since symbols are chosen for
+    their rate as well: in small and in flat pictures by decibels. The search goes up in strides until the target is
+    passed, then always to the place that is likeliest to meet it. Raises TargetUnreachable if no stride passes it and
+    quality 100 is more than 0.05 dB below it.
     """
     top, variant, place = last // variants, 0, GUESS * last // variants // WHOLE
     if (first := psnr_at(0) - psnr) >= -PSNR_TOLERANCE:
@@ -188,7 +189,7 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, varian
                 break
             variant, place = found
         elif place < top:
-            place = _onwards(*curves[0][-2:], top)
+            place = _onwards(curves[0][-2], curves[0][-1], top)
         else:
             raise TargetUnreachable(
                 f"{psnr} dB cannot be reached: quality 100 gives {psnr + excess:.2f} dB, the nearest that can"
@@ -207,10 +208,10 @@ def _onwards(before: Point, reached: Point, top: int) -> int:
 def _likeliest(curves: dict[int, Curve], last: int, variants: int) -> tuple[int, int] | None:
     """The variant and the place that are likeliest to meet the target; None if there is nothing between the points.
 
-    The model of a curve is a Cauchy process, which goes steadily for a while and leaps at times: from a point to another
-    at a distance of n places, the excess changes by a number of the Cauchy distribution, whose scale is n times the
-    median change a place seen so far. So the density of excess 0 between two points is that of a step to it from the one
-    and of a step from it to the other, over that of the step between them.
+    The model of a curve is a Cauchy process, which goes steadily for a while and leaps at times: from a point to
+    another at a distance of n places, the excess changes by a number of the Cauchy distribution, whose scale is n times
+    the median change a place seen so far. So the density of excess 0 between two points is that of a step to it from
+    the one and of a step from it to the other, over that of the step between them. Whole qualities come first.
     """
     changes = sorted(abs(b - a) / (to - at) for (at, a), (to, b) in pairwise(curves[0]))
     scale = max(changes[len(changes) // 2], _LEAST_CHANGE * variants)
@@ -238,7 +239,7 @@ def _likeliest(curves: dict[int, Curve], last: int, variants: int) -> tuple[int,
                         best, found = density, (variant, place)
     at, a = min(curves[0], key=lambda point: abs(point[1]))
     for variant in range(min(variants - 1, _OTHERS), 0, -1):
-        if variant not in curves and 0 < at and variants * at + variant <= last and _cauchy(a, _APART) > best:
+        if variant not in curves and at > 0 and variants * at + variant <= last and _cauchy(a, _APART) > best:
             return variant, at
     return found
 
