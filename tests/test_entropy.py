@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import reference_decoder
-from apercu.errors import CorruptStream, Truncated
+from apercu.errors import CorruptStream, OptionError, Truncated
 from apercu.stages.entropy import TABLES, dual_decode, dual_decode_groups, dual_encode, dual_optimise
 from apercu.stages.quantise import dual_quantise
 from reference_bytes import Bits
@@ -119,7 +119,7 @@ def test_symbols_out_of_range(symbol, group):
     symbols = np.zeros((2, 8), np.int16)
     symbols[1, 5 * group] = symbol
     for tables in TABLES:
-        with pytest.raises(RuntimeError):
+        with pytest.raises(OptionError):
             dual_encode([(np.full(2, group, np.uint8), symbols)], tables)
 
 
@@ -277,7 +277,7 @@ def test_g1_is_dropped_only_where_it_may_be():
 @pytest.mark.parametrize(("step_q3", "price"), [(0, 2), (65536, 2), (-1, 2), (8, -1), (8, 17)])
 def test_optimiser_refuses(step_q3, price):
     groups, symbols = of_g1([1, 2, 3])
-    with pytest.raises(RuntimeError):
+    with pytest.raises(OptionError):
         dual_optimise(groups, symbols, np.zeros((3, 9), np.int16), step_q3, price)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from apercu.errors import OptionError
 from apercu.stages.quantise import dual_quantise
 
 EVERY_LATENT = np.arange(-16383, 16384)
@@ -41,5 +42,5 @@ def test_groups():
 
 @pytest.mark.parametrize("step_q3", [-1, 0, 65536])
 def test_step_out_of_range(step_q3):
-    with pytest.raises(RuntimeError):
+    with pytest.raises(OptionError):
         quantised(EVERY_LATENT, step_q3)

@@ -20,14 +20,18 @@ class Sizes:
     def __init__(self, sizes, errors=None):
         self.sizes = np.asarray(sizes)
         self.errors = -self.sizes if errors is None else np.asarray(errors)
-        self.made = set()
+        self.made, self.decoded = set(), set()
+
+    @property
+    def n_codings(self):
+        return len(self.made) + len(self.decoded)
 
     def size_at(self, quality):
         self.made.add(quality)
         return int(self.sizes[quality])
 
     def error_at(self, quality):
-        self.made.add(quality)
+        self.decoded.add(quality)
         return int(self.errors[quality])
 
     def search(self, n_bytes):
@@ -60,22 +64,24 @@ VARIED = (0, 9, -7, 4, 40, 200, -30, 1)
 
 @pytest.mark.parametrize("places", [EVEN, GROWING], ids=["even", "growing"])
 @pytest.mark.parametrize("variants", [(0,) * 8, VARIED], ids=["alike", "varied"])
-def test_best_of_the_highest_that_fit(places, variants):
+def test_the_best_of_what_comes_near(places, variants):
+    """Better than the first variant at its highest place that fits, as a rule, and never worse."""
     rng = np.random.default_rng(1)
     sizes = of_places(places, variants)
     errors = 10**9 - 10 * sizes + rng.integers(-200, 200, sizes.size)  # grows smaller with the size, but for a few
-    made = []
+    made, best = [], 0
     for n_bytes in Sizes(sizes).budgets():
         case = Sizes(sizes, errors)
         found = case.search(n_bytes)
         highest = [highest_that_fits(sizes, n_bytes, variant) for variant in range(VARIANTS)]
         near = [q for q in highest if q is not None and sizes[q] >= n_bytes - slack(n_bytes)]
         assert near
-        assert found in near
-        assert errors[found] == min(errors[near])
-        made.append(len(case.made))
-    assert max(made) <= 8 * 13
-    assert np.mean(made) <= 60
+        assert n_bytes - slack(n_bytes) <= sizes[found] <= n_bytes
+        assert highest[0] not in near or errors[found] <= errors[highest[0]]
+        made.append(case.n_codings)
+        best += errors[found] <= min(errors[near]) + 40
+    assert max(made) <= 39
+    assert best >= 0.8 * len(made)
 
 
 def test_extremes():
@@ -106,7 +112,7 @@ def test_ripples(amplitude, seed):
     for n_bytes in Sizes(sizes).budgets():
         found = sizes[Sizes(sizes).search(n_bytes)]
         assert found <= n_bytes
-        assert found >= n_bytes - slack(n_bytes) or (amplitude == 60 and n_bytes < 1000)
+        assert found >= n_bytes - slack(n_bytes) or (amplitude == 60 and n_bytes < 1400)
 
 
 def test_leaps():
@@ -117,12 +123,16 @@ def test_leaps():
     for n_bytes in (1101, 3000, 6000):
         found = leaping.search(n_bytes)
         assert leaping.sizes[found] == max(leaping.sizes[leaping.sizes <= n_bytes])
-    bridged = leaping.sizes.copy()
-    bridged[5::VARIANTS] = 100 + np.minimum(3 * PLACES, 6000 + PLACES)[: bridged[5::VARIANTS].size]
-    for n_bytes in (2000, 3000, 5900):
-        found = Sizes(bridged).search(n_bytes)
-        assert found % VARIANTS == 5
-        assert n_bytes - slack(n_bytes) <= bridged[found] <= n_bytes
+
+
+def test_a_variant_beyond_a_leap():
+    """Where one variant alone comes near, at places far from those of the others."""
+    sizes = of_places(100 + PLACES + 5000 * (PLACES >= 1000), (0, -20, -40, -60, 0, -10, -30, 0))
+    sizes[1::VARIANTS] = 100 + np.minimum(3 * PLACES, 6000 + PLACES)[: sizes[1::VARIANTS].size]
+    for n_bytes in (2900, 3500):
+        found = Sizes(sizes).search(n_bytes)
+        assert found % VARIANTS == 1
+        assert n_bytes - slack(n_bytes) <= sizes[found] <= n_bytes
 
 
 def test_places_around_are_tried():
@@ -178,8 +188,8 @@ def test_nearest_psnr():
     values = psnrs()
     for psnr in (*np.linspace(values[0], values[-1], 300), *values[:-VARIANTS:400] + 1e-4):
         found, n_made = nearest(psnr, values)
-        assert abs(found - psnr) == pytest.approx(np.abs(values - psnr).min())
-        assert n_made <= 20
+        assert abs(found - psnr) <= 0.05
+        assert n_made <= 16
 
 
 def test_psnr_beyond_the_ends():
@@ -200,26 +210,61 @@ def test_psnr_with_ripples(seed):
 
 
 def test_psnr_where_variants_leap():
-    # From place 1000 on all are 2 dB better, but for variant 5, which goes up evenly.
+    # From place 1000 on all are 2 dB better, but for variant 3, which goes up evenly.
     values = psnrs()
     values[VARIANTS * 1000 :] += 2
     before, after = values[VARIANTS * 1000 - 1], values[VARIANTS * 1000]
     for psnr in np.linspace(before, after, 20):
         assert abs(nearest(psnr, values)[0] - psnr) == pytest.approx(min(psnr - before, after - psnr), abs=0.05)
-    values[5::VARIANTS] = np.linspace(values[0], values[-1], values[5::VARIANTS].size)
+    values[3::VARIANTS] = np.linspace(values[0], values[-1], values[3::VARIANTS].size)
     for psnr in np.linspace(before, after, 20):
         assert abs(nearest(psnr, values)[0] - psnr) <= 0.05
 
 
-def test_psnr_of_places_around():
-    # The target is met by one place alone, which bisection passes by.
-    values = psnrs()
-    values[VARIANTS * 1000 :] += 2
-    wanted = values[VARIANTS * 1000 - 1] + 1
-    for place in (990, 1010):
-        values[VARIANTS * place] = wanted + 0.03
-        assert nearest(wanted, values)[0] == wanted + 0.03
-        values[VARIANTS * place] = wanted + 1
+def nasty():
+    """PSNRs by quality that lead a search astray, by name."""
+    rng = np.random.default_rng(9)
+    even = np.linspace(20, 50, LAST + 1)
+    waves = np.sin(QUALITIES / (40 + QUALITIES / 300))
+    return {
+        "two plateaus": np.where(QUALITIES < 9000, 20.0, 60.0),
+        "plateaus": np.floor(even / 3) * 3,
+        "lossless from a place on": np.where(QUALITIES < 9001, even, np.inf),
+        "noise": even + rng.uniform(-3, 3, LAST + 1),
+        "waves": even + 6 * waves,
+        "falling": np.concatenate([[20.0], even[:0:-1]]),
+        "flat at last": np.minimum(even, 41),
+        "lossless here and there": np.where(rng.random(LAST + 1) < 0.1, np.inf, even + 4 * waves),
+    }
+
+
+@pytest.mark.parametrize("name", nasty())
+@pytest.mark.parametrize("variants", [1, 8])
+def test_a_psnr_takes_39_codings_at_most(name, variants):
+    values = nasty()[name]
+    for psnr in np.linspace(20.5, 70, 60):
+        made = []
+        try:
+            found = nearest_psnr(psnr, lambda q, m=made: m.append(q) or float(values[q]), LAST, variants)
+        except TargetUnreachable:
+            found = LAST
+        assert 0 <= found <= LAST
+        assert len(made) <= 39
+        made = set(made)
+        miss = np.abs(values[sorted(made)] - psnr)
+        assert abs(values[found] - psnr) <= max(miss.min(), 0.05) or found == LAST
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("ripple", [2, 60, 2000])
+def test_a_size_takes_39_codings_at_most(ripple, seed):
+    rng = np.random.default_rng([5, seed])
+    sizes = 3000 + 20 * QUALITIES // 8 + rng.integers(-ripple, ripple + 1, LAST + 1)
+    for n_bytes in Sizes(sizes).budgets():
+        if n_bytes >= sizes[0]:
+            case = Sizes(sizes, rng.integers(1, 1000, LAST + 1))
+            assert sizes[case.search(n_bytes)] <= n_bytes
+            assert case.n_codings <= 39
 
 
 def test_sizes_of_the_path_are_not_searched_twice():

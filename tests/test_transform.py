@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from apercu.errors import OptionError
 from apercu.format.weights import shipped
 from apercu.stages.quantise import dual_quantise
 from apercu.stages.transform import EVERY_BLOCK, dual_analyse, dual_synthesise
@@ -166,5 +167,5 @@ def test_g2_restores_what_lies_in_its_subspace():
 def test_step_out_of_range():
     symbols = np.zeros((1, 8), np.int16)
     for step_q3 in (-1, 0, 65536):
-        with pytest.raises(RuntimeError):
+        with pytest.raises(OptionError):
             dual_synthesise(np.zeros(1, np.uint8), symbols, (1, 1), shipped(1), step_q3)

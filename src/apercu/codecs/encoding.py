@@ -119,7 +119,8 @@ class _Job:
         analyses = self.analyses(setting) if self.kept is None else self.kept
         header = replace(self.header, quality_q8=setting.quality_q8, n_layers=1)
         total = 0
-        for window, analysis in zip(self.windows(), analyses, strict=True):
+        for done, (window, analysis) in enumerate(zip(self.windows(), analyses, strict=True)):
+            self.progress(done / header.n_tiles)
             decoded = np.empty((window.height, window.width, header.n_bands), self.samples.dtype.newbyteorder("="))
             segments = self.codec.code(analysis, setting, self.weights, 1)
             self.codec.decode(segments, header, self.weights, decoded)
@@ -216,8 +217,8 @@ def _search(job: _Job, target: Target, tables: str | None) -> bytes:
     """The file that meets a size or a PSNR. Unless the image is very large, it is analysed only once."""
     tries = 0
 
-    def went_on(_: float) -> None:  # the number of tries is not known in advance
-        progress(1 - 0.9**tries)
+    def went_on(share: float) -> None:  # of a try; how many there will be is not known
+        progress(1 - 0.9 ** (tries - 1 + share))
 
     progress = job.progress
     job.progress = went_on
@@ -254,7 +255,10 @@ def _search(job: _Job, target: Target, tables: str | None) -> bytes:
     else:
         assert target.psnr is not None  # the only one left
         found = rate.nearest_psnr(target.psnr, psnr_at, MAX_QUALITY_Q8, job.codec.VARIANTS)
-    return last[found] if found in last else job.file(setting(found))
+    if found in last:
+        return last[found]
+    tries += 1
+    return job.file(setting(found))
 
 
 def _quality_q8(quality: float, variants: int) -> int:

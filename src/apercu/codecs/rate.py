@@ -1,23 +1,44 @@
-"""The search for the quality that meets a target.
+"""The search for the quality that meets a target, in at most 39 codings.
 
 A quality is a whole number: a place on the path times the codec's number of variants, plus a variant of the encoder's
 choices there.
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 from apercu.errors import TargetUnreachable
 
+MOST_TRIES = 39
+"""Codings of a search at the most; the file itself may be one more."""
 SLACK_SHARE, SLACK_BYTES = 0.02, 16
 PSNR_TOLERANCE = 0.05
 WHOLE = 100
-"""Places all along the path, the whole qualities: tried and bisected where PSNR is no smooth function of it."""
-GUESS = 40
-"""The quality at which a search begins."""
-COARSE, FINE = 16, 512
-"""First strides of a search, as parts of the path: from a guess, and from the place that another variant has found."""
+"""The highest quality."""
+GUESS, COARSE = 40, 16
+"""The quality at which a search begins, and its first stride from there, as a part of the path."""
+
+_STEPS, _CLOSE, _BESIDE = 5, 0.004, 400
+"""For a size, in each further variant: the sizes tried at the most, how close one ends it, and from what distance in
+places the slope is taken."""
 _LOOK_AROUND = 64
+
+_SHARES = (0.25, 0.5, 0.75)
+"""Where places between two others are considered."""
+_BEYOND = 99.0
+"""An excess, in dB, that stands for all that are larger, such as infinity."""
+_LEAST_CHANGE = 0.0005
+"""PSNR, in dB, changes by this at least from a quality to the next, in 1/256."""
+_LEVEL, _FAR = 64, 3000
+"""Qualities, in 1/256: two of the same PSNR so near have nothing else between them; the longest stride of a variant."""
+_OTHERS, _APART, _TOO_FAR_APART = 3, 0.3, 5.0
+"""The variants that are tried beside the first; how far their PSNRs are from its, in dB; and too far to be of use."""
+
+Point = tuple[int, float]
+"""A place, and the PSNR there less the target, in dB."""
+Curve = list[Point]
+"""The points of a variant that are known, in order."""
 
 
 def _highest(top: int, excess: Callable[[int], float], guess: int, strides: int) -> int:
@@ -54,93 +75,183 @@ def best_within(
 ) -> int:
     """The quality, 0 to `last`, of least error among those whose files come nearest to `n_bytes` and do not pass it.
 
-    `size_at` gives a file's size, `error_at` its squared error. For each variant the highest place that fits is found,
-    and the best of those that leave no more than 2 % or 16 bytes unused is taken. Sizes grow with the place except for
-    ripples: if no variant comes that close, the places around are tried too, and at last the largest file found is
-    taken. Raises TargetUnreachable if quality 0 is too large.
+    `size_at` gives a file's size, `error_at` its squared error. For the first variant the highest place that fits is
+    found, for the others a place near it whose file is hardly smaller, and the best of those that leave no more than
+    2 % or 16 bytes unused is taken. Sizes grow with the place except for ripples: if no variant comes that close, the
+    places around are tried too, and at last the largest file found is taken. Raises TargetUnreachable if quality 0 is
+    too large.
     """
-    if (least := size_at(0)) > n_bytes:
+    sizes: dict[int, int] = {}
+
+    def size_of(quality: int) -> int:
+        if quality not in sizes:
+            sizes[quality] = size_at(quality)
+        return sizes[quality]
+
+    def excess(place: int, variant: int = 0) -> float:  # without a logarithm: the same on every machine
+        size = size_of(variants * place + variant)
+        return (2 * (size - n_bytes) - 1) / (size + n_bytes)
+
+    def is_near(quality: int) -> bool:
+        return n_bytes - max(SLACK_BYTES, SLACK_SHARE * n_bytes) <= size_of(quality) <= n_bytes
+
+    def may_try() -> bool:
+        """Whether another size can be tried, so that an error is left for all files that come near and one more."""
+        return len(sizes) + sum(map(is_near, found)) + 1 < MOST_TRIES
+
+    if (least := size_of(0)) > n_bytes:
         raise TargetUnreachable(
             f"{n_bytes} bytes are too few: quality 0 takes {least} bytes, the nearest that can be met; a "
             "smaller picture takes fewer"
         )
-
-    def highest(variant: int, top: int, guess: int, strides: int) -> int:
-        def excess(place: int) -> float:  # without a logarithm: the same on every machine
-            size = size_at(variants * place + variant)
-            return (2 * (size - n_bytes) - 1) / (size + n_bytes)
-
-        return variants * _highest(top, excess, guess, strides) + variant
-
-    found = [highest(0, last // variants + 1, GUESS * last // variants // WHOLE, COARSE)]
+    first = _highest(last // variants + 1, excess, GUESS * last // variants // WHOLE, COARSE)
+    found = [variants * first]
     if found == [last]:
         return last
-    others = (variant for variant in range(1, variants) if size_at(variant) <= n_bytes)
-    found += [highest(variant, last // variants, found[0] // variants, FINE) for variant in others]
-    enough = n_bytes - max(SLACK_BYTES, SLACK_SHARE * n_bytes)
-    if near := [quality for quality in found if size_at(quality) >= enough]:
+    slope = _slope([(quality // variants, excess(quality // variants)) for quality in sizes], first)
+    for variant in range(1, variants):
+        place = _near(partial(excess, variant=variant), max(first, 1), slope, last // variants, may_try)
+        found += [variants * place + variant] if place is not None else []
+    if near := list(filter(is_near, found)):
         return near[0] if len(near) == 1 else min(near, key=error_at)
-    if size_at(last) <= n_bytes:
+    if size_of(last) <= n_bytes:
         return last
     for distance in range(variants, variants * _LOOK_AROUND, variants):
         for quality in found:
             for place in (quality + distance, quality - distance):
-                if 0 <= place < last and enough <= size_at(place) <= n_bytes:
+                if 0 <= place < last and len(sizes) < MOST_TRIES and is_near(place):
                     return place
-    return max(found, key=size_at)
+    return max(found, key=size_of)
+
+
+def _slope(points: Curve, place: int) -> float:
+    """The growth of excess a place, from one of the points to that at `place`."""
+    excess = dict(points)
+    others = [at for at in excess if at != place]
+    beside = min(others, key=lambda at: (abs(at - place) < _BESIDE, abs(at - place)))
+    return max(abs(excess[beside] - excess[place]) / abs(beside - place), 1e-6)
+
+
+def _near(
+    excess: Callable[[int], float], place: int, slope: float, top: int, may_try: Callable[[], bool]
+) -> int | None:
+    """A place where `excess` is a little below 0, as steps along a line of this slope find it from `place`; None if
+    there is none."""
+    low, high, found, stride = 0, top, None, 0
+    tried: dict[int, float] = {}
+    for _ in range(_STEPS):
+        if not low < place < high or not may_try():
+            break
+        over = tried[place] = excess(place)
+        if over < 0:
+            low = found = place
+        else:
+            high = place
+        if -_CLOSE < over < 0:
+            break
+        if low in tried and high in tried:
+            place = low + round((high - low) * tried[low] / (tried[low] - tried[high]))
+            place = min(max(place, low + 1), high - 1)
+        else:  # at least twice as far as before
+            stride = max(2 * stride, round(abs(over) / slope) + (over > 0), 1)
+            place = min(place + stride, top - 1) if over < 0 else max(place - stride, 1)
+    return found
 
 
 def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, variants: int) -> int:
-    """A quality within 0.05 dB of the target, or the nearest found; quality 0 if that is better already.
+    """A quality within 0.05 dB of the target, or the nearest found with 39 PSNRs; quality 0 if that is better already.
 
-    PSNR grows with the place except for ripples, since symbols are chosen for their rate as well. If the first variant
-    jumps over the target, the others are tried, then the whole path, with a search between each two of its qualities
-    that have the target between them, then the places around the nearest. Raises TargetUnreachable if quality 100 is
-    more than 0.05 dB below the target.
+    PSNR grows with the place on the whole, but goes up and down on the way and leaps, since symbols are chosen for
+    their rate as well: in small and in flat pictures by decibels. The search goes up in strides until the target is
+    passed, then always to the place that is likeliest to meet it. Raises TargetUnreachable if no stride passes it and
+    quality 100 is more than 0.05 dB below it.
     """
-    if psnr_at(0) >= psnr:
+    top, variant, place = last // variants, 0, GUESS * last // variants // WHOLE
+    if (first := psnr_at(0) - psnr) >= -PSNR_TOLERANCE:
         return 0
-
-    def falls_short(quality: int) -> bool:
-        return psnr_at(quality) < psnr
-
-    def miss(quality: int) -> float:
-        return abs(psnr_at(quality) - psnr)
-
-    def below(variant: int, top: int, guess: int) -> int:
-        def excess(place: int) -> float:
-            return min(psnr_at(variants * place + variant) - psnr, 99.0)
-
-        return variants * _highest(top, excess, guess, FINE if variant else COARSE) + variant
-
-    nearest, guess = 0, GUESS * last // variants // WHOLE
-    for variant in filter(falls_short, range(variants)):
-        short = below(variant, last // variants + (variant == 0), guess)
-        if short == last:
-            break
-        guess = short // variants
-        places = (nearest, short, short + variants)
-        nearest = min((quality for quality in places if quality <= last), key=miss)
-        if miss(nearest) <= PSNR_TOLERANCE:
-            return nearest
-    if falls_short(last):
-        if miss(last) > PSNR_TOLERANCE:
+    curves: dict[int, Curve] = {0: [(0, first)]}
+    misses = {0: -first}
+    passed = False
+    while len(misses) < MOST_TRIES:
+        quality = variants * place + variant
+        excess = min(psnr_at(quality) - psnr, _BEYOND)
+        if abs(excess) <= PSNR_TOLERANCE:
+            return quality
+        misses[quality] = abs(excess)
+        if variant not in curves and not 0 < abs(excess - dict(curves[0])[place]) < _TOO_FAR_APART:
+            curves[variant] = []  # it brings nothing new
+        else:
+            curves.setdefault(variant, []).append((place, excess))
+            curves[variant].sort()
+        passed |= excess > 0
+        if passed:
+            if (found := _likeliest(curves, last, variants)) is None:
+                break
+            variant, place = found
+        elif place < top:
+            place = _onwards(curves[0][-2], curves[0][-1], top)
+        else:
             raise TargetUnreachable(
-                f"{psnr} dB cannot be reached: quality 100 gives {psnr_at(last):.2f} dB, the nearest that can"
+                f"{psnr} dB cannot be reached: quality 100 gives {psnr + excess:.2f} dB, the nearest that can"
             )
-        return last
-    tried = range(0, last + 1, last // WHOLE)
-    nearest = min((nearest, *tried), key=miss)
-    for low, high in pairwise(tried):
-        left = falls_short(low)
-        while left != falls_short(high) and high - low > 1 and miss(nearest) > PSNR_TOLERANCE:
-            middle = (low + high) // 2
-            nearest = min(nearest, middle, key=miss)
-            low, high = (middle, high) if falls_short(middle) == left else (low, middle)
-    start = nearest
-    for distance in range(variants, last // WHOLE, variants):
-        places = (nearest, start + distance, start - distance)
-        nearest = min((quality for quality in places if 0 <= quality <= last), key=miss)
-        if miss(nearest) <= PSNR_TOLERANCE:
-            break
-    return nearest
+    return min(misses, key=misses.__getitem__)
+
+
+def _onwards(before: Point, reached: Point, top: int) -> int:
+    """The place, `top` at most, where a straight line through two points reaches the target, and a fifth more."""
+    (place, short), (low, less) = reached, before
+    rise = (short - less) / (place - low)
+    stride = 1.2 * -short / rise if rise > 0 else top
+    return min(place + max(1 + round(min(stride, top)), top // 32), top)
+
+
+def _likeliest(curves: dict[int, Curve], last: int, variants: int) -> tuple[int, int] | None:
+    """The variant and the place that are likeliest to meet the target; None if there is nothing between the points.
+
+    The model of a curve is a Cauchy process, which goes steadily for a while and leaps at times: from a point to
+    another at a distance of n places, the excess changes by a number of the Cauchy distribution, whose scale is n times
+    the median change a place seen so far. So the density of excess 0 between two points is that of a step to it from
+    the one and of a step from it to the other, over that of the step between them. Whole qualities come first.
+    """
+    changes = sorted(abs(b - a) / (to - at) for (at, a), (to, b) in pairwise(curves[0]))
+    scale = max(changes[len(changes) // 2], _LEAST_CHANGE * variants)
+    best, found, whole = 0.0, None, last // variants // WHOLE
+    for variant, points in curves.items():
+        for (at, a), (to, b) in pairwise(points):
+            if to - at < 2 or (a == b and (to - at) * variants <= _LEVEL):
+                continue
+            shares = _SHARES if (a < 0) == (b < 0) else (*_SHARES, min(max(a / (a - b), 0.1), 0.9))
+            for share in shares:
+                place = _whole(at + share * (to - at), at, to, whole)
+                before, behind = scale * (place - at), scale * (to - place)
+                density = _cauchy(a, before) * _cauchy(b, behind) / _cauchy(b - a, before + behind)
+                if density > best:
+                    best, found = density, (variant, place)
+        if variant and points:  # known in the middle only
+            for (at, a), direction in ((points[0], -1), (points[-1], 1)):
+                for times in (0.3, 1, 3):
+                    stride = max(round(times * abs(a) / scale), 1)
+                    place = at + direction * stride
+                    if stride * variants > _FAR or not 0 < place <= (last - variant) // variants:
+                        continue
+                    density = _cauchy(a + direction * scale * stride / 2, scale * stride)
+                    if density > best:
+                        best, found = density, (variant, place)
+    at, a = min(curves[0], key=lambda point: abs(point[1]))
+    for variant in range(min(variants - 1, _OTHERS), 0, -1):
+        if variant not in curves and at > 0 and variants * at + variant <= last and _cauchy(a, _APART) > best:
+            return variant, at
+    return found
+
+
+def _whole(place: float, low: int, high: int, whole: int) -> int:
+    """A place between two others near this one: that of a whole quality if there is one."""
+    there = whole * round(place / whole)
+    if not low < there < high:
+        there += whole if there <= low else -whole
+    return there if low < there < high else min(max(round(place), low + 1), high - 1)
+
+
+def _cauchy(change: float, scale: float) -> float:
+    """Density of a Cauchy distribution, times pi."""
+    return scale / (scale * scale + change * change)

@@ -1,7 +1,7 @@
 """The C99 kernel, loaded through ctypes.
 
 The library is a plain shared object without any Python in it, the same that an on-board encoder would link.
-`ctypes.CDLL` releases the GIL during every call. Nothing here checks shapes: the stages do.
+`ctypes.CDLL` releases the GIL during every call. Nothing here checks shapes: the stages do (`apercu.stages.arguments`).
 """
 
 import ctypes
@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.errors import ApercuError, CorruptStream, Truncated
+from apercu.errors import ApercuError, CorruptStream, OptionError, Truncated
 
-_FAULTS: dict[int, tuple[type[ApercuError] | type[RuntimeError], str]] = {
-    -1: (RuntimeError, "a buffer passed to the kernel is too small"),
+_FAULTS: dict[int, tuple[type[ApercuError], str]] = {
+    -1: (OptionError, "a buffer passed to the kernel is too small"),
     -2: (Truncated, "the data end before the content does"),
     -3: (CorruptStream, "the content breaks a rule of the format"),
-    -4: (RuntimeError, "an argument breaks the contract of the kernel"),
+    -4: (OptionError, "an argument is out of the range that the kernel takes"),
 }  # api.h
 
 
@@ -32,7 +32,7 @@ def _load() -> ctypes.CDLL:
 
 library = _load()
 
-_NOTHING = ctypes.c_char * 0
+_nothing_at, _address_of = (ctypes.c_char * 0).from_buffer, ctypes.addressof
 _SIZE, _INT, _LONG, _ADDRESS = ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 
 
@@ -48,7 +48,7 @@ def address(array: NDArray[np.generic]) -> int:
     """Address of the first sample. The caller keeps the array alive during the call."""
     try:
         # Three times as fast as what follows.
-        return ctypes.addressof(_NOTHING.from_buffer(array))  # type: ignore[arg-type]  # arrays are buffers
+        return _address_of(_nothing_at(array))  # type: ignore[arg-type]  # arrays are buffers
     except (TypeError, ValueError):  # read-only, or a window of a larger array
         return array.__array_interface__["data"][0]  # type: ignore[no-any-return]  # a plain dict
 

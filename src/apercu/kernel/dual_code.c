@@ -36,7 +36,7 @@ static size_t count_g2(const uint8_t *groups, size_t blocks)
 {
     size_t n = 0;
     for (size_t b = 0; b < blocks; b++)
-        n += groups[b];
+        n += groups[b] != 0;
     return n;
 }
 
@@ -47,7 +47,7 @@ int64_t apercu_dual_put_groups(const uint8_t *groups, size_t blocks, uint8_t *ou
     put_bits(&w, n_g2 == 0 ? MODE_ALL_G1 : n_g2 == blocks ? MODE_ALL_G2 : MODE_MIXED, MODE_BITS);
     if (n_g2 != 0 && n_g2 != blocks)
         for (size_t b = 0; b < blocks; b++)
-            put_bits(&w, groups[b], 1);
+            put_bits(&w, groups[b] != 0, 1);
     return w.overflow ? APERCU_ERROR_CAPACITY : (int64_t)w.n_bits;
 }
 

@@ -7,7 +7,7 @@ signal handler that uses the codec would wait for the code that it interrupts. E
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_BLOCKS, LARGEST = 4, 1 << 23
+MOST_BLOCKS, LARGEST = 4, 3 << 22
 """How many blocks are kept, and the largest in bytes: what a tile of 1024 × 1024 pixels in colour takes."""
 
 Block = NDArray[np.uint64]

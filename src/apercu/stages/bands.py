@@ -10,8 +10,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.errors import OptionError
 from apercu.kernel import address, checked, function
 from apercu.kernel.memory import borrow, give_back
+from apercu.stages.arguments import (
+    INT16,
+    LARGEST_STEP_Q8,
+    UINT8,
+    UINT16,
+    UINT64,
+    check_array,
+    check_bytes,
+    check_number,
+)
 
 _step = function("apercu_band_step", "iiii")
 _start = function("apercu_bands_start", "aa")
@@ -22,6 +33,10 @@ _decode = function("apercu_bands_decode", "asiaiiaasasa")
 STAGES = 5
 N_BANDS, N_WEIGHTS = 30, 9
 N_CONTEXTS = 11_166
+SYMBOL_BYTES, CONTEXT_BYTES = 7, 8
+"""Room in the stream for each symbol and, besides, for each context, in bytes. A symbol is 16 bits with contexts and 30
+others at the most. A bit with a context costs less than 1.5 bits in the mean, whatever comes, once the context has left
+its start; a wrong start costs no more than 64 bits (34 in the worst case known)."""
 
 
 class BandPlane(NamedTuple):
@@ -40,7 +55,7 @@ class BandTables(NamedTuple):
     """The trained tables, which encoder and decoder share.
 
     weights: (30, 9) uint8, for each class, stage and orientation the weights of nine neighbours, in 1/16.
-    contexts: (11166,) uint64, the start of each context, as the kernel stores it; see `start_contexts`.
+    contexts: (11166,) uint64, the start of each context, as the kernel stores it: what `start_contexts` returns.
     """
 
     weights: NDArray[np.uint8]
@@ -49,35 +64,56 @@ class BandTables(NamedTuple):
 
 def start_contexts(starts: NDArray[np.uint16]) -> NDArray[np.uint64]:
     """Contexts with `starts` (11166, 2): the probability of a 0 in 1/65536, 1 to 65,535, and the number of bits that it
-    counts for, 2 to 128."""
+    counts for, 2 to 128. They cannot be written to: a coder takes a copy. Raises OptionError for other starts."""
+    check_array("starts", starts, UINT16, (N_CONTEXTS, 2))
     contexts = np.empty(N_CONTEXTS, np.uint64)  # range_context has 8 bytes
     checked(_start(address(starts), address(contexts)))
+    contexts.flags.writeable = False
     return contexts
 
 
 def band_step(step_q8: int, chroma: int, level: int, orientation: int) -> float:
-    """Step of a band (orientation 0 HL, 1 LH, 2 HH) in units of its coefficients."""
+    """Step of a band (orientation 0 HL, 1 LH, 2 HH) in units of its coefficients. Raises OptionError for
+    a band that there is not."""
+    check_number("step_q8", step_q8, 1, LARGEST_STEP_Q8)
+    for name, number in (("chroma", chroma), ("level", level), ("orientation", orientation)):
+        check_number(name, number, 0, STAGES)
     return checked(_step(step_q8, chroma, level, orientation)) / 64
 
 
 def low_step_q6(step_q8: int) -> int:
     """Step of LL of a plane that is not chroma, in units of its coefficients, with 6 fraction bits."""
+    check_number("step_q8", step_q8, 1, LARGEST_STEP_Q8)
     return checked(_step(step_q8, 0, STAGES, -1))
+
+
+def _check_tables(tables: BandTables) -> None:
+    check_array("weights", tables.weights, UINT8, (N_BANDS, N_WEIGHTS))
+    check_array("contexts", tables.contexts, UINT64, (N_CONTEXTS,))
+    if tables.contexts.flags.writeable:
+        raise OptionError("contexts must be what start_contexts returned")
 
 
 class BandCoder:
     """The state that one stage of a tile passes to the next: contexts and magnitudes.
 
     `contexts`: as adapted so far. One object either encodes or decodes. Arrays of coefficients and of symbols
-    are int16, the planes one after the other, each as `wavelet_analyse` orders it; `n_samples` is their length.
+    are int16, the planes one after the other, each as `wavelet_analyse` orders it; `n_samples` is their length. Raises
+    OptionError for arguments of another kind.
     """
 
     def __init__(self, planes: list[BandPlane], tables: BandTables) -> None:
+        try:
+            self._described = np.array(planes, np.int32)
+        except (TypeError, ValueError, OverflowError):
+            raise OptionError(f"planes must be a list of BandPlane, not {planes!r}") from None
+        if self._described.ndim != 2 or self._described.shape[1] != len(BandPlane._fields):
+            raise OptionError(f"planes must be a list of BandPlane, one or more, not {planes!r}")
+        _check_tables(tables)
         self.planes = planes
-        self._described = np.array(planes, np.int32)
         self.tables = tables
         self.contexts = tables.contexts.copy()
-        self.n_samples = sum(plane.width * plane.height for plane in planes)
+        self.n_samples = sum(int(plane[0]) * int(plane[1]) for plane in planes)
         self._n_workspace = checked(_workspace(address(self._described), len(planes)))
         self._workspace = borrow(self._n_workspace)
         self._workspace[: -(-self._n_workspace // 8)] = 0
@@ -101,7 +137,10 @@ class BandCoder:
         `symbols` receives the symbols, and begins as zeros; without it those of LL replace its
         coefficients. Fitted coefficients change at the border.
         """
-        capacity = 64 + 4 * self.n_samples  # a symbol takes 16 bits and its contexts' at the most
+        self._check(coefficients, step_q8, first, last, least_step=1)
+        if symbols is not None:
+            check_array("symbols", symbols, INT16, (self.n_samples,), written=True)
+        capacity = 64 + SYMBOL_BYTES * self.n_samples + CONTEXT_BYTES * N_CONTEXTS
         out = borrow(capacity)
         fixed, state = self._arguments(step_q8, first, last)
         chosen = 0 if symbols is None else address(symbols)
@@ -113,9 +152,17 @@ class BandCoder:
     def decode(self, data: bytes, step_q8: int, first: int, last: int, coefficients: NDArray[np.int16]) -> None:
         """The inverse: fills in `coefficients`, which begin as zeros; where `step_q8` is 0, with the symbols
         themselves. Raises CorruptStream or Truncated."""
+        check_bytes("data", data)
+        self._check(coefficients, step_q8, first, last, least_step=0)
         source = np.frombuffer(data, np.uint8)
         fixed, state = self._arguments(step_q8, first, last)
         checked(_decode(*fixed, *state, address(source), source.size, address(coefficients)))
+
+    def _check(self, coefficients: NDArray[np.int16], step_q8: int, first: int, last: int, least_step: int) -> None:
+        check_array("coefficients", coefficients, INT16, (self.n_samples,), written=True)
+        check_number("step_q8", step_q8, least_step, LARGEST_STEP_Q8)
+        check_number("first", first, 1, STAGES)
+        check_number("last", last, 1, first)
 
     def _arguments(self, step_q8: int, first: int, last: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         fixed = (address(self._described), len(self.planes), step_q8, address(self.tables.weights), first, last)

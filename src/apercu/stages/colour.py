@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.errors import OptionError
 from apercu.kernel import address, checked, function
+from apercu.stages.arguments import check_number, check_plane, check_samples
 from apercu.stages.blocks import BLOCK, n_blocks
 
 _load_u8 = function("apercu_load_u8", "assssass")
@@ -26,6 +28,7 @@ _ycc_to_rgb_u16 = function("apercu_ycc_to_rgb_u16", "asaasaassssii")
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 Plane = NDArray[np.int16]
 INTERPRETATIONS = ("grey", "rgb", "rgba", "spectral")
+_BANDS = {"grey": 1, "rgb": 3, "rgba": 4}
 MAX_LEVEL_CODE = 208
 FULL = 8160
 """The largest sample of a plane that is not chroma."""
@@ -68,8 +71,10 @@ def to_planes(tile: Samples, interpretation: str, levels: list[Levels]) -> list[
     """A tile (H, W, B), uint8 or uint16, to its planes.
 
     Each plane is int16, extended to multiples of 8 (luma of a colour image: of 16) by repeating its edge. `levels` has
-    one entry a level group for uint16 and is empty for uint8.
+    one entry a level group for uint16 and is empty for uint8. Raises OptionError for a tile or levels of another kind.
     """
+    check_samples("tile", tile)
+    check_levels(tile, interpretation, levels)
     height, width, n_bands = tile.shape
     wide = tile.itemsize == 2
     samples = _plain_rows(tile)
@@ -110,9 +115,21 @@ def _plain_rows(tile: Samples) -> Samples:
 def from_planes(planes: list[Plane], interpretation: str, levels: list[Levels], out: Samples) -> None:
     """The inverse of `to_planes` into `out` (H, W, B), a C-ordered array or a window of one.
 
-    Planes may be larger than `plane_sizes` says; the rest is ignored.
+    Planes may be larger than `plane_sizes` says; the rest is ignored. Raises OptionError for arrays or levels of
+    another kind.
     """
+    check_samples("out", out)
+    check_levels(out, interpretation, levels)
     height, width, n_bands = out.shape
+    if not (out.flags.carray and out.dtype.isnative):
+        _check_window(out)
+    sizes = plane_sizes(interpretation, n_bands, height, width)
+    if len(planes) != len(sizes):
+        raise OptionError(f"{interpretation} of {n_bands} bands has {len(sizes)} planes, not {len(planes)}")
+    for plane, (rows, columns) in zip(planes, sizes, strict=True):
+        check_plane("a plane", plane, rows, columns)
+    if interpretation in ("rgb", "rgba") and planes[1].shape[1] != planes[2].shape[1]:
+        raise OptionError("planes of chroma must have rows of the same length")
     itemsize = out.itemsize
     row_pitch = out.strides[0] // itemsize
     wide = out.dtype == np.uint16
@@ -141,6 +158,28 @@ def from_planes(planes: list[Plane], interpretation: str, levels: list[Levels], 
             checked(_store_u16(address(plane), plane.shape[1], target, *size, *of_band[band]))
         else:
             checked(_store_u8(address(plane), plane.shape[1], target, *size))
+
+
+def _check_window(out: Samples) -> None:
+    (row, *within), (_, width, n_bands) = out.strides, out.shape
+    plain = within == [n_bands * out.itemsize, out.itemsize] and row >= width * within[0] and row % out.itemsize == 0
+    if not (plain and out.flags.behaved and out.dtype.isnative):
+        raise OptionError("out must be a writeable C-ordered array or a window of one, of the machine's order of bytes")
+
+
+def check_levels(tile: Samples, interpretation: str, levels: Sequence[Levels]) -> None:
+    """Raises OptionError unless bands and levels are those of a tile (H, W, B) of this interpretation."""
+    n_bands = tile.shape[2]
+    if interpretation not in INTERPRETATIONS or n_bands != _BANDS.get(interpretation, n_bands):
+        raise OptionError(f"interpretation={interpretation!r} does not fit a tile of {n_bands} bands")
+    if tile.itemsize == 1 and not levels:
+        return
+    n_groups = len(level_groups(interpretation, n_bands)) if tile.itemsize == 2 else 0
+    if len(levels) != n_groups or any(len(codes) != len(Levels._fields) for codes in levels):
+        raise OptionError(f"levels must be {n_groups} pairs of codes, not {levels!r}")
+    for offset_code, range_code in levels:
+        check_number("the code of an offset", offset_code, 0, MAX_LEVEL_CODE)
+        check_number("the code of a range", range_code, 1, MAX_LEVEL_CODE)
 
 
 def ends(interpretation: str, n_bands: int, levels: Sequence[Levels]) -> list[tuple[int, int]]:

@@ -7,8 +7,9 @@ the code tables and the symbols.
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.errors import CorruptStream
+from apercu.errors import CorruptStream, OptionError
 from apercu.kernel import address, checked, function
+from apercu.stages.arguments import INT16, UINT8, check_array, check_bytes, check_number
 
 _put_groups = function("apercu_dual_put_groups", "asasl")
 _get_groups = function("apercu_dual_get_groups", "aslsa")
@@ -40,8 +41,12 @@ def dual_optimise(
     the price being `bit_price_q4` (0 to 16) sixteenths of the squared step; then a latent becomes zero in all blocks
     of its group where that costs less than its bits; G1's only if `drop_g1`. An encoder's choice: `latents` (n, 9)
     and the step, with 3 fraction bits, are those of `dual_quantise`. The cost compares two ways to group and code the
-    same blocks.
+    same blocks. Raises OptionError for arrays of another kind and for numbers out of range.
     """
+    _check(groups, symbols, tables, written=True)
+    check_array("latents", latents, INT16, (len(groups), 9))
+    check_number("step_q3", step_q3, 1, 65535)
+    check_number("bit_price_q4", bit_price_q4, 0, 16)
     workspace = np.empty(_ENCODER_WORKSPACE, np.uint8)
     cost = np.empty(1, np.int64)
     inputs = (address(groups), address(latents), len(groups), TABLES[tables], int(drop_g1), step_q3, bit_price_q4)
@@ -49,8 +54,21 @@ def dual_optimise(
     return int(cost[0])
 
 
+def _check(groups: Groups, symbols: Symbols, tables: str | None, written: bool = False) -> None:
+    check_array("groups", groups, UINT8, getattr(groups, "shape", ())[:1])
+    check_array("symbols", symbols, INT16, (len(groups), 8), written)
+    # A tuple, since names that cannot be hashed are to be refused too.
+    if tables is not None and tables not in tuple(TABLES):
+        raise OptionError(f"tables must be one of {', '.join(map(repr, TABLES))}, not {tables!r}")
+
+
 def dual_encode(planes: list[tuple[Groups, Symbols]], tables: str | None = None) -> bytes:
-    """Groups (n,) and symbols (n, 8) of every plane of a tile to bytes; the last byte is filled up with zeros."""
+    """Groups (n,) and symbols (n, 8) of every plane of a tile to bytes; the last byte is filled up with zeros.
+
+    Raises OptionError for arrays of another kind, and for symbols that are more than 32,767 apart.
+    """
+    for groups, symbols in planes:
+        _check(groups, symbols, tables)
     # A symbol costs at most 16 bits and, in a table, at most 43.
     out = np.empty(64 + sum(64 * len(groups) for groups, _ in planes), np.uint8)
     workspace = np.empty(_ENCODER_WORKSPACE, np.uint8)
@@ -64,7 +82,9 @@ def dual_encode(planes: list[tuple[Groups, Symbols]], tables: str | None = None)
 
 
 def dual_decode(data: bytes, n_blocks: list[int]) -> list[tuple[Groups, Symbols]]:
-    """The inverse of `dual_encode`; `n_blocks` counts the blocks of every plane. Raises CorruptStream or Truncated."""
+    """The inverse of `dual_encode`; `n_blocks` counts the blocks of every plane. Raises CorruptStream or Truncated, and
+    OptionError for other arguments than described."""
+    check_bytes("data", data)
     source = np.frombuffer(data, np.uint8)
     workspace = np.empty(_DECODER_WORKSPACE, np.uint8)
     all_groups, n_bits = _decode_groups(source, n_blocks)
@@ -89,6 +109,7 @@ def dual_decode(data: bytes, n_blocks: list[int]) -> list[tuple[Groups, Symbols]
 
 def dual_decode_groups(data: bytes, n_blocks: list[int]) -> list[Groups]:
     """The groups (n,) of every plane alone."""
+    check_bytes("data", data)
     return _decode_groups(np.frombuffer(data, np.uint8), n_blocks)[0]
 
 
@@ -96,6 +117,7 @@ def _decode_groups(source: NDArray[np.uint8], n_blocks: list[int]) -> tuple[list
     n_bits = 0
     found = []
     for n in n_blocks:
+        check_number("n_blocks", n, 1, 1 << 40)
         groups = np.empty(n, np.uint8)
         n_bits = checked(_get_groups(address(source), source.size, n_bits, n, address(groups)))
         found.append(groups)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from apercu.kernel import address, checked, function
 from apercu.kernel.memory import borrow, give_back
-from apercu.stages.colour import MOST, Levels, Samples, ends
+from apercu.stages.arguments import check_mask, check_samples
+from apercu.stages.colour import MOST, Levels, Samples, check_levels, ends
 
 _workspace = function("apercu_fill_workspace", "ss")
 _fill_u8 = function("apercu_fill_u8", "asssssaaas")
@@ -53,8 +54,13 @@ def filled(tile: Samples, interpretation: str, levels: tuple[Levels, ...], mask:
     """A tile (H, W, B), or a copy of it in which the samples that do not count are filled.
 
     `levels` as for `to_planes`: where no sample of a band counts, all become the middle of its range. Areas of 65,535
-    that the range leaves out become its end, with a soft edge: a sharp one would take many bits.
+    that the range leaves out become its end, with a soft edge: a sharp one would take many bits. Raises OptionError for
+    arrays or levels of another kind.
     """
+    check_samples("tile", tile)
+    check_levels(tile, interpretation, levels)
+    if mask is not None:
+        check_mask("mask", mask, tile.shape)
     seen = _weights_by_alpha(tile) if interpretation == "rgba" and _least_alpha(tile) < SOLID * _unit(tile) else None
     mask = mask if mask is not None and mask.any() else None
     of_bands = ends(interpretation, tile.shape[2], levels)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from apercu.errors import OptionError
 from apercu.kernel import address, checked, function
+from apercu.stages.arguments import check_bytes, check_integers, check_number
 
 BYPASS = 65535
 """The context of a bit that is as likely 0 as 1: it costs one bit and does not adapt."""
@@ -22,8 +23,9 @@ def _contexts(
     contexts: NDArray[np.integer], n_contexts: int, starts: NDArray[np.integer] | None
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16] | None, NDArray[np.uint8]]:
     """Contexts and starts as the kernel takes them, and its workspace."""
-    if not 0 <= n_contexts <= BYPASS:
-        raise OptionError(f"n_contexts is {n_contexts}: it must lie in 0..{BYPASS}")
+    check_number("n_contexts", n_contexts, 0, BYPASS)
+    check_integers("contexts", contexts)
+    check_integers("starts", contexts if starts is None else starts)
     if contexts.ndim != 1 or np.any(((contexts < 0) | (contexts >= n_contexts)) & (contexts != BYPASS)):
         raise OptionError(f"contexts must be a list of numbers below n_contexts = {n_contexts}, or {BYPASS} for none")
     workspace = np.empty(n_contexts * _CONTEXT_BYTES, np.uint8)
@@ -56,6 +58,7 @@ def range_encode(
     True
     """
     chosen, exact, workspace = _contexts(contexts, n_contexts, starts)
+    check_integers("bits", bits)
     if bits.shape != chosen.shape or np.any((bits != 0) & (bits != 1)):
         raise OptionError("bits must be 0 or 1, one for each of contexts")
     plain = np.ascontiguousarray(bits, np.uint8)
@@ -86,6 +89,7 @@ def range_decode(
     container needs a checksum.
     """
     chosen, exact, workspace = _contexts(contexts, n_contexts, starts)
+    check_bytes("data", data)
     stream = np.frombuffer(data, np.uint8)
     bits = np.empty(chosen.size, np.uint8)
     checked(

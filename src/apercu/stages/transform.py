@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.kernel import address, checked, function
+from apercu.stages.arguments import INT16, UINT8, check_array, check_number, check_pair, check_plane
 from apercu.stages.blocks import BLOCK
 from apercu.stages.colour import Plane
 
@@ -24,8 +25,13 @@ def dual_analyse(
 
     `blocks` counts blocks down and across. An error is the mean squared error of the unquantised G1 reconstruction in
     1/16 of an 8-bit unit squared; G2's latents are computed where it is above `threshold_q4`, and zero elsewhere.
+    Samples lie within -8191 to 8191. Raises OptionError for arrays of another kind.
     """
+    check_pair("blocks", blocks)
     down, across = blocks
+    check_plane("plane", plane, down * BLOCK, across * BLOCK)
+    check_array("weights", weights, INT16, (2, 9, 64))
+    check_number("threshold_q4", threshold_q4, -(1 << 62), 1 << 62)
     latents = np.empty((down * across, 9), np.int16)
     mse_q4 = np.empty(down * across, np.uint32)
     checked(
@@ -47,8 +53,13 @@ def dual_synthesise(
     groups: NDArray[np.uint8], symbols: NDArray[np.int16], blocks: tuple[int, int], weights: Weights, step_q3: int
 ) -> Plane:
     """The plane, int16 with 5 fraction bits, that groups (n,) and symbols (n, 8) stand for: the inverse of analysis and
-    quantisation (`apercu.stages.quantise`) together."""
+    quantisation (`apercu.stages.quantise`) together. Raises OptionError for arrays of another kind."""
+    check_pair("blocks", blocks)
     down, across = blocks
+    check_array("groups", groups, UINT8, (down * across,))
+    check_array("symbols", symbols, INT16, (down * across, 8))
+    check_array("weights", weights, INT16, (2, 9, 64))
+    check_number("step_q3", step_q3, 1, 65535)
     plane = np.empty((down * BLOCK, across * BLOCK), np.int16)
     checked(
         _synthesise(

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from apercu.kernel import address, checked, function
 from apercu.kernel.memory import borrow, give_back
+from apercu.stages.arguments import INT16, LARGEST_STEP_Q8, MOST_SAMPLES, check_array, check_number, check_plane
 from apercu.stages.colour import Plane
 
 _analyse = function("apercu_wavelet_analyse", "asssiiiiasa")
@@ -38,8 +39,17 @@ def wavelet_analyse(
     `centre` is subtracted from every sample. `step_q8`: the step that the bands will be quantised with, of an
     orthonormal transform, in 8-bit samples with 8 fraction bits; low-pass samples at the border then compensate for
     what quantisation will remove from high-pass samples there. 0: they do not. `chroma`: 1 for a plane of chroma at
-    half size, else 0.
+    half size, else 0, which has 4 levels at most. Raises OptionError for arrays of another kind and for numbers out of
+    range.
     """
+    check_number("height", height, 1, MOST_SAMPLES)
+    check_number("width", width, 1, MOST_SAMPLES)
+    check_plane("plane", plane, height, width)
+    check_array("bands", bands, INT16, (height * width,), written=True)
+    check_number("levels", levels, 1, 5 - bool(chroma))
+    check_number("centre", centre, -8191, 8191)
+    check_number("step_q8", step_q8, 0, LARGEST_STEP_Q8)
+    check_number("chroma", chroma, 0, 1)
     n_workspace = _workspace(height, width)
     workspace = borrow(2 * n_workspace)
     source = (address(plane), plane.shape[1], width, height, levels, centre, step_q8, chroma)
@@ -48,7 +58,14 @@ def wavelet_analyse(
 
 
 def wavelet_synthesise(bands: Bands, plane: Plane, levels: int, centre: int) -> None:
-    """The inverse of `wavelet_analyse`, except for rounding, into a plane (H, W): samples within -8191 to 8191."""
+    """The inverse of `wavelet_analyse`, except for rounding, into a plane (H, W): samples within -8191 to 8191.
+
+    Raises OptionError for arrays of another kind and for numbers out of range.
+    """
+    check_plane("plane", plane, 1, 1, written=True)
+    check_array("bands", bands, INT16, (plane.size,))
+    check_number("levels", levels, 1, 5)
+    check_number("centre", centre, -8191, 8191)
     height, width = plane.shape
     n_workspace = _workspace(height, width)
     workspace = borrow(2 * n_workspace)
