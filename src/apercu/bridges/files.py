@@ -10,7 +10,6 @@ import errno
 import os
 import shutil
 import struct
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -19,11 +18,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-import apercu
-from apercu.bridges.geometry import masked
-from apercu.bridges.pictures import read_picture
+from apercu.bridges.geometry import masked, orient
+from apercu.bridges.pictures import read_picture, read_tiff_picture
 from apercu.bridges.png16 import is_deep, png16_bytes, read_png16
-from apercu.bridges.tiff import is_tiff, read_layout, read_mask, read_tiff, write_tiff
+from apercu.bridges.tiff import is_tiff, page_alone, read_layout, read_mask, read_tiff, write_tiff
 from apercu.errors import ApercuError, FileFormatError
 from apercu.format.ids import MAGIC
 from apercu.stages.colour import Samples
@@ -233,14 +231,12 @@ def _read_stream(stream: BinaryIO, name: str, page: int | None) -> tuple[Samples
     if head.startswith(MAGIC):
         raise FileFormatError(f"{name}: an apercu file already")
     try:
-        with _quiet_pillow():
-            return _dispatch(stream, head, page)
+        return _dispatch(stream, head, page)
     except UnidentifiedImageError as error:
         raise FileFormatError(f"{name}: {'no picture of a kind that is known' if head else 'an empty file'}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise FileFormatError(
-            f"{name}: more than the limit of {apercu.MAX_PIXELS} pixels allows (apercu.MAX_PIXELS, --max-pixels)"
-        ) from error
+        # Pillow's own limit, for what a rare kind of file holds beside its declared size.
+        raise FileFormatError(f"{name}: more pixels than Pillow allows in such a file: {error}") from error
     except ApercuError as error:
         raise type(error)(f"{name}: {error}") from error
     except MemoryError:
@@ -267,29 +263,13 @@ def _dispatch(stream: BinaryIO, head: bytes, page: int | None) -> tuple[Samples,
         return read_png16(stream.read(), page)
     if not is_tiff(head):
         return read_picture(stream, page)
-    layout = read_layout(stream, page)
+    layout, mask = read_layout(stream, page)
     if layout.pillow_keeps_all:
-        array, bands = read_picture(stream, page, layout.place, layout.profile)
+        array, bands = read_tiff_picture(page_alone(stream, layout), layout.profile)
+        array = orient(array, layout.orientation)
     else:
         array, bands = read_tiff(stream, layout)
-    return (array, bands) if layout.mask_place is None else masked(array, bands, read_mask(stream, layout))
-
-
-@contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Let Pillow's own limit be `apercu.MAX_PIXELS`, and its remarks on odd files go unsaid.
-
-    Both are settings of the process: threads that open pictures at the same moment share them.
-    """
-    limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = apercu.MAX_PIXELS
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+    return (array, bands) if mask is None else masked(array, bands, read_mask(stream, mask, layout.orientation))
 
 
 def _write_stream(stream: BinaryIO, array: Samples, bands: str, suffix: str) -> None:

@@ -9,11 +9,12 @@ from io import BytesIO
 from types import ModuleType
 
 import numpy as np
-from PIL import Image
+from PIL import PngImagePlugin
 
+from apercu.bridges import exif
 from apercu.bridges.geometry import check_page, check_size, orient, with_alpha
 from apercu.bridges.icc import samples_to_srgb
-from apercu.bridges.png_chunks import SIGNATURE, chunks, profile_of, without_metadata
+from apercu.bridges.png_chunks import SIGNATURE, chunks, profile_of, texts_alone, without_metadata
 from apercu.bridges.stated import orientation_of
 from apercu.errors import FileFormatError, MissingExtra
 from apercu.stages.colour import Samples
@@ -62,12 +63,10 @@ def read_png16(data: bytes, page: int | None = None) -> tuple[Samples, str]:
 
 def _orientation(data: bytes, found: dict[bytes, bytes]) -> int:
     if b"eXIf" in found:
-        holder = Image.new("L", (1, 1))
-        holder.info["exif"] = b"Exif\0\0" + found[b"eXIf"]
-        return orientation_of(holder)
+        return exif.orientation(found[b"eXIf"])
     # Pillow knows the text chunks that hold EXIF or XMP, and may refuse another: the samples are read already.
-    with suppress(Exception), Image.open(BytesIO(data)) as image:
-        return orientation_of(image)
+    with suppress(Exception):
+        return orientation_of(PngImagePlugin.PngImageFile(BytesIO(texts_alone(data))))
     return 1
 
 

@@ -15,6 +15,7 @@ from apercu.errors import FileFormatError
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _MAX_PROFILE_BYTES = 1 << 24  # a zlib bomb in iCCP stops here; real profiles stay under 4 MB
+_EMPTY_IDAT = b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
 _COLOURS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 
 
@@ -49,6 +50,13 @@ def without_metadata(data: bytes, but: bytes = b"") -> bytes:
     """
     kept = [chunk for kind, chunk in _each(data) if _is_needed(kind) or (kind == but and _is_sound(chunk))]
     return b"".join([SIGNATURE, *kept])
+
+
+def texts_alone(data: bytes) -> bytes:
+    """A PNG of the same head with its sound text chunks, and without samples."""
+    kept = [chunk for kind, chunk in _each(data) if kind in (b"tEXt", b"zTXt", b"iTXt") and _is_sound(chunk)]
+    head = data[len(SIGNATURE) : len(SIGNATURE) + 25]
+    return b"".join([SIGNATURE, head, *kept, _EMPTY_IDAT])
 
 
 def colour_chunks(stream: BinaryIO) -> dict[bytes, bytes]:
