@@ -8,7 +8,6 @@ what all of them state about colours and orientation      -> stated.py, then icc
 
 import errno
 import os
-import shutil
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from apercu.bridges.geometry import masked, orient
 from apercu.bridges.pictures import read_picture, read_tiff_picture
 from apercu.bridges.png16 import is_deep, png16_bytes, read_png16
+from apercu.bridges.png_chunks import SIGNATURE, check_chunks
 from apercu.bridges.tiff import is_tiff, page_alone, read_layout, read_mask, read_tiff, write_tiff
 from apercu.errors import ApercuError, FileFormatError
 from apercu.format.ids import MAGIC
@@ -156,7 +156,9 @@ def check_target(path: str | os.PathLike[str]) -> None:
     folder = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, "No such folder", folder)
-    if os.path.exists(path) and not os.access(path, os.W_OK):
+    is_there = os.path.exists(path)
+    is_replaced = not is_there or os.path.isfile(path)
+    if (is_there and not os.access(path, os.W_OK)) or (is_replaced and not os.access(folder, os.W_OK | os.X_OK)):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
 
 
@@ -164,9 +166,12 @@ def check_target(path: str | os.PathLike[str]) -> None:
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` when the block ends well, and leaves no trace when it does not.
 
-    It is written beside its target, so that renaming is one step on one file system. Links are followed, the mode of
-    a file that was there is kept, a new one has what the umask leaves. A device or a pipe is written to as it is, and
-    so is what the process has open already (/dev/stdout, /dev/fd/3), at the place where it stands.
+    It is written in the folder of its target, so that taking its place is one step on one file system. Where the system
+    can (Linux), it has no name until it is whole: even a process that is killed leaves nothing. Nobody else may read or
+    write it until it is whole. Links are followed. A file that was there leaves its permissions (not the bits set-uid,
+    set-gid and sticky) and, as far as the system lets it, its owner; a new one has what the umask leaves. A device or a
+    pipe is written to as it is, and so is what the process has open already (/dev/stdout, /dev/fd/3), at the place where
+    it stands.
 
     Raises:
         OSError: naming `path`, never the temporary file.
@@ -181,17 +186,55 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     target = os.path.realpath(path)
     temporary = os.path.join(os.path.dirname(target), f".apercu-{os.urandom(8).hex()}.part")
     try:
-        with _errors_of(path), open(temporary, "xb") as stream:
+        with _errors_of(path), _temporary(temporary, os.stat(target) if is_file else None) as stream:
             yield stream
-        if is_file:
-            shutil.copymode(target, temporary)
         os.replace(temporary, target)
     except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename == temporary:
+        if isinstance(error, OSError) and error.filename in (temporary, os.path.dirname(target)):
             raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
         raise
+
+
+@contextmanager
+def _temporary(name: str, before: os.stat_result | None) -> Iterator[BinaryIO]:
+    """A file for its owner alone, which has a name, and the permissions of the one `before` it, when the block ends."""
+    unnamed = _unnamed(os.path.dirname(name))
+    if unnamed is None:
+        if before is None:  # what the umask leaves; to ask for it would be to change it, for all threads
+            with open(name, "xb") as probe:
+                mode = os.stat(probe.fileno()).st_mode
+            os.unlink(name)
+        stream: BinaryIO = open(name, "xb", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115
+    else:
+        mode = os.stat(unnamed).st_mode
+        os.chmod(unnamed, 0o600)
+        stream = open(unnamed, "wb")  # noqa: SIM115  # closed below
+    with stream:
+        yield stream
+        stream.flush()
+        if before is not None:
+            mode = before.st_mode
+            with suppress(OSError, AttributeError):  # Windows has no owners of this kind
+                os.chown(stream.fileno() if unnamed is not None else name, before.st_uid, before.st_gid)
+        os.chmod(stream.fileno() if unnamed is not None else name, mode & 0o777)
+        if unnamed is not None:
+            folder = os.open(os.path.dirname(name), os.O_RDONLY)  # given, or Python would link to the link in /proc
+            try:
+                os.link(f"/proc/self/fd/{unnamed}", os.path.basename(name), dst_dir_fd=folder, follow_symlinks=True)
+            finally:
+                os.close(folder)
+
+
+def _unnamed(folder: str) -> int | None:
+    """A new file in a folder without a name, with the permissions that the umask leaves; None where there are none."""
+    if not hasattr(os, "O_TMPFILE") or not os.path.exists("/proc/self/fd"):
+        return None
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666)
+    except OSError:  # many file systems have none; what else is wrong shows when one with a name is made
+        return None
 
 
 def descriptor_of(path: str | os.PathLike[str]) -> int | None:
@@ -259,6 +302,8 @@ def _rewound(stream: BinaryIO, name: str) -> BinaryIO:
 
 
 def _dispatch(stream: BinaryIO, head: bytes, page: int | None) -> tuple[Samples, str]:
+    if head.startswith(SIGNATURE):
+        check_chunks(stream)
     if is_deep(head):
         return read_png16(stream.read(), page)
     if not is_tiff(head):

@@ -14,6 +14,7 @@ from apercu.errors import FileFormatError
 
 _EXIF, _XMP, _MPF = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"MPF\0"
 _MOST_SCANS = 64  # progressive files have about ten; each takes the time of all of the picture, and few bytes
+_MOST_SEGMENTS = 1 << 14  # a gigabyte of metadata
 _ENTRIES = 0xB002  # of MPF: 16 bytes for each picture
 _SCAN, _END = 0xDA, 0xD9
 _WITHOUT_CONTENT = {0x00, 0x01, *range(0xD0, 0xD9), 0xFF}
@@ -92,6 +93,7 @@ def pictures(data: bytes, head: Head) -> list[int]:
 
 def _segments(data: bytes, at: int) -> Iterator[tuple[int, int]]:
     """(marker, where its length is) of each segment with content from `at` on, up to the end of the picture."""
+    n_segments = 0
     while (at := data.find(b"\xff", at)) >= 0:
         kind = data[at + 1]
         if kind == _END:
@@ -99,6 +101,9 @@ def _segments(data: bytes, at: int) -> Iterator[tuple[int, int]]:
         if kind in _WITHOUT_CONTENT:
             at += 1 if kind == 0xFF else 2
             continue
+        n_segments += 1
+        if n_segments > _MOST_SEGMENTS:
+            raise FileFormatError(f"a JPEG of more than {_MOST_SEGMENTS} segments")
         yield kind, at + 2
         at += 2 + max(2, struct.unpack_from(">H", data, at + 2)[0])
 

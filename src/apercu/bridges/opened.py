@@ -9,7 +9,7 @@ import struct
 from io import BytesIO
 from typing import BinaryIO
 
-from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+from PIL import IcoImagePlugin, Image, JpegImagePlugin, UnidentifiedImageError
 
 import apercu
 from apercu.bridges import boxes, jpeg_head
@@ -20,9 +20,10 @@ from apercu.errors import FileFormatError
 
 _DRAWINGS = ("EPS", "WMF")
 _ELSEWHERE = ("TIFF", "MPO")  # what is read in tiff.py, and a name of JPEG files with several pictures
+_ICO = b"\0\0\1\0"
 _JPEG = b"\xff\xd8\xff"
 _JPEG_2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
-_ICON_PIXELS = 1 << 20  # the largest icon is 1024 × 1024
+_ICON_PIXELS = 1 << 21  # the largest icon is 1024 × 1024, and in an ICO its mask counts as much again
 _MOST_DRAWN = 16  # times the limit of pixels: what the frames before one may take, each the whole picture
 
 
@@ -45,6 +46,8 @@ def open_picture(stream: BinaryIO, page: int | None) -> Image.Image:
     stream.seek(0)
     if head.startswith(_JPEG):
         return _jpeg(stream.read(), page)
+    if head.startswith(_ICO):
+        return _at_page(_icon(BytesIO(stream.read())), page)
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         if canvas := webp_canvas(head):
             check_size(*canvas, 1)
@@ -56,7 +59,10 @@ def open_picture(stream: BinaryIO, page: int | None) -> Image.Image:
             check_size(*jpeg_2000_size(stream.read()))
         image = _png_or_other(stream)
     check_size(*image.size, 1)
-    return _at_page(_icon(image, stream), page)
+    if image.format == "ICNS":
+        stream.seek(0)
+        _check_icons(stream.read())
+    return _at_page(image, page)
 
 
 def _jpeg(data: bytes, page: int | None) -> Image.Image:
@@ -109,26 +115,29 @@ def _as_pillow_does(stream: BinaryIO) -> Image.Image:
     raise UnidentifiedImageError("no picture")
 
 
-def _icon(image: Image.Image, stream: BinaryIO) -> Image.Image:
-    """The picture inside an icon, which has a size of its own; other images as they are."""
-    if image.format == "ICO":
-        directory = image.ico  # type: ignore[attr-defined]  # of this format's images
-        inside: Image.Image = directory.frame(directory.getentryindex(image.size))
-        _check_icon(*inside.size)
-        inside.format = "ICO"
-        return inside
-    if image.format == "ICNS":
-        stream.seek(0)
-        data = stream.read()
-        for found in re.finditer(re.escape(SIGNATURE), data):
-            _check_icon(*struct.unpack_from(">II", data, found.start() + 16))
-        for found in re.finditer(rb"\xff\x4f\xff\x51", data):
-            _check_icon(*struct.unpack_from(">II", data, found.start() + 8))
+def _icon(stream: BinaryIO) -> Image.Image:
+    """The largest picture of an ICO, which Pillow would read before it tells its size."""
+    directory = IcoImagePlugin.IcoFile(stream)
+    stream.seek(directory.entry[0].offset)
+    head = stream.read(24)
+    if head.startswith(SIGNATURE):
+        _check_icon(*struct.unpack_from(">II", head, 16))
+    else:
+        _check_icon(*struct.unpack_from("<ii", head, 4))
+    image = directory.frame(0)
+    image.format = "ICO"
     return image
 
 
+def _check_icons(data: bytes) -> None:
+    """Refuse an ICNS that holds a PNG or a JPEG 2000 larger than an icon."""
+    for found in re.finditer(re.escape(SIGNATURE), data):
+        _check_icon(*struct.unpack_from(">II", data, found.start() + 16))
+    for found in re.finditer(rb"\xff\x4f\xff\x51", data):
+        _check_icon(*struct.unpack_from(">II", data, found.start() + 8))
+
+
 def _check_icon(width: int, height: int) -> None:
-    check_size(width, height, 1)
     if width * height > _ICON_PIXELS:
         raise FileFormatError(f"an icon that holds a picture of {width} × {height} pixels")
 

@@ -169,7 +169,7 @@ def read_tiff(stream: BinaryIO, layout: Layout) -> tuple[Samples, str]:
     if layout.photometric == _RGB and layout.bits not in (8, 16):
         raise FileFormatError(f"{layout.bits}-bit RGB; convert it to 8 or 16 bits first")
     stored = _stored(stream, layout, f"a TIFF of {layout.samples} × {layout.bits} bits needs")
-    samples: Samples = stored.astype(np.uint8 if stored.dtype.itemsize == 1 else np.uint16, copy=False)
+    samples: Any = stored.astype(np.uint8 if stored.dtype.itemsize == 1 else np.uint16, copy=False)
     samples, bands = _as_bands(samples, layout)
     return orient(samples, layout.orientation), bands
 
