@@ -170,8 +170,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     can (Linux), it has no name until it is whole: even a process that is killed leaves nothing. Nobody else may read or
     write it until it is whole. Links are followed. A file that was there leaves its permissions (not the bits set-uid,
     set-gid and sticky) and, as far as the system lets it, its owner; a new one has what the umask leaves. A device or a
-    pipe is written to as it is, and so is what the process has open already (/dev/stdout, /dev/fd/3), at the place where
-    it stands.
+    pipe is written to as it is, and so is what the process has open already (/dev/stdout, /dev/fd/3), at the place
+    where it stands.
 
     Raises:
         OSError: naming `path`, never the temporary file.
@@ -201,30 +201,31 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def _temporary(name: str, before: os.stat_result | None) -> Iterator[BinaryIO]:
     """A file for its owner alone, which has a name, and the permissions of the one `before` it, when the block ends."""
     unnamed = _unnamed(os.path.dirname(name))
-    if unnamed is None:
-        if before is None:  # what the umask leaves; to ask for it would be to change it, for all threads
-            with open(name, "xb") as probe:
-                mode = os.stat(probe.fileno()).st_mode
-            os.unlink(name)
-        stream: BinaryIO = open(name, "xb", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115
-    else:
-        mode = os.stat(unnamed).st_mode
-        os.chmod(unnamed, 0o600)
-        stream = open(unnamed, "wb")  # noqa: SIM115  # closed below
+    stream, mode = _named(name) if unnamed is None else (open(unnamed, "wb"), os.stat(unnamed).st_mode)  # noqa: SIM115
+    place = name if unnamed is None else unnamed
     with stream:
+        os.chmod(place, 0o600)
         yield stream
         stream.flush()
         if before is not None:
             mode = before.st_mode
-            with suppress(OSError, AttributeError):  # Windows has no owners of this kind
-                os.chown(stream.fileno() if unnamed is not None else name, before.st_uid, before.st_gid)
-        os.chmod(stream.fileno() if unnamed is not None else name, mode & 0o777)
+            with suppress(OSError, AttributeError):  # only root may, and Windows has no owners of this kind
+                os.chown(place, before.st_uid, before.st_gid)
+        os.chmod(place, mode & 0o777)
         if unnamed is not None:
             folder = os.open(os.path.dirname(name), os.O_RDONLY)  # given, or Python would link to the link in /proc
             try:
                 os.link(f"/proc/self/fd/{unnamed}", os.path.basename(name), dst_dir_fd=folder, follow_symlinks=True)
             finally:
                 os.close(folder)
+
+
+def _named(name: str) -> tuple[BinaryIO, int]:
+    """A new file for its owner alone, and the permissions that the umask would leave it."""
+    with open(name, "xb") as probe:  # to ask for the umask would be to change it, for all threads
+        mode = os.stat(probe.fileno()).st_mode
+    os.unlink(name)
+    return open(name, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)), mode
 
 
 def _unnamed(folder: str) -> int | None:
