@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from apercu.bridges.files import replacing
+from apercu.replacing import replacing
 
 _DIGEST = 32  # bytes of SHA-256 ahead of the content
 

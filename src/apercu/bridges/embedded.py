@@ -49,7 +49,7 @@ def check_embedded(
             continue
         stream.seek(offset)
         width, height, deep = _size(stream.read(n_bytes), compression)
-        if width > pieces.width or height > pieces.height or deep > max(samples, 4):
+        if width * height * deep > pieces.width * pieces.height * max(samples, 4):
             raise FileFormatError(
                 f"a TIFF with a tile or strip of {pieces.width} × {pieces.height} pixels and {samples} samples that "
                 f"holds a picture of {width} × {height} and {deep}"

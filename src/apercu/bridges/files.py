@@ -1,4 +1,4 @@
-"""Reads and writes picture files of every kind that apercu supports, and writes any file safely.
+"""Reads and writes picture files of every kind that apercu supports.
 
 PNG, JPEG, WebP, BMP, GIF, PGM, PPM, JPEG 2000, AVIF, …   -> pictures.py   (Pillow)
 PNG of 16-bit RGB and RGBA                                <-> png16.py     (imagecodecs)
@@ -6,11 +6,9 @@ TIFF of more than Pillow keeps                            <-> tiff.py      (tiff
 what all of them state about colours and orientation      -> stated.py, then icc.py
 """
 
-import errno
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -24,6 +22,9 @@ from apercu.bridges.png_chunks import SIGNATURE, check_chunks
 from apercu.bridges.tiff import is_tiff, page_alone, read_layout, read_mask, read_tiff, write_tiff
 from apercu.errors import ApercuError, FileFormatError
 from apercu.format.ids import MAGIC
+from apercu.replacing import check_target as check_target  # offered here too, beside what reads and writes pictures
+from apercu.replacing import descriptor_of as descriptor_of
+from apercu.replacing import replacing as replacing
 from apercu.stages.colour import Samples
 
 # What each suffix can hold without loss of bits, as bands and bits per sample.
@@ -48,8 +49,6 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 PICTURE_SUFFIXES = tuple(_HELD_BY)
-
-_MOST_LINKS = 40  # as many as Linux follows
 
 
 def read(
@@ -143,127 +142,6 @@ def check_suffix(suffix: str, bands: str, dtype: Any) -> None:
             else (f"no picture format is known by the suffix {suffix!r}")
         )
         raise FileFormatError(f"{what}; use {' or '.join(serving)}")
-
-
-def check_target(path: str | os.PathLike[str]) -> None:
-    """Raise the OSError that writing to `path` would meet, as far as it can be told before the work is done."""
-    if (number := descriptor_of(path)) is not None:
-        with _errors_of(path):
-            os.write(number, b"")
-        return
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    folder = os.path.dirname(os.path.realpath(path))
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, "No such folder", folder)
-    is_there = os.path.exists(path)
-    is_replaced = not is_there or os.path.isfile(path)
-    if (is_there and not os.access(path, os.W_OK)) or (is_replaced and not os.access(folder, os.W_OK | os.X_OK)):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file that takes the place of `path` when the block ends well, and leaves no trace when it does not.
-
-    It is written in the folder of its target, so that taking its place is one step on one file system. Where the system
-    can (Linux), it has no name until it is whole: even a process that is killed leaves nothing. Nobody else may read or
-    write it until it is whole. Links are followed. A file that was there leaves its permissions (not the bits set-uid,
-    set-gid and sticky) and, as far as the system lets it, its owner; a new one has what the umask leaves. A device or a
-    pipe is written to as it is, and so is what the process has open already (/dev/stdout, /dev/fd/3), at the place
-    where it stands.
-
-    Raises:
-        OSError: naming `path`, never the temporary file.
-    """
-    check_target(path)
-    number = descriptor_of(path)
-    is_file = number is None and os.path.isfile(path)
-    if number is not None or (os.path.exists(path) and not is_file):
-        with _errors_of(path), open(path if number is None else os.dup(number), "wb") as stream:
-            yield stream
-        return
-    target = os.path.realpath(path)
-    temporary = os.path.join(os.path.dirname(target), f".apercu-{os.urandom(8).hex()}.part")
-    try:
-        with _errors_of(path), _temporary(temporary, os.stat(target) if is_file else None) as stream:
-            yield stream
-        os.replace(temporary, target)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename in (temporary, os.path.dirname(target)):
-            raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
-        raise
-
-
-@contextmanager
-def _temporary(name: str, before: os.stat_result | None) -> Iterator[BinaryIO]:
-    """A file for its owner alone, which has a name, and the permissions of the one `before` it, when the block ends."""
-    unnamed = _unnamed(os.path.dirname(name))
-    stream, mode = _named(name) if unnamed is None else (open(unnamed, "wb"), os.stat(unnamed).st_mode)  # noqa: SIM115
-    place = name if unnamed is None else unnamed
-    with stream:
-        os.chmod(place, 0o600)
-        yield stream
-        stream.flush()
-        if before is not None:
-            mode = before.st_mode
-            with suppress(OSError, AttributeError):  # only root may, and Windows has no owners of this kind
-                os.chown(place, before.st_uid, before.st_gid)
-        os.chmod(place, mode & 0o777)
-        if unnamed is not None:
-            folder = os.open(os.path.dirname(name), os.O_RDONLY)  # given, or Python would link to the link in /proc
-            try:
-                os.link(f"/proc/self/fd/{unnamed}", os.path.basename(name), dst_dir_fd=folder, follow_symlinks=True)
-            finally:
-                os.close(folder)
-
-
-def _named(name: str) -> tuple[BinaryIO, int]:
-    """A new file for its owner alone, and the permissions that the umask would leave it."""
-    with open(name, "xb") as probe:  # to ask for the umask would be to change it, for all threads
-        mode = os.stat(probe.fileno()).st_mode
-    os.unlink(name)
-    return open(name, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)), mode
-
-
-def _unnamed(folder: str) -> int | None:
-    """A new file in a folder without a name, with the permissions that the umask leaves; None where there are none."""
-    if not hasattr(os, "O_TMPFILE") or not os.path.exists("/proc/self/fd"):
-        return None
-    try:
-        return os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666)
-    except OSError:  # many file systems have none; what else is wrong shows when one with a name is made
-        return None
-
-
-def descriptor_of(path: str | os.PathLike[str]) -> int | None:
-    """The number of the open file that a path stands for, as /dev/stdout and /dev/fd/3 do; None for any other path.
-
-    Such a path leads to no name in a folder: what it is resolved to (`pipe:[4711]`) exists nowhere, and where a file is
-    behind it, opening that anew would forget the place in it.
-    """
-    path = os.fspath(path)
-    for _ in range(_MOST_LINKS):
-        folder, name = os.path.split(path)
-        if os.path.realpath(folder) in ("/dev/fd", f"/proc/{os.getpid()}/fd") and name.isdecimal():
-            return int(name)
-        if not os.path.islink(path):
-            return None
-        path = os.path.join(folder, os.readlink(path))
-    return None
-
-
-@contextmanager
-def _errors_of(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Let an OSError that names no file name this one."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None and error.errno is not None:
-            error.filename = os.fspath(path)
-        raise
 
 
 def _read_stream(stream: BinaryIO, name: str, page: int | None) -> tuple[Samples, str]:

@@ -71,6 +71,8 @@ def read_head(data: bytes) -> Head:
 
 def without_exif(data: bytes, head: Head) -> bytes:
     """A JPEG whose EXIF has another name, so that no reader looks into it; everything stands where it stood."""
+    if not head.exif_at:
+        return data
     renamed = bytearray(data)
     for at in head.exif_at:
         renamed[at : at + 4] = b"void"

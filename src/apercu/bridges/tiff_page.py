@@ -167,16 +167,23 @@ class _Spliced(RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """As much as one of the three parts has at this place."""
-        wanted, at = len(buffer), self._at
-        in_middle = at - len(self._head)
-        if in_middle < 0:
-            data = self._head[at : at + wanted]
-        elif in_middle < self._n_middle:
+        wanted, in_middle = len(buffer), self._at - len(self._head)
+        if 0 <= in_middle < self._n_middle:
             self._source.seek(self._start + in_middle)
-            data = self._source.read(min(wanted, self._n_middle - in_middle))
+            room = memoryview(buffer)[: self._n_middle - in_middle]
+            n_read: int = self._source.readinto(room)  # type: ignore[attr-defined]  # as files and BytesIO have it
         else:
-            in_tail = in_middle - self._n_middle
-            data = self._tail[in_tail : in_tail + wanted]
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+            part, at = (self._head, self._at) if in_middle < 0 else (self._tail, in_middle - self._n_middle)
+            data = part[at : at + wanted]
+            n_read = len(data)
+            buffer[:n_read] = data
+        self._at += n_read
+        return n_read
+
+    def readall(self) -> bytes:
+        """The rest in as few steps as there are parts."""
+        rest = memoryview(bytearray(max(0, len(self._head) + self._n_middle + len(self._tail) - self._at)))
+        n_read = 0
+        while step := self.readinto(rest[n_read:]):
+            n_read += step
+        return bytes(rest[:n_read])
