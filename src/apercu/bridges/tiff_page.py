@@ -171,7 +171,12 @@ class _Spliced(RawIOBase):
         if 0 <= in_middle < self._n_middle:
             self._source.seek(self._start + in_middle)
             room = memoryview(buffer)[: self._n_middle - in_middle]
-            n_read: int = self._source.readinto(room)  # type: ignore[attr-defined]  # as files and BytesIO have it
+            if hasattr(self._source, "readinto"):
+                n_read: int = self._source.readinto(room)
+            else:
+                data = self._source.read(len(room))
+                n_read = len(data)
+                room[:n_read] = data
         else:
             part, at = (self._head, self._at) if in_middle < 0 else (self._tail, in_middle - self._n_middle)
             data = part[at : at + wanted]
