@@ -4,6 +4,7 @@ import re
 import struct
 import subprocess
 import sys
+import time
 import zlib
 
 import imagecodecs
@@ -211,3 +212,53 @@ def test_the_command_says_it_in_one_line(tmp_path):
         assert (run.returncode, run.stdout) == (2, "")
         assert re.fullmatch(rf"apercu: {name}: .*\n", run.stderr)
     assert not (tmp_path / "out.apc").exists()
+
+
+def pages(n):
+    """A TIFF of so many pages, and its last page."""
+    tags = [(256, 16), (257, 16), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, 16), (279, 256)]
+    entries = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHLL", name, 4, 1, value) for name, value in tags)
+    starts = [8 + 256 + at * (len(entries) + 4) for at in range(n)] + [0]
+    head = b"II*\0" + struct.pack("<L", starts[0]) + bytes(256)
+    return head + b"".join(entries + struct.pack("<L", after) for after in starts[1:]), n
+
+
+def strips(n):
+    """A TIFF of one strip for each row."""
+    return tiff_of(np.zeros((n, 16), np.uint16), rowsperstrip=1, compression="zlib"), None
+
+
+def frames(n):
+    """A GIF of so many frames, and the last of them."""
+    frame = b"!\xf9\x04\0\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0"
+    return b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0x80, 0, 0) + bytes(6) + n * frame + b";", n
+
+
+def png_chunks(n):
+    return png_of(16, 16, 8, 2, ROWS, *[(b"tEXt", b"Comment\0")] * n), None
+
+
+def segments(n):
+    return in_jpeg(*[segment(0xE5, b"x")] * n), None
+
+
+def exif_tags(n):
+    return with_chunks(file_of(RGB), (b"eXIf", record_of(n, 20 * n))), None
+
+
+@pytest.mark.parametrize(
+    ("make", "n"),
+    [(pages, 2000), (strips, 1000), (frames, 200), (png_chunks, 2000), (segments, 2000), (exif_tags, 7000)],
+)
+def test_twice_as_much_takes_about_twice_as_long(make, n):
+    def cost(n):
+        data, page = make(n)
+        times = []
+        for _ in range(5):
+            begun = time.process_time()
+            read(data, page=page)
+            times.append(time.process_time() - begun)
+        return min(times)
+
+    # Over three doublings, so that one measurement that was disturbed does not decide.
+    assert cost(8 * n) <= 2.5**3 * max(cost(n), 0.002)
