@@ -1,5 +1,6 @@
 """Files made to cost time and memory: refused, or read at the cost that their length and their size explain."""
 
+import gzip
 import re
 import struct
 import subprocess
@@ -200,6 +201,17 @@ def test_a_jpeg_2000_of_very_many_tiles():
     struct.pack_into(">8I", data, 8, 4000, 4000, 0, 0, 1, 1, 0, 0)
     with pytest.raises(FileFormatError, match="65535 tiles"):
         read(bytes(data))
+
+
+def test_a_compressed_fits():
+    def cards(*lines):
+        return "".join(line.ljust(80) for line in (*lines, "END")).ljust(2880).encode()
+
+    sides = ["ZNAXIS  = 2", "ZNAXIS1 = 9000", "ZNAXIS2 = 9000", "ZBITPIX = 8", "ZIMAGE  = T", "ZCMPTYPE= 'GZIP_1  '"]
+    table = ["XTENSION= 'BINTABLE'", "BITPIX  = 8", "NAXIS   = 2", "NAXIS1  = 8", "NAXIS2  = 1", *sides]
+    data = cards("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 0") + cards(*table) + gzip.compress(bytes(2**20))
+    with pytest.raises(FileFormatError, match="compressed FITS"), at_most(0.5):
+        read(data)
 
 
 def test_the_command_says_it_in_one_line(tmp_path):

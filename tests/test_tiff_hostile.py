@@ -180,6 +180,40 @@ def test_a_million_strips_for_sixteen_rows():
             read(data)
 
 
+def test_strips_that_all_are_the_whole_file():
+    rows, content = 40_000, zlib.compress(bytes(16)) + bytes(2_000_000)
+    at = 8 + len(content)
+    places = struct.pack("<L", 8) * rows + struct.pack("<L", len(content)) * rows
+    for layout in ({}, {"bits": 16, "photometric": 2, "samples": 3}):
+        tags = (273, 4, rows, at), (278, 4, 1, 1), (279, 4, rows, at + 4 * rows)
+        for compression in (8, 5, 1):
+            data = tiff(content + places, *tags, height=rows, compression=compression, **layout)
+            with at_most(1), suppress(FileFormatError):
+                read(data)
+    with pytest.raises(FileFormatError, match="far more bytes"):
+        read(tiff(content + places, *tags, height=rows, compression=8))
+
+
+def test_tiles_that_share_their_bytes():
+    content = zlib.compress(RGB[..., 0].tobytes())
+    places = struct.pack("<L", 8) * 900 + struct.pack("<L", len(content)) * 900
+    at = 8 + len(content)
+    tags = (322, 4, 1, 16), (323, 4, 1, 16), (324, 4, 900, at), (325, 4, 900, at + 3600)
+    found, _ = read(tiff(content + places, *tags, width=480, height=480, compression=8))
+    np.testing.assert_array_equal(found, np.tile(RGB[..., 0], (30, 30)))
+
+
+@pytest.mark.parametrize("compression", [1, 7, 8, 34712, 50000, 50001])
+def test_a_strip_said_to_have_more_bytes_than_memory(compression):
+    for layout in ({}, {"bits": 16, "photometric": 2, "samples": 3}):
+        for n_bytes in (2**32, 2**50, 2**61):
+            data = tiff(
+                bytes(4000), (273, 16, 1, 16), (279, 16, 1, n_bytes), compression=compression, big=True, **layout
+            )
+            with at_most(0.5), suppress(FileFormatError):
+                read(data)
+
+
 def test_strips_that_are_not_there():
     for layout in ({}, {"bits": 16, "photometric": 2, "samples": 3}):
         with pytest.raises(FileFormatError, match="lacks the places"):

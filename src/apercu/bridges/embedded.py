@@ -21,6 +21,7 @@ _WITHOUT_SIZE = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000)
 _JPEG, _WEBP, _LERC, _PNG, _JPEG_2000 = 7, 50001, 34887, 34933, (33003, 33005, 34712)
 _LERC_PARAMETERS = 50674  # version and a second compression, each a LONG
 _WEBP_ANIMATED = 2
+_MOST_SPARE = 1 << 16  # bytes of a PNG that are no samples
 _MOST_TILES = 65535  # of JPEG 2000 (ISO/IEC 15444-1, annex A.4.2)
 
 
@@ -49,10 +50,12 @@ def check_embedded(
             continue
         stream.seek(offset)
         width, height, deep = _size(stream.read(n_bytes), compression)
-        if width * height * deep > pieces.width * pieces.height * max(samples, 4):
+        # libpng inflates all that is there.
+        is_stuffed = compression == _PNG and n_bytes > _MOST_SPARE + 4 * pieces.width * pieces.height * samples
+        if is_stuffed or width * height * deep > pieces.width * pieces.height * max(samples, 4):
             raise FileFormatError(
                 f"a TIFF with a tile or strip of {pieces.width} × {pieces.height} pixels and {samples} samples that "
-                f"holds a picture of {width} × {height} and {deep}"
+                f"holds a picture of {width} × {height} and {deep} in {n_bytes} bytes"
             )
 
 

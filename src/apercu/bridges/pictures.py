@@ -105,6 +105,8 @@ def _refuse(image: Image.Image, stream: BinaryIO) -> None:
     kind = image.format or ""
     if kind == "FITS" and image.mode != "L":
         raise FileFormatError("a FITS of signed or floating-point samples; apercu encodes unsigned integers")
+    if kind == "FITS" and any(part.codec_name != "raw" for part in getattr(image, "tile", ())):
+        raise FileFormatError("a compressed FITS, of which nothing says how long it is; uncompress it first")
     if image.mode == "F" or (image.mode == "I" and kind != "PPM"):
         what = "floating-point" if image.mode == "F" else "32-bit or signed"
         raise FileFormatError(f"a {kind} of {what} samples; apercu encodes unsigned ones of 8 or 16 bits")

@@ -123,10 +123,11 @@ def read_layout(stream: BinaryIO, page: int | None = None) -> tuple[Layout, Layo
         raise FileFormatError(
             f"an ImageJ stack of {int(stack[1])} images under {len(pages)} directories; save it as pages"
         )
-    layout = _layout(form, tags)
+    end = stream.seek(0, 2)
+    layout = _layout(form, tags, end)
     if place not in masks:
         return layout, None
-    mask = _layout(form, read_tags(stream, form, found[masks[place]].offset, SAMPLE_TAGS))
+    mask = _layout(form, read_tags(stream, form, found[masks[place]].offset, SAMPLE_TAGS), end)
     if (mask.width, mask.height, mask.samples) != (layout.width, layout.height, 1):
         raise FileFormatError(
             f"a TIFF of {layout.width} × {layout.height} pixels with a transparency mask of {mask.width} × "
@@ -218,7 +219,7 @@ def write_tiff(stream: BinaryIO, array: Samples, bands: str) -> None:
     )
 
 
-def _layout(form: Form, tags: dict[int, Tag]) -> Layout:
+def _layout(form: Form, tags: dict[int, Tag], end: int) -> Layout:
     if not {256, 257, 262} <= tags.keys():
         raise FileFormatError("the TIFF lacks its width, its height or what its samples mean")
 
@@ -238,7 +239,7 @@ def _layout(form: Form, tags: dict[int, Tag]) -> Layout:
     return Layout(
         form=form,
         tags=tags,
-        pieces=pieces_of(tags, form, width, height, samples),
+        pieces=pieces_of(tags, form, end, width=width, height=height, samples=samples, bits=bits),
         width=width,
         height=height,
         samples=samples,

@@ -7,8 +7,8 @@ would fill the memory.
 
 import struct
 from collections.abc import Mapping
-from io import SEEK_CUR, SEEK_END, BufferedReader, RawIOBase
-from typing import Any, BinaryIO, NamedTuple
+from io import SEEK_CUR, SEEK_END, RawIOBase
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,12 +53,14 @@ def number(tags: Mapping[int, Tag], form: Form, name: int, default: int) -> int:
     return int(values[0]) if values else default
 
 
-def pieces_of(tags: Mapping[int, Tag], form: Form, width: int, height: int, samples: int) -> Pieces:
-    """Where the samples of a page are.
+def pieces_of(
+    tags: Mapping[int, Tag], form: Form, end: int, *, width: int, height: int, samples: int, bits: int
+) -> Pieces:
+    """Where the samples of a page are, in a file that ends at `end`.
 
     Raises:
-        FileFormatError: the places of strips or tiles are not all there, or tiles are larger than
-            `apercu.MAX_PIXELS` allows, or far larger than the picture.
+        FileFormatError: the places of strips or tiles are not all there, tiles are larger than `apercu.MAX_PIXELS`
+            allows, or far larger than the picture, or all together have far more bytes than the picture and the file.
     """
     is_tiled = _TILES in tags or (_TILE_WIDTH in tags and _STRIPS not in tags)
     wide = number(tags, form, _TILE_WIDTH, 0) if is_tiled else width
@@ -74,10 +76,17 @@ def pieces_of(tags: Mapping[int, Tag], form: Form, width: int, height: int, samp
         raise FileFormatError(
             f"the TIFF lacks the places of some of its {n_pieces} {'tiles' if is_tiled else 'strips'}"
         )
+    offsets = np.minimum(offsets[:n_pieces], end)
     n_bytes = _integers(tags, form, _TILE_BYTES if is_tiled and _TILE_BYTES in tags else _STRIP_BYTES)
-    if n_bytes is not None:
-        n_bytes = n_bytes[:n_pieces] if len(n_bytes) >= n_pieces else None
-    return Pieces(wide, high, offsets[:n_pieces], n_bytes)
+    if n_bytes is None or len(n_bytes) < n_pieces:
+        return Pieces(wide, high, offsets, None)
+    n_raw = -(-wide * (samples // planes) * bits // 8) * high
+    n_most = end if number(tags, form, _COMPRESSION, 1) != 1 else min(n_raw, end)
+    n_bytes = np.minimum(n_bytes[:n_pieces], n_most)
+    # Tiles may share bytes, as empty ones do, but a reader reads them again for each.
+    if int(n_bytes.sum()) > 2 * end + 4 * n_raw * n_pieces:
+        raise FileFormatError("a TIFF whose tiles or strips have far more bytes than the file and the picture")
+    return Pieces(wide, high, offsets, n_bytes)
 
 
 def alone(stream: BinaryIO, tags: Mapping[int, Tag], form: Form, pieces: Pieces) -> BinaryIO:
@@ -104,8 +113,7 @@ def alone(stream: BinaryIO, tags: Mapping[int, Tag], form: Form, pieces: Pieces)
 
 
 def _spliced(head: bytes, source: BinaryIO, start: int, end: int, tail: bytes) -> BinaryIO:
-    spliced: Any = _Spliced(head, source, start, end, tail)
-    return BufferedReader(spliced, 1 << 16)
+    return cast(BinaryIO, _Spliced(head, source, start, end, tail))  # by all that is asked of one that is read
 
 
 def _header(form: Form, first: int) -> bytes:
@@ -167,7 +175,7 @@ class _Spliced(RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """As much as one of the three parts has at this place."""
-        wanted, in_middle = len(buffer), self._at - len(self._head)
+        in_middle = self._at - len(self._head)
         if 0 <= in_middle < self._n_middle:
             self._source.seek(self._start + in_middle)
             room = memoryview(buffer)[: self._n_middle - in_middle]
@@ -179,16 +187,17 @@ class _Spliced(RawIOBase):
                 room[:n_read] = data
         else:
             part, at = (self._head, self._at) if in_middle < 0 else (self._tail, in_middle - self._n_middle)
-            data = part[at : at + wanted]
+            data = part[at : at + len(buffer)]
             n_read = len(data)
             buffer[:n_read] = data
         self._at += n_read
         return n_read
 
-    def readall(self) -> bytes:
-        """The rest in as few steps as there are parts."""
-        rest = memoryview(bytearray(max(0, len(self._head) + self._n_middle + len(self._tail) - self._at)))
+    def read(self, size: int | None = -1) -> bytes:
+        """That many bytes, or what is left; room is made for no more than that, whatever is asked for."""
+        left = max(0, len(self._head) + self._n_middle + len(self._tail) - self._at)
+        room = memoryview(bytearray(left if size is None or size < 0 else min(size, left)))
         n_read = 0
-        while step := self.readinto(rest[n_read:]):
+        while n_read < len(room) and (step := self.readinto(room[n_read:])):
             n_read += step
-        return bytes(rest[:n_read])
+        return bytes(room[:n_read])
