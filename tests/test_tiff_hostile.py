@@ -118,6 +118,15 @@ def test_a_strip_that_holds_a_larger_picture(compression, layout):
         assert (found.shape, bands) == ((16, 16, 3), "spectral")
 
 
+def test_a_strip_of_png_that_inflates_to_far_more():
+    png = imagecodecs.png_encode(RGB)
+    content = zlib.compress(bytes(2**27))
+    more = struct.pack(">L4s", len(content), b"IDAT") + content + struct.pack(">L", zlib.crc32(b"IDAT" + content))
+    stuffed = strip(png[:-12] + more + png[-12:], compression=34933, samples=3)
+    with pytest.raises(FileFormatError, match="16 × 16 and 1 in 13"), at_most(0.2):
+        read(stuffed)
+
+
 @pytest.mark.parametrize("compression", [6, 22610, 34892, 50002, 52546, 65000])
 def test_a_compression_whose_size_is_not_known(compression):
     with pytest.raises(FileFormatError, match=f"compression {compression}, "):
