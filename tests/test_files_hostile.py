@@ -203,6 +203,14 @@ def test_a_jpeg_2000_of_very_many_tiles():
         read(bytes(data))
 
 
+def test_messages_do_not_quote_the_file():
+    for data in (b"P6 " + b"1" * 100_000, b"P6 8 8 255 " + b"\n" * 9, struct.pack("<3H", 0, 1, 1) + bytes(100_000)):
+        with pytest.raises(FileFormatError) as caught:
+            read(data)
+        assert len(str(caught.value)) < 300
+        assert "\n" not in str(caught.value)
+
+
 def test_a_compressed_fits():
     def cards(*lines):
         return "".join(line.ljust(80) for line in (*lines, "END")).ljust(2880).encode()

@@ -48,6 +48,8 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True},  # exact: colours under alpha 0 are kept
 }
 
+_MOST_SAID = 200  # characters of what a decoder says
+
 PICTURE_SUFFIXES = tuple(_HELD_BY)
 
 
@@ -164,7 +166,8 @@ def _read_stream(stream: BinaryIO, name: str, page: int | None) -> tuple[Samples
     except MemoryError:
         raise
     except Exception as error:  # decoders raise almost any exception for damaged files
-        raise FileFormatError(f"{name}: damaged, or not what it seems: {error}") from error
+        what = " ".join(str(error)[:_MOST_SAID].split())  # some quote the content of the file, all of it
+        raise FileFormatError(f"{name}: damaged, or not what it seems: {what}") from error
 
 
 def _rewound(stream: BinaryIO, name: str) -> BinaryIO:
