@@ -1,5 +1,6 @@
 """How a file takes the place of another: whole or not at all, whatever ends the process, and private until then."""
 
+import errno
 import os
 import signal
 import stat
@@ -81,6 +82,28 @@ def test_the_bits_that_lend_rights_are_not_copied(tmp_path, way, before):
     with files.replacing(path) as stream:
         stream.write(b"after")
     assert mode(path) == before & 0o777
+
+
+@needs_unnamed
+def test_a_file_system_that_gives_no_name_later(tmp_path, monkeypatch):
+    def refuse(*places, **options):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    for mode_before in (None, 0o604):
+        path = tmp_path / str(mode_before)
+        if mode_before is not None:
+            path.touch()
+            path.chmod(mode_before)
+        umask = os.umask(0o022)
+        try:
+            with files.replacing(path) as stream:
+                stream.write(b"content" * 100_000)
+        finally:
+            os.umask(umask)
+        assert path.read_bytes() == b"content" * 100_000
+        assert mode(path) == (0o644 if mode_before is None else 0o604)
+    assert len(os.listdir(tmp_path)) == 2
 
 
 @ROOT

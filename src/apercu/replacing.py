@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
@@ -77,11 +78,24 @@ def _temporary(name: str, before: os.stat_result | None) -> Iterator[BinaryIO]:
                 os.chown(place, before.st_uid, before.st_gid)
         os.chmod(place, mode & 0o777)
         if unnamed is not None:
-            folder = os.open(os.path.dirname(name), os.O_RDONLY)  # given, or Python would link to the link in /proc
-            try:
-                os.link(f"/proc/self/fd/{unnamed}", os.path.basename(name), dst_dir_fd=folder, follow_symlinks=True)
-            finally:
-                os.close(folder)
+            _give_name(unnamed, name, mode & 0o777)
+
+
+def _give_name(unnamed: int, name: str, mode: int) -> None:
+    folder = os.open(os.path.dirname(name), os.O_RDONLY)  # given, or Python would link to the link in /proc
+    try:
+        os.link(f"/proc/self/fd/{unnamed}", os.path.basename(name), dst_dir_fd=folder, follow_symlinks=True)
+    except OSError:  # a file system that has files without a name, and gives them none later
+        with _private(name) as copy, open(os.dup(unnamed), "rb") as written:
+            written.seek(0)
+            shutil.copyfileobj(written, copy)
+            os.chmod(name, mode)
+    finally:
+        os.close(folder)
+
+
+def _private(name: str) -> BinaryIO:
+    return open(name, "xb", opener=lambda path, flags: os.open(path, flags, 0o600))
 
 
 def _named(name: str) -> tuple[BinaryIO, int]:
@@ -89,7 +103,7 @@ def _named(name: str) -> tuple[BinaryIO, int]:
     with open(name, "xb") as probe:  # to ask for the umask would be to change it, for all threads
         mode = os.stat(probe.fileno()).st_mode
     os.unlink(name)
-    return open(name, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)), mode
+    return _private(name), mode
 
 
 def _unnamed(folder: str) -> int | None:
