@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from apercu.replacing import replacing
 
 _DIGEST = 32  # bytes of SHA-256 ahead of the content
 
@@ -42,11 +42,5 @@ class Cache:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file that is complete or not there at all, even after an interruption. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
+    with replacing(path) as stream:
+        stream.write(data)

@@ -81,6 +81,13 @@ def jp2_profile(data: bytes) -> Profile:
     return None
 
 
+def jp2_codestream(data: bytes) -> int:
+    """Where the codestream of a JPEG 2000 begins: 0 for a bare one."""
+    if not data.startswith(_JP2_SIGNATURE):
+        return 0
+    return next((box.start for box in _children(data, 0, len(data), b"jp2c")), 0)
+
+
 def _primary_properties(data: bytes) -> Iterator[_Box]:
     """The properties that are associated with the primary item."""
     for meta in _children(data, 0, len(data), b"meta"):

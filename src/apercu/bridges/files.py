@@ -1,4 +1,4 @@
-"""Reads and writes picture files of every kind that apercu supports, and writes any file safely.
+"""Reads and writes picture files of every kind that apercu supports.
 
 PNG, JPEG, WebP, BMP, GIF, PGM, PPM, JPEG 2000, AVIF, …   -> pictures.py   (Pillow)
 PNG of 16-bit RGB and RGBA                                <-> png16.py     (imagecodecs)
@@ -6,26 +6,25 @@ TIFF of more than Pillow keeps                            <-> tiff.py      (tiff
 what all of them state about colours and orientation      -> stated.py, then icc.py
 """
 
-import errno
 import os
-import shutil
 import struct
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-import apercu
-from apercu.bridges.geometry import masked
-from apercu.bridges.pictures import read_picture
+from apercu.bridges.geometry import masked, orient
+from apercu.bridges.pictures import read_picture, read_tiff_picture
 from apercu.bridges.png16 import is_deep, png16_bytes, read_png16
-from apercu.bridges.tiff import is_tiff, read_layout, read_mask, read_tiff, write_tiff
+from apercu.bridges.png_chunks import SIGNATURE, check_chunks
+from apercu.bridges.tiff import is_tiff, page_alone, read_layout, read_mask, read_tiff, write_tiff
 from apercu.errors import ApercuError, FileFormatError
 from apercu.format.ids import MAGIC
+from apercu.replacing import check_target as check_target  # offered here too, beside what reads and writes pictures
+from apercu.replacing import descriptor_of as descriptor_of
+from apercu.replacing import replacing as replacing
 from apercu.stages.colour import Samples
 
 # What each suffix can hold without loss of bits, as bands and bits per sample.
@@ -49,9 +48,9 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True},  # exact: colours under alpha 0 are kept
 }
 
-PICTURE_SUFFIXES = tuple(_HELD_BY)
+_MOST_SAID = 200  # characters of what a decoder says
 
-_MOST_LINKS = 40  # as many as Linux follows
+PICTURE_SUFFIXES = tuple(_HELD_BY)
 
 
 def read(
@@ -147,83 +146,6 @@ def check_suffix(suffix: str, bands: str, dtype: Any) -> None:
         raise FileFormatError(f"{what}; use {' or '.join(serving)}")
 
 
-def check_target(path: str | os.PathLike[str]) -> None:
-    """Raise the OSError that writing to `path` would meet, as far as it can be told before the work is done."""
-    if (number := descriptor_of(path)) is not None:
-        with _errors_of(path):
-            os.write(number, b"")
-        return
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    folder = os.path.dirname(os.path.realpath(path))
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, "No such folder", folder)
-    if os.path.exists(path) and not os.access(path, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file that takes the place of `path` when the block ends well, and leaves no trace when it does not.
-
-    It is written beside its target, so that renaming is one step on one file system. Links are followed, the mode of
-    a file that was there is kept, a new one has what the umask leaves. A device or a pipe is written to as it is, and
-    so is what the process has open already (/dev/stdout, /dev/fd/3), at the place where it stands.
-
-    Raises:
-        OSError: naming `path`, never the temporary file.
-    """
-    check_target(path)
-    number = descriptor_of(path)
-    is_file = number is None and os.path.isfile(path)
-    if number is not None or (os.path.exists(path) and not is_file):
-        with _errors_of(path), open(path if number is None else os.dup(number), "wb") as stream:
-            yield stream
-        return
-    target = os.path.realpath(path)
-    temporary = os.path.join(os.path.dirname(target), f".apercu-{os.urandom(8).hex()}.part")
-    try:
-        with _errors_of(path), open(temporary, "xb") as stream:
-            yield stream
-        if is_file:
-            shutil.copymode(target, temporary)
-        os.replace(temporary, target)
-    except BaseException as error:
-        with suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename == temporary:
-            raise type(error)(error.errno, error.strerror, os.fspath(path)) from error
-        raise
-
-
-def descriptor_of(path: str | os.PathLike[str]) -> int | None:
-    """The number of the open file that a path stands for, as /dev/stdout and /dev/fd/3 do; None for any other path.
-
-    Such a path leads to no name in a folder: what it is resolved to (`pipe:[4711]`) exists nowhere, and where a file is
-    behind it, opening that anew would forget the place in it.
-    """
-    path = os.fspath(path)
-    for _ in range(_MOST_LINKS):
-        folder, name = os.path.split(path)
-        if os.path.realpath(folder) in ("/dev/fd", f"/proc/{os.getpid()}/fd") and name.isdecimal():
-            return int(name)
-        if not os.path.islink(path):
-            return None
-        path = os.path.join(folder, os.readlink(path))
-    return None
-
-
-@contextmanager
-def _errors_of(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Let an OSError that names no file name this one."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None and error.errno is not None:
-            error.filename = os.fspath(path)
-        raise
-
-
 def _read_stream(stream: BinaryIO, name: str, page: int | None) -> tuple[Samples, str]:
     stream = _rewound(stream, name)
     head = stream.read(32)
@@ -233,20 +155,19 @@ def _read_stream(stream: BinaryIO, name: str, page: int | None) -> tuple[Samples
     if head.startswith(MAGIC):
         raise FileFormatError(f"{name}: an apercu file already")
     try:
-        with _quiet_pillow():
-            return _dispatch(stream, head, page)
+        return _dispatch(stream, head, page)
     except UnidentifiedImageError as error:
         raise FileFormatError(f"{name}: {'no picture of a kind that is known' if head else 'an empty file'}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise FileFormatError(
-            f"{name}: more than the limit of {apercu.MAX_PIXELS} pixels allows (apercu.MAX_PIXELS, --max-pixels)"
-        ) from error
+        # Pillow's own limit, for what a rare kind of file holds beside its declared size.
+        raise FileFormatError(f"{name}: more pixels than Pillow allows in such a file: {error}") from error
     except ApercuError as error:
         raise type(error)(f"{name}: {error}") from error
     except MemoryError:
         raise
     except Exception as error:  # decoders raise almost any exception for damaged files
-        raise FileFormatError(f"{name}: damaged, or not what it seems: {error}") from error
+        what = " ".join(str(error)[:_MOST_SAID].split())  # some quote the content of the file, all of it
+        raise FileFormatError(f"{name}: damaged, or not what it seems: {what}") from error
 
 
 def _rewound(stream: BinaryIO, name: str) -> BinaryIO:
@@ -263,33 +184,19 @@ def _rewound(stream: BinaryIO, name: str) -> BinaryIO:
 
 
 def _dispatch(stream: BinaryIO, head: bytes, page: int | None) -> tuple[Samples, str]:
+    if head.startswith(SIGNATURE):
+        check_chunks(stream)
     if is_deep(head):
         return read_png16(stream.read(), page)
     if not is_tiff(head):
         return read_picture(stream, page)
-    layout = read_layout(stream, page)
+    layout, mask = read_layout(stream, page)
     if layout.pillow_keeps_all:
-        array, bands = read_picture(stream, page, layout.place, layout.profile)
+        array, bands = read_tiff_picture(page_alone(stream, layout), layout.profile)
+        array = orient(array, layout.orientation)
     else:
         array, bands = read_tiff(stream, layout)
-    return (array, bands) if layout.mask_place is None else masked(array, bands, read_mask(stream, layout))
-
-
-@contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Let Pillow's own limit be `apercu.MAX_PIXELS`, and its remarks on odd files go unsaid.
-
-    Both are settings of the process: threads that open pictures at the same moment share them.
-    """
-    limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = apercu.MAX_PIXELS
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+    return (array, bands) if mask is None else masked(array, bands, read_mask(stream, mask, layout.orientation))
 
 
 def _write_stream(stream: BinaryIO, array: Samples, bands: str, suffix: str) -> None:

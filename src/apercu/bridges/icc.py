@@ -5,6 +5,7 @@ relative colorimetric with black point compensation: in-gamut colours stay what 
 """
 
 import struct
+from collections.abc import Iterator
 from io import BytesIO
 
 import numpy as np
@@ -14,6 +15,9 @@ from PIL import Image, ImageCms
 from apercu.bridges.colours import Colours, icc_profile, of_code_points
 from apercu.errors import MissingExtra
 from apercu.stages.colour import Samples
+
+_MOST_BYTES = 1 << 24  # real profiles stay under 4 MB
+_MOST_TAGS = 100  # as many as Little CMS reads
 
 Profile = bytes | Colours | None
 """An ICC profile, colours described by numbers, or nothing: sRGB."""
@@ -90,16 +94,36 @@ def _as_icc(profile: Profile, mode: str, bits: int) -> bytes | None:
     if isinstance(profile, Colours):
         # Numbers say nothing of CMYK and L*a*b*, which have colours of their own.
         return icc_profile(profile, grey=mode == "L", bits=bits) if mode in ("L", "RGB") else None
-    if profile is not None:
-        _refuse_high_dynamic_range(profile)
-    return profile
+    if profile is None or len(profile) > _MOST_BYTES:
+        return None
+    _refuse_high_dynamic_range(profile)
+    return _without_steps(profile)
+
+
+def _table(profile: bytes) -> Iterator[tuple[bytes, int, int, int]]:
+    """(name, where its entry is, offset, length) of each tag."""
+    n_tags = min(int.from_bytes(profile[128:132]), _MOST_TAGS, max(0, len(profile) - 132) // 12)
+    for at in range(132, 132 + 12 * n_tags, 12):
+        name, offset, length = struct.unpack_from(">4sII", profile, at)
+        yield name, at, offset, length
+
+
+def _without_steps(profile: bytes) -> bytes:
+    """A profile without the tags that describe colours by any number of steps (ICC.1:2022, 9.2.15 and 9.2.35).
+
+    Each step takes eight bytes and is computed for every colour: a file of 600 bytes could take minutes. Such tags are
+    beside others that describe the same colours.
+    """
+    changed = bytearray(profile)
+    for name, at, _, _ in _table(profile):
+        if name[:3] in (b"D2B", b"B2D"):
+            changed[at : at + 4] = b"~~%02d" % (at // 12 % 100)  # each its own: a profile may hold no name twice
+    return bytes(changed)
 
 
 def _refuse_high_dynamic_range(profile: bytes) -> None:
     """Raise where a profile has a cicp tag (ICC.1:2022, 9.2.17) whose transfer function is none of sRGB's range."""
-    count = int.from_bytes(profile[128:132])
-    for at in range(132, min(132 + 12 * count, len(profile) - 11), 12):
-        name, offset, length = struct.unpack_from(">4sII", profile, at)
+    for name, _, offset, length in _table(profile):
         if name == b"cicp" and length >= 12 and offset + 12 <= len(profile):
             transfer = profile[offset + 9]
             if transfer in (16, 18):

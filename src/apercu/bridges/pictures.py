@@ -7,55 +7,39 @@ sRGB).
 
 import re
 import struct
-from io import BytesIO
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
-from apercu.bridges.boxes import without_exif
-from apercu.bridges.geometry import check_page, orient, with_alpha
+from apercu.bridges.geometry import orient, with_alpha
 from apercu.bridges.icc import Profile, samples_to_srgb, to_srgb
-from apercu.bridges.png_chunks import SIGNATURE, without_metadata
+from apercu.bridges.opened import open_picture
 from apercu.bridges.stated import colours_in_memory, colours_of, orientation_of
 from apercu.errors import FileFormatError
 from apercu.stages.colour import Samples
 
-_DRAWINGS = ("EPS", "WMF", "PDF")
-# The first picture of these stands for the file; the others are layers of it, or other views that viewers leave out.
-_FIRST_OF_MANY = ("PSD", "MPO", "TIFF")
-_LAYERED = ("PSD", "TIFF")  # of TIFF, the caller has found the frame among overviews and masks
 _WITHOUT_GREY = ("AVIF", "WEBP")  # Pillow gives these as colours, or most of them
 _HEAD_BYTES = 1 << 20  # of JPEG 2000 and AVIF: their headers come long before this, or not at all
 
 
-def read_picture(
-    stream: BinaryIO, page: int | None = None, frame: int = 0, profile: Profile = None
-) -> tuple[Samples, str]:
+def read_picture(stream: BinaryIO, page: int | None = None) -> tuple[Samples, str]:
     """Read a picture through Pillow.
 
     Args:
-        stream: the file, seekable. A TIFF is one for which `Layout.pillow_keeps_all` holds, a PNG one for which
-            `is_deep` does not.
+        stream: the file, seekable, of any kind but TIFF; a PNG is one for which `is_deep` does not hold.
         page: which of several frames, from 1; None for a file that has no more than one.
-        frame: where Pillow finds the page of a TIFF, from 0.
-        profile: the colours of a TIFF; other files are asked.
 
     Returns:
         (array, bands): (H, W) uint8 or uint16 and "grey", (H, W, 3) uint8 and "rgb", or (H, W, 4) uint8 and "rgba".
 
     Raises:
-        FileFormatError: refused because bits or meaning would be lost. Other exceptions come out of Pillow, for damaged
-            files and for pictures above its limit of pixels, which is the caller's to set.
+        FileFormatError: refused because bits or meaning would be lost, or above `apercu.MAX_PIXELS`. Other exceptions
+            come out of Pillow, for damaged files.
         OptionError: there is no such page.
     """
-    with _open(stream) as image:
-        if image.format != "TIFF":
-            n_frames = 1 if image.format in _FIRST_OF_MANY and page is None else _n_frames(image)
-            frame = check_page(page, n_frames, image.format or "")
-            profile = colours_of(image, stream)
-        if frame:
-            image.seek(frame)
+    with open_picture(stream, page) as image:
+        profile = colours_of(image, stream)
         _refuse(image, stream)
         image.load()
         if image.format == "PNG" and image.mode == "L" and "transparency" in image.info:
@@ -63,13 +47,26 @@ def read_picture(
             stream.seek(24)
             (depth,) = stream.read(1)
             image.info["transparency"] *= 255 // ((1 << depth) - 1)
-        # Pillow turns a TIFF as it loads it, and then takes the tag away.
-        orientation = orientation_of(image)
         if image.format in _WITHOUT_GREY and isinstance(profile, bytes) and profile[16:20] == b"GRAY":
             array, bands = _samples(_as_grey(image), profile)
         else:
             array, bands = _samples(image, profile)
-    return orient(array, orientation), bands
+        return orient(array, orientation_of(image)), bands
+
+
+def read_tiff_picture(stream: BinaryIO, profile: Profile) -> tuple[Samples, str]:
+    """Read a TIFF of one page through Pillow, as it is stored; see `read_picture`.
+
+    Args:
+        stream: as `tiff_page.alone` makes it, of a page for which `Layout.pillow_keeps_all` holds.
+        profile: its colours.
+    """
+    image = TiffImagePlugin.TiffImageFile(stream)
+    _refuse(image, stream)
+    # Made here, since Pillow would ask a limit of its own before it makes it. The size has been checked.
+    image.im = Image.new(image.mode, image.size).im
+    image.load()
+    return _samples(image, profile)
 
 
 def samples_in_memory(image: Image.Image) -> tuple[Samples, str]:
@@ -93,20 +90,6 @@ def samples_in_memory(image: Image.Image) -> tuple[Samples, str]:
     return _samples(image, colours_in_memory(image.info))
 
 
-def _open(stream: BinaryIO) -> Image.Image:
-    """Open a file; a PNG or AVIF that Pillow refuses, once more without metadata, which may be all that is broken."""
-    try:
-        return Image.open(stream)
-    except Exception:
-        stream.seek(0)
-        data = stream.read()
-        if data.startswith(SIGNATURE):
-            return Image.open(BytesIO(without_metadata(data, but=b"eXIf")))
-        if data[4:8] == b"ftyp":
-            return Image.open(BytesIO(without_exif(data)))
-        raise
-
-
 def _as_grey(image: Image.Image) -> Image.Image:
     """RGB or RGBA whose colours are all equal as the grey that they are, which a profile for grey is about."""
     if image.mode not in ("RGB", "RGBA"):
@@ -117,17 +100,13 @@ def _as_grey(image: Image.Image) -> Image.Image:
     return image.convert("LA" if image.mode == "RGBA" else "L")
 
 
-def _n_frames(image: Image.Image) -> int:
-    return 1 if image.format in _LAYERED else getattr(image, "n_frames", 1)
-
-
 def _refuse(image: Image.Image, stream: BinaryIO) -> None:
     """Refuse what Pillow would cut or flatten."""
     kind = image.format or ""
-    if kind in _DRAWINGS:
-        raise FileFormatError(f"a {kind} is a drawing, not a picture; render it first")
     if kind == "FITS" and image.mode != "L":
         raise FileFormatError("a FITS of signed or floating-point samples; apercu encodes unsigned integers")
+    if kind == "FITS" and any(part.codec_name != "raw" for part in getattr(image, "tile", ())):
+        raise FileFormatError("a compressed FITS, of which nothing says how long it is; uncompress it first")
     if image.mode == "F" or (image.mode == "I" and kind != "PPM"):
         what = "floating-point" if image.mode == "F" else "32-bit or signed"
         raise FileFormatError(f"a {kind} of {what} samples; apercu encodes unsigned ones of 8 or 16 bits")

@@ -9,15 +9,17 @@ from io import BytesIO
 from types import ModuleType
 
 import numpy as np
-from PIL import Image
+from PIL import PngImagePlugin
 
+from apercu.bridges import exif
 from apercu.bridges.geometry import check_page, check_size, orient, with_alpha
 from apercu.bridges.icc import samples_to_srgb
-from apercu.bridges.png_chunks import SIGNATURE, chunks, profile_of, without_metadata
+from apercu.bridges.png_chunks import SIGNATURE, chunks, profile_of, samples_bytes, texts_alone, without_metadata
 from apercu.bridges.stated import orientation_of
 from apercu.errors import FileFormatError, MissingExtra
 from apercu.stages.colour import Samples
 
+_MOST_SPARE = 1 << 16  # bytes of samples, more than twice as many as a picture has
 _CHANNELS = {2: 3, 4: 2, 6: 4}  # by colour type
 
 
@@ -52,6 +54,9 @@ def read_png16(data: bytes, page: int | None = None) -> tuple[Samples, str]:
     profile = profile_of(found)
     width, height, _, colour_type = struct.unpack(">IIBB", found[b"IHDR"][:10])
     check_size(width, height, _CHANNELS[colour_type])
+    # libpng inflates all that is there, of which a picture of this size cannot have so much.
+    if samples_bytes(data) > _MOST_SPARE + 4 * width * height * _CHANNELS[colour_type]:
+        raise FileFormatError(f"a PNG of {width} × {height} pixels with far more samples than that")
     samples: Samples = _imagecodecs("reading").png_decode(without_metadata(data))
     channels = samples.shape[2]
     colour = samples_to_srgb(samples[..., 0] if channels == 2 else samples[..., :3], profile)
@@ -62,12 +67,10 @@ def read_png16(data: bytes, page: int | None = None) -> tuple[Samples, str]:
 
 def _orientation(data: bytes, found: dict[bytes, bytes]) -> int:
     if b"eXIf" in found:
-        holder = Image.new("L", (1, 1))
-        holder.info["exif"] = b"Exif\0\0" + found[b"eXIf"]
-        return orientation_of(holder)
+        return exif.orientation(found[b"eXIf"])
     # Pillow knows the text chunks that hold EXIF or XMP, and may refuse another: the samples are read already.
-    with suppress(Exception), Image.open(BytesIO(data)) as image:
-        return orientation_of(image)
+    with suppress(Exception):
+        return orientation_of(PngImagePlugin.PngImageFile(BytesIO(texts_alone(data))))
     return 1
 
 

@@ -15,6 +15,8 @@ from apercu.errors import FileFormatError
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _MAX_PROFILE_BYTES = 1 << 24  # a zlib bomb in iCCP stops here; real profiles stay under 4 MB
+_MOST_CHUNKS = 1 << 17  # a gigabyte of samples, as most writers cut them
+_EMPTY_IDAT = b"\0\0\0\0IDAT\x35\xaf\x06\x1e"
 _COLOURS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 
 
@@ -49,6 +51,31 @@ def without_metadata(data: bytes, but: bytes = b"") -> bytes:
     """
     kept = [chunk for kind, chunk in _each(data) if _is_needed(kind) or (kind == but and _is_sound(chunk))]
     return b"".join([SIGNATURE, *kept])
+
+
+def samples_bytes(data: bytes) -> int:
+    """The length of all compressed samples together."""
+    return sum(len(chunk) for kind, chunk in _each(data) if kind == b"IDAT")
+
+
+def check_chunks(stream: BinaryIO) -> None:
+    """Refuse a PNG of so many chunks that only a trap has them; `stream` is rewound."""
+    stream.seek(len(SIGNATURE))
+    for _ in range(_MOST_CHUNKS):
+        head = stream.read(8)
+        if len(head) < 8 or head[4:] == b"IEND":
+            break
+        stream.seek(int.from_bytes(head[:4]) + 4, 1)
+    else:
+        raise FileFormatError(f"a PNG of more than {_MOST_CHUNKS} chunks")
+    stream.seek(0)
+
+
+def texts_alone(data: bytes) -> bytes:
+    """A PNG of the same head with its sound text chunks, and without samples."""
+    kept = [chunk for kind, chunk in _each(data) if kind in (b"tEXt", b"zTXt", b"iTXt") and _is_sound(chunk)]
+    head = data[len(SIGNATURE) : len(SIGNATURE) + 25]
+    return b"".join([SIGNATURE, head, *kept, _EMPTY_IDAT])
 
 
 def colour_chunks(stream: BinaryIO) -> dict[bytes, bytes]:

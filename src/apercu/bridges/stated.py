@@ -1,30 +1,32 @@
 """What a picture file states beside its samples: its colours and its orientation, by kind of file."""
 
 import struct
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 from PIL import Image
 
+from apercu.bridges import exif
 from apercu.bridges.boxes import avif_profile, jp2_profile
 from apercu.bridges.colours import ADOBE_RGB, of_code_points, of_gamma
 from apercu.bridges.icc import Profile
 from apercu.bridges.png_chunks import colour_chunks, profile_of
 from apercu.errors import FileFormatError
 
-_ORIENTATION = 274
-_EXIF, _INTEROPERABILITY = 0x8769, 0xA005  # tags that point to directories of their own
-_COLOUR_SPACE = 0xA001
 _HEAD_BYTES = 1 << 20  # of JPEG 2000: its header comes long before this
 _LINEAR = 8  # a transfer function of H.273
 
 
 def orientation_of(image: Image.Image) -> int:
     """The orientation by EXIF or XMP, as `geometry.orient` takes it; 1 where there is none that can be read."""
-    try:
-        orientation: int = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # a broken record raises almost any exception, and the picture is sound without it
-        return 1
-    return orientation
+    record, xmp = image.info.get("exif"), image.info.get("xmp")
+    text, raw = image.info.get("XML:com.adobe.xmp"), image.info.get("Raw profile type exif")  # of a PNG
+    if not isinstance(record, bytes) and isinstance(raw, str):
+        with suppress(ValueError):
+            record = bytes.fromhex("".join(raw.split("\n")[3:]))
+    if isinstance(text, str):
+        xmp = text.encode()
+    return exif.orientation(record if isinstance(record, bytes) else b"", xmp if isinstance(xmp, bytes) else b"")
 
 
 def colours_of(image: Image.Image, stream: BinaryIO) -> Profile:
@@ -51,7 +53,7 @@ def colours_of(image: Image.Image, stream: BinaryIO) -> Profile:
                 return _bmp_profile(stream)
             case "QOI":
                 return of_code_points(1, _LINEAR) if stream.read(14)[13] == 1 else None
-            case "JPEG" | "MPO" if "icc_profile" not in image.info and _is_adobe_rgb(image):
+            case "JPEG" if "icc_profile" not in image.info and exif.is_adobe_rgb(image.info["exif"]):
                 return ADOBE_RGB
             case _:
                 profile: bytes | None = image.info.get("icc_profile")
@@ -69,17 +71,6 @@ def colours_in_memory(info: dict[Any, Any]) -> Profile:
         return None
     gamma = info.get("gamma")
     return of_gamma(1 / gamma if gamma else None, info.get("chromaticity"))
-
-
-def _is_adobe_rgb(image: Image.Image) -> bool:
-    """Whether a camera's EXIF says Adobe RGB, by the word that DCF 2.0 has for it (R03)."""
-    try:
-        exif = image.getexif()
-        colour_space = exif.get_ifd(_EXIF).get(_COLOUR_SPACE)
-        word = exif.get_ifd(_INTEROPERABILITY).get(1)
-    except Exception:  # as in `orientation_of`
-        return False
-    return str(word).rstrip("\0") == "R03" and colour_space != 1  # 1 is sRGB: converted since
 
 
 def _bmp_profile(stream: BinaryIO) -> Profile:

@@ -5,19 +5,22 @@ ExtraSamples leaves unspecified, each time without an error. So the tags decide,
 Tag numbers and values are those of TIFF 6.0 (Adobe, 1992).
 """
 
-import logging
-import math
 import re
 from types import ModuleType
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
 from apercu.bridges.colours import of_gamma
+from apercu.bridges.embedded import check_embedded
+from apercu.bridges.exif import orientation
 from apercu.bridges.geometry import check_page, check_size, orient, with_alpha
 from apercu.bridges.icc import Profile, samples_to_srgb
-from apercu.bridges.tiff_pages import directories, tags_at
+from apercu.bridges.tiff_page import SAMPLE_TAGS, Pieces, alone, number, pieces_of
+from apercu.bridges.tiff_pages import directories
+from apercu.bridges.tiff_tags import Form, Tag, form_and_first, read_tags, values_of
 from apercu.errors import FileFormatError, MissingExtra
 from apercu.stages.colour import Samples
 
@@ -26,7 +29,10 @@ _PHOTOMETRIC_NAMES = {0: "white-is-zero", 3: "palette", 4: "mask", 5: "CMYK", 6:
 _SAMPLE_FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 _PLANAR = 2
-_BIG_ENDIAN_BIGTIFF = b"MM\0+"
+_BIG_ENDIAN_BIGTIFF = Form(">", is_big=True)
+
+# Beside those of samples: description, orientation, white and primaries, XMP, ICC profile.
+_WANTED = SAMPLE_TAGS | {270: 1 << 20, 274: 64, 318: 64, 319: 64, 700: 1 << 24, 34675: 1 << 24}
 
 # (photometric, samples, ExtraSamples): the bit depths that Pillow reads whole.
 _PILLOW_DEPTHS: dict[tuple[int, int, tuple[int, ...]], tuple[int, ...]] = {
@@ -50,10 +56,10 @@ _PILLOW_DEPTHS: dict[tuple[int, int, tuple[int, ...]], tuple[int, ...]] = {
 class Layout(NamedTuple):
     """Where a page stands, and what its tags say about its samples."""
 
-    place: int
-    """Among all directories of the file, from 0."""
-    mask_place: int | None
-    """Of the page's transparency mask."""
+    form: Form
+    tags: dict[int, Tag]
+    """Those that its samples are read by."""
+    pieces: Pieces
     width: int
     height: int
     samples: int
@@ -78,11 +84,11 @@ class Layout(NamedTuple):
 
 def is_tiff(head: bytes) -> bool:
     """Whether these first 4 bytes or more begin a TIFF or BigTIFF; Pillow takes those that mix byte orders too."""
-    return head.startswith((b"II*\0", b"MM\0*", b"II+\0", _BIG_ENDIAN_BIGTIFF, b"II\0*", b"MM*\0"))
+    return head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0"))
 
 
-def read_layout(stream: BinaryIO, page: int | None = None) -> Layout:
-    """Read the tags of a TIFF's page, and refuse what no reader could bring here whole.
+def read_layout(stream: BinaryIO, page: int | None = None) -> tuple[Layout, Layout | None]:
+    """Read the tags of a TIFF's page and of its transparency mask, and refuse what no reader could bring here whole.
 
     Overviews (marked as reduced-resolution, as in a cloud-optimised GeoTIFF) are no pages, nor are transparency masks,
     which belong to the page before them.
@@ -110,30 +116,35 @@ def read_layout(stream: BinaryIO, page: int | None = None) -> Layout:
     if not pages:
         raise FileFormatError("the TIFF holds no page")
     place = pages[check_page(page, len(pages), "TIFF", "pages")]
-    tags = tags_at(stream, found[place].offset)
-    stack = re.match(r"ImageJ=[\s\S]*?^images=(\d+)", str(tags.get(270, "")), re.MULTILINE)
+    form, _ = form_and_first(stream)
+    tags = read_tags(stream, form, found[place].offset, _WANTED)
+    stack = re.match(rb"ImageJ=[\s\S]*?^images=(\d{1,9})", tags[270].content if 270 in tags else b"", re.MULTILINE)
     if stack and int(stack[1]) > len(pages):
-        raise FileFormatError(f"an ImageJ stack of {stack[1]} images under {len(pages)} directories; save it as pages")
-    stream.seek(0)
-    return _layout(place, masks.get(place), tags, opens_in_pillow=stream.read(4) != _BIG_ENDIAN_BIGTIFF)
+        raise FileFormatError(
+            f"an ImageJ stack of {int(stack[1])} images under {len(pages)} directories; save it as pages"
+        )
+    end = stream.seek(0, 2)
+    layout = _layout(form, tags, end)
+    if place not in masks:
+        return layout, None
+    mask = _layout(form, read_tags(stream, form, found[masks[place]].offset, SAMPLE_TAGS), end)
+    if (mask.width, mask.height, mask.samples) != (layout.width, layout.height, 1):
+        raise FileFormatError(
+            f"a TIFF of {layout.width} × {layout.height} pixels with a transparency mask of {mask.width} × "
+            f"{mask.height}, or of several samples"
+        )
+    return layout, mask
 
 
-def read_mask(stream: BinaryIO, layout: Layout) -> Samples:
-    """The transparency mask of a page, (H, W), upright: 1 where the page shows, else 0.
+def read_mask(stream: BinaryIO, mask: Layout, orientation: int) -> Samples:
+    """A transparency mask, (H, W), upright: 1 where the page shows, else 0.
 
     Raises:
-        FileFormatError: the mask is of another size than the page, or no mask.
+        FileFormatError: damaged.
         MissingExtra: tifffile or imagecodecs is not installed.
     """
-    tifffile = _tifffile("a TIFF with a transparency mask needs")
-    stream.seek(0)
-    with tifffile.TiffFile(stream) as file:
-        stored = file.pages[layout.mask_place].asarray()
-    if stored.shape != (layout.height, layout.width):
-        raise FileFormatError(
-            f"a TIFF of {layout.width} × {layout.height} pixels with a transparency mask of shape {stored.shape}"
-        )
-    return orient((stored != 0).astype(np.uint8), layout.orientation)
+    stored = _stored(stream, mask, "a TIFF with a transparency mask needs")
+    return orient((stored != 0).astype(np.uint8), orientation)
 
 
 def read_tiff(stream: BinaryIO, layout: Layout) -> tuple[Samples, str]:
@@ -153,23 +164,34 @@ def read_tiff(stream: BinaryIO, layout: Layout) -> tuple[Samples, str]:
         FileFormatError: damaged, or samples of a colour space that only Pillow knows at 8 bits.
         MissingExtra: tifffile or imagecodecs is not installed.
     """
-    tifffile = _tifffile(f"a TIFF of {layout.samples} × {layout.bits} bits needs")
     if layout.photometric not in (_BLACK_IS_ZERO, _RGB) and (layout.photometric, layout.samples) != (_WHITE_IS_ZERO, 1):
         name = _PHOTOMETRIC_NAMES.get(layout.photometric, f"photometric {layout.photometric}")
         raise FileFormatError(f"a {name} TIFF of {layout.samples} × {layout.bits} bits; convert it to RGB first")
     if layout.photometric == _RGB and layout.bits not in (8, 16):
         raise FileFormatError(f"{layout.bits}-bit RGB; convert it to 8 or 16 bits first")
-    stream.seek(0)
-    with tifffile.TiffFile(stream) as file:
-        page = file.pages[layout.place]
-        if page.axes not in ("YX", "YXS", "SYX") or page.dtype not in (np.bool_, np.uint8, np.uint16):
-            raise FileFormatError(f"a TIFF of axes {page.axes} and samples {page.dtype}")
-        stored = page.asarray()
-        if page.axes == "SYX":
-            stored = np.moveaxis(stored, 0, -1)
-    samples: Samples = stored.astype(np.uint8 if stored.dtype.itemsize == 1 else np.uint16, copy=False)
+    stored = _stored(stream, layout, f"a TIFF of {layout.samples} × {layout.bits} bits needs")
+    samples: Any = stored.astype(np.uint8 if stored.dtype.itemsize == 1 else np.uint16, copy=False)
     samples, bands = _as_bands(samples, layout)
     return orient(samples, layout.orientation), bands
+
+
+def page_alone(stream: BinaryIO, layout: Layout) -> BinaryIO:
+    """The page as a file of its own, for readers that take what a directory says as it comes."""
+    return alone(stream, layout.tags, layout.form, layout.pieces)
+
+
+def _stored(stream: BinaryIO, layout: Layout, what_needs: str) -> NDArray[Any]:
+    """The samples as they are stored, (H, W) or (H, W, B), through tifffile."""
+    tifffile = _tifffile(what_needs)
+    check_embedded(
+        stream, layout.compression, layout.pieces, samples=1 if layout.planar else layout.samples, tags=layout.tags
+    )
+    with tifffile.TiffFile(page_alone(stream, layout)) as file:
+        page = file.pages[0]
+        if page.axes not in ("YX", "YXS", "SYX") or page.dtype not in (np.bool_, np.uint8, np.uint16):
+            raise FileFormatError(f"a TIFF of axes {page.axes} and samples {page.dtype}")
+        stored: NDArray[Any] = page.asarray()
+        return np.moveaxis(stored, 0, -1) if page.axes == "SYX" else stored
 
 
 def write_tiff(stream: BinaryIO, array: Samples, bands: str) -> None:
@@ -197,50 +219,47 @@ def write_tiff(stream: BinaryIO, array: Samples, bands: str) -> None:
     )
 
 
-def _layout(place: int, mask_place: int | None, tags: dict[int, Any], *, opens_in_pillow: bool) -> Layout:
+def _layout(form: Form, tags: dict[int, Tag], end: int) -> Layout:
     if not {256, 257, 262} <= tags.keys():
         raise FileFormatError("the TIFF lacks its width, its height or what its samples mean")
-    layout = Layout(
-        place=place,
-        mask_place=mask_place,
-        width=int(tags[256]),
-        height=int(tags[257]),
-        samples=int(tags.get(277, 1)),
-        bits=max(tags.get(258, (1,))),
-        photometric=int(tags[262]),
-        extra=tuple(tags.get(338, ())),
-        compression=int(tags.get(259, 1)),
-        planar=tags.get(284, 1) == _PLANAR,
-        opens_in_pillow=opens_in_pillow,
-        orientation=tags.get(274, 1),
-        profile=_profile(tags),
-    )
-    check_size(layout.width, layout.height, layout.samples)
-    for sample_format in tags.get(339, (1,)):
+
+    def numbers(name: int, default: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(map(int, values_of(tags[name], form))) if name in tags else default
+
+    width, height, samples = (number(tags, form, name, 1) for name in (256, 257, 277))
+    check_size(width, height, samples)
+    bits = max(numbers(258, (1,)), default=1)
+    for sample_format in numbers(339, (1,)):
         if sample_format in _SAMPLE_FORMATS:
             kind = _SAMPLE_FORMATS[sample_format]
-            raise FileFormatError(f"{kind} samples of {layout.bits} bits; apercu encodes unsigned ones of 8 or 16")
-    if layout.bits > 16:
-        raise FileFormatError(f"samples of {layout.bits} bits would lose some; apercu encodes 8 or 16")
-    return layout
+            raise FileFormatError(f"{kind} samples of {bits} bits; apercu encodes unsigned ones of 8 or 16")
+    if bits > 16:
+        raise FileFormatError(f"samples of {bits} bits would lose some; apercu encodes 8 or 16")
+    xmp = tags[700].content if 700 in tags else b""
+    return Layout(
+        form=form,
+        tags=tags,
+        pieces=pieces_of(tags, form, end, width=width, height=height, samples=samples, bits=bits),
+        width=width,
+        height=height,
+        samples=samples,
+        bits=bits,
+        photometric=number(tags, form, 262, 0),
+        extra=numbers(338, ()),
+        compression=number(tags, form, 259, 1),
+        planar=number(tags, form, 284, 1) == _PLANAR,
+        opens_in_pillow=form != _BIG_ENDIAN_BIGTIFF,
+        orientation=number(tags, form, 274, orientation(b"", xmp)),
+        profile=_profile(form, tags),
+    )
 
 
-def _profile(tags: dict[int, Any]) -> Profile:
+def _profile(form: Form, tags: dict[int, Tag]) -> Profile:
     """The ICC profile, or else the chromaticities of white and of the primaries (TIFF 6.0, section 20)."""
-    if isinstance(profile := tags.get(34675), bytes):
-        return profile
-    white, primaries = tags.get(318), tags.get(319)
-    if not isinstance(white, tuple) or not isinstance(primaries, tuple) or (len(white), len(primaries)) != (2, 6):
-        return None
-    return of_gamma(None, [_ratio(value) for value in (*white, *primaries)])
-
-
-def _ratio(value: Any) -> float:
-    """A rational number of a tag; NaN for 0/0 and the like, at which some releases of Pillow raise an error."""
-    try:
-        return float(value)
-    except ZeroDivisionError:
-        return math.nan
+    if 34675 in tags and tags[34675].kind in (1, 7):
+        return tags[34675].content
+    white, primaries = (values_of(tags[name], form) if name in tags else () for name in (318, 319))
+    return of_gamma(None, [*white, *primaries]) if (len(white), len(primaries)) == (2, 6) else None
 
 
 def _as_bands(samples: Samples, layout: Layout) -> tuple[Samples, str]:
@@ -290,7 +309,5 @@ def _tifffile(what_needs: str) -> ModuleType:
         import tifffile
     except ImportError as error:
         raise MissingExtra(f"{what_needs} tifffile and imagecodecs: pip install 'apercu[tiff]'") from error
-    # tifffile logs each oddity of a file; with no handler at all, Python would print that on standard error.
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
     module: ModuleType = tifffile
     return module

@@ -1,13 +1,12 @@
-"""The directories of a TIFF: how many there are, what each is, and the tags of one.
+"""The directories of a TIFF: how many there are, and what each is.
 
 Numbers are those of TIFF 6.0 (Adobe, 1992) and of BigTIFF.
 """
 
 import struct
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from PIL import TiffImagePlugin
-
+from apercu.bridges.tiff_tags import form_and_first
 from apercu.errors import FileFormatError
 
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType (tag 254)
@@ -35,45 +34,30 @@ def directories(stream: BinaryIO) -> list[Directory]:
             overlapping ones can be.
     """
     end = stream.seek(0, 2)
-    stream.seek(0)
-    head = stream.read(16)
-    order = "<" if head.startswith(b"II") else ">"
-    is_big = b"+" in head[2:4]
-    kinds = ("Q", "HHQ8s", "Q") if is_big else ("H", "HHL4s", "L")
-    count_as, entry_as, offset_as = (order + kind for kind in kinds)
-    (offset,) = struct.unpack_from(offset_as, head, 8 if is_big else 4)
+    form, offset = form_and_first(stream)
     found: dict[int, Directory] = {}
     n_read = 0
     while offset and offset not in found:
         stream.seek(offset)
-        (n_entries,) = struct.unpack(count_as, stream.read(struct.calcsize(count_as)))
+        (n_entries,) = struct.unpack(form.n_entries, stream.read(struct.calcsize(form.n_entries)))
         if n_entries == 0:
             raise FileFormatError("a directory of the TIFF is empty")
         if len(found) == _MAX_DIRECTORIES:
             raise FileFormatError(f"a TIFF of more than {_MAX_DIRECTORIES} directories")
-        n_bytes = n_entries * struct.calcsize(entry_as)
+        n_bytes = n_entries * struct.calcsize(form.entry)
         n_read += n_bytes
         if n_read > end:
             raise FileFormatError("the TIFF is truncated, or its directories overlap")
         numbers: dict[int, int] = {}
-        for tag, kind, count, value in struct.iter_unpack(entry_as, stream.read(n_bytes)):
+        for tag, kind, count, value in struct.iter_unpack(form.entry, stream.read(n_bytes)):
             if count == 1 and kind in _NUMBERS and tag not in numbers:
-                (numbers[tag],) = struct.unpack_from(order + _NUMBERS[kind], value) if kind != 16 or is_big else (0,)
+                (numbers[tag],) = (
+                    struct.unpack_from(form.order + _NUMBERS[kind], value) if kind != 16 or form.is_big else (0,)
+                )
         kind = numbers.get(254, _REDUCED if numbers.get(255) == _OLD_REDUCED else 0)
         is_mask = bool(kind & _MASK) or numbers.get(262) == _MASK_PHOTOMETRIC
         found[offset] = Directory(offset, bool(kind & _REDUCED), is_mask)
         # Where the file ends before it, as in one that was cut short, this was the last.
-        rest = stream.read(struct.calcsize(offset_as))
-        offset = struct.unpack(offset_as, rest)[0] if len(rest) == struct.calcsize(offset_as) else 0
+        rest = stream.read(struct.calcsize(form.offset))
+        offset = struct.unpack(form.offset, rest)[0] if len(rest) == struct.calcsize(form.offset) else 0
     return list(found.values())
-
-
-def tags_at(stream: BinaryIO, offset: int) -> dict[int, Any]:
-    """The tags of the directory that stands at `offset`, as Pillow reads them."""
-    stream.seek(0)
-    head = stream.read(4)
-    directory = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0" if head.startswith(b"II") else b"MM\0*\0\0\0\0")
-    directory._bigtiff = b"+" in head[2:]  # of a big-endian one, Pillow itself does not see it
-    stream.seek(offset)
-    directory.load(stream)
-    return dict(directory)

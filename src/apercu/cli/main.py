@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from apercu import ApercuError, __version__
+from apercu.cli.ending import orderly_end
 from apercu.cli.messages import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, EXIT_MISTAKE, complain, describe
 
 # Each module offers DESCRIPTION, EXAMPLES, add_arguments(parser) and run(arguments) -> exit code.
@@ -63,6 +64,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(EXIT_MISTAKE, f"apercu: {message} (see {self.prog} --help)\n")
 
 
+@orderly_end()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 

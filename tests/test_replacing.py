@@ -1,0 +1,252 @@
+"""How a file takes the place of another: whole or not at all, whatever ends the process, and private until then."""
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from apercu.bridges import files
+from picture_bytes import file_of
+
+COMMAND = [sys.executable, "-m", "apercu"]
+POSIX = pytest.mark.skipif(os.name != "posix", reason="permissions and signals of POSIX")
+ROOT = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")
+
+# Writes half a file and waits; `named` as where the system has no files without a name.
+WAITS = """
+import os, sys, time
+from apercu.bridges import files
+from apercu.cli.ending import orderly_end
+if "named" in sys.argv: del os.O_TMPFILE
+@orderly_end()
+def main():
+    with files.replacing(sys.argv[1]) as stream:
+        stream.write(b"half")
+        stream.flush()
+        print(oct(os.stat(stream.fileno()).st_mode & 0o7777), flush=True)
+        time.sleep(60)
+main()
+"""
+PLAIN = WAITS.replace("@orderly_end()\n", "")
+
+needs_unnamed = pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="no files without a name")
+
+
+@pytest.fixture(params=["unnamed", "named"])
+def way(request, monkeypatch):
+    """Both ways to write: without a name until the file is whole, and with one where the system has no such files."""
+    if request.param == "named":
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    elif not hasattr(os, "O_TMPFILE"):
+        pytest.skip("no files without a name")
+    return request.param
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+@POSIX
+@pytest.mark.parametrize("before", [None, 0o644, 0o666, 0o600])
+def test_nobody_else_reads_a_file_until_it_is_whole(tmp_path, way, before):
+    path = tmp_path / "a"
+    if before is not None:
+        path.write_bytes(b"before")
+        path.chmod(before)
+    with files.replacing(path) as stream:
+        stream.write(b"half")
+        stream.flush()
+        assert mode(stream.fileno()) == 0o600
+        others = [tmp_path / name for name in os.listdir(tmp_path) if name != "a"]
+        assert [mode(other) for other in others] == ([0o600] if way == "named" else [])
+    umask = os.umask(0o022)
+    os.umask(umask)
+    assert mode(path) == (0o666 & ~umask if before is None else before)
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (b"half", ["a"])
+
+
+@POSIX
+@pytest.mark.parametrize("before", [0o4755, 0o2755, 0o1644, 0o7777])
+def test_the_bits_that_lend_rights_are_not_copied(tmp_path, way, before):
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    path.chmod(before)
+    with files.replacing(path) as stream:
+        stream.write(b"after")
+    assert mode(path) == before & 0o777
+
+
+@needs_unnamed
+def test_a_file_system_that_gives_no_name_later(tmp_path, monkeypatch):
+    def refuse(*places, **options):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    for mode_before in (None, 0o604):
+        path = tmp_path / str(mode_before)
+        if mode_before is not None:
+            path.touch()
+            path.chmod(mode_before)
+        umask = os.umask(0o022)
+        try:
+            with files.replacing(path) as stream:
+                stream.write(b"content" * 100_000)
+        finally:
+            os.umask(umask)
+        assert path.read_bytes() == b"content" * 100_000
+        assert mode(path) == (0o644 if mode_before is None else 0o604)
+    assert len(os.listdir(tmp_path)) == 2
+
+
+@ROOT
+def test_the_owner_stays(tmp_path, way):
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    os.chown(path, 12345, 23456)
+    path.chmod(0o4640)
+    with files.replacing(path) as stream:
+        stream.write(b"after")
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 23456, 0o640)
+
+
+def test_the_umask_is_not_touched(tmp_path, way, monkeypatch):
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("changed for all threads"))
+    with files.replacing(tmp_path / "a") as stream:
+        stream.write(b"after")
+
+
+def ended(path, code, number, *arguments):
+    """What a process that is ended while it writes has said, its exit code, and the names that it leaves."""
+    with subprocess.Popen([sys.executable, "-c", code, path, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        said = process.stdout.readline()
+        process.send_signal(number)
+        process.wait(20)
+    return said, process.returncode, sorted(os.listdir(path.parent))
+
+
+@POSIX
+@pytest.mark.parametrize("number", [15, 1, 2])
+@pytest.mark.parametrize("kept", [[], ["a"]])
+@pytest.mark.parametrize("how", ["unnamed", "named"])
+def test_a_signal_leaves_nothing_half_written(tmp_path, number, kept, how):
+    for name in kept:
+        (tmp_path / name).write_bytes(b"before")
+    said, code, left = ended(tmp_path / "a", WAITS, number, how)
+    assert (said, code, left) == ("0o600\n", -number, kept)
+    assert [(tmp_path / name).read_bytes() for name in left] == [b"before"] * len(kept)
+
+
+@POSIX
+@needs_unnamed
+@pytest.mark.parametrize("number", [15, 1, 9])
+def test_even_a_process_that_is_killed_leaves_nothing(tmp_path, number):
+    assert ended(tmp_path / "a", PLAIN, number) == ("0o600\n", -number, [])
+
+
+@POSIX
+def test_a_signal_that_is_ignored_stays_so(tmp_path):
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + WAITS.replace("sleep(60)", "sleep(1)")
+    said, code, left = ended(tmp_path / "a", code, signal.SIGHUP)
+    assert (said, code, left) == ("0o600\n", 0, ["a"])
+
+
+@POSIX
+@pytest.mark.parametrize("number", [15, 1])
+def test_the_command_on_many_files_ends_by_the_signal(tmp_path, number):
+    (tmp_path / "out").mkdir()
+    smooth = np.add.outer(np.arange(600), np.arange(600)) // 5
+    picture = file_of(np.dstack([smooth, smooth[::-1], smooth.T]).astype(np.uint8))
+    sources = [f"{name:03}.png" for name in range(200)]
+    for name in sources:
+        (tmp_path / name).write_bytes(picture)
+    call = [*COMMAND, "encode", *sources, "--out", "out", "--bpp", "0.2"]
+    with subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        while not os.listdir(tmp_path / "out") and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(1)  # long enough for other processes to be at work
+        process.send_signal(number)
+        assert process.stdout.read() == b""  # comes when nobody has it open any more
+        assert process.wait(20) == -number
+    made = os.listdir(tmp_path / "out")
+    assert 0 < len(made) < 200
+    assert all(name.endswith(".apc") for name in made)
+
+
+def test_the_command_in_a_thread_needs_no_handlers(tmp_path):
+    from apercu.cli.main import main
+
+    Image.new("L", (20, 20)).save(tmp_path / "a.png")
+    codes = []
+    call = ["encode", str(tmp_path / "a.png"), str(tmp_path / "a.apc"), "--quiet"]
+    thread = threading.Thread(target=lambda: codes.append(main(call)))
+    thread.start()
+    thread.join(20)
+    assert codes == [0]
+
+
+def test_names_as_long_as_a_folder_holds(tmp_path, way):
+    path = tmp_path / ("n" * 255)
+    for content in (b"one", b"two"):
+        with files.replacing(path) as stream:
+            stream.write(content)
+        assert path.read_bytes() == content
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@POSIX
+def test_links_to_nowhere_and_other_names_of_the_same_file(tmp_path, way):
+    (tmp_path / "link").symlink_to("target")
+    with files.replacing(tmp_path / "link") as stream:
+        stream.write(b"one")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"one"
+    os.link(tmp_path / "target", tmp_path / "second")
+    with files.replacing(tmp_path / "second") as stream:
+        stream.write(b"two")
+    assert [(tmp_path / name).read_bytes() for name in ("target", "second")] == [b"one", b"two"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write to every folder")
+def test_a_folder_that_is_protected_is_told_before_the_work(tmp_path):
+    (tmp_path / "a").write_bytes(b"before")
+    tmp_path.chmod(0o500)
+    try:
+        for name in ("a", "new"):
+            with pytest.raises(PermissionError, match=name):
+                files.check_target(tmp_path / name)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_device_without_room():
+    with pytest.raises(OSError, match="No space left") as caught, files.replacing("/dev/full") as stream:
+        stream.write(b"content")
+    assert caught.value.filename == "/dev/full"
+
+
+@POSIX
+def test_a_disk_without_room_leaves_the_old_file(tmp_path, way):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        with pytest.raises(OSError, match="too large") as caught, files.replacing(path) as stream:
+            stream.write(bytes(5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert caught.value.filename == str(path)
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (b"before", ["a"])
