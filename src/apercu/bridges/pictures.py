@@ -99,11 +99,11 @@ def _open(stream: BinaryIO) -> Image.Image:
         return Image.open(stream)
     except Exception:
         stream.seek(0)
-        data = stream.read()
-        if data.startswith(SIGNATURE):
-            return Image.open(BytesIO(without_metadata(data, but=b"eXIf")))
-        if data[4:8] == b"ftyp":
-            return Image.open(BytesIO(without_exif(data)))
+        head = stream.read(8)
+        if head == SIGNATURE:
+            return Image.open(BytesIO(without_metadata(head + stream.read(), but=b"eXIf")))
+        if head[4:] == b"ftyp":
+            return Image.open(BytesIO(without_exif(head + stream.read())))
         raise
 
 

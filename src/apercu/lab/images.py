@@ -23,7 +23,7 @@ module, so that other processes find it."""
 
 def files_below(folder: Path) -> list[Path]:
     """All images below a folder, in order. Raises OptionError where there are none."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
     if not files:
         raise OptionError(f"no images below {folder}")
     return files
