@@ -5,10 +5,12 @@ The first bytes have to be those of a picture before more is read, and `apercu.M
 
 import os
 import stat
+import struct
+from contextlib import suppress
 from io import BytesIO
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 import apercu
 from apercu.bridges.bounded import up_to
@@ -18,7 +20,9 @@ from apercu.format.ids import MAGIC
 
 _PREFIX = 16  # bytes by which Pillow knows a kind of picture
 _FIRST = 1 << 16  # bytes by which the kinds without a signature are known
-_STEP = 1 << 24  # bytes read at once
+_HEAD = 1 << 20  # bytes in which the head of most pictures is
+_OF_ONE_FRAME = ("PNG", "JPEG", "JPEG2000", "BMP", "PPM")
+_STEP = 1 << 22  # bytes read at once
 _BYTES_PER_PIXEL = 8  # four bands of 16 bits, not compressed
 _SLACK = 1 << 26  # bytes: for all else that a file holds
 
@@ -27,24 +31,25 @@ def read_picture(stream: BinaryIO) -> BytesIO:
     """The content of a picture that comes from a pipe or a device, or its first bytes if it is of no known kind.
 
     Raises:
-        FileFormatError: more bytes than a picture within `apercu.MAX_PIXELS` has.
+        FileFormatError: more bytes than a picture of its size has, or any within `apercu.MAX_PIXELS`.
         OSError: the stream cannot be read.
     """
     data = up_to(stream, _PREFIX)
-    if not _is_known(data):
+    if data.startswith(MAGIC):  # an apercu file, as which Pillow may know it too
+        return BytesIO(data)
+    kind = _kind(data)
+    if kind is None:
         data += up_to(stream, _FIRST)
-        if data.startswith(MAGIC) or not _opens(data):
+        if not _has_no_signature(data):
             return BytesIO(data)
-    limit = None if apercu.MAX_PIXELS is None else _BYTES_PER_PIXEL * apercu.MAX_PIXELS + _SLACK
-    picture = BytesIO()
-    while data:
+    picture = BytesIO(data + up_to(stream, _HEAD))
+    n_pixels = _pixels(picture, kind)
+    limit = None if n_pixels is None else _BYTES_PER_PIXEL * n_pixels + _SLACK
+    picture.seek(0, os.SEEK_END)
+    while data := up_to(stream, _STEP):
         picture.write(data)
         if limit is not None and picture.tell() > limit:
-            raise FileFormatError(
-                f"more than {limit} bytes, which no picture within the limit of {apercu.MAX_PIXELS} pixels needs "
-                "(apercu.MAX_PIXELS, --max-pixels)"
-            )
-        data = up_to(stream, _STEP)
+            raise FileFormatError(f"goes on after {limit} bytes, more than a picture of {n_pixels} pixels takes")
     picture.seek(0)
     return picture
 
@@ -57,24 +62,41 @@ def is_endless(stream: BinaryIO) -> bool:
         return False
 
 
-def _is_known(prefix: bytes) -> bool:
-    """Whether a picture begins with the signature of a kind that Pillow or tifffile reads."""
-    if is_tiff(prefix):
-        return True
-    for load in (Image.preinit, Image.init):
+def _kind(prefix: bytes) -> str | None:
+    """Pillow's name of the kind of picture that begins like this; None where none does."""
+    if len(prefix) < _PREFIX:
+        return None
+    for load in (Image.preinit, Image.init):  # the most common, then all
         load()
-        found = [accept(prefix) for _, accept in Image.OPEN.values() if accept is not None]
-        if any(accepted and not isinstance(accepted, str) for accepted in found):  # text says why it cannot be read
+        for kind, (_, accept) in Image.OPEN.items():
+            accepted = accept is not None and accept(prefix)
+            if accepted and not isinstance(accepted, str):  # text says why this kind cannot be read
+                return kind
+    return "TIFF" if is_tiff(prefix) else None
+
+
+def _has_no_signature(data: bytes) -> bool:
+    """Whether this may be the beginning of a picture of one of the kinds that have no signature, such as TGA."""
+    for open_kind, accept in Image.OPEN.values():
+        if accept is None:
+            try:
+                open_kind(BytesIO(data), "")
+            except (SyntaxError, IndexError, TypeError, KeyError, EOFError, struct.error):  # it is of another kind
+                continue
+            except Exception:  # or begins like one, and is cut here
+                pass
             return True
     return False
 
 
-def _opens(data: bytes) -> bool:
-    """Whether this may be the beginning of a picture of one of the kinds that have no signature."""
-    try:
-        with Image.open(BytesIO(data)):
-            return True
-    except UnidentifiedImageError:
-        return False
-    except Exception:  # of what begins like a picture, and is cut here
-        return True
+def _pixels(picture: BytesIO, kind: str | None) -> int | None:
+    """How many pixels a picture with this beginning may have, all frames together; None: there is no limit.
+
+    Pillow's own `Image.open` would remark on a large one.
+    """
+    if kind in _OF_ONE_FRAME:
+        with suppress(Exception):  # a head that is longer than this, or damaged
+            image = Image.OPEN[kind][0](picture, "")
+            if image.format == kind:  # a JPEG may be the first picture of an MPO
+                return image.width * image.height
+    return apercu.MAX_PIXELS

@@ -1,6 +1,7 @@
 """What the subcommands share: files by name or `-`, the progress bar, and the limit on pixels."""
 
 import argparse
+import errno
 import os
 import sys
 import time
@@ -75,7 +76,7 @@ def open_input(name: str) -> BinaryIO:
     if name != STANDARD:
         return open(name, "rb")
     if sys.stdin is None:
-        raise OptionError("standard input is closed")
+        raise OSError(errno.EBADF, "closed", label(name))
     return open(sys.stdin.fileno(), "rb", closefd=False)
 
 
