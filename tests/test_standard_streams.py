@@ -17,6 +17,7 @@ from PIL import Image
 
 import apercu
 from apercu.cli.main import COMMANDS, main
+from apercu.cli.messages import write_output
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 
@@ -148,6 +149,20 @@ def test_processes_of_the_command_have_the_streams_too(here):
         ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=60, check=True
     )
     assert ended.stdout == b"False\n"
+
+
+def test_a_stream_that_takes_a_part_at_once_gets_all(monkeypatch):
+    class Unbuffered(io.BytesIO):
+        def write(self, data):
+            return super().write(bytes(data)[:100])
+
+    taken = Unbuffered()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(taken, "utf-8", write_through=True))
+    write_output(bytes(range(256)) * 9)
+    assert taken.getvalue() == bytes(range(256)) * 9
+    monkeypatch.setattr(taken, "write", lambda _: None)
+    with pytest.raises(BlockingIOError):
+        write_output(b"a")
 
 
 # --- Encodings

@@ -6,7 +6,6 @@ when that subcommand is called, so that `apercu --help` is quick.
 
 import argparse
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
@@ -100,6 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         messages.give_up_output()
         return EXIT_MISTAKE
     except Exception:
+        import traceback  # not needed for any other end
+
         messages.remark(traceback.format_exc())
         complain("this is a fault of apercu's own; please report it, with the lines above")
         messages.give_up_output()

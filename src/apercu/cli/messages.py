@@ -3,6 +3,7 @@
 What comes from others, such as the name of a file, cannot act on the terminal: see `apercu.errors.printable`.
 """
 
+import errno
 import os
 import re
 import sys
@@ -22,6 +23,19 @@ def say(text: str, end: str = "\n") -> None:
     """Print lines on standard output. Raises OptionError where it is closed, and OSError."""
     with naming_output():
         open_output().write(printable(text, "\n") + end)
+
+
+def write_output(data: bytes) -> None:
+    """Send bytes to standard output. Raises as `say`."""
+    stream = open_output()
+    with naming_output():
+        stream.flush()
+        rest = memoryview(data)
+        while rest:  # unbuffered (python -u), it may take a part of them at once
+            n_taken = stream.buffer.write(rest)
+            if n_taken is None:  # by a pipe that does not wait
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            rest = rest[n_taken:]
 
 
 def open_output() -> TextIO:

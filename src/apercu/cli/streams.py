@@ -119,8 +119,7 @@ def read_head(name: str) -> tuple[bytes, int]:
 def write_bytes(name: str, data: bytes) -> None:
     """Put a file in its place, or send it to standard output for `-`."""
     if name == STANDARD:
-        with messages.naming_output():
-            messages.open_output().buffer.write(data)
+        messages.write_output(data)
         return
     from apercu.bridges.files import replacing  # Pillow comes with it, which --help has no use for
 
