@@ -20,6 +20,8 @@ from apercu.lab.images import files_below
 from scripts.pictures import scene
 from tests.pipes import meanwhile
 
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="no such pipes and devices")
+
 GREY = scene(60, 90)[:, :, 0]
 NOISE = np.random.default_rng(0).integers(0, 65536, (128, 64, 5), np.uint16)
 EDGE = np.random.default_rng(0).integers(0, 2, (1, 1, 999)).astype(np.uint16) * 65535

@@ -20,8 +20,10 @@ from apercu.bench import plots
 from apercu.bench.cells import from_cell, to_cell
 from apercu.bench.compare import points_csv
 from apercu.bench.curves import read_points
+from apercu.bridges import files
 from apercu.cli.main import main
 from apercu.errors import OptionError, naming, printable
+from apercu.lab.images import fault_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="names cannot hold such characters")
 
@@ -53,8 +55,11 @@ def name(request, tmp_path, monkeypatch):
     """A name with the suffix .png and how it is shown, in a folder of its own: a picture, and its .apc."""
     monkeypatch.chdir(tmp_path)
     name, shown = NAMES[request.param]
+    try:
+        Path(f"{name}.apc").write_bytes(DATA)
+    except OSError as error:
+        pytest.skip(f"no such name here: {error}")
     Image.fromarray(RGB).save(f"{name}.png")
-    Path(f"{name}.apc").write_bytes(DATA)
     return name, shown
 
 
@@ -197,6 +202,12 @@ def test_nothing_but_the_messages_writes_to_a_stream():
                 if called in ("print", "sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer.write"):
                     found.append((path.name, called))
     assert found == [("messages.py", "sys.stderr.write")]
+
+
+def test_what_training_passes_over_is_named_once(tmp_path):
+    (tmp_path / "a\x1b.png").write_bytes(b"no picture")
+    said = fault_of(files.read, tmp_path / "a\x1b.png")
+    assert said == f"{tmp_path}/a\\x1b.png: no picture of a kind that is known"
 
 
 # --- Spreadsheets, figures and pages

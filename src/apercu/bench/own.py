@@ -104,7 +104,8 @@ def given(texts: Sequence[str], option: str) -> list[Given]:
             raise OptionError(f"{option} {text}: the label {name!r} is taken; write LABEL=FILE")
         if Path(path).exists() and not Path(path).is_file():
             raise OptionError(f"{option} {text}: no file")
-        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         found.append(Given(name, str(Path(path).resolve()), digest))
     return found
 
