@@ -225,7 +225,7 @@ def test_check(apc, damaged, photo, tmp_path, capsys):
         (("encode", "photo.png", "none/a.apc"), "No such folder"),
         (("encode", "photo.apc", "photo.apc"), "is the input"),
         (("encode", "none.png", "a.apc"), "none.png: No such file"),
-        (("encode", "no\nne.png", "a.apc"), "no ne.png: No such file"),
+        (("encode", "no\nne.png", "a.apc"), "no\\nne.png: No such file"),
         (("encode", ".", "a.apc"), "directory"),
         (("encode", "photo.apc", "a.apc"), "an apercu file already"),
         (("encode", "text.png", "a.apc"), "text.png: no picture"),
@@ -327,11 +327,19 @@ def test_whatever_stops_the_work_leaves_the_old_file(
     assert sorted(os.listdir(tmp_path)) == names
 
 
-def test_a_fault_of_our_own_is_not_hidden(photo, tmp_path, monkeypatch):
-    monkeypatch.setattr(apercu, "encode", raising(ZeroDivisionError))
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError, RecursionError, KeyError, UnicodeEncodeError("a", "b", 0, 1, "c")]
+)
+def test_a_fault_of_our_own_has_a_code_of_its_own_and_is_not_hidden(photo, tmp_path, monkeypatch, capsys, error):
+    monkeypatch.setattr(apercu, "encode", raising(error))
     assert main(["encode", str(photo), str(tmp_path / "none" / "a.apc")]) == 2  # before any work is done
-    with pytest.raises(ZeroDivisionError):
-        main(["encode", str(photo), str(tmp_path / "a.apc")])
+    capsys.readouterr()
+    assert main(["encode", str(photo), str(tmp_path / "a.apc")]) == 70
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("Traceback (most recent call last):\n")
+    assert said.err.endswith("\napercu: this is a fault of apercu's own; please report it, with the lines above\n")
+    assert not (tmp_path / "a.apc").exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such pipes")
@@ -352,7 +360,7 @@ def test_an_output_that_is_full(apc):
     with open("/dev/full", "wb") as full:
         call = [sys.executable, "-m", "apercu", "info", str(apc)]
         ended = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, env=BUFFERED, timeout=60, check=False)
-    assert (ended.returncode, ended.stderr) == (2, b"apercu: No space left on device\n")
+    assert (ended.returncode, ended.stderr) == (2, b"apercu: standard output: No space left on device\n")
 
 
 def test_closed_streams(apc, photo, monkeypatch, capsys):
@@ -360,6 +368,7 @@ def test_closed_streams(apc, photo, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", None)
     assert main(["encode", str(photo), str(apc), "--quiet"]) == 0
     assert main(["decode", str(apc), "-"]) == 2
-    assert main(["info", "-"]) == 2
+    assert main(["info", str(apc)]) == 2
+    assert main(["decode", "-", str(photo)]) == 2
     said = capsys.readouterr().err
-    assert re.fullmatch("apercu: standard output is closed; .*\napercu: .*standard input is closed\n", said)
+    assert re.fullmatch("(apercu: standard output is closed; .*\n){2}apercu: standard input: closed\n", said)

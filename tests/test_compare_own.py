@@ -123,8 +123,10 @@ def test_tables_and_networks_of_ones_own_stand_beside_the_shipped_ones(picture, 
         assert label in page
         assert label in curves
     assert "apercu:apercu" not in page.replace("apercu:apercu\\", "")
-    assert "\napercu (mine), exact," not in (out / "points.csv").read_text()
-    assert (out / "points.csv").read_text().count(",apercu:apercu+mine/none,") == len(values["apercu:apercu+mine/none"])
+    assert '\n"apercu (mine), exact",' not in (out / "points.csv").read_text()
+    assert (out / "points.csv").read_text().count(',"apercu:apercu+mine/none",') == len(
+        values["apercu:apercu+mine/none"]
+    )
 
 
 def test_another_label_is_no_other_measurement_and_another_file_is(picture, mine, tmp_path, monkeypatch):

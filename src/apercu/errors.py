@@ -83,8 +83,26 @@ class CorruptStream(FormatError):
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Put the name of the file at the beginning of an ApercuError."""
+    """Put the name of the file at the beginning of an ApercuError, as `printable` shows it."""
     try:
         yield
     except ApercuError as error:
-        raise type(error)(f"{name}: {error}") from error
+        raise type(error)(f"{printable(name)}: {error}") from error
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Text from anyone, such as the name of a file, as it may go to a terminal, a log or a page.
+
+    What acts on a terminal, or is not seen there, becomes its escape sequence: control characters (`\\x1b`), marks that
+    turn the direction of text (`\\u202e`), line separators, and bytes of a name that are no characters (`\\xff`).
+    The characters of `keep` stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in keep else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":  # how Python holds a byte of a name that it cannot decode
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode()

@@ -24,10 +24,11 @@ from PIL import Image
 
 from apercu.bench import curves, means, measure, own, peers, plots
 from apercu.bench.cache import Cache, write_whole
+from apercu.bench.cells import to_cell
 from apercu.bench.measure import Reader, Record
 from apercu.bench.page import write_page
 from apercu.bench.plan import Ceiling, Plan
-from apercu.errors import ApercuError, ImageError, OptionError
+from apercu.errors import ApercuError, ImageError, OptionError, printable
 from apercu.processes import Run, n_cores, pool
 
 VERSION = 1
@@ -160,7 +161,8 @@ def _describe(
     except (ApercuError, OSError) as error:
         if not may_fail:
             raise
-        return f"{name}: {error}" if name not in str(error) else str(error)
+        said = printable(str(error))
+        return f"{name}: {said}" if name not in said else said
     measure.try_metrics(this, plan)
     original = measure.original(this)
     note = original.pop("note")
@@ -314,14 +316,18 @@ def _environment(plan: Plan, jobs: int) -> dict[str, str]:
 
 
 def points_csv(report: Mapping[str, Any]) -> str:
-    """The points of a report as CSV, a column for each metric; empty where a metric was not measured or is infinite."""
+    """The points of a report as CSV, a column for each metric; empty where a metric was not measured or is infinite.
+
+    All text is quoted: a name with a semicolon would be cut where that parts the cells. See `cells` for formulas.
+    """
     text = io.StringIO()
     metrics = list(report["metrics"])
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_POINTS_COLUMNS, *metrics, *_TIME_COLUMNS, "label"])
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(map(to_cell, [*_POINTS_COLUMNS, *metrics, *_TIME_COLUMNS, "label"]))
     for record in report["points"]:
         values = (record["metrics"].get(name) for name in metrics)
         row = [*(record[name] for name in _POINTS_COLUMNS), *values, *(record[name] for name in _TIME_COLUMNS)]
         row.append(report["labels"][record["codec"]])
-        writer.writerow(["" if value is None else value for value in row])
+        cells = ["" if value is None else value for value in row]
+        writer.writerow([to_cell(cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue()

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from apercu.errors import MissingExtra, OptionError
+from apercu.bench.cells import from_cell
+from apercu.errors import MissingExtra, OptionError, printable
 
 Point = tuple[float, float]
 """Bits per pixel, and what a metric says."""
@@ -175,7 +176,7 @@ def read_points(path: str | Path, images: Mapping[str, int], metrics: Collection
 
 
 def _external(row: dict[str, str], place: str, images: Mapping[str, int], metrics: Sequence[str]) -> dict[str, Any]:
-    image, codec = row["image"], row["codec"]
+    image, codec = from_cell(row["image"] or ""), printable(from_cell(row["codec"] or ""))
     if image not in images:
         raise OptionError(f"{place}: no image {image!r} among those compared: {', '.join(images)}")
     if not codec:

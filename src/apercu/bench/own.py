@@ -102,7 +102,10 @@ def given(texts: Sequence[str], option: str) -> list[Given]:
             raise OptionError(f"{option} {text}: a label is of letters, digits, spaces, '.', '_' and '-'")
         if any(name == other.label for other in found):
             raise OptionError(f"{option} {text}: the label {name!r} is taken; write LABEL=FILE")
-        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        if Path(path).exists() and not Path(path).is_file():
+            raise OptionError(f"{option} {text}: no file")
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         found.append(Given(name, str(Path(path).resolve()), digest))
     return found
 

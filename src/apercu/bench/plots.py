@@ -1,6 +1,8 @@
 """Rate-distortion curves as pictures: one figure for each metric, as PNG and as SVG."""
 
+import hashlib
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from statistics import fmean
@@ -24,6 +26,8 @@ _GRID = 60  # rates at which a mean curve is drawn
 _BEYOND = 1.15  # how far the axis goes past the lowest and the highest rate
 _LABEL_GAP = 0.042  # of the height of the axes, from one label to the next
 _SIZE = (8.0, 5.2)  # inches
+_TITLE, _LABEL = 80, 40  # characters, beyond which a name is cut
+_FILE = 60  # characters of a metric's name in that of a file
 
 _WORDS = {
     "psnr": "PSNR",
@@ -47,6 +51,8 @@ def draw(report: Mapping[str, Any]) -> dict[str, bytes]:
     for metric, entry in report["metrics"].items():
         lines = mean_curves(report, metric)
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", metric)
+        if len(name) > _FILE:
+            name = f"{name[:_FILE]}-{hashlib.sha256(metric.encode()).hexdigest()[:8]}"
         for kind in ("png", "svg"):
             found[f"curves-{name}.{kind}"] = _figure(report, metric, entry, lines, kind)
     return found
@@ -109,10 +115,10 @@ def _figure(
         axes.set_xlabel("bits per pixel of the whole file (logarithmic)")
         word, unit = _WORDS.get(metric, metric), f" in {entry['unit']}" if entry["unit"] else ""
         better = "more" if entry["higher_is_better"] else "less"
-        axes.set_ylabel(f"{word}{unit} ({better} is better)")
+        axes.set_ylabel(_short(f"{word}{unit} ({better} is better)"), parse_math=False)
         n = len(report["images"])
         images = report["images"][0]["name"] if n == 1 else f"mean over {n} images, where all reach the rate"
-        axes.set_title(f"{word}: {images}", loc="left", fontsize=11)
+        axes.set_title(_short(f"{word}: {images}"), loc="left", fontsize=11, parse_math=False)
         styles = _styles([*report["codecs"], *dict.fromkeys(p["codec"] for p in report["points"])])
         for codec, curve in lines.items():
             x, y = zip(*curve, strict=True)
@@ -122,8 +128,14 @@ def _figure(
         _label(axes, lines, styles, report["labels"])
         buffer = BytesIO()
         metadata = {"Date": None} if kind == "svg" else {"Software": None}  # the same curves make the same file
-        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font has not is drawn as boxes
+            figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
     return buffer.getvalue()
+
+
+def _short(text: str, n_most: int = _TITLE) -> str:
+    return text if len(text) <= n_most else f"{text[: n_most - 1]}…"
 
 
 def _styles(codecs: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -155,7 +167,7 @@ def _label(
         across = (np.log(lines[codec][-1][0]) - left) / (right - left)
         colour = styles[codec]["color"]
         axes.annotate(
-            labels[codec],
+            _short(labels[codec], _LABEL),
             xy=(across, wanted),
             xycoords="axes fraction",
             xytext=(1.03, place),
@@ -163,6 +175,7 @@ def _label(
             color=colour,
             va="center",
             annotation_clip=False,
+            parse_math=False,  # a $ in the name of a file is no formula
             arrowprops={
                 "arrowstyle": "-",
                 "color": colour,

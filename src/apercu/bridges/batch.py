@@ -17,13 +17,12 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import apercu
-from apercu.bridges import files
+from apercu.bridges import bounded, files
 from apercu.bridges.line_art import is_line_art
 from apercu.errors import ApercuError, OptionError, TargetUnreachable, naming
 from apercu.format.container import read_header
@@ -133,7 +132,9 @@ def _encode_file(source: str, page: int | None, options: Mapping[str, Any]) -> M
 
 
 def _decode_file(source: str, suffix: str, options: Mapping[str, Any]) -> Made:
-    return decoded(Path(source).read_bytes(), source, suffix, options)
+    with naming(source), open(source, "rb") as stream:
+        data = bounded.read_apercu(stream, cut=options.get("damaged") == "conceal")
+    return decoded(data, source, suffix, options)
 
 
 def _places(sources: Sequence[Source], folder: Source, suffix: str) -> list[tuple[str, str]]:

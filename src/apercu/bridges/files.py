@@ -15,12 +15,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+import apercu
+from apercu.bridges import piped
 from apercu.bridges.geometry import masked, orient
 from apercu.bridges.pictures import read_picture, read_tiff_picture
 from apercu.bridges.png16 import is_deep, png16_bytes, read_png16
 from apercu.bridges.png_chunks import SIGNATURE, check_chunks
 from apercu.bridges.tiff import is_tiff, page_alone, read_layout, read_mask, read_tiff, write_tiff
-from apercu.errors import ApercuError, FileFormatError
+from apercu.errors import ApercuError, FileFormatError, naming, printable
 from apercu.format.ids import MAGIC
 from apercu.replacing import check_target as check_target  # offered here too, beside what reads and writes pictures
 from apercu.replacing import descriptor_of as descriptor_of
@@ -81,7 +83,7 @@ def read(
     """
     if isinstance(source, str | os.PathLike):
         with open(source, "rb") as stream:
-            return _read_stream(stream, name or os.fspath(source), page)
+            return _read_stream(stream, name or printable(os.fspath(source)), page)
     return _read_stream(source, name or "the stream", page)
 
 
@@ -171,8 +173,8 @@ def _read_stream(stream: BinaryIO, name: str, page: int | None) -> tuple[Samples
 
 
 def _rewound(stream: BinaryIO, name: str) -> BinaryIO:
-    """The stream at its beginning; one that cannot seek is read into memory."""
-    if stream.seekable():
+    """The stream at its beginning; a pipe or a device is read into memory, if it is a picture."""
+    if stream.seekable() and not piped.is_endless(stream):
         stream.seek(0)
         return stream
     position = 0
@@ -180,7 +182,8 @@ def _rewound(stream: BinaryIO, name: str) -> BinaryIO:
         position = stream.tell()
     if position:
         raise FileFormatError(f"{name}: cannot be rewound, and {position} bytes of it have been read already")
-    return BytesIO(stream.read())
+    with naming(name):
+        return piped.read_picture(stream)
 
 
 def _dispatch(stream: BinaryIO, head: bytes, page: int | None) -> tuple[Samples, str]:

@@ -85,10 +85,9 @@ def _png_or_other(stream: BinaryIO) -> Image.Image:
         return _as_pillow_does(stream)
     except Exception:
         stream.seek(0)
-        data = stream.read()
-        if not data.startswith(SIGNATURE):
+        if stream.read(len(SIGNATURE)) != SIGNATURE:
             raise
-        return _as_pillow_does(BytesIO(without_metadata(data, but=b"eXIf")))
+        return _as_pillow_does(BytesIO(without_metadata(SIGNATURE + stream.read(), but=b"eXIf")))
 
 
 def _as_pillow_does(stream: BinaryIO) -> Image.Image:

@@ -18,6 +18,7 @@ from typing import IO, Any
 from PIL import Image, ImageFile
 
 import apercu
+from apercu.bridges import bounded
 from apercu.bridges.pictures import samples_in_memory
 from apercu.errors import ApercuError, FileFormatError, FormatError, Truncated
 from apercu.format.container import Header, read_header
@@ -65,7 +66,11 @@ class ApercuImageFile(ImageFile.ImageFile):
         if self.fp is None:
             raise RuntimeError("verify must be called directly after open")
         self.fp.seek(0)
-        faults = apercu.check(self.fp.read())
+        faults: list[ApercuError]
+        try:
+            faults = apercu.check(bounded.read_apercu(self.fp))
+        except FormatError as fault:
+            faults = [fault]
         super().verify()
         if faults:
             raise PluginError(f"a damaged apercu file: {faults[0]}") from faults[0]
@@ -81,7 +86,8 @@ class ApercuDecoder(ImageFile.PyDecoder):
         assert self.fd is not None
         damaged = "conceal" if ImageFile.LOAD_TRUNCATED_IMAGES else "raise"
         try:
-            pixels = apercu.decode(self.fd.read(), damaged=damaged)
+            data = bounded.read_apercu(self.fd, cut=damaged == "conceal")
+            pixels = apercu.decode(data, damaged=damaged)
         except ApercuError as error:
             raise PluginError(f"cannot load this apercu file: {error}") from error
         self.set_as_raw(pixels.astype(pixels.dtype.newbyteorder("<")).tobytes())

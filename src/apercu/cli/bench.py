@@ -14,7 +14,7 @@ import apercu
 from apercu.bench import arithmetic, memory, speed, start_up
 from apercu.bench.images import default_images
 from apercu.bridges import files
-from apercu.cli import streams
+from apercu.cli import messages, streams
 from apercu.errors import OptionError
 from apercu.stages.colour import Samples
 
@@ -75,12 +75,13 @@ def run(arguments: argparse.Namespace) -> int:
         with files.replacing(arguments.json) as target:
             target.write(content.encode())
     elif arguments.json is not None:
-        print(content, end="")
+        messages.say(content, end="")
     return 0
 
 
 def _say(table: str) -> None:
-    print(table, end="\n\n", flush=True)
+    messages.say(table, end="\n\n")
+    messages.flush_output()
 
 
 def _say_nothing(_: str) -> None:
@@ -103,11 +104,7 @@ def _images(names: list[str]) -> tuple[dict[str, Samples], str]:
     if not names:
         pictures, origin = default_images()
         return dict(pictures), origin
-    given = {}
-    for name in names:
-        with streams.open_input(name) as stream:
-            given[streams.printable(name)] = files.read(stream, streams.label(name))[0]
-    return given, "as given"
+    return {streams.label(name): streams.read_picture(name)[0] for name in names}, "as given"
 
 
 def _speed(name: str, image: Samples, arguments: argparse.Namespace) -> dict[str, Any]:

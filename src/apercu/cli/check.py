@@ -4,7 +4,8 @@ import argparse
 
 import apercu
 from apercu.cli import streams
-from apercu.cli.messages import EXIT_FAULTS, EXIT_MISTAKE, complain, describe
+from apercu.cli.messages import EXIT_FAULTS, EXIT_MISTAKE, complain, describe, say
+from apercu.errors import ApercuError, FormatError, printable
 
 DESCRIPTION = (
     "Look for faults in apercu files and name each: what is damaged, missing, or against the rules of the format."
@@ -32,15 +33,22 @@ def run(arguments: argparse.Namespace) -> int:
     any_fault = any_unread = False
     for name in arguments.files:
         try:
-            data = streams.read_bytes(name)
+            faults = _faults(name, arguments.model)
         except OSError as error:
             complain(describe(error))
             any_unread = True
             continue
-        faults = apercu.check(data, model=arguments.model)
         for fault in faults:
-            print(f"{streams.printable(name)}: {type(fault).__name__}: {fault}")
+            say(f"{streams.label(name)}: {type(fault).__name__}: {printable(str(fault))}")
         if not faults:
-            print(f"{streams.printable(name)}: sound")
+            say(f"{streams.label(name)}: sound")
         any_fault |= bool(faults)
     return EXIT_MISTAKE if any_unread else EXIT_FAULTS if any_fault else 0
+
+
+def _faults(name: str, model: str | None) -> list[ApercuError]:
+    try:
+        data = streams.read_apercu(name)
+    except FormatError as fault:  # found before all of the file was read
+        return [fault]
+    return apercu.check(data, model=model)

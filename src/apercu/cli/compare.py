@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from apercu.cli import streams
-from apercu.cli.messages import complain
-from apercu.errors import MissingExtra, OptionError
+from apercu.cli.messages import complain, say
+from apercu.errors import MissingExtra, OptionError, printable
 
 DESCRIPTION = """\
 Compare apercu with JPEG, JPEG 2000, JPEG XL, WebP, AVIF and others on pictures of your own, each at its strongest: at
@@ -112,7 +112,6 @@ def run(arguments: argparse.Namespace) -> int:
         from apercu.bench.tables import tables
     except ImportError as error:
         raise MissingExtra(f"compare needs {error.name}: pip install 'apercu[bench]'") from error
-    from apercu.bridges import files
     from apercu.codecs.by_name import CODECS
     from apercu.lab.images import ENDINGS
 
@@ -144,7 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
     with streams.progress_bar("comparing") as progress:
         found = compare.compare(
             sources,
-            files.read,
+            streams.read_picture,
             plan,
             Cache(cache),
             arguments.jobs,
@@ -153,10 +152,10 @@ def run(arguments: argparse.Namespace) -> int:
             may_fail=sources.keys() - named,
         )
         found.save(arguments.out)
-    print(tables(found.report, _width()))
+    say(tables(found.report, _width()))
     _list("left out", found.report["left_out"])
     _list("passed over", list(found.report["not_read"].values()))
-    print(f"\n{streams.printable(os.fspath(arguments.out / 'index.html'))} shows it all.")
+    say(f"\n{streams.label(os.fspath(arguments.out / 'index.html'))} shows it all.")
     return 0
 
 
@@ -222,14 +221,16 @@ def _sources(given: Sequence[str], suffixes: Sequence[str]) -> tuple[dict[str, s
                 raise OptionError(f"{name}: no pictures in this folder ({' '.join(suffixes)})")
             for file in below:
                 found.setdefault((file.relative_to(path).with_suffix("").as_posix(), file), False)
+        elif path.exists() and not path.is_file():
+            raise OptionError(f"{name}: no file; pictures are read more than once here, and so from files only")
         else:
-            with streams.open_input(name):  # a file that cannot be opened is reported before any work is done
+            with open(path, "rb"):  # a file that cannot be opened is reported before any work is done
                 found[path.stem, path] = True
     sources: dict[str, str] = {}
     named = set()
     for (name, path), by_itself in found.items():
         clash = sum(other == name for other, _ in found) > 1
-        shown = streams.printable(path.as_posix() if clash else name)
+        shown = printable(path.as_posix() if clash else name)
         sources[shown] = os.fspath(path)
         if by_itself:
             named.add(shown)

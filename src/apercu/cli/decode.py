@@ -5,6 +5,7 @@ from typing import Any
 
 from apercu.cli import many, streams
 from apercu.cli.messages import complain
+from apercu.errors import naming
 
 DESCRIPTION = """\
 Turn an apercu file back into a picture, or many into a folder of pictures. The suffix of OUT says what kind of picture.
@@ -54,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
         return many.report("decoding", outcomes, len(sources))[1]
     source, target = many.in_and_out(arguments)
     streams.check_output(source, target)
-    data = streams.read_bytes(source)
+    with naming(streams.label(source)):
+        data = streams.read_apercu(source, cut=arguments.damaged == "conceal")
     if not arguments.format and target != streams.STANDARD:
         suffix = files.suffix_of(target)
     with streams.progress_bar("decoding") as progress:

@@ -1,11 +1,11 @@
 """`apercu encode`: picture files to apercu files."""
 
 import argparse
-import sys
 from typing import Any
 
 from apercu.cli import many, streams
-from apercu.errors import OptionError
+from apercu.cli.messages import remark
+from apercu.errors import OptionError, printable
 
 DESCRIPTION = """\
 Compress a picture into an apercu file, or many pictures into a folder. PNG, JPEG, WebP, TIFF, BMP and everything else
@@ -90,26 +90,23 @@ def run(arguments: argparse.Namespace) -> int:
             "encoding", batch.encode(sources, arguments.out, arguments.page, **options), len(sources)
         )
         if done and not arguments.quiet:
-            one = summary(done[0].target, done[0].facts)
-            print(
-                one if len(sources) == 1 else total([outcome.facts for outcome in done], len(sources)), file=sys.stderr
-            )
-            _hint([(outcome.source, outcome.facts) for outcome in done])
+            one = summary(printable(done[0].target), done[0].facts)
+            remark(one if len(sources) == 1 else total([outcome.facts for outcome in done], len(sources)))
+            _hint([(printable(outcome.source), outcome.facts) for outcome in done])
         return code
     source, target = many.in_and_out(arguments)
     if files.suffix_of(target) in files.PICTURE_SUFFIXES:
         hint = "apercu decode writes pictures; for many pictures name a folder with --out"
-        raise OptionError(f"{target}: encode writes apercu files, named *.apc; {hint}")
+        raise OptionError(f"{streams.label(target)}: encode writes apercu files, named *.apc; {hint}")
     streams.check_output(source, target)
     batch.check_encoding(options)
     name = streams.label(source)
-    with streams.open_input(source) as stream, streams.muted():
-        image, bands = files.read(stream, name, arguments.page)
+    image, bands = streams.read_picture(source, arguments.page)
     with streams.progress_bar("encoding") as progress:
         made = batch.encoded(image, name, {"bands": bands, **options, "progress": progress})
     streams.write_bytes(target, made.content)
     if not arguments.quiet:
-        print(summary(streams.label(target, "output"), made.facts), file=sys.stderr)
+        remark(summary(streams.label(target, "output"), made.facts))
         _hint([(name, made.facts)])
     return 0
 
@@ -120,7 +117,7 @@ def _hint(done: list[tuple[str, dict[str, Any]]]) -> None:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         looks = "look" if more else "looks"
         what = "which blurs at such a rate: PNG, WebP or AVIF keeps it sharper"
-        print(f"{found[0]}{more} {looks} like text or line art, {what}", file=sys.stderr)
+        remark(f"{found[0]}{more} {looks} like text or line art, {what}")
 
 
 def total(facts: list[dict[str, Any]], n_files: int) -> str:

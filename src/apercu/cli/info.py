@@ -2,10 +2,11 @@
 
 import argparse
 import json
+from typing import Any
 
 import apercu
 from apercu.cli import streams
-from apercu.cli.messages import EXIT_MISTAKE, complain, describe
+from apercu.cli.messages import EXIT_MISTAKE, complain, describe, say
 from apercu.errors import ApercuError
 
 DESCRIPTION = """\
@@ -33,16 +34,23 @@ def run(arguments: argparse.Namespace) -> int:
     code = 0
     for name in arguments.files:
         try:
-            facts = apercu.info(streams.read_bytes(name))
+            facts = _facts(name)
         except (ApercuError, OSError) as error:
             complain(describe(error) if isinstance(error, OSError) else f"{streams.label(name)}: {error}")
             code = EXIT_MISTAKE
             continue
         if arguments.json:
-            print(json.dumps({"file": name, **facts}))
+            say(json.dumps({"file": name, **facts}).replace("\x7f", "\\u007f"))
         else:
-            print(streams.printable(name))
+            say(streams.label(name))
             for key, value in facts.items():
                 if value is not None:
-                    print(f"  {key:15} {f'{value:.7g}' if isinstance(value, float) else value}")
+                    say(f"  {key:15} {f'{value:.7g}' if isinstance(value, float) else value}")
     return code
+
+
+def _facts(name: str) -> dict[str, Any]:
+    """What `apercu.info` says of the whole file, of which no more is kept than that takes."""
+    data, n_bytes = streams.read_head(name)
+    facts: dict[str, Any] = apercu.info(data)
+    return facts | {"n_bytes": n_bytes, "bpp": 8 * n_bytes / (facts["width"] * facts["height"])}

@@ -5,16 +5,16 @@ when that subcommand is called, so that `apercu --help` is quick.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn
 
 from apercu import ApercuError, __version__
+from apercu.cli import messages
 from apercu.cli.ending import orderly_end
-from apercu.cli.messages import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, EXIT_MISTAKE, complain, describe
+from apercu.cli.messages import EXIT_BROKEN_PIPE, EXIT_CRASH, EXIT_INTERRUPTED, EXIT_MISTAKE, complain, describe
+from apercu.cli.terminal import prepare, warnings_in_one_line
 
 # Each module offers DESCRIPTION, EXAMPLES, add_arguments(parser) and run(arguments) -> exit code.
 COMMANDS = {
@@ -29,6 +29,7 @@ COMMANDS = {
     "bench": ("apercu.cli.bench", "measure speed, memory and start-up on this machine"),
 }
 _INTERMIXED = "encode", "decode"  # options may stand between their files
+_SILENT = "encode", "decode"  # all others have something to say on standard output
 
 _DESCRIPTION = "Lossy image compression at very low bit rates: the preview that must get through."
 _EPILOGUE = """\
@@ -43,6 +44,8 @@ examples:
 exit codes:
   0  done              2    a mistake in the call, or a file that cannot be read or written
   1  check: faults     130  interrupted (Ctrl-C)
+                       141  nobody reads standard output any more
+                       70   a fault of apercu's own, which is shown for a report
 """
 
 
@@ -61,7 +64,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Leave with the message on one line."""
-        self.exit(EXIT_MISTAKE, f"apercu: {message} (see {self.prog} --help)\n")
+        complain(f"{message} (see {self.prog} --help)")
+        self.exit(EXIT_MISTAKE)
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        """What argparse prints on standard output, the help and the version; it would pass over an OSError."""
+        messages.say(message, end="")
 
 
 @orderly_end()
@@ -74,33 +82,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 when all went well, 1 when `check` found faults, 2 for a mistake in the call and for files that cannot be read
         or written, 130 after Ctrl-C, and 141, as a shell has it, when nobody reads standard output any more. A line on
-        standard error says what was wrong with 2; anything else that is raised is a fault of apercu's own.
+        standard error says what was wrong with 2. 70 is a fault of apercu's own, whose traceback is printed.
     """
     try:
-        code = _run(list(sys.argv[1:] if argv is None else argv))
-        if sys.stdout is not None:  # None where the caller has closed it
-            sys.stdout.flush()
+        prepare()
+        with warnings_in_one_line():
+            code = _run(list(sys.argv[1:] if argv is None else argv))
+        messages.flush_output()
         return code
     except KeyboardInterrupt:
         complain("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        _give_up_output()
+        messages.give_up_output()
         return EXIT_BROKEN_PIPE
     except (ApercuError, OSError, MemoryError) as error:
         complain(describe(error))
-        _give_up_output()
+        messages.give_up_output()
         return EXIT_MISTAKE
+    except Exception:
+        import traceback  # not needed for any other end
 
-
-def _give_up_output() -> None:
-    """Drop what standard output cannot take, or the interpreter would complain about it at its end."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        with suppress(OSError), open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        messages.remark(traceback.format_exc())
+        complain("this is a fault of apercu's own; please report it, with the lines above")
+        messages.give_up_output()
+        return EXIT_CRASH
 
 
 def _run(argv: list[str]) -> int:
@@ -109,6 +115,8 @@ def _run(argv: list[str]) -> int:
             module = import_module(COMMANDS[argv[0]][0])
             parser = Parser(f"apercu {argv[0]}", module.DESCRIPTION, module.EXAMPLES)
             module.add_arguments(parser)
+            if argv[0] not in _SILENT:
+                messages.open_output()  # closed: said before there is work that would be lost
             parse = parser.parse_intermixed_args if argv[0] in _INTERMIXED else parser.parse_args
             code: int = module.run(parse(argv[1:]))
             return code

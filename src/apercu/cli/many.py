@@ -2,14 +2,13 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from apercu.cli import streams
-from apercu.cli.messages import EXIT_MISTAKE, complain, describe
-from apercu.errors import ApercuError, OptionError
+from apercu.cli.messages import EXIT_MISTAKE, complain, describe, draw
+from apercu.errors import ApercuError, OptionError, printable
 
 if TYPE_CHECKING:
     from apercu.bridges.batch import Outcome
@@ -30,7 +29,7 @@ def add_files(parser: argparse.ArgumentParser, one: str, many: str, what: str) -
 def in_and_out(arguments: argparse.Namespace) -> tuple[str, str]:
     """The two files of a call without --out. Raises OptionError."""
     if arguments.files and os.path.isdir(folder := arguments.files[-1]):
-        raise OptionError(f"{folder} is a folder; to write to it, put --out before it")
+        raise OptionError(f"{printable(folder)} is a folder; to write to it, put --out before it")
     if len(arguments.files) != 2:
         n_files = len(arguments.files)
         given = "1 file was given" if n_files == 1 else f"{n_files or 'no'} files were given, and no --out"
@@ -66,7 +65,7 @@ def report(doing: str, outcomes: "Generator[Outcome, None, None]", n_files: int)
                 n_failed += 1
             if remark := _remark(outcome):
                 if progress:
-                    print(end=_WIPE, file=sys.stderr)
+                    draw(_WIPE)
                 complain(remark)
             if progress:
                 progress((len(done) + n_failed) / n_files)
@@ -75,12 +74,12 @@ def report(doing: str, outcomes: "Generator[Outcome, None, None]", n_files: int)
 
 def _remark(outcome: "Outcome") -> str:
     if outcome.n_concealed:
-        return concealed(outcome.source, outcome.n_concealed)
+        return concealed(printable(outcome.source), outcome.n_concealed)
     error = outcome.error
     if error is None:
         return ""
     named = isinstance(error, ApercuError) or getattr(error, "filename", None) is not None
-    return describe(error) if named else f"{outcome.source}: {describe(error)}"
+    return describe(error) if named else f"{printable(outcome.source)}: {describe(error)}"
 
 
 def concealed(name: str, n_faults: int) -> str:

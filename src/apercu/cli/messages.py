@@ -1,21 +1,114 @@
-"""Exit codes, and what goes to standard error."""
+"""Exit codes, and everything that the command prints: nothing else here writes text to standard output or error.
 
+What comes from others, such as the name of a file, cannot act on the terminal: see `apercu.errors.printable`.
+"""
+
+import errno
 import os
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
 
-EXIT_FAULTS, EXIT_MISTAKE, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141
+from apercu.errors import OptionError, printable
+
+EXIT_FAULTS, EXIT_MISTAKE, EXIT_CRASH, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 70, 130, 141
+"""A crash has EX_SOFTWARE of sysexits.h: Python's own code for an exception would say that `check` found faults."""
+
+STANDARD_OUTPUT = "standard output"
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Print lines on standard output. Raises OptionError where it is closed, and OSError."""
+    with naming_output():
+        open_output().write(printable(text, "\n") + end)
+
+
+def write_output(data: bytes) -> None:
+    """Send bytes to standard output. Raises as `say`."""
+    stream = open_output()
+    with naming_output():
+        stream.flush()
+        rest = memoryview(data)
+        while rest:  # unbuffered (python -u), it may take a part of them at once
+            n_taken = stream.buffer.write(rest)
+            if n_taken is None:  # by a pipe that does not wait
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            rest = rest[n_taken:]
+
+
+def open_output() -> TextIO:
+    """Standard output; raises OptionError where the caller has closed it."""
+    if sys.stdout is None:
+        raise OptionError(f"{STANDARD_OUTPUT} is closed; send it to a file or a pipe, or to /dev/null")
+    return sys.stdout
+
+
+def flush_output() -> None:
+    """Let standard output have what was printed so far. Raises OSError."""
+    if sys.stdout is not None:
+        with naming_output():
+            sys.stdout.flush()
+
+
+@contextmanager
+def naming_output() -> Iterator[None]:
+    """Let an OSError that names no file name standard output."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = STANDARD_OUTPUT
+        raise
+
+
+def give_up_output() -> None:
+    """Drop what standard output cannot take, or the interpreter would complain about it at its end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _abandon(sys.stdout)
+
+
+def remark(text: str) -> None:
+    """Print lines on standard error: what came of the work."""
+    _to_error(printable(text, "\n") + "\n")
 
 
 def complain(message: str) -> None:
-    """Print one line on standard error, as the command's own."""
-    print("apercu:", " ".join(message.split()), file=sys.stderr)
+    """Print one line on standard error, as the command's own: what is wrong."""
+    _to_error("apercu: " + printable(re.sub(r"\s*\n\s*", " ", message.strip())) + "\n")
+
+
+def draw(text: str) -> None:
+    """Write to standard error, where that is a terminal, what moves its cursor."""
+    _to_error(text)
 
 
 def describe(error: Exception) -> str:
     """What an error says; for an OSError `file: what is wrong`, without its number."""
     if isinstance(error, OSError):
         what = error.strerror or str(error)
-        return what if error.filename is None else f"{os.fsdecode(error.filename)}: {what}"
+        return what if error.filename is None else f"{printable(os.fsdecode(error.filename))}: {what}"
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}" if str(error) else "not enough memory"
     return str(error)
+
+
+def _to_error(text: str) -> None:
+    """What standard error cannot take is dropped: there is nowhere to say so, and no work depends on it."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        _abandon(sys.stderr)
+
+
+def _abandon(stream: TextIO) -> None:
+    """Send the rest of what a stream holds, and all that follows, nowhere."""
+    with suppress(OSError), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())

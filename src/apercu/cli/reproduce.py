@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import sys
 import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from apercu.cli.messages import remark, say
 from apercu.errors import MissingExtra, OptionError
 
 if TYPE_CHECKING:
@@ -104,12 +104,12 @@ def run(arguments: argparse.Namespace) -> int:
         for name, of_image in curves.items()
     }
     (out / "tables.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    print(page)
+    say(page)
     return 0
 
 
 def _say(line: str) -> None:
-    print(f"[{time.strftime('%H:%M:%S')}] {line}", file=sys.stderr, flush=True)
+    remark(f"[{time.strftime('%H:%M:%S')}] {line}")
 
 
 def _images(folder: Path) -> dict[str, "Image"]:
@@ -122,7 +122,7 @@ def _images(folder: Path) -> dict[str, "Image"]:
     found = {}
     for name in paper.IMAGES:
         for path in sorted(folder.glob(f"{name}.*")):
-            if path.suffix.lower() in files.PICTURE_SUFFIXES:
+            if path.suffix.lower() in files.PICTURE_SUFFIXES and path.is_file():
                 image, bands = files.read(path)
                 if bands != "grey" or image.dtype.itemsize != 1 or image.shape != paper.SIZE:
                     raise OptionError(f"{path}: the paper measures on grey images of 512 × 512 pixels of 8 bits")

@@ -1,16 +1,18 @@
 """What the subcommands share: files by name or `-`, the progress bar, and the limit on pixels."""
 
 import argparse
+import errno
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import apercu
-from apercu.errors import OptionError
+from apercu.bridges import bounded
+from apercu.cli import messages
+from apercu.errors import OptionError, naming, printable
 
 STANDARD = "-"
 
@@ -70,24 +72,54 @@ def set_limit(arguments: argparse.Namespace) -> None:
 
 
 def open_input(name: str) -> BinaryIO:
-    """Open a file, or all of standard input for `-`, for reading from its beginning; the caller closes it."""
+    """Open a file for reading, or standard input for `-`, which closing leaves open."""
     if name != STANDARD:
         return open(name, "rb")
     if sys.stdin is None:
-        raise OptionError("standard input is closed")
-    return BytesIO(sys.stdin.buffer.read())
+        raise OSError(errno.EBADF, "closed", label(name))
+    return open(sys.stdin.fileno(), "rb", closefd=False)
 
 
-def read_bytes(name: str) -> bytes:
-    """The content of a file, or of standard input for `-`."""
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    """`open_input` as a block in which an OSError that names no file names this one."""
     with open_input(name) as stream:
-        return stream.read()
+        try:
+            yield stream
+        except OSError as error:
+            if error.filename is None and error.errno is not None:
+                error.filename = label(name)
+            raise
+
+
+def read_picture(source: str | os.PathLike[str], page: int | None = None) -> tuple[Any, str]:
+    """A picture file, or standard input for `-`, as `apercu.bridges.files.read` gives it; C libraries say nothing."""
+    name = os.fspath(source)
+    from apercu.bridges import files, piped  # Pillow comes with them, which --help has no use for
+
+    with _opened(name) as stream, muted():
+        if name == STANDARD:
+            with naming(label(name)):
+                stream = piped.read_picture(stream)
+        return files.read(stream, label(name), page)
+
+
+def read_apercu(name: str, *, cut: bool = False) -> bytes:
+    """The content of an apercu file, or of standard input for `-`; see `apercu.bridges.bounded`."""
+    with _opened(name) as stream:
+        return bounded.read_apercu(stream, cut=cut)
+
+
+def read_head(name: str) -> tuple[bytes, int]:
+    """As much of an apercu file as `apercu.info` looks at, and how many bytes the file has."""
+    with _opened(name) as stream:
+        return bounded.read_head(stream)
 
 
 def write_bytes(name: str, data: bytes) -> None:
     """Put a file in its place, or send it to standard output for `-`."""
     if name == STANDARD:
-        sys.stdout.buffer.write(data)
+        messages.write_output(data)
         return
     from apercu.bridges.files import replacing  # Pillow comes with it, which --help has no use for
 
@@ -96,13 +128,8 @@ def write_bytes(name: str, data: bytes) -> None:
 
 
 def label(name: str, way: str = "input") -> str:
-    """What to call a file in a message; `way` is "input" or "output"."""
-    return f"standard {way}" if name == STANDARD else name
-
-
-def printable(name: str) -> str:
-    """`label` for standard output, which refuses the stray bytes that a file name may hold."""
-    return label(name).encode(errors="backslashreplace").decode()
+    """What to call a file in a message, as `printable` shows it; `way` is "input" or "output"."""
+    return f"standard {way}" if name == STANDARD else printable(name)
 
 
 @contextmanager
@@ -131,12 +158,10 @@ def check_output(source: str, target: str) -> None:
     """
     from apercu.bridges.files import check_target, descriptor_of  # Pillow comes with it, as above
 
-    if target == STANDARD:
-        if sys.stdout is None:
-            raise OptionError("standard output is closed; send it to a file or a pipe, or name one")
-        is_terminal = sys.stdout.isatty()
+    number = None if target == STANDARD else descriptor_of(target)
+    if target == STANDARD or number == 1:
+        is_terminal = messages.open_output().isatty()
     else:
-        number = descriptor_of(target)
         is_terminal = number is not None and os.isatty(number)
     if is_terminal:
         raise OptionError(f"{label(target, 'output')} is a terminal; send it to a file or a pipe, or name one")
@@ -144,7 +169,7 @@ def check_output(source: str, target: str) -> None:
         return
     check_target(target)
     if source != STANDARD and os.path.exists(target) and os.path.samefile(source, target):
-        raise OptionError(f"{target} is the input; name another file for the output")
+        raise OptionError(f"{label(target)} is the input; name another file for the output")
 
 
 @contextmanager
@@ -154,18 +179,18 @@ def progress_bar(doing: str) -> Iterator[Callable[[float], None] | None]:
     Yields a function of the share of the work done, 0 to 1, or None where nobody looks on. (Twenty lines; a package for
     them would be a hard dependency.)
     """
-    stream, begun, shown = sys.stderr, time.monotonic(), -1
+    begun, shown = time.monotonic(), -1
 
     def report(share: float) -> None:
         nonlocal shown
         percent = int(100 * share)
         if percent != shown and time.monotonic() - begun >= _BAR_AFTER:
             bar = "#" * int(_BAR_WIDTH * share)
-            print(f"\r{doing} [{bar:{_BAR_WIDTH}}] {percent:3} %", end="", file=stream, flush=True)
+            messages.draw(f"\r{doing} [{bar:{_BAR_WIDTH}}] {percent:3} %")
             shown = percent
 
     try:
-        yield report if stream.isatty() else None
+        yield report if sys.stderr.isatty() else None
     finally:
         if shown >= 0:
-            print("\r" + " " * (len(doing) + _BAR_WIDTH + 9), end="\r", file=stream, flush=True)
+            messages.draw("\r" + " " * (len(doing) + _BAR_WIDTH + 9) + "\r")

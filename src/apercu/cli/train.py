@@ -1,10 +1,14 @@
 """`apercu train`: weights from one's own images."""
 
 import argparse
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from apercu.cli import streams
+from apercu.cli.messages import flush_output, say
 from apercu.errors import MissingExtra, OptionError
 
 DESCRIPTION = """\
@@ -59,9 +63,15 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"--out {arguments.out}: the recipe, which is written beside it, has this name")
     files.check_target(arguments.out)
     trainer = import_module(module)
-    options = {"read": files.read} if arguments.what == "apercu" else {}
+    options: dict[str, Any] = {"read": streams.read_picture} if arguments.what == "apercu" else {}
     trainer.train(
-        arguments.images, arguments.out, trainer.SEED if arguments.seed is None else arguments.seed, **options
+        arguments.images, arguments.out, trainer.SEED if arguments.seed is None else arguments.seed, log=_log, **options
     )
-    print(f"wrote {arguments.out}, and the recipe {arguments.out.with_suffix('.json')}")
+    names = (streams.label(os.fspath(path)) for path in (arguments.out, arguments.out.with_suffix(".json")))
+    say("wrote {}, and the recipe {}".format(*names))
     return 0
+
+
+def _log(line: str) -> None:
+    say(line)
+    flush_output()

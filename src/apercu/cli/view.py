@@ -2,12 +2,14 @@
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import webbrowser
 from pathlib import Path
 
 from apercu.cli import streams
+from apercu.cli.messages import say
 from apercu.errors import naming
 
 DESCRIPTION = """\
@@ -24,6 +26,8 @@ examples:
   apercu view scene.apc --window 4096,0,1024,1024 --no-open   a part of a large picture, and no browser
   apercu view photo.apc --out - > page.html                   the page on standard output
 """
+
+_STEM = 40  # characters of the file's name that the name of its page has: four bytes each, and there are others
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,12 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         for source in filter(None, (arguments.input, arguments.against)):
             streams.check_output(source, arguments.out)
-    data = streams.read_bytes(arguments.input)
-    original = None
-    if arguments.against is not None:
-        with streams.open_input(arguments.against) as stream, streams.muted():
-            original = files.read(stream, streams.label(arguments.against))[0]
-    name = os.path.basename(streams.printable(arguments.input))
+    with naming(streams.label(arguments.input)):
+        data = streams.read_apercu(arguments.input, cut=arguments.damaged == "conceal")
+    original = None if arguments.against is None else streams.read_picture(arguments.against)[0]
+    name = streams.label(os.path.basename(arguments.input))
     with naming(streams.label(arguments.input)):
         html = file_page(
             data,
@@ -72,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     streams.write_bytes(page, html.encode())
     if page == streams.STANDARD or not os.path.isfile(page) or files.descriptor_of(page) is not None:
         return 0  # a browser cannot open a pipe, and the name of the page has no place in it
-    print(streams.printable(page))
+    say(streams.label(page))
     if not arguments.no_open and has_display():
         webbrowser.open(Path(page).resolve().as_uri())
     return 0
@@ -87,6 +89,7 @@ def has_display() -> bool:
 
 def _temporary(name: str) -> str:
     """A new empty file for the page of `name`, which the user's browser may read as long as it likes."""
-    number, page = tempfile.mkstemp(".html", f"{os.path.splitext(name)[0]}-")
+    stem = re.sub(r"[^\w.-]+", "-", os.path.splitext(name)[0])[:_STEM]
+    number, page = tempfile.mkstemp(".html", f"{stem}-")
     os.close(number)
     return page

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from apercu.errors import ApercuError, OptionError
+from apercu.errors import ApercuError, OptionError, printable
 from apercu.stages.colour import Samples
 
 ENDINGS = (
@@ -23,7 +23,7 @@ module, so that other processes find it."""
 
 def files_below(folder: Path) -> list[Path]:
     """All images below a folder, in order. Raises OptionError where there are none."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
     if not files:
         raise OptionError(f"no images below {folder}")
     return files
@@ -42,7 +42,8 @@ def fault_of(read: Reader, path: Path) -> str | None:
     try:
         read(path)
     except (ApercuError, OSError) as error:
-        return str(error) if path.name in str(error) else f"{path}: {error}"
+        said = printable(str(error))
+        return said if printable(path.name) in said else f"{printable(str(path))}: {said}"
     return None
 
 
