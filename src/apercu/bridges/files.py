@@ -15,7 +15,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-import apercu
 from apercu.bridges import piped
 from apercu.bridges.geometry import masked, orient
 from apercu.bridges.pictures import read_picture, read_tiff_picture
