@@ -205,11 +205,11 @@ def _directories() -> dict[str, Fault]:
         "directory-too-large": Fault("more tiles than bytes", "Truncated", "directory", pack(_lie(), TILE_SEGMENTS)),
         "cut-in-directory": Fault("a length missing", "Truncated", "directory", whole[: tiling + 2]),
         "cut-in-head-checksum": Fault("half a checksum", "Truncated", "head", whole[: start - 2]),
-        "cut-in-first-segment": Fault("the first segment cut", "Truncated", "segment 0", whole[: start + 2]),
-        "cut-in-last-segment": Fault("the last segment cut", "Truncated", "segment 1", whole[:-5]),
+        "cut-in-first-segment": Fault("the first segment cut", "Truncated", "tile 1 of 2", whole[: start + 2]),
+        "cut-in-last-segment": Fault("the last segment cut", "Truncated", "tile 2 of 2", whole[:-5]),
         "head-checksum": Fault("a head that does not match", "ChecksumError", "head", bytes(wrong)),
-        "segment-checksum": Fault("a bit of a segment", "ChecksumError", "segment 0", bytes(damaged)),
-        "segment-moved": Fault("a sound segment in another's place", "ChecksumError", "segment 0", bytes(swapped)),
+        "segment-checksum": Fault("a bit of a segment", "ChecksumError", "tile 1 of 2", bytes(damaged)),
+        "segment-moved": Fault("a sound segment in another's place", "ChecksumError", "tile 1 of 2", bytes(swapped)),
     }
 
 

@@ -124,7 +124,9 @@ def read_tiles(source, head):
     body, checksum = source.data[:-n_check], int.from_bytes(source.data[-n_check:], "little")
     if checksum != (binascii.crc_hqx(body, 0xFFFF) if n_check == 2 else zlib.crc32(body)):
         raise ChecksumError("file")
-    return [Tile(0, 0, head.height, head.width, [body[source.at :]])]
+    tile = Tile(0, 0, head.height, head.width, [body[source.at :]])
+    check_room(head, tile, 0)
+    return [tile]
 
 
 def read_parts(source, head):
@@ -138,9 +140,30 @@ def read_parts(source, head):
         if source.number(4) != zlib.crc32(head.checksum + number.to_bytes(4, "little") + segment):
             raise ChecksumError(f"segment {number}")
         tiles[number % len(tiles)].segments.append(segment)
+        check_room(head, tiles[number % len(tiles)], number // len(tiles))
     if source.left():
         raise CorruptStream("bytes after the last segment")
     return tiles
+
+
+def check_room(head, tile, layer):
+    """Whether the segment can hold what it should."""
+    n_bytes, planes = len(tile.segments[-1]), planes_of(head, tile)
+    if head.codec == 1:
+        too_few = 8 * n_bytes < 12 * len(planes)
+    else:
+        last = head.n_layers - layer
+        stages = range(last, 6 if layer == 0 else last + 1)
+        least = 0
+        for plane in planes:
+            of_class = int(plane.is_chroma)
+            for band, (h, w) in reference_wavelet.layout(wavelet_plane(head, 0, plane)).items():
+                stage = 5 if band == "LL" else band[0] + of_class
+                if stage in stages:
+                    least += -(-h // 4) * -(-w // 4) if stage < 3 else h * w
+        too_few = least > (2**19 if head.model == 0 else 2**15) * (n_bytes + 5)
+    if too_few:
+        raise Truncated("a segment has too few bytes for what it holds")
 
 
 # --- Settings and weights of taha2025 -------------------------------------------------------------

@@ -32,7 +32,7 @@ def test_tiles_do_not_touch_each_other():
     image, data, header, windows = tiled()
     decoded = apercu.decode(data)
     for window, segment in zip(windows, read_segments(data, header), strict=True):
-        alone = replace(header, height=window.height, width=window.width, tile_log2=0, lengths=())
+        alone = replace(header, height=window.height, width=window.width, tile_log2=0)
         assert np.array_equal(apercu.decode(pack(alone, [segment])), part(decoded, window))
         assert encode(part(image, window), quality=50)[-len(segment) - 2 : -2] == segment
 
@@ -46,7 +46,11 @@ def test_a_prefix_shows_the_tiles_that_are_there(data):
     intact = [isinstance(segment, bytes) for segment in read_segments(prefix, header)]
     with pytest.raises(apercu.Truncated):
         apercu.decode(prefix)
-    assert [type(fault) for fault in apercu.check(prefix)] == [apercu.Truncated] * intact.count(False)
+    first, last = intact.count(True) + 1, len(intact)
+    lost = f"tiles {first}–{last}" if first < last else f"tile {last}"
+    assert [(type(fault), str(fault)) for fault in apercu.check(prefix)] == [
+        (apercu.Truncated, f"{lost} of 12: the file ends too soon")
+    ]
     if not any(intact):
         with pytest.raises(apercu.Truncated):
             apercu.decode(prefix, damaged="conceal")
@@ -69,7 +73,7 @@ def test_damage_to_a_segment_costs_its_own_tile(data):
         at = data.draw(st.integers(start, start + header.lengths[hit] + 3))
         damaged[at] ^= 1 << data.draw(st.integers(0, 7))
     assume(damaged != whole)
-    with pytest.raises(apercu.ChecksumError, match=f"segment {hit}"):
+    with pytest.raises(apercu.ChecksumError, match=f"^tile {hit + 1} of 12: the checksum"):
         apercu.decode(damaged)
     assert [type(fault) for fault in apercu.check(damaged)] == [apercu.ChecksumError]
     shown = apercu.decode(damaged, damaged="conceal")

@@ -226,6 +226,10 @@ def info(data: bytes) -> dict[str, object]:
 def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
     """Every fault of a file, as the error that `decode` would raise for it; empty if there is none.
 
+    Tiles with the same fault in the same layer are one error, whose message names them: "tiles 13–4,096 of 4,096,
+    layer 2 of 4: the file ends too soon". Tiles are counted from 1, row by row; of many, the first are named. So the
+    list stays short, whatever the file. The first error is of the type that `decode` raises.
+
     model: as for `decode`. Without the tables that a file of codec "apercu" needs, its header and its checksums are
         checked, but not what they guard.
     """

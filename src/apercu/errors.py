@@ -52,6 +52,9 @@ class MissingExtra(ApercuError, ImportError):
 class FormatError(ApercuError, ValueError):
     """The bytes are not a sound apercu file."""
 
+    layer = 0
+    """From a codec that reads the layers of a tile: which of them has the fault, from 0."""
+
 
 class NotApercu(FormatError):
     """The first bytes are not those of an apercu file."""

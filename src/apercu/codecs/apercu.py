@@ -7,16 +7,18 @@ decode:  tile ← planes ← wavelet ← decode and dequantise          ← laye
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs.settled_alpha import AlphaEnds, find, settle
-from apercu.errors import CorruptStream, OptionError
+from apercu.errors import CorruptStream, FormatError, OptionError
 from apercu.format.container import Header
+from apercu.format.ids import USER_MODEL
 from apercu.kernel.memory import borrow, give_back
-from apercu.stages.bands import STAGES, BandCoder, BandPlane, BandTables
+from apercu.stages.bands import STAGES, BandCoder, BandPlane, BandTables, least_bits
 from apercu.stages.blocks import Window
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
 from apercu.stages.fill import ALPHA
@@ -31,6 +33,10 @@ MOST_LAYERS, LAYERS = STAGES, 4
 TILE_SAMPLES, TILE_SIDES = 1 << 25, (1 << 10, 1 << 12)
 """An image whose planes have so many samples is one tile, which has no seams; a larger one is cut into the largest
 tiles that have no more, with sides of 1,024 to 4,096."""
+
+BITS_A_BYTE_LOG2, BEYOND = (15, 19), 5
+"""The most bits that a byte of a segment can hold, with the shipped tables and with any; and how many bytes more its
+tail counts for."""
 
 FITTED = True
 """Whether the encoder fits coefficients at the border to its step. It is right for the 9/7 wavelet only, and is
@@ -183,8 +189,29 @@ def _decoded(
     coder = BandCoder(planes, tables)
     out[:] = 0
     for layer, segment in enumerate(segments):
-        coder.decode(segment, step_q8, *stages_of(layer, header.n_layers), out)
+        try:
+            coder.decode(segment, step_q8, *stages_of(layer, header.n_layers), out)
+        except FormatError as fault:
+            fault.layer = layer
+            raise
     coder.close()
+
+
+def can_hold(n_bytes: int, layer: int, header: Header, height: int, width: int) -> bool:
+    """Whether a segment of so many bytes can hold a layer of a tile of this size; asked before memory is set aside
+    (spec/FORMAT.md, "Range coder", "What a stream can hold")."""
+    of_user = header.model_id == USER_MODEL
+    needed = _least_bits(header.interpretation, header.n_bands, height, width, layer, header.n_layers)
+    return needed <= (n_bytes + BEYOND) << BITS_A_BYTE_LOG2[of_user]
+
+
+@lru_cache(maxsize=64)  # the tiles of a file have four sizes at most
+def _least_bits(interpretation: str, n_bands: int, height: int, width: int, layer: int, layers: int) -> int:
+    stages = stages_of(layer, layers)
+    sizes = plane_sizes(interpretation, n_bands, height, width)
+    if interpretation in ("rgb", "rgba"):
+        return sum(least_bits(h, w, int(i in (1, 2)), *stages) for i, (h, w) in enumerate(sizes))
+    return n_bands * least_bits(height, width, 0, *stages)
 
 
 def read(

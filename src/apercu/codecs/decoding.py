@@ -1,18 +1,19 @@
 """From a file to an image: tiles, windows, damage. What a tile's bytes mean is the codec's."""
 
-from collections.abc import Iterator
-from itertools import takewhile
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from apercu.codecs import faults
 from apercu.codecs.by_name import CODECS, Progress, part
-from apercu.errors import ApercuError, FormatError, OptionError, TooLarge
+from apercu.errors import ApercuError, FormatError, OptionError, TooLarge, Truncated
 from apercu.format import weights as weight_files
-from apercu.format.container import Header, read_header, read_segments
+from apercu.format.container import Header, Segments, read_header
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
-from apercu.stages.blocks import Window, tiles
+from apercu.stages.blocks import Window, tile_at, tiles
 from apercu.stages.colour import Samples
 
 
@@ -42,34 +43,37 @@ def decode(
     window = _inside(window or Window(0, 0, header.height, header.width), header)
     wanted = header.n_layers if layers is None else min(layers, header.n_layers)
     weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
-    segments = list(read_segments(data, header))
-    by_tile = [segments[tile : header.n_tiles * wanted : header.n_tiles] for tile in range(header.n_tiles)]
-    windows = list(tiles(header.height, header.width, header.tile))
-    chosen = [tile for tile, place in enumerate(windows) if _overlap(place, window)]
+    segments = Segments(data, header)
+    chosen: Sequence[int] = range(header.n_tiles)
+    if window != (0, 0, header.height, header.width):
+        chosen = _touched(header, window)
     if damaged == "raise":
-        whole = len(chosen) == header.n_tiles and wanted == header.n_layers
-        _refuse(segments if whole else [segment for tile in chosen for segment in by_tile[tile]])
+        _refuse(segments, header, chosen, wanted)
+    else:
+        _refuse_if_nothing_is_sound(segments, header, chosen)
     image = np.empty((window.height, window.width, header.n_bands), np.uint16 if header.wide else np.uint8)
-    lost: list[tuple[ApercuError, Samples]] = []
+    lost, first_fault = array("I"), None
     for done, tile in enumerate(chosen):
         progress(done / len(chosen))
-        place = windows[tile]
+        place = tile_at(tile, header.height, header.width, header.tile)
         common = _overlap(place, window)
-        assert common
         out = part(image, _moved(common, window))
         partial = common != place
         samples = np.empty((place.height, place.width, header.n_bands), image.dtype) if partial else out
-        fault, n_shown = _decode_tile(by_tile[tile], header, weights, samples, restorer, _moved(common, place))
+        layers_of_tile = (_segment(segments, header, layer, tile, damaged != "raise") for layer in range(wanted))
+        fault, n_shown = _decode_tile(layers_of_tile, header, weights, samples, restorer, _moved(common, place))
         if fault and damaged == "raise":
-            raise fault
+            raise faults.placed(fault, header, fault.layer, tile)
         if fault and not n_shown:
-            lost.append((fault, out))
+            first_fault = first_fault or faults.placed(fault, header, 0, tile)
+            lost.append(tile)
         elif partial:
             out[:] = part(samples, _moved(common, place))
-    if len(lost) == len(chosen):
-        raise lost[0][0]
-    for _, out in lost:
-        codec.fill(header, out)
+    if first_fault and len(lost) == len(chosen):
+        raise first_fault
+    for tile in lost:
+        common = _overlap(tile_at(tile, header.height, header.width, header.tile), window)
+        codec.fill(header, part(image, _moved(common, window)))
     progress(1.0)
     return image[:, :, 0] if header.flat and header.interpretation == "grey" else image
 
@@ -82,11 +86,20 @@ def _inside(window: Window, header: Header) -> Window:
     return window
 
 
-def _overlap(a: Window, b: Window) -> Window | None:
+def _touched(header: Header, window: Window) -> "array[int]":
+    """The tiles that a window touches."""
+    across, side = -(-header.width // header.tile), header.tile
+    rows = range(window.top // side, -(-(window.top + window.height) // side))
+    columns = range(window.left // side, -(-(window.left + window.width) // side))
+    return array("I", (row * across + column for row in rows for column in columns))
+
+
+def _overlap(a: Window, b: Window) -> Window:
+    """What two windows have in common; they overlap."""
     top, left = max(a.top, b.top), max(a.left, b.left)
     height = min(a.top + a.height, b.top + b.height) - top
     width = min(a.left + a.width, b.left + b.width) - left
-    return Window(top, left, height, width) if height > 0 and width > 0 else None
+    return Window(top, left, height, width)
 
 
 def _moved(window: Window, origin: Window) -> Window:
@@ -94,37 +107,75 @@ def _moved(window: Window, origin: Window) -> Window:
     return window._replace(top=window.top - origin.top, left=window.left - origin.left)
 
 
+def _segment(segments: Segments, header: Header, layer: int, tile: int, doubted: bool = True) -> bytes | FormatError:
+    """A layer of a tile, or its fault; where it is not `doubted`, without another look for one."""
+    index = layer * header.n_tiles + tile
+    fault = _fault_of(segments, header, layer, tile) if doubted else None
+    return fault or segments.content(index)
+
+
+def _fault_of(segments: Segments, header: Header, layer: int, tile: int) -> FormatError | None:
+    """What can be known of a segment before it is decoded."""
+    index = layer * header.n_tiles + tile
+    if fault := segments.fault(index):
+        return fault
+    place = tile_at(tile, header.height, header.width, header.tile)
+    if not CODECS[header.codec].can_hold(segments.length(index), layer, header, place.height, place.width):
+        return Truncated("the data end before the content does")
+    return None
+
+
 def _decode_tile(
-    layers: list[bytes | ApercuError], header: Header, weights: Any, out: Samples, restorer: Any, wanted: Window
-) -> tuple[ApercuError | None, int]:
+    layers: Iterable[bytes | FormatError],
+    header: Header,
+    weights: Any,
+    out: Samples,
+    restorer: Any,
+    wanted: Window,
+) -> tuple[FormatError | None, int]:
     """Decodes the layers of a tile up to the first fault into `out`; returns that fault, and how many layers were
-    decoded.
+    decoded: the later ones cannot be decoded without it.
 
     A restorer may leave out what is not `wanted`, a part of the tile.
     """
-    sound = _sound(layers)
-    fault = next((segment for segment in layers if isinstance(segment, ApercuError)), None)
+    sound: list[bytes] = []
+    fault = None
+    for segment in layers:
+        if isinstance(segment, FormatError):
+            fault, fault.layer = segment, len(sound)
+            break
+        sound.append(segment)
     while sound:
         try:
             CODECS[header.codec].decode(sound, header, weights, out, restorer, wanted)
         except FormatError as found:
-            fault = found.with_traceback(None)  # it would keep the decoder's arrays, and there may be many faults
-            sound.pop()
+            fault = found.with_traceback(None)  # it would keep the decoder's arrays
+            del sound[found.layer :]
         else:
             break
     return fault, len(sound)
 
 
-def _sound(layers: list[bytes | ApercuError]) -> list[bytes]:
-    """The layers before the first fault: the later ones cannot be decoded without it."""
-    return list(takewhile(lambda segment: isinstance(segment, bytes), layers))  # type: ignore[arg-type]  # not narrowed
+def _refuse(segments: Segments, header: Header, chosen: Sequence[int], wanted: int) -> None:
+    """Raises the first fault of some tiles, as far as it can be known before they are decoded."""
+    for layer in range(wanted):
+        for tile in chosen:
+            if fault := _fault_of(segments, header, layer, tile):
+                raise faults.placed(fault, header, layer, tile)
+    if len(chosen) == header.n_tiles and wanted == header.n_layers and (fault := segments.excess()):
+        raise fault
 
 
-def _refuse(segments: list[bytes | ApercuError]) -> None:
-    """Raises the first fault."""
-    for segment in segments:
-        if isinstance(segment, ApercuError):
-            raise segment
+def _refuse_if_nothing_is_sound(segments: Segments, header: Header, chosen: Sequence[int]) -> None:
+    """Raises the first fault of some tiles if none has a first layer: before memory is set aside for the image."""
+    first_fault = None
+    for tile in chosen:
+        fault = _fault_of(segments, header, 0, tile)
+        if not fault:
+            return
+        first_fault = first_fault or faults.placed(fault, header, 0, tile)
+    if first_fault:
+        raise first_fault
 
 
 def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list[ApercuError]:
@@ -140,18 +191,34 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
             weights = weight_files.shipped(DEFAULT_MODEL_IDS[header.codec])
     except ApercuError as fault:
         return [fault]
-    segments = list(read_segments(data, header))
-    faults = [segment for segment in segments if isinstance(segment, ApercuError)]
-    if weights is None:
-        return faults
-    for tile, window in enumerate(tiles(header.height, header.width, header.tile)):
-        layers = segments[tile : header.n_tiles * header.n_layers : header.n_tiles]
+    segments, found = Segments(data, header), faults.Faults(header)
+    n_sound = _look_over(segments, header, found)
+    if over := segments.excess():
+        found.add(over)
+    for tile, n_layers in enumerate(n_sound if weights is not None else b""):
+        place = tile_at(tile, header.height, header.width, header.tile)
+        sound = [segments.content(layer * header.n_tiles + tile) for layer in range(n_layers)]
         try:
-            if sound := _sound(layers):
-                CODECS[header.codec].read(sound, header, weights, window.height, window.width)
-        except ApercuError as fault:
-            faults.append(fault.with_traceback(None))  # as in _decode_tile
-    return faults
+            if sound:
+                CODECS[header.codec].read(sound, header, weights, place.height, place.width)
+        except FormatError as fault:
+            found.add(fault, fault.layer, range(tile, tile + 1))
+    return found.errors()
+
+
+def _look_over(segments: Segments, header: Header, found: faults.Faults) -> bytearray:
+    """Adds what can be found without decoding; returns for each tile the number of layers before its first fault."""
+    n_tiles = header.n_tiles
+    n_sound = bytearray([header.n_layers]) * n_tiles
+    for layer in range(header.n_layers):
+        n_whole = max(segments.n_whole - layer * n_tiles, 0)  # tiles after these are cut off
+        for tile in range(min(n_tiles, n_whole + 1)):
+            if fault := _fault_of(segments, header, layer, tile):
+                those = range(tile, tile + 1 if tile < n_whole else n_tiles)
+                found.add(fault, layer, those)
+                for lost in those:
+                    n_sound[lost] = min(n_sound[lost], layer)
+    return n_sound
 
 
 def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
@@ -180,9 +247,9 @@ def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
 
 def _first_layers(data: bytes, header: Header) -> Iterator[tuple[bytes | ApercuError, int, int]]:
     """The first segment of each tile, or its fault, and the tile's height and width."""
-    places = tiles(header.height, header.width, header.tile)
-    for window, segment in zip(places, read_segments(data, header), strict=False):
-        yield segment, window.height, window.width
+    segments = Segments(data, header)
+    for tile, window in enumerate(tiles(header.height, header.width, header.tile)):
+        yield _segment(segments, header, 0, tile), window.height, window.width
 
 
 def _check_size(header: Header, max_pixels: int | None) -> None:

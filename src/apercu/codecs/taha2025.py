@@ -45,6 +45,8 @@ PLAIN_VARIANTS = (1, 0, 2, 3)
 """bit_price_q4 of variants 4 to 7 from quality 16 up, in which G1 codes all blocks."""
 PLAIN_START_VARIANTS = (1, 0, 2, 3, 4, 5, 6, 8)
 """bit_price_q4 of variants 0 to 7 below quality 16."""
+LEAST_BITS = 12
+"""Of a plane in a segment."""
 FLAGS_DOUBTED_BELOW = 0.25
 """Flags take one bit for each block: if fewer blocks than this use G2, the plane is also coded without flags, and the
 smaller result is taken."""
@@ -192,6 +194,12 @@ def code(analysis: Analysis, setting: Setting, _: Weights, __: int) -> list[byte
 
 
 Decoded = list[tuple[Groups, Symbols]]
+
+
+def can_hold(n_bytes: int, _: int, header: Header, __: int, ___: int) -> bool:
+    """Whether a segment of so many bytes can hold a tile; asked before memory is set aside. A plane takes two bits for
+    its mode and ten for a table whose symbols take none, whatever its size."""
+    return 8 * n_bytes >= LEAST_BITS * header.n_bands
 
 
 def read(segments: list[bytes], header: Header, _: Weights, height: int, width: int) -> Decoded:

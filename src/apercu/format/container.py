@@ -1,13 +1,19 @@
 """The container: head, directory, segments and their checksums (spec/FORMAT.md, "Container")."""
 
 import binascii
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from apercu.errors import (
     ApercuError,
     ChecksumError,
     CorruptStream,
+    FormatError,
     NotApercu,
     Truncated,
     UnknownModel,
@@ -25,6 +31,8 @@ BY_HAND = 32_767
 SMALL_PIXELS = 4096
 """Images of up to this many pixels have CRC-16 instead of CRC-32."""
 MIN_TILE_LOG2, MAX_TILE_LOG2 = 5, 16
+_MOST_BYTES = 0xFFFFFFF  # of a segment
+_AT_A_TIME = 1 << 14  # bytes of a directory
 
 _CODECS = {number: name for name, number in CODEC_IDS.items()}
 _INTERPRETATIONS = {number: name for name, number in INTERPRETATION_IDS.items()}
@@ -35,8 +43,9 @@ _N_BANDS = {"grey": 1, "rgb": 3, "rgba": 4}
 class Header:
     """Everything before the first segment.
 
-    `lengths` counts the bytes of every segment, layer by layer and tile by tile within a layer; it is empty in a file
-    of one segment, which needs no directory. `head_size` is the number of bytes before the first segment.
+    `lengths` counts the bytes of every segment, layer by layer and tile by tile within a layer, in 4 bytes each; it is
+    empty in a file of one segment, which needs no directory. `head_size` is the number of bytes before the first
+    segment.
     """
 
     height: int
@@ -56,7 +65,7 @@ class Header:
     levels: tuple[Levels, ...] = ()
     tile_log2: int = 0
     n_layers: int = 1
-    lengths: tuple[int, ...] = ()
+    lengths: "array[int]" = field(default_factory=lambda: array("I"))
     head_size: int = 0
     version: int = VERSION
 
@@ -75,11 +84,11 @@ def pack(header: Header, segments: list[bytes]) -> bytes:
     """A whole file. `header.lengths` and `head_size` are filled in; more than one segment makes a directory."""
     small = header.height * header.width <= SMALL_PIXELS
     if len(segments) == 1:
-        body = _pack_head(replace(header, lengths=())) + segments[0]
+        body = _pack_head(replace(header, lengths=array("I"))) + segments[0]
         return body + (_crc16(body) if small else _crc32(body))
-    head = _pack_head(replace(header, lengths=tuple(map(len, segments))))
-    checksum = binascii.crc32(head)
-    parts = [head, checksum.to_bytes(4, "little")]
+    head = _pack_head(replace(header, lengths=array("I", map(len, segments))))
+    checksum = _crc32(head)
+    parts = [head, checksum]
     for index, segment in enumerate(segments):
         parts += [segment, _segment_crc(checksum, index, segment)]
     return b"".join(parts)
@@ -143,11 +152,72 @@ def _read_directory(reader: "_Reader", header: Header) -> Header:
         raise CorruptStream("a directory of one segment")
     if n_segments > reader.left():  # each takes at least one byte: no memory is allocated for a false number
         raise Truncated("the file ends within its directory")
-    lengths = tuple(reader.varint(0xFFFFFFF, "segment") for _ in range(n_segments))
-    expected = binascii.crc32(reader.data[: reader.at])
+    lengths = reader.lengths(n_segments)
+    expected = binascii.crc32(memoryview(reader.data)[: reader.at])
     if int.from_bytes(reader.take(4), "little") != expected:
         raise ChecksumError("the checksum of the head does not match")
     return replace(header, lengths=lengths, head_size=reader.at)
+
+
+class Segments:
+    """The segments of a file by number. They are looked at one by one and not copied in advance: a file may have
+    millions, most of which a window does not need."""
+
+    def __init__(self, data: bytes, header: Header) -> None:
+        self._data, self._header = data, header
+        self._small = header.height * header.width <= SMALL_PIXELS
+        self.n_whole = 1
+        """So many are there in full; those after them are cut off."""
+        if header.lengths:
+            self._lengths: Sequence[int] = header.lengths
+            self._sums: Any = np.cumsum(np.frombuffer(header.lengths, np.uint32), dtype=np.int64)
+            self.n_whole = bisect_right(range(len(self)), len(data), key=lambda index: self._end(index) + 4)
+        else:
+            self._lengths = self._sums = [max(len(data) - header.head_size - (2 if self._small else 4), 0)]
+
+    def _end(self, index: int) -> int:
+        return self._header.head_size + int(self._sums[index]) + 4 * index
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def length(self, index: int) -> int:
+        """Bytes of a segment."""
+        return self._lengths[index]
+
+    def content(self, index: int) -> bytes:
+        """A segment, or what the file has of it."""
+        end = self._end(index)
+        return self._data[end - self._lengths[index] : end]
+
+    def fault(self, index: int) -> FormatError | None:
+        """Truncated or ChecksumError, without the place of the segment; None where its bytes are sound."""
+        if not self._header.lengths:
+            return self._fault_of_one()
+        if index >= self.n_whole:
+            return Truncated("the file ends too soon")
+        end = self._end(index)
+        payload = memoryview(self._data)[end - self._lengths[index] : end]
+        seed = self._data[self._header.head_size - 4 : self._header.head_size]
+        if self._data[end : end + 4] != _segment_crc(seed, index, payload):
+            return ChecksumError("the checksum does not match")
+        return None
+
+    def _fault_of_one(self) -> FormatError | None:
+        size = 2 if self._small else 4
+        if len(self._data) < self._header.head_size + size:
+            return Truncated("the file ends within its first segment")
+        body, checksum = memoryview(self._data)[:-size], self._data[-size:]
+        if checksum != (_crc16(body) if self._small else _crc32(body)):
+            return ChecksumError("the checksum does not match: the file is damaged or cut short")
+        return None
+
+    def excess(self) -> FormatError | None:
+        """CorruptStream where bytes follow the last segment."""
+        over = len(self._data) - self._end(len(self) - 1) - 4
+        if self._header.lengths and over > 0:
+            return CorruptStream(f"{over} bytes follow the last segment")
+        return None
 
 
 def read_segments(data: bytes, header: Header) -> Iterator[bytes | ApercuError]:
@@ -155,29 +225,11 @@ def read_segments(data: bytes, header: Header) -> Iterator[bytes | ApercuError]:
 
     Bytes after the last segment are a last error, CorruptStream.
     """
-    if not header.lengths:
-        size = 2 if header.height * header.width <= SMALL_PIXELS else 4
-        body, checksum = data[:-size], data[-size:]
-        if len(data) < header.head_size + size:
-            yield Truncated("the file ends within its first segment")
-        elif checksum != (_crc16(body) if size == 2 else _crc32(body)):
-            yield ChecksumError("the checksum does not match: the file is damaged or cut short")
-        else:
-            yield body[header.head_size :]
-        return
-    seed = int.from_bytes(data[header.head_size - 4 : header.head_size], "little")
-    at = header.head_size
-    for index, length in enumerate(header.lengths):
-        payload, checksum = data[at : at + length], data[at + length : at + length + 4]
-        at += length + 4
-        if len(data) < at:
-            yield Truncated(f"the file ends before segment {index} does")
-        elif checksum != _segment_crc(seed, index, payload):
-            yield ChecksumError(f"the checksum of segment {index} does not match")
-        else:
-            yield payload
-    if len(data) > at:
-        yield CorruptStream(f"{len(data) - at} bytes follow the last segment")
+    segments = Segments(data, header)
+    for index in range(len(segments)):
+        yield segments.fault(index) or segments.content(index)
+    if over := segments.excess():
+        yield over
 
 
 def put_varint(value: int) -> bytes:
@@ -213,11 +265,35 @@ class _Reader:
         while True:
             byte = self.byte()
             value |= (byte & 127) << shift
-            if value > largest or (byte == 0 and shift):
-                raise CorruptStream(f"a number in the head is out of range or too long: {what}")
-            if byte < 128:
-                return value
             shift += 7
+            goes_on = byte >= 128
+            # One that goes on beyond the bits of the largest is out of range, or ends in a zero.
+            if value > largest or (byte == 0 and shift > 7) or (goes_on and shift >= largest.bit_length()):
+                raise CorruptStream(f"a number in the head is out of range or too long: {what}")
+            if not goes_on:
+                return value
+
+    def lengths(self, n: int) -> "array[int]":
+        """`n` lengths of segments."""
+        found = array("I")
+        while len(found) < n:
+            n_bytes = min(4 * (n - len(found)), _AT_A_TIME, self.left())
+            some = np.frombuffer(self.data, np.uint8, n_bytes, self.at)
+            lasts = np.flatnonzero(some < 128)[: n - len(found)]
+            if not lasts.size:
+                found.append(self.varint(_MOST_BYTES, "segment"))  # which raises, since it goes on too long or ends
+                continue
+            firsts = np.concatenate([[0], lasts[:-1] + 1])
+            sizes = lasts - firsts
+            if sizes.max() > 3 or np.any((some[lasts] == 0) & (sizes > 0)):
+                raise CorruptStream("a number in the head is out of range or too long: segment")
+            values = np.zeros(lasts.size, np.uint32)
+            for k in range(int(sizes.max()) + 1):
+                some_more = np.flatnonzero(sizes >= k)
+                values[some_more] |= (some[firsts[some_more] + k].astype(np.uint32) & 127) << np.uint32(7 * k)
+            found.frombytes(values.tobytes())
+            self.at += int(lasts[-1]) + 1
+        return found
 
 
 def read_varints(data: bytes, n: int, largest: int) -> list[int]:
@@ -257,16 +333,16 @@ def _pack_head(header: Header) -> bytes:
     return bytes(out)
 
 
-def _crc16(data: bytes) -> bytes:
+def _crc16(data: bytes | memoryview) -> bytes:
     """CRC-16/IBM-3740: polynomial 0x1021, initial value 0xFFFF."""
     return binascii.crc_hqx(data, 0xFFFF).to_bytes(2, "little")
 
 
-def _crc32(data: bytes) -> bytes:
+def _crc32(data: bytes | memoryview) -> bytes:
     """CRC-32/ISO-HDLC, that of zlib and PNG."""
     return binascii.crc32(data).to_bytes(4, "little")
 
 
-def _segment_crc(seed: int, index: int, payload: bytes) -> bytes:
+def _segment_crc(seed: bytes, index: int, payload: bytes | memoryview) -> bytes:
     """The checksum of the head's checksum, the segment's number and the segment: a segment in the wrong place fails."""
-    return _crc32(seed.to_bytes(4, "little") + index.to_bytes(4, "little") + payload)
+    return binascii.crc32(payload, binascii.crc32(seed + index.to_bytes(4, "little"))).to_bytes(4, "little")

@@ -7,6 +7,7 @@
 #include "band_bits.h"
 #include "band_border.h"
 #include "band_choice.h"
+#include "band_low.h"
 #include "band_step.h"
 
 /* One coefficient; returns whether its symbol is not zero. `must`: it cannot be. */
@@ -135,49 +136,6 @@ static inline void code_band(coder *whole, const band *given, const int writing)
     *whole = own;
 }
 
-static inline int32_t median(int32_t a, int32_t b, int32_t c)
-{
-    int32_t low = a < b ? a : b, high = a < b ? b : a;
-    return c < low ? low : c > high ? high : c;
-}
-
-/* LL: each symbol less what its neighbours predict (median-edge prediction, as in LOCO-I). A symbol may take the place of its
- * coefficient; when all are read, coefficients take the place of the symbols, unless `step_q6` is 0. */
-static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symbols, size_t width, size_t height,
-                            int chroma, int32_t step_q6, const int writing)
-{
-    uint64_t reciprocal = writing ? ((uint64_t)1 << 32) / (uint32_t)step_q6 : 0;
-    for (size_t y = 0; y < height; y++)
-        for (size_t x = 0; x < width; x++) {
-            int16_t *at = symbols + y * width + x;
-            int32_t w = x ? at[-1] : 0, n = y ? *(at - width) : w, nw = x && y ? *(at - width - 1) : n;
-            w = x ? w : n;
-            uint32_t spread = (uint32_t)((n > nw ? n - nw : nw - n) + (w > nw ? w - nw : nw - w));
-            int32_t guess = median(n, w, n + w - nw), residual = 0;
-            range_context *lengths = c->contexts + LOW_CONTEXTS +
-                                     (chroma * BUCKETS + (int)bucket_of(2 * spread)) * LENGTHS;
-            if (writing)
-                /* The first is the nearest at any price: in a flat picture the others follow it. */
-                residual = choose_low(coefficients[y * width + x], reciprocal, guess, lengths, x || y ? LOW_PRICE : 0);
-            uint32_t size = (uint32_t)(residual < 0 ? -residual : residual), length = length_of(size), k = 0;
-            while (k < LENGTHS - 1 && code_bit(c, &lengths[k], k < length, writing))
-                k++;
-            uint32_t read = k ? 1 : 0;
-            if (k > 1) {
-                range_context *top = c->contexts + LOW_TOP_CONTEXTS + chroma * LENGTHS + (int)k;
-                read = 2 | code_bit(c, top, size >> (k - 2) & 1, writing);
-                read = read << (k - 2) | code_plain(c, size & ((1u << (k - 2)) - 1), k - 2, writing);
-            }
-            if (k && code_bit(c, c->contexts + LOW_SIGN_CONTEXTS + chroma, residual < 0, writing))
-                *at = (int16_t)clamp32(guess - (int32_t)read, -32768, 32767);
-            else
-                *at = (int16_t)clamp32(guess + (int32_t)read, -32768, 32767);
-        }
-    if (!writing && step_q6)
-        for (size_t i = 0; i < width * height; i++)
-            symbols[i] = coefficient_of(symbols[i], step_q6);
-}
-
 /* The magnitudes of every band of a plane, one after the other; returns where they end. Nothing is placed where `grids`
  * is NULL. */
 static size_t place_grids(const wavelet_layout *layout, uint8_t *start, size_t at, grid *grids)
@@ -280,9 +238,11 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
     code_band(c, &b, writing);
 }
 
+/* Stages of the planes from `first_plane` to before `end_plane`. */
 static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
-                           int first_stage, int last_stage, int16_t *coefficients, int16_t *out, uint8_t *workspace,
-                           size_t n_workspace, const int writing)
+                           int first_stage, int last_stage, size_t first_plane, size_t end_plane,
+                           int16_t *coefficients, int16_t *out, uint8_t *workspace, size_t n_workspace,
+                           const int writing)
 {
     int64_t wanted = apercu_bands_workspace(planes, n_planes);
     if (wanted < 0 || first_stage > STAGES || last_stage < 1 || first_stage < last_stage || step_q8 < writing)
@@ -314,6 +274,11 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
             grid grids[WAVELET_BANDS], beside[WAVELET_BANDS];
             wavelet_lay_out(&layout, (size_t)plane->width, (size_t)plane->height, levels_of(plane));
             size_t next = place_grids(&layout, start, at, grids);
+            if (p < first_plane || p >= end_plane) {
+                from += (size_t)plane->width * (size_t)plane->height;
+                at = next;
+                continue;
+            }
             const grid *companion = NULL;
             if (plane->companion >= 0) {
                 if (plane->companion < reached)
@@ -348,25 +313,53 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
             at = next;
         }
     }
-    return writing ? range_finish(&c->e) : range_end(&c->d);
+    return 0;
+}
+
+int64_t apercu_bands_encode_part(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
+                            int32_t first_stage, int32_t last_stage, size_t first_plane, size_t end_plane,
+                            range_context *contexts, uint8_t *workspace, size_t n_workspace, int16_t *coefficients,
+                            int16_t *symbols, uint8_t *out, size_t capacity, uint64_t state[3], int32_t ends)
+{
+    coder c = {range_encoder_at(out, capacity), range_decoder_at(NULL, 0), contexts};
+    if (state[2])
+        c.e.size = (size_t)state[0], c.e.low = (uint32_t)state[1], c.e.range = (uint32_t)state[2];
+    int64_t fault = walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, first_plane, end_plane,
+                         coefficients, symbols, workspace, n_workspace, 1);
+    state[0] = c.e.size, state[1] = c.e.low, state[2] = c.e.range;
+    return fault || !ends ? fault : range_finish(&c.e);
+}
+
+int64_t apercu_bands_decode_part(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
+                            int32_t first_stage, int32_t last_stage, size_t first_plane, size_t end_plane,
+                            range_context *contexts, uint8_t *workspace, size_t n_workspace, const uint8_t *data,
+                            size_t n_data, int16_t *coefficients, uint64_t state[3], int32_t ends)
+{
+    coder c = {range_encoder_at(NULL, 0), range_decoder_at(data, n_data), contexts};
+    if (state[2])
+        c.d.pos = (size_t)state[0], c.d.code = (uint32_t)state[1], c.d.range = (uint32_t)state[2];
+    int64_t fault = walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, first_plane, end_plane, NULL,
+                         coefficients, workspace, n_workspace, 0);
+    state[0] = c.d.pos, state[1] = c.d.code, state[2] = c.d.range;
+    return fault || !ends ? fault : range_end(&c.d);
 }
 
 int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
                             int32_t first_stage, int32_t last_stage, range_context *contexts, uint8_t *workspace,
                             size_t n_workspace, int16_t *coefficients, int16_t *symbols, uint8_t *out, size_t capacity)
 {
-    coder c = {range_encoder_at(out, capacity), range_decoder_at(NULL, 0), contexts};
-    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, coefficients, symbols, workspace,
-                n_workspace, 1);
+    uint64_t state[3] = {0};
+    return apercu_bands_encode_part(planes, n_planes, step_q8, weights, first_stage, last_stage, 0, n_planes, contexts,
+                                    workspace, n_workspace, coefficients, symbols, out, capacity, state, 1);
 }
 
 int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
                             int32_t first_stage, int32_t last_stage, range_context *contexts, uint8_t *workspace,
                             size_t n_workspace, const uint8_t *data, size_t n_data, int16_t *coefficients)
 {
-    coder c = {range_encoder_at(NULL, 0), range_decoder_at(data, n_data), contexts};
-    return walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, NULL, coefficients, workspace,
-                n_workspace, 0);
+    uint64_t state[3] = {0};
+    return apercu_bands_decode_part(planes, n_planes, step_q8, weights, first_stage, last_stage, 0, n_planes, contexts,
+                                    workspace, n_workspace, data, n_data, coefficients, state, 1);
 }
 
 /* `starts`: for each context the probability of a 0 in 1/65536 and the bits it is trusted for. */

@@ -25,4 +25,19 @@ APERCU_API int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes
                                        range_context *contexts, uint8_t *workspace, size_t n_workspace,
                                        const uint8_t *data, size_t n_data, int16_t *coefficients);
 
+/* The same for the planes from first_plane to before end_plane, so that a caller can do other things in between: all
+ * planes of a stage in order, then the next stage. `state` is what the coder passes on: it begins as zeros. `ends`: whether
+ * this is the last part of the stream; the encoder returns 0 for the others. */
+APERCU_API int64_t apercu_bands_encode_part(const band_plane *planes, size_t n_planes, int32_t step_q8,
+                                            const uint8_t *weights, int32_t first_stage, int32_t last_stage,
+                                            size_t first_plane, size_t end_plane, range_context *contexts,
+                                            uint8_t *workspace, size_t n_workspace, int16_t *coefficients,
+                                            int16_t *symbols, uint8_t *out, size_t capacity, uint64_t state[3],
+                                            int32_t ends);
+APERCU_API int64_t apercu_bands_decode_part(const band_plane *planes, size_t n_planes, int32_t step_q8,
+                                            const uint8_t *weights, int32_t first_stage, int32_t last_stage,
+                                            size_t first_plane, size_t end_plane, range_context *contexts,
+                                            uint8_t *workspace, size_t n_workspace, const uint8_t *data, size_t n_data,
+                                            int16_t *coefficients, uint64_t state[3], int32_t ends);
+
 #endif

@@ -5,6 +5,8 @@ alpha, bands) and level t - 1 of chroma, which is at half size and has one level
 before it (spec/FORMAT.md, "Bands").
 """
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -23,20 +25,23 @@ from apercu.stages.arguments import (
     check_bytes,
     check_number,
 )
+from apercu.stages.wavelet import band_places
 
 _step = function("apercu_band_step", "iiii")
 _start = function("apercu_bands_start", "aa")
 _workspace = function("apercu_bands_workspace", "as")
-_encode = function("apercu_bands_encode", "asiaiiaasaaas")
-_decode = function("apercu_bands_decode", "asiaiiaasasa")
+_encode = function("apercu_bands_encode_part", "asiaiissaasaaasai")
+_decode = function("apercu_bands_decode_part", "asiaiissaasasaai")
 
-STAGES = 5
+STAGES, FLAGGED_STAGES, GROUP = 5, 2, 4
 N_BANDS, N_WEIGHTS = 30, 9
 N_CONTEXTS = 11_166
 SYMBOL_BYTES, CONTEXT_BYTES = 7, 8
 """Room in the stream for each symbol and, besides, for each context, in bytes. A symbol is 16 bits with contexts and 30
 others at the most. A bit with a context costs less than 1.5 bits in the mean, whatever comes, once the context has left
 its start; a wrong start costs no more than 64 bits (34 in the worst case known)."""
+AT_A_TIME = 1 << 25
+"""Samples that the kernel codes in one call, unless a plane has more: while it works, Python cannot be interrupted."""
 
 
 class BandPlane(NamedTuple):
@@ -94,6 +99,20 @@ def _check_tables(tables: BandTables) -> None:
         raise OptionError("contexts must be what start_contexts returned")
 
 
+def least_bits(height: int, width: int, chroma: int, first: int, last: int) -> int:
+    """The fewest bits in contexts that a plane takes in stages `first` down to `last`: one for each group that has a
+    flag, elsewhere one for each sample."""
+    places = band_places(height, width, STAGES - chroma)
+    n_bits = 0
+    if first == STAGES:
+        n_bits, _, _ = places[STAGES - chroma, 0]  # LL stands before it
+    for (level, _), (_, h, w) in places.items():
+        stage = level + chroma
+        if last <= stage <= first:
+            n_bits += h * w if stage > FLAGGED_STAGES else -(-h // GROUP) * -(-w // GROUP)
+    return n_bits
+
+
 class BandCoder:
     """The state that one stage of a tile passes to the next: contexts and magnitudes.
 
@@ -142,10 +161,12 @@ class BandCoder:
             check_array("symbols", symbols, INT16, (self.n_samples,), written=True)
         capacity = 64 + SYMBOL_BYTES * self.n_samples + CONTEXT_BYTES * N_CONTEXTS
         out = borrow(capacity)
-        fixed, state = self._arguments(step_q8, first, last)
         chosen = 0 if symbols is None else address(symbols)
-        n_bytes = _encode(*fixed, *state, address(coefficients), chosen, address(out), capacity)
-        data = out.view(np.uint8)[: checked(n_bytes)].tobytes()
+        buffers = (address(coefficients), chosen, address(out), capacity)
+        n_bytes = 0
+        for part, state in self._parts(step_q8, first, last):
+            n_bytes = checked(_encode(*part, *buffers, *state))
+        data = out.view(np.uint8)[:n_bytes].tobytes()
         give_back(out)
         return data
 
@@ -155,8 +176,9 @@ class BandCoder:
         check_bytes("data", data)
         self._check(coefficients, step_q8, first, last, least_step=0)
         source = np.frombuffer(data, np.uint8)
-        fixed, state = self._arguments(step_q8, first, last)
-        checked(_decode(*fixed, *state, address(source), source.size, address(coefficients)))
+        buffers = (address(source), source.size, address(coefficients))
+        for part, state in self._parts(step_q8, first, last):
+            checked(_decode(*part, *buffers, *state))
 
     def _check(self, coefficients: NDArray[np.int16], step_q8: int, first: int, last: int, least_step: int) -> None:
         check_array("coefficients", coefficients, INT16, (self.n_samples,), written=True)
@@ -164,6 +186,28 @@ class BandCoder:
         check_number("first", first, 1, STAGES)
         check_number("last", last, 1, first)
 
-    def _arguments(self, step_q8: int, first: int, last: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        fixed = (address(self._described), len(self.planes), step_q8, address(self.tables.weights), first, last)
-        return fixed, (address(self.contexts), address(self._workspace), self._n_workspace)
+    def _parts(self, step_q8: int, first: int, last: int) -> Iterator[tuple[tuple[int, ...], tuple[int, int]]]:
+        """Arguments of a call for each part of a stream, those before the buffers and those after them: one call for
+        all, or where that would take long, one for some planes of a stage."""
+        state = np.zeros(3, np.uint64)
+        whole = (address(self._described), len(self.planes), step_q8, address(self.tables.weights))
+        where = (address(self.contexts), address(self._workspace), self._n_workspace)
+        if self.n_samples <= AT_A_TIME:
+            yield (*whole, first, last, 0, len(self.planes), *where), (address(state), 1)
+            return
+        runs = _runs([plane.width * plane.height for plane in self.planes])
+        for stage in range(first, last - 1, -1):
+            for run in runs:
+                ends = stage == last and run is runs[-1]
+                yield (*whole, stage, stage, *run, *where), (address(state), int(ends))
+
+
+def _runs(sizes: list[int]) -> list[tuple[int, int]]:
+    """First and end of runs of planes that have AT_A_TIME samples together, or of one that has more."""
+    ends, n_samples = [0], 0
+    for index, size in enumerate(sizes):
+        if n_samples and n_samples + size > AT_A_TIME:
+            ends.append(index)
+            n_samples = 0
+        n_samples += size
+    return list(pairwise([*ends, len(sizes)]))

@@ -23,6 +23,13 @@ def tiles(height: int, width: int, size: int) -> Iterator[Window]:
             yield Window(top, left, min(size, height - top), min(size, width - left))
 
 
+def tile_at(index: int, height: int, width: int, size: int) -> Window:
+    """The tile that `tiles` yields after `index` others."""
+    row, column = divmod(index, -(-width // size))
+    top, left = row * size, column * size
+    return Window(top, left, min(size, height - top), min(size, width - left))
+
+
 def n_tiles(height: int, width: int, size: int) -> int:
     """How many tiles `tiles` yields."""
     return -(-height // size) * -(-width // size)

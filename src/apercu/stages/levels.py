@@ -5,6 +5,7 @@ from the bulk of the samples, may be left out of the range: hot and dead pixels,
 data in many scenes. Samples that are left out become the end of the range.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -63,7 +64,9 @@ def bulk_levels(image: Samples, interpretation: str, mask: Mask | None = None) -
     for group in _groups(image, interpretation, mask):
         low, high = _ends(group)
         core = None if interpretation == "rgba" and group.bands.start == ALPHA else _core(group)
-        above = below = np.zeros(MOST + 1, np.int64)
+        # Only where needed: counts of all 65,536 values take longer than the rest of a small band.
+        above: NDArray[np.int64] | None = None
+        below: NDArray[np.int64] | None = None
         if core and core[1] - core[0] < high - low:
             if high - core[0] > FARTHER * (core[1] - core[0]):
                 high, above = _end_of_bulk(group, *core, high)
@@ -82,13 +85,14 @@ def _groups(image: Samples, interpretation: str, mask: Mask | None) -> list[Grou
 
 
 def _codes(low: int, high: int) -> Levels:
-    offset_code = max(code for code, value in enumerate(LEVELS) if value <= low)
-    span = max(high - LEVELS[offset_code], 1)
-    return Levels(offset_code, next(code for code, value in enumerate(LEVELS) if value >= span))
+    offset_code = bisect_right(LEVELS, low) - 1
+    return Levels(offset_code, bisect_left(LEVELS, max(high - LEVELS[offset_code], 1)))
 
 
-def _squared(counts: NDArray[np.int64], end: int) -> int:
-    """Squared error of samples that become `end`; `counts` has their number for each value."""
+def _squared(counts: NDArray[np.int64] | None, end: int) -> int:
+    """Squared error of samples that become `end`; `counts` has their number for each value, or is None for none."""
+    if counts is None:
+        return 0
     return sum(int(counts[value]) * (int(value) - end) ** 2 for value in np.flatnonzero(counts))
 
 
@@ -201,6 +205,8 @@ def _stand_alone(group: Group, end: int, plain: int, flipped: bool) -> bool:
 
 def _in_columns(places: Mask) -> Mask:
     """Those of places (H, W) that have LINE or more in one piece above and below them, themselves among them."""
+    if len(places) < LINE:
+        return np.zeros_like(places)
     below = np.zeros((len(places) + 1, places.shape[1]), np.int32)
     np.cumsum(places, axis=0, out=below[1:])
     whole = np.pad(below[LINE:] - below[:-LINE] == LINE, ((LINE - 1, LINE - 1), (0, 0)))
