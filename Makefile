@@ -45,7 +45,7 @@ types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 c-warnings:
-	$(CC) $(C_CHECKS) src/apercu/kernel/*.c
+	$(CC) $(C_CHECKS) src/apercu/kernel/*.c src/apercu/kernel/at_build/*.c
 
 import-order: $(VENV)/dev.stamp
 	PYTHONPATH=src $(BIN)/lint-imports --no-logo
