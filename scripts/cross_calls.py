@@ -7,15 +7,15 @@ from typing import NamedTuple
 KERNEL = Path(__file__).resolve().parents[1] / "src" / "apercu" / "kernel"
 WIDTHS = {"uint8_t": 1, "int8_t": 1, "uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4, "int64_t": 8, "void": 1}
 WIDTHS |= {"band_plane": 4, "range_context": 12}
-"""Bytes of a number, by type of C; a `band_plane` is five of them. 12 stands for the two numbers of 2 bytes and four of 1 that
-a `range_context` is."""
+"""Bytes of a number, by type of C; a `band_plane` is five of them. 12 stands for a `range_context`: two numbers of 2
+bytes and four of 1."""
 LETTERS = {"size_t": "s", "int32_t": "i", "int": "i", "int64_t": "l", "uint64_t": "l"}
 """As `apercu.kernel.function` has them; "a" is an address."""
 
 
 class Parameter(NamedTuple):
-    """`role`: "n" number, "c" constant array, "m" array that changes, "w" workspace of any content, "t" workspace whose content
-    goes on from call to call."""
+    """`role`: "n" number, "c" constant array, "m" array that changes, "w" workspace of any content, "t" workspace whose
+    content goes on from call to call."""
 
     name: str
     c_type: str
@@ -63,8 +63,8 @@ def _parameter(function: str, text: str) -> Parameter:
 
 def c_code(found: list[Function]) -> str:
     """A table of the functions and one that calls them, for cross_replay.c."""
-    declaring = [path for path in sorted(KERNEL.glob("*.h")) if "\nAPERCU_API int64_t" in path.read_text(encoding="utf-8")]
-    headers = "".join(f'#include "{path.name}"\n' for path in declaring)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(KERNEL.glob("*.h"))}
+    headers = "".join(f'#include "{name}"\n' for name, text in texts.items() if "\nAPERCU_API int64_t" in text)
     table = ""
     calls = ""
     for number, (name, parameters) in enumerate(found):

@@ -1,9 +1,10 @@
-"""Records every call of the kernel while the conformance vectors are decoded and encoded: what goes in and what comes out.
+"""Records every call of the kernel while the conformance vectors are decoded and encoded: what goes in and comes out.
 
     python -m scripts.cross_record FILE
 
-`cross_replay.c` makes the same calls on another machine and compares. The recorder compares pixels, symbols and coded bytes
-with the vectors: where they are right and a machine's every call gives the same as here, they are right there as well.
+`cross_replay.c` makes the same calls on another machine and compares. The recorder compares pixels, symbols and coded
+bytes with the vectors: where they are right and a machine's every call gives the same as here, they are right there as
+well.
 All numbers of the file are little-endian:
 
     "APCALLS1"
@@ -53,7 +54,7 @@ class Recorder:
 
     def address(self, array: NDArray[np.generic]) -> int:
         """Stands in for `apercu.kernel.address`, and notes how far the array reaches."""
-        start = int(array.__array_interface__["data"][0])
+        start: int = array.__array_interface__["data"][0]
         reach = array.itemsize + sum((n - 1) * step for n, step in zip(array.shape, array.strides, strict=True))
         self.arrays.append((start, start + (reach if array.size else 0), array))
         return start
@@ -68,7 +69,7 @@ class Recorder:
 
     def size_of(self, start: int, parameter: Parameter, after: list[tuple[Parameter, int]]) -> int:
         """Bytes that belong to an array of which the kernel gets the address."""
-        size = next(end - start for first, end, _ in reversed(self.arrays) if first <= start <= end)
+        size: int = next(end - start for first, end, _ in reversed(self.arrays) if first <= start <= end)
         if after and after[0][0].name in SIZES and WIDTHS[parameter.c_type] == 1:
             size = min(size, after[0][1])
         return size
@@ -138,12 +139,14 @@ def record() -> bytes:
         raise OSError("calls can be recorded on little-endian machines only")
     recorder = Recorder()
     known = functions()
+    foreign = type(apercu.kernel.library.apercu_band_step)
     for stage in STAGES:
         names = vars(stage)
         for name, value in list(names.items()):
-            entry = getattr(value, "__name__", "") if isinstance(value, ctypes._CFuncPtr) else ""
+            if not isinstance(value, foreign):
+                continue
             for number, function in enumerate(known):
-                if function.name == entry:
+                if function.name == value.__name__:
                     names[name] = recorder.stand_in(number, function, value)
         if "address" in names:
             names["address"] = recorder.address
@@ -187,10 +190,12 @@ def _decode_invalid(recorder: Recorder) -> None:
         try:
             apercu.decode(file.read_bytes(), model=model)
         except apercu.ApercuError as error:
-            assert type(error).__name__ == test["error"], file.name
+            found = type(error).__name__
+        else:
+            found = "none"
+        assert found == test["error"], file.name
         recorder.rest()
 
 
 if __name__ == "__main__":
-    content = record()
-    Path(sys.argv[1]).write_bytes(content)
+    Path(sys.argv[1]).write_bytes(record())

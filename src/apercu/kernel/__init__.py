@@ -69,8 +69,8 @@ def _test() -> None:
     if wrong:
         parts = ", ".join(part for bit, part in enumerate(_PARTS) if wrong >> bit & 1)
         raise ImportError(
-            f"apercu's kernel was miscompiled: wrong results of {parts}. Install the package again with another compiler "
-            "(CC=...) or a newer one"
+            f"apercu's kernel was miscompiled: wrong results of {parts}. Install the package again with another "
+            "compiler (CC=...) or a newer one"
         )
 
 
