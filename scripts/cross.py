@@ -92,10 +92,10 @@ def builds(names: list[str]) -> list[Build]:
     for name in names:
         machine = MACHINES.get(name, WINDOWS)
         gcc = shutil.which(f"{machine.triplet}-gcc")
-        wanted.append(Build(name, machine, "GCC", (gcc,) if gcc else ()))
+        wanted.append(Build(name, machine, "GCC", (gcc, "-O3") if gcc else ()))
         if machine is WINDOWS:
             continue
-        options = f"--target={machine.triplet}", "-isystem", f"/usr/{machine.triplet}/include"
+        options = "-O3", f"--target={machine.triplet}", "-isystem", f"/usr/{machine.triplet}/include"
         for compiler, command in clangs() or [("clang", "")]:  # it takes headers and libraries from GCC's
             wanted.append(Build(name, machine, compiler, (command, *options) if command and gcc else ()))
     return wanted
@@ -129,7 +129,7 @@ def run(build: Build, calls: Path, folder: Path, sources: Path = KERNEL) -> str:
     else:
         library, finding = own / "_kernel.so", ["-Wl,-rpath,$ORIGIN"]
         linking = ["-fPIC", "-Wl,-z,defs", "-Wl,-soname,_kernel.so"]
-    options = ["-O3", "-std=c99", "-fvisibility=hidden", f"-I{sources}", f"-I{folder}"]
+    options = ["-std=c99", "-fvisibility=hidden", f"-I{sources}", f"-I{folder}"]
     kernel = [*options, "-shared", *linking, *map(str, sorted(sources.glob("*.c"))), "-o", str(library)]
     caller = [*options, *finding, str(ROOT / "scripts" / "cross_replay.c"), str(library), "-o", str(program)]
     for arguments in (kernel, caller):
@@ -169,9 +169,9 @@ def table(results: Results, n_calls: int) -> str:
         "# Machines and compilers",
         "",
         "Written by `make cross`. On one machine it decodes all conformance vectors and encodes their sources, and",
-        "records every call of the kernel, with all that goes in and all that comes out. It then makes the same calls on",
-        "the others, in the library that Python loads. *Identical*: every number that comes out of every call is the",
-        "same.",
+        "records every call of the kernel, with all that goes in and all that comes out. It then makes the same calls",
+        "on the others, in the library that Python loads. *Identical*: every number that comes out of every call is",
+        "the same.",
         "",
         f"{n_valid} files decoded, {n_invalid} damaged files refused, {n_encoded} images encoded: {n_calls:,} calls.",
         "All compilers with `-O3`. The machines other than x86_64 are emulated by qemu-user.",

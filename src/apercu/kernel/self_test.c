@@ -25,7 +25,7 @@ int64_t apercu_self_test_workspace(void)
 
 /* As `known_answers` prints them, which is built with the kernel. A change of the coded output changes them; a faster kernel
  * does not. */
-static const uint32_t KNOWN[TEST_PARTS] = {0x5831F993, 0x618FA65E, 0xA4CE2814, 0x3C3FCA7E,
+static const uint32_t KNOWN[TEST_PARTS] = {0x5831F993, 0x0BD0D15B, 0xA4CE2814, 0x3C3FCA7E,
                                            0x71E38923, 0x868ED4EC, 0x776266BC};
 
 typedef struct {
@@ -147,7 +147,7 @@ static void test_wavelet(test *t, wavelet_room *r)
             int chroma = run == 2;
             int32_t levels = WAVELET_LEVELS - chroma, centre = chroma ? 0 : 4080, step_q8 = run ? 4000 : 0;
             if (run)
-                draw_picture(t, r->plane, width, height, centre, 4080);
+                draw_picture(t, r->plane, width, height, centre, i % 2 ? 4080 : 60); /* with edges, or smooth */
             else
                 draw(t, r->plane, n, SAMPLE_LIMIT);
             apercu_wavelet_analyse(r->plane, width, width, height, levels, centre, step_q8, chroma, r->workspace,
