@@ -11,8 +11,10 @@
 
 #if defined(_WIN32)
 #define APERCU_API __declspec(dllexport)
-#else
+#elif defined(__GNUC__)
 #define APERCU_API __attribute__((visibility("default")))
+#else
+#define APERCU_API
 #endif
 
 /* GCC 12.0 to 12.2 makes wrong code of loops that multiply, where the processor has no vectors: it packs samples into plain
