@@ -8,6 +8,7 @@
 #   make format              mend what `make check` finds, as far as a machine can
 #   make fuzz [ARGS=...]     mutate valid files against a kernel built with sanitisers, for as long as one likes
 #   make bench [ARGS=...]    times beside Pillow's JPEG
+#   make cross [ARGS=...]    the kernel on other machines, by several compilers, and docs/machines.md
 #   make results             measure everything on the test images again, and write docs/results.md
 #   make ablation            leave out one part of the codec after the other, and write docs/ablation.md
 #   make clean               remove what the above made, .venv included
@@ -28,7 +29,8 @@ INSTALL_APERCU = sh scripts/check_machine.sh $(BIN)/python && $(INSTALL) --no-bu
 C_CHECKS = -std=c99 -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes
 
-.PHONY: demo test lowest check lint types c-warnings import-order lengths fuzz bench results ablation format clean FORCE
+.PHONY: demo test lowest check lint types c-warnings import-order lengths fuzz bench cross results ablation format \
+	clean FORCE
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python scripts/demo.py $(if $(IMAGE),"$(IMAGE)")
 
@@ -51,7 +53,7 @@ types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 c-warnings:
-	$(CC) $(C_CHECKS) src/apercu/kernel/*.c
+	$(CC) $(C_CHECKS) src/apercu/kernel/*.c src/apercu/kernel/at_build/*.c
 
 import-order: $(VENV)/dev.stamp
 	PYTHONPATH=src $(BIN)/lint-imports --no-logo
@@ -64,6 +66,9 @@ fuzz: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/apercu bench $(ARGS)
+
+cross: $(VENV)/dev.stamp
+	@$(BIN)/python -m scripts.cross $(ARGS)
 
 results: $(VENV)/dev.stamp
 	@$(BIN)/python scripts/results.py $(ARGS)

@@ -11,12 +11,28 @@
 
 #if defined(_WIN32)
 #define APERCU_API __declspec(dllexport)
-#else
+#elif defined(__GNUC__)
 #define APERCU_API __attribute__((visibility("default")))
+#else
+#define APERCU_API
+#endif
+
+/* GCC 12.0 to 12.2 makes wrong code of loops that multiply, where the processor has no vectors: it packs samples into plain
+ * words (GCC's bug 106322, mended in 12.3). On RISC-V and 32-bit x86 most sizes of the wavelet come out wrong. Without vectors
+ * nothing is lost if loops stay as they are. */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ == 12 && __GNUC_MINOR__ < 3 && !defined(__SSE2__) && \
+    !defined(__ARM_NEON) && !defined(__ALTIVEC__) && !defined(__VEC__)
+#pragma GCC optimize("no-tree-vectorize")
+#endif
+
+/* Microsoft's compiler knows C99's keyword by another name, except in C11 and later. */
+#if defined(_MSC_VER) && !defined(__clang__) && !defined(__STDC_VERSION__)
+#define restrict __restrict
 #endif
 
 /* Compiled twice, for any x86-64 and for those with AVX2; the loader takes the one that fits. Integers are the same either
- * way. Elsewhere the compiler knows the vectors that every machine of its kind has. */
+ * way. Elsewhere the compiler knows the vectors that every machine of its kind has. For static functions only: clang 14 to
+ * 17 leave out the name of an exported one. */
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(APERCU_ONE_TARGET)
 #include <features.h>

@@ -6,7 +6,6 @@ enum { BYPASS = 65535, START_FIELDS = 4 };
 /* stages/range_coding.py counts on it for the workspace: elsewhere, this array has a negative size. */
 typedef char a_context_has_8_bytes[sizeof(range_context) == 8 ? 1 : -1];
 
-/* `starts`: NULL, or for each context p0, age, fast_shift, slow_shift as range_context_at takes them. */
 static int start_contexts(range_context *contexts, size_t n_contexts, const uint16_t *starts)
 {
     if (n_contexts > BYPASS)
@@ -24,10 +23,8 @@ static int start_contexts(range_context *contexts, size_t n_contexts, const uint
     return 0;
 }
 
-/* Codes bits[0 .. n-1], each 0 or 1; bit i in context chosen[i], which is below n_contexts, or 65535 for none.
- * `workspace` holds n_contexts contexts. Returns the number of bytes, or APERCU_ERROR_CAPACITY or _ARGUMENT. */
-APERCU_API int64_t apercu_range_encode(const uint8_t *bits, const uint16_t *chosen, size_t n, size_t n_contexts,
-                                       const uint16_t *starts, range_context *workspace, uint8_t *out, size_t capacity)
+int64_t apercu_range_encode(const uint8_t *bits, const uint16_t *chosen, size_t n, size_t n_contexts,
+                            const uint16_t *starts, range_context *workspace, uint8_t *out, size_t capacity)
 {
     int error = start_contexts(workspace, n_contexts, starts);
     if (error)
@@ -46,10 +43,8 @@ APERCU_API int64_t apercu_range_encode(const uint8_t *bits, const uint16_t *chos
     return range_finish(&e);
 }
 
-/* The inverse: fills bits[0 .. n-1]. Returns 0, or APERCU_ERROR_TRUNCATED, _CORRUPT (bytes left over) or _ARGUMENT. */
-APERCU_API int64_t apercu_range_decode(const uint8_t *data, size_t n_data, const uint16_t *chosen, size_t n,
-                                       size_t n_contexts, const uint16_t *starts, range_context *workspace,
-                                       uint8_t *bits)
+int64_t apercu_range_decode(const uint8_t *data, size_t n_data, const uint16_t *chosen, size_t n, size_t n_contexts,
+                            const uint16_t *starts, range_context *workspace, uint8_t *bits)
 {
     int error = start_contexts(workspace, n_contexts, starts);
     if (error)

@@ -207,4 +207,14 @@ static inline int range_end(const range_decoder *d)
     return d->pos < d->size + RANGE_TAIL_LEAST ? APERCU_ERROR_CORRUPT : 0;
 }
 
+/* Codes bits[0 .. n-1], each 0 or 1; bit i in context chosen[i], which is below n_contexts, or 65535 for none. `starts`: NULL,
+ * or for each context p0, age, fast_shift, slow_shift as range_context_at takes them. `workspace` holds n_contexts contexts.
+ * Returns the number of bytes, or APERCU_ERROR_CAPACITY or _ARGUMENT. */
+APERCU_API int64_t apercu_range_encode(const uint8_t *bits, const uint16_t *chosen, size_t n, size_t n_contexts,
+                                       const uint16_t *starts, range_context *workspace, uint8_t *out, size_t capacity);
+/* The inverse: fills bits[0 .. n-1]. Returns 0, or APERCU_ERROR_TRUNCATED, _CORRUPT (bytes left over) or _ARGUMENT. */
+APERCU_API int64_t apercu_range_decode(const uint8_t *data, size_t n_data, const uint16_t *chosen, size_t n,
+                                       size_t n_contexts, const uint16_t *starts, range_context *workspace,
+                                       uint8_t *bits);
+
 #endif

@@ -74,8 +74,8 @@ static void extend(int16_t *plane, size_t width, size_t height, size_t plane_wid
         memcpy(plane + y * plane_width, plane + (height - 1) * plane_width, plane_width * sizeof *plane);
 }
 
-APERCU_VECTORISED int64_t apercu_load_u8(const uint8_t *image, size_t row_pitch, size_t pitch, size_t width, size_t height,
-                       int16_t *plane, size_t plane_width, size_t plane_height)
+APERCU_VECTORISED static void load_rows_u8(const uint8_t *image, size_t row_pitch, size_t pitch, size_t width,
+                                           size_t height, int16_t *plane, size_t plane_width)
 {
     for (size_t y = 0; y < height; y++) {
         const uint8_t *in = image + y * row_pitch;
@@ -87,6 +87,12 @@ APERCU_VECTORISED int64_t apercu_load_u8(const uint8_t *image, size_t row_pitch,
             for (size_t x = 0; x < width; x++)
                 out[x] = (int16_t)(in[x * pitch] << SAMPLE_BITS);
     }
+}
+
+int64_t apercu_load_u8(const uint8_t *image, size_t row_pitch, size_t pitch, size_t width, size_t height,
+                       int16_t *plane, size_t plane_width, size_t plane_height)
+{
+    load_rows_u8(image, row_pitch, pitch, width, height, plane, plane_width);
     extend(plane, width, height, plane_width, plane_height);
     return 0;
 }
@@ -103,8 +109,8 @@ int64_t apercu_load_u16(const uint16_t *image, size_t row_pitch, size_t pitch, s
     return 0;
 }
 
-APERCU_VECTORISED int64_t apercu_store_u8(const int16_t *plane, size_t stride, uint8_t *image, size_t row_pitch, size_t pitch,
-                        size_t width, size_t height)
+APERCU_VECTORISED static void store_rows_u8(const int16_t *plane, size_t stride, uint8_t *image, size_t row_pitch,
+                                            size_t pitch, size_t width, size_t height)
 {
     for (size_t y = 0; y < height; y++) {
         const int16_t *in = plane + y * stride;
@@ -116,6 +122,12 @@ APERCU_VECTORISED int64_t apercu_store_u8(const int16_t *plane, size_t stride, u
             for (size_t x = 0; x < width; x++)
                 out[x * pitch] = (uint8_t)round_sample(in[x]);
     }
+}
+
+int64_t apercu_store_u8(const int16_t *plane, size_t stride, uint8_t *image, size_t row_pitch, size_t pitch,
+                        size_t width, size_t height)
+{
+    store_rows_u8(plane, stride, image, row_pitch, pitch, width, height);
     return 0;
 }
 
