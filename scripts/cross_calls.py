@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 KERNEL = Path(__file__).resolve().parents[1] / "src" / "apercu" / "kernel"
-WIDTHS = {"uint8_t": 1, "int8_t": 1, "uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4, "int64_t": 8, "void": 1}
-WIDTHS |= {"band_plane": 4, "range_context": 12}
+WIDTHS = {"uint8_t": 1, "int8_t": 1, "uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4, "void": 1}
+WIDTHS |= {"int64_t": 8, "uint64_t": 8, "band_plane": 4, "range_context": 12}
 """Bytes of a number, by type of C; a `band_plane` is five of them. 12 stands for a `range_context`: two numbers of 2
 bytes and four of 1."""
 LETTERS = {"size_t": "s", "int32_t": "i", "int": "i", "int64_t": "l", "uint64_t": "l"}
@@ -65,6 +65,7 @@ def c_code(found: list[Function]) -> str:
     """A table of the functions and one that calls them, for cross_replay.c."""
     texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(KERNEL.glob("*.h"))}
     headers = "".join(f'#include "{name}"\n' for name, text in texts.items() if "\nAPERCU_API int64_t" in text)
+    most = max(len(parameters) for _, parameters in found)
     table = ""
     calls = ""
     for number, (name, parameters) in enumerate(found):
@@ -76,7 +77,7 @@ def c_code(found: list[Function]) -> str:
         )
         calls += f"    case {number}:\n        return {name}({arguments});\n"
     return (
-        f"{headers}\nenum {{ N_FUNCTIONS = {len(found)} }};\n"
+        f"{headers}\nenum {{ N_FUNCTIONS = {len(found)}, MOST_PARAMETERS = {most} }};\n"
         f"static const struct {{\n    const char *name, *roles;\n}} FUNCTIONS[N_FUNCTIONS] = {{\n{table}}};\n\n"
         "static int64_t call(int number, const argument *a)\n{\n    switch (number) {\n"
         f"{calls}    }}\n    return INT64_MIN;\n}}\n"

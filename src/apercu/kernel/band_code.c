@@ -316,10 +316,10 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
     return 0;
 }
 
-int64_t apercu_bands_encode_part(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
+int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
                             int32_t first_stage, int32_t last_stage, size_t first_plane, size_t end_plane,
                             range_context *contexts, uint8_t *workspace, size_t n_workspace, int16_t *coefficients,
-                            int16_t *symbols, uint8_t *out, size_t capacity, uint64_t state[3], int32_t ends)
+                            int16_t *symbols, uint8_t *out, size_t capacity, uint64_t *state, int32_t ends)
 {
     coder c = {range_encoder_at(out, capacity), range_decoder_at(NULL, 0), contexts};
     if (state[2])
@@ -330,10 +330,10 @@ int64_t apercu_bands_encode_part(const band_plane *planes, size_t n_planes, int3
     return fault || !ends ? fault : range_finish(&c.e);
 }
 
-int64_t apercu_bands_decode_part(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
+int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
                             int32_t first_stage, int32_t last_stage, size_t first_plane, size_t end_plane,
                             range_context *contexts, uint8_t *workspace, size_t n_workspace, const uint8_t *data,
-                            size_t n_data, int16_t *coefficients, uint64_t state[3], int32_t ends)
+                            size_t n_data, int16_t *coefficients, uint64_t *state, int32_t ends)
 {
     coder c = {range_encoder_at(NULL, 0), range_decoder_at(data, n_data), contexts};
     if (state[2])
@@ -342,24 +342,6 @@ int64_t apercu_bands_decode_part(const band_plane *planes, size_t n_planes, int3
                          coefficients, workspace, n_workspace, 0);
     state[0] = c.d.pos, state[1] = c.d.code, state[2] = c.d.range;
     return fault || !ends ? fault : range_end(&c.d);
-}
-
-int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
-                            int32_t first_stage, int32_t last_stage, range_context *contexts, uint8_t *workspace,
-                            size_t n_workspace, int16_t *coefficients, int16_t *symbols, uint8_t *out, size_t capacity)
-{
-    uint64_t state[3] = {0};
-    return apercu_bands_encode_part(planes, n_planes, step_q8, weights, first_stage, last_stage, 0, n_planes, contexts,
-                                    workspace, n_workspace, coefficients, symbols, out, capacity, state, 1);
-}
-
-int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
-                            int32_t first_stage, int32_t last_stage, range_context *contexts, uint8_t *workspace,
-                            size_t n_workspace, const uint8_t *data, size_t n_data, int16_t *coefficients)
-{
-    uint64_t state[3] = {0};
-    return apercu_bands_decode_part(planes, n_planes, step_q8, weights, first_stage, last_stage, 0, n_planes, contexts,
-                                    workspace, n_workspace, data, n_data, coefficients, state, 1);
 }
 
 /* `starts`: for each context the probability of a 0 in 1/65536 and the bits it is trusted for. */

@@ -200,9 +200,10 @@ static void test_bands(test *t, bands_room *r)
     memset(r->workspace, 0, sizeof r->workspace);
     memset(r->symbols, 0, sizeof r->symbols);
     for (int s = 0; s < 2; s++) {
-        n_bytes[s] = apercu_bands_encode(planes, N_PLANES, step_q8, r->weights, first[s], last[s], r->contexts,
-                                         (uint8_t *)r->workspace, sizeof r->workspace, r->coefficients, r->symbols,
-                                         r->bytes[s], sizeof r->bytes[s]);
+        uint64_t state[3] = {0};
+        n_bytes[s] = apercu_bands_encode(planes, N_PLANES, step_q8, r->weights, first[s], last[s], 0, N_PLANES,
+                                         r->contexts, (uint8_t *)r->workspace, sizeof r->workspace, r->coefficients,
+                                         r->symbols, r->bytes[s], sizeof r->bytes[s], state, 1);
         add(t, n_bytes[s]);
         if (n_bytes[s] < 0)
             return;
@@ -212,10 +213,12 @@ static void test_bands(test *t, bands_room *r)
     memcpy(r->contexts, r->started, sizeof r->contexts);
     memset(r->workspace, 0, sizeof r->workspace);
     memset(r->coefficients, 0, sizeof r->coefficients);
-    for (int s = 0; s < 2; s++)
-        add(t, apercu_bands_decode(planes, N_PLANES, step_q8, r->weights, first[s], last[s], r->contexts,
+    for (int s = 0; s < 2; s++) {
+        uint64_t state[3] = {0};
+        add(t, apercu_bands_decode(planes, N_PLANES, step_q8, r->weights, first[s], last[s], 0, N_PLANES, r->contexts,
                                    (uint8_t *)r->workspace, sizeof r->workspace, r->bytes[s], (size_t)n_bytes[s],
-                                   r->coefficients));
+                                   r->coefficients, state, 1));
+    }
     add_i16(t, r->coefficients, COEFFICIENTS);
     for (int orientation = -1; orientation < ORIENTATIONS; orientation++)
         add(t, apercu_band_step(step_q8, 1, WAVELET_LEVELS - 1, orientation));

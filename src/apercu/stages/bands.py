@@ -30,8 +30,8 @@ from apercu.stages.wavelet import band_places
 _step = function("apercu_band_step", "iiii")
 _start = function("apercu_bands_start", "aa")
 _workspace = function("apercu_bands_workspace", "as")
-_encode = function("apercu_bands_encode_part", "asiaiissaasaaasai")
-_decode = function("apercu_bands_decode_part", "asiaiissaasasaai")
+_encode = function("apercu_bands_encode", "asiaiissaasaaasai")
+_decode = function("apercu_bands_decode", "asiaiissaasasaai")
 
 STAGES, FLAGGED_STAGES, GROUP = 5, 2, 4
 N_BANDS, N_WEIGHTS = 30, 9
