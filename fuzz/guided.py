@@ -36,7 +36,7 @@ SANITISERS = {
 FLAGS = ["-std=c99", "-g", "-O2", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", "-DAPERCU_ONE_TARGET"]
 CROSS_32 = Path("/usr/i686-linux-gnu/lib")
 """Where Debian's cross compiler keeps the 32-bit libraries; where it is missing, the compiler's own place serves."""
-LIMITS = ["-max_len=4096", "-len_control=20", "-timeout=20", "-rss_limit_mb=1024", "-malloc_limit_mb=64"]
+LIMITS = ["-max_len=4096", "-len_control=20", "-timeout=120", "-report_slow_units=60", "-rss_limit_mb=1024", "-malloc_limit_mb=64"]
 MINIMISING_SECONDS = 15
 CLOSING_SECONDS = 60
 
