@@ -36,6 +36,9 @@ def run_cases(
     wanted, index = dict(patterns), job["first"]
     try:
         while index < job["last"] and len(findings) < MAX_FINDINGS and time.monotonic() < until:
+            wanted = {name: pattern for name, pattern in wanted.items() if not _proof(folder, name).exists()}
+            if patterns and not wanted:
+                break
             rng = random.Random(f"{job['seed']} {index}")
             data = make(rng)
             os.pwrite(current, f"{index} {len(data)}\n".encode().ljust(32) + data, 0)
@@ -46,16 +49,20 @@ def run_cases(
                     continue
                 for name in proved:
                     del wanted[name]
+                    _proof(folder, name).touch()
                 file = f"seed{job['seed']}-{index}{suffix}"
                 (folder / file).write_bytes(data)
                 findings.append({"index": index, "fault": fault, "file": file, "proves": proved})
             faults.clear()
             index += job["step"]
-            if patterns and not wanted:
-                break
     except KeyboardInterrupt:
         pass  # the report of what was done so far is still wanted
     return findings, index
+
+
+def _proof(folder: Path, name: str) -> Path:
+    """A file that tells all workers that a planted fault was found."""
+    return folder / f"found-{name.replace(' ', '-')}.plant"
 
 
 def report(

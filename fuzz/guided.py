@@ -8,8 +8,8 @@
     python fuzz/guided.py --seconds 60 --plant                a kernel with a fault in it, which has to be found
 
 What was learnt is kept in build/fuzz/guided/corpus for the next run, whatever the sanitiser. CLANG names a compiler; by
-default it is the newest there is. Exits 0 where nothing was found (with --plant: where the fault was), 1 for a finding, 3
-where a build is impossible.
+default it is the newest there is. Exits 0 where nothing was found (with --plant: where the fault was), 1 for a finding,
+3 where a build is impossible.
 """
 
 import argparse
@@ -36,9 +36,16 @@ SANITISERS = {
 FLAGS = ["-std=c99", "-g", "-O2", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", "-DAPERCU_ONE_TARGET"]
 CROSS_32 = Path("/usr/i686-linux-gnu/lib")
 """Where Debian's cross compiler keeps the 32-bit libraries; where it is missing, the compiler's own place serves."""
-LIMITS = ["-max_len=4096", "-len_control=20", "-timeout=120", "-report_slow_units=60", "-rss_limit_mb=1024", "-malloc_limit_mb=64"]
+LIMITS = [
+    "-max_len=4096",
+    "-len_control=20",
+    "-timeout=120",
+    "-report_slow_units=60",
+    "-rss_limit_mb=1024",
+    "-malloc_limit_mb=64",
+]
 MINIMISING_SECONDS = 15
-CLOSING_SECONDS = 60
+CLOSING_SECONDS = 600
 
 
 def compiler() -> str:
@@ -161,7 +168,8 @@ def report_coverage() -> None:
     folder = FOLDER / "coverage"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    command = [os.environ.get("CC", "cc"), "-std=c99", "-O0", "-g", "--coverage", "-DGUIDED_ALONE", "-DAPERCU_ONE_TARGET"]
+    command = [os.environ.get("CC", "cc"), "-std=c99", "-O0", "-g", "--coverage", "-DGUIDED_ALONE"]
+    command += ["-DAPERCU_ONE_TARGET", "-DAPERCU_COVERAGE"]
     build._run([*command, *_sources(), "-o", str(folder / "runner")], cwd=folder)
     files = [str(path) for place in ("corpus", "seeds") for path in sorted((FOLDER / place).iterdir())]
     for start in range(0, len(files), 500):
@@ -200,8 +208,10 @@ def main() -> int:
             ended = texts[:1]
         for finding in findings:
             shown = finding if options.plant else minimised(fuzzer, finding)
-            print(f"FINDING {shown}, {shown.stat().st_size} bytes; again: python fuzz/guided.py --sanitiser "
-                  f"{options.sanitiser} --replay {shown}")
+            print(
+                f"FINDING {shown}, {shown.stat().st_size} bytes; again: python fuzz/guided.py --sanitiser "
+                f"{options.sanitiser} --replay {shown}"
+            )
         for text in ended:
             print(f"  {summary(text)}")
         print(f"{len(findings)} finding{'s' * (len(findings) != 1)}")

@@ -80,7 +80,9 @@ def _broken_promises(picture: np.ndarray, options: dict[str, Any], data: bytes) 
     if "tile" in options:
         down, across = (-(-side // options["tile"]) for side in picture.shape[:2])
         wanted["tiles"] = down * across
-    faults += [f"info tells of {told[name]} {name}, not {value}" for name, value in wanted.items() if told[name] != value]
+    faults += [
+        f"info tells of {told[name]} {name}, not {value}" for name, value in wanted.items() if told[name] != value
+    ]
     if found := apercu.check(data, model=model):
         faults.append(f"check finds {found}")
     for layers in range(1, int(told["layers"]) + 1):  # type: ignore[call-overload]  # info has many types

@@ -1,4 +1,4 @@
-"""Models of a user's: any that the loader lets through, at the ends of its limits above all, and some that it must not."""
+"""Models of a user's: any that the loader lets through, above all at the ends of its limits, and files of none."""
 
 import random
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""Runs cases of what others wrote, pictures and networks, against the package that is installed, in a process of its own.
+"""Runs cases of what others wrote, pictures and networks, against the installed package, in a process of its own.
 
 See cases.py for how it is started. No sanitisers: the code that reads these is other people's. Memory is bounded by the
 system (RLIMIT_AS).

@@ -18,9 +18,15 @@ from calls import call
 from mutate import havoc
 from scripts.pictures import noise, scene, wide
 
-TAGS = (254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 297, 317, 320, 322, 323, 324, 325, 330, 338, 339, 34675)
-VALUES = (0, 1, 2, 3, 4, 5, 7, 8, 16, 32, 255, 256, 1000, 16384, 32773, 34712, 65535, 65536, 1 << 20, (1 << 31) - 1, 1 << 31, (1 << 32) - 1)
-CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"gAMA", b"cHRM", b"cICP", b"sRGB", b"eXIf", b"acTL", b"fcTL", b"fdAT", b"IDAT", b"IEND", b"zTXt")
+TAGS = (
+    254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 297, 317, 320, 322, 323, 324, 325, 330, 338, 339,
+    34675,
+)  # fmt: skip
+VALUES = (
+    0, 1, 2, 3, 4, 5, 7, 8, 16, 32, 255, 256, 1000, 16384, 32773, 34712, 65535, 65536, 1 << 20, (1 << 31) - 1, 1 << 31,
+    (1 << 32) - 1,
+)  # fmt: skip
+CHUNKS = b"IHDR PLTE tRNS iCCP gAMA cHRM cICP sRGB eXIf acTL fcTL fdAT IDAT IEND zTXt".split()
 
 
 def seeds() -> dict[str, bytes]:
@@ -122,7 +128,8 @@ def _tiff_files() -> dict[str, bytes]:
         "deep": (wide(rgb, 0, 65535), {"photometric": "rgb", "byteorder": ">"}),
         "spectral": (scene(9, 8, 7), {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": (0,) * 6}),
         "alpha": (scene(9, 8, 4), {"photometric": "rgb", "extrasamples": ("assocalpha",)}),
-        "alpha planar": (np.moveaxis(scene(9, 8, 4), 2, 0), {"photometric": "rgb", "planarconfig": "separate", "extrasamples": ("unassalpha",)}),
+        "alpha planar": (np.moveaxis(scene(9, 8, 4), 2, 0),
+                         {"photometric": "rgb", "planarconfig": "separate", "extrasamples": ("unassalpha",)}),
         "pages": (np.stack([grey, grey]), {"photometric": "minisblack"}),
         "floats": (grey.astype(np.float32), {"photometric": "minisblack"}),
         "strips": (grey, {"rowsperstrip": 3}),
@@ -182,7 +189,9 @@ def _with_other_tag(rng: random.Random, data: bytes) -> bytes:
         else:
             (kind,) = struct.unpack_from(order + "H", out, entry + 2)
             value, width = rng.choice((*VALUES, len(data), rng.randrange(len(data)))), {3: "H"}.get(kind, "L")
-            struct.pack_into(order + width, out, entry + (12 if big else 8), value & (65535 if width == "H" else 0xFFFFFFFF))
+            struct.pack_into(
+                order + width, out, entry + (12 if big else 8), value & (65535 if width == "H" else 0xFFFFFFFF)
+            )
     except struct.error:
         return havoc(rng, data, data)
     return bytes(out)
@@ -218,7 +227,7 @@ def _with_other_chunk(rng: random.Random, data: bytes) -> bytes:
 
 
 def run(rng: random.Random, data: bytes, faults: list[str], count: Callable[[str], None]) -> None:
-    """Reads a picture: an array that is what its bands say, or an error that names what is wrong; nothing else changes."""
+    """Reads a picture: an array that is what its bands say, or an error that says what is wrong; all else stays."""
     page = rng.choice((None, None, None, 1, 2, 7))
     before = _settings()
     expected = (FileFormatError, OptionError, MissingExtra)

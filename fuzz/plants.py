@@ -88,7 +88,7 @@ def _layers() -> None:
 def _bands_model() -> None:
     @wrapped(BandCoder, "encode")
     def encode(old, self, *arguments):
-        if self.tables.weights.min() == 64:
+        if self.tables.weights.min() == self.tables.weights.max():
             raise RuntimeError("planted: model of apercu")
         return old(self, *arguments)
 
@@ -167,7 +167,7 @@ OF_FILES: dict[str, tuple[str, Install]] = {
     "layers": ("layers=2 is not what a file shows", _layers),
     "model of apercu": ("RuntimeError.*planted: model of apercu", _bands_model),
     "model of taha2025": ("RuntimeError.*planted: model of taha2025", _dual_model),
-    "options": ("check finds", _options),
+    "options": ("images raised (ChecksumError|CorruptStream)", _options),
     "info": ("info tells of", _told),
     "slow": (r"took \d\.\d s, more than", _slow),
     "memory": ("MB of memory", _memory),

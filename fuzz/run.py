@@ -70,7 +70,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.package = build.build(kind, self.folder)
         self.environment = build.environment(kind, self.package)
-        for stale in (*self.folder.rglob("*.gcda"), *self.folder.glob("current-*.bin")):
+        for stale in (*self.folder.rglob("*.gcda"), *self.folder.glob("current-*.bin"), *self.folder.glob("*.plant")):
             stale.unlink()
         self._python("import corpus, pathlib, sys; corpus.write_model(pathlib.Path(sys.argv[1]))", "model.npy")
         self.until = time.monotonic() + (options.minutes * 60 if options.minutes else ENDLESS)
