@@ -192,7 +192,8 @@ def test_segments_by_the_grammar_are_mostly_sound(mutate, monkeypatch, tmp_path)
 
     rng = random.Random(0)
     sound = 0
-    seeds = [seed for seed in small_files(monkeypatch, tmp_path)[0] if len(seed.segments) == 1]
+    seeds = [seed for seed in small_files(monkeypatch, tmp_path)[0] if seed.header.codec == "taha2025"]
+    seeds = [seed for seed in seeds if len(seed.segments) == 1]
     for index in range(300):
         seed = seeds[index % len(seeds)]
         data = pack(seed.header, [segments.random_segment(rng, seed.header)])

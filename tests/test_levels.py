@@ -52,17 +52,6 @@ def test_hot_pixels_are_left_out(values):
     assert bulk(np.dstack([with_pixels(values), SCENE]), "spectral")[0] == full(np.dstack([SCENE, SCENE]), "spectral")
 
 
-@pytest.mark.parametrize("side", range(1, 10))
-def test_hot_pixels_of_narrow_images(side):
-    """Narrower than a dead line is long."""
-    slope = 500 + np.add.outer(np.arange(2000) % 300, np.arange(side)).astype(np.uint16)
-    for image in (slope, slope.T):
-        hot = image.copy()
-        hot[image.shape[0] // 2, image.shape[1] // 2] = 60000
-        assert bulk(hot)[0] == full(image)
-        assert apercu.decode(apercu.encode(hot)).max() < 1000
-
-
 def test_hot_pixels_anywhere():
     """At corners and edges, in the brightest place, side by side, in a column, in a small image."""
     image = SCENE.copy()

@@ -201,8 +201,6 @@ def _stand_alone(group: Group, end: int, plain: int, flipped: bool) -> bool:
 
 def _in_columns(places: Mask) -> Mask:
     """Those of places (H, W) that have LINE or more in one piece above and below them, themselves among them."""
-    if len(places) < LINE:
-        return np.zeros_like(places)
     below = np.zeros((len(places) + 1, places.shape[1]), np.int32)
     np.cumsum(places, axis=0, out=below[1:])
     whole = np.pad(below[LINE:] - below[:-LINE] == LINE, ((LINE - 1, LINE - 1), (0, 0)))
