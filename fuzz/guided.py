@@ -112,7 +112,8 @@ def fuzz(fuzzer: Path, options: argparse.Namespace) -> tuple[list[str], list[Pat
     seeds, running, logs = write_seeds(), [], []
     for number in range(options.workers):
         command = [str(fuzzer), *LIMITS, f"-max_total_time={options.seconds}", f"-seed={options.seed + number + 1}"]
-        command += ["-print_final_stats=1", f"-artifact_prefix={findings}/", str(corpus), str(seeds)]
+        command += ["-print_final_stats=1", f"-artifact_prefix={findings}/"]
+        command += [str(corpus), str(seeds)] if options.seconds else ["-runs=0", str(seeds)]
         logs.append(fuzzer.parent / f"log-{number}.txt")
         with logs[-1].open("w") as log:
             running.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment()))
@@ -187,7 +188,7 @@ def report_coverage() -> None:
 def main() -> int:
     """Parses the command line and runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seconds", type=int, default=60, help="0: the first inputs alone")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--sanitiser", choices=SANITISERS, default="address")
