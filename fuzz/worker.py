@@ -25,17 +25,17 @@ MAX_PIXELS = 1 << 16
 
 
 def run_case(judge: Judge, rng: random.Random, index: int, data: bytes, folder: Path) -> None:
-    """A mutant, and with some of them a case for all that writes."""
+    """A mutant, and with some of them a case for all that writes. Two workers share even and odd places."""
     judge.counts["mutants"] += 1
     judge.file(data, rng)
     if index % 4 == 0:
         judge.writing("range coder", encoding.range_coder, rng)
-    if index % 16 == 0:
+    if index % 16 == 1:
         judge.writing("symbols", encoding.symbols, rng)
         judge.writing("wavelet", encoding.wavelet, rng)
-    if index % 48 == 0:
+    if index % 48 == 3:
         judge.writing("images", images.image, rng, judge, folder)
-    if index % 48 == 24:
+    if index % 48 == 27:
         judge.writing("broken models", images.broken_model, rng, judge, folder)
 
 
