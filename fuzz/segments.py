@@ -62,6 +62,8 @@ def _random_table(rng: random.Random) -> tuple[str, list[str]]:
         lengths[rng.randrange(len(lengths))] = rng.randrange(1, 17)
     elif fault < 0.10:
         lengths[1:1] = [0] * rng.choice((1, 100, LIMIT // 2, LIMIT, 1 << 19))
+        if rng.random() < 0.5:  # far more symbols without a word than the table is said to have
+            return listed_table(lo, lengths, rng.choice((2, 9, 300, LIMIT))), words
     elif fault < 0.13:
         return listed_table(lo, lengths, rng.choice((2, len(lengths) + 1, len(lengths) + 5, LIMIT, LIMIT + 1))), words
     return listed_table(lo, lengths), words
