@@ -7,6 +7,7 @@
 #   make check               lint, format, types, warnings of the C compiler, order of imports, length of files
 #   make format              mend what `make check` finds, as far as a machine can
 #   make fuzz [ARGS=...]     mutate valid files against a kernel built with sanitisers, for as long as one likes
+#   make fuzz-guided [ARGS=...]  fuzz the kernel's C functions by coverage, with libFuzzer
 #   make bench [ARGS=...]    times beside Pillow's JPEG
 #   make cross [ARGS=...]    the kernel on other machines, by several compilers, and docs/machines.md
 #   make results             measure everything on the test images again, and write docs/results.md
@@ -29,8 +30,8 @@ INSTALL_APERCU = sh scripts/check_machine.sh $(BIN)/python && $(INSTALL) --no-bu
 C_CHECKS = -std=c99 -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes
 
-.PHONY: demo test lowest check lint types c-warnings import-order lengths fuzz bench cross results ablation format \
-	clean FORCE
+.PHONY: demo test lowest check lint types c-warnings import-order lengths fuzz fuzz-guided bench cross results \
+	ablation format clean FORCE
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python scripts/demo.py $(if $(IMAGE),"$(IMAGE)")
 
@@ -63,6 +64,9 @@ lengths: $(VENV)/dev.stamp
 
 fuzz: $(VENV)/dev.stamp
 	@$(BIN)/python fuzz/run.py $(ARGS)
+
+fuzz-guided: $(VENV)/dev.stamp
+	@$(BIN)/python fuzz/guided.py $(ARGS)
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/apercu bench $(ARGS)

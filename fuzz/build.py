@@ -43,9 +43,12 @@ def build(kind: str, folder: Path) -> Path:
     return package
 
 
-def environment(kind: str, package: Path) -> dict[str, str]:
-    """The environment of a process that imports such a package."""
-    env = dict(os.environ, PYTHONPATH=f"{package}", PYTHONMALLOC="malloc", OPENBLAS_NUM_THREADS="1")
+def environment(kind: str, package: Path | None) -> dict[str, str]:
+    """The environment of a process that imports such a package; without one, that which is installed."""
+    env = dict(os.environ, OPENBLAS_NUM_THREADS="1")
+    if package is None:
+        return env
+    env |= {"PYTHONPATH": str(package), "PYTHONMALLOC": "malloc"}
     if kind in ("sanitised", "planted"):
         env |= SANITISERS | {"LD_PRELOAD": " ".join(runtime_libraries())}
     return env

@@ -11,6 +11,8 @@ from mutate import Seed
 from scripts.pictures import noise, scene, walsh_weights, wide
 
 SMALL_TILE = 32
+LARGE = "many "
+"""How the names of those begin that take long: they are chosen seldom."""
 
 
 def write_model(path: Path) -> None:
@@ -49,6 +51,19 @@ def seeds(model: Path) -> list[Seed]:
     files["tiles"] = encode(scene(70, 90)[:, :, 0], quality=40, codec="taha2025")
     files["rgb tiles"] = encode(scene(33, 65, 3), quality=55, codec="taha2025")
     files["wide tiles"] = encode(wide(scene(40, 40, 2), 5, 900), threshold=50, step=8, codec="taha2025")
+    many = {
+        "bands": apercu.encode(scene(1, 1, 3000), codec="apercu", bands="spectral"),
+        "bands of 2x3": apercu.encode(scene(2, 3, 400), codec="apercu", bands="spectral", quality=80, layers=3),
+        "bands taha2025": apercu.encode(scene(3, 2, 700), codec="taha2025", bands="spectral", quality=70),
+        "bands wide": apercu.encode(wide(scene(1, 2, 900), 10, 50000), codec="apercu", bands="spectral"),
+        "tiles": encode(scene(50, 1100)[:, :, 0], codec="apercu", quality=60, layers=2),
+        "tiles taha2025": encode(scene(1400, 33)[:, :, 0], codec="taha2025", quality=60),
+        "tiles in a row": encode(scene(1, 20000), codec="apercu", quality=40, layers=1),
+    }
+    files |= {LARGE + name: data for name, data in many.items()}
+    files["1x1 rgb"] = apercu.encode(scene(1, 1, 3), codec="apercu", quality=80)
+    files["1x1 rgba"] = apercu.encode(wide(scene(1, 1, 4), 0, 60000), codec="apercu", layers=5)
+    files["1x1 spectral"] = apercu.encode(scene(1, 1, 9), codec="apercu", quality=90)
     return [_seed(name, data) for name, data in files.items()]
 
 

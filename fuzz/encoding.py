@@ -1,17 +1,14 @@
-"""Random input for everything that writes; each function returns what it found wrong."""
+"""Random input for the coders and the transform; each function returns what it found wrong."""
 
 import random
-from pathlib import Path
 
 import numpy as np
 
-import apercu
-from apercu.errors import CorruptStream, TargetUnreachable, Truncated
+from apercu.errors import CorruptStream, Truncated
 from apercu.stages.entropy import dual_decode, dual_encode
 from apercu.stages.range_coding import BYPASS, range_decode, range_encode
 from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
 from mutate import havoc
-from scripts.pictures import noise, scene, wide
 
 
 def range_coder(rng: random.Random) -> list[str]:
@@ -79,74 +76,3 @@ def wavelet(rng: random.Random) -> list[str]:
     if np.abs(back).max() > 8191:
         faults.append("the synthesis passes its limits")
     return faults
-
-
-def image(rng: random.Random, model: Path) -> list[str]:
-    """An image to a file and back; the file must keep the promises of `apercu.encode`."""
-    picture, options = _picture(rng), _options(rng)
-    if rng.random() < 0.5 or {"threshold", "tables"} & set(options):
-        options["codec"] = "taha2025"
-        if rng.random() < 0.1:
-            options["model"] = model
-    try:
-        data = apercu.encode(picture, **options)
-    except TargetUnreachable:
-        return []
-    what = f"{picture.shape} {picture.dtype} {options}"
-    decoded, told = apercu.decode(data, model=model), apercu.info(data)
-    faults = []
-    if decoded.shape != picture.shape or decoded.dtype != picture.dtype.newbyteorder("="):
-        faults.append(f"{what}: decoded as {decoded.shape} {decoded.dtype}")
-    if "n_bytes" in options and len(data) > options["n_bytes"]:
-        faults.append(f"{what}: {len(data)} bytes")
-    if apercu.encode(np.ascontiguousarray(picture), **options) != data:
-        faults.append(f"{what}: encoded twice, two files")
-    settings = {name: options[name] for name in ("codec", "model", "tables", "bands") if name in options}
-    target = {"quality": told["quality"]}
-    if told["quality"] is None:
-        target = {"threshold": told["threshold"], "step": told["step"]}
-    if apercu.encode(picture, **target, **settings) != data:
-        faults.append(f"{what}: {target} from info makes another file")
-    if found := apercu.check(data):
-        faults.append(f"{what}: check finds {found}")
-    return faults
-
-
-def _picture(rng: random.Random) -> np.ndarray:
-    height, width = rng.choice((1, 7, 8, 9, rng.randrange(1, 48))), rng.choice((1, 2, 15, 17, rng.randrange(1, 48)))
-    n_bands = rng.choice((1, 1, 3, 4, 2, 5))
-    seed = rng.randrange(1000)
-    kind = rng.randrange(4)
-    if kind == 0:
-        picture = scene(height, width, n_bands, seed)
-    elif kind == 1:
-        picture = (noise((height, width, n_bands), seed) >> 8).astype(np.uint8)
-    elif kind == 2:
-        picture = np.full((height, width, n_bands), rng.choice((0, 1, 127, 255)), np.uint8)
-    else:
-        picture = (noise((height, width, n_bands), seed) % 2 * 255).astype(np.uint8)
-    if rng.random() < 0.4:
-        low = rng.choice((0, 0, 1000, 65535))
-        picture = wide(picture, low, rng.choice((low, 65535, 65535)), seed)
-        if rng.random() < 0.3:
-            picture = picture.astype(">u2")
-    if rng.random() < 0.3:
-        picture = picture[::-1, :, ::-1]
-    return picture[:, :, 0] if n_bands == 1 and rng.random() < 0.7 else picture
-
-
-def _options(rng: random.Random) -> dict[str, object]:
-    options: dict[str, object] = {}
-    kind = rng.randrange(8)
-    if kind < 3:
-        options["quality"] = rng.choice((0, 100, rng.randrange(3201) / 32))
-    elif kind < 6:
-        options["threshold"] = rng.choice((0, 1 / 16, 50, 1e9, rng.random() * 1000))
-        options["step"] = rng.choice((1 / 8, 1, 8191.875, 2 ** rng.randrange(-3, 13)))
-    elif kind == 6:
-        options["n_bytes"] = rng.choice((12, 40, 200, rng.randrange(2000)))
-    else:
-        options["psnr"] = rng.choice((10, 25.5, 40))
-    if rng.random() < 0.4:
-        options["tables"] = rng.choice(("group", "latent"))
-    return options

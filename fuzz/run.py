@@ -7,25 +7,32 @@
     python fuzz/run.py --replay FILE                  one file
     python fuzz/run.py --mutants 2000 --coverage      lines of the kernel that these cases reach
     python fuzz/run.py --mutants 10000 --plant        a kernel with a fault in it, which has to be found
+    python fuzz/run.py --mutants 10000 --plant reach  a fault for each reach of the fuzzer (plants.py), all to be found
 
-Exits 0 where nothing was found (with --plant: where the fault was), 1 for a finding, 3 where a build is impossible.
+Beside the workers for files of apercu's own, one reads pictures and networks of others (--outside: that one alone).
+Exits 0 where nothing was found (with --plant: where the faults were), 1 for a finding, 3 where a build is impossible.
 """
 
 import argparse
 import collections
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import build
+import plants
 
 MAX_RESTARTS = 5
-SECONDS_PER_CASE = 60
-"""Without a sign of life for so long, a worker hangs."""
+OUTSIDE_SHARE = 10
+"""For so many mutants of files, one picture or network of others."""
+SECONDS_PER_CASE, SILENT_SECONDS = 60, 300
+"""Of processor time, and of any: a worker whose case takes longer hangs. On a busy machine the second says little."""
 ENDLESS = 1 << 60
 
 
@@ -40,13 +47,17 @@ class Total:
 
 @dataclass
 class Worker:
-    """A process with a share of the cases: first, first + step, …"""
+    """A process with a share of the cases: first, first + step, …, below last."""
 
     number: int
     first: int
+    step: int
+    last: int
+    script: str = "worker.py"
     restarts: int = 0
     process: subprocess.Popen[str] | None = None
     alive_at: float = 0
+    used: float = 0
     last_case: bytes = b""
 
 
@@ -59,7 +70,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.package = build.build(kind, self.folder)
         self.environment = build.environment(kind, self.package)
-        for stale in (*self.folder.rglob("*.gcda"), *self.folder.glob("current-*.bin")):
+        for stale in (*self.folder.rglob("*.gcda"), *self.folder.glob("current-*.bin"), *self.folder.glob("*.plant")):
             stale.unlink()
         self._python("import corpus, pathlib, sys; corpus.write_model(pathlib.Path(sys.argv[1]))", "model.npy")
         self.until = time.monotonic() + (options.minutes * 60 if options.minutes else ENDLESS)
@@ -77,24 +88,25 @@ class Run:
         job = {
             "seed": self.options.seed,
             "first": worker.first,
-            "last": self.options.mutants if self.options.only is None else self.options.only + 1,
-            "step": self.options.workers,
+            "last": worker.last,
+            "step": worker.step,
             "folder": str(self.folder),
             "worker": worker.number,
             "replay": self.options.replay,
+            "planted": self.options.plant == "reach",
             "seconds": self.until - time.monotonic(),
         }
-        command = [sys.executable, str(build.ROOT / "fuzz" / "worker.py"), json.dumps(job)]
+        command = [sys.executable, str(build.ROOT / "fuzz" / worker.script), json.dumps(job)]
+        environment = self.environment if worker.script == "worker.py" else build.environment("installed", None)
         pipe = subprocess.PIPE
         worker.alive_at = time.monotonic()
         errors = (self.folder / f"errors-{worker.number}.txt").open("w")
-        worker.process = subprocess.Popen(command, env=self.environment, stdout=pipe, stderr=errors, text=True)
+        worker.process = subprocess.Popen(command, env=environment, stdout=pipe, stderr=errors, text=True)
         errors.close()
 
     def all(self) -> Total:
         """Runs until every worker is done."""
-        first = self.options.only or 0
-        workers = [Worker(number, first + number) for number in range(self.options.workers)]
+        workers = self._workers()
         for worker in workers:
             self.start(worker)
         try:
@@ -105,7 +117,7 @@ class Run:
                     print("interrupted: the workers report")  # they were interrupted as well
                 for worker in running:
                     self._look_after(worker)
-                if self.options.plant and self.total.findings:
+                if self.options.plant == "overflow" and self.total.findings:
                     break
         finally:
             for worker in workers:
@@ -113,13 +125,25 @@ class Run:
                     worker.process.kill()
         return self.total
 
+    def _workers(self) -> list[Worker]:
+        options = self.options
+        first, last, step = 0, options.mutants, options.workers
+        if options.only is not None:
+            first, last, step = options.only, options.only + 1, 1
+        of_files = [] if options.outside else [Worker(n, first + n, step, last) for n in range(step)]
+        if not options.outside and (self.kind != "sanitised" or options.only is not None or options.replay):
+            return of_files
+        last = last if options.outside else -(-last // OUTSIDE_SHARE)
+        return [*of_files, Worker(len(of_files), first, 1, last, "outside.py")]
+
     def _look_after(self, worker: Worker) -> None:
         assert worker.process
         if worker.process.poll() is None:
             case = _read(self.folder / f"current-{worker.number}.bin")
+            used = _processor_time(worker.process.pid)
             if case != worker.last_case:
-                worker.last_case, worker.alive_at = case, time.monotonic()
-            elif time.monotonic() - worker.alive_at > SECONDS_PER_CASE:
+                worker.last_case, worker.alive_at, worker.used = case, time.monotonic(), used
+            elif used - worker.used > SECONDS_PER_CASE or time.monotonic() - worker.alive_at > SILENT_SECONDS:
                 worker.process.kill()
             return
         output = worker.process.communicate()[0]
@@ -139,16 +163,22 @@ class Run:
         errors = (self.folder / f"errors-{worker.number}.txt").read_text(errors="replace")
         if index is None:
             raise SystemExit(f"the worker did not come to its first case (exit code {code}):\n{errors[-3000:]}")
-        name = f"seed{self.options.seed}-{index}.apc"
+        name = f"seed{self.options.seed}-{index}{'.apc' if worker.script == 'worker.py' else '.bin'}"
         (self.folder / name).write_bytes(data)
         (self.folder / f"{name}.txt").write_text(errors)
         summary = next((line for line in errors.splitlines() if line.startswith("SUMMARY")), f"exit code {code}")
         self.total.findings.append({"index": index, "fault": summary, "file": name})
         self.total.counts["died"] += 1
         worker.restarts += 1
-        worker.first = index + self.options.workers
-        if worker.restarts < MAX_RESTARTS and worker.first < self.options.mutants and self.options.only is None:
+        worker.first = index + worker.step
+        if worker.restarts < MAX_RESTARTS and worker.first < worker.last and self.options.only is None:
             self.start(worker)
+
+
+def _processor_time(process: int) -> float:
+    """Seconds that a process has used."""
+    fields = _read(Path(f"/proc/{process}/stat")).rpartition(b")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def _read(path: Path) -> bytes:
@@ -166,20 +196,29 @@ def _split(case: bytes) -> tuple[int | None, int, bytes]:
     return index, length, case[32 : 32 + length]
 
 
+BESIDE = (
+    "windows", "layers", "loaded by Pillow", "images", "user models", "broken models", "range coder", "symbols",
+    "wavelet", "pictures", "networks",
+)  # fmt: skip
+
+
 def report(run: Run, total: Total, seconds: float) -> None:
     """Prints what happened."""
     n = total.counts["mutants"]
     speed, seed = n / max(seconds, 1e-9), run.options.seed
-    print(f"{n} mutants in {seconds:.1f} s, {speed:.0f} a second; {run.kind} kernel, seed {seed}")
+    of_processor = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+    print(
+        f"{n} mutants in {seconds:.1f} s ({of_processor:.0f} s of processor time), {speed:.0f} a second; "
+        f"{run.kind} kernel, seed {seed}"
+    )
     for name in ("good checksums", "reached the entropy decoder"):
         print(f"  {name}: {100 * total.counts[name] / max(n, 1):.1f} %")
     print("  outcomes: " + ", ".join(f"{name} {count}" for name, count in total.outcomes.most_common()))
-    print(
-        "  beside them: " + ", ".join(f"{total.counts[name]} {name}" for name in ("range coder", "symbols", "images"))
-    )
+    print("  beside them: " + ", ".join(f"{total.counts[name]} {name}" for name in BESIDE))
     for finding in total.findings:
         print(
             f"FINDING {finding}\n  in {run.folder}; again: python fuzz/run.py --seed {seed} --only {finding['index']}"
+            f"{' --outside' * str(finding.get('file')).endswith('.bin')}"
         )
     print(f"{len(total.findings)} finding{'s' * (len(total.findings) != 1)}")
 
@@ -194,6 +233,14 @@ def report_coverage(run: Run) -> None:
     print(f"line coverage of the kernel: {100 * n_ran / n_code:.1f} %")
 
 
+def report_plants(total: Total, planted: Collection[str]) -> int:
+    """Prints which planted faults were found; 0 where all were."""
+    found = {name for finding in total.findings for name in finding.get("proves", ())}  # type: ignore[attr-defined]
+    missed = sorted(set(planted) - found)
+    print(f"planted faults found: {', '.join(sorted(found))}" + (f"; not found: {', '.join(missed)}" if missed else ""))
+    return int(bool(missed))
+
+
 def main() -> int:
     """Parses the command line and runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -206,11 +253,14 @@ def main() -> int:
     parser.add_argument(
         "--coverage", action="store_true", help="an unoptimised kernel that counts its lines, no sanitisers"
     )
-    parser.add_argument("--plant", action="store_true", help="a kernel with a missing check, which has to be found")
+    parser.add_argument("--outside", action="store_true", help="pictures and networks of others only")
+    parser.add_argument(
+        "--plant", nargs="?", const="overflow", choices=("overflow", "reach"), help="faults that have to be found"
+    )
     options = parser.parse_args()
     if options.only is not None or options.replay:
         options.workers = 1
-    kind = "coverage" if options.coverage else "planted" if options.plant else "sanitised"
+    kind = "coverage" if options.coverage else "planted" if options.plant == "overflow" else "sanitised"
     try:
         run = Run(options, kind)
         begin = time.monotonic()
@@ -221,7 +271,9 @@ def main() -> int:
     except build.Unavailable as reason:
         print(f"cannot build the kernel for fuzzing: {reason}", file=sys.stderr)
         return 3
-    return int(bool(total.findings) != options.plant)
+    if options.plant == "reach":
+        return report_plants(total, plants.OF_OTHERS if options.outside else plants.OF_FILES | plants.OF_OTHERS)
+    return int(bool(total.findings) != bool(options.plant))
 
 
 if __name__ == "__main__":

@@ -12,21 +12,23 @@ from scripts.segment_writer import bits_of, canonical, flat_table, listed_table,
 
 LIMIT = 32768
 MAX_BLOCKS = 1024
+PLANES_DRAWN = 12
+"""What comes after so many planes repeats them: thousands would take long to draw."""
 
 
 def random_segment(rng: random.Random, header: Header) -> bytes:
     """For the first tile of such an image."""
     sizes = plane_sizes(header.interpretation, header.n_bands, header.height, header.width)
     side = header.tile
-    groups, out = [], ""
-    for height, width in sizes:
+    modes, planes = [], []
+    for height, width in sizes[:PLANES_DRAWN]:
         n = min(n_blocks(min(height, side)) * n_blocks(min(width, side)), MAX_BLOCKS)
         mode = rng.choice((0, 1, 2, 2, 2)) if rng.random() > 0.01 else 3
         flags = [int(mode == 1)] * n if mode != 2 else [rng.randrange(2) for _ in range(n)]
-        groups.append(flags)
-        out += bits_of(mode, 2) + ("".join(map(str, flags)) if mode == 2 else "")
-    for flags in groups:
-        out += _random_plane(rng, flags)
+        modes.append(bits_of(mode, 2) + ("".join(map(str, flags)) if mode == 2 else ""))
+        planes.append(_random_plane(rng, flags))
+    drawn = [index % PLANES_DRAWN for index in range(len(sizes))]
+    out = "".join(modes[index] for index in drawn) + "".join(planes[index] for index in drawn)
     if rng.random() < 0.1:
         at = rng.randrange(len(out))
         out = out[:at] + rng.choice(("0", "1", "0" * 19, "1" * 19, "0000000000000001")) + out[at + 1 :]
@@ -60,6 +62,8 @@ def _random_table(rng: random.Random) -> tuple[str, list[str]]:
         lengths[rng.randrange(len(lengths))] = rng.randrange(1, 17)
     elif fault < 0.10:
         lengths[1:1] = [0] * rng.choice((1, 100, LIMIT // 2, LIMIT, 1 << 19))
+        if rng.random() < 0.5:  # far more symbols without a word than the table is said to have
+            return listed_table(lo, lengths, rng.choice((2, 9, 300, LIMIT))), words
     elif fault < 0.13:
         return listed_table(lo, lengths, rng.choice((2, len(lengths) + 1, len(lengths) + 5, LIMIT, LIMIT + 1))), words
     return listed_table(lo, lengths), words

@@ -3,6 +3,8 @@
 Written without the kernel: for conformance vectors and for the fuzzer, which need what no encoder writes.
 """
 
+from itertools import groupby
+
 
 def bits_of(value: int, n: int) -> str:
     """`value` in `n` binary digits."""
@@ -34,18 +36,16 @@ def listed_table(lo: int, lengths: list[int], count: int | None = None) -> str:
 def list_of_lengths(lengths: list[int]) -> str:
     """The lengths as steps from each to the next."""
     out = bits_of(lengths[0] - 1 & 15, 4)
-    before, run = lengths[0], 0
-    for length in lengths[1:]:
+    before = lengths[0]
+    for length, same in groupby(lengths[1:]):
+        n = len(list(same))
         if length == 0:
-            run += 1
+            out += "111" + exp_golomb(n - 1, 0)
             continue
-        if run:
-            out += "111" + exp_golomb(run - 1, 0)
-            run = 0
         steps = {before: "0", before + 1: "100", before - 1: "101"}
-        out += steps.get(length, "110" + bits_of(length - 1 & 15, 4))
+        out += steps.get(length, "110" + bits_of(length - 1 & 15, 4)) + "0" * (n - 1)
         before = length
-    return out + ("111" + exp_golomb(run - 1, 0) if run else "")
+    return out
 
 
 def canonical(lengths: list[int]) -> dict[int, str]:

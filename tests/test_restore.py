@@ -113,6 +113,15 @@ def test_where_nothing_would_count_the_network_is_not_run(runs):
     assert runs == []
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_network_may_add_more_than_numbers_hold():
+    plane, factors = np.full((8, 16), 100, np.int16), np.ones((1, 2), np.float32)
+    correction = np.repeat(np.float32([[3e38, -3e38]]), 8, 1).repeat(8, 0)
+    found = cnn._add(plane, correction, factors, 8)
+    assert found[:, :8].min() == 8160
+    assert found[:, 8:].max() == -8160
+
+
 def test_windows_across_squares_are_crops():
     image = rich(560, 620, 3)
     data = apercu.encode(image, codec="apercu", quality=45)

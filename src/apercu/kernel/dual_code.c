@@ -133,11 +133,11 @@ static int32_t word_length(const huffman_encoder *h, int32_t symbol)
     return n ? n : -1;
 }
 
-/* Bits of the shortest word of a listed code. */
+/* Bits of the shortest word of a listed code; others have no lengths. */
 static int32_t shortest_word(const huffman_encoder *h)
 {
     uint8_t least = HUFFMAN_MAX_LENGTH;
-    for (uint32_t i = 0; i < h->count; i++)
+    for (uint32_t i = 0; i < h->count && h->listed; i++)
         if (h->length[i] && h->length[i] < least)
             least = h->length[i];
     return least;

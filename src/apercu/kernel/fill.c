@@ -115,6 +115,8 @@ static inline void pull(const grid *below, const grid *level, const int bytes)
             for (size_t v = 2 * y; v < end_y; v++)
                 for (size_t u = 2 * x; u < 2 * x + 2 && u < below->width; u++) {
                     uint32_t w = below->weights[v * below->width + u];
+                    if (!w)
+                        continue; /* in a level, a sample without weight was never written */
                     total += w;
                     sum += w * value_at(below, v, u, bytes);
                 }

@@ -152,7 +152,8 @@ def _add(plane: Plane, correction: Values, factors: Factors, side: int) -> Plane
     """Each factor holds for `side` x `side` samples."""
     height, width = plane.shape
     trusted = factors.repeat(side, 0).repeat(side, 1)[:height, :width] * correction
-    found: Plane = np.clip(np.rint(plane + HALF * trusted), -FULL, FULL).astype(np.int16)
+    with np.errstate(over="ignore"):  # a user's network may give any finite numbers; all end within the range
+        found: Plane = np.clip(np.rint(plane + HALF * trusted), -FULL, FULL).astype(np.int16)
     return found
 
 

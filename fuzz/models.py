@@ -1,0 +1,74 @@
+"""Models of a user's: any that the loader lets through, above all at the ends of its limits, and files of none."""
+
+import random
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from mutate import havoc
+
+BANDS, CONTEXTS = 30 * 9, 11_166
+
+
+def random_model(rng: random.Random, codec: str) -> np.ndarray:
+    """Weights that are valid."""
+    draw = np.random.default_rng(rng.randrange(1 << 32))
+    return _taha2025(rng, draw) if codec == "taha2025" else _apercu(rng, draw)
+
+
+def _taha2025(rng: random.Random, draw: np.random.Generator) -> np.ndarray:
+    """(2, 9, 64) int16: rows add up to less than 2^18, a pixel's eight weights of G2's synthesis to less than 2^16."""
+    signs = draw.choice((-1, 1), (2, 9, 64))
+    kind = rng.randrange(6)
+    if kind == 0:
+        weights = signs * 4095
+    elif kind == 1:
+        weights = signs * 8191 * (np.arange(64) % 2)
+    elif kind == 2:  # eight pixels count, as much as 16 bits hold, in two rows
+        weights = signs * 32767 * (np.arange(64) % 8 == 0) * (np.arange(9) % 4 == 1)[:, np.newaxis]
+    elif kind == 3:
+        weights = draw.integers(-4095, 4096, (2, 9, 64))
+    elif kind == 4:
+        weights = signs * rng.choice((0, 1, 2, 100))
+    else:
+        weights = signs * 2048
+        weights[:, 0] = 4095 * rng.choice((-1, 1))
+    return weights.astype(np.int16)
+
+
+def _apercu(rng: random.Random, draw: np.random.Generator) -> np.ndarray:
+    """(22602,) uint16: weights of 0 to 64, then for each context a probability of 1 to 65535 and an age of 2 to 128."""
+    weights = draw.integers(0, 65, BANDS) if rng.random() < 0.5 else np.full(BANDS, rng.choice((0, 1, 64)))
+    ends = rng.choice(((1,), (65535,), (1, 65535), (1, 32768, 65535), (32768,)))
+    chances = draw.choice(ends, CONTEXTS) if rng.random() < 0.7 else draw.integers(1, 65536, CONTEXTS)
+    ages = np.full(CONTEXTS, rng.choice((2, 128))) if rng.random() < 0.7 else draw.integers(2, 129, CONTEXTS)
+    return np.concatenate([weights, np.stack([chances, ages], 1).ravel()]).astype(np.uint16)
+
+
+def broken_file(rng: random.Random, model: np.ndarray) -> bytes:
+    """A file that may hold no model at all."""
+    kind = rng.randrange(6)
+    if kind == 0:
+        model = model.astype(rng.choice(("f4", "i8", "u1", ">i2", ">u2", "i2", "u2", "c8", "U3", "M8[s]")))
+    elif kind == 1:
+        model = rng.choice((model[:-1], model.reshape(-1)[:, np.newaxis], model.reshape(-1)[:0], model.T))
+    elif kind == 2:
+        model = model.copy()
+        model.reshape(-1)[rng.randrange(model.size) :: rng.choice((1, 2, 7, 1000))] = rng.choice((0, 65, 129, 32767))
+    stream = BytesIO()
+    np.save(stream, model)
+    data = stream.getvalue()
+    if kind == 3:  # the header is a literal of Python's
+        return data[:10] + havoc(rng, data[10:128], data[10:60]) + data[128:]
+    return havoc(rng, data, data[:200]) if kind > 3 else data
+
+
+def write(path: Path, data: np.ndarray | bytes) -> Path:
+    """A model or the bytes of one into a file."""
+    if isinstance(data, bytes):
+        path.write_bytes(data)
+    else:
+        with path.open("wb") as stream:
+            np.save(stream, data)
+    return path

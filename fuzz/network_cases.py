@@ -1,0 +1,258 @@
+"""Networks for restore="cnn" from anyone: built to be hostile, and mutants of those and of the shipped one."""
+
+import ctypes
+import os
+import random
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+with suppress(ImportError):  # there are no networks then: see seeds
+    from onnx import TensorProto, helper
+
+import apercu
+from apercu.errors import ModelError
+from apercu.restore import cnn
+from calls import call
+from mutate import havoc
+from scripts.pictures import scene
+
+SHIPPED = Path(cnn.__file__).parent.parent / "weights" / "cnn.onnx"
+IN, OUT = 25, 24
+CANARY = b"\0\0\x80\x3f" * (OUT * IN)
+"""Of the size of a layer's weights, so that a runtime that reads it goes on."""
+PLACES = (
+    "canary.bin", "./canary.bin", "../canary.bin", "link.bin", "sub/../canary.bin", "{folder}/canary.bin",
+    "sub/canary.bin", "no-such-file", "", "/dev/zero", "/etc/passwd", "canary.bin\0", "//{folder}/canary.bin", "fifo",
+)  # fmt: skip
+
+
+class Watch:
+    """Files in a folder, and in those around it, that anything in this process opens: also where no Python does."""
+
+    OPENED = 0x20  # IN_OPEN
+
+    def __init__(self, folder: Path) -> None:
+        for place in (folder.parent, folder, folder / "sub"):
+            place.mkdir(exist_ok=True)
+            (place / "canary.bin").write_bytes(CANARY)
+        self.folder = folder
+        link, fifo = folder / "link.bin", folder / "fifo"
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder.parent / "canary.bin")
+        if not fifo.exists():
+            os.mkfifo(fifo)
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.queue = self.libc.inotify_init1(os.O_NONBLOCK)
+        if self.queue < 0:
+            raise OSError(ctypes.get_errno(), "inotify")
+        for place in (folder.parent, folder, folder / "sub"):
+            self.libc.inotify_add_watch(self.queue, os.fsencode(place), self.OPENED)
+
+    def opened(self) -> set[str]:
+        """Names of the files that were opened since the last call; folders, which have none of their own, aside."""
+        found = set()
+        while True:
+            try:
+                events = os.read(self.queue, 1 << 16)
+            except BlockingIOError:
+                return found
+            at = 0
+            while at < len(events):
+                (length,) = struct.unpack_from("I", events, at + 12)
+                if name := events[at + 16 : at + 16 + length].rstrip(b"\0").decode():
+                    found.add(name)
+                at += 16 + length
+
+
+def seeds() -> list[bytes]:
+    """Networks that serve, to be mutated; nothing where a package is missing that makes or runs them."""
+    if find_spec("onnx") is None or find_spec("onnxruntime") is None:
+        return []
+    return [SHIPPED.read_bytes(), *(_network(random.Random(index), "plain") for index in range(3))]
+
+
+def mutant(rng: random.Random, networks: list[bytes], folder: Path) -> bytes:
+    """One hostile network."""
+    if rng.random() < 0.7:
+        data = _network(rng, rng.choice(tuple(BODIES)), folder)
+        return havoc(rng, data, data) if rng.random() < 0.15 else data
+    data = rng.choice(networks)
+    at = rng.choice((rng.randrange(len(data)), rng.randrange(min(len(data), 300)), max(len(data) - 300, 0)))
+    return data[:at] + havoc(rng, data[at : at + 400], data[:300]) + data[at + 400 :]
+
+
+def run(
+    rng: random.Random, data: bytes, faults: list[str], count: Callable[[str], None], watch: Watch, file: bytes
+) -> None:
+    """Restores with a network: an image, or a ModelError; no other file is opened."""
+    path = watch.folder / "network.onnx"
+    path.write_bytes(data)
+    watch.opened()
+    image = call(faults, "decode (network)", ModelError, apercu.decode, file, restore="cnn", network=path, seconds=10.0)
+    opened = watch.opened() - {"network.onnx"}
+    if opened:
+        faults.append(f"a network opened {sorted(opened)}")
+    if not isinstance(image, Exception) and (image.shape, image.dtype) != ((96, 128, 3), np.uint8):
+        faults.append(f"restored as {image.shape} {image.dtype}")
+    count("restored" if not isinstance(image, Exception) else type(image).__name__)
+
+
+def picture() -> bytes:
+    """A file whose blocks the network is trusted with."""
+    return apercu.encode(scene(96, 128, 3), quality=35)
+
+
+def _network(rng: random.Random, kind: str, folder: Path = Path("/nowhere")) -> bytes:
+    """The bytes of a network; most take and give what `apercu train cnn` makes."""
+    shape_in, shape_out = [1, IN, "h", "w"], [1, OUT, "h", "w"]
+    names = [cnn.INPUT, cnn.OUTPUT]
+    element = TensorProto.FLOAT
+    if rng.random() < 0.1:
+        shape_in = rng.choice(([1, IN, 8, 8], [1, IN], [1, 3, "h", "w"], [0, IN, 0, 0], []))
+    if rng.random() < 0.1:
+        shape_out = rng.choice(([1, OUT, 1, 1], [1], [1, OUT], [1 << 40, OUT, "h", "w"], ["n", OUT, "h", "w"]))
+    if rng.random() < 0.05:
+        names = rng.choice((["x", "y"], ["", ""], [cnn.INPUT, cnn.INPUT]))
+    if rng.random() < 0.05:
+        element = rng.choice(
+            (TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT8, TensorProto.STRING, TensorProto.BOOL)
+        )
+    nodes, initialisers = BODIES[kind](rng, names, folder)
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info(names[0], element, shape_in)],
+        [helper.make_tensor_value_info(names[1], element, shape_out)], initialisers,
+    )  # fmt: skip
+    opset = [helper.make_opsetid("", 17 if rng.random() < 0.95 else rng.choice((9, 999)))]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8 if rng.random() < 0.95 else rng.choice((3, 99)))
+    return bytes(model.SerializeToString())
+
+
+Parts = tuple[list[Any], list[Any]]
+"""Nodes and initialisers."""
+Body = Callable[[random.Random, list[str], Path], Parts]
+
+
+def _weights(rng: random.Random) -> Any:
+    values = np.random.default_rng(rng.randrange(1 << 30)).standard_normal(OUT * IN).astype(np.float32) * 0.01
+    special = rng.choice((None, None, np.nan, np.inf, 3e38, 0))
+    if special is not None:
+        values[:: rng.choice((1, 7))] = special
+    return helper.make_tensor("w", TensorProto.FLOAT, [OUT, IN, 1, 1], values.tobytes(), raw=True)
+
+
+def _plain(rng: random.Random, names: list[str], folder: Path) -> Parts:
+    return [helper.make_node("Conv", [names[0], "w"], [names[1]])], [_weights(rng)]
+
+
+def _external(rng: random.Random, names: list[str], folder: Path) -> Parts:
+    """Weights that lie in another file: as an initialiser, in a constant, in a branch."""
+    tensor = TensorProto(
+        name="w", data_type=TensorProto.FLOAT, dims=[OUT, IN, 1, 1], data_location=TensorProto.EXTERNAL
+    )
+    entries = {
+        "location": rng.choice(PLACES).format(folder=folder),
+        "offset": rng.choice(("0", "0", "4", "-1", "x")),
+        "length": rng.choice((str(len(CANARY)), str(len(CANARY)), "1", str(1 << 50))),
+    }
+    for key, value in entries.items():
+        if rng.random() < 0.9:
+            entry = tensor.external_data.add()
+            entry.key, entry.value = key, value
+    kind = rng.randrange(3)
+    conv = helper.make_node("Conv", [names[0], "w"], [names[1]])
+    if kind == 0:
+        return [conv], [tensor]
+    if kind == 1:
+        return [helper.make_node("Constant", [], ["w"], value=tensor), conv], []
+    inner = helper.make_graph(
+        [helper.make_node("Conv", [names[0], "w"], ["inner"])], "branch", [],
+        [helper.make_tensor_value_info("inner", TensorProto.FLOAT, [1, OUT, "h", "w"])], [tensor],
+    )  # fmt: skip
+    yes = helper.make_tensor("yes", TensorProto.BOOL, [], [True])
+    return [helper.make_node("If", ["yes"], [names[1]], then_branch=inner, else_branch=inner)], [yes]
+
+
+def _loop(rng: random.Random, names: list[str], folder: Path) -> Parts:
+    """A loop of some turns, within a loop perhaps; endless ones would only show that they can be interrupted."""
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Mul", ["x", "x"], ["x2"])],
+        "body",
+        [value("turn", TensorProto.INT64, []), value("go", TensorProto.BOOL, []), value("x", TensorProto.FLOAT, None)],
+        [value("on", TensorProto.BOOL, []), value("x2", TensorProto.FLOAT, None)],
+    )
+    turns = helper.make_tensor("turns", TensorProto.INT64, [], [rng.choice((0, 1, 50, -1, -(1 << 63)))])
+    yes = helper.make_tensor("yes", TensorProto.BOOL, [], [True])
+    conv = helper.make_node("Conv", [names[0], "w"], ["first"])
+    loop = helper.make_node("Loop", ["turns", "yes", "first"], [names[1]], body=body)
+    return [conv, loop], [_weights(rng), turns, yes]
+
+
+def _other_result(rng: random.Random, names: list[str], folder: Path) -> Parts:
+    """Something that is no tensor of the right shape and type comes out."""
+    conv = helper.make_node("Conv", [names[0], "w"], ["first"])
+    kind = rng.choice((TensorProto.DOUBLE, TensorProto.STRING, TensorProto.INT8))
+    last = rng.choice((
+        helper.make_node("SequenceConstruct", ["first"], [names[1]]),
+        helper.make_node("Shape", ["first"], [names[1]]),
+        helper.make_node("Transpose", ["first"], [names[1]], perm=[0, 1, 3, 2]),
+        helper.make_node("Cast", ["first"], [names[1]], to=kind),
+        helper.make_node("ReduceSum", ["first"], [names[1]]),
+        helper.make_node("Optional", ["first"], [names[1]]),
+        helper.make_node("Identity", ["nothing"], [names[1]]),
+        helper.make_node("NoSuchOperator", ["first"], [names[1]]),
+        helper.make_node("Log", ["first"], [names[1]]),
+        helper.make_node("Gather", ["first", "turns"], [names[1]], axis=rng.choice((0, 1, 3, 9))),
+    ))  # fmt: skip
+    turns = helper.make_tensor("turns", TensorProto.INT64, [1], [rng.choice((0, 5, -1, 1 << 62))])
+    return [conv, last], [_weights(rng), turns]
+
+
+def _large(rng: random.Random, names: list[str], folder: Path) -> Parts:
+    """Few bytes that ask for much."""
+    side = rng.choice((1, 1 << 16, 1 << 31, 1 << 40, -1))
+    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [side, rng.choice((side, 3))])
+    made = helper.make_node("ConstantOfShape", ["shape"], ["much"])
+    conv = helper.make_node("Conv", [names[0], "w"], ["first"])
+    end = helper.make_node("ReduceMax", ["much"], ["one"], keepdims=0)
+    return [made, conv, end, helper.make_node("Add", ["first", "one"], [names[1]])], [
+        _weights(rng),
+        shape,
+    ]
+
+
+def _long(rng: random.Random, names: list[str], folder: Path) -> Parts:
+    """A long chain, a circle, or the same name twice."""
+    n = rng.choice((1, 30, 700))
+    chain = [helper.make_node("Relu", [f"v{i}"], [f"v{i + 1}"]) for i in range(n)]
+    kind = rng.randrange(4)
+    if kind == 0:
+        chain.append(helper.make_node("Relu", [f"v{n}"], ["v0"]))
+    if kind == 1:
+        chain.append(helper.make_node("Relu", ["v0"], [f"v{n}"]))
+    first, last = helper.make_node("Conv", [names[0], "w"], ["v0"]), helper.make_node("Relu", [f"v{n}"], [names[1]])
+    return [*([first] if kind else []), *chain, last], [_weights(rng)]
+
+
+def _deep(rng: random.Random, names: list[str], folder: Path) -> Parts:
+    """Branches within branches."""
+    out = helper.make_tensor_value_info("r", TensorProto.FLOAT, None)
+    inner = helper.make_graph([helper.make_node("Conv", [names[0], "w"], ["r"])], "leaf", [], [out])
+    for level in range(rng.choice((1, 10, 30))):
+        branches = {"then_branch": inner, "else_branch": inner} if level < 8 else {"then_branch": inner}
+        inner = helper.make_graph([helper.make_node("If", ["yes"], ["r"], **branches)], "b", [], [out])
+    yes = helper.make_tensor("yes", TensorProto.BOOL, [], [rng.random() < 0.5])
+    node = helper.make_node("If", ["yes"], [names[1]], then_branch=inner, else_branch=inner)
+    return [node], [_weights(rng), yes]
+
+
+BODIES: dict[str, Body] = {
+    "plain": _plain, "external": _external, "loop": _loop, "other result": _other_result, "large": _large,
+    "long": _long, "deep": _deep,
+}  # fmt: skip
