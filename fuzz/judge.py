@@ -42,13 +42,13 @@ class Judge:
         def watched(inner):
             def call(data, n_blocks):
                 self._reached = True
-                return inner(np.frombuffer(data, np.uint8).copy(), n_blocks)
+                return inner(np.frombuffer(data, np.uint8).copy().data, n_blocks)
 
             return call
 
         def stage(coder, data, *arguments):
             self._reached = True
-            return decode_stage(coder, np.frombuffer(data, np.uint8).copy(), *arguments)
+            return decode_stage(coder, np.frombuffer(data, np.uint8).copy().data, *arguments)
 
         decode_stage, BandCoder.decode = BandCoder.decode, stage
         taha2025.dual_decode = watched(taha2025.dual_decode)

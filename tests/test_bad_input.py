@@ -232,20 +232,6 @@ def test_parameters_that_cannot_be():
         assert set(every_call(lie(quality_q8=None, parameters=parameters))) == {CorruptStream}
 
 
-@pytest.mark.parametrize("codec", ["apercu", "taha2025"])
-def test_many_bands_take_time_in_proportion(codec):
-    """Eight times as many bands take eight times as long: 64 times, if each looked at all before it."""
-
-    def seconds(n_bands):
-        data = apercu.encode(np.zeros((1, 1, n_bands), np.uint8), codec=codec, quality=0)
-        begin = time.process_time()
-        assert apercu.decode(data).shape == (1, 1, n_bands)
-        return time.process_time() - begin
-
-    seconds(1000)
-    assert seconds(8000) < 24 * max(seconds(1000), 0.002)
-
-
 @pytest.mark.parametrize("data", [None, 5, "text", [1, 2], 1.5, object(), np.zeros(3), np.zeros(3, object)])
 def test_what_is_not_bytes_is_refused(data):
     for function in (apercu.decode, apercu.info, apercu.check):
