@@ -2,7 +2,8 @@
 # Nothing is installed again until pyproject.toml, constraints.txt, CMakeLists.txt or a file under src/ changes.
 #
 #   make demo [IMAGE=path]   compress a photograph to 0.1 bits per pixel and set it beside JPEG
-#   make test [ARGS=...]     everything that has to be green; ARGS goes to pytest
+#   make test [ARGS=...]     the tests; ARGS goes to pytest
+#   make test-slow [ARGS=...]  the proofs that take longer, which CI runs too
 #   make lowest [ARGS=...]   the tests with the lowest versions of what pyproject.toml names
 #   make check               lint, format, types, warnings of the C compiler, order of imports, length of files
 #   make format              mend what `make check` finds, as far as a machine can
@@ -30,13 +31,16 @@ INSTALL_APERCU = sh scripts/check_machine.sh $(BIN)/python && $(INSTALL) --no-bu
 C_CHECKS = -std=c99 -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes
 
-.PHONY: demo test lowest check lint types c-warnings import-order lengths fuzz fuzz-guided bench cross results \
+.PHONY: demo test test-slow lowest check lint types c-warnings import-order lengths fuzz fuzz-guided bench cross results \
 	ablation format clean FORCE
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python scripts/demo.py $(if $(IMAGE),"$(IMAGE)")
 
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+test-slow: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest -q -m slow $(ARGS)
 
 # With the lowest versions that pyproject.toml allows, but for torch, whose old releases come with 2 GB of CUDA.
 # What those versions say about their own dependencies, which are new ones, is no fault of theirs or ours.

@@ -35,6 +35,7 @@ def number(pattern, text):
 
 
 @pytest.mark.timeout(900)  # a minute on two idle cores
+@pytest.mark.slow
 def test_no_mutant_breaks_the_decoder_under_sanitisers():
     text, code = fuzz("--mutants", MUTANTS)
     assert code == 0, text
@@ -47,18 +48,21 @@ def test_no_mutant_breaks_the_decoder_under_sanitisers():
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_a_fault_planted_in_each_reach_is_found():
     """Thousands of bands and tiles, windows, layers, models, options, pictures, networks; time, memory, warnings."""
     text, code = fuzz("--mutants", MUTANTS, "--plant", "reach")
     assert code == 0, text
 
 
+@pytest.mark.slow
 def test_a_planted_overflow_is_found():
     text, code = fuzz("--mutants", MUTANTS, "--plant")
     assert code == 0, text
     assert "heap-buffer-overflow" in text
 
 
+@pytest.mark.slow
 def test_the_fuzzer_reaches_the_kernel():
     text, code = fuzz("--mutants", 3000, "--coverage")
     assert code == 0, text
@@ -66,6 +70,7 @@ def test_the_fuzzer_reaches_the_kernel():
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 def test_fuzzing_by_coverage_finds_a_planted_overflow():
     text, code = fuzz("--seconds", 60, "--plant", program="guided.py")
     assert code == 0, text
@@ -73,6 +78,7 @@ def test_fuzzing_by_coverage_finds_a_planted_overflow():
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.slow
 @pytest.mark.parametrize("sanitiser", ["address", "memory", "address-32"])
 def test_every_sanitiser_is_content_with_the_inputs_to_begin_with(sanitiser):
     text, code = fuzz("--seconds", 0, "--sanitiser", sanitiser, program="guided.py")
@@ -96,6 +102,7 @@ def small_files(monkeypatch, tmp_path):
     return seeds, tmp_path / "model.npy"
 
 
+@pytest.mark.slow
 def test_mutants_mean_the_same_to_a_decoder_written_from_the_specification(mutate, monkeypatch, tmp_path):
     """The same pixels or the same error, mutant by mutant."""
     seeds, model = small_files(monkeypatch, tmp_path)
@@ -117,7 +124,7 @@ def test_mutants_mean_the_same_to_a_decoder_written_from_the_specification(mutat
     assert decoded > 200
 
 
-def test_a_case_hangs_on_its_seed_alone(mutate, monkeypatch, tmp_path):
+def test_a_case_depends_on_its_seed_alone(mutate, monkeypatch, tmp_path):
     seeds, _ = small_files(monkeypatch, tmp_path)
 
     def mutants(seed):

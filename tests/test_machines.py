@@ -158,6 +158,7 @@ def test_a_workspace_that_is_too_small_is_refused():
     assert function("apercu_self_test", "as")(apercu.kernel.address(workspace), size) == 0
 
 
+@pytest.mark.slow
 def test_the_build_fails_where_the_compiler_makes_wrong_code(tmp_path):
     cmake = shutil.which("cmake") or shutil.which("cmake", path=str(Path(sys.executable).parent))
     if not cmake:
@@ -192,6 +193,7 @@ def test_the_import_fails_where_the_kernel_is_wrong(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["riscv64", "i386"])
 def test_what_gcc_12_makes_wrong_is_kept_from_it_and_would_show(name, tmp_path):
     machine = cross.MACHINES[name]
