@@ -302,7 +302,7 @@ def test_devices_and_folders(device, tmp_path, capsys, monkeypatch):
 def test_a_comparison_takes_no_pipe(tmp_path, capsys):
     os.mkfifo(tmp_path / "pipe.png")
     assert main(["compare", str(tmp_path / "pipe.png"), "--out", str(tmp_path / "out")]) == 2
-    assert "no file; pictures are read more than once" in capsys.readouterr().err
+    assert "not a file; pictures are read more than once" in capsys.readouterr().err
 
 
 def test_a_pipe_below_a_folder_is_no_picture(tmp_path):

@@ -123,7 +123,7 @@ def test_a_strip_of_png_that_inflates_to_far_more():
     content = zlib.compress(bytes(2**27))
     more = struct.pack(">L4s", len(content), b"IDAT") + content + struct.pack(">L", zlib.crc32(b"IDAT" + content))
     stuffed = strip(png[:-12] + more + png[-12:], compression=34933, samples=3)
-    with pytest.raises(FileFormatError, match="16 × 16 and 1 in 13"), at_most(0.2):
+    with pytest.raises(FileFormatError, match="16 × 16 pixels and 1 samples in 13"), at_most(0.2):
         read(stuffed)
 
 
