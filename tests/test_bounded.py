@@ -3,8 +3,6 @@
 import io
 import os
 import random
-import time
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ from apercu.cli.main import main
 from apercu.errors import CorruptStream, FileFormatError, FormatError, NotApercu, TooLarge, Truncated
 from apercu.format.container import Header, pack
 from apercu.lab.images import files_below
+from limits import at_most, within
 from scripts.pictures import scene
 from tests.pipes import meanwhile
 
@@ -65,18 +64,14 @@ class Trickle(io.BytesIO):
 @pytest.fixture(autouse=True)
 def soon():
     """Every test here is about calls that have to end soon."""
-    begin = time.process_time()
-    yield
-    assert time.process_time() - begin < 10
+    with at_most(10):
+        yield
 
 
 @pytest.fixture
 def in_little_memory():
-    tracemalloc.start()
-    yield
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 16_000_000
+    with within(16_000_000):
+        yield
 
 
 # --- apercu files
