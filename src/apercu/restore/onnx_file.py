@@ -34,7 +34,7 @@ _INSIDE = {
     ("attribute", 11): "graph",
 }
 _REFUSED = {
-    ("model", 20): "what only training needs",
+    ("model", 20): "what training needs",
     ("model", 25): "functions",
     ("model", 26): "a configuration of devices",
     ("graph", 15): "sparse tensors",
