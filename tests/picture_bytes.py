@@ -2,9 +2,7 @@
 
 import io
 import struct
-import time
 import zlib
-from contextlib import contextmanager
 
 import numpy as np
 import tifffile
@@ -15,14 +13,6 @@ from apercu.bridges import files
 
 def read(data, **options):
     return files.read(io.BytesIO(data), **options)
-
-
-@contextmanager
-def at_most(seconds):
-    """Time of this process alone, so that others do not count."""
-    begun = time.process_time()
-    yield
-    assert time.process_time() - begun < seconds
 
 
 def file_of(image, kind="PNG", **options):

@@ -1,7 +1,6 @@
 """Whatever comes in, a named error goes out, soon and without a great amount of memory."""
 
 import time
-import tracemalloc
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +20,7 @@ from apercu.errors import (
     UnsupportedVersion,
 )
 from apercu.format.container import Header, pack, put_varint, read_header
+from limits import at_most, within
 from scripts.pictures import scene
 from scripts.segment_writer import flat_table, to_bytes
 
@@ -34,19 +34,15 @@ SECONDS = 10
 @pytest.fixture(autouse=True)
 def soon():
     """Every test here is about calls that have to end soon."""
-    begin = time.process_time()
-    yield
-    assert time.process_time() - begin < SECONDS
+    with at_most(SECONDS):
+        yield
 
 
 @pytest.fixture
 def in_little_memory():
     """Nothing is set aside for what a file only declares."""
-    tracemalloc.start()
-    yield
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 1 << 25  # 65,535 bands have a few numbers each
+    with within(1 << 25):  # 65,535 bands have a few numbers each
+        yield
 
 
 @pytest.fixture

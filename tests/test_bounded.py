@@ -3,8 +3,6 @@
 import io
 import os
 import random
-import time
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ from apercu.cli.main import main
 from apercu.errors import CorruptStream, FileFormatError, FormatError, NotApercu, TooLarge, Truncated
 from apercu.format.container import Header, pack
 from apercu.lab.images import files_below
+from limits import at_most, within
 from scripts.pictures import scene
 from tests.pipes import meanwhile
 
@@ -65,18 +64,14 @@ class Trickle(io.BytesIO):
 @pytest.fixture(autouse=True)
 def soon():
     """Every test here is about calls that have to end soon."""
-    begin = time.process_time()
-    yield
-    assert time.process_time() - begin < 10
+    with at_most(10):
+        yield
 
 
 @pytest.fixture
 def in_little_memory():
-    tracemalloc.start()
-    yield
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 16_000_000
+    with within(16_000_000):
+        yield
 
 
 # --- apercu files
@@ -302,7 +297,7 @@ def test_devices_and_folders(device, tmp_path, capsys, monkeypatch):
 def test_a_comparison_takes_no_pipe(tmp_path, capsys):
     os.mkfifo(tmp_path / "pipe.png")
     assert main(["compare", str(tmp_path / "pipe.png"), "--out", str(tmp_path / "out")]) == 2
-    assert "no file; pictures are read more than once" in capsys.readouterr().err
+    assert "not a file; pictures are read more than once" in capsys.readouterr().err
 
 
 def test_a_pipe_below_a_folder_is_no_picture(tmp_path):

@@ -40,7 +40,7 @@ def at_once(monkeypatch):
     """Other processes are started after the first file, however quick it is."""
     monkeypatch.setattr(batch, "_ALONE", 0)
     monkeypatch.setattr(batch, "_WORTH", 0)
-    monkeypatch.setattr(batch, "_n_cores", lambda: 2)
+    monkeypatch.setattr(batch, "n_cores", lambda: 2)
 
 
 def tree(folder="."):
@@ -250,7 +250,7 @@ import os, sys, threading, time
 from apercu.bridges import batch
 from apercu.cli.main import main
 batch._ALONE = batch._WORTH = 0
-batch._n_cores = lambda: 2
+batch.n_cores = lambda: 2
 raise SystemExit(main(["encode", "--out", "out", *sys.argv[1:]]))
 """
 

@@ -1,8 +1,6 @@
 """A few bytes that declare much cost little; what a segment can hold is known from its length."""
 
 import math
-import time
-import tracemalloc
 import zlib
 from dataclasses import replace
 
@@ -14,6 +12,7 @@ from apercu.format.container import Header, pack, read_header
 from apercu.format.ids import MODELS
 from apercu.format.weights import FOLDER
 from files_by_hand import varint
+from limits import at_most, within
 from scripts.pictures import scene, user_tables
 
 APERCU = Header(8, 8, 1, "grey", quality_q8=0, codec="apercu", model_id=2)
@@ -23,13 +22,8 @@ TAHA = replace(APERCU, codec="taha2025", model_id=1)
 @pytest.fixture
 def cheap():
     """Seconds and memory that a file of a few bytes may take."""
-    tracemalloc.start()
-    begin = time.process_time()
-    yield
-    seconds, peak = time.process_time() - begin, tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert seconds < 5
-    assert peak < 60 << 20
+    with at_most(5), within(60 << 20):
+        yield
 
 
 def every_error(data):

@@ -15,7 +15,8 @@ from PIL import Image
 
 import apercu
 from apercu.errors import FileFormatError
-from picture_bytes import at_most, chunk, file_of, png_of, read, tiff_of, with_chunks
+from limits import at_most
+from picture_bytes import chunk, file_of, png_of, read, tiff_of, with_chunks
 
 RNG = np.random.default_rng(9)
 RGB = RNG.integers(0, 256, (16, 16, 3), np.uint8)

@@ -1,7 +1,6 @@
 """Picture files are written without loss or not at all, and no file is left half-written."""
 
 import os
-import stat
 import sys
 
 import numpy as np
@@ -97,89 +96,6 @@ def test_without_the_extra(tmp_path, monkeypatch):
             files.write(tmp_path / f"a{suffix}", SAMPLES[kind], kind[0])
     for suffix, kind in ((".png", ("grey", 16)), (".tif", ("grey", 16)), (".tif", ("rgba", 8))):
         files.write(tmp_path / f"a{suffix}", SAMPLES[kind], kind[0])
-
-
-# --- replacing
-
-
-def test_a_file_takes_its_place_only_when_it_is_whole(tmp_path):
-    def write_half(error):
-        with files.replacing(path) as stream:
-            stream.write(b"half")
-            stream.flush()
-            assert path.read_bytes() == b"before"
-            raise error
-
-    path = tmp_path / "a"
-    path.write_bytes(b"before")
-    for error in (ValueError, KeyboardInterrupt):
-        with pytest.raises(error):
-            write_half(error)
-        assert path.read_bytes() == b"before"
-        assert os.listdir(tmp_path) == ["a"]
-    with files.replacing(path) as stream:
-        stream.write(b"after")
-    assert path.read_bytes() == b"after"
-    assert os.listdir(tmp_path) == ["a"]
-
-
-def test_permissions_are_those_of_any_other_file(tmp_path):
-    def mode(path):
-        return stat.S_IMODE(os.stat(path).st_mode)
-
-    before = os.umask(0o027)
-    try:
-        with files.replacing(tmp_path / "new"):
-            pass
-        assert mode(tmp_path / "new") == 0o640
-        os.chmod(tmp_path / "new", 0o604)
-        with files.replacing(tmp_path / "new"):
-            pass
-        assert mode(tmp_path / "new") == 0o604
-    finally:
-        os.umask(before)
-
-
-def test_a_link_stays_a_link(tmp_path):
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
-    with files.replacing(tmp_path / "link") as stream:
-        stream.write(b"content")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "folder" / "file").read_bytes() == b"content"
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
-def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
-    # Not with /dev/null: where this fails and root runs it, the machine would lose its own.
-    os.mkfifo(tmp_path / "pipe")
-    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        with files.replacing(tmp_path / "pipe") as stream:
-            stream.write(b"content")
-        assert stat.S_ISFIFO(os.stat(tmp_path / "pipe").st_mode)
-        assert os.read(reader, 99) == b"content"
-    finally:
-        os.close(reader)
-
-
-def test_targets_that_cannot_be_written(tmp_path):
-    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
-        files.check_target(tmp_path)
-    with pytest.raises(FileNotFoundError, match="nowhere"), files.replacing(tmp_path / "nowhere" / "a"):
-        pass
-    too_long = tmp_path / ("a" * 300)
-    with pytest.raises(OSError, match="a" * 300) as caught, files.replacing(too_long):
-        pass
-    assert (caught.value.filename, caught.value.filename2) == (str(too_long), None)
-    assert os.listdir(tmp_path) == []
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write to everything")
-def test_a_protected_file_is_left_alone(tmp_path):
-    (tmp_path / "a").touch(0o400)
-    with pytest.raises(PermissionError):
-        files.check_target(tmp_path / "a")
 
 
 def test_pillow_writes_the_pixels_it_was_given(tmp_path):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from apercu.bridges import files
+from apercu.replacing import check_target, replacing
 from picture_bytes import file_of
 
 COMMAND = [sys.executable, "-m", "apercu"]
@@ -23,12 +23,12 @@ ROOT = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reaso
 # Writes half a file and waits; `named` as where the system has no files without a name.
 WAITS = """
 import os, sys, time
-from apercu.bridges import files
+from apercu.replacing import replacing
 from apercu.cli.ending import orderly_end
 if "named" in sys.argv: del os.O_TMPFILE
 @orderly_end()
 def main():
-    with files.replacing(sys.argv[1]) as stream:
+    with replacing(sys.argv[1]) as stream:
         stream.write(b"half")
         stream.flush()
         print(oct(os.stat(stream.fileno()).st_mode & 0o7777), flush=True)
@@ -54,6 +54,83 @@ def mode(path):
     return stat.S_IMODE(os.stat(path).st_mode)
 
 
+def test_a_file_takes_its_place_only_when_it_is_whole(tmp_path):
+    def write_half(error):
+        with replacing(path) as stream:
+            stream.write(b"half")
+            stream.flush()
+            assert path.read_bytes() == b"before"
+            raise error
+
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error):
+            write_half(error)
+        assert path.read_bytes() == b"before"
+        assert os.listdir(tmp_path) == ["a"]
+    with replacing(path) as stream:
+        stream.write(b"after")
+    assert path.read_bytes() == b"after"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_permissions_are_those_of_any_other_file(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with replacing(tmp_path / "new"):
+            pass
+        assert mode(tmp_path / "new") == 0o640
+        os.chmod(tmp_path / "new", 0o604)
+        with replacing(tmp_path / "new"):
+            pass
+        assert mode(tmp_path / "new") == 0o604
+    finally:
+        os.umask(before)
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
+    with replacing(tmp_path / "link") as stream:
+        stream.write(b"content")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder" / "file").read_bytes() == b"content"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
+    # Not with /dev/null: where this fails and root runs it, the machine would lose its own.
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with replacing(tmp_path / "pipe") as stream:
+            stream.write(b"content")
+        assert stat.S_ISFIFO(os.stat(tmp_path / "pipe").st_mode)
+        assert os.read(reader, 99) == b"content"
+    finally:
+        os.close(reader)
+
+
+def test_targets_that_cannot_be_written(tmp_path):
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        check_target(tmp_path)
+    with pytest.raises(FileNotFoundError, match="nowhere"), replacing(tmp_path / "nowhere" / "a"):
+        pass
+    too_long = tmp_path / ("a" * 300)
+    with pytest.raises(OSError, match="a" * 300) as caught, replacing(too_long):
+        pass
+    assert (caught.value.filename, caught.value.filename2) == (str(too_long), None)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write to everything")
+def test_a_protected_file_is_left_alone(tmp_path):
+    (tmp_path / "a").touch(0o400)
+    with pytest.raises(PermissionError):
+        check_target(tmp_path / "a")
+
+
 @POSIX
 @pytest.mark.parametrize("before", [None, 0o644, 0o666, 0o600])
 def test_nobody_else_reads_a_file_until_it_is_whole(tmp_path, way, before):
@@ -61,7 +138,7 @@ def test_nobody_else_reads_a_file_until_it_is_whole(tmp_path, way, before):
     if before is not None:
         path.write_bytes(b"before")
         path.chmod(before)
-    with files.replacing(path) as stream:
+    with replacing(path) as stream:
         stream.write(b"half")
         stream.flush()
         assert mode(stream.fileno()) == 0o600
@@ -79,7 +156,7 @@ def test_the_bits_that_lend_rights_are_not_copied(tmp_path, way, before):
     path = tmp_path / "a"
     path.write_bytes(b"before")
     path.chmod(before)
-    with files.replacing(path) as stream:
+    with replacing(path) as stream:
         stream.write(b"after")
     assert mode(path) == before & 0o777
 
@@ -97,7 +174,7 @@ def test_a_file_system_that_gives_no_name_later(tmp_path, monkeypatch):
             path.chmod(mode_before)
         umask = os.umask(0o022)
         try:
-            with files.replacing(path) as stream:
+            with replacing(path) as stream:
                 stream.write(b"content" * 100_000)
         finally:
             os.umask(umask)
@@ -112,7 +189,7 @@ def test_the_owner_stays(tmp_path, way):
     path.write_bytes(b"before")
     os.chown(path, 12345, 23456)
     path.chmod(0o4640)
-    with files.replacing(path) as stream:
+    with replacing(path) as stream:
         stream.write(b"after")
     found = path.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 23456, 0o640)
@@ -120,7 +197,7 @@ def test_the_owner_stays(tmp_path, way):
 
 def test_the_umask_is_not_touched(tmp_path, way, monkeypatch):
     monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("changed for all threads"))
-    with files.replacing(tmp_path / "a") as stream:
+    with replacing(tmp_path / "a") as stream:
         stream.write(b"after")
 
 
@@ -196,7 +273,7 @@ def test_the_command_in_a_thread_needs_no_handlers(tmp_path):
 def test_names_as_long_as_a_folder_holds(tmp_path, way):
     path = tmp_path / ("n" * 255)
     for content in (b"one", b"two"):
-        with files.replacing(path) as stream:
+        with replacing(path) as stream:
             stream.write(content)
         assert path.read_bytes() == content
     assert os.listdir(tmp_path) == [path.name]
@@ -205,12 +282,12 @@ def test_names_as_long_as_a_folder_holds(tmp_path, way):
 @POSIX
 def test_links_to_nowhere_and_other_names_of_the_same_file(tmp_path, way):
     (tmp_path / "link").symlink_to("target")
-    with files.replacing(tmp_path / "link") as stream:
+    with replacing(tmp_path / "link") as stream:
         stream.write(b"one")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "target").read_bytes() == b"one"
     os.link(tmp_path / "target", tmp_path / "second")
-    with files.replacing(tmp_path / "second") as stream:
+    with replacing(tmp_path / "second") as stream:
         stream.write(b"two")
     assert [(tmp_path / name).read_bytes() for name in ("target", "second")] == [b"one", b"two"]
 
@@ -222,14 +299,14 @@ def test_a_folder_that_is_protected_is_told_before_the_work(tmp_path):
     try:
         for name in ("a", "new"):
             with pytest.raises(PermissionError, match=name):
-                files.check_target(tmp_path / name)
+                check_target(tmp_path / name)
     finally:
         tmp_path.chmod(0o700)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 def test_a_device_without_room():
-    with pytest.raises(OSError, match="No space left") as caught, files.replacing("/dev/full") as stream:
+    with pytest.raises(OSError, match="No space left") as caught, replacing("/dev/full") as stream:
         stream.write(b"content")
     assert caught.value.filename == "/dev/full"
 
@@ -243,7 +320,7 @@ def test_a_disk_without_room_leaves_the_old_file(tmp_path, way):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-        with pytest.raises(OSError, match="too large") as caught, files.replacing(path) as stream:
+        with pytest.raises(OSError, match="too large") as caught, replacing(path) as stream:
             stream.write(bytes(5000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -17,6 +17,7 @@ ApercuError
     └── CorruptStream        the checksums match, but the content breaks a rule of the format
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -91,6 +92,17 @@ def naming(name: str) -> Iterator[None]:
         yield
     except ApercuError as error:
         raise type(error)(f"{printable(name)}: {error}") from error
+
+
+@contextmanager
+def naming_file(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Let an OSError that names no file name this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = os.fspath(path)
+        raise
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -2,7 +2,8 @@
 
 The pool of `concurrent.futures` is not used, since it can wait for ever. Where a process was stopped in the middle of a
 result, the parent waits for the rest of it; where the parent was killed, its processes wait for work that nobody will
-send. Here every process has a pipe of its own, whose end is seen at once on either side.
+send. Here every process has a pipe of its own, whose end is seen at once on either side. The package `multiprocessing`
+takes 12 ms to import, and so is imported where work is done in processes.
 """
 
 import os
@@ -14,13 +15,13 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import ForkingPickler
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import apercu
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 Key = TypeVar("Key", bound=Hashable)
 Argument = TypeVar("Argument")
@@ -50,6 +51,9 @@ def pool(n_workers: int, start: Callable[[], object] | None = None, how: str | N
     Unless it is "fork", work and `start` must be functions that a process can find by their names. What the processes
     print goes to standard error, and their standard input is empty: results come from the first process alone.
     """
+    from multiprocessing import get_context
+    from multiprocessing.connection import wait
+
     workers: dict[Any, BaseProcess] = {}  # by our end of the pipe
     context: Any = get_context(how)
 
@@ -118,7 +122,7 @@ def _received(worker: Any) -> tuple[bool, Any]:
         raise ChildProcessError("a process ended in the middle of its work (killed, or out of memory)") from error
 
 
-def _end(workers: Mapping[Any, BaseProcess]) -> None:
+def _end(workers: "Mapping[Any, BaseProcess]") -> None:
     try:
         for process in workers.values():  # all of them before any is waited for
             process.terminate()
@@ -136,7 +140,7 @@ def _end(workers: Mapping[Any, BaseProcess]) -> None:
 # What follows runs in the processes
 
 
-def _work(tasks: Connection, start: Callable[[], object] | None, max_pixels: int | None) -> None:
+def _work(tasks: "Connection", start: Callable[[], object] | None, max_pixels: int | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the first process reacts to Ctrl-C
     signal.signal(signal.SIGTERM, _stop)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # which is `nohup`
@@ -154,7 +158,7 @@ def _work(tasks: Connection, start: Callable[[], object] | None, max_pixels: int
         os._exit(1)
 
 
-def _task(tasks: Connection) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+def _task(tasks: "Connection") -> tuple[Callable[..., Any], tuple[Any, ...]]:
     try:
         return tasks.recv()  # type: ignore[no-any-return]  # of what `give` sends
     except (EOFError, ConnectionError):
@@ -178,6 +182,8 @@ def _done(work: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, A
 
 def _packed(answer: tuple[bool, Any]) -> memoryview:
     """What goes through the pipe: an answer, or an error that says why it cannot be sent."""
+    from multiprocessing.reduction import ForkingPickler
+
     try:
         data = ForkingPickler.dumps(answer)
         if not answer[0]:
@@ -198,6 +204,8 @@ def _stop(number: int, _: object) -> None:
 
 def _end_with_parent() -> None:
     """Ends this process when its parent has ended: a parent that was killed cannot do that."""
+    from multiprocessing import parent_process
+
     parent = parent_process()
     assert parent is not None
     parent.join()

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
+from apercu.errors import naming_file
+
 _MOST_LINKS = 40  # as many as Linux follows
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
     """Raise the OSError that writing to `path` would meet, as far as it can be told before the work is done."""
     if (number := descriptor_of(path)) is not None:
-        with _errors_of(path):
+        with naming_file(path):
             os.write(number, b"")
         return
     if os.path.isdir(path):
@@ -45,13 +47,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     number = descriptor_of(path)
     is_file = number is None and os.path.isfile(path)
     if number is not None or (os.path.exists(path) and not is_file):
-        with _errors_of(path), open(path if number is None else os.dup(number), "wb") as stream:
+        with naming_file(path), open(path if number is None else os.dup(number), "wb") as stream:
             yield stream
         return
     target = os.path.realpath(path)
     temporary = os.path.join(os.path.dirname(target), f".apercu-{os.urandom(8).hex()}.part")
     try:
-        with _errors_of(path), _temporary(temporary, os.stat(target) if is_file else None) as stream:
+        with naming_file(path), _temporary(temporary, os.stat(target) if is_file else None) as stream:
             yield stream
         os.replace(temporary, target)
     except BaseException as error:
@@ -131,14 +133,3 @@ def descriptor_of(path: str | os.PathLike[str]) -> int | None:
             return None
         path = os.path.join(folder, os.readlink(path))
     return None
-
-
-@contextmanager
-def _errors_of(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Let an OSError that names no file name this one."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None and error.errno is not None:
-            error.filename = os.fspath(path)
-        raise

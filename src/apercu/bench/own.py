@@ -103,7 +103,7 @@ def given(texts: Sequence[str], option: str) -> list[Given]:
         if any(name == other.label for other in found):
             raise OptionError(f"{option} {text}: the label {name!r} is taken; write LABEL=FILE")
         if Path(path).exists() and not Path(path).is_file():
-            raise OptionError(f"{option} {text}: no file")
+            raise OptionError(f"{option} {text}: not a file")
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         found.append(Given(name, str(Path(path).resolve()), digest))

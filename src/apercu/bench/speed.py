@@ -26,6 +26,7 @@ from PIL import Image
 
 import apercu
 from apercu.errors import ImageError
+from apercu.processes import n_cores
 from apercu.stages.colour import Samples
 
 REFERENCE = "JPEG, optimised progressive"
@@ -164,9 +165,9 @@ def _run_in_turn(
     jobs: Jobs = {name: (encode, partial(decode, files[name])) for name, (encode, decode) in work.items()}
     with one_core():
         alone = _medians(jobs, repeat, _seconds)
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ThreadPoolExecutor(n_cores) as pool:
-        together = _medians(jobs, repeat, partial(_seconds_a_picture, pool, n_cores))
+    n_threads = n_cores()
+    with ThreadPoolExecutor(n_threads) as pool:
+        together = _medians(jobs, repeat, partial(_seconds_a_picture, pool, n_threads))
     return {name: len(data) for name, data in files.items()}, {name: alone[name] + together[name] for name in jobs}
 
 

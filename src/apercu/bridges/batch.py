@@ -26,6 +26,8 @@ from apercu.bridges import bounded, files
 from apercu.bridges.line_art import is_line_art
 from apercu.errors import ApercuError, OptionError, TargetUnreachable, naming
 from apercu.format.container import read_header
+from apercu.processes import n_cores, pool
+from apercu.replacing import replacing
 from apercu.stages.colour import Samples
 
 _ALONE = 0.3  # seconds of work in this process, which is about what it takes others to start
@@ -75,7 +77,7 @@ def encode(
         OSError: likewise: the folder is protected.
     """
     check_encoding(options)
-    return _outcomes(partial(_encode_file, page=page, options=options), _places(sources, folder, ".apc"), _n_cores())
+    return _outcomes(partial(_encode_file, page=page, options=options), _places(sources, folder, ".apc"), n_cores())
 
 
 def decode(
@@ -94,7 +96,7 @@ def decode(
     known_here = {name: value for name, value in options.items() if name not in ("window", "model")}
     apercu.decode(apercu.encode(np.zeros((8, 8), np.uint8)), **known_here)  # says what is wrong with them
     # A network takes all cores by itself.
-    n_workers = _n_cores() if options.get("restore", "none") == "none" else 1
+    n_workers = n_cores() if options.get("restore", "none") == "none" else 1
     work = partial(_decode_file, suffix=suffix, options=options)
     return _outcomes(work, _places(sources, folder, suffix), n_workers)
 
@@ -176,10 +178,6 @@ def _identity(path: str) -> tuple[int, int] | None:
     return None
 
 
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 _Work = Callable[[str], Made]
 
 
@@ -194,8 +192,6 @@ def _outcomes(work: _Work, places: list[tuple[str, str]], n_workers: int) -> Gen
 
 
 def _in_processes(work: _Work, places: list[tuple[str, str]], n_workers: int) -> Generator[Outcome, None, None]:
-    from apercu.processes import pool  # multiprocessing would cost a call for one file 12 ms
-
     targets = dict(places)
     with pool(n_workers) as run:
         try:
@@ -217,7 +213,7 @@ def _write(source: str, target: str, made: Made | Exception) -> Outcome:
         return Outcome(source, target, made, {}, 0)
     try:
         os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
-        with files.replacing(target) as stream:
+        with replacing(target) as stream:
             stream.write(made.content)
     except OSError as error:
         return Outcome(source, target, error, {}, 0)

@@ -9,6 +9,7 @@ import stat
 from typing import IO
 
 import apercu
+from apercu.codecs.decoding import check_head
 from apercu.errors import CorruptStream, Truncated
 from apercu.format.container import Header, read_header
 from apercu.format.ids import MAGIC
@@ -17,7 +18,6 @@ _MOST_PER_SAMPLE = 16
 """Bytes. Of noise, and of images of one pixel, the encoder makes 5, and 15 at the most."""
 _SLACK = 1 << 20  # bytes: for the head of such a file, and its tables
 _MOST_AFTER = 1 << 16  # bytes after the last segment that are read, to be counted as the fault that they are
-_PARTS = 4  # the bit of the third byte, the flags, that says that a directory follows
 _COUNTED = "taha2025"  # the codec of which `apercu.info` looks at the segments too
 _FIRST, _STEP = 1 << 16, 1 << 24  # bytes read at once
 
@@ -64,7 +64,8 @@ def _with_head(stream: IO[bytes]) -> tuple[bytes, Header, int]:
     data = up_to(stream, len(MAGIC))
     while True:
         try:
-            header = _header(data)
+            check_head(read_header(data, directory=False), apercu.MAX_PIXELS)
+            header = read_header(data)
         except Truncated:
             more = up_to(stream, max(_FIRST, len(data)))
             if not more:
@@ -74,13 +75,6 @@ def _with_head(stream: IO[bytes]) -> tuple[bytes, Header, int]:
             n_samples = header.width * header.height * header.n_bands
             limit = header.head_size + _SLACK + _MOST_PER_SAMPLE * n_samples
             return data, header, min(limit, _declared(header) + _MOST_AFTER) if header.lengths else limit
-
-
-def _header(data: bytes) -> Header:
-    """The header of a file. Raises FormatError as `apercu.info` does, before the directory is looked at."""
-    head = data if len(data) < 3 else data[:2] + bytes([data[2] & ~_PARTS]) + data[3:]
-    apercu.info(head[: read_header(head).head_size])
-    return read_header(data)
 
 
 def _declared(header: Header) -> int:

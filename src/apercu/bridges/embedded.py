@@ -49,13 +49,13 @@ def check_embedded(
         if n_bytes == 0:  # left out
             continue
         stream.seek(offset)
-        width, height, deep = _size(stream.read(n_bytes), compression)
+        width, height, n_samples = _size(stream.read(n_bytes), compression)
         # libpng inflates all that is there.
         is_stuffed = compression == _PNG and n_bytes > _MOST_SPARE + 4 * pieces.width * pieces.height * samples
-        if is_stuffed or width * height * deep > pieces.width * pieces.height * max(samples, 4):
+        if is_stuffed or width * height * n_samples > pieces.width * pieces.height * max(samples, 4):
             raise FileFormatError(
                 f"a TIFF with a tile or strip of {pieces.width} × {pieces.height} pixels and {samples} samples that "
-                f"holds a picture of {width} × {height} and {deep} in {n_bytes} bytes"
+                f"holds a picture of {width} × {height} pixels and {n_samples} samples in {n_bytes} bytes"
             )
 
 

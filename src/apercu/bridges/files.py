@@ -23,9 +23,7 @@ from apercu.bridges.png_chunks import SIGNATURE, check_chunks
 from apercu.bridges.tiff import is_tiff, page_alone, read_layout, read_mask, read_tiff, write_tiff
 from apercu.errors import ApercuError, FileFormatError, naming, printable
 from apercu.format.ids import MAGIC
-from apercu.replacing import check_target as check_target  # offered here too, beside what reads and writes pictures
-from apercu.replacing import descriptor_of as descriptor_of
-from apercu.replacing import replacing as replacing
+from apercu.replacing import replacing
 from apercu.stages.colour import Samples
 
 # What each suffix can hold without loss of bits, as bands and bits per sample.

@@ -100,7 +100,7 @@ def _as_icc(profile: Profile, mode: str, bits: int) -> bytes | None:
     return _without_steps(profile)
 
 
-def _table(profile: bytes) -> Iterator[tuple[bytes, int, int, int]]:
+def _tags(profile: bytes) -> Iterator[tuple[bytes, int, int, int]]:
     """(name, where its entry is, offset, length) of each tag."""
     n_tags = min(int.from_bytes(profile[128:132]), _MOST_TAGS, max(0, len(profile) - 132) // 12)
     for at in range(132, 132 + 12 * n_tags, 12):
@@ -115,7 +115,7 @@ def _without_steps(profile: bytes) -> bytes:
     beside others that describe the same colours.
     """
     changed = bytearray(profile)
-    for name, at, _, _ in _table(profile):
+    for name, at, _, _ in _tags(profile):
         if name[:3] in (b"D2B", b"B2D"):
             changed[at : at + 4] = b"~~%02d" % (at // 12 % 100)  # each its own: a profile may hold no name twice
     return bytes(changed)
@@ -123,7 +123,7 @@ def _without_steps(profile: bytes) -> bytes:
 
 def _refuse_high_dynamic_range(profile: bytes) -> None:
     """Raise where a profile has a cicp tag (ICC.1:2022, 9.2.17) whose transfer function is none of sRGB's range."""
-    for name, _, offset, length in _table(profile):
+    for name, _, offset, length in _tags(profile):
         if name == b"cicp" and length >= 12 and offset + 12 <= len(profile):
             transfer = profile[offset + 9]
             if transfer in (16, 18):

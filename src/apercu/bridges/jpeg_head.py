@@ -18,7 +18,7 @@ _MOST_SEGMENTS = 1 << 14  # a gigabyte of metadata
 _ENTRIES = 0xB002  # of MPF: 16 bytes for each picture
 _SCAN, _END = 0xDA, 0xD9
 _WITHOUT_CONTENT = {0x00, 0x01, *range(0xD0, 0xD9), 0xFF}
-_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # none of the bytes between two of them look so
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # coded samples hold none of these pairs
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # SOF, not the tables of the same range
 
 
@@ -43,7 +43,7 @@ def read_head(data: bytes) -> Head:
     """Read the segments before the first scan.
 
     Raises:
-        FileFormatError: there is no frame before a scan, or there are so many scans that only a trap has them.
+        FileFormatError: there is no frame before a scan, or there are more scans than any sound file has.
         struct.error, IndexError: it is cut short.
     """
     size, xmp, mpf_at, is_hdr = None, b"", None, False

@@ -1,4 +1,4 @@
-"""Pictures as Pillow opens them, one call at a time: under our limit of pixels, and without what only a trap has.
+"""Pictures as Pillow opens them, one call at a time: under our limit of pixels, and within bounds of time and memory.
 
 `Image.open` takes its limit from a setting of the process, and its remarks on odd files go through another; neither is
 touched here. EXIF is kept from Pillow, which reads all of it at once; `exif.py` looks for the little that is needed.

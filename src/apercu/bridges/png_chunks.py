@@ -59,7 +59,7 @@ def samples_bytes(data: bytes) -> int:
 
 
 def check_chunks(stream: BinaryIO) -> None:
-    """Refuse a PNG of so many chunks that only a trap has them; `stream` is rewound."""
+    """Refuse a PNG of more chunks than any sound file has; `stream` is rewound."""
     stream.seek(len(SIGNATURE))
     for _ in range(_MOST_CHUNKS):
         head = stream.read(8)

@@ -21,9 +21,8 @@ _WIDTH, _HEIGHT, _COMPRESSION, _SAMPLES, _PLANAR, _ROWS = 256, 257, 259, 277, 28
 _STRIPS, _STRIP_BYTES, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 273, 279, 322, 323, 324, 325
 _OLD_JPEG = 6
 _LONG, _LONG_8 = 4, 16
-_MOST_PADDING = (
-    1 << 25
-)  # samples that tiles may have outside the picture, if they are not fewer than four times its own
+_MOST_PADDING = 1 << 25
+"""Samples that tiles may have outside the picture, besides three times as many as are in it."""
 
 _SMALL, _TABLE, _PLACES = 1 << 18, 1 << 20, 1 << 27  # bytes that the values of a tag may take
 SAMPLE_TAGS: dict[int, int] = {

@@ -51,9 +51,8 @@ def directories(stream: BinaryIO) -> list[Directory]:
         numbers: dict[int, int] = {}
         for tag, kind, count, value in struct.iter_unpack(form.entry, stream.read(n_bytes)):
             if count == 1 and kind in _NUMBERS and tag not in numbers:
-                (numbers[tag],) = (
-                    struct.unpack_from(form.order + _NUMBERS[kind], value) if kind != 16 or form.is_big else (0,)
-                )
+                fits = kind != 16 or form.is_big  # else the value is an offset
+                numbers[tag] = struct.unpack_from(form.order + _NUMBERS[kind], value)[0] if fits else 0
         kind = numbers.get(254, _REDUCED if numbers.get(255) == _OLD_REDUCED else 0)
         is_mask = bool(kind & _MASK) or numbers.get(262) == _MASK_PHOTOMETRIC
         found[offset] = Directory(offset, bool(kind & _REDUCED), is_mask)

@@ -13,9 +13,9 @@ from PIL import features
 import apercu
 from apercu.bench import arithmetic, memory, speed, start_up
 from apercu.bench.images import default_images
-from apercu.bridges import files
 from apercu.cli import messages, streams
 from apercu.errors import OptionError
+from apercu.replacing import check_target, replacing
 from apercu.stages.colour import Samples
 
 DESCRIPTION = """\
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError("--repeat is at least 1, and --bpp above 0")
     to_file = arguments.json is not None and arguments.json != streams.STANDARD
     if to_file:
-        files.check_target(arguments.json)
+        check_target(arguments.json)
     say = _say_nothing if arguments.json == streams.STANDARD else _say
     report: dict[str, Any] = {"machine": _machine(), "repeat": arguments.repeat}
     say(", ".join(f"{name} {value}" for name, value in report["machine"].items()))
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         say(_start_up_table(report["start_up"]))
     content = json.dumps(report, indent=2) + "\n"
     if to_file:
-        with files.replacing(arguments.json) as target:
+        with replacing(arguments.json) as target:
             target.write(content.encode())
     elif arguments.json is not None:
         messages.say(content, end="")

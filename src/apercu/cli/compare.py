@@ -222,7 +222,7 @@ def _sources(given: Sequence[str], suffixes: Sequence[str]) -> tuple[dict[str, s
             for file in below:
                 found.setdefault((file.relative_to(path).with_suffix("").as_posix(), file), False)
         elif path.exists() and not path.is_file():
-            raise OptionError(f"{name}: no file; pictures are read more than once here, and so from files only")
+            raise OptionError(f"{name}: not a file; pictures are read more than once here, and so from files only")
         else:
             with open(path, "rb"):  # a file that cannot be opened is reported before any work is done
                 found[path.stem, path] = True

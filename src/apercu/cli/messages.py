@@ -7,11 +7,10 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TextIO
 
-from apercu.errors import OptionError, printable
+from apercu.errors import OptionError, naming_file, printable
 
 EXIT_FAULTS, EXIT_MISTAKE, EXIT_CRASH, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 70, 130, 141
 """A crash has EX_SOFTWARE of sysexits.h: Python's own code for an exception would say that `check` found faults."""
@@ -21,14 +20,14 @@ STANDARD_OUTPUT = "standard output"
 
 def say(text: str, end: str = "\n") -> None:
     """Print lines on standard output. Raises OptionError where it is closed, and OSError."""
-    with naming_output():
+    with naming_file(STANDARD_OUTPUT):
         open_output().write(printable(text, "\n") + end)
 
 
 def write_output(data: bytes) -> None:
     """Send bytes to standard output. Raises as `say`."""
     stream = open_output()
-    with naming_output():
+    with naming_file(STANDARD_OUTPUT):
         stream.flush()
         rest = memoryview(data)
         while rest:  # unbuffered (python -u), it may take a part of them at once
@@ -48,19 +47,8 @@ def open_output() -> TextIO:
 def flush_output() -> None:
     """Let standard output have what was printed so far. Raises OSError."""
     if sys.stdout is not None:
-        with naming_output():
+        with naming_file(STANDARD_OUTPUT):
             sys.stdout.flush()
-
-
-@contextmanager
-def naming_output() -> Iterator[None]:
-    """Let an OSError that names no file name standard output."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None and error.errno is not None:
-            error.filename = STANDARD_OUTPUT
-        raise
 
 
 def give_up_output() -> None:

@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 import apercu
 from apercu.bridges import bounded
 from apercu.cli import messages
-from apercu.errors import OptionError, naming, printable
+from apercu.errors import OptionError, naming, naming_file, printable
+from apercu.replacing import check_target, descriptor_of, replacing
 
 STANDARD = "-"
 
@@ -71,25 +72,15 @@ def set_limit(arguments: argparse.Namespace) -> None:
         apercu.MAX_PIXELS = arguments.max_pixels or None
 
 
-def open_input(name: str) -> BinaryIO:
-    """Open a file for reading, or standard input for `-`, which closing leaves open."""
-    if name != STANDARD:
-        return open(name, "rb")
-    if sys.stdin is None:
-        raise OSError(errno.EBADF, "closed", label(name))
-    return open(sys.stdin.fileno(), "rb", closefd=False)
-
-
 @contextmanager
 def _opened(name: str) -> Iterator[BinaryIO]:
-    """`open_input` as a block in which an OSError that names no file names this one."""
-    with open_input(name) as stream:
-        try:
-            yield stream
-        except OSError as error:
-            if error.filename is None and error.errno is not None:
-                error.filename = label(name)
-            raise
+    """A file open for reading, or standard input for `-`, which stays open; an OSError in the block names it."""
+    is_standard = name == STANDARD
+    if is_standard and sys.stdin is None:
+        raise OSError(errno.EBADF, "closed", label(name))
+    file = sys.stdin.fileno() if is_standard else name
+    with naming_file(label(name)), open(file, "rb", closefd=not is_standard) as stream:
+        yield stream
 
 
 def read_picture(source: str | os.PathLike[str], page: int | None = None) -> tuple[Any, str]:
@@ -121,8 +112,6 @@ def write_bytes(name: str, data: bytes) -> None:
     if name == STANDARD:
         messages.write_output(data)
         return
-    from apercu.bridges.files import replacing  # Pillow comes with it, which --help has no use for
-
     with replacing(name) as stream:
         stream.write(data)
 
@@ -156,8 +145,6 @@ def check_output(source: str, target: str) -> None:
         OptionError: it is the input, or a terminal.
         OSError: it is a folder, lies in none, or is protected.
     """
-    from apercu.bridges.files import check_target, descriptor_of  # Pillow comes with it, as above
-
     number = None if target == STANDARD else descriptor_of(target)
     if target == STANDARD or number == 1:
         is_terminal = messages.open_output().isatty()

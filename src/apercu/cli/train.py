@@ -10,6 +10,7 @@ from typing import Any
 from apercu.cli import streams
 from apercu.cli.messages import flush_output, say
 from apercu.errors import MissingExtra, OptionError
+from apercu.replacing import check_target
 
 DESCRIPTION = """\
 Train a codec's weights, or the network of `decode --restore cnn`, on the images below a folder. A codec's file is used
@@ -52,8 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write; returns the exit code."""
-    from apercu.bridges import files  # Pillow comes with it, which --help has no use for
-
     module, packages = TRAINERS[arguments.what]
     if missing := [name for name in packages if find_spec(name) is None]:
         raise MissingExtra(f"train {arguments.what} needs {' and '.join(missing)}: pip install 'apercu[train]'")
@@ -61,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"{arguments.images}: no such folder")
     if arguments.out.suffix == ".json":
         raise OptionError(f"--out {arguments.out}: the recipe, which is written beside it, has this name")
-    files.check_target(arguments.out)
+    check_target(arguments.out)
     trainer = import_module(module)
     options: dict[str, Any] = {"read": streams.read_picture} if arguments.what == "apercu" else {}
     trainer.train(

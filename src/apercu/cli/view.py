@@ -11,6 +11,7 @@ from pathlib import Path
 from apercu.cli import streams
 from apercu.cli.messages import say
 from apercu.errors import naming
+from apercu.replacing import descriptor_of
 
 DESCRIPTION = """\
 Look at an apercu file in a browser. With --against, the original stands beside it: drag a divider between the two, flip
@@ -49,7 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the page and open it; returns the exit code."""
     from apercu.bench.view import file_page  # Pillow comes with it, which --help has no use for
-    from apercu.bridges import files
 
     streams.set_limit(arguments)
     if arguments.out is not None:
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     page = arguments.out if arguments.out is not None else _temporary(name)
     streams.write_bytes(page, html.encode())
-    if page == streams.STANDARD or not os.path.isfile(page) or files.descriptor_of(page) is not None:
+    if page == streams.STANDARD or not os.path.isfile(page) or descriptor_of(page) is not None:
         return 0  # a browser cannot open a pipe, and the name of the page has no place in it
     say(streams.label(page))
     if not arguments.no_open and has_display():

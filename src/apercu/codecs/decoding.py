@@ -36,10 +36,8 @@ def decode(
     restorer: Any = None,
 ) -> Samples:
     """See `apercu.decode`."""
-    header = read_header(data)
-    _check_size(header, max_pixels)
+    header = _read_head(data, max_pixels)
     codec = CODECS[header.codec]
-    codec.setting_of(header)
     window = _inside(window or Window(0, 0, header.height, header.width), header)
     wanted = header.n_layers if layers is None else min(layers, header.n_layers)
     weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
@@ -181,9 +179,7 @@ def _refuse_if_nothing_is_sound(segments: Segments, header: Header, chosen: Sequ
 def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list[ApercuError]:
     """See `apercu.check`."""
     try:
-        header = read_header(data)
-        _check_size(header, max_pixels)
-        CODECS[header.codec].setting_of(header)
+        header = _read_head(data, max_pixels)
         weights = None
         if model is not None or header.model_id != USER_MODEL:
             weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
@@ -195,7 +191,9 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
     n_sound = _look_over(segments, header, found)
     if over := segments.excess():
         found.add(over)
-    for tile, n_layers in enumerate(n_sound if weights is not None else b""):
+    if weights is None:
+        return found.errors()
+    for tile, n_layers in enumerate(n_sound):
         place = tile_at(tile, header.height, header.width, header.tile)
         sound = [segments.content(layer * header.n_tiles + tile) for layer in range(n_layers)]
         try:
@@ -223,9 +221,7 @@ def _look_over(segments: Segments, header: Header, found: faults.Faults) -> byte
 
 def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
     """See `apercu.info`."""
-    header = read_header(data)
-    _check_size(header, max_pixels)  # some codecs count their blocks
-    CODECS[header.codec].setting_of(header)
+    header = _read_head(data, max_pixels)
     told: dict[str, object] = {
         "width": header.width,
         "height": header.height,
@@ -252,11 +248,19 @@ def _first_layers(data: bytes, header: Header) -> Iterator[tuple[bytes | ApercuE
         yield _segment(segments, header, 0, tile), window.height, window.width
 
 
-def _check_size(header: Header, max_pixels: int | None) -> None:
-    """Checked before memory is allocated for the image."""
+def _read_head(data: bytes, max_pixels: int | None) -> Header:
+    header = read_header(data)
+    check_head(header, max_pixels)
+    return header
+
+
+def check_head(header: Header, max_pixels: int | None) -> None:
+    """Raises TooLarge for an image above the limit, before memory is allocated for it, and CorruptStream for settings
+    that its codec does not have."""
     n_pixels = header.height * header.width
     if max_pixels is not None and (n_pixels > max_pixels or n_pixels * header.n_bands > 4 * max_pixels):
         raise TooLarge(
             f"{header.width} x {header.height} pixels of {header.n_bands} bands are more than apercu.MAX_PIXELS = "
             f"{max_pixels} allows; raise it, or set it to None, for a file that you trust"
         )
+    CODECS[header.codec].setting_of(header)

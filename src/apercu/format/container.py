@@ -94,8 +94,10 @@ def pack(header: Header, segments: list[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def read_header(data: bytes) -> Header:
+def read_header(data: bytes, *, directory: bool = True) -> Header:
     """The header at the start of `data`, which may be no more than the first bytes of a file.
+
+    Without its `directory`, it says nothing of tiles, layers and segments, and takes few bytes, whatever they declare.
 
     Raises NotApercu, UnsupportedVersion, UnknownModel, CorruptStream, ChecksumError (of the head, where it has one of
     its own), or Truncated where more bytes are needed.
@@ -137,7 +139,7 @@ def read_header(data: bytes) -> Header:
         height, width, n_bands, interpretation, wide, not word & 0x8000, codec, model_id, model_hash, quality_q8,
         parameters, tuple(levels),
     )  # fmt: skip
-    if parts:
+    if parts and directory:
         return _read_directory(reader, header)
     return replace(header, head_size=reader.at)
 

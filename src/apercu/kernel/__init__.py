@@ -63,7 +63,7 @@ def checked(code: int) -> int:
 
 
 def _test() -> None:
-    """Known answers of every part of the kernel, in less than a millisecond: a wrong compiler shows in nothing else."""
+    """Known answers of every part of the kernel, in less than a millisecond: a wrong compiler shows nowhere else."""
     workspace = np.empty(-(-function("apercu_self_test_workspace", "")() // 8), np.uint64)
     wrong = checked(function("apercu_self_test", "as")(address(workspace), workspace.nbytes))
     if wrong:

@@ -1,4 +1,4 @@
-/* Known answers: whether a compiler made of the kernel what it says. A wrong compiler shows on no test of another machine. */
+/* Known answers, which show whether the compiler made right code of the kernel. Tests on another machine cannot. */
 #ifndef APERCU_SELF_TEST_H
 #define APERCU_SELF_TEST_H
 

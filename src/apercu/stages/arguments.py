@@ -22,7 +22,7 @@ def check_array(name: str, array: object, dtype: np.dtype[Any], shape: tuple[int
         if flags.carray or (not written and flags.c_contiguous and flags.aligned):
             return
     raise OptionError(
-        f"{name} must be a C-ordered{' writeable' * written} array of {dtype}, {shape}, not {_told(array)}"
+        f"{name} must be a C-ordered{' writeable' * written} array of {dtype}, {shape}, not {_described(array)}"
     )
 
 
@@ -31,36 +31,31 @@ def check_plane(name: str, plane: object, height: int, width: int, written: bool
     if isinstance(plane, _ARRAY) and len(shape := plane.shape) == 2 and shape[0] >= height and shape[1] >= width:
         check_array(name, plane, INT16, shape, written)
     else:
-        raise OptionError(f"{name} must be an array of int16, ({height}, {width}) or larger, not {_told(plane)}")
+        raise OptionError(f"{name} must be an array of int16, ({height}, {width}) or larger, not {_described(plane)}")
 
 
 def check_integers(name: str, array: object) -> None:
     """Raises OptionError unless `array` is an array of any type of integers or of bool."""
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iub":
-        raise OptionError(f"{name} must be an array of integers, not {_told(array)}")
+        raise OptionError(f"{name} must be an array of integers, not {_described(array)}")
 
 
 def check_mask(name: str, mask: object, shape: tuple[int, ...]) -> None:
     """Raises OptionError unless `mask` is an array of bool of this shape."""
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != shape:
-        raise OptionError(f"{name} must be an array of bool, {shape}, not {_told(mask)}")
+        raise OptionError(f"{name} must be an array of bool, {shape}, not {_described(mask)}")
 
 
 def check_samples(name: str, tile: object) -> None:
     """Raises OptionError unless `tile` is an array (H, W, B) of uint8 or uint16 with at least one sample."""
-    if (
-        not isinstance(tile, np.ndarray)
-        or tile.dtype.kind != "u"
-        or tile.itemsize > 2
-        or tile.ndim != 3
-        or not tile.size
-    ):
-        raise OptionError(f"{name} must be an array (H, W, B) of uint8 or uint16, not {_told(tile)}")
+    if isinstance(tile, np.ndarray) and tile.dtype.kind == "u" and tile.itemsize <= 2 and tile.ndim == 3 and tile.size:
+        return
+    raise OptionError(f"{name} must be an array (H, W, B) of uint8 or uint16, not {_described(tile)}")
 
 
 def check_number(name: str, number: object, least: int, most: int) -> None:
     """Raises OptionError unless `number` is an integer within this range."""
-    if number.__class__ is int and least <= number <= most:  # the rule, in a third of the time
+    if number.__class__ is int and least <= number <= most:  # the usual case, three times as fast
         return
     if not isinstance(number, (int, np.integer)) or not least <= number <= most:
         raise OptionError(f"{name} must be a whole number from {least} to {most}, not {number!r}")
@@ -80,7 +75,7 @@ def check_bytes(name: str, data: object) -> None:
         raise OptionError(f"{name} must be bytes, not {type(data).__name__}")
 
 
-def _told(found: object) -> str:
+def _described(found: object) -> str:
     if not isinstance(found, np.ndarray):
         return type(found).__name__
     return f"{'C-ordered ' * found.flags.c_contiguous}{found.dtype.str}, {found.shape}"
