@@ -19,9 +19,9 @@ from apercu.restore import network_process
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
-from onnx import TensorProto, helper  # noqa: E402  # after the check that it is there
+from onnx import TensorProto, helper  # after the check that it is there
 
-from tests.test_networks import DATA, FLOAT, INT64, decoded, halved, ints, model, refused  # noqa: E402
+from tests.test_networks import DATA, FLOAT, INT64, decoded, halved, ints, model, refused
 
 ENDS = [("planes", [1, 25]), ("lack", [1, 24])]
 SQUARE = np.zeros((1, 25, 4, 6), np.float32)
@@ -67,15 +67,20 @@ def computed(operator, element, left, right):
     return model(nodes, [ints("place", [0]), *(helper.make_tensor(k, element, [1], [v]) for k, v in numbers.items())])
 
 
-def gathered_from_afar():
-    """From places that are far outside the data."""
-    nodes = [
-        helper.make_node("GatherND", ["far", "places"], ["many"]),
-        helper.make_node("ReduceMean", ["many"], ["m"], keepdims=0),
-        helper.make_node("Cast", ["m"], ["float"], to=FLOAT),
-        helper.make_node("Add", ["first", "float"], ["lack"]),
-    ]
-    return model(nodes, [ints("far", [1, 2]), helper.make_tensor("places", INT64, [1, 1], [-(1 << 63)])])
+def odd(operator, inputs, **attributes):
+    """An operator without an input that it needs, or with an attribute out of its range."""
+    node = helper.make_node(operator, inputs, ["odd"], **attributes)
+    return model(
+        [
+            node,
+            helper.make_node("ReduceMax", ["odd"], ["m"], keepdims=0),
+            helper.make_node("Add", ["first", "m"], ["lack"]),
+        ],
+        [
+            helper.make_tensor("data", FLOAT, [2, 2, 2], list(range(8))),
+            helper.make_tensor("places", INT64, [2, 1], [1, 0]),
+        ],
+    )
 
 
 KILLERS = [
@@ -84,7 +89,9 @@ KILLERS = [
     computed("Mod", TensorProto.INT32, -(1 << 31), -1),
     computed("Mod", INT64, -(1 << 63), -1),
     computed("Mod", INT64, 1, 0),
-    gathered_from_afar(),
+    *(odd("GatherND", ["data", "places"], batch_dims=n) for n in (-2, -128, -(1 << 31), -(1 << 62))),
+    odd("LayerNormalization", ["data", "", "data"]),
+    odd("Min", ["data", "data", ""]),
 ]
 
 
@@ -104,6 +111,13 @@ def test_the_message_says_what_it_died_of(tmp_path):
     assert said.startswith("cannot be run")
     if os.name == "posix" and "ends the process" in said:
         assert said == "cannot be run: it ends the process that runs it (SIGFPE)"
+
+
+@pytest.mark.parametrize("equation", ["...ii>->...i", "...>i ->...i"])
+def test_a_file_that_cannot_be_loaded_in_time_is_refused(tmp_path, monkeypatch, equation):
+    """Read for ever, without a thread of Python that runs meanwhile."""
+    monkeypatch.setattr(network_process, "LOADING_SECONDS", 3)
+    assert refused(tmp_path / "a.onnx", odd("Einsum", ["data"], equation=equation))
 
 
 @POSIX

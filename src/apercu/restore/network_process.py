@@ -1,14 +1,15 @@
 """A network of a user, run in a process of its own.
 
-ONNX Runtime does not check all that an operator is given. A few bytes in a network end the process that runs it: the
-least integer divided by -1, or places outside the data that are gathered from. Others do not end, and cannot be stopped.
-Here that is the end of the process of the network, and a ModelError in this one.
+ONNX Runtime does not check all that an operator is given. A small network can end the process that runs it: by the
+least integer divided by -1, an input that is left out, or an attribute out of its range. Some go on for ever, and
+nothing stops them. Here that is the end of the network's own process, and this one raises a ModelError.
 
 Both sides speak by frames: a number of bytes, as 8 bytes, and the bytes. This side sends the names of input and output,
 the file, and then the values of one square after another. Each of them but the names has an answer: "+" and the result,
 or "-" and what went wrong.
 """
 
+import faulthandler
 import json
 import os
 import signal
@@ -31,7 +32,7 @@ from apercu.errors import MissingExtra, ModelError
 from apercu.restore import onnx_file, runtime
 from apercu.restore.runtime import Ends, Network, Values
 
-LOADING_SECONDS, TRIAL_SECONDS, MOST_SECONDS = 60, 10, 600
+LOADING_SECONDS, TRIAL_SECONDS, MOST_SECONDS = 30, 10, 600
 """To start the process and load a network, for the trial run on a small square, and for any other run."""
 _GRACE = 5.0  # seconds that a process which was killed is given to end in
 _LENGTH, _SHAPE = struct.Struct("<Q"), struct.Struct("<4Q")
@@ -83,7 +84,11 @@ def _started() -> "subprocess.Popen[bytes]":
     try:
         # Not by `multiprocessing`, which runs the caller's program again, and lets no process of a pool start others.
         return subprocess.Popen(
-            [python, "-P", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [python, "-P", "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows opens one otherwise
         )
     except OSError as error:
         raise ModelError(f"cannot be run: no process can be started: {error}") from error
@@ -209,7 +214,10 @@ def _serve() -> NoReturn:
         part = parts.get()
         try:
             if network is None:
+                # ONNX Runtime lets no thread of Python run while it loads a file: this watches without them.
+                faulthandler.dump_traceback_later(2 * LOADING_SECONDS, exit=True)
                 network, found = runtime.of_stranger(part, ends), b""
+                faulthandler.cancel_dump_traceback_later()
             else:
                 shape = _SHAPE.unpack_from(part)
                 values = np.frombuffer(part, "<f4", offset=_SHAPE.size).astype(np.float32).reshape(shape)

@@ -1,8 +1,8 @@
 """ONNX Runtime: imported here and nowhere else, and kept from harm by networks of strangers and by forks.
 
 It is imported with its telemetry off. A network of a user has a limit of memory, and runs in a process of its own
-(`apercu.restore.network_process`). After a fork the threads of a session are gone, and to use it or to let
-go of it may hang: the child leaves those of its parent alone and makes its own.
+(`apercu.restore.network_process`). After a fork the threads of a session are gone, and to use it or to let go of it may
+hang: the child leaves those of its parent alone and makes its own.
 """
 
 import ctypes
@@ -30,8 +30,8 @@ Ends = list[tuple[str, list[int]]]
 
 _sessions: "WeakSet[Any]" = WeakSet()
 _lock = RLock()
-"""Held while a session is made. A fork waits for it, because what ONNX Runtime locks in the meantime would stay locked in
-the child."""
+"""Held while a session is made. A fork waits for it, because what ONNX Runtime locks in the meantime would stay locked
+in the child."""
 
 
 def of_shipped(data: bytes) -> Network:
