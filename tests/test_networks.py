@@ -69,6 +69,15 @@ def test_a_sound_one_runs(tmp_path):
     assert not np.array_equal(decoded(tmp_path / "a.onnx", halved()), apercu.decode(DATA))
 
 
+@pytest.mark.parametrize("dims", [["n", 25, "h", "w"], ["n", "c", "h", "w"], [1, 25, None, None]])
+def test_one_that_names_its_dimensions_only_runs(tmp_path, dims):
+    """As exporters write them where they do not follow a shape."""
+    made = halved()
+    for end, of_end in ((made.graph.input[0], dims), (made.graph.output[0], [dims[0], "c", *dims[2:]])):
+        end.CopyFrom(helper.make_tensor_value_info(end.name, FLOAT, of_end))
+    assert np.array_equal(decoded(tmp_path / "a.onnx", made), decoded(tmp_path / "b.onnx", halved()))
+
+
 # --- Data outside the file
 
 

@@ -68,10 +68,10 @@ def of_stranger(data: bytes, ends: Ends) -> Network:
             disabled_optimizers=["ConstantFolding"],
             enable_fallback=0,  # which would try again, and print that
         )
-        shown = [[(e.name, e.shape[:2], e.type) for e in of] for of in (session.get_inputs(), session.get_outputs())]
+        shown = [[(e.name, e.type, e.shape) for e in of] for of in (session.get_inputs(), session.get_outputs())]
     except Exception as error:  # of ONNX Runtime, whose errors have no common class
         raise ModelError(f"holds no network that can be run: {error}") from None
-    if shown != [[(*end, "tensor(float)")] for end in ends]:
+    if not all(len(of) == 1 and _fits(of[0], end) for of, end in zip(shown, ends, strict=True)):
         raise ModelError("holds another network than `apercu train cnn` makes")
     (given, _), (_, n_found) = ends
 
@@ -88,6 +88,13 @@ def of_stranger(data: bytes, ends: Ends) -> Network:
         return result  # type: ignore[no-any-return]  # onnxruntime is not typed
 
     return run
+
+
+def _fits(shown: tuple[str, str, list[int | str | None]], end: tuple[str, list[int]]) -> bool:
+    """By name, type and the dimensions that are numbers. Exporters give names to some; a run shows what they are."""
+    name, of_type, shape = shown
+    fixed = all(n == wanted or not isinstance(n, int) for n, wanted in zip(shape, end[1], strict=False))
+    return (name, of_type) == (end[0], "tensor(float)") and fixed
 
 
 def _imported() -> Any:
