@@ -9,7 +9,6 @@ the file, and then the values of one square after another. Each of them but the 
 or "-" and what went wrong.
 """
 
-import faulthandler
 import json
 import os
 import signal
@@ -214,10 +213,7 @@ def _serve() -> NoReturn:
         part = parts.get()
         try:
             if network is None:
-                # ONNX Runtime lets no thread of Python run while it loads a file: this watches without them.
-                faulthandler.dump_traceback_later(2 * LOADING_SECONDS, exit=True)
                 network, found = runtime.of_stranger(part, ends), b""
-                faulthandler.cancel_dump_traceback_later()
             else:
                 shape = _SHAPE.unpack_from(part)
                 values = np.frombuffer(part, "<f4", offset=_SHAPE.size).astype(np.float32).reshape(shape)
