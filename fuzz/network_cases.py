@@ -252,7 +252,53 @@ def _deep(rng: random.Random, names: list[str], folder: Path) -> Parts:
     return [node], [_weights(rng), yes]
 
 
+def _division(rng: random.Random, names: list[str], folder: Path) -> Parts:
+    """Of integers that are known when it is run only: by 0, or of the least one by -1, which traps."""
+    element, bits = rng.choice(((TensorProto.INT32, 32), (TensorProto.INT64, 64), (TensorProto.INT8, 8)))
+    numbers = {"a": rng.choice((-1 << (bits - 1), -1 << (bits - 1), 7)), "b": rng.choice((-1, -1, 0, 3))}
+    nodes = [
+        helper.make_node("Conv", [names[0], "w"], ["first"]),
+        helper.make_node("Shape", ["first"], ["sides"]),
+        helper.make_node("Gather", ["sides", "place"], ["one64"]),
+        helper.make_node("Cast", ["one64"], ["one"], to=element),
+        *(helper.make_node("Mul", ["one", name], [2 * name]) for name in numbers),
+        helper.make_node(rng.choice(("Div", "Div", "Mod")), ["aa", "bb"], ["c"]),
+        helper.make_node("Cast", ["c"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["first", "float"], [names[1]]),
+    ]
+    tensors = [helper.make_tensor(name, element, [1], [value]) for name, value in numbers.items()]
+    return nodes, [_weights(rng), helper.make_tensor("place", TensorProto.INT64, [1], [0]), *tensors]
+
+
+def _odd(rng: random.Random, names: list[str], folder: Path) -> Parts:
+    """Attributes out of their range, and inputs that are left out: some of these end the process that runs them."""
+    number = rng.choice((0, 1, -1, -2, 7, -128, 1 << 31, -1 << 31, 1 << 62, -1 << 63))
+    several = [rng.choice((0, 1, 1, -1, 3, number)) for _ in range(rng.choice((2, 2, 4)))]
+    x, places = "first", "places"
+    odd = rng.choice((
+        helper.make_node("GatherND", [x, places], ["odd"], batch_dims=number),
+        helper.make_node("GatherElements", [x, places], ["odd"], axis=number),
+        helper.make_node("LayerNormalization", [x, "", x], ["odd"], axis=number),
+        helper.make_node(rng.choice(("Min", "Max", "Sum")), [x, x, ""], ["odd"]),
+        helper.make_node(rng.choice(("Concat", "Concat", "Split")), [x], ["odd"], axis=number),
+        helper.make_node("MaxPool", [x], ["odd"], kernel_shape=several, strides=several[::-1]),
+        helper.make_node("Conv", [x, "w"], ["odd"], group=number, dilations=several, pads=several * 2),
+        helper.make_node("DepthToSpace", [x], ["odd"], blocksize=number),
+        helper.make_node("Slice", [x, places, places, places, places], ["odd"]),
+        helper.make_node("Pad", [x, places], ["odd"]),
+        helper.make_node("Reshape", [x, places], ["odd"], allowzero=number),
+    ))  # fmt: skip
+    values = helper.make_tensor("places", TensorProto.INT64, [len(several)], several)
+    nodes = [
+        helper.make_node("Conv", [names[0], "w"], ["first"]),
+        odd,
+        helper.make_node("ReduceMax", ["odd"], ["m"], keepdims=0),
+        helper.make_node("Add", ["first", "m"], [names[1]]),
+    ]
+    return nodes, [_weights(rng), values]
+
+
 BODIES: dict[str, Body] = {
     "plain": _plain, "external": _external, "loop": _loop, "other result": _other_result, "large": _large,
-    "long": _long, "deep": _deep,
+    "long": _long, "deep": _deep, "division": _division, "odd": _odd,
 }  # fmt: skip

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from apercu.errors import ModelError
 from apercu.format.ids import NETWORKS
 from apercu.restore import runtime
+from apercu.restore.network_process import of_user
 from apercu.restore.onnx_file import MOST_BYTES
 from apercu.restore.runtime import Network, Values
 from apercu.restore.trust import Factors, trust
@@ -177,7 +178,7 @@ def _of_user(file: str | Path) -> Network:
         raise ModelError(f"a network is the path of a file, not {file!r}") from None
     data = _read(path)
     with _naming(path):
-        network = runtime.of_user(data, (INPUT, [1, IN]), (OUTPUT, [1, OUT]))
+        network = of_user(data, [(INPUT, [1, IN]), (OUTPUT, [1, OUT])])
 
     def run(values: Values) -> Values:
         with _naming(path):

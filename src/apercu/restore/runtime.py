@@ -1,17 +1,15 @@
 """ONNX Runtime: imported here and nowhere else, and kept from harm by networks of strangers and by forks.
 
-It is imported with its telemetry off. A network of a user is looked at first (`apercu.restore.onnx_file`), has limits
-of memory and of time, and can be interrupted. After a fork the threads of a session are gone, and to use it or to let
-go of it may hang: the child leaves those of its parent alone and makes its own.
+It is imported with its telemetry off. A network of a user has a limit of memory, and runs in a process of its own
+(`apercu.restore.network_process`). After a fork the threads of a session are gone, and to use it or to let go of it may
+hang: the child leaves those of its parent alone and makes its own.
 """
 
 import ctypes
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
-from threading import Event, RLock, Thread
-from time import monotonic
+from threading import RLock
 from typing import Any
 from weakref import WeakSet
 
@@ -19,22 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.errors import MissingExtra, ModelError
-from apercu.restore import onnx_file
 
 MOST_MEMORY = 1 << 30
-"""Bytes that networks of users may take besides their weights; the shipped one takes less than 40 MB."""
-MOST_SECONDS, TRIAL_SECONDS = 600, 10
-"""For one run of a network of a user, and for the trial run on a small square."""
-_GRACE = 5.0  # seconds that an operator in work is given to end in
+"""Bytes that a network of a user may take besides its weights; the shipped one takes less than 40 MB."""
+MISSING = "restore='cnn' needs onnxruntime: pip install 'apercu[restore]'"
 
 Values = NDArray[np.float32]
 Network = Callable[[Values], Values]
 """What a network makes of its input."""
+Ends = list[tuple[str, list[int]]]
+"""Of a network: the names of its input and its output, each with its first two dimensions."""
 
 _sessions: "WeakSet[Any]" = WeakSet()
 _lock = RLock()
-"""Held while a session is made and while a network of a user runs: two at once would share the limit of memory. A fork
-waits for it, because what ONNX Runtime locks in the meantime would stay locked in the child."""
+"""Held while a session is made. A fork waits for it, because what ONNX Runtime locks in the meantime would stay locked
+in the child."""
 
 
 def of_shipped(data: bytes) -> Network:
@@ -52,53 +49,52 @@ def of_shipped(data: bytes) -> Network:
     return run
 
 
-def of_user(data: bytes, given: tuple[str, list[int]], found: tuple[str, list[int]]) -> Network:
-    """A network from a stranger's file. `given`, `found`: names of its input and output, and their first dimensions.
+def of_stranger(data: bytes, ends: Ends) -> Network:
+    """A network of a user, in this process, which it can end: see `apercu.restore.network_process`.
 
     Raises ModelError, also from the network that is returned, and MissingExtra.
     """
-    onnx_file.check(data)
     ort = _imported()
     options = _options(ort)
     options.add_session_config_entry("session.load_model_format", "ONNX")
     options.add_session_config_entry("session.use_env_allocators", "1")
-    with _lock:
-        _limit_memory()
-        try:
-            # Folding would compute at once whatever the file says, with no limit. It brings 2 % of speed.
-            session = ort.InferenceSession(
-                data,
-                options,
-                providers=["CPUExecutionProvider"],
-                disabled_optimizers=["ConstantFolding"],
-                enable_fallback=0,  # which would try again, and print that
-            )
-            ends = [[(e.name, e.shape[:2], e.type) for e in of] for of in (session.get_inputs(), session.get_outputs())]
-        except Exception as error:  # of ONNX Runtime, whose errors have no common class
-            raise ModelError(f"holds no network that can be run: {_one_line(error)}") from None
-        _sessions.add(session)
-    if ends != [[(*given, "tensor(float)")], [(*found, "tensor(float)")]]:
+    _limit_memory()
+    try:
+        # Folding would compute at once whatever the file says, with no limit. It brings 2 % of speed.
+        session = ort.InferenceSession(
+            data,
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["ConstantFolding"],
+            enable_fallback=0,  # which would try again, and print that
+        )
+        shown = [[(e.name, e.type, e.shape) for e in of] for of in (session.get_inputs(), session.get_outputs())]
+    except Exception as error:  # of ONNX Runtime, whose errors have no common class
+        raise ModelError(f"holds no network that can be run: {error}") from None
+    if not all(len(of) == 1 and _fits(of[0], end) for of, end in zip(shown, ends, strict=True)):
         raise ModelError("holds another network than `apercu train cnn` makes")
+    (given, _), (_, n_found) = ends
 
-    def run(values: Values, seconds: float = MOST_SECONDS) -> Values:
+    def run(values: Values) -> Values:
         run_options = ort.RunOptions()
         run_options.log_severity_level = 4
         run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-
-        def stop() -> None:
-            run_options.terminate = True
-
-        with _lock:
-            (result,) = _stoppable(lambda: session.run(None, {given[0]: values}, run_options), stop, seconds)
-        if result.dtype != np.float32 or not np.isfinite(result).all():
-            raise ModelError("gives numbers that are not finite")
+        try:
+            (result,) = session.run(None, {given: values}, run_options)
+        except Exception as error:  # as above
+            raise ModelError(f"cannot be run: {error}") from None
+        if result.shape != (*n_found, *values.shape[2:]) or result.dtype != np.float32:
+            raise ModelError("gives planes of another size than it is given")
         return result  # type: ignore[no-any-return]  # onnxruntime is not typed
 
-    shape = (1, *given[1][1:], 16, 16)
-    ramp = np.linspace(-1, 1, int(np.prod(shape)), dtype=np.float32)
-    if run(ramp.reshape(shape), TRIAL_SECONDS).shape != (1, *found[1][1:], 16, 16):
-        raise ModelError("gives planes of another size than it is given")
     return run
+
+
+def _fits(shown: tuple[str, str, list[int | str | None]], end: tuple[str, list[int]]) -> bool:
+    """By name, type and the dimensions that are numbers. Exporters give names to some; a run shows what they are."""
+    name, of_type, shape = shown
+    fixed = all(n == wanted or not isinstance(n, int) for n, wanted in zip(shape, end[1], strict=False))
+    return (name, of_type) == (end[0], "tensor(float)") and fixed
 
 
 def _imported() -> Any:
@@ -109,7 +105,7 @@ def _imported() -> Any:
         with _lock:
             import onnxruntime
     except ImportError:
-        raise MissingExtra("restore='cnn' needs onnxruntime: pip install 'apercu[restore]'") from None
+        raise MissingExtra(MISSING) from None
     return onnxruntime
 
 
@@ -121,47 +117,10 @@ def _options(ort: Any) -> Any:
 
 @cache
 def _limit_memory() -> None:
-    """Gives networks of users memory of their own, with a limit for all together."""
+    """Gives networks of users memory of their own, with a limit."""
     ort = _imported()
     place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
-    with suppress(Exception):  # the process has set a limit itself, which holds then
-        ort.create_and_register_allocator(place, ort.OrtArenaCfg({"max_mem": MOST_MEMORY, "arena_extend_strategy": 1}))
-
-
-def _stoppable(work: Callable[[], Any], stop: Callable[[], None], seconds: float) -> Any:
-    """What `work` returns. It runs in a thread, so that Ctrl-C is heard meanwhile; `stop` makes it end early.
-
-    Raises ModelError where it fails, or takes more than `seconds`.
-    """
-    found: list[Any] = []
-    over = Event()  # not the end of the thread: `Thread.join` takes a thread for ended once it was interrupted
-
-    def run() -> None:
-        try:
-            found.append(work())
-        except Exception as error:  # of ONNX Runtime, as above
-            found.append(ModelError(f"cannot be run: {_one_line(error)}"))
-        finally:
-            over.set()
-
-    Thread(target=run, daemon=True).start()
-    until = monotonic() + seconds
-    try:
-        while not over.is_set() and monotonic() < until:
-            over.wait(min(0.2, seconds))  # in short waits, since Windows hears of Ctrl-C between them only
-    finally:
-        if not over.is_set():
-            stop()
-            over.wait(_GRACE)
-            found[:] = [ModelError(f"takes more than {seconds:g} seconds for a square")]
-    if isinstance(found[0], ModelError):
-        raise found[0]
-    return found[0]
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:200]
+    ort.create_and_register_allocator(place, ort.OrtArenaCfg({"max_mem": MOST_MEMORY, "arena_extend_strategy": 1}))
 
 
 # Forks
