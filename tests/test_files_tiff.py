@@ -35,6 +35,15 @@ def test_multiband_tiff(planar, dtype, n_bands):
     assert_reads(tiff_of(stored, bigtiff=True, tile=(16, 16), **options), scene, "spectral")
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_a_tiff_of_thousands_of_bands(planar, dtype):
+    # tifffile reads tags of more than 4,096 bytes into arrays of their own dtype.
+    scene = np.arange(4 * 3 * 2100).astype(dtype).reshape(4, 3, 2100)
+    stored = scene if planar == "contig" else np.moveaxis(scene, -1, 0)
+    assert_reads(tiff_of(stored, photometric="minisblack", planarconfig=planar), scene, "spectral")
+
+
 def test_16_bit_colour_tiff():
     assert_reads(tiff_of(RGB16, photometric="rgb"), RGB16, "rgb")
     planar = tiff_of(np.moveaxis(RGB16, -1, 0), photometric="rgb", planarconfig="separate")

@@ -173,11 +173,12 @@ class _Spliced(RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        """As much as one of the three parts has at this place."""
+        """As much as one of the three parts has at this place, into an array of any dtype."""
+        room = memoryview(buffer).cast("B")
         in_middle = self._at - len(self._head)
         if 0 <= in_middle < self._n_middle:
             self._source.seek(self._start + in_middle)
-            room = memoryview(buffer)[: self._n_middle - in_middle]
+            room = room[: self._n_middle - in_middle]
             if hasattr(self._source, "readinto"):
                 n_read: int = self._source.readinto(room)
             else:
@@ -186,9 +187,9 @@ class _Spliced(RawIOBase):
                 room[:n_read] = data
         else:
             part, at = (self._head, self._at) if in_middle < 0 else (self._tail, in_middle - self._n_middle)
-            data = part[at : at + len(buffer)]
+            data = part[at : at + len(room)]
             n_read = len(data)
-            buffer[:n_read] = data
+            room[:n_read] = data
         self._at += n_read
         return n_read
 
