@@ -355,8 +355,8 @@ def test_an_interrupt_that_comes_with_the_first_bytes_is_heard_before_more_is_wa
         sys.setswitchinterval(60)
         sender = threading.Thread(target=send)
         sender.start()
+        begun = time.monotonic()
         with open(reader, "rb") as stream, pytest.raises(KeyboardInterrupt):
-            begun = time.monotonic()
             bounded.up_to(stream, 16)
         assert time.monotonic() - begun < 1.5
     finally:
