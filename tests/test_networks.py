@@ -336,13 +336,16 @@ def test_ctrl_c_ends_a_loop_without_an_end(tmp_path):
     )
     call = [sys.executable, "-c", call, "decode", "a.apc", "a.png", "--restore", "cnn", "--network", "a.onnx"]
     with subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"runs\n"
-        time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-        begun = time.monotonic()
-        assert process.wait(30) == 130
-        assert time.monotonic() - begun < 8
-        assert process.stderr.read() == b"apercu: interrupted\n"
+        try:
+            assert process.stdout.readline() == b"runs\n"
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            begun = time.monotonic()
+            assert process.wait(30) == 130
+            assert time.monotonic() - begun < 8
+            assert process.stderr.read() == b"apercu: interrupted\n"
+        finally:
+            process.kill()
     assert not (tmp_path / "a.png").exists()
 
 

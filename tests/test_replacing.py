@@ -207,9 +207,12 @@ def test_the_umask_is_not_touched(tmp_path, way, monkeypatch):
 def ended(path, code, number, *arguments):
     """What a process that is ended while it writes has said, its exit code, and the names that it leaves."""
     with subprocess.Popen([sys.executable, "-c", code, path, *arguments], stdout=subprocess.PIPE, text=True) as process:
-        said = process.stdout.readline()
-        process.send_signal(number)
-        process.wait(20)
+        try:
+            said = process.stdout.readline()
+            process.send_signal(number)
+            process.wait(20)
+        finally:
+            process.kill()
     return said, process.returncode, sorted(os.listdir(path.parent))
 
 
@@ -250,12 +253,15 @@ def test_the_command_on_many_files_ends_by_the_signal(tmp_path, number):
         (tmp_path / name).write_bytes(picture)
     call = [*COMMAND, "encode", *sources, "--out", "out", "--bpp", "0.2"]
     with subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE) as process:
-        while not os.listdir(tmp_path / "out") and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(1)  # long enough for other processes to be at work
-        process.send_signal(number)
-        assert process.stdout.read() == b""  # comes when nobody has it open any more
-        assert process.wait(20) == -number
+        try:
+            while not os.listdir(tmp_path / "out") and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(1)  # long enough for other processes to be at work
+            process.send_signal(number)
+            assert process.stdout.read() == b""  # comes when nobody has it open any more
+            assert process.wait(20) == -number
+        finally:
+            process.kill()
     made = os.listdir(tmp_path / "out")
     assert 0 < len(made) < 200
     assert all(name.endswith(".apc") for name in made)
