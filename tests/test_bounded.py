@@ -1,8 +1,13 @@
 """Files and pipes that never end, or are not what they seem: no more is read than what they hold can need."""
 
+import ctypes
 import io
 import os
 import random
+import signal
+import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -324,3 +329,33 @@ def test_nothing_is_no_file():
         with pytest.raises(Truncated):
             read(io.BytesIO())
     assert piped.read_picture(io.BytesIO()).getvalue() == b""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs the C library by name")
+def test_an_interrupt_that_comes_with_the_first_bytes_is_heard_before_more_is_waited_for():
+    # By PyDLL, which keeps the lock of the interpreter: the reader has its bytes and cannot go on before the signal.
+    libc = ctypes.PyDLL(None)
+    reader, writer = os.pipe()
+    main_thread = threading.main_thread().ident
+    before = sys.getswitchinterval(), signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def send():
+        time.sleep(0.2)  # until it waits
+        libc.write(writer, b"P5 16 16", 8)
+        libc.usleep(100_000)
+        libc.pthread_kill(ctypes.c_ulong(main_thread), int(signal.SIGINT))
+        time.sleep(2)
+        os.close(writer)
+
+    try:
+        sys.setswitchinterval(60)
+        sender = threading.Thread(target=send)
+        sender.start()
+        begun = time.monotonic()
+        with open(reader, "rb") as stream, pytest.raises(KeyboardInterrupt):
+            bounded.up_to(stream, 16)
+        assert time.monotonic() - begun < 1.5
+    finally:
+        sys.setswitchinterval(before[0])
+        sender.join()
+        signal.signal(signal.SIGINT, before[1])

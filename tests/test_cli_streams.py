@@ -209,10 +209,13 @@ def test_an_interrupt_is_one_line_and_no_file(arguments):
     os.mkfifo("pipe")
     before = sorted(os.listdir())
     with subprocess.Popen([*COMMAND, *arguments], stderr=subprocess.PIPE) as process:
-        pipe = opened("pipe", process)
-        os.write(pipe, DATA[:9])
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-        os.close(pipe)
-        assert process.stderr.read() == b"apercu: interrupted\n"
+        try:
+            pipe = opened("pipe", process)
+            os.write(pipe, DATA[:9])
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 130
+            os.close(pipe)
+            assert process.stderr.read() == b"apercu: interrupted\n"
+        finally:
+            process.kill()
     assert sorted(os.listdir()) == before

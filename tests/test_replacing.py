@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import stat
+import struct
 import subprocess
 import sys
 import threading
@@ -195,6 +196,85 @@ def test_the_owner_stays(tmp_path, way):
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12345, 23456, 0o640)
 
 
+def access(*entries):
+    """A list of access as Linux keeps it: (kind, rights, number of a user or group)."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+USER, NAMED, GROUP, MOST, OTHER, NOBODY = 1, 2, 4, 16, 32, 0xFFFFFFFF
+LIST = access((USER, 6, NOBODY), (NAMED, 6, 12345), (GROUP, 0, NOBODY), (MOST, 6, NOBODY), (OTHER, 0, NOBODY))
+
+
+def refused(*_, **__):
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def set_list(path, name, value):
+    try:
+        os.setxattr(path, name, value)
+    except (OSError, AttributeError):
+        pytest.skip("no lists of access here")
+
+
+def test_a_list_of_access_stays_and_its_mask_is_not_given_to_the_group(tmp_path, way, monkeypatch):
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    set_list(path, "system.posix_acl_access", LIST)
+    assert mode(path) == 0o660
+    for link in (os.link, None):
+        if link is None:  # a file system that gives no name later
+            monkeypatch.setattr(os, "link", refused)
+        with files.replacing(path) as stream:
+            stream.write(b"after")
+        assert os.getxattr(path, "system.posix_acl_access") == LIST
+    monkeypatch.setattr(os, "setxattr", refused)
+    with files.replacing(path) as stream:
+        stream.write(b"after")
+    assert mode(path) == 0o600
+
+
+def test_a_list_that_a_folder_gives_does_not_open_a_file_that_was_there(tmp_path, way):
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    path.chmod(0o640)
+    set_list(tmp_path, "system.posix_acl_default", LIST)
+    with files.replacing(path) as stream:
+        stream.write(b"after")
+    assert (mode(path), os.listxattr(path)) == (0o640, [])
+
+
+@POSIX
+def test_the_rights_of_a_group_are_not_given_to_another(tmp_path, way, monkeypatch):
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    path.chmod(0o664)
+    status = os.stat(path)
+    other = os.stat_result([*status[:5], status.st_gid + 1, *status[6:10]])
+    monkeypatch.setattr("apercu.replacing._rights", lambda _: (other, None))
+    monkeypatch.setattr(os, "chown", refused)
+    with files.replacing(path) as stream:
+        stream.write(b"after")
+    assert mode(path) == 0o644
+
+
+@ROOT
+def test_a_group_stays_where_the_owner_cannot(tmp_path, way, monkeypatch):
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    os.chown(path, 12345, 23456)
+    change = os.chown
+
+    def as_a_user(place, owner, group):
+        if owner != -1:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        change(place, owner, group)
+
+    monkeypatch.setattr(os, "chown", as_a_user)
+    with files.replacing(path) as stream:
+        stream.write(b"after")
+    assert path.stat().st_gid == 23456
+
+
 def test_the_umask_is_not_touched(tmp_path, way, monkeypatch):
     monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("changed for all threads"))
     with replacing(tmp_path / "a") as stream:
@@ -204,9 +284,12 @@ def test_the_umask_is_not_touched(tmp_path, way, monkeypatch):
 def ended(path, code, number, *arguments):
     """What a process that is ended while it writes has said, its exit code, and the names that it leaves."""
     with subprocess.Popen([sys.executable, "-c", code, path, *arguments], stdout=subprocess.PIPE, text=True) as process:
-        said = process.stdout.readline()
-        process.send_signal(number)
-        process.wait(20)
+        try:
+            said = process.stdout.readline()
+            process.send_signal(number)
+            process.wait(20)
+        finally:
+            process.kill()
     return said, process.returncode, sorted(os.listdir(path.parent))
 
 
@@ -247,12 +330,15 @@ def test_the_command_on_many_files_ends_by_the_signal(tmp_path, number):
         (tmp_path / name).write_bytes(picture)
     call = [*COMMAND, "encode", *sources, "--out", "out", "--bpp", "0.2"]
     with subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE) as process:
-        while not os.listdir(tmp_path / "out") and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(1)  # long enough for other processes to be at work
-        process.send_signal(number)
-        assert process.stdout.read() == b""  # comes when nobody has it open any more
-        assert process.wait(20) == -number
+        try:
+            while not os.listdir(tmp_path / "out") and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(1)  # long enough for other processes to be at work
+            process.send_signal(number)
+            assert process.stdout.read() == b""  # comes when nobody has it open any more
+            assert process.wait(20) == -number
+        finally:
+            process.kill()
     made = os.listdir(tmp_path / "out")
     assert 0 < len(made) < 200
     assert all(name.endswith(".apc") for name in made)

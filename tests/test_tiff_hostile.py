@@ -12,7 +12,7 @@ import pytest
 import apercu
 from apercu.errors import FileFormatError
 from limits import at_most, within
-from picture_bytes import read
+from picture_bytes import read, tiff_of
 
 RNG = np.random.default_rng(9)
 RGB = RNG.integers(0, 256, (16, 16, 3), np.uint8)
@@ -187,6 +187,20 @@ def test_a_million_strips_for_sixteen_rows():
         data = tiff(places, *tags, compression=8, **layout)
         with at_most(1), suppress(FileFormatError):
             read(data)
+
+
+def test_a_strip_for_every_pixel():
+    for n_rows in (72_000, 300_000):
+        places = struct.pack("<L", 8) * n_rows, struct.pack("<L", 1) * n_rows
+        tags = (273, 4, n_rows, 12), (279, 4, n_rows, 12 + len(places[0])), (278, 4, 1, 1)
+        made = tiff(bytes(4) + b"".join(places), *tags, (257, 4, 1, n_rows), width=1)
+        with at_most(0.5), pytest.raises(FileFormatError, match="which are too many"):
+            read(made)
+
+
+def test_many_strips_of_a_narrow_picture_are_read():
+    rows = RNG.integers(0, 256, (70_000, 16), np.uint8)
+    np.testing.assert_array_equal(read(tiff_of(rows, rowsperstrip=1))[0], rows)
 
 
 def test_strips_that_all_are_the_whole_file():

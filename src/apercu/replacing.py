@@ -10,6 +10,7 @@ from typing import BinaryIO
 from apercu.errors import naming_file
 
 _MOST_LINKS = 40  # as many as Linux follows
+_ACCESS_LIST = "system.posix_acl_access"  # of Linux; where a file has one, its group's bits are the most of that list
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
@@ -36,7 +37,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     It is written in the folder of its target, so that taking its place is one step on one file system. Where the system
     can (Linux), it has no name until it is whole: even a process that is killed leaves nothing. Nobody else may read or
     write it until it is whole. Links are followed. A file that was there leaves its permissions (not the bits set-uid,
-    set-gid and sticky) and, as far as the system lets it, its owner; a new one has what the umask leaves. A device or a
+    set-gid and sticky) and, as far as the system lets it, its owners and its list of access (ACL); a new one has what
+    the umask leaves. A device or a
     pipe is written to as it is, and so is what the process has open already (/dev/stdout, /dev/fd/3), at the place
     where it stands.
 
@@ -53,7 +55,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     target = os.path.realpath(path)
     temporary = os.path.join(os.path.dirname(target), f".apercu-{os.urandom(8).hex()}.part")
     try:
-        with naming_file(path), _temporary(temporary, os.stat(target) if is_file else None) as stream:
+        with naming_file(path), _temporary(temporary, _rights(target) if is_file else None) as stream:
             yield stream
         os.replace(temporary, target)
     except BaseException as error:
@@ -65,7 +67,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _temporary(name: str, before: os.stat_result | None) -> Iterator[BinaryIO]:
+def _temporary(name: str, before: tuple[os.stat_result, bytes | None] | None) -> Iterator[BinaryIO]:
     """A file for its owner alone, which has a name, and the permissions of the one `before` it, when the block ends."""
     unnamed = _unnamed(os.path.dirname(name))
     stream, mode = _named(name) if unnamed is None else (open(unnamed, "wb"), os.stat(unnamed).st_mode)  # noqa: SIM115
@@ -74,16 +76,39 @@ def _temporary(name: str, before: os.stat_result | None) -> Iterator[BinaryIO]:
         os.chmod(place, 0o600)
         yield stream
         stream.flush()
-        if before is not None:
-            mode = before.st_mode
-            with suppress(OSError, AttributeError):  # only root may, and Windows has no owners of this kind
-                os.chown(place, before.st_uid, before.st_gid)
-        os.chmod(place, mode & 0o777)
+        _give_rights(place, mode, before)
         if unnamed is not None:
-            _give_name(unnamed, name, mode & 0o777)
+            _give_name(unnamed, name, mode, before)
 
 
-def _give_name(unnamed: int, name: str, mode: int) -> None:
+def _rights(path: str) -> tuple[os.stat_result, bytes | None]:
+    """The owners and permissions of a file, and its list of access, where it has one."""
+    with suppress(OSError, AttributeError):  # there is none, or the system has none
+        return os.stat(path), os.getxattr(path, _ACCESS_LIST)
+    return os.stat(path), None
+
+
+def _give_rights(place: str | int, mode: int, before: tuple[os.stat_result, bytes | None] | None) -> None:
+    """Those of the file `before`, as far as the system lets it, and never more to anybody; else `mode`."""
+    if before is None:
+        os.chmod(place, mode & 0o777)
+        return
+    found, access = before
+    for owner in (found.st_uid, -1):  # only root may give a file away, but its group others may give too
+        with suppress(OSError, AttributeError):
+            os.chown(place, owner, found.st_gid)
+            break
+    with suppress(OSError, AttributeError):  # a folder may have given it a list of its own
+        os.removexattr(place, _ACCESS_LIST)
+    is_of_group = os.stat(place).st_gid == found.st_gid
+    of_others = found.st_mode & 0o707 | (found.st_mode & 0o007) << 3  # what another group may have had
+    os.chmod(place, found.st_mode & 0o777 if access is None and is_of_group else of_others)
+    if access is not None and is_of_group:
+        with suppress(OSError):
+            os.setxattr(place, _ACCESS_LIST, access)
+
+
+def _give_name(unnamed: int, name: str, mode: int, before: tuple[os.stat_result, bytes | None] | None) -> None:
     folder = os.open(os.path.dirname(name), os.O_RDONLY)  # given, or Python would link to the link in /proc
     try:
         os.link(f"/proc/self/fd/{unnamed}", os.path.basename(name), dst_dir_fd=folder, follow_symlinks=True)
@@ -91,7 +116,7 @@ def _give_name(unnamed: int, name: str, mode: int) -> None:
         with _private(name) as copy, open(os.dup(unnamed), "rb") as written:
             written.seek(0)
             shutil.copyfileobj(written, copy)
-            os.chmod(name, mode)
+            _give_rights(name, mode, before)
     finally:
         os.close(folder)
 

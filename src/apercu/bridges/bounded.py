@@ -20,6 +20,7 @@ _SLACK = 1 << 20  # bytes: for the head of such a file, and its tables
 _MOST_AFTER = 1 << 16  # bytes after the last segment that are read, to be counted as the fault that they are
 _COUNTED = "taha2025"  # the codec of which `apercu.info` looks at the segments too
 _FIRST, _STEP = 1 << 16, 1 << 24  # bytes read at once
+_PIECE = 1 << 16  # bytes: as many as a pipe has ready
 
 
 def read_apercu(stream: IO[bytes], *, cut: bool = False) -> bytes:
@@ -95,7 +96,13 @@ def up_to(stream: IO[bytes], n_bytes: int) -> bytes:
 
 
 def _part(stream: IO[bytes], n_bytes: int) -> bytes:
-    part: bytes | None = stream.read(n_bytes)
+    """What one read of the system gives: `read` would call it again and again, and no Ctrl-C is heard between them."""
+    if hasattr(stream, "readinto1"):
+        room = bytearray(min(n_bytes, _PIECE))
+        n_read: int | None = stream.readinto1(room)
+        part = None if n_read is None else bytes(memoryview(room)[:n_read])
+    else:
+        part = stream.read(n_bytes)
     if part is None:  # nothing yet, of a pipe that does not wait
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     return part

@@ -23,6 +23,7 @@ _LERC_PARAMETERS = 50674  # version and a second compression, each a LONG
 _WEBP_ANIMATED = 2
 _MOST_SPARE = 1 << 16  # bytes of a PNG that are no samples
 _MOST_TILES = 65535  # of JPEG 2000 (ISO/IEC 15444-1, annex A.4.2)
+_SPARE_TILES, _PIXELS_PER_TILE = 512, 256  # each takes 12 kB of memory
 
 
 def check_embedded(
@@ -117,7 +118,7 @@ def jpeg_2000_size(data: bytes) -> Size:
     """Of the SIZ segment of a JPEG 2000, a JP2 or a bare codestream.
 
     Raises:
-        FileFormatError: it has more tiles than the standard allows.
+        FileFormatError: it has more tiles than the standard allows, or far more than its pixels need.
         struct.error: there is none.
     """
     start = jp2_codestream(data)
@@ -125,6 +126,8 @@ def jpeg_2000_size(data: bytes) -> Size:
         raise struct.error("no codestream")
     right, bottom, left, top, across, down, x, y = struct.unpack_from(">8I", data, start + 8)
     (n_components,) = struct.unpack_from(">H", data, start + 40)
-    if min(across, down) < 1 or -(-(right - x) // across) * -(-(bottom - y) // down) > _MOST_TILES:
-        raise FileFormatError(f"a JPEG 2000 of more than {_MOST_TILES} tiles")
-    return right - left, bottom - top, n_components
+    width, height = right - left, bottom - top
+    most = min(_MOST_TILES, _SPARE_TILES + max(0, width * height) // _PIXELS_PER_TILE)
+    if min(across, down) < 1 or -(-(right - x) // across) * -(-(bottom - y) // down) > most:
+        raise FileFormatError(f"a JPEG 2000 of {width} × {height} pixels in tiles of {across} × {down}: too many")
+    return width, height, n_components

@@ -55,7 +55,7 @@ def without_metadata(data: bytes, but: bytes = b"") -> bytes:
 
 def samples_bytes(data: bytes) -> int:
     """The length of all compressed samples together."""
-    return sum(len(chunk) for kind, chunk in _each(data) if kind == b"IDAT")
+    return sum(max(0, len(chunk) - 12) for kind, chunk in _each(data) if kind == b"IDAT")
 
 
 def check_chunks(stream: BinaryIO) -> None:

@@ -23,6 +23,7 @@ _OLD_JPEG = 6
 _LONG, _LONG_8 = 4, 16
 _MOST_PADDING = 1 << 25
 """Samples that tiles may have outside the picture, besides three times as many as are in it."""
+_MOST_PIECES, _SAMPLES_PER_PIECE = 1 << 16, 16  # each takes a reader 20 microseconds, however small it is
 
 _SMALL, _TABLE, _PLACES = 1 << 18, 1 << 20, 1 << 27  # bytes that the values of a tag may take
 SAMPLE_TAGS: dict[int, int] = {
@@ -59,7 +60,8 @@ def pieces_of(
 
     Raises:
         FileFormatError: the places of strips or tiles are not all there, tiles are larger than `apercu.MAX_PIXELS`
-            allows, or far larger than the picture, or all together have far more bytes than the picture and the file.
+            allows, or far larger than the picture, or far too many for it, or all together have far more bytes than
+            the picture and the file.
     """
     is_tiled = _TILES in tags or (_TILE_WIDTH in tags and _STRIPS not in tags)
     wide = number(tags, form, _TILE_WIDTH, 0) if is_tiled else width
@@ -70,6 +72,8 @@ def pieces_of(
     if is_tiled and across * wide * down * high * samples > _MOST_PADDING + 4 * width * height * samples:
         raise FileFormatError(f"a TIFF of {width} × {height} pixels in tiles of {wide} × {high}")
     n_pieces = across * down * planes
+    if n_pieces > _MOST_PIECES + width * height * samples // _SAMPLES_PER_PIECE:
+        raise FileFormatError(f"a TIFF of {width} × {height} pixels in {n_pieces} tiles or strips, which are too many")
     offsets = _integers(tags, form, _TILES if is_tiled and _TILES in tags else _STRIPS)
     if offsets is None or len(offsets) < n_pieces:
         raise FileFormatError(
