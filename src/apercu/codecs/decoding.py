@@ -104,7 +104,7 @@ def _overlap(a: Window, b: Window) -> Window:
 
 def _moved(window: Window, origin: Window) -> Window:
     """A window in the coordinates of another."""
-    return window._replace(top=window.top - origin.top, left=window.left - origin.left)
+    return Window(window.top - origin.top, window.left - origin.left, window.height, window.width)
 
 
 def _segment(segments: Segments, header: Header, layer: int, tile: int, doubted: bool = True) -> bytes | FormatError:
@@ -119,8 +119,8 @@ def _fault_of(segments: Segments, header: Header, layer: int, tile: int) -> Form
     index = layer * header.n_tiles + tile
     if fault := segments.fault(index):
         return fault
-    place = tile_at(tile, header.height, header.width, header.tile)
-    if not CODECS[header.codec].can_hold(segments.length(index), layer, header, place.height, place.width):
+    _, _, height, width = tile_at(tile, header.height, header.width, header.tile)
+    if not CODECS[header.codec].can_hold(segments.length(index), layer, header, height, width):
         return Truncated("the data end before the content does")
     return None
 
