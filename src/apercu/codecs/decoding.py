@@ -45,7 +45,7 @@ def decode(
     weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
     segments = Segments(data, header)
     chosen: Sequence[int] = range(header.n_tiles)
-    if window != (0, 0, header.height, header.width):
+    if not (whole := window == (0, 0, header.height, header.width)):
         chosen = _touched(header, window)
     if damaged == "raise":
         _refuse(segments, header, chosen, wanted)
@@ -56,7 +56,7 @@ def decode(
     for done, tile in enumerate(chosen):
         progress(done / len(chosen))
         place = tile_at(tile, header.height, header.width, header.tile)
-        common = _overlap(place, window)
+        common = place if whole else _overlap(place, window)
         out = part(image, _moved(common, window))
         partial = common != place
         samples = np.empty((place.height, place.width, header.n_bands), image.dtype) if partial else out

@@ -84,7 +84,7 @@ def pack(header: Header, segments: list[bytes]) -> bytes:
     """A whole file. `header.lengths` and `head_size` are filled in; more than one segment makes a directory."""
     small = header.height * header.width <= SMALL_PIXELS
     if len(segments) == 1:
-        body = _pack_head(replace(header, lengths=array("I"))) + segments[0]
+        body = _pack_head(replace(header, lengths=array("I")) if header.lengths else header) + segments[0]
         return body + (_crc16(body) if small else _crc32(body))
     head = _pack_head(replace(header, lengths=array("I", map(len, segments))))
     checksum = _crc32(head)
