@@ -95,3 +95,10 @@ def test_overviews_are_passed_over(array):
         file.write(array, photometric="rgb", metadata=None)
         file.write(array[::2, ::2], photometric="rgb", metadata=None, subfiletype=1)
     assert_reads(stream.getvalue(), array, "rgb")
+
+
+@pytest.mark.parametrize("compression", [None, "lzw"])
+@pytest.mark.parametrize(("height", "width"), [(20, 30), (700, 900)])
+def test_pages_short_and_long_are_read_alike(height, width, compression):
+    noise = RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    assert_reads(tiff_of(noise, photometric="rgb", compression=compression), noise, "rgb")

@@ -54,6 +54,14 @@ def large(n_bytes):
     return bytes(n_bytes)
 
 
+def when_done(_):
+    return time.monotonic()
+
+
+def length_and_more(data):
+    return len(data), bytes(1_000_000)
+
+
 def streams(_):
     os.write(1, b"to standard output, by number\n")
     sys.stdout.write("to standard output, by name\n")
@@ -147,6 +155,23 @@ def test_nothing_waits_for_the_rest_of_a_large_result():
         interrupted()
     assert time.monotonic() - begun < 20
     assert multiprocessing.active_children() == []
+
+
+def test_a_process_has_its_next_task_while_a_result_is_used():
+    with pool(1) as run:
+        times = run(when_done, {number: (number,) for number in range(12)})
+        next(times)
+        time.sleep(0.5)
+        now = time.monotonic()
+        assert [when < now for _, when in (next(times), next(times), next(times))] == [True, True, False]
+        assert len(list(times)) == 8
+
+
+def test_large_tasks_and_results_do_not_wait_for_each_other():
+    sizes = {number: 1_000_000 if number % 3 == 2 else 10 for number in range(30)}
+    with pool(2) as run:
+        found = dict(run(length_and_more, {number: (bytes(size),) for number, size in sizes.items()}))
+    assert {number: size for number, (size, _) in found.items()} == sizes
 
 
 def test_a_caller_that_stops_ends_the_work():

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -28,6 +29,7 @@ Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 _GRACE = 1.0  # seconds that a process is given to end in, before it is killed
+_LAST, _SMALL = 4, 2048  # tasks for each process that are given to who is free; bytes of one that may be sent ahead
 
 
 class Run(Protocol):
@@ -66,25 +68,31 @@ def pool(n_workers: int, start: Callable[[], object] | None = None, how: str | N
             process.start()
             theirs.close()  # so that the end of the process is the end of the pipe
             workers[ours] = process
-        coming = iter(tasks.items())
-        at_work: dict[Any, Key] = {}
+        waiting, most = deque(tasks), 2
+        at_work: dict[Any, deque[Key]] = {worker: deque() for worker in workers}
 
         def give(worker: Any) -> None:
-            for key, arguments in coming:
-                at_work[worker] = key
+            nonlocal most
+            keys = at_work[worker]
+            # One ahead, so that it need not wait while a result is used here; of the last ones, each to who is free.
+            while waiting and len(keys) < (most if len(waiting) > _LAST * len(workers) else 1):
+                task = ForkingPickler.dumps((work, tasks[waiting[0]]))
+                if keys and len(task) > _SMALL:  # both sides could wait for each other to read
+                    most = 1
+                    return
+                keys.append(waiting.popleft())
                 with suppress(ConnectionError):  # it has ended, which shows when its result is read
-                    worker.send((work, arguments))
-                return
+                    worker.send_bytes(task)
 
         try:
             for worker in workers:
                 give(worker)
-            while at_work:
-                for worker in wait(list(at_work)):
+            while busy := [worker for worker, keys in at_work.items() if keys]:
+                for worker in wait(busy):
                     done, result = _received(worker)
                     if not done:
                         raise result
-                    key = at_work.pop(worker)
+                    key = at_work[worker].popleft()
                     give(worker)
                     yield key, result
         except BaseException:  # also Ctrl-C, or the caller has stopped: the work that is being done is of no use

@@ -7,7 +7,7 @@ would fill the memory.
 
 import struct
 from collections.abc import Mapping
-from io import SEEK_CUR, SEEK_END, RawIOBase
+from io import SEEK_CUR, SEEK_END, BytesIO, RawIOBase
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
@@ -20,6 +20,7 @@ from apercu.errors import FileFormatError
 _WIDTH, _HEIGHT, _COMPRESSION, _SAMPLES, _PLANAR, _ROWS = 256, 257, 259, 277, 284, 278
 _STRIPS, _STRIP_BYTES, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 273, 279, 322, 323, 324, 325
 _OLD_JPEG = 6
+_SHORT = 1 << 20  # bytes of a page that is read at once
 _LONG, _LONG_8 = 4, 16
 _MOST_PADDING = 1 << 25
 """Samples that tiles may have outside the picture, besides three times as many as are in it."""
@@ -116,7 +117,10 @@ def alone(stream: BinaryIO, tags: Mapping[int, Tag], form: Form, pieces: Pieces)
 
 
 def _spliced(head: bytes, source: BinaryIO, start: int, end: int, tail: bytes) -> BinaryIO:
-    return cast(BinaryIO, _Spliced(head, source, start, end, tail))  # by all that is asked of one that is read
+    file = _Spliced(head, source, start, end, tail)
+    if len(head) + end - start + len(tail) <= _SHORT:  # many short reads take longer
+        return BytesIO(file.read())
+    return cast(BinaryIO, file)  # by all that is asked of one that is read
 
 
 def _header(form: Form, first: int) -> bytes:

@@ -43,7 +43,7 @@ def decode(
     weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
     segments = Segments(data, header)
     chosen: Sequence[int] = range(header.n_tiles)
-    if window != (0, 0, header.height, header.width):
+    if not (whole := window == (0, 0, header.height, header.width)):
         chosen = _touched(header, window)
     if damaged == "raise":
         _refuse(segments, header, chosen, wanted)
@@ -54,7 +54,7 @@ def decode(
     for done, tile in enumerate(chosen):
         progress(done / len(chosen))
         place = tile_at(tile, header.height, header.width, header.tile)
-        common = _overlap(place, window)
+        common = place if whole else _overlap(place, window)
         out = part(image, _moved(common, window))
         partial = common != place
         samples = np.empty((place.height, place.width, header.n_bands), image.dtype) if partial else out
@@ -102,7 +102,7 @@ def _overlap(a: Window, b: Window) -> Window:
 
 def _moved(window: Window, origin: Window) -> Window:
     """A window in the coordinates of another."""
-    return window._replace(top=window.top - origin.top, left=window.left - origin.left)
+    return Window(window.top - origin.top, window.left - origin.left, window.height, window.width)
 
 
 def _segment(segments: Segments, header: Header, layer: int, tile: int, doubted: bool = True) -> bytes | FormatError:
@@ -117,8 +117,8 @@ def _fault_of(segments: Segments, header: Header, layer: int, tile: int) -> Form
     index = layer * header.n_tiles + tile
     if fault := segments.fault(index):
         return fault
-    place = tile_at(tile, header.height, header.width, header.tile)
-    if not CODECS[header.codec].can_hold(segments.length(index), layer, header, place.height, place.width):
+    _, _, height, width = tile_at(tile, header.height, header.width, header.tile)
+    if not CODECS[header.codec].can_hold(segments.length(index), layer, header, height, width):
         return Truncated("the data end before the content does")
     return None
 

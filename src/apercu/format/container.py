@@ -32,7 +32,7 @@ SMALL_PIXELS = 4096
 """Images of up to this many pixels have CRC-16 instead of CRC-32."""
 MIN_TILE_LOG2, MAX_TILE_LOG2 = 5, 16
 _MOST_BYTES = 0xFFFFFFF  # of a segment
-_AT_A_TIME = 1 << 14  # bytes of a directory
+_AT_A_TIME, _FEW = 1 << 14, 32  # bytes of a directory that are read at once, and numbers that are read one by one
 
 _CODECS = {number: name for name, number in CODEC_IDS.items()}
 _INTERPRETATIONS = {number: name for name, number in INTERPRETATION_IDS.items()}
@@ -84,7 +84,7 @@ def pack(header: Header, segments: list[bytes]) -> bytes:
     """A whole file. `header.lengths` and `head_size` are filled in; more than one segment makes a directory."""
     small = header.height * header.width <= SMALL_PIXELS
     if len(segments) == 1:
-        body = _pack_head(replace(header, lengths=array("I"))) + segments[0]
+        body = _pack_head(replace(header, lengths=array("I")) if header.lengths else header) + segments[0]
         return body + (_crc16(body) if small else _crc32(body))
     head = _pack_head(replace(header, lengths=array("I", map(len, segments))))
     checksum = _crc32(head)
@@ -137,11 +137,9 @@ def read_header(data: bytes, *, directory: bool = True) -> Header:
     parameters = reader.take(reader.varint(255, "parameters")) if quality_q8 is None else b""
     header = Header(
         height, width, n_bands, interpretation, wide, not word & 0x8000, codec, model_id, model_hash, quality_q8,
-        parameters, tuple(levels),
+        parameters, tuple(levels), head_size=reader.at,
     )  # fmt: skip
-    if parts and directory:
-        return _read_directory(reader, header)
-    return replace(header, head_size=reader.at)
+    return _read_directory(reader, header) if parts and directory else header
 
 
 def _read_directory(reader: "_Reader", header: Header) -> Header:
@@ -173,7 +171,9 @@ class Segments:
         if header.lengths:
             self._lengths: Sequence[int] = header.lengths
             self._sums: Any = np.cumsum(np.frombuffer(header.lengths, np.uint32), dtype=np.int64)
-            self.n_whole = bisect_right(range(len(self)), len(data), key=lambda index: self._end(index) + 4)
+            self.n_whole = len(self)
+            if self._end(len(self) - 1) + 4 > len(data):
+                self.n_whole = bisect_right(range(len(self)), len(data), key=lambda index: self._end(index) + 4)
         else:
             self._lengths = self._sums = [max(len(data) - header.head_size - (2 if self._small else 4), 0)]
 
@@ -277,6 +277,8 @@ class _Reader:
 
     def lengths(self, n: int) -> "array[int]":
         """`n` lengths of segments."""
+        if n <= _FEW:  # for which NumPy takes longer
+            return array("I", [self.varint(_MOST_BYTES, "segment") for _ in range(n)])
         found = array("I")
         while len(found) < n:
             n_bytes = min(4 * (n - len(found)), _AT_A_TIME, self.left())

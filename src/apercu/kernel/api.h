@@ -44,6 +44,13 @@
 #define APERCU_VECTORISED
 #endif
 
+/* A function that is not made part of those that call it. */
+#ifdef __GNUC__
+#define APERCU_APART __attribute__((noinline))
+#else
+#define APERCU_APART
+#endif
+
 enum {
     APERCU_ERROR_CAPACITY = -1,  /* an output buffer or workspace is too small */
     APERCU_ERROR_TRUNCATED = -2, /* the data end before the content does */

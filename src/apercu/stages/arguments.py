@@ -17,7 +17,7 @@ _ARRAY = np.ndarray
 
 def check_array(name: str, array: object, dtype: np.dtype[Any], shape: tuple[int, ...], written: bool = False) -> None:
     """Raises OptionError unless `array` is a C-ordered array of this dtype and shape; if `written`, a writeable one."""
-    if isinstance(array, _ARRAY) and array.shape == shape and (array.dtype is dtype or array.dtype == dtype):
+    if isinstance(array, _ARRAY) and array.shape == shape and ((of := array.dtype) is dtype or of == dtype):
         flags = array.flags
         if flags.carray or (not written and flags.c_contiguous and flags.aligned):
             return
@@ -29,6 +29,8 @@ def check_array(name: str, array: object, dtype: np.dtype[Any], shape: tuple[int
 def check_plane(name: str, plane: object, height: int, width: int, written: bool = False) -> None:
     """Raises OptionError unless `plane` is a C-ordered array of int16 with at least so many rows and columns."""
     if isinstance(plane, _ARRAY) and len(shape := plane.shape) == 2 and shape[0] >= height and shape[1] >= width:
+        if plane.dtype is INT16 and plane.flags.carray:  # what follows asks the same, in more time
+            return
         check_array(name, plane, INT16, shape, written)
     else:
         raise OptionError(f"{name} must be an array of int16, ({height}, {width}) or larger, not {_described(plane)}")

@@ -5,7 +5,7 @@ alpha, bands) and level t - 1 of chroma, which is at half size and has one level
 before it (spec/FORMAT.md, "Bands").
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -131,16 +131,22 @@ class BandCoder:
         _check_tables(tables)
         self.planes = planes
         self.tables = tables
-        self.contexts = tables.contexts.copy()
+        self.contexts = self._contexts = tables.contexts.copy()
         self.n_samples = sum(int(plane[0]) * int(plane[1]) for plane in planes)
         self._n_workspace = checked(_workspace(address(self._described), len(planes)))
         self._workspace = borrow(self._n_workspace)
         self._workspace[: -(-self._n_workspace // 8)] = 0
+        self._state = np.zeros(3, np.uint64)
+        self._weights = tables.weights
+        # Once, since a small picture takes little longer than finding them. What they lead to is kept above.
+        self._what = (address(self._described), len(self._described))
+        self._where = (address(self._contexts), address(self._workspace), self._n_workspace)
+        self._addresses = (address(self._weights), address(self._state))
 
     def close(self) -> None:
         """Gives the memory back."""
         give_back(self._workspace)
-        del self._workspace
+        del self._workspace, self._where
 
     def encode(
         self,
@@ -186,20 +192,20 @@ class BandCoder:
         check_number("first", first, 1, STAGES)
         check_number("last", last, 1, first)
 
-    def _parts(self, step_q8: int, first: int, last: int) -> Iterator[tuple[tuple[int, ...], tuple[int, int]]]:
+    def _parts(self, step_q8: int, first: int, last: int) -> Iterable[tuple[tuple[int, ...], tuple[int, int]]]:
         """Arguments of a call for each part of a stream, those before the buffers and those after them: one call for
         all, or where that would take long, one for some planes of a stage."""
-        state = np.zeros(3, np.uint64)
-        whole = (address(self._described), len(self.planes), step_q8, address(self.tables.weights))
-        where = (address(self.contexts), address(self._workspace), self._n_workspace)
+        weights, state = self._addresses
+        self._state[:] = 0
+        whole = (*self._what, step_q8, weights)
         if self.n_samples <= AT_A_TIME:
-            yield (*whole, first, last, 0, len(self.planes), *where), (address(state), 1)
-            return
-        runs = _runs([plane.width * plane.height for plane in self.planes])
-        for stage in range(first, last - 1, -1):
-            for run in runs:
-                ends = stage == last and run is runs[-1]
-                yield (*whole, stage, stage, *run, *where), (address(state), int(ends))
+            return [((*whole, first, last, 0, len(self._described), *self._where), (state, 1))]
+        runs = _runs([width * height for width, height, *_ in self._described.tolist()])
+        calls = [(stage, run) for stage in range(first, last - 1, -1) for run in runs]
+        return [
+            ((*whole, stage, stage, *run, *self._where), (state, int((stage, run) == calls[-1])))
+            for stage, run in calls
+        ]
 
 
 def _runs(sizes: list[int]) -> list[tuple[int, int]]:
