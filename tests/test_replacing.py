@@ -5,38 +5,17 @@ import os
 import signal
 import stat
 import struct
-import subprocess
 import sys
 import threading
-import time
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from apercu.replacing import check_target, replacing
-from picture_bytes import file_of
 
 COMMAND = [sys.executable, "-m", "apercu"]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="permissions and signals of POSIX")
 ROOT = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")
-
-# Writes half a file and waits; `named` as where the system has no files without a name.
-WAITS = """
-import os, sys, time
-from apercu.replacing import replacing
-from apercu.cli.ending import orderly_end
-if "named" in sys.argv: del os.O_TMPFILE
-@orderly_end()
-def main():
-    with replacing(sys.argv[1]) as stream:
-        stream.write(b"half")
-        stream.flush()
-        print(oct(os.stat(stream.fileno()).st_mode & 0o7777), flush=True)
-        time.sleep(60)
-main()
-"""
-PLAIN = WAITS.replace("@orderly_end()\n", "")
 
 needs_unnamed = pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="no files without a name")
 
@@ -224,11 +203,11 @@ def test_a_list_of_access_stays_and_its_mask_is_not_given_to_the_group(tmp_path,
     for link in (os.link, None):
         if link is None:  # a file system that gives no name later
             monkeypatch.setattr(os, "link", refused)
-        with files.replacing(path) as stream:
+        with replacing(path) as stream:
             stream.write(b"after")
         assert os.getxattr(path, "system.posix_acl_access") == LIST
     monkeypatch.setattr(os, "setxattr", refused)
-    with files.replacing(path) as stream:
+    with replacing(path) as stream:
         stream.write(b"after")
     assert mode(path) == 0o600
 
@@ -238,7 +217,7 @@ def test_a_list_that_a_folder_gives_does_not_open_a_file_that_was_there(tmp_path
     path.write_bytes(b"before")
     path.chmod(0o640)
     set_list(tmp_path, "system.posix_acl_default", LIST)
-    with files.replacing(path) as stream:
+    with replacing(path) as stream:
         stream.write(b"after")
     assert (mode(path), os.listxattr(path)) == (0o640, [])
 
@@ -252,7 +231,7 @@ def test_the_rights_of_a_group_are_not_given_to_another(tmp_path, way, monkeypat
     other = os.stat_result([*status[:5], status.st_gid + 1, *status[6:10]])
     monkeypatch.setattr("apercu.replacing._rights", lambda _: (other, None))
     monkeypatch.setattr(os, "chown", refused)
-    with files.replacing(path) as stream:
+    with replacing(path) as stream:
         stream.write(b"after")
     assert mode(path) == 0o644
 
@@ -270,7 +249,7 @@ def test_a_group_stays_where_the_owner_cannot(tmp_path, way, monkeypatch):
         change(place, owner, group)
 
     monkeypatch.setattr(os, "chown", as_a_user)
-    with files.replacing(path) as stream:
+    with replacing(path) as stream:
         stream.write(b"after")
     assert path.stat().st_gid == 23456
 
@@ -279,69 +258,6 @@ def test_the_umask_is_not_touched(tmp_path, way, monkeypatch):
     monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("changed for all threads"))
     with replacing(tmp_path / "a") as stream:
         stream.write(b"after")
-
-
-def ended(path, code, number, *arguments):
-    """What a process that is ended while it writes has said, its exit code, and the names that it leaves."""
-    with subprocess.Popen([sys.executable, "-c", code, path, *arguments], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            said = process.stdout.readline()
-            process.send_signal(number)
-            process.wait(20)
-        finally:
-            process.kill()
-    return said, process.returncode, sorted(os.listdir(path.parent))
-
-
-@POSIX
-@pytest.mark.parametrize("number", [15, 1, 2])
-@pytest.mark.parametrize("kept", [[], ["a"]])
-@pytest.mark.parametrize("how", ["unnamed", "named"])
-def test_a_signal_leaves_nothing_half_written(tmp_path, number, kept, how):
-    for name in kept:
-        (tmp_path / name).write_bytes(b"before")
-    said, code, left = ended(tmp_path / "a", WAITS, number, how)
-    assert (said, code, left) == ("0o600\n", -number, kept)
-    assert [(tmp_path / name).read_bytes() for name in left] == [b"before"] * len(kept)
-
-
-@POSIX
-@needs_unnamed
-@pytest.mark.parametrize("number", [15, 1, 9])
-def test_even_a_process_that_is_killed_leaves_nothing(tmp_path, number):
-    assert ended(tmp_path / "a", PLAIN, number) == ("0o600\n", -number, [])
-
-
-@POSIX
-def test_a_signal_that_is_ignored_stays_so(tmp_path):
-    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + WAITS.replace("sleep(60)", "sleep(1)")
-    said, code, left = ended(tmp_path / "a", code, signal.SIGHUP)
-    assert (said, code, left) == ("0o600\n", 0, ["a"])
-
-
-@POSIX
-@pytest.mark.parametrize("number", [15, 1])
-def test_the_command_on_many_files_ends_by_the_signal(tmp_path, number):
-    (tmp_path / "out").mkdir()
-    smooth = np.add.outer(np.arange(600), np.arange(600)) // 5
-    picture = file_of(np.dstack([smooth, smooth[::-1], smooth.T]).astype(np.uint8))
-    sources = [f"{name:03}.png" for name in range(200)]
-    for name in sources:
-        (tmp_path / name).write_bytes(picture)
-    call = [*COMMAND, "encode", *sources, "--out", "out", "--bpp", "0.2"]
-    with subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE) as process:
-        try:
-            while not os.listdir(tmp_path / "out") and process.poll() is None:
-                time.sleep(0.01)
-            time.sleep(1)  # long enough for other processes to be at work
-            process.send_signal(number)
-            assert process.stdout.read() == b""  # comes when nobody has it open any more
-            assert process.wait(20) == -number
-        finally:
-            process.kill()
-    made = os.listdir(tmp_path / "out")
-    assert 0 < len(made) < 200
-    assert all(name.endswith(".apc") for name in made)
 
 
 def test_the_command_in_a_thread_needs_no_handlers(tmp_path):

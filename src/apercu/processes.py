@@ -55,6 +55,7 @@ def pool(n_workers: int, start: Callable[[], object] | None = None, how: str | N
     """
     from multiprocessing import get_context
     from multiprocessing.connection import wait
+    from multiprocessing.reduction import ForkingPickler
 
     workers: dict[Any, BaseProcess] = {}  # by our end of the pipe
     context: Any = get_context(how)
