@@ -65,7 +65,7 @@ def check_number(name: str, number: object, least: int, most: int) -> None:
 
 def check_pair(name: str, pair: object) -> None:
     """Raises OptionError unless `pair` is a sequence of two numbers from 1 to 2^20."""
-    if not isinstance(pair, Sequence) or len(pair) != 2:
+    if not isinstance(pair, (tuple, Sequence)) or len(pair) != 2:  # a tuple is found at once
         raise OptionError(f"{name} must be a pair of numbers, not {pair!r}")
     for number in pair:
         check_number(name, number, 1, 1 << 20)
