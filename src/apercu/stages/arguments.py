@@ -59,10 +59,8 @@ def check_samples(name: str, tile: object) -> None:
 
 
 def check_number(name: str, number: object, least: int, most: int) -> None:
-    """Raises OptionError unless `number` is an integer within this range."""
-    if number.__class__ is int and least <= number <= most:  # the rule, in a third of the time
-        return
-    if not isinstance(number, (int, np.integer)) or not least <= number <= most:
+    """Raises OptionError unless `number` is an int within this range; with NumPy's integers, products would wrap."""
+    if not isinstance(number, int) or not least <= number <= most:
         raise OptionError(f"{name} must be a whole number from {least} to {most}, not {number!r}")
 
 
