@@ -6,7 +6,6 @@ The first bytes have to be those of a picture before more is read, and `apercu.M
 import os
 import stat
 import struct
-from contextlib import suppress
 from io import BytesIO
 from typing import BinaryIO
 
@@ -43,7 +42,10 @@ def read_picture(stream: BinaryIO) -> BytesIO:
         if not _has_no_signature(data):
             return BytesIO(data)
     picture = BytesIO(data + up_to(stream, _HEAD))
-    n_pixels = _pixels(picture, kind)
+    try:
+        n_pixels = _pixels(picture, kind)
+    except FileFormatError:  # which the reader says better
+        return BytesIO(picture.getvalue())
     limit = None if n_pixels is None else _BYTES_PER_PIXEL * n_pixels + _SLACK
     picture.seek(0, os.SEEK_END)
     while data := up_to(stream, _STEP):
@@ -92,11 +94,15 @@ def _has_no_signature(data: bytes) -> bool:
 def _pixels(picture: BytesIO, kind: str | None) -> int | None:
     """How many pixels a picture with this beginning may have, all frames together; None: there is no limit.
 
-    Pillow's own `Image.open` would remark on a large one.
+    Pillow's own `Image.open` would remark on a large one. Raises FileFormatError where the head is damaged.
     """
     if kind in _OF_ONE_FRAME:
-        with suppress(Exception):  # a head that is longer than this, or damaged
+        n_bytes = len(picture.getvalue())
+        try:
             image = Image.OPEN[kind][0](picture, "")
             if image.format == kind:  # a JPEG may be the first picture of an MPO
                 return image.width * image.height
+        except Exception as error:
+            if picture.tell() < n_bytes:  # not because the head is longer than what has been read
+                raise FileFormatError(f"a damaged head of {kind}: {error}") from error
     return apercu.MAX_PIXELS
