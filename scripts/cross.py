@@ -154,6 +154,7 @@ def prepare(folder: Path) -> Path:
     return calls
 
 
+BY_HAND = ROOT / "scripts" / "machines_by_hand.md"
 Results = dict[tuple[str, str], tuple[str, str]]
 """(version of the compiler, what came out) by name of the machine and of the compiler."""
 
@@ -182,7 +183,7 @@ def table(results: Results, n_calls: int) -> str:
     for name, machine in {**MACHINES, "windows": WINDOWS}.items():
         cells = [": ".join(results.get((name, compiler), ("", ""))).removeprefix(": ") for compiler in compilers]
         lines.append(f"| {name} | {machine.about} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + BY_HAND.read_text(encoding="utf-8")
 
 
 def main() -> int:

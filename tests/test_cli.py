@@ -60,6 +60,16 @@ def damaged(tmp_path):
 # --- encode and decode
 
 
+@pytest.mark.parametrize("output", ["-b.apc", "b.apc"])
+def test_names_after_two_dashes_are_no_options(photo, monkeypatch, output):
+    monkeypatch.chdir(photo.parent)
+    photo.rename("-a.png")
+    assert main(["encode", "--quality", "40", "--", "-a.png", output]) == 0
+    assert main(["decode", "--", output, "-c.png"]) == 0
+    with Image.open("-c.png") as shown:
+        assert shown.size == (96, 64)
+
+
 @pytest.mark.parametrize(
     ("image", "name", "bands"),
     [

@@ -181,7 +181,7 @@ def decode(
     restore: "none", integer synthesis only, the same pixels on every machine; "cnn" (codec "apercu", extra `restore`),
         followed by a network that brings them closer to the original, the same on every machine but for rounding.
     damaged: "raise" raises on any fault; "conceal" returns every tile and layer that is intact, and the middle of the
-        range where a tile has none.
+        range where a tile has none. It raises the first fault where no tile has any.
     window: (top, left, height, width), a part of the image; its pixels are the same as in the whole image. Only the
         tiles that it touches are read.
     layers: the number of layers to decode, 1 or more: the same image with less detail.

@@ -5,6 +5,7 @@ when that subcommand is called, so that `apercu --help` is quick.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -109,6 +110,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_CRASH
 
 
+def _without_dashes(given: list[str]) -> list[str]:
+    """Arguments whose `--` is taken away, which argparse forgets where options may stand between files."""
+    if "--" not in given:
+        return given
+    place = given.index("--")
+    names = given[place + 1 :]
+    return given[:place] + [os.path.join(".", name) if name.startswith("-") and name != "-" else name for name in names]
+
+
 def _run(argv: list[str]) -> int:
     try:
         if argv and argv[0] in COMMANDS:
@@ -117,8 +127,11 @@ def _run(argv: list[str]) -> int:
             module.add_arguments(parser)
             if argv[0] not in _SILENT:
                 messages.open_output()  # closed: said before there is work that would be lost
-            parse = parser.parse_intermixed_args if argv[0] in _INTERMIXED else parser.parse_args
-            code: int = module.run(parse(argv[1:]))
+            given = argv[1:]
+            if argv[0] in _INTERMIXED:
+                code: int = module.run(parser.parse_intermixed_args(_without_dashes(given)))
+            else:
+                code = module.run(parser.parse_args(given))
             return code
         commands = "commands:\n" + "".join(f"  {name:11}{does}\n" for name, (_, does) in COMMANDS.items())
         parser = Parser("apercu", _DESCRIPTION, f"{commands}\n{_EPILOGUE}", usage="apercu COMMAND ...")
