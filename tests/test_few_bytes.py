@@ -134,6 +134,7 @@ TILES = replace(APERCU, height=4096, width=4096, tile_log2=5)
         (b"\0" * 9000 + b"\x85\x00" + b"\0" * 9000, apercu.CorruptStream),
         (b"\xff" * 20000, apercu.CorruptStream),
     ],
+    ids=[str(number) for number in range(11)],  # of the bytes, names would be megabytes
 )
 def test_a_directory_is_bounded_by_the_file(rest, error):
     assert set(every_error(directory(TILES, rest))) == {error}
