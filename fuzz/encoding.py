@@ -65,7 +65,7 @@ def wavelet(rng: random.Random) -> list[str]:
     """A plane of any size to its bands and back; and bands that no plane has, whose sums leave 16 bits."""
     height, width, centre = rng.choice((1, 2, 9, 40)), rng.choice((1, 3, 8, 33)), rng.choice((0, 4080))
     levels, draw = rng.randrange(1, 6), np.random.default_rng(rng.randrange(1 << 32))
-    plane = draw.integers(0, 256, (height, width)).astype(np.int16) * 32
+    plane = draw.integers(0, 256, (height, width)).astype(np.int16) * 32 + centre - 4080  # chroma is signed around 0
     bands, back = np.empty(height * width, np.int16), np.empty_like(plane)
     wavelet_analyse(plane, height, width, levels, centre, bands)
     wavelet_synthesise(bands, back, levels, centre)
