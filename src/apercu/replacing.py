@@ -70,6 +70,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def _temporary(name: str, before: tuple[os.stat_result, bytes | None] | None) -> Iterator[BinaryIO]:
     """A file for its owner alone, which has a name, and the permissions of the one `before` it, when the block ends."""
     unnamed = _unnamed(os.path.dirname(name))
+    # The block below closes it, which the linter does not see.
     stream, mode = _named(name) if unnamed is None else (open(unnamed, "wb"), os.stat(unnamed).st_mode)  # noqa: SIM115
     place = name if unnamed is None else unnamed
     with stream:
