@@ -5,6 +5,7 @@
 #include "band_bits.h"
 #include "choice.h"
 #include "map_around.h"
+#include "map_predict.h"
 
 /* A map of a plane on its way through the coder. */
 typedef struct {
@@ -23,11 +24,6 @@ typedef struct {
     uint64_t reciprocal;   /* writing only, as is the price */
     int64_t price;
 } place;
-
-static inline int32_t sign_of(int32_t v)
-{
-    return v > 0 ? 1 : v < 0 ? 2 : 0;
-}
 
 /* The rest of a magnitude beyond UNARY: Exp-Golomb of order 0, with contexts for its zeros. */
 static inline uint32_t code_escape(coder *c, range_context *contexts, uint32_t number, const int writing)
@@ -48,17 +44,6 @@ static inline uint32_t code_magnitude(coder *c, range_context *unary, range_cont
     while (read <= UNARY && code_bit(c, &unary[read - 1], read < q, writing))
         read++;
     return read > UNARY ? read + code_escape(c, escape, q - read, writing) : read;
-}
-
-/* What a symbol is predicted to be, by the median of three; `edges` receives how its neighbours differ, for the sign. */
-static inline int32_t predict(const int16_t *at, size_t x, size_t y, size_t width, int32_t *spread, int *pattern)
-{
-    int32_t w = x ? at[-1] : y ? *(at - width) : 0, n = y ? *(at - width) : w;
-    int32_t nw = x && y ? *(at - width - 1) : x ? w : n, ne = y && x + 1 < width ? *(at - width + 1) : n;
-    int32_t low = w < n ? w : n, high = w < n ? n : w, plane = w + n - nw;
-    *spread = (n > nw ? n - nw : nw - n) + (w > nw ? w - nw : nw - w) + (ne > n ? ne - n : n - ne);
-    *pattern = (sign_of(n - nw) * 3 + sign_of(w - nw)) * 3 + sign_of(ne - n);
-    return plane < low ? low : plane > high ? high : plane;
 }
 
 /* The residual of least cost: of the nearest symbol, of the one next to it towards the guess, or none. */
@@ -96,11 +81,12 @@ static inline void code_symbol(coder *c, const place *p, size_t y, size_t x, con
     size_t at = y * p->width + x;
     uint8_t *own = p->own.at + y * p->own.stride + x;
     uint32_t before = within(p, own), around = p->around[x];
-    int32_t guess = 0, spread = 0, residual = 0;
+    int32_t guess = 0, residual = 0;
     int pattern = 0;
     if (kind == MAP_PREDICTED) {
-        guess = predict(p->symbols + at, x, y, p->width, &spread, &pattern);
-        around += p->weights[MAP_WITHIN] * (uint32_t)(spread < 255 ? spread : 255);
+        prediction of = predict(p->symbols + at, x, y, p->width);
+        guess = of.guess, pattern = of.pattern;
+        around += p->weights[MAP_WITHIN] * (of.spread < 255 ? of.spread : 255);
     }
     around >>= 2;
     range_context *zero = p->contexts + MAP_ZERO + bucket_of(around) * BUCKETS + bucket_of(before);
@@ -115,8 +101,7 @@ static inline void code_symbol(coder *c, const place *p, size_t y, size_t x, con
         residual = p->values[at] > 0 ? p->values[at] : 0;
     } else if (writing) {
         int32_t value = p->values[at];
-        uint64_t steps = (uint64_t)(value < 0 ? -value : value) * p->reciprocal >> 26;
-        uint32_t a = steps < (uint32_t)MAP_LARGEST_VALUE << 8 ? (uint32_t)steps : (uint32_t)MAP_LARGEST_VALUE << 8;
+        uint32_t a = map_steps(value, p->reciprocal);
         if (kind == MAP_PREDICTED) {
             residual = choose_residual(p->price, value < 0 ? -(int32_t)a : (int32_t)a, guess, zero, sign, unary);
         } else if (a >= HALF_A_STEP) {

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.lab.apercu import NEW, likeliest_weights, trained_starts
+from apercu.lab.apercu import NEW, Job, likeliest_weights, trained_starts
 from apercu.processes import Run, in_order
 from apercu.stages.symbol_maps import (
     CLASSES,
@@ -20,7 +20,6 @@ from apercu.stages.symbol_maps import (
     N_WEIGHTS,
     Map,
     MapCoder,
-    MapPlane,
     MapTables,
     n_contexts,
     start_contexts,
@@ -34,44 +33,29 @@ WITHIN = 6
 Real = NDArray[np.float64]
 
 
-class Prepared(NamedTuple):
-    """An image on its way to symbols: what `MapCoder` takes, and the streams as (first map, end)."""
+class Coded(NamedTuple):
+    """An image that has been coded: the coder, what its symbols stand for, their steps, the symbols, and its size."""
 
-    planes: list[MapPlane]
-    maps: list[Map]
+    coder: MapCoder
     values: NDArray[np.int16]
     steps_q6: NDArray[np.int32]
-    prices: NDArray[np.int32]
-    streams: Sequence[tuple[int, int]]
-
-
-Prepare = Callable[[object], Prepared]
-"""From a job, which names an image and a step, to an image; a function that other processes find."""
-
-
-class _Coded(NamedTuple):
-    coder: MapCoder
-    prepared: Prepared
     symbols: NDArray[np.int16]
     n_bytes: int
 
 
-def _coded(prepare: Prepare, weights: NDArray[np.uint8], starts: NDArray[np.uint16], job: object) -> _Coded:
-    prepared = prepare(job)
-    tables = MapTables(weights, start_contexts(starts, weights.shape[1]))
-    coder = MapCoder(prepared.planes, prepared.maps, tables)
-    symbols = np.zeros(coder.n_symbols, np.int16)
-    n_bytes = 0
-    for first, end in prepared.streams:
-        n_bytes += len(coder.encode(prepared.values, prepared.steps_q6, prepared.prices, first, end, symbols))
-    return _Coded(coder, prepared, symbols, n_bytes)
+Code = Callable[[MapTables, Job], Coded]
+"""Codes with these tables what a job names, an image and a setting; a function that other processes find."""
+
+
+def _coded(code: Code[Job], weights: NDArray[np.uint8], starts: NDArray[np.uint16], job: Job) -> Coded:
+    return code(MapTables(weights, start_contexts(starts, weights.shape[1])), job)
 
 
 def _ends(
-    prepare: Prepare, weights: NDArray[np.uint8], starts: NDArray[np.uint16], job: object
+    code: Code[Job], weights: NDArray[np.uint8], starts: NDArray[np.uint16], job: Job
 ) -> tuple[Real, Real, int]:
     """Probability of a 0 and age of every context after an image; and the image's size in bytes."""
-    coded = _coded(prepare, weights, starts, job)
+    coded = _coded(code, weights, starts, job)
     fields = coded.coder.contexts.view(np.uint16).reshape(-1, 4)
     coded.coder.close()
     return fields[:, :2].mean(1) / 65536, (fields[:, 2] & 255).astype(float), coded.n_bytes
@@ -137,25 +121,26 @@ def _residuals(symbols: NDArray[np.int16]) -> tuple[Real, Real]:
 
 
 def _samples(
-    prepare: Prepare, weights: NDArray[np.uint8], starts: NDArray[np.uint16], seed: int, numbered: tuple[int, object]
+    code: Code[Job], weights: NDArray[np.uint8], starts: NDArray[np.uint16], seed: int, numbered: tuple[int, Job]
 ) -> dict[tuple[int, int], tuple[Real, Real]]:
     """For each (class, group): rows of the 18 magnitudes, and the sizes that they predict."""
     number, job = numbered
     rng = np.random.default_rng((seed, number))
-    coder, prepared, symbols, _ = _coded(prepare, weights, starts, job)
+    coder, values, steps_q6, symbols, _ = _coded(code, weights, starts, job)
+    layout = coder.layout
     found: dict[tuple[int, int], list[tuple[Real, Real]]] = {}
     planes: list[_Plane] = []
-    for p, plane in enumerate(prepared.planes):
+    for p, plane in enumerate(layout.planes):
         shape = (plane.height, plane.width)
-        all_symbols = [coder.part(symbols, p, index) for index in range(len(prepared.maps))]
+        all_symbols = [layout.part(symbols, p, index) for index in range(len(layout.maps))]
         coded = [_residuals(s) if m.kind == "predicted" else (s.astype(float), s * 0.0)
-                 for m, s in zip(prepared.maps, all_symbols, strict=True)]
+                 for m, s in zip(layout.maps, all_symbols, strict=True)]
         own = _Plane([np.minimum(np.abs(residual), 15) for residual, _ in coded], [np.zeros(shape)])
-        for m, magnitudes in zip(prepared.maps, own.maps, strict=True):
+        for m, magnitudes in zip(layout.maps, own.maps, strict=True):
             own.totals.append(np.minimum(own.totals[-1] + magnitudes * (m.kind == "plain"), 63))
         planes.append(own)
         chosen = np.zeros(shape, int)
-        for index, m in enumerate(prepared.maps):
+        for index, m in enumerate(layout.maps):
             present = np.ones(shape, bool) if m.present is None else np.isin(chosen, list(m.present))
             if m.kind in ("count", "selector"):
                 chosen = np.minimum(all_symbols[index], 15)
@@ -165,7 +150,7 @@ def _samples(
             past = past.reshape(N_WEIGHTS, -1).T[present.ravel()]
             sizes = np.abs(coded[index][0])
             if m.kind == "plain":
-                sizes = np.abs(coder.part(prepared.values, p, index)) / (prepared.steps_q6[plane.chroma, index] / 64)
+                sizes = np.abs(layout.part(values, p, index)) / (steps_q6[plane.chroma, index] / 64)
             sizes = np.minimum(sizes[present], MOST_STEPS)
             some = rng.choice(len(sizes), min(len(sizes), SAMPLES), replace=False)
             if len(active := np.flatnonzero(past.any(1))):
@@ -176,11 +161,11 @@ def _samples(
 
 
 def trained_weights(
-    run: Run, prepare: Prepare, jobs: Iterable[object], weights: NDArray[np.uint8], starts: NDArray[np.uint16], seed: int
+    run: Run, code: Code[Job], jobs: Iterable[Job], weights: NDArray[np.uint8], starts: NDArray[np.uint16], seed: int
 ) -> NDArray[np.uint8]:
     """Weights in 1/64, those within the map and those of other maps each by themselves, as contexts use them."""
     rows: dict[tuple[int, int], list[tuple[Real, Real]]] = {}
-    for found in in_order(run, partial(_samples, prepare, weights, starts, seed), enumerate(jobs)):
+    for found in in_order(run, partial(_samples, code, weights, starts, seed), enumerate(jobs)):
         for key, row in found.items():
             rows.setdefault(key, []).append(row)
     trained = weights.copy()
@@ -192,16 +177,16 @@ def trained_weights(
 
 
 def train_tables(
-    run: Run, prepare: Prepare, jobs: Sequence[object], n_groups: int, seed: int, passes: int, log: Callable[[str], None]
+    run: Run, code: Code[Job], jobs: Sequence[Job], n_groups: int, seed: int, passes: int, log: Callable[[str], None]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
     """Weights (2, groups, 18) and starts (n, 2) from all jobs."""
     weights = np.full((CLASSES, n_groups, N_WEIGHTS), FIRST_WEIGHT, np.uint8)
     starts = np.tile(np.array(NEW, np.uint16), (n_contexts(n_groups), 1))
-    starts, n_bytes = trained_starts(run, partial(_ends, prepare, weights, starts), jobs, starts)
+    starts, n_bytes = trained_starts(run, partial(_ends, code, weights, starts), jobs, starts)
     log(f"first weights: {n_bytes} bytes")
-    weights = trained_weights(run, prepare, jobs, weights, starts, seed)
+    weights = trained_weights(run, code, jobs, weights, starts, seed)
     starts = np.tile(np.array(NEW, np.uint16), (n_contexts(n_groups), 1))
     for number in range(passes):
-        starts, n_bytes = trained_starts(run, partial(_ends, prepare, weights, starts), jobs, starts)
+        starts, n_bytes = trained_starts(run, partial(_ends, code, weights, starts), jobs, starts)
         log(f"contexts, pass {number + 1}: {n_bytes} bytes")
     return weights, starts

@@ -35,6 +35,8 @@ AT_A_TIME = 1 << 25
 """Symbols that the kernel codes in one call, unless a plane has more: while it works, Python cannot be interrupted."""
 
 Values = NDArray[np.int16]
+Settings = NDArray[np.int32]
+INT32 = np.dtype(np.int32)
 
 
 class MapPlane(NamedTuple):
@@ -124,35 +126,62 @@ def described_planes(planes: list[MapPlane]) -> NDArray[np.int32]:
     return described
 
 
+class MapLayout:
+    """Where maps lie in arrays of values and of symbols: int16, the planes one after the other, each as its maps, each row by
+    row. `n_symbols` is their length. Raises OptionError for other planes and maps than described above."""
+
+    def __init__(self, planes: list[MapPlane], maps: list[Map]) -> None:
+        self.planes, self.maps = planes, maps
+        self.described_planes, self.described_maps = described_planes(planes), described_maps(maps)
+        self.starts = [0]
+        for height, width, *_ in self.described_planes.tolist():
+            self.starts.append(self.starts[-1] + max(0, height) * max(0, width) * len(maps))
+        self.n_symbols = self.starts[-1]
+
+    def part(self, values: Values, plane: int, index: int) -> Values:
+        """The map `index` of a plane, (height, width), as a view into an array of all."""
+        height, width, *_ = self.described_planes[plane].tolist()
+        start = self.starts[plane] + index * height * width
+        return values[start : start + height * width].reshape(height, width)
+
+    def check(self, values: Values, first: int, end: int) -> None:
+        """Raises OptionError unless these are values or symbols of this layout, and maps that it has."""
+        check_array("values and symbols", values, INT16, (self.n_symbols,), written=True)
+        check_number("first", first, 0, len(self.maps) - 1)
+        check_number("end", end, first + 1, len(self.maps))
+
+    def check_settings(self, steps_q6: Settings, prices: Settings) -> None:
+        """Raises OptionError unless these are steps and prices as `MapCoder.encode` takes them."""
+        shape = (CLASSES, len(self.maps))
+        check_array("steps_q6", steps_q6, INT32, shape)
+        check_array("prices", prices, INT32, shape)
+        if steps_q6.min() < 1 or steps_q6.max() > LARGEST_STEP_Q6 or prices.min() < 0 or prices.max() > LARGEST_PRICE:
+            raise OptionError("steps_q6 must be 1 to 2^24, and prices 0 to 65535")
+
+
 class MapCoder:
-    """The state that one stream of a tile passes to the next: contexts and magnitudes.
+    """Range coding: the state that one stream of a tile passes to the next, contexts and magnitudes.
 
     A stream holds the maps `first` to before `end` of all planes. Streams go in order, without a gap. `contexts`: as
-    adapted so far. One object either encodes or decodes. Arrays of values and of symbols are int16, the planes one after
-    the other, each as its maps, each row by row; `n_symbols` is their length, and `part` finds a map. Raises OptionError
-    for arguments of another kind.
+    adapted so far. One object either encodes or decodes. Raises OptionError for arguments of another kind.
     """
 
-    def __init__(self, planes: list[MapPlane], maps: list[Map], tables: MapTables) -> None:
-        self._planes, self._maps = described_planes(planes), described_maps(maps)
+    def __init__(self, layout: MapLayout, tables: MapTables) -> None:
+        planes, maps = layout.described_planes, layout.described_maps
         n_groups = tables.weights.shape[1] if tables.weights.ndim == 3 else 0
-        check_number("the number of groups", n_groups, 1 + int(self._maps[:, 1].max()), MOST_GROUPS)
+        check_number("the number of groups", n_groups, 1 + int(maps[:, 1].max()), MOST_GROUPS)
         check_array("weights", tables.weights, UINT8, (CLASSES, n_groups, N_WEIGHTS))
         check_array("contexts", tables.contexts, UINT64, (n_contexts(n_groups),))
         if tables.contexts.flags.writeable or tables.weights.max() > LARGEST_WEIGHT:
             raise OptionError("contexts must be what start_contexts returned, and weights at most 90")
-        self._n_workspace = checked(_workspace(address(self._planes), len(planes), len(maps)))
-        self.planes, self.maps, self.tables = planes, maps, tables
+        self._n_workspace = checked(_workspace(address(planes), len(planes), len(maps)))
+        self.layout = layout
         self.contexts = tables.contexts.copy()
-        self._places = [0]
-        for plane in self._planes.tolist():
-            self._places.append(self._places[-1] + plane[0] * plane[1] * len(maps))
-        self.n_symbols = self._places[-1]
         self._workspace = borrow(self._n_workspace)
         self._workspace[: -(-self._n_workspace // 8)] = 0
         self._state = np.zeros(3, np.uint64)
-        what = (address(self._planes), len(planes), address(self._maps), len(maps))
-        self._what = (*what, n_groups, address(tables.weights))
+        self._weights = tables.weights
+        self._what = (address(planes), len(planes), address(maps), len(maps), n_groups, address(tables.weights))
         self._where = (address(self.contexts), address(self._workspace), self._n_workspace)
 
     def close(self) -> None:
@@ -160,17 +189,11 @@ class MapCoder:
         give_back(self._workspace)
         del self._workspace, self._where
 
-    def part(self, values: Values, plane: int, index: int) -> Values:
-        """The map `index` of a plane, (height, width), as a view into an array of all."""
-        height, width, *_ = self._planes[plane].tolist()
-        start = self._places[plane] + index * height * width
-        return values[start : start + height * width].reshape(height, width)
-
     def encode(
         self,
         values: Values,
-        steps_q6: NDArray[np.int32],
-        prices: NDArray[np.int32],
+        steps_q6: Settings,
+        prices: Settings,
         first: int,
         end: int,
         symbols: Values,
@@ -183,14 +206,10 @@ class MapCoder:
             26 is 0.1 squared steps a bit.
         symbols: receives what was chosen, and begins as zeros.
         """
-        self._check(values, first, end)
-        self._check(symbols, first, end)
-        shape = (CLASSES, len(self.maps))
-        check_array("steps_q6", steps_q6, np.dtype(np.int32), shape)
-        check_array("prices", prices, np.dtype(np.int32), shape)
-        if steps_q6.min() < 1 or steps_q6.max() > LARGEST_STEP_Q6 or prices.min() < 0 or prices.max() > LARGEST_PRICE:
-            raise OptionError("steps_q6 must be 1 to 2^24, and prices 0 to 65535")
-        n_symbols = self.n_symbols // len(self.maps) * (end - first)
+        self.layout.check(values, first, end)
+        self.layout.check(symbols, first, end)
+        self.layout.check_settings(steps_q6, prices)
+        n_symbols = self.layout.n_symbols // len(self.layout.maps) * (end - first)
         capacity = 64 + SYMBOL_BYTES * n_symbols + CONTEXT_BYTES * len(self.contexts)
         out = borrow(capacity)
         buffers = (address(values), address(symbols), address(out), capacity)
@@ -204,15 +223,10 @@ class MapCoder:
     def decode(self, data: bytes, first: int, end: int, symbols: Values) -> None:
         """The inverse: fills in `symbols`, which begin as zeros. Raises CorruptStream or Truncated."""
         check_bytes("data", data)
-        self._check(symbols, first, end)
+        self.layout.check(symbols, first, end)
         source = np.frombuffer(data, np.uint8)
         for part, state in self._parts(first, end, ()):
             checked(_decode(*part, address(symbols), address(source), source.size, *state))
-
-    def _check(self, values: Values, first: int, end: int) -> None:
-        check_array("values and symbols", values, INT16, (self.n_symbols,), written=True)
-        check_number("first", first, 0, len(self.maps) - 1)
-        check_number("end", end, first + 1, len(self.maps))
 
     def _parts(
         self, first: int, end: int, settings: tuple[int, ...]
@@ -221,7 +235,9 @@ class MapCoder:
         where that would take long, for some."""
         state = address(self._state)
         self._state[:] = 0
-        sizes = [(after - before) // len(self.maps) * (end - first) for before, after in pairwise(self._places)]
+        sizes = [
+            (after - before) // len(self.layout.maps) * (end - first) for before, after in pairwise(self.layout.starts)
+        ]
         runs = _runs(sizes)
         return [
             ((*self._what, *settings, first, end, *run, *self._where), (state, int(run == runs[-1]))) for run in runs
