@@ -349,15 +349,16 @@ int64_t apercu_maps_decode(const map_plane *planes, size_t n_planes, const map_k
     return fault || !ends ? fault : range_end(&c.d);
 }
 
-int64_t apercu_maps_start(const uint16_t *starts, size_t n_groups, range_context *contexts)
+int64_t apercu_maps_start(const uint16_t *starts, size_t n_groups, size_t selectors, range_context *contexts)
 {
-    if (n_groups < 1 || n_groups > MAP_MOST_GROUPS)
+    if (n_groups < 1 || n_groups > MAP_MOST_GROUPS || selectors > 1)
         return APERCU_ERROR_ARGUMENT;
-    for (size_t i = 0; i < map_contexts(n_groups); i++) {
+    size_t n = map_contexts(n_groups, selectors);
+    for (size_t i = 0; i < n; i++) {
         const uint16_t *s = starts + 2 * i;
         if (s[0] < 1 || s[1] < 2 || s[1] > RANGE_OLD_AGE)
             return APERCU_ERROR_ARGUMENT;
         contexts[i] = range_context_at(s[0], s[1], RANGE_FAST_SHIFT, RANGE_SLOW_SHIFT);
     }
-    return (int64_t)map_contexts(n_groups);
+    return (int64_t)n;
 }

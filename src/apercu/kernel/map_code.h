@@ -8,9 +8,9 @@
 
 #include "map_model.h"
 
-/* `starts`: for each context the probability of a 0 in 1/65536 and the bits it is trusted for. Returns their number, or an
- * error. */
-APERCU_API int64_t apercu_maps_start(const uint16_t *starts, size_t n_groups, range_context *contexts);
+/* `starts`: for each context the probability of a 0 in 1/65536 and the bits it is trusted for. `selectors`: 1 where a map is
+ * one, else 0. Returns the number of contexts, or an error. */
+APERCU_API int64_t apercu_maps_start(const uint16_t *starts, size_t n_groups, size_t selectors, range_context *contexts);
 APERCU_API int64_t apercu_maps_workspace(const map_plane *planes, size_t n_planes, size_t n_maps);
 /* Chooses symbols for rate and distortion together and writes them. `steps_q6`, of each map for each class, 1 or more: a
  * symbol stands for so many 1/64 of `values`. `prices`, laid out like them, 0 to 65535: of 1/256 bit, in 2^-16 squared steps;

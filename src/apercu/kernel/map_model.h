@@ -52,10 +52,10 @@ typedef struct {
     int32_t earlier[MAP_EARLIER]; /* maps before it; -1: none */
 } map_kind;
 
-/* Symbols of a selector are binarised in four bits, the highest first, in [1 + those bits so far] less 1. */
-static inline size_t map_contexts(size_t n_groups)
+/* `selectors`: whether there are contexts for them, 1 or 0. */
+static inline size_t map_contexts(size_t n_groups, size_t selectors)
 {
-    return MAP_CLASSES * (n_groups * MAP_GROUP + MAP_CHOICE);
+    return MAP_CLASSES * (n_groups * MAP_GROUP + selectors * MAP_CHOICE);
 }
 
 #endif

@@ -22,9 +22,11 @@ from apercu.stages.symbol_maps import (
     MapCoder,
     MapTables,
     n_contexts,
+    n_groups,
     start_contexts,
 )
 
+MOST_ROWS = 60_000  # that the weights of a group are found from
 SAMPLES = 60  # of every map of an image, and as many with something around them
 MOST_STEPS = 30.0  # larger values say no more about the mean
 FIRST_WEIGHT = 12
@@ -47,15 +49,9 @@ Code = Callable[[MapTables, Job], Coded]
 """Codes with these tables what a job names, an image and a setting; a function that other processes find."""
 
 
-def _coded(code: Code[Job], weights: NDArray[np.uint8], starts: NDArray[np.uint16], job: Job) -> Coded:
-    return code(MapTables(weights, start_contexts(starts, weights.shape[1])), job)
-
-
-def _ends(
-    code: Code[Job], weights: NDArray[np.uint8], starts: NDArray[np.uint16], job: Job
-) -> tuple[Real, Real, int]:
+def _ends(code: Code[Job], tables: MapTables, job: Job) -> tuple[Real, Real, int]:
     """Probability of a 0 and age of every context after an image; and the image's size in bytes."""
-    coded = _coded(code, weights, starts, job)
+    coded = code(tables, job)
     fields = coded.coder.contexts.view(np.uint16).reshape(-1, 4)
     coded.coder.close()
     return fields[:, :2].mean(1) / 65536, (fields[:, 2] & 255).astype(float), coded.n_bytes
@@ -121,12 +117,12 @@ def _residuals(symbols: NDArray[np.int16]) -> tuple[Real, Real]:
 
 
 def _samples(
-    code: Code[Job], weights: NDArray[np.uint8], starts: NDArray[np.uint16], seed: int, numbered: tuple[int, Job]
+    code: Code[Job], tables: MapTables, seed: int, numbered: tuple[int, Job]
 ) -> dict[tuple[int, int], tuple[Real, Real]]:
     """For each (class, group): rows of the 18 magnitudes, and the sizes that they predict."""
     number, job = numbered
     rng = np.random.default_rng((seed, number))
-    coder, values, steps_q6, symbols, _ = _coded(code, weights, starts, job)
+    coder, values, steps_q6, symbols, _ = code(tables, job)
     layout = coder.layout
     found: dict[tuple[int, int], list[tuple[Real, Real]]] = {}
     planes: list[_Plane] = []
@@ -161,32 +157,34 @@ def _samples(
 
 
 def trained_weights(
-    run: Run, code: Code[Job], jobs: Iterable[Job], weights: NDArray[np.uint8], starts: NDArray[np.uint16], seed: int
+    run: Run, code: Code[Job], jobs: Iterable[Job], tables: MapTables, seed: int
 ) -> NDArray[np.uint8]:
     """Weights in 1/64, those within the map and those of other maps each by themselves, as contexts use them."""
     rows: dict[tuple[int, int], list[tuple[Real, Real]]] = {}
-    for found in in_order(run, partial(_samples, code, weights, starts, seed), enumerate(jobs)):
+    for found in in_order(run, partial(_samples, code, tables, seed), enumerate(jobs)):
         for key, row in found.items():
             rows.setdefault(key, []).append(row)
-    trained = weights.copy()
+    trained = tables.weights.copy()
     for key, parts in rows.items():
         past, sizes = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        chosen = np.random.default_rng(seed).permutation(len(sizes))[:MOST_ROWS]
+        past, sizes = past[chosen], sizes[chosen]
         both = [likeliest_weights(past[:, :WITHIN], sizes), likeliest_weights(past[:, WITHIN:], sizes)]
         trained[key] = np.clip(np.rint(64 * np.concatenate(both)), 0, LARGEST_WEIGHT)
     return trained
 
 
 def train_tables(
-    run: Run, code: Code[Job], jobs: Sequence[Job], n_groups: int, seed: int, passes: int, log: Callable[[str], None]
+    run: Run, code: Code[Job], jobs: Sequence[Job], maps: list[Map], seed: int, passes: int, log: Callable[[str], None]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """Weights (2, groups, 18) and starts (n, 2) from all jobs."""
-    weights = np.full((CLASSES, n_groups, N_WEIGHTS), FIRST_WEIGHT, np.uint8)
-    starts = np.tile(np.array(NEW, np.uint16), (n_contexts(n_groups), 1))
-    starts, n_bytes = trained_starts(run, partial(_ends, code, weights, starts), jobs, starts)
-    log(f"first weights: {n_bytes} bytes")
-    weights = trained_weights(run, code, jobs, weights, starts, seed)
-    starts = np.tile(np.array(NEW, np.uint16), (n_contexts(n_groups), 1))
-    for number in range(passes):
-        starts, n_bytes = trained_starts(run, partial(_ends, code, weights, starts), jobs, starts)
-        log(f"contexts, pass {number + 1}: {n_bytes} bytes")
+    """Weights (2, groups, 18) and starts (n, 2) of maps from all jobs."""
+    weights = np.full((CLASSES, n_groups(maps), N_WEIGHTS), FIRST_WEIGHT, np.uint8)
+    new = starts = np.tile(np.array(NEW, np.uint16), (n_contexts(maps), 1))
+    for number in range(1 + passes):
+        tables = MapTables(weights, start_contexts(starts, maps))
+        starts, n_bytes = trained_starts(run, partial(_ends, code, tables), jobs, starts)
+        log(f"pass {number}: {n_bytes} bytes")
+        if number == 0:
+            tables = MapTables(weights, start_contexts(starts, maps))
+            weights, starts = trained_weights(run, code, jobs, tables, seed), new
     return weights, starts

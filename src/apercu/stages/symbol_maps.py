@@ -17,7 +17,7 @@ from apercu.kernel import address, checked, function
 from apercu.kernel.memory import borrow, give_back
 from apercu.stages.arguments import INT16, UINT8, UINT16, UINT64, check_array, check_bytes, check_number
 
-_start = function("apercu_maps_start", "asa")
+_start = function("apercu_maps_start", "assa")
 _workspace = function("apercu_maps_workspace", "ass")
 _encode = function("apercu_maps_encode", "asassaaassssaasaaasai")
 _decode = function("apercu_maps_decode", "asassassssaasaasai")
@@ -77,18 +77,27 @@ class MapTables(NamedTuple):
     contexts: NDArray[np.uint64]
 
 
-def n_contexts(n_groups: int) -> int:
-    """The number of contexts of so many groups (1 to 64) in both classes."""
-    check_number("n_groups", n_groups, 1, MOST_GROUPS)
-    return CLASSES * (n_groups * GROUP_CONTEXTS + CHOICE_CONTEXTS)
+def n_groups(maps: list[Map]) -> int:
+    """The number of groups that maps name."""
+    return 1 + max(one.group for one in maps)
 
 
-def start_contexts(starts: NDArray[np.uint16], n_groups: int) -> NDArray[np.uint64]:
-    """Contexts with `starts` (n, 2): the probability of a 0 in 1/65536, 1 to 65,535, and the number of bits that it counts
-    for, 2 to 128. They cannot be written to: a coder takes a copy. Raises OptionError for other starts."""
-    check_array("starts", starts, UINT16, (n_contexts(n_groups), 2))
+def _n_selectors(maps: list[Map]) -> int:
+    return int(any(one.kind == "selector" for one in maps))
+
+
+def n_contexts(maps: list[Map]) -> int:
+    """The number of contexts of these maps, in both classes."""
+    return CLASSES * (n_groups(maps) * GROUP_CONTEXTS + _n_selectors(maps) * CHOICE_CONTEXTS)
+
+
+def start_contexts(starts: NDArray[np.uint16], maps: list[Map]) -> NDArray[np.uint64]:
+    """Contexts of these maps with `starts` (n, 2): the probability of a 0 in 1/65536, 1 to 65,535, and the number of bits
+    that it counts for, 2 to 128. They cannot be written to: a coder takes a copy. Raises OptionError for other starts."""
+    described_maps(maps)
+    check_array("starts", starts, UINT16, (n_contexts(maps), 2))
     contexts = np.empty(len(starts), np.uint64)  # range_context has 8 bytes
-    checked(_start(address(starts), n_groups, address(contexts)))
+    checked(_start(address(starts), n_groups(maps), _n_selectors(maps), address(contexts)))
     contexts.flags.writeable = False
     return contexts
 
@@ -168,10 +177,9 @@ class MapCoder:
 
     def __init__(self, layout: MapLayout, tables: MapTables) -> None:
         planes, maps = layout.described_planes, layout.described_maps
-        n_groups = tables.weights.shape[1] if tables.weights.ndim == 3 else 0
-        check_number("the number of groups", n_groups, 1 + int(maps[:, 1].max()), MOST_GROUPS)
-        check_array("weights", tables.weights, UINT8, (CLASSES, n_groups, N_WEIGHTS))
-        check_array("contexts", tables.contexts, UINT64, (n_contexts(n_groups),))
+        groups = n_groups(layout.maps)
+        check_array("weights", tables.weights, UINT8, (CLASSES, groups, N_WEIGHTS))
+        check_array("contexts", tables.contexts, UINT64, (n_contexts(layout.maps),))
         if tables.contexts.flags.writeable or tables.weights.max() > LARGEST_WEIGHT:
             raise OptionError("contexts must be what start_contexts returned, and weights at most 90")
         self._n_workspace = checked(_workspace(address(planes), len(planes), len(maps)))
@@ -181,7 +189,7 @@ class MapCoder:
         self._workspace[: -(-self._n_workspace // 8)] = 0
         self._state = np.zeros(3, np.uint64)
         self._weights = tables.weights
-        self._what = (address(planes), len(planes), address(maps), len(maps), n_groups, address(tables.weights))
+        self._what = (address(planes), len(planes), address(maps), len(maps), groups, address(tables.weights))
         self._where = (address(self.contexts), address(self._workspace), self._n_workspace)
 
     def close(self) -> None:
