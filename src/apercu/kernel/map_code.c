@@ -147,8 +147,11 @@ static inline void code_map(coder *whole, const place *given, int map, const map
             map_around(p->around, p->kind, map, own, companion, halved, y, p->weights + MAP_WITHIN);
         const uint8_t *choices = p->choices + y * p->width;
         for (size_t x = 0; x < p->width; x++) {
-            if (!((uint32_t)p->kind->present >> choices[x] & 1))
+            if (!((uint32_t)p->kind->present >> choices[x] & 1)) {
+                if (kind == MAP_SELECTOR || kind == MAP_COUNT)
+                    p->chosen[y * p->width + x] = 0;
                 continue;
+            }
             if (kind == MAP_SELECTOR)
                 code_choice(c, p, y, x, writing);
             else
@@ -197,7 +200,7 @@ static int check_planes(const map_plane *planes, size_t n_planes)
 {
     for (size_t p = 0; p < n_planes; p++) {
         const map_plane *a = &planes[p];
-        if (a->width < 1 || a->height < 1 || a->chroma < 0 || a->chroma >= MAP_CLASSES || a->companion >= (int32_t)p)
+        if (a->width < 1 || a->height < 1 || a->width > MAP_MOST_BLOCKS || a->height > MAP_MOST_BLOCKS || a->chroma < 0 || a->chroma >= MAP_CLASSES || a->companion >= (int32_t)p)
             return APERCU_ERROR_ARGUMENT;
         const map_plane *b = a->companion < 0 ? a : &planes[a->companion];
         if ((a->height != b->height || a->width != b->width) && !halves(a, b))

@@ -29,21 +29,22 @@ APERCU_API int64_t apercu_map_huffman_choose(size_t height, size_t width, const 
  * error. */
 APERCU_API int64_t apercu_map_huffman_count(size_t height, size_t width, const map_kind *maps, size_t n_maps, size_t first,
                                             size_t end, const int16_t *symbols, uint32_t *frequency);
-/* A table for these frequencies: writes it at bit n_bits of `out` and returns the bit after it, or an error. `lengths`
- * receives the lengths of its words. The workspace keeps the table for apercu_map_huffman_put. */
+/* Writes the table for these frequencies at bit n_bits of `out`, or only counts where that is NULL; returns the bit after it, or
+ * an error. `lengths` receives the lengths of its words. The workspace may hold anything. */
 APERCU_API int64_t apercu_map_huffman_plan(const uint32_t *frequency, void *workspace, size_t n_workspace, uint8_t *lengths,
                                            uint8_t *out, size_t capacity, uint64_t n_bits);
-/* Writes a scan; returns the bit after it, or an error. */
+/* Writes a scan with the table for these frequencies; returns the bit after it, or an error. */
 APERCU_API int64_t apercu_map_huffman_put(size_t height, size_t width, const map_kind *maps, size_t n_maps, size_t first,
-                                          size_t end, const int16_t *symbols, const void *workspace, size_t n_workspace,
-                                          uint8_t *out, size_t capacity, uint64_t n_bits);
-/* Reads a table into the workspace; returns the bit after it, or an error. */
+                                          size_t end, const int16_t *symbols, const uint32_t *frequency, void *workspace,
+                                          size_t n_workspace, uint8_t *out, size_t capacity, uint64_t n_bits);
+/* Reads a table at bit n_bits; returns the bit after it, or an error. */
 APERCU_API int64_t apercu_map_huffman_get_table(const uint8_t *data, size_t n_data, uint64_t n_bits, void *workspace,
                                                 size_t n_workspace);
-/* Reads a scan into `symbols`, which begin as zeros; returns the bit after it, or an error. */
+/* Reads a scan at bit n_bits, with the table at bit table_at, into `symbols`, which begin as zeros; returns the bit after it,
+ * or an error. */
 APERCU_API int64_t apercu_map_huffman_get(size_t height, size_t width, const map_kind *maps, size_t n_maps, size_t first,
-                                          size_t end, const void *workspace, size_t n_workspace, const uint8_t *data,
-                                          size_t n_data, uint64_t n_bits, int16_t *symbols);
+                                          size_t end, const uint8_t *data, size_t n_data, uint64_t table_at,
+                                          uint64_t n_bits, void *workspace, size_t n_workspace, int16_t *symbols);
 APERCU_API int64_t apercu_map_huffman_encoder_workspace(void);
 APERCU_API int64_t apercu_map_huffman_decoder_workspace(void);
 

@@ -15,6 +15,7 @@ enum {
     MAP_CLASSES = 2, /* of planes: 0 luma, alpha, other bands; 1 chroma */
     MAP_MOST = 128,  /* maps of a plane */
     MAP_MOST_GROUPS = 64,
+    MAP_MOST_BLOCKS = 1 << 20, /* of a side of a plane */
     MAP_EARLIER = 4, /* maps that a map names as those most like it */
     MAP_CHOICES = 16,
     MAP_SIGNS = 27,

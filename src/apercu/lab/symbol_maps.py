@@ -1,7 +1,8 @@
 """Training of the tables of symbol maps: weights of what is around, and what each context begins with.
 
-As for the codec `apercu` (`apercu.lab.apercu`): weights make the sizes of values, in steps, likeliest as exponentials whose
-mean is the weighted sum of magnitudes around; contexts start with the mean of their final probabilities over all images.
+As for the codec `apercu` (`apercu.lab.apercu`): weights make the sizes of values, in steps, likeliest as exponentials
+whose mean is the weighted sum of magnitudes around; contexts start with the mean of their final probabilities over all
+images.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -26,13 +27,25 @@ from apercu.stages.symbol_maps import (
     start_contexts,
 )
 
-MOST_ROWS = 60_000  # that the weights of a group are found from
-SAMPLES = 60  # of every map of an image, and as many with something around them
+MOST_ROWS = 20_000  # that the weights of a group are found from
+SAMPLES = 30  # of every map of an image, and as many with something around them
 MOST_STEPS = 30.0  # larger values say no more about the mean
 FIRST_WEIGHT = 12
 WITHIN = 6
 
 Real = NDArray[np.float64]
+
+
+class Trained(NamedTuple):
+    """Tables as they are kept: weights (2, groups, 18) uint8 and starts (n, 2) uint16 of these maps."""
+
+    maps: list[Map]
+    weights: NDArray[np.uint8]
+    starts: NDArray[np.uint16]
+
+    def tables(self) -> MapTables:
+        """As a coder takes them. Contexts cannot go from process to process: they must not be writeable."""
+        return MapTables(self.weights, start_contexts(self.starts, self.maps))
 
 
 class Coded(NamedTuple):
@@ -49,9 +62,9 @@ Code = Callable[[MapTables, Job], Coded]
 """Codes with these tables what a job names, an image and a setting; a function that other processes find."""
 
 
-def _ends(code: Code[Job], tables: MapTables, job: Job) -> tuple[Real, Real, int]:
+def _ends(code: Code[Job], trained: Trained, job: Job) -> tuple[Real, Real, int]:
     """Probability of a 0 and age of every context after an image; and the image's size in bytes."""
-    coded = code(tables, job)
+    coded = code(trained.tables(), job)
     fields = coded.coder.contexts.view(np.uint16).reshape(-1, 4)
     coded.coder.close()
     return fields[:, :2].mean(1) / 65536, (fields[:, 2] & 255).astype(float), coded.n_bytes
@@ -64,7 +77,9 @@ def _shifted(magnitudes: Real, down: int, across: int) -> Real:
 
 
 def _ring(magnitudes: Real) -> Real:
-    return sum((_shifted(magnitudes, *place) for place in ((-1, 0), (1, 0), (0, -1), (0, 1))), np.zeros(magnitudes.shape))
+    return sum(
+        (_shifted(magnitudes, *place) for place in ((-1, 0), (1, 0), (0, -1), (0, 1))), np.zeros(magnitudes.shape)
+    )
 
 
 def _four(magnitudes: Real, shape: tuple[int, ...], largest: bool) -> Real:
@@ -72,7 +87,8 @@ def _four(magnitudes: Real, shape: tuple[int, ...], largest: bool) -> Real:
     rows, columns = magnitudes.shape
     padded = np.pad(magnitudes, ((0, 2 * height - rows), (0, 2 * width - columns)))
     blocks = padded.reshape(height, 2, width, 2)
-    return blocks.max((1, 3)) if largest else blocks.sum((1, 3))
+    found: Real = blocks.max((1, 3)) if largest else blocks.sum((1, 3))
+    return found
 
 
 class _Plane(NamedTuple):
@@ -105,7 +121,9 @@ def _residuals(symbols: NDArray[np.int16]) -> tuple[Real, Real]:
     s = symbols.astype(float)
     height, width = s.shape
     padded = np.pad(s, 1)
-    w, n, nw, ne = (padded[1 + i : 1 + i + height, 1 + j : 1 + j + width] for i, j in ((0, -1), (-1, 0), (-1, -1), (-1, 1)))
+    w, n, nw, ne = (
+        padded[1 + i : 1 + i + height, 1 + j : 1 + j + width] for i, j in ((0, -1), (-1, 0), (-1, -1), (-1, 1))
+    )
     w, n, nw, ne = w.copy(), n.copy(), nw.copy(), ne.copy()
     w[1:, 0] = n[1:, 0]
     n[0] = w[0]
@@ -117,20 +135,22 @@ def _residuals(symbols: NDArray[np.int16]) -> tuple[Real, Real]:
 
 
 def _samples(
-    code: Code[Job], tables: MapTables, seed: int, numbered: tuple[int, Job]
+    code: Code[Job], trained: Trained, seed: int, numbered: tuple[int, Job]
 ) -> dict[tuple[int, int], tuple[Real, Real]]:
     """For each (class, group): rows of the 18 magnitudes, and the sizes that they predict."""
     number, job = numbered
     rng = np.random.default_rng((seed, number))
-    coder, values, steps_q6, symbols, _ = code(tables, job)
+    coder, values, steps_q6, symbols, _ = code(trained.tables(), job)
     layout = coder.layout
     found: dict[tuple[int, int], list[tuple[Real, Real]]] = {}
     planes: list[_Plane] = []
     for p, plane in enumerate(layout.planes):
         shape = (plane.height, plane.width)
         all_symbols = [layout.part(symbols, p, index) for index in range(len(layout.maps))]
-        coded = [_residuals(s) if m.kind == "predicted" else (s.astype(float), s * 0.0)
-                 for m, s in zip(layout.maps, all_symbols, strict=True)]
+        coded = [
+            _residuals(s) if m.kind == "predicted" else (s.astype(np.float64), np.zeros(shape))
+            for m, s in zip(layout.maps, all_symbols, strict=True)
+        ]
         own = _Plane([np.minimum(np.abs(residual), 15) for residual, _ in coded], [np.zeros(shape)])
         for m, magnitudes in zip(layout.maps, own.maps, strict=True):
             own.totals.append(np.minimum(own.totals[-1] + magnitudes * (m.kind == "plain"), 63))
@@ -153,18 +173,18 @@ def _samples(
                 some = np.append(some, rng.choice(active, min(len(active), SAMPLES), replace=False))
             found.setdefault((plane.chroma, m.group), []).append((past[some], sizes[some]))
     coder.close()
-    return {key: (np.concatenate([a for a, _ in rows]), np.concatenate([b for _, b in rows])) for key, rows in found.items()}
+    return {
+        key: (np.concatenate([a for a, _ in rows]), np.concatenate([b for _, b in rows])) for key, rows in found.items()
+    }
 
 
-def trained_weights(
-    run: Run, code: Code[Job], jobs: Iterable[Job], tables: MapTables, seed: int
-) -> NDArray[np.uint8]:
+def trained_weights(run: Run, code: Code[Job], jobs: Iterable[Job], before: Trained, seed: int) -> NDArray[np.uint8]:
     """Weights in 1/64, those within the map and those of other maps each by themselves, as contexts use them."""
     rows: dict[tuple[int, int], list[tuple[Real, Real]]] = {}
-    for found in in_order(run, partial(_samples, code, tables, seed), enumerate(jobs)):
+    for found in in_order(run, partial(_samples, code, before, seed), enumerate(jobs)):
         for key, row in found.items():
             rows.setdefault(key, []).append(row)
-    trained = tables.weights.copy()
+    trained = before.weights.copy()
     for key, parts in rows.items():
         past, sizes = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
         chosen = np.random.default_rng(seed).permutation(len(sizes))[:MOST_ROWS]
@@ -176,15 +196,16 @@ def trained_weights(
 
 def train_tables(
     run: Run, code: Code[Job], jobs: Sequence[Job], maps: list[Map], seed: int, passes: int, log: Callable[[str], None]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-    """Weights (2, groups, 18) and starts (n, 2) of maps from all jobs."""
+) -> Trained:
+    """The tables of maps, from all jobs."""
     weights = np.full((CLASSES, n_groups(maps), N_WEIGHTS), FIRST_WEIGHT, np.uint8)
-    new = starts = np.tile(np.array(NEW, np.uint16), (n_contexts(maps), 1))
+    new = np.tile(np.array(NEW, np.uint16), (n_contexts(maps), 1))
+    trained = Trained(maps, weights, new)
     for number in range(1 + passes):
-        tables = MapTables(weights, start_contexts(starts, maps))
-        starts, n_bytes = trained_starts(run, partial(_ends, code, tables), jobs, starts)
+        starts, n_bytes = trained_starts(run, partial(_ends, code, trained), jobs, trained.starts)
+        trained = Trained(maps, weights, starts)
         log(f"pass {number}: {n_bytes} bytes")
         if number == 0:
-            tables = MapTables(weights, start_contexts(starts, maps))
-            weights, starts = trained_weights(run, code, jobs, tables, seed), new
-    return weights, starts
+            weights = trained_weights(run, code, jobs, trained, seed)
+            trained = Trained(maps, weights, new)
+    return trained

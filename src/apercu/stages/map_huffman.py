@@ -1,7 +1,7 @@
 """Maps of symbols to canonical Huffman codes and back, with the tables in the stream (spec/symbol_maps.md, "Huffman").
 
-Maps go block by block, in scans as in progressive JPEG: each run of plain maps is one, each other map another. In a scan the
-planes of each class share a table.
+Maps go block by block, in scans as in progressive JPEG: each run of plain maps is one, each other map another. In a
+scan the planes of each class share a table.
 """
 
 from collections.abc import Iterable
@@ -18,9 +18,9 @@ from apercu.stages.symbol_maps import CLASSES, MapLayout, Settings, Values
 _choose = function("apercu_map_huffman_choose", "ssasssaaaiaa")
 _count = function("apercu_map_huffman_count", "ssasssaa")
 _plan = function("apercu_map_huffman_plan", "aasaasl")
-_put = function("apercu_map_huffman_put", "ssasssaasasl")
+_put = function("apercu_map_huffman_put", "ssasssaaasasl")
 _get_table = function("apercu_map_huffman_get_table", "aslas")
-_get = function("apercu_map_huffman_get", "ssasssasasla")
+_get = function("apercu_map_huffman_get", "ssasssasllasa")
 _ENCODER_WORKSPACE = function("apercu_map_huffman_encoder_workspace", "")()
 _DECODER_WORKSPACE = function("apercu_map_huffman_decoder_workspace", "")()
 
@@ -28,7 +28,8 @@ WORDS = 272
 PASSES = 3
 """Times that symbols are chosen against the code lengths of those before."""
 SYMBOL_BYTES, TABLE_BYTES = 6, 1 << 11
-"""Room in the stream: a symbol has a word of 16 bits and 16 others, and at most one word of zeros or of an end before it."""
+"""Room in the stream: a symbol has a word of 16 bits and 16 others, and at most one word of zeros or of an end before
+it."""
 FIRST_END_Q8 = 256
 
 
@@ -59,6 +60,7 @@ class HuffmanMapCoder:
             what = [(*self._plane(plane), *scan) for plane in planes]
             places = [(address(values[start:]), address(symbols[start:])) for start in map(self._start, planes)]
             known: int | None = None
+            planned = n_bits
             end_q8 = FIRST_END_Q8
             for number in range(1 + PASSES):
                 frequency[:] = 0
@@ -73,7 +75,7 @@ class HuffmanMapCoder:
                 end_q8 = _end_cost(frequency, lengths, ended)
             n_bits = planned
             for plane, place in zip(what, places, strict=True):
-                n_bits = checked(_put(*plane, place[1], *where, *target, n_bits))
+                n_bits = checked(_put(*plane, place[1], address(frequency), *where, *target, n_bits))
         return out[: -(-n_bits // 8)].tobytes()
 
     def decode(self, data: bytes, first: int, end: int, symbols: Values) -> None:
@@ -84,11 +86,12 @@ class HuffmanMapCoder:
         workspace = np.empty(_DECODER_WORKSPACE, np.uint8)
         where, n_bits = (address(workspace), workspace.size), 0
         for scan, _, planes in self._scans(first, end):
-            n_bits = checked(_get_table(address(source), source.size, n_bits, *where))
+            table_at = n_bits
+            n_bits = checked(_get_table(address(source), source.size, table_at, *where))
             for plane in planes:
                 place = address(symbols[self._start(plane) :])
-                what = (*self._plane(plane), *scan)
-                n_bits = checked(_get(*what, *where, address(source), source.size, n_bits, place))
+                what = (*self._plane(plane), *scan, address(source), source.size)
+                n_bits = checked(_get(*what, table_at, n_bits, *where, place))
         if -(-n_bits // 8) != source.size or (n_bits % 8 and data[-1] & 0xFF >> n_bits % 8):
             raise CorruptStream("data follow the last symbol")
 
@@ -96,7 +99,7 @@ class HuffmanMapCoder:
         return self.layout.starts[plane]
 
     def _plane(self, plane: int) -> tuple[int, int, int, int]:
-        height, width, *_ = self.layout.described_planes[plane].tolist()
+        height, width, *_ = self.layout.planes[plane]
         return height, width, address(self.layout.described_maps), len(self.layout.maps)
 
     def _scans(self, first: int, end: int) -> Iterable[tuple[tuple[int, int], int, list[int]]]:

@@ -1,8 +1,8 @@
 """Maps of symbols to bytes and back: context modelling, range coding, the encoder's choice (spec/symbol_maps.md).
 
-A codec that codes blocks turns each plane into a list of maps: a map holds one integer for each block, for one frequency or
-latent or for a choice between transforms. The list is the same for all planes. Each map is coded with contexts from its
-own symbols before, from earlier maps, and from a companion plane.
+A codec that codes blocks turns each plane into a list of maps: a map holds one integer for each block, for one
+frequency or latent or for a choice between transforms. The list is the same for all planes. Each map is coded with
+contexts from its own symbols before, from earlier maps, and from a companion plane.
 """
 
 from collections.abc import Iterable
@@ -25,6 +25,8 @@ _decode = function("apercu_maps_decode", "asassassssaasaasai")
 KINDS = {"plain": 0, "predicted": 1, "count": 2, "selector": 3}
 CLASSES, N_WEIGHTS, GROUP_CONTEXTS, CHOICE_CONTEXTS = 2, 18, 283, 4335
 MOST_MAPS, MOST_GROUPS, EARLIER = 128, 64, 4
+MOST_BLOCKS = 1 << 20
+"""Of a side of a plane."""
 LARGEST_WEIGHT = 90
 LARGEST_PRICE = 65535
 LARGEST_STEP_Q6 = 1 << 24
@@ -52,7 +54,8 @@ class MapPlane(NamedTuple):
 class Map(NamedTuple):
     """A map of every plane.
 
-    kind: "plain", a signed symbol; "predicted", the same, coded less the median of what its neighbours predict; "count",
+    kind: "plain", a signed symbol; "predicted", the same, coded less the median of what its neighbours predict;
+    "count",
         0 or more; "selector", a choice of 0 to 15 without order.
     group: which contexts and weights it uses; maps with like statistics share them.
     present: the values of the latest count or selector before it with which a block has this map, counts held to 15;
@@ -92,8 +95,9 @@ def n_contexts(maps: list[Map]) -> int:
 
 
 def start_contexts(starts: NDArray[np.uint16], maps: list[Map]) -> NDArray[np.uint64]:
-    """Contexts of these maps with `starts` (n, 2): the probability of a 0 in 1/65536, 1 to 65,535, and the number of bits
-    that it counts for, 2 to 128. They cannot be written to: a coder takes a copy. Raises OptionError for other starts."""
+    """Contexts of these maps with `starts` (n, 2): the probability of a 0 in 1/65536, 1 to 65,535, and the number of
+    bits that it counts for, 2 to 128. They cannot be written to: a coder takes a copy. Raises OptionError for other
+    starts."""
     described_maps(maps)
     check_array("starts", starts, UINT16, (n_contexts(maps), 2))
     contexts = np.empty(len(starts), np.uint64)  # range_context has 8 bytes
@@ -102,7 +106,7 @@ def start_contexts(starts: NDArray[np.uint16], maps: list[Map]) -> NDArray[np.ui
     return contexts
 
 
-def described_maps(maps: list[Map]) -> NDArray[np.int32]:
+def described_maps(maps: object) -> NDArray[np.int32]:
     """Maps as the kernel takes them, (n, 7). Raises OptionError for others than described at `Map`."""
     if not isinstance(maps, list) or not 1 <= len(maps) <= MOST_MAPS:
         raise OptionError(f"maps must be a list of 1 to {MOST_MAPS} of Map")
@@ -124,32 +128,40 @@ def described_maps(maps: list[Map]) -> NDArray[np.int32]:
     return np.array(rows, np.int32)
 
 
-def described_planes(planes: list[MapPlane]) -> NDArray[np.int32]:
+def described_planes(planes: object) -> NDArray[np.int32]:
     """Planes as the kernel takes them, (n, 4). Raises OptionError for others than described at `MapPlane`."""
-    try:
-        described = np.array(planes, np.int32)
-    except (TypeError, ValueError, OverflowError):
-        raise OptionError(f"planes must be a list of MapPlane, not {planes!r}") from None
-    if described.ndim != 2 or described.shape[1] != len(MapPlane._fields):
+    if not isinstance(planes, list) or not planes:
         raise OptionError(f"planes must be a list of MapPlane, one or more, not {planes!r}")
-    return described
+    for index, plane in enumerate(planes):
+        if not isinstance(plane, tuple) or len(plane) != len(MapPlane._fields):
+            raise OptionError(f"a plane must be a MapPlane, not {plane!r}")
+        height, width, chroma, companion = plane
+        check_number("height", height, 1, MOST_BLOCKS)
+        check_number("width", width, 1, MOST_BLOCKS)
+        check_number("chroma", chroma, 0, CLASSES - 1)
+        check_number("companion", companion, -1, index - 1)
+        if companion >= 0:
+            sizes = [(n, -(-n // 2)) for n in planes[companion][:2]]
+            if (height, width) not in zip(*sizes, strict=True):
+                raise OptionError(f"a companion has the same size or twice that: {plane!r} has {planes[companion]!r}")
+    return np.array(planes, np.int32)
 
 
 class MapLayout:
-    """Where maps lie in arrays of values and of symbols: int16, the planes one after the other, each as its maps, each row by
-    row. `n_symbols` is their length. Raises OptionError for other planes and maps than described above."""
+    """Where maps lie in arrays of values and of symbols: int16, the planes one after the other, each as its maps, each
+    row by row. `n_symbols` is their length. Raises OptionError for other planes and maps than described above."""
 
     def __init__(self, planes: list[MapPlane], maps: list[Map]) -> None:
         self.planes, self.maps = planes, maps
         self.described_planes, self.described_maps = described_planes(planes), described_maps(maps)
         self.starts = [0]
-        for height, width, *_ in self.described_planes.tolist():
-            self.starts.append(self.starts[-1] + max(0, height) * max(0, width) * len(maps))
+        for height, width, *_ in planes:
+            self.starts.append(self.starts[-1] + height * width * len(maps))
         self.n_symbols = self.starts[-1]
 
     def part(self, values: Values, plane: int, index: int) -> Values:
         """The map `index` of a plane, (height, width), as a view into an array of all."""
-        height, width, *_ = self.described_planes[plane].tolist()
+        height, width, *_ = self.planes[plane]
         start = self.starts[plane] + index * height * width
         return values[start : start + height * width].reshape(height, width)
 
@@ -208,9 +220,9 @@ class MapCoder:
     ) -> bytes:
         """Maps `first` to before `end` as one stream.
 
-        values: what the symbols are to stand for; of counts and selectors, the symbols.
-        steps_q6: (2, maps), 1 to 2^24, what a symbol stands for in 1/64 of a value, by class and map.
-        prices: (2, maps), 0 to 65,535, the price of 1/256 bit in 2^-16 squared steps; 0: the nearest symbol at any price.
+        values: what the symbols are to stand for; of counts and selectors, the symbols. steps_q6: (2, maps), 1 to 2^24,
+        what a symbol stands for in 1/64 of a value, by class and map. prices: (2, maps), 0 to 65,535, the price of
+        1/256 bit in 2^-16 squared steps; 0: the nearest symbol at any price.
             26 is 0.1 squared steps a bit.
         symbols: receives what was chosen, and begins as zeros.
         """
@@ -239,8 +251,8 @@ class MapCoder:
     def _parts(
         self, first: int, end: int, settings: tuple[int, ...]
     ) -> Iterable[tuple[tuple[int, ...], tuple[int, int]]]:
-        """Arguments of a call for each part of a stream, those before the buffers and those after them: for all planes, or
-        where that would take long, for some."""
+        """Arguments of a call for each part of a stream, those before the buffers and those after them: for all planes,
+        or where that would take long, for some."""
         state = address(self._state)
         self._state[:] = 0
         sizes = [
