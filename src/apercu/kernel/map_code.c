@@ -295,7 +295,7 @@ static inline int64_t walk(coder *c, const map_plane *planes, size_t n_planes, c
             for (size_t m = first_map; m < end_map; m++) {
                 const map_kind *kind = &maps[m];
                 size_t class_group = (size_t)plane->chroma * n_groups + (size_t)kind->group, selectors = MAP_CLASSES * n_groups;
-                place at = {kind, own.total.width, own.total.height, values + from + m * n, symbols + from + m * n,
+                place at = {kind, own.total.width, own.total.height, writing ? values + from + m * n : NULL, symbols + from + m * n,
                             same && kind->kind == MAP_PLAIN ? symbols + beside + m * n : NULL, own.of_map[m], own.total.at,
                             choices, choices, weights + class_group * MAP_WEIGHTS,
                             c->contexts + (kind->kind == MAP_SELECTOR
