@@ -44,6 +44,19 @@ static inline void add_four(uint16_t *restrict sums, const grid *g, size_t y, si
     }
 }
 
+/* A map that has been coded counts in the totals of its plane. */
+APERCU_VECTORISED static void add_to_total(const grid *total, const grid *map)
+{
+    for (size_t y = 0; y < total->height; y++) {
+        uint8_t *restrict sums = total->at + y * total->stride;
+        const uint8_t *restrict values = grid_row(map, y);
+        for (size_t x = 0; x < total->width; x++) {
+            uint32_t sum = (uint32_t)sums[x] + values[x];
+            sums[x] = (uint8_t)(sum < MAP_TOTAL_MAX ? sum : MAP_TOTAL_MAX);
+        }
+    }
+}
+
 /* The weighted sums of row y of a map, in 1/64. Weights: four earlier maps; beside the first two of them; the total; beside
  * it; the first map of the plane; beside it; the companion's map; its total. */
 APERCU_VECTORISED static void map_around(uint16_t *restrict sums, const map_kind *kind, int map, const map_grids *own,

@@ -15,7 +15,6 @@ typedef struct {
     int16_t *symbols;
     const int16_t *beside; /* symbols of the companion's map, where that is a plane of the same size and the map is plain */
     grid own;
-    uint8_t *total;         /* of row 0, column 0, laid out as `own`; NULL where the map does not count */
     const uint8_t *choices; /* of each block, counts held to 15: what says which maps are present */
     uint8_t *chosen;        /* a count's or a selector's own */
     const uint8_t *weights;
@@ -119,10 +118,6 @@ static inline void code_symbol(coder *c, const place *p, size_t y, size_t x, con
     int32_t symbol = guess + (negative ? -(int32_t)size : (int32_t)size);
     p->symbols[at] = (int16_t)clamp32(symbol, -MAP_LARGEST_VALUE, MAP_LARGEST_VALUE);
     *own = (uint8_t)(size < MAG_MAX ? size : MAG_MAX);
-    if (kind == MAP_PLAIN) {
-        uint8_t *total = p->total + (own - p->own.at);
-        *total = (uint8_t)(*total + *own < MAP_TOTAL_MAX ? *total + *own : MAP_TOTAL_MAX);
-    }
 }
 
 /* One of up to 16 choices. */
@@ -296,7 +291,7 @@ static inline int64_t walk(coder *c, const map_plane *planes, size_t n_planes, c
                 const map_kind *kind = &maps[m];
                 size_t class_group = (size_t)plane->chroma * n_groups + (size_t)kind->group, selectors = MAP_CLASSES * n_groups;
                 place at = {kind, own.total.width, own.total.height, writing ? values + from + m * n : NULL, symbols + from + m * n,
-                            same && kind->kind == MAP_PLAIN ? symbols + beside + m * n : NULL, own.of_map[m], own.total.at,
+                            same && kind->kind == MAP_PLAIN ? symbols + beside + m * n : NULL, own.of_map[m],
                             choices, choices, weights + class_group * MAP_WEIGHTS,
                             c->contexts + (kind->kind == MAP_SELECTOR
                                                ? selectors * MAP_GROUP + (size_t)plane->chroma * MAP_CHOICE
@@ -315,6 +310,8 @@ static inline int64_t walk(coder *c, const map_plane *planes, size_t n_planes, c
                     if (range_overrun(&c->d))
                         return APERCU_ERROR_TRUNCATED;
                 }
+                if (kind->kind == MAP_PLAIN)
+                    add_to_total(&own.total, &own.of_map[m]);
             }
         }
         start += plane_size(plane, n_maps);

@@ -48,13 +48,13 @@ static void start(test *t, maps_room *r)
         r->starts[2 * i + 1] = (uint16_t)(2 + i % 60);
     }
     for (size_t i = 0; i < sizeof r->weights; i++)
-        r->weights[i] = (uint8_t)(1 + below(t, 40));
+        r->weights[i] = (uint8_t)(1 + below(t, 7));
     for (size_t i = 0; i < MAP_CLASSES * MAPS; i++) {
         r->steps[i] = 64 * (20 + below(t, 100));
         r->prices[i] = 13 + below(t, 26);
     }
     for (size_t i = 0; i < SYMBOLS; i++)
-        r->values[i] = (int16_t)(below(t, 3) ? below(t, 300) - 120 : below(t, 60) ? below(t, 12) : below(t, 65535) - 32767);
+        r->values[i] = (int16_t)(below(t, 3) ? below(t, 61) - 30 : below(t, 60) ? below(t, 401) - 200 : below(t, 65535) - 32767);
     add(t, apercu_maps_start(r->starts, GROUPS, 1, r->started));
 }
 
