@@ -84,6 +84,6 @@ def test_it_makes_the_same_samples(chroma, step_q8):
     matrix = rng.integers(1, 4097, (2, 64)).astype(np.uint16)
     expected = rng.integers(-2047, 2048, (2, 9, 3)).astype(np.int16)
     plane = np.empty((32, 40), np.int16)
-    dct_plane(symbols, chroma, 0 if chroma else 4080, step_q8, DctTables(matrix, expected, tables(MAPS)), plane)
+    dct_plane(symbols, chroma, 0 if chroma else 4080, step_q8, DctTables(23, matrix, expected, tables(MAPS)), plane)
     found = reference_maps.dct_plane(symbols.astype(np.int64), chroma, step_q8, matrix, expected)
     assert np.array_equal(plane, found)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import apercu.stages.symbol_maps
 from apercu.errors import CorruptStream, OptionError, Truncated
-from apercu.stages.symbol_maps import Map, MapCoder, MapLayout, MapPlane, MapTables, start_contexts
+from apercu.stages.symbol_maps import Map, MapCoder, MapLayout, MapPlane, MapTables, least_bits, start_contexts
 from tests.map_cases import (
     COLOUR,
     ENTROPIES,
@@ -123,6 +123,19 @@ def test_the_bytes_are_the_same_on_every_machine(entropy, known):
     layout = layout_of()
     data, symbols = encoded(entropy, layout, drawn(layout, 11), *settings(layout), [(0, 2), (2, 7)])
     assert hashlib.sha256(b"".join(data) + symbols.astype("<i2").tobytes()).hexdigest()[:16] == known
+
+
+def test_the_bits_that_a_stream_takes_at_least():
+    maps = [Map("predicted", 0), Map("count", 1), Map("plain", 2, frozenset({1})), Map("plain", 2)]
+    assert least_bits([(3, 4), (2, 2)], maps, 0, 4) == 48
+    assert least_bits([(3, 4), (2, 2)], maps, 2, 3) == 0
+    # With contexts as sure of nothing as they can be, a byte holds so many and no more.
+    layout = MapLayout([MapPlane(1 << 10, 1 << 9, 0, -1)], [Map("plain", 0)])
+    starts = np.full((len(tables(layout.maps).contexts), 2), (65535, 128), np.uint16)
+    one = MapCoder(layout, MapTables(tables(layout.maps).weights, start_contexts(starts, layout.maps)))
+    nothing = np.zeros(layout.n_symbols, np.int16)
+    data = one.encode(nothing.copy(), *settings(layout), 0, 1, nothing)
+    assert least_bits([(1 << 10, 1 << 9)], layout.maps, 0, 1) <= (len(data) + 5) << 19
 
 
 def test_parts_of_a_stream_make_the_same_bytes(monkeypatch):

@@ -57,6 +57,15 @@ APERCU_VECTORISED static void add_to_total(const grid *total, const grid *map)
     }
 }
 
+/* The weighted sums of what is above row y in the map itself: N, NW, NE and NN. */
+APERCU_VECTORISED static void map_above(uint16_t *restrict sums, const grid *own, size_t y, const uint8_t *weights)
+{
+    const uint8_t *restrict above = grid_row(own, y) - own->stride, *restrict far = above - own->stride;
+    uint32_t n = weights[1], nw = weights[2], ne = weights[3], nn = weights[5];
+    for (size_t x = 0; x < own->width; x++)
+        sums[x] = (uint16_t)(n * above[x] + nw * above[(ptrdiff_t)x - 1] + ne * above[x + 1] + nn * far[x]);
+}
+
 /* The weighted sums of row y of a map, in 1/64. Weights: four earlier maps; beside the first two of them; the total; beside
  * it; the first map of the plane; beside it; the companion's map; its total. */
 APERCU_VECTORISED static void map_around(uint16_t *restrict sums, const map_kind *kind, int map, const map_grids *own,

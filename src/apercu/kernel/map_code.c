@@ -19,7 +19,7 @@ typedef struct {
     uint8_t *chosen;        /* a count's or a selector's own */
     const uint8_t *weights;
     range_context *contexts;
-    uint16_t *around;
+    uint16_t *around, *above; /* weighted sums for a row: of other maps; of the rows above */
     uint64_t reciprocal;   /* writing only, as is the price */
     int64_t price;
 } place;
@@ -66,20 +66,13 @@ static inline int32_t choose_residual(int64_t price, int32_t a, int32_t guess, c
     return best;
 }
 
-static inline uint32_t within(const place *p, const uint8_t *own)
-{
-    ptrdiff_t up = -(ptrdiff_t)p->own.stride;
-    const uint8_t *w = p->weights;
-    return (uint32_t)(w[0] * own[-1] + w[1] * own[up] + w[2] * own[up - 1] + w[3] * own[up + 1] + w[4] * own[-2] +
-                      w[5] * own[2 * up]) >> 2;
-}
-
 /* A symbol of any kind but a selector's. */
 static inline void code_symbol(coder *c, const place *p, size_t y, size_t x, const int kind, const int writing)
 {
     size_t at = y * p->width + x;
     uint8_t *own = p->own.at + y * p->own.stride + x;
-    uint32_t before = within(p, own), around = p->around[x];
+    uint32_t around = p->around[x], before = p->above[x];
+    before = (before + (uint32_t)(p->weights[0] * own[-1] + p->weights[4] * own[-2])) >> 2;
     int32_t guess = 0, residual = 0;
     int pattern = 0;
     if (kind == MAP_PREDICTED) {
@@ -138,8 +131,10 @@ static inline void code_map(coder *whole, const place *given, int map, const map
     coder local = *whole, *c = &local; /* copies: otherwise stores of bytes might change them */
     const place of = *given, *p = &of;
     for (size_t y = 0; y < p->height; y++) {
-        if (kind != MAP_SELECTOR)
+        if (kind != MAP_SELECTOR) {
             map_around(p->around, p->kind, map, own, companion, halved, y, p->weights + MAP_WITHIN);
+            map_above(p->above, &p->own, y, p->weights);
+        }
         const uint8_t *choices = p->choices + y * p->width;
         for (size_t x = 0; x < p->width; x++) {
             if (!((uint32_t)p->kind->present >> choices[x] & 1)) {
@@ -244,7 +239,7 @@ int64_t apercu_maps_workspace(const map_plane *planes, size_t n_planes, size_t n
         size += plane_size(&planes[p], n_maps);
         widest = (size_t)planes[p].width > widest ? (size_t)planes[p].width : widest;
     }
-    return (int64_t)(size + widest * sizeof(uint16_t));
+    return (int64_t)(size + 2 * widest * sizeof(uint16_t));
 }
 
 static void place_grids(map_grids *grids, const map_plane *plane, uint8_t *start, size_t n_maps)
@@ -272,10 +267,10 @@ static inline int64_t walk(coder *c, const map_plane *planes, size_t n_planes, c
     for (size_t p = 0; p < n_planes; p++)
         widest = (size_t)planes[p].width > widest ? (size_t)planes[p].width : widest;
     uint16_t *around = (uint16_t *)(void *)workspace;
-    start = widest * sizeof *around;
+    start = 2 * widest * sizeof *around;
     for (size_t p = 0; p < n_planes; p++) {
         const map_plane *plane = &planes[p];
-        size_t n = blocks_of(plane), there = widest * sizeof *around, beside = 0;
+        size_t n = blocks_of(plane), there = 2 * widest * sizeof *around, beside = 0;
         if (p >= first_plane && p < end_plane) {
             const map_plane *other = plane->companion < 0 ? NULL : &planes[plane->companion];
             for (const map_plane *before = planes; other && before < other; before++) {
@@ -295,7 +290,7 @@ static inline int64_t walk(coder *c, const map_plane *planes, size_t n_planes, c
                             choices, choices, weights + class_group * MAP_WEIGHTS,
                             c->contexts + (kind->kind == MAP_SELECTOR
                                                ? selectors * MAP_GROUP + (size_t)plane->chroma * MAP_CHOICE
-                                               : class_group * MAP_GROUP), around, 0, 0};
+                                               : class_group * MAP_GROUP), around, around + widest, 0, 0};
                 if (writing && kind->kind != MAP_COUNT && kind->kind != MAP_SELECTOR) {
                     size_t i = (size_t)plane->chroma * n_maps + m;
                     if (steps_q6[i] < 1 || prices[i] < 0 || prices[i] > 65535)

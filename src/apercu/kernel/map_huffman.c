@@ -169,8 +169,11 @@ int64_t apercu_map_huffman_get(size_t height, size_t width, const map_kind *maps
     bit_reader r = {data, n_data, n_bits};
     uint32_t run = 0;
     for (size_t block = 0; block < s.blocks; block++) {
-        size_t places[MAP_MOST], n = present(&s, block, symbols, places);
-        size_t i = 0;
+        if (run && s.everywhere && s.kind != MAP_PREDICTED) { /* most blocks, in little time */
+            run--;
+            continue;
+        }
+        size_t places[MAP_MOST], n = present(&s, block, symbols, places), i = 0;
         while (i < n && !run) {
             int32_t word = huffman_get(&r, code);
             if (word < 0 || word >= WORDS)

@@ -10,6 +10,7 @@ typedef struct {
     size_t width, blocks, first, end;
     const map_kind *maps;
     int kind;                /* MAP_PLAIN, or that of its only map */
+    int everywhere;          /* whether every block has all its maps */
     int choice[MAP_MOST];    /* of each map, the latest count or selector before it; -1: none */
 } scan;
 
@@ -24,12 +25,14 @@ static inline int start_scan(scan *s, size_t height, size_t width, const map_kin
     s->maps = maps;
     s->kind = maps[first].kind;
     int choice = -1;
+    s->everywhere = 1;
     for (size_t m = 0; m < end; m++) {
         if (maps[m].kind < MAP_PLAIN || maps[m].kind > MAP_SELECTOR)
             return APERCU_ERROR_ARGUMENT;
         if (m >= first && maps[m].kind != MAP_PLAIN && end - first > 1)
             return APERCU_ERROR_ARGUMENT;
         s->choice[m] = choice;
+        s->everywhere &= m < first || maps[m].present == -1;
         if (maps[m].kind == MAP_COUNT || maps[m].kind == MAP_SELECTOR)
             choice = (int)m;
     }

@@ -1,8 +1,8 @@
 """Training of the tables of the DCT: the matrix of the quantiser, what is expected of low frequencies, contexts.
 
-What is expected is found by least squares from means as they are decoded. The matrix is found by coordinate descent:
-each of its parts becomes larger or smaller while that saves bits at equal PSNR, or at equal SSIM. Contexts:
-`apercu.lab.symbol_maps`.
+What is expected is found by least squares from means as they are decoded. The matrix and the price of a bit are found
+by coordinate descent: each of its parts becomes larger or smaller while that saves bits at equal PSNR, or at equal
+SSIM. Contexts: `apercu.lab.symbol_maps`.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from apercu.stages.symbol_maps import CLASSES, MapCoder, MapLayout, MapPlane, Ma
 SEED = 2026
 STEPS_Q8 = tuple(256 * step for step in (16, 24, 36, 54, 80, 120, 180))
 SEARCH_STEPS_Q8 = tuple(256 * step for step in (30, 60, 110))
+FIRST_PRICE = 23
 FIRST_MEANS = 0.7  # the step of the means, as a share of that of other frequencies
 CHANGES, ROUNDS = (1.12, 1 / 1.12), 2
 SEARCH_IMAGES = 24
@@ -33,7 +35,13 @@ PASSES = 2
 GOALS = ("psnr", "ssim")
 
 Job = tuple[Path, int]
-Matrix = NDArray[np.uint16]
+
+
+class Quantiser(NamedTuple):
+    """The price of a bit and the matrix, see `DctTables`."""
+
+    price: int
+    matrix: NDArray[np.uint16]
 
 
 class Picture:
@@ -58,18 +66,19 @@ def _centre(plane: int) -> int:
     return 0 if plane else FULL // 2
 
 
-def coded(read: Reader, matrix: Matrix, expected: NDArray[np.int16], tables: MapTables, job: Job) -> Coded:
+def coded(read: Reader, quantiser: Quantiser, expected: NDArray[np.int16], tables: MapTables, job: Job) -> Coded:
     """An image coded at a step with these tables."""
     path, step_q8 = job
     picture = _picture(path, read)
     coder = MapCoder(picture.layout, tables)
     values, symbols = picture.coefficients.copy(), np.zeros(picture.layout.n_symbols, np.int16)
-    streams = dct_encode(coder, values, step_q8, DctTables(matrix, expected, tables), symbols)
-    return Coded(coder, values, dct_steps(step_q8, matrix), symbols, sum(map(len, streams)))
+    streams = dct_encode(coder, values, step_q8, DctTables(*quantiser, expected, tables), symbols)
+    return Coded(coder, values, dct_steps(step_q8, quantiser.matrix), symbols, sum(map(len, streams)))
 
 
-def matrix_of(parts: dict[str, float]) -> Matrix:
-    """The matrix of named parts: for each class the base, its means, and four bands of frequencies, as shares."""
+def quantiser_of(parts: dict[str, float]) -> Quantiser:
+    """The quantiser of named parts: the price and, for each class, the base, its means, and four bands of frequencies,
+    as shares of those to begin with."""
     diagonals = np.array([sum(divmod(int(place), SIDE)) for place in ORDER])
     bands = np.select([diagonals <= 1, diagonals <= 3, diagonals <= 5], [0, 1, 2], 3)
     rows = []
@@ -77,12 +86,13 @@ def matrix_of(parts: dict[str, float]) -> Matrix:
         row = base * parts[f"class {chroma}"] * np.array([parts[f"band {chroma} {band}"] for band in bands])
         row[0] = base * parts[f"class {chroma}"] * parts[f"means {chroma}"]
         rows.append(row)
-    return np.clip(np.rint(rows), 1, 4096).astype(np.uint16)
+    matrix = np.clip(np.rint(rows), 1, 4096).astype(np.uint16)
+    return Quantiser(min(255, max(1, round(FIRST_PRICE * parts["price"]))), matrix)
 
 
 def first_parts() -> dict[str, float]:
-    """The parts of a flat matrix."""
-    parts: dict[str, float] = {}
+    """The parts to begin with: a flat matrix."""
+    parts = {"price": 1.0}
     for chroma in range(CLASSES):
         parts |= {f"class {chroma}": 1.0, f"means {chroma}": FIRST_MEANS}
         parts |= {f"band {chroma} {band}": 1.0 for band in range(4)}
@@ -102,11 +112,11 @@ def _sums(means: Real, odd_down: int, odd_across: int) -> list[Real]:
     return [nw - ne - sw + se] if odd_down else [w - e, nw + sw - ne - se]
 
 
-def _moments(read: Reader, matrix: Matrix, job: Job) -> list[tuple[Real, Real]]:
+def _moments(read: Reader, quantiser: Quantiser, job: Job) -> list[tuple[Real, Real]]:
     """For each class and expected map, the moments of the sums, and those of the sums with the coefficients."""
     path, step_q8 = job
     picture = _picture(path, read)
-    steps = dct_steps(step_q8, matrix)[:, 0] / 64
+    steps = dct_steps(step_q8, quantiser.matrix)[:, 0] / 64
     found = [(np.zeros((N_SUMS, N_SUMS)), np.zeros(N_SUMS)) for _ in range(CLASSES * N_EXPECTED)]
     for p, plane in enumerate(picture.layout.planes):
         maps = plane_of(picture.layout, picture.coefficients, p).astype(float)
@@ -122,10 +132,10 @@ def _moments(read: Reader, matrix: Matrix, job: Job) -> list[tuple[Real, Real]]:
     return found
 
 
-def trained_expected(run: Run, read: Reader, matrix: Matrix, jobs: Sequence[Job]) -> NDArray[np.int16]:
+def trained_expected(run: Run, read: Reader, quantiser: Quantiser, jobs: Sequence[Job]) -> NDArray[np.int16]:
     """Weights of `dct_expect` for both classes, (2, 9, 3), by least squares."""
     total: list[tuple[Real, Real]] = []
-    for moments in in_order(run, partial(_moments, read, matrix), jobs):
+    for moments in in_order(run, partial(_moments, read, quantiser), jobs):
         both = zip(total, moments, strict=True) if total else ((one, one) for one in moments)
         total = [(a[0] + b[0], a[1] + b[1]) for a, b in both]
     weights = np.zeros((CLASSES * N_EXPECTED, N_SUMS))
@@ -156,11 +166,11 @@ def _dissimilarity(a: Plane, b: Plane) -> float:
 
 
 def _point(
-    read: Reader, goal: str, matrix: Matrix, expected: NDArray[np.int16], trained: Trained, job: Job
+    read: Reader, goal: str, quantiser: Quantiser, expected: NDArray[np.int16], trained: Trained, job: Job
 ) -> tuple[float, float]:
     """Logarithms of the bytes and of the error of an image at a step."""
     tables = trained.tables()
-    one = coded(read, matrix, expected, tables, job)
+    one = coded(read, quantiser, expected, tables, job)
     one.coder.close()
     picture = _picture(job[0], read)
     errors = []
@@ -168,7 +178,7 @@ def _point(
         out = np.empty_like(plane)
         chroma = picture.layout.planes[p].chroma
         symbols = plane_of(picture.layout, one.symbols, p)
-        dct_plane(symbols, chroma, _centre(p), job[1], DctTables(matrix, expected, tables), out)
+        dct_plane(symbols, chroma, _centre(p), job[1], DctTables(*quantiser, expected, tables), out)
         errors.append(_dissimilarity(plane, out) if goal == "ssim" else _mean_of_squares(plane, out))
     # Of the three, in R, G and B: a sample of chroma makes up four pixels, with the weights of BT.601.
     error = errors[0] if goal == "ssim" else errors[0] + 1.09 * errors[1] + 0.75 * errors[2]
@@ -188,7 +198,7 @@ def _more_bits(before: NDArray[np.float64], after: NDArray[np.float64]) -> float
     return float(np.mean(after[..., 0] - before[..., 0] - slopes * (after[..., 1] - before[..., 1])))
 
 
-def trained_matrix(
+def trained_quantiser(
     run: Run,
     read: Reader,
     goal: str,
@@ -197,11 +207,11 @@ def trained_matrix(
     trained: Trained,
     log: Callable[[str], None],
 ) -> dict[str, float]:
-    """The parts of the matrix that need the fewest bits for equal quality."""
+    """The parts of the quantiser that need the fewest bits for equal quality."""
     parts = first_parts()
 
     def curve(parts: dict[str, float]) -> NDArray[np.float64]:
-        return _curve(run, partial(_point, read, goal, matrix_of(parts), expected, trained), files)
+        return _curve(run, partial(_point, read, goal, quantiser_of(parts), expected, trained), files)
 
     first = curve(parts)
     least = 0.0
@@ -211,7 +221,7 @@ def trained_matrix(
                 while (more := _more_bits(first, curve(parts | {name: parts[name] * change}))) < least:
                     parts[name] *= change
                     least = more
-    log(f"matrix: {100 * least:.2f} % of bits")
+    log(f"quantiser: {100 * least:.2f} % of bits")
     return parts
 
 
@@ -234,22 +244,22 @@ def train(
     with pool(n_cores(), None, how=None) as run:
         files = sound(files, in_order(run, partial(fault_of, read), files), log)
         jobs = [(path, STEPS_Q8[(i + k) % 7]) for i, path in enumerate(files) for k in (0, 2, 4)]
-        matrix = matrix_of(first_parts())
-        expected = trained_expected(run, read, matrix, jobs)
+        quantiser = quantiser_of(first_parts())
+        expected = trained_expected(run, read, quantiser, jobs)
         few = files[:: max(1, len(files) // SEARCH_IMAGES)]
         some = [job for job in jobs if job[0] in few]
-        first = train_tables(run, partial(coded, read, matrix, expected), some, MAPS, seed, 1, log)
-        parts = trained_matrix(run, read, goal, few, expected, first, log)
-        matrix = matrix_of(parts)
-        expected = trained_expected(run, read, matrix, jobs)
-        trained = train_tables(run, partial(coded, read, matrix, expected), jobs, MAPS, seed, PASSES, log)
-    array = pack(matrix, expected, trained)
+        first = train_tables(run, partial(coded, read, quantiser, expected), some, MAPS, seed, 1, log)
+        parts = trained_quantiser(run, read, goal, few, expected, first, log)
+        quantiser = quantiser_of(parts)
+        expected = trained_expected(run, read, quantiser, jobs)
+        trained = train_tables(run, partial(coded, read, quantiser, expected), jobs, MAPS, seed, PASSES, log)
+    array = pack(quantiser, expected, trained)
     recipe = {
         "codec": "dct",
         "command": f"apercu train dct --images {folder.name} --goal {goal} --seed {seed} --out {out.name}",
         "seed": seed,
         "goal": goal,
-        "matrix": {name: round(value, 4) for name, value in parts.items()},
+        "quantiser": {name: round(value, 4) for name, value in parts.items()},
         "sha256": hashlib.sha256(array.astype("<u2").tobytes()).hexdigest(),
         "images": manifest(files, folder),
     }
@@ -258,8 +268,16 @@ def train(
     out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
 
 
-def pack(matrix: Matrix, expected: NDArray[np.int16], trained: Trained) -> NDArray[np.uint16]:
-    """The numbers of a file: matrix, expected + 32,768, weights, starts."""
+def pack(quantiser: Quantiser, expected: NDArray[np.int16], trained: Trained) -> NDArray[np.uint16]:
+    """The numbers of a file: price, matrix, expected + 32,768, weights, starts."""
     shifted = (expected.astype(np.int32) + 32768).astype(np.uint16)
     weights = trained.weights.astype(np.uint16)
-    return np.concatenate([matrix.ravel(), shifted.ravel(), weights.ravel(), trained.starts.ravel()])
+    return np.concatenate(
+        [
+            [np.uint16(quantiser.price)],
+            quantiser.matrix.ravel(),
+            shifted.ravel(),
+            weights.ravel(),
+            trained.starts.ravel(),
+        ]
+    )

@@ -147,6 +147,13 @@ def described_planes(planes: object) -> NDArray[np.int32]:
     return np.array(planes, np.int32)
 
 
+def least_bits(planes: list[tuple[int, int]], maps: list[Map], first: int, end: int) -> int:
+    """The fewest bits in contexts that a stream of maps `first` to before `end` takes in range coding, for planes of so
+    many (rows, columns) of blocks: one for each block and map that is not absent in some."""
+    n_blocks = sum(height * width for height, width in planes)
+    return n_blocks * sum(one.present is None for one in maps[first:end])
+
+
 class MapLayout:
     """Where maps lie in arrays of values and of symbols: int16, the planes one after the other, each as its maps, each
     row by row. `n_symbols` is their length. Raises OptionError for other planes and maps than described above."""
