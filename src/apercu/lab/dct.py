@@ -254,9 +254,10 @@ def train(
         expected = trained_expected(run, read, quantiser, jobs)
         trained = train_tables(run, partial(coded, read, quantiser, expected), jobs, MAPS, seed, PASSES, log)
     array = pack(quantiser, expected, trained)
+    options = f"--goal {goal} --every {every} --seed {seed}"
     recipe = {
         "codec": "dct",
-        "command": f"apercu train dct --images {folder.name} --goal {goal} --seed {seed} --out {out.name}",
+        "command": f"apercu train dct --images {folder.name} {options} --out {out.name}",
         "seed": seed,
         "goal": goal,
         "quantiser": {name: round(value, 4) for name, value in parts.items()},

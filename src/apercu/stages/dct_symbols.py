@@ -9,8 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.errors import OptionError
 from apercu.stages.arguments import INT16, UINT16, check_array, check_number
 from apercu.stages.dct import (
+    LARGEST_WEIGHT,
     N_EXPECTED,
     N_MAPS,
     N_SUMS,
@@ -22,11 +24,25 @@ from apercu.stages.dct import (
     dct_synthesise,
 )
 from apercu.stages.map_huffman import HuffmanMapCoder
-from apercu.stages.symbol_maps import CLASSES, EARLIER, Map, MapCoder, MapLayout, MapTables, Settings, Values
+from apercu.stages.symbol_maps import (
+    CLASSES,
+    EARLIER,
+    N_WEIGHTS,
+    Map,
+    MapCoder,
+    MapLayout,
+    MapTables,
+    Settings,
+    Values,
+    n_contexts,
+    n_groups,
+    start_contexts,
+)
+from apercu.stages.symbol_maps import LARGEST_WEIGHT as LARGEST_MAP_WEIGHT
 
 LARGEST_STEP_Q8 = 1 << 18
-LARGEST_MATRIX = 4096
-"""With both, steps in coefficients are 2^24 at the most."""
+LARGEST_MATRIX, LARGEST_PRICE = 4096, 255
+"""With these, steps in coefficients are 2^24 at the most."""
 BASES = (256, 154)
 """Of each class, in the unit of the matrix. A sample of chroma stands for four pixels: half the step, and a fifth
 more."""
@@ -67,6 +83,32 @@ def _maps() -> list[Map]:
 
 MAPS = _maps()
 """The list of maps of every plane."""
+
+
+def dct_tables(array: NDArray[np.uint16]) -> DctTables:
+    """Tables from the numbers of a file, uint16: price; matrix; expected, 32,768 more; weights of maps; starts of
+    contexts.
+
+    Raises OptionError for an array of another size, and for numbers out of range.
+    """
+    groups = n_groups(MAPS)
+    sizes = (1, CLASSES * N_MAPS, CLASSES * N_EXPECTED * N_SUMS, CLASSES * groups * N_WEIGHTS, 2 * n_contexts(MAPS))
+    check_array("tables", array, UINT16, (sum(sizes),))
+    price, matrix, expected, weights, starts = np.split(array, np.cumsum(sizes[:-1]))
+    signed = expected.astype(np.int32) - 32768
+    if not 1 <= price[0] <= LARGEST_PRICE or not 1 <= matrix.min() <= matrix.max() <= LARGEST_MATRIX:
+        raise OptionError("a price is 1 to 255, and a number of the matrix 1 to 4096")
+    if np.abs(signed).max() > LARGEST_WEIGHT or weights.max() > LARGEST_MAP_WEIGHT:
+        raise OptionError("a weight of the tables is too large")
+    return DctTables(
+        int(price[0]),
+        matrix.reshape(CLASSES, N_MAPS).copy(),
+        signed.astype(np.int16).reshape(CLASSES, N_EXPECTED, N_SUMS),
+        MapTables(
+            weights.astype(np.uint8).reshape(CLASSES, groups, N_WEIGHTS),
+            start_contexts(starts.reshape(-1, 2).copy(), MAPS),
+        ),
+    )
 
 
 def dct_steps(step_q8: int, matrix: NDArray[np.uint16]) -> Settings:
@@ -128,8 +170,3 @@ def plane_of(layout: MapLayout, values: Values, index: int) -> Values:
     """The maps of a plane, (64, height, width), as a view into an array of all."""
     height, width, *_ = layout.planes[index]
     return values[layout.starts[index] : layout.starts[index + 1]].reshape(N_MAPS, height, width)
-
-
-def check_expected(expected: NDArray[np.int16]) -> None:
-    """Raises OptionError unless these are weights of `dct_expect` for both classes."""
-    check_array("expected", expected, INT16, (CLASSES, N_EXPECTED, N_SUMS))
