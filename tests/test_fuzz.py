@@ -188,6 +188,20 @@ def test_errors_that_hide_a_fault_of_our_own_are_findings(mutate):
     assert faults == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+def test_files_that_a_network_opens_are_seen_and_folders_that_others_search_are_not(mutate, tmp_path):
+    pytest.importorskip("onnx", exc_type=ImportError)
+    import network_cases
+
+    watch = network_cases.Watch(tmp_path / "inner")
+    watch.opened()
+    assert len([*tmp_path.rglob("*")]) == 7
+    assert watch.opened() == set()
+    (tmp_path / "canary.bin").read_bytes()
+    (tmp_path / "inner/sub/canary.bin").read_bytes()
+    assert watch.opened() == {"canary.bin"}
+
+
 def test_memory_is_watched():
     """In a process of its own: the peak of this one may have been higher before."""
     code = "import calls, numpy; found = []; calls.call(found, 'a', (), numpy.ones, 300 << 20, 'u1'); print(found)"
