@@ -20,7 +20,7 @@ CODECS = {codec: {"codec": codec} for codec in ids.CODEC_IDS}
 """Options of `encode` by name."""
 EVERY_CODEC = pytest.mark.parametrize("codec", CODECS)
 
-KINDS = {"flat grey": 1, "grey": 1, "rgb": 3, "rgba": 4, "spectral of 2": 2, "spectral of 5": 5, "spectral of 40": 40}
+KINDS = {"flat grey": 1, "grey": 1, "rgb": 3, "rgba": 4, "spectral of 2": 2, "spectral of 5": 5, "spectral of 12": 12}
 """Bands of each."""
 DTYPES = (np.uint8, np.uint16)
 EVERY_KIND = pytest.mark.parametrize(
