@@ -12,6 +12,7 @@ import apercu
 import apercu.bridges.pillow  # registers the format
 import files_by_hand
 from apercu.bridges import files
+from every_codec import EVERY_CODEC, encode
 from picture_bytes import image_of
 
 X, Y = np.meshgrid(np.arange(96, dtype=np.uint8), np.arange(64, dtype=np.uint8))
@@ -202,9 +203,9 @@ def verify(data):
         opened.verify()
 
 
-@pytest.mark.parametrize("codec", ["apercu", "taha2025"])
+@EVERY_CODEC
 def test_verify_finds_damage_anywhere(codec):
-    data = apercu.encode(np.tile(IMAGES["RGB"], (5, 5, 1)), quality=60, codec=codec)
+    data = encode(np.tile(IMAGES["RGB"], (5, 5, 1)), codec, quality=60)
     verify(data)
     head = len(data) - len(data) * 9 // 10
     for at in range(head, len(data), len(data) // 40):
