@@ -22,10 +22,10 @@ from apercu.errors import ApercuError, CorruptStream, FormatError, OptionError
 from apercu.format.container import Header, put_varint, read_varints
 from apercu.stages.blocks import BLOCK, Window, n_blocks
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
-from apercu.stages.entropy import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode, dual_optimise
+from apercu.stages.dual_ae import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
+from apercu.stages.dual_code import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode, dual_optimise
+from apercu.stages.dual_quantise import dual_quantise
 from apercu.stages.fill import ALPHA
-from apercu.stages.quantise import dual_quantise
-from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
 
 TILE = 1024
 """Pixels a side of a tile."""
