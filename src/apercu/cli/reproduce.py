@@ -12,9 +12,9 @@ from apercu.cli.messages import remark, say
 from apercu.errors import MissingExtra, OptionError
 
 if TYPE_CHECKING:
-    from apercu.bench.paper_page import Start
-    from apercu.bench.paper_points import Image
-    from apercu.bench.paper_table import Table
+    from apercu.bench.paper.page import Start
+    from apercu.bench.paper.points import Image
+    from apercu.bench.paper.table import Table
 
 DESCRIPTION = """\
 Make Tables 1 to 5 and Figures 7 to 12 of Taha et al. 2025 again: the paper's number, ours and the difference; curves
@@ -65,9 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Make everything again; returns the exit code."""
     if find_spec("matplotlib") is None:
         raise MissingExtra("the figures need Matplotlib: pip install 'apercu[bench]'")
-    from apercu.bench import paper, paper_figures, paper_page
-    from apercu.bench.paper_bounds import blocks_of, own_weights, write_model
-    from apercu.bench.paper_measure import measure_image
+    from apercu.bench.paper import figures as drawings
+    from apercu.bench.paper import page as pages
+    from apercu.bench.paper import published
+    from apercu.bench.paper.bounds import blocks_of, own_weights, write_model
+    from apercu.bench.paper.measure import measure_image
 
     begun = time.monotonic()
     effort = QUICK if arguments.quick else FULL
@@ -84,17 +86,17 @@ def run(arguments: argparse.Namespace) -> int:
     for name, image in images.items():
         fitted = write_model(own_weights(blocks_of(image)), out / "networks" / f"fitted-to-{name}.npy")
         found, curves[name] = measure_image(name, image, models, fitted, effort.grid, _say)
-        sizes.append(paper_page.sizes_table(name, found))
-        drawn, shown = paper.FIGURES[name]
-        paper_figures.draw_curves(name, curves[name], out / f"figure{drawn}.png")
+        sizes.append(pages.sizes_table(name, found))
+        drawn, shown = published.FIGURES[name]
+        drawings.draw_curves(name, curves[name], out / f"figure{drawn}.png")
         figures.append((f"Figure {drawn}: {name}, PSNR and SSIM against rate", "", f"figure{drawn}.png"))
-        captions = paper_figures.draw_pictures(image, out / f"figure{shown}.png")
+        captions = drawings.draw_pictures(image, out / f"figure{shown}.png")
         figures.append((f"Figure {shown}: {name}, at equal size", ". ".join(captions) + ".", f"figure{shown}.png"))
-    claim, own = paper_claim_tables = paper_page.claim_table(curves), paper_page.paper_claim_table(curves)
+    claim, own = paper_claim_tables = pages.claim_table(curves), pages.paper_claim_table(curves)
     tables += [*sizes, *paper_claim_tables]
-    answers = paper_page.answer(claim, own)
+    answers = pages.answer(claim, own)
     head.append(f"Made in {(time.monotonic() - begun) / 60:.1f} minutes, less what was taken from networks/.")
-    page = paper_page.page(head, tables, answers, figures)
+    page = pages.page(head, tables, answers, figures)
     (out / "reproduction.md").write_text(page, encoding="utf-8")
     for table in tables:
         (out / f"{table.name}.csv").write_text(table.csv(), encoding="utf-8")
@@ -116,20 +118,20 @@ def _images(folder: Path) -> dict[str, "Image"]:
     """Those of the paper's images that the folder holds; raises OptionError for one of another size or kind."""
     import numpy as np
 
-    from apercu.bench import paper
+    from apercu.bench.paper import published
     from apercu.bridges import files
 
     found = {}
-    for name in paper.IMAGES:
+    for name in published.IMAGES:
         for path in sorted(folder.glob(f"{name}.*")):
             if path.suffix.lower() in files.PICTURE_SUFFIXES and path.is_file():
                 image, bands = files.read(path)
-                if bands != "grey" or image.dtype.itemsize != 1 or image.shape != paper.SIZE:
+                if bands != "grey" or image.dtype.itemsize != 1 or image.shape != published.SIZE:
                     raise OptionError(f"{path}: the paper measures on grey images of 512 × 512 pixels of 8 bits")
                 found[name] = image.astype(np.uint8)
                 break
     if not found:
-        raise OptionError(f"none of {', '.join(paper.IMAGES)} in {folder}: name their folder with --images")
+        raise OptionError(f"none of {', '.join(published.IMAGES)} in {folder}: name their folder with --images")
     return found
 
 
@@ -186,9 +188,10 @@ def _head(quick: bool, effort: Effort, names: list[str], n_files: int) -> list[s
 
 def _networks(images: dict[str, "Image"], files: list[Path], effort: Effort, kept: Path) -> list["Table"]:
     """Tables 1 and 2."""
-    from apercu.bench import paper, paper_page
-    from apercu.bench.paper_bounds import blocks_of, errors, subspace
-    from apercu.lab import paper_networks as lab
+    from apercu.bench.paper import page as pages
+    from apercu.bench.paper import published
+    from apercu.bench.paper.bounds import blocks_of, errors, subspace
+    from apercu.lab import taha2025_networks as lab
 
     blocks = lab.sampled_blocks(files, effort.per_image)
     measured = {name: blocks_of(image) for name, image in images.items()}
@@ -198,7 +201,7 @@ def _networks(images: dict[str, "Image"], files: list[Path], effort: Effort, kep
         seeds = range(lab.SEED, lab.SEED + effort.starts)
         networks = [lab.Network(activation, layers, latents, seed, effort.steps) for seed in seeds]
         trained = lab.starts(networks, blocks, measured, kept, _say)
-        return [paper_page.Start(one.on_training, one.on_images) for one in trained]
+        return [pages.Start(one.on_training, one.on_images) for one in trained]
 
     def bounds(latents: int) -> dict[str, dict[str, float]]:
         rows = subspace(blocks, latents)
@@ -210,42 +213,42 @@ def _networks(images: dict[str, "Image"], files: list[Path], effort: Effort, kep
         }
 
     names = list(images)
-    first = {activation: starts(activation, 4, 4) for activation in paper.TABLE_1}
+    first = {activation: starts(activation, 4, 4) for activation in published.TABLE_1}
     title = "Table 1: mean squared error by activation, four layers, four latents (64-8-4-8-64)"
-    one = paper_page.networks_table("table1", title, paper.TABLE_1, first, limits := bounds(4), names)
+    one = pages.networks_table("table1", title, published.TABLE_1, first, limits := bounds(4), names)
     one.notes = [
         "linear and none are one function, and so one network; that the paper's differ says how far two trainings of "
         "one network lie apart there.",
-        *paper_page.dead_latents({k: float(errors(blocks, subspace(blocks, k)).mean()) for k in range(1, 5)}),
-        *paper_page.beyond_bound(paper.TABLE_1, ["linear", "none"], limits["best linear, the image itself"]),
+        *pages.dead_latents({k: float(errors(blocks, subspace(blocks, k)).mean()) for k in range(1, 5)}),
+        *pages.beyond_bound(published.TABLE_1, ["linear", "none"], limits["best linear, the image itself"]),
     ]
     second, counted = {}, {}
-    for layers, n_parameters in paper.TABLE_2_PARAMETERS.items():
+    for layers, n_parameters in published.TABLE_2_PARAMETERS.items():
         widths = lab.Network("none", layers, 1, 0, 0)
         label = f"{layers} layers"
         second[label] = starts("none", layers, 1)
         counted[label] = f"{'-'.join(map(str, widths.widths))}: {widths.n_parameters} (the paper: {n_parameters})"
-    printed = {f"{layers} layers": row for layers, row in paper.TABLE_2.items()}
+    printed = {f"{layers} layers": row for layers, row in published.TABLE_2.items()}
     title = "Table 2: mean squared error by number of layers, one latent, no activation"
-    two = paper_page.networks_table("table2", title, printed, second, limits := bounds(1), names)
+    two = pages.networks_table("table2", title, printed, second, limits := bounds(1), names)
     two.notes = [
         f"Parameters: {'; '.join(counted.values())}.",
         "Without activations every depth is the same function class; what differs is how far training gets.",
-        *paper_page.beyond_bound(printed, list(printed), limits["best linear, the image itself"]),
+        *pages.beyond_bound(printed, list(printed), limits["best linear, the image itself"]),
     ]
     return [one, two]
 
 
 def _models(files: list[Path], kept: Path) -> dict[int, Path]:
     """Weights by outputs: trained, or the shipped ones, whose rows stand in principal order, cut off."""
-    from apercu.bench import paper
-    from apercu.bench.paper_bounds import write_model
+    from apercu.bench.paper import published
+    from apercu.bench.paper.bounds import write_model
     from apercu.format.weights import shipped
 
     if files:
-        from apercu.lab import paper_networks as lab
+        from apercu.lab import taha2025_networks as lab
 
-        weights = lab.pairs(files, paper.OUTPUTS, kept, _say)
+        weights = lab.pairs(files, published.OUTPUTS, kept, _say)
     else:
-        weights = {outputs: shipped(1)[:, : 1 + outputs] for outputs in paper.OUTPUTS}
+        weights = {outputs: shipped(1)[:, : 1 + outputs] for outputs in published.OUTPUTS}
     return {outputs: write_model(of, kept / f"model-64-{outputs}.npy") for outputs, of in weights.items()}
