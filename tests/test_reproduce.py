@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 
 import apercu
-from apercu.bench.paper import bounds, claim, measure, page, points, published
+from apercu.bench.paper import bounds, claim, effort, measure, networks, page, points, published
 from apercu.bench.paper.claim import CurvePoint, verdict
 from apercu.bench.paper.points import Point
 from apercu.bench.paper.table import Table
-from apercu.cli import reproduce
 from apercu.cli.main import main
 from apercu.format.weights import shipped
 from apercu.lab import taha2025, taha2025_networks
@@ -94,8 +93,8 @@ def test_trained_networks_are_kept(blocks, tmp_path, monkeypatch):
 
 def test_the_best_start_comes_first(blocks, tmp_path):
     said = []
-    networks = [taha2025_networks.Network("relu", 4, 4, seed, 20) for seed in (1, 2, 3)]
-    found = taha2025_networks.starts(networks, blocks, {}, tmp_path, said.append)
+    three = [taha2025_networks.Network("relu", 4, 4, seed, 20) for seed in (1, 2, 3)]
+    found = taha2025_networks.starts(three, blocks, {}, tmp_path, said.append)
     errors = [one.on_training for one in found]
     assert errors == sorted(errors)
     assert len(said) == 3
@@ -181,8 +180,9 @@ def test_the_papers_points_against_a_rival():
 
 
 def test_differences_are_ours_less_the_papers():
-    starts = [page.Start(1.0, dict.fromkeys(published.IMAGES, 100.0))]
-    table = page.networks_table("t", "T", {"elu": (90.0, 110.0, 100.0, 100.0)}, {"elu": starts}, {}, published.IMAGES)
+    starts = [networks.Start(1.0, dict.fromkeys(published.IMAGES, 100.0))]
+    printed = {"elu": (90.0, 110.0, 100.0, 100.0)}
+    table = networks.networks_table("t", "T", printed, {"elu": starts}, {}, published.IMAGES)
     assert table.rows[0][1:7] == [90.0, 100.0, 10.0, 110.0, 100.0, -10.0]
     assert table.rows[0][10:14] == [100.0, 100.0, 0.0, 1.0]
     found = {
@@ -202,7 +202,7 @@ def test_differences_are_ours_less_the_papers():
 
 
 def test_numbers_beyond_the_bound_are_named():
-    notes = page.beyond_bound(published.TABLE_1, ["linear", "none"], {"lena": 80.0, "boat": 174.19})
+    notes = networks.beyond_bound(published.TABLE_1, ["linear", "none"], {"lena": 80.0, "boat": 174.19})
     assert len(notes) == 1
     assert notes[0].startswith("boat: the paper's 172.00 (linear), 159.30 (none)")
 
@@ -225,7 +225,7 @@ def test_a_table_as_markdown_and_csv():
 @pytest.fixture
 def quick(monkeypatch):
     """As little work as makes every table and figure."""
-    monkeypatch.setattr(reproduce, "QUICK", reproduce.Effort(1, 64, 20, 1, (5, 4, 9)))
+    monkeypatch.setattr(effort, "QUICK", effort.Effort(1, 64, 20, 1, (5, 4, 9)))
     monkeypatch.setattr(taha2025, "STEPS", 20)
     monkeypatch.setattr(claim, "QUALITIES", range(1, 61, 12))
     monkeypatch.setattr(measure, "near_by_hand", lambda options: [])

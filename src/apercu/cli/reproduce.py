@@ -3,7 +3,6 @@
 import argparse
 import json
 import time
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from apercu.cli.messages import remark, say
 from apercu.errors import MissingExtra, OptionError
 
 if TYPE_CHECKING:
-    from apercu.bench.paper.page import Start
+    from apercu.bench.paper.effort import Effort
     from apercu.bench.paper.points import Image
     from apercu.bench.paper.table import Table
 
@@ -33,25 +32,6 @@ The images are lena, boat and goldhill, grey and of 512 × 512 pixels, of any ki
 """
 
 
-@dataclass(frozen=True)
-class Effort:
-    """How much work is put in.
-
-    every: one of so many training images is taken. per_image: blocks of each for Tables 1 and 2. steps, starts: of the
-    training of a network. grid: steps, thresholds and places of the path in the search for the smallest file.
-    """
-
-    every: int
-    per_image: int
-    steps: int
-    starts: int
-    grid: tuple[int, int, int]
-
-
-FULL = Effort(1, 600, 12_000, 3, (40, 36, 201))
-QUICK = Effort(8, 400, 1_000, 1, (20, 16, 81))
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     parser.add_argument("codec", choices=["taha2025"], help="codec whose paper to reproduce")
@@ -65,35 +45,35 @@ def run(arguments: argparse.Namespace) -> int:
     """Make everything again; returns the exit code."""
     if find_spec("matplotlib") is None:
         raise MissingExtra("the figures need Matplotlib: pip install 'apercu[bench]'")
+    from apercu.bench.paper import effort, published
     from apercu.bench.paper import figures as drawings
     from apercu.bench.paper import page as pages
-    from apercu.bench.paper import published
     from apercu.bench.paper.bounds import blocks_of, own_weights, write_model
     from apercu.bench.paper.measure import measure_image
 
     begun = time.monotonic()
-    effort = QUICK if arguments.quick else FULL
+    work = effort.QUICK if arguments.quick else effort.FULL
     images = _images(arguments.images)
-    files, missing = _training_files(arguments.train, arguments.images, effort)
+    files, missing = _training_files(arguments.train, arguments.images, work)
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    head = _head(arguments.quick, effort, list(images), len(files))
+    head = effort.notes(work, list(images), len(files))
     if missing:
         head.append(f"Tables 1 and 2 are left out: {missing}")
-    tables = _networks(images, files, effort, out / "networks") if files else []
+    tables = _networks(images, files, work, out / "networks") if files else []
     models = _models(files, out / "networks")
     curves, sizes, figures = {}, [], []
     for name, image in images.items():
         fitted = write_model(own_weights(blocks_of(image)), out / "networks" / f"fitted-to-{name}.npy")
-        found, curves[name] = measure_image(name, image, models, fitted, effort.grid, _say)
+        found, curves[name] = measure_image(name, image, models, fitted, work.grid, _say)
         sizes.append(pages.sizes_table(name, found))
         drawn, shown = published.FIGURES[name]
         drawings.draw_curves(name, curves[name], out / f"figure{drawn}.png")
         figures.append((f"Figure {drawn}: {name}, PSNR and SSIM against rate", "", f"figure{drawn}.png"))
         captions = drawings.draw_pictures(image, out / f"figure{shown}.png")
         figures.append((f"Figure {shown}: {name}, at equal size", ". ".join(captions) + ".", f"figure{shown}.png"))
-    claim, own = paper_claim_tables = pages.claim_table(curves), pages.paper_claim_table(curves)
-    tables += [*sizes, *paper_claim_tables]
+    claim, own = claims = pages.claim_table(curves), pages.paper_claim_table(curves)
+    tables += [*sizes, *claims]
     answers = pages.answer(claim, own)
     head.append(f"Made in {(time.monotonic() - begun) / 60:.1f} minutes, less what was taken from networks/.")
     page = pages.page(head, tables, answers, figures)
@@ -135,7 +115,7 @@ def _images(folder: Path) -> dict[str, "Image"]:
     return found
 
 
-def _training_files(folder: Path | None, images: Path, effort: Effort) -> tuple[list[Path], str]:
+def _training_files(folder: Path | None, images: Path, effort: "Effort") -> tuple[list[Path], str]:
     """Images to train on, or none and the reason."""
     if find_spec("torch") is None:
         if folder is not None:
@@ -151,92 +131,25 @@ def _training_files(folder: Path | None, images: Path, effort: Effort) -> tuple[
     return found[:: effort.every], ""
 
 
-def _head(quick: bool, effort: Effort, names: list[str], n_files: int) -> list[str]:
-    """What the page says of how it was made, and of what the paper leaves open."""
-    lines = ["A quick run: little training, a coarse search. The numbers of a full run are better."] if quick else []
-    lines.append(f"Measured on {', '.join(names)}: grey, 512 × 512.")
-    if n_files:
-        lines.append(
-            f"Trained on {n_files} other photographs. The paper trains on the Waterloo set, which holds its three test "
-            "images."
-        )
-        lines.append(
-            f"The paper leaves training open. Taken here for Tables 1 and 2: {effort.per_image} blocks of each image, "
-            f"samples from 0 to 1, Adam from 0.01 down a cosine, batches of 1024, {effort.steps:,} steps, float32, "
-            f"Glorot's start, no biases (the parameter counts leave no room for any), activation after every layer but "
-            f"the last; of {effort.starts} starts the one of least training error is shown."
-        )
-    lines.append(
-        "The paper leaves open the quantiser, the cost of the Huffman tables and how threshold and step are chosen. "
-        "Taken here: whole files of the codec, headers and tables included; the smallest of "
-        f"{effort.grid[0] * effort.grid[1]:,} pairs of step and threshold, and of finer ones around the best, that "
-        "reaches the PSNR."
-    )
-    lines.append(
-        '"As published": nearest multiples of the step, one Huffman code for each autoencoder. "Table per latent": a '
-        'Huffman code for each of the latents. "Default path": what `encode(quality=)` does, with symbols chosen for '
-        'rate and error together. "Fitted to the image": as published, with the principal subspaces of the very image '
-        "that is measured: a bound, no codec."
-    )
-    lines.append(
-        "Files with 4 and 6 outputs are made with weights whose last rows are zero. A latent that is always zero takes "
-        "no bits where it has a table of its own, and one bit a block where it shares one: hence no numbers as "
-        "published there."
-    )
-    return lines
-
-
-def _networks(images: dict[str, "Image"], files: list[Path], effort: Effort, kept: Path) -> list["Table"]:
+def _networks(images: dict[str, "Image"], files: list[Path], effort: "Effort", kept: Path) -> list["Table"]:
     """Tables 1 and 2."""
-    from apercu.bench.paper import page as pages
-    from apercu.bench.paper import published
-    from apercu.bench.paper.bounds import blocks_of, errors, subspace
+    from apercu.bench.paper.bounds import blocks_of
+    from apercu.bench.paper.networks import Start, networks_tables
     from apercu.lab import taha2025_networks as lab
 
     blocks = lab.sampled_blocks(files, effort.per_image)
     measured = {name: blocks_of(image) for name, image in images.items()}
     _say(f"Tables 1 and 2: {len(blocks):,} blocks of {len(files)} images")
 
-    def starts(activation: str, layers: int, latents: int) -> list["Start"]:
+    def train(activation: str, layers: int, latents: int) -> list[Start]:
         seeds = range(lab.SEED, lab.SEED + effort.starts)
         networks = [lab.Network(activation, layers, latents, seed, effort.steps) for seed in seeds]
         trained = lab.starts(networks, blocks, measured, kept, _say)
-        return [pages.Start(one.on_training, one.on_images) for one in trained]
+        return [Start(one.on_training, one.on_images) for one in trained]
 
-    def bounds(latents: int) -> dict[str, dict[str, float]]:
-        rows = subspace(blocks, latents)
-        return {
-            "best linear, same training blocks": {name: float(errors(b, rows).mean()) for name, b in measured.items()},
-            "best linear, the image itself": {
-                name: float(errors(b, subspace(b, latents)).mean()) for name, b in measured.items()
-            },
-        }
-
-    names = list(images)
-    first = {activation: starts(activation, 4, 4) for activation in published.TABLE_1}
-    title = "Table 1: mean squared error by activation, four layers, four latents (64-8-4-8-64)"
-    one = pages.networks_table("table1", title, published.TABLE_1, first, limits := bounds(4), names)
-    one.notes = [
-        "linear and none are one function, and so one network; that the paper's differ says how far two trainings of "
-        "one network lie apart there.",
-        *pages.dead_latents({k: float(errors(blocks, subspace(blocks, k)).mean()) for k in range(1, 5)}),
-        *pages.beyond_bound(published.TABLE_1, ["linear", "none"], limits["best linear, the image itself"]),
-    ]
-    second, counted = {}, {}
-    for layers, n_parameters in published.TABLE_2_PARAMETERS.items():
-        widths = lab.Network("none", layers, 1, 0, 0)
-        label = f"{layers} layers"
-        second[label] = starts("none", layers, 1)
-        counted[label] = f"{'-'.join(map(str, widths.widths))}: {widths.n_parameters} (the paper: {n_parameters})"
-    printed = {f"{layers} layers": row for layers, row in published.TABLE_2.items()}
-    title = "Table 2: mean squared error by number of layers, one latent, no activation"
-    two = pages.networks_table("table2", title, printed, second, limits := bounds(1), names)
-    two.notes = [
-        f"Parameters: {'; '.join(counted.values())}.",
-        "Without activations every depth is the same function class; what differs is how far training gets.",
-        *pages.beyond_bound(printed, list(printed), limits["best linear, the image itself"]),
-    ]
-    return [one, two]
+    plain = {layers: lab.Network("none", layers, 1, 0, 0) for layers in lab.WIDTHS}
+    shapes = {layers: (network.widths, network.n_parameters) for layers, network in plain.items()}
+    return networks_tables(blocks, measured, train, shapes)
 
 
 def _models(files: list[Path], kept: Path) -> dict[int, Path]:
