@@ -21,7 +21,7 @@ from files_by_hand import in_parts, sealed, varint
 from scripts.pictures import noise, scene, user_tables, walsh_weights
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "spec" / "FORMAT.md").read_text(encoding="utf-8")
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "spec").glob("*.md")))
 VALID = ROOT / "vectors" / "valid"
 CODECS = ("apercu", "taha2025")
 

@@ -69,7 +69,7 @@ class Setting:
 
 
 def at_quality(quality_q8: int, tables: str | None = None) -> Setting:
-    """The setting of a quality of 0 to 25,600, in 1/256 (spec/FORMAT.md, "Path of taha2025").
+    """The setting of a quality of 0 to 25,600, in 1/256 (spec/taha2025.md, "Path of taha2025").
 
     The last three bits are a variant of the encoder's choices at the same step. With variants a rate search reaches
     sizes between two qualities (a Huffman code takes at least one bit) and finds the best of several ways to code.
