@@ -17,7 +17,8 @@ def folder(tmp_path, monkeypatch):
     """A folder to work in, with a grey and a colour picture and their files, and a grey one of 16 bits."""
     monkeypatch.chdir(tmp_path)
     colour = scene(48, 64, 3)
-    pictures = {"grey": np.ascontiguousarray(colour[..., 1]), "colour": colour, "deep": noise((48, 64), 1).astype(np.uint16)}
+    deep = noise((48, 64), 1).astype(np.uint16)
+    pictures = {"grey": np.ascontiguousarray(colour[..., 1]), "colour": colour, "deep": deep}
     for name, image in pictures.items():
         (tmp_path / f"{name}.apc").write_bytes(apercu.encode(image, quality=30))
     Image.fromarray(pictures["grey"]).save("grey.png")
