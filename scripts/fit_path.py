@@ -22,7 +22,7 @@ from apercu.codecs import taha2025
 from apercu.codecs.taha2025_path import PATH_KNOTS, PLAIN_FROM_Q5
 from apercu.format.container import Header
 from apercu.format.weights import shipped
-from apercu.stages.transform import Weights
+from apercu.stages.dual_ae import Weights
 
 STEPS_Q3 = tuple(step for place, step, _ in PATH_KNOTS if place >= PLAIN_FROM_Q5)
 SHARES = (0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.06, 0.08, 0.12)

@@ -1,4 +1,4 @@
-"""The damaged files among the conformance vectors: one for every refusal that spec/FORMAT.md names."""
+"""The damaged files among the conformance vectors: one for every refusal that the specification names (spec/)."""
 
 import binascii
 from dataclasses import dataclass, replace

@@ -14,13 +14,14 @@ import apercu
 from apercu.bench import arithmetic
 from apercu.codecs import apercu as bands
 from apercu.codecs import taha2025
+from apercu.format import ids
 from apercu.format.container import read_header
 from apercu.kernel import memory
 from files_by_hand import in_parts, sealed, varint
 from scripts.pictures import noise, scene
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "spec" / "FORMAT.md").read_text(encoding="utf-8")
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "spec").glob("*.md")))
 VALID = ROOT / "vectors" / "valid"
 CODECS = ("apercu", "taha2025")
 
@@ -65,6 +66,18 @@ def test_every_quality_of_taha2025_has_the_step_and_the_threshold_of_the_text():
         found = taha2025.at_quality(quality)
         wanted = (step, min(threshold * times // over, 2_097_151))
         assert (found.step_q3, found.threshold_q4) == wanted, quality
+
+
+# --- The registry
+
+
+def test_the_registry_of_the_text_is_that_of_the_code():
+    codecs = re.findall(r"^\| `(\w+)` \| (\d+) \| \[(\w+\.md)\]\(\3\) \| (.*) \|$", TEXT, re.MULTILINE)
+    assert {name: int(number) for name, number, *_ in codecs} == ids.CODEC_IDS
+    assert [name for name, *_, profiles in codecs if "core" in profiles] == ["apercu"]
+    assert all((ROOT / "spec" / part).read_text("utf-8").startswith(f"# Codec `{name}`") for name, _, part, _ in codecs)
+    models = re.findall(r"^\| (\d+) \| `(\w+)` \| `src/apercu/weights/(.*?)` \| `(.*?)` \|$", TEXT, re.MULTILINE)
+    assert {int(number): tuple(rest) for number, *rest in models} == ids.MODELS
 
 
 # --- Limits of the container

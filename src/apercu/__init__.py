@@ -211,14 +211,14 @@ def decode(
 
 
 def info(data: bytes) -> dict[str, object]:
-    """What the header of a file says, without decoding its pixels.
+    """What the head of a file says, without decoding its pixels.
 
     Keys: width, height, bands (a number), interpretation ("grey", "rgb", "rgba" or "spectral"), dtype, codec, model
     (an id, or the start of a user-trained model's SHA-256), version, quality (None where threshold and step were set
     by hand), step, n_bytes, bpp, tiles, layers; of taha2025 also threshold, and g1_share and g2_share, the parts of the
     blocks that each autoencoder codes, or None where a damaged or missing segment keeps them from being counted.
 
-    Only the header is needed; the rest may be damaged or missing. Raises a FormatError if the header cannot be read.
+    Only the head is needed; the rest may be damaged or missing. Raises a FormatError if the head cannot be read.
     """
     return decoding.info(_bytes(data), MAX_PIXELS)
 
@@ -230,7 +230,7 @@ def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
     layer 2 of 4: the file ends too soon". Tiles are counted from 1, row by row; of many, the first are named. So the
     list stays short, whatever the file. The first error is of the type that `decode` raises.
 
-    model: as for `decode`. Without the tables that a file of codec "apercu" needs, its header and its checksums are
+    model: as for `decode`. Without the tables that a file of codec "apercu" needs, its head and its checksums are
         checked, but not what they guard.
     """
     return decoding.check(_bytes(data), model, MAX_PIXELS)

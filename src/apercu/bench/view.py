@@ -7,7 +7,7 @@ import apercu
 from apercu.bench import metrics, shown
 from apercu.bench.own import label
 from apercu.bench.page import page_html
-from apercu.errors import OptionError
+from apercu.errors import OptionError, size_of
 from apercu.format.container import Header, read_header
 from apercu.stages.colour import Samples
 
@@ -107,9 +107,9 @@ def _measured(original: Samples, decoded: Samples) -> dict[str, float]:
 def _what(image: Samples) -> str:
     height, width = image.shape[:2]
     n_bands = 1 if image.ndim == 2 else image.shape[2]
-    return f"{width} × {height} pixels of {n_bands} bands, {image.dtype}"
+    return f"{size_of(width, height, n_bands)}, {image.dtype}"
 
 
 def _held(header: Header) -> str:
     dtype = "uint16" if header.wide else "uint8"
-    return f"{header.width} × {header.height} pixels of {header.n_bands} bands, {dtype}"
+    return f"{size_of(header.width, header.height, header.n_bands)}, {dtype}"

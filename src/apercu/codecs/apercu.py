@@ -60,7 +60,7 @@ class Setting:
 
 
 def at_quality(quality_q8: int) -> Setting:
-    """The setting of a quality of 0 to 25,600, in 1/256 (spec/FORMAT.md, "Path of apercu")."""
+    """The setting of a quality of 0 to 25,600, in 1/256 (spec/apercu.md, "Path of apercu")."""
     index = min(bisect_right(PATH_KNOTS, quality_q8, key=itemgetter(0)), len(PATH_KNOTS) - 1)
     (q0, step0), (q1, step1) = PATH_KNOTS[index - 1 : index + 1]
     past, apart = quality_q8 - q0, q1 - q0
@@ -199,7 +199,7 @@ def _decoded(
 
 def can_hold(n_bytes: int, layer: int, header: Header, height: int, width: int) -> bool:
     """Whether a segment of so many bytes can hold a layer of a tile of this size; asked before memory is set aside
-    (spec/FORMAT.md, "Range coder", "What a stream can hold")."""
+    (spec/apercu.md, "What a segment can hold")."""
     of_user = header.model_id == USER_MODEL
     needed = _least_bits(header.interpretation, header.n_bands, height, width, layer, header.n_layers)
     return needed <= (n_bytes + BEYOND) << BITS_A_BYTE_LOG2[of_user]

@@ -9,10 +9,11 @@ import numpy as np
 
 from apercu.codecs import faults
 from apercu.codecs.by_name import CODECS, Progress, part
-from apercu.errors import ApercuError, FormatError, OptionError, TooLarge, Truncated
+from apercu.errors import ApercuError, FormatError, OptionError, TooLarge, Truncated, size_of
 from apercu.format import weights as weight_files
 from apercu.format.container import Header, Segments, read_header
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
+from apercu.stages.arguments import check_limit
 from apercu.stages.blocks import Window, tile_at, tiles
 from apercu.stages.colour import Samples
 
@@ -178,6 +179,7 @@ def _refuse_if_nothing_is_sound(segments: Segments, header: Header, chosen: Sequ
 
 def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list[ApercuError]:
     """See `apercu.check`."""
+    check_limit("apercu.MAX_PIXELS", max_pixels)  # which is no fault of the file's
     try:
         header = _read_head(data, max_pixels)
         weights = None
@@ -255,12 +257,13 @@ def _read_head(data: bytes, max_pixels: int | None) -> Header:
 
 
 def check_head(header: Header, max_pixels: int | None) -> None:
-    """Raises TooLarge for an image above the limit, before memory is allocated for it, and CorruptStream for settings
-    that its codec does not have."""
+    """Raises TooLarge for an image above the limit, before memory is allocated for it, CorruptStream for settings that
+    its codec does not have, and OptionError for a limit that is none."""
+    check_limit("apercu.MAX_PIXELS", max_pixels)
     n_pixels = header.height * header.width
     if max_pixels is not None and (n_pixels > max_pixels or n_pixels * header.n_bands > 4 * max_pixels):
         raise TooLarge(
-            f"{header.width} x {header.height} pixels of {header.n_bands} bands are more than apercu.MAX_PIXELS = "
+            f"{size_of(header.width, header.height, header.n_bands)} are more than apercu.MAX_PIXELS = "
             f"{max_pixels} allows; raise it, or set it to None, for a file that you trust"
         )
     CODECS[header.codec].setting_of(header)

@@ -280,7 +280,7 @@ def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Ma
     flat = samples.ndim == 2
     height, width, n_bands = samples.shape if samples.ndim == 3 else (*samples.shape, 1)
     if max(height, width) > MAX_SIDE or n_bands > MAX_BANDS:
-        raise ImageError(f"an image has at most {MAX_SIDE} x {MAX_SIDE} pixels and {MAX_BANDS} bands")
+        raise ImageError(f"an image has at most {MAX_SIDE} × {MAX_SIDE} pixels and {MAX_BANDS} bands")
     interpretation = {1: "grey", 3: "rgb", 4: "rgba"}.get(n_bands, "spectral") if bands is None else bands
     if interpretation not in INTERPRETATIONS:
         raise OptionError(f"bands must be one of {', '.join(INTERPRETATIONS)}, not {bands!r}")

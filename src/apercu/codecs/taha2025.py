@@ -22,10 +22,10 @@ from apercu.errors import ApercuError, CorruptStream, FormatError, OptionError
 from apercu.format.container import Header, put_varint, read_varints
 from apercu.stages.blocks import BLOCK, Window, n_blocks
 from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
-from apercu.stages.entropy import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode, dual_optimise
+from apercu.stages.dual_ae import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
+from apercu.stages.dual_code import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode, dual_optimise
+from apercu.stages.dual_quantise import dual_quantise
 from apercu.stages.fill import ALPHA
-from apercu.stages.quantise import dual_quantise
-from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
 
 TILE = 1024
 """Pixels a side of a tile."""
@@ -69,7 +69,7 @@ class Setting:
 
 
 def at_quality(quality_q8: int, tables: str | None = None) -> Setting:
-    """The setting of a quality of 0 to 25,600, in 1/256 (spec/FORMAT.md, "Path of taha2025").
+    """The setting of a quality of 0 to 25,600, in 1/256 (spec/taha2025.md, "Path of taha2025").
 
     The last three bits are a variant of the encoder's choices at the same step. With variants a rate search reaches
     sizes between two qualities (a Huffman code takes at least one bit) and finds the best of several ways to code.

@@ -218,7 +218,7 @@ class Segments:
         """CorruptStream where bytes follow the last segment."""
         over = len(self._data) - self._end(len(self) - 1) - 4
         if self._header.lengths and over > 0:
-            return CorruptStream(f"{over} bytes follow the last segment")
+            return CorruptStream(f"bytes follow the last segment: {over}")
         return None
 
 

@@ -67,7 +67,7 @@ def train(
     samples = [sample for index, some in enumerate(by_file) if index % HELD_OUT for sample in some]
     held_out = [sample for some in by_file[::HELD_OUT] for sample in some]
     if not samples or not held_out:
-        raise OptionError(f"too few images of {CROP} x {CROP} pixels below {folder} to train on")
+        raise OptionError(f"too few images of {CROP} × {CROP} pixels below {folder} to train on")
     network, rows = fit(samples, held_out, out.with_suffix(".pt"), seed, log)
     export(network, out)
     recipe = {
