@@ -6,9 +6,9 @@ from functools import cache, partial
 from pathlib import Path
 
 from apercu.codecs import apercu as codec
-from apercu.format.container import Header
 from apercu.stages.bands import BandTables
-from apercu.stages.colour import Samples
+from apercu.stages.colour import Plane
+from apercu.stages.layout import Layout
 from scripts.ablation_dct import dct_analyse, dct_synthesise
 from scripts.ablation_learnt import OF_STEP, THRESHOLD, learn
 
@@ -84,9 +84,11 @@ _learnt_from = cache(learn)  # a process puts it in more than once
 def _learnt(train: Path) -> Callable[[], int]:
     learnt = _learnt_from(train)
 
-    def analyse_at(tile: Samples, header: Header, tables: BandTables, setting: codec.Setting | None) -> codec.Analysis:
+    def analyse_at(
+        planes: list[Plane], layout: Layout, setting: codec.Setting | None, tables: BandTables
+    ) -> codec.Analysis:
         learnt.threshold = OF_STEP * setting.step_q8 / 256 if setting else THRESHOLD
-        return _analyse(tile, header, tables, setting)
+        return _analyse(planes, layout, setting, tables)
 
     codec.analyse = analyse_at  # type: ignore[assignment]  # other names of arguments
     codec.FITTED = False

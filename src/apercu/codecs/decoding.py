@@ -1,7 +1,8 @@
-"""From a file to an image: tiles, windows, damage. What a tile's bytes mean is the codec's."""
+"""From a file to an image: tiles, planes, windows, damage. What a tile's bytes mean is the codec's."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 
 from apercu.codecs import faults
 from apercu.codecs.by_name import CODECS, Progress, part
-from apercu.errors import ApercuError, FormatError, OptionError, TooLarge, Truncated
+from apercu.errors import ApercuError, CorruptStream, FormatError, OptionError, TooLarge, Truncated
 from apercu.format import weights as weight_files
 from apercu.format.container import Header, Segments, read_header
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.stages.blocks import Window, tile_at, tiles
-from apercu.stages.colour import Samples
+from apercu.stages.colour import Samples, from_planes
+from apercu.stages.layout import Layout, layout_of
 
 
 def check_restore(data: bytes, restore: str) -> None:
@@ -36,8 +38,7 @@ def decode(
     restorer: Any = None,
 ) -> Samples:
     """See `apercu.decode`."""
-    header = _read_head(data, max_pixels)
-    codec = CODECS[header.codec]
+    header, setting = _read_head(data, max_pixels)
     window = _inside(window or Window(0, 0, header.height, header.width), header)
     wanted = header.n_layers if layers is None else min(layers, header.n_layers)
     weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
@@ -58,8 +59,8 @@ def decode(
         out = part(image, _moved(common, window))
         partial = common != place
         samples = np.empty((place.height, place.width, header.n_bands), image.dtype) if partial else out
-        layers_of_tile = (_segment(segments, header, layer, tile, damaged != "raise") for layer in range(wanted))
-        fault, n_shown = _decode_tile(layers_of_tile, header, weights, samples, restorer, _moved(common, place))
+        sound, fault = _sound(segments, header, tile, wanted, damaged != "raise")
+        fault, n_shown = _decode_tile(sound, fault, header, setting, weights, samples, restorer, _moved(common, place))
         if fault and damaged == "raise":
             raise faults.placed(fault, header, fault.layer, tile)
         if fault and not n_shown:
@@ -71,7 +72,7 @@ def decode(
         raise first_fault
     for tile in lost:
         common = _overlap(tile_at(tile, header.height, header.width, header.tile), window)
-        codec.fill(header, part(image, _moved(common, window)))
+        _fill(header, part(image, _moved(common, window)))
     progress(1.0)
     return image[:, :, 0] if header.flat and header.interpretation == "grey" else image
 
@@ -113,45 +114,76 @@ def _segment(segments: Segments, header: Header, layer: int, tile: int, doubted:
 
 
 def _fault_of(segments: Segments, header: Header, layer: int, tile: int) -> FormatError | None:
-    """What can be known of a segment before it is decoded."""
+    """What can be known of a segment before memory is set aside and it is decoded."""
     index = layer * header.n_tiles + tile
     if fault := segments.fault(index):
         return fault
     _, _, height, width = tile_at(tile, header.height, header.width, header.tile)
-    if not CODECS[header.codec].can_hold(segments.length(index), layer, header, height, width):
+    place = (header.interpretation, header.n_bands, height, width, layer, header.n_layers)
+    if segments.length(index) < _least_bytes(header.codec, header.model_id == USER_MODEL, *place):
         return Truncated("the data end before the content does")
     return None
 
 
+@lru_cache(maxsize=64)  # the tiles of a file have four sizes at most
+def _least_bytes(
+    codec: str, of_user: bool, interpretation: str, n_bands: int, height: int, width: int, layer: int, layers: int
+) -> int:
+    layout = layout_of(interpretation, n_bands, height, width)
+    least: int = CODECS[codec].least_bytes(layout, layer, layers, of_user)
+    return least
+
+
+def _sound(
+    segments: Segments, header: Header, tile: int, wanted: int, doubted: bool
+) -> tuple[list[bytes], FormatError | None]:
+    """The layers of a tile before its first fault, and that fault: later ones cannot be decoded without them."""
+    sound: list[bytes] = []
+    for layer in range(wanted):
+        segment = _segment(segments, header, layer, tile, doubted)
+        if isinstance(segment, FormatError):
+            segment.layer = layer
+            return sound, segment
+        sound.append(segment)
+    return sound, None
+
+
 def _decode_tile(
-    layers: Iterable[bytes | FormatError],
+    sound: list[bytes],
+    fault: FormatError | None,
     header: Header,
+    setting: Any,
     weights: Any,
     out: Samples,
     restorer: Any,
     wanted: Window,
 ) -> tuple[FormatError | None, int]:
     """Decodes the layers of a tile up to the first fault into `out`; returns that fault, and how many layers were
-    decoded: the later ones cannot be decoded without it.
+    decoded.
 
     A restorer may leave out what is not `wanted`, a part of the tile.
     """
-    sound: list[bytes] = []
-    fault = None
-    for segment in layers:
-        if isinstance(segment, FormatError):
-            fault, fault.layer = segment, len(sound)
-            break
-        sound.append(segment)
+    codec, layout = CODECS[header.codec], layout_of(header.interpretation, header.n_bands, *out.shape[:2])
     while sound:
         try:
-            CODECS[header.codec].decode(sound, header, weights, out, restorer, wanted)
+            symbols = codec.read(sound, layout, setting, weights, header.n_layers)
         except FormatError as found:
             fault = found.with_traceback(None)  # it would keep the decoder's arrays
             del sound[found.layer :]
-        else:
-            break
+            continue
+        planes = codec.synthesise(symbols, layout, setting, weights)
+        if restorer:
+            restorer(planes, symbols, header.interpretation, setting.step_q8, wanted)
+        from_planes(planes, header.interpretation, list(header.levels), out)
+        break
     return fault, len(sound)
+
+
+def _fill(header: Header, out: Samples) -> None:
+    """Fills `out` with the middle of the range, without colour, in place of a lost tile."""
+    layout = layout_of(header.interpretation, header.n_bands, *out.shape[:2])
+    planes = [np.full((plane.height, plane.width), plane.centre, np.int16) for plane in layout.planes]
+    from_planes(planes, header.interpretation, list(header.levels), out)
 
 
 def _refuse(segments: Segments, header: Header, chosen: Sequence[int], wanted: int) -> None:
@@ -179,7 +211,7 @@ def _refuse_if_nothing_is_sound(segments: Segments, header: Header, chosen: Sequ
 def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list[ApercuError]:
     """See `apercu.check`."""
     try:
-        header = _read_head(data, max_pixels)
+        header, _ = _read_head(data, max_pixels)
         weights = None
         if model is not None or header.model_id != USER_MODEL:
             weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
@@ -198,7 +230,8 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
         sound = [segments.content(layer * header.n_tiles + tile) for layer in range(n_layers)]
         try:
             if sound:
-                CODECS[header.codec].read(sound, header, weights, place.height, place.width)
+                layout = layout_of(header.interpretation, header.n_bands, place.height, place.width)
+                CODECS[header.codec].read(sound, layout, None, weights, header.n_layers)
         except FormatError as fault:
             found.add(fault, fault.layer, range(tile, tile + 1))
     return found.errors()
@@ -221,7 +254,7 @@ def _look_over(segments: Segments, header: Header, found: faults.Faults) -> byte
 
 def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
     """See `apercu.info`."""
-    header = _read_head(data, max_pixels)
+    header, setting = _read_head(data, max_pixels)
     told: dict[str, object] = {
         "width": header.width,
         "height": header.height,
@@ -237,30 +270,35 @@ def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
         "tiles": header.n_tiles,
         "layers": header.n_layers,
     }
-    told.update(CODECS[header.codec].tell(header, _first_layers(data, header)))
+    told.update(CODECS[header.codec].tell(setting, _first_layers(data, header)))
     return told
 
 
-def _first_layers(data: bytes, header: Header) -> Iterator[tuple[bytes | ApercuError, int, int]]:
-    """The first segment of each tile, or its fault, and the tile's height and width."""
+def _first_layers(data: bytes, header: Header) -> Iterator[tuple[bytes | ApercuError, Layout]]:
+    """The first segment of each tile, or its fault, and the tile's layout."""
     segments = Segments(data, header)
     for tile, window in enumerate(tiles(header.height, header.width, header.tile)):
-        yield _segment(segments, header, 0, tile), window.height, window.width
+        layout = layout_of(header.interpretation, header.n_bands, window.height, window.width)
+        yield _segment(segments, header, 0, tile), layout
 
 
-def _read_head(data: bytes, max_pixels: int | None) -> Header:
+def _read_head(data: bytes, max_pixels: int | None) -> tuple[Header, Any]:
+    """The header, and the setting that it names."""
     header = read_header(data)
-    check_head(header, max_pixels)
-    return header
+    return header, check_head(header, max_pixels)
 
 
-def check_head(header: Header, max_pixels: int | None) -> None:
-    """Raises TooLarge for an image above the limit, before memory is allocated for it, and CorruptStream for settings
-    that its codec does not have."""
+def check_head(header: Header, max_pixels: int | None) -> Any:
+    """The setting of a file; raises TooLarge for an image above the limit, before memory is allocated for it, and
+    CorruptStream for layers or settings that its codec does not have."""
     n_pixels = header.height * header.width
     if max_pixels is not None and (n_pixels > max_pixels or n_pixels * header.n_bands > 4 * max_pixels):
         raise TooLarge(
             f"{header.width} x {header.height} pixels of {header.n_bands} bands are more than apercu.MAX_PIXELS = "
             f"{max_pixels} allows; raise it, or set it to None, for a file that you trust"
         )
-    CODECS[header.codec].setting_of(header)
+    codec = CODECS[header.codec]
+    if header.n_layers > codec.MOST_LAYERS:
+        most = "one layer" if codec.MOST_LAYERS == 1 else f"{codec.MOST_LAYERS} layers at most"
+        raise CorruptStream(f"{header.codec} has {most}, not {header.n_layers}")
+    return codec.setting_of(header)

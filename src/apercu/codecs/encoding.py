@@ -1,4 +1,4 @@
-"""From an image to a file: tiles, layers, targets. What a tile's bytes mean is the codec's."""
+"""From an image to a file: tiles, planes, layers, targets. What a tile's bytes mean is the codec's."""
 
 import math
 from collections.abc import Iterator
@@ -25,8 +25,9 @@ from apercu.format.container import (
 )
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.stages.blocks import Window, tiles
-from apercu.stages.colour import INTERPRETATIONS, Samples
-from apercu.stages.fill import Mask, filled
+from apercu.stages.colour import FULL, INTERPRETATIONS, Plane, Samples, ends, from_planes, to_planes
+from apercu.stages.fill import ALPHA, Mask, filled
+from apercu.stages.layout import Layout, layout_of
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,10 @@ class _Job:
     def windows(self) -> list[Window]:
         return list(tiles(self.header.height, self.header.width, self.header.tile))
 
-    def tile(self, window: Window) -> Samples:
-        """The samples of a tile, with those filled that do not count."""
-        mask = None if self.mask is None else part(self.mask, window)
-        return filled(part(self.samples, window), self.header.interpretation, self.header.levels, mask)
-
     def analyses(self, setting: Any) -> Iterator[Any]:
         for window in self.windows():
-            yield self.codec.analyse(self.tile(window), self.header, self.weights, setting)
+            mask = None if self.mask is None else part(self.mask, window)
+            yield self.codec.analyse(*laid_out(part(self.samples, window), self.header, mask), setting, self.weights)
 
     def file(self, setting: Any) -> bytes:
         """The file: in one layer if that is small, else in several, and if the first of them is too large a part of it,
@@ -123,10 +120,33 @@ class _Job:
             self.progress(done / header.n_tiles)
             decoded = np.empty((window.height, window.width, header.n_bands), self.samples.dtype.newbyteorder("="))
             segments = self.codec.code(analysis, setting, self.weights, 1)
-            self.codec.decode(segments, header, self.weights, decoded)
+            layout = layout_of(header.interpretation, header.n_bands, window.height, window.width)
+            symbols = self.codec.read(segments, layout, setting, self.weights, 1)
+            planes = self.codec.synthesise(symbols, layout, setting, self.weights)
+            from_planes(planes, header.interpretation, list(header.levels), decoded)
             mask = None if self.mask is None else part(self.mask, window)
             total += counted.squared_error(part(self.samples, window), mask, header.interpretation, decoded)
         return total
+
+
+def laid_out(tile: Samples, header: Header, mask: Mask | None = None) -> tuple[list[Plane], Layout]:
+    """The planes of a tile (H, W, B), those samples filled that do not count, and their layout."""
+    layout = layout_of(header.interpretation, header.n_bands, *tile.shape[:2])
+    tile = filled(tile, header.interpretation, header.levels, mask)
+    planes = to_planes(tile, header.interpretation, list(header.levels))
+    if header.interpretation == "rgba":
+        layout = layout._replace(alpha=_value_of_alpha(tile, header, planes[ALPHA]))
+    return planes, layout
+
+
+def _value_of_alpha(tile: Samples, header: Header, plane: Plane) -> int | None:
+    """See `Layout.alpha`."""
+    own, value = plane[: tile.shape[0], : tile.shape[1]], int(plane[0, 0])
+    if (own != value).any():
+        return None
+    low, high = ends(header.interpretation, header.n_bands, header.levels)[ALPHA]
+    sample = int(tile[0, 0, ALPHA])
+    return 0 if sample == low else FULL if sample == high else value
 
 
 def encode(
