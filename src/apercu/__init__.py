@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs import decoding, encoding
+from apercu.codecs.by_name import no_progress
 from apercu.errors import (
     ApercuError,
     ChecksumError,
@@ -161,8 +162,8 @@ def encode(
     if quality is not None:
         quality = _number("quality", quality, " from 0 to 100", lambda number: 0 <= number <= 100)
     target = encoding.Target(n_bytes, psnr, quality, by_hand)
-    plan = encoding.Plan(_positive("tile", tile), _positive("layers", layers))
-    return encoding.encode(samples, target, codec, bands, tables, model, progress or _no_progress, plan)
+    parts = (_positive("tile", tile), _positive("layers", layers))
+    return encoding.encode(samples, target, codec, bands, tables, model, progress or no_progress, *parts)
 
 
 def decode(
@@ -207,7 +208,7 @@ def decode(
         restorer = cnn.restorer(network)
     elif network is not None:
         raise OptionError("network goes with restore='cnn'")
-    return decoding.decode(data, damaged, model, MAX_PIXELS, progress or _no_progress, place, layers, restorer)
+    return decoding.decode(data, damaged, model, MAX_PIXELS, progress or no_progress, place, layers, restorer)
 
 
 def info(data: bytes) -> dict[str, object]:
@@ -310,7 +311,3 @@ def _bytes(data: object) -> bytes:
     if view.itemsize != 1:
         raise OptionError(f"data must be bytes, not items of {view.itemsize} bytes each")
     return bytes(view)
-
-
-def _no_progress(_: float) -> None:
-    pass

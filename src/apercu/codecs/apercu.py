@@ -6,12 +6,15 @@ decode:  planes ← wavelet ← decode and dequantise          ← layers
 
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.codecs.plan import Plan
 from apercu.codecs.settled_alpha import AlphaEnds, find, settle
 from apercu.errors import CorruptStream, FormatError, OptionError
 from apercu.format.container import Header
@@ -26,19 +29,26 @@ VARIANTS = 1
 RESTORERS = ("none", "cnn")
 SYMBOLS_NEED_TABLES = True
 """Whether no symbol can be read without the tables of the file."""
-MOST_LAYERS, LAYERS = STAGES, 4
-"""Layers that there can be, and that a file has unless its first one would be too large a part of it."""
-TILE_SAMPLES, TILE_SIDES = 1 << 25, (1 << 10, 1 << 12)
-"""An image whose planes have so many samples is one tile, which has no seams; a larger one is cut into the largest
-tiles that have no more, with sides of 1,024 to 4,096."""
+MOST_LAYERS = STAGES
+TILE_SIDES = 1 << 10, 1 << 12
+"""The smallest and the largest tiles that an image is cut into."""
 
 BITS_A_BYTE_LOG2, BEYOND = (15, 19), 5
 """The most bits that a byte of a segment can hold, with the shipped tables and with any; and how many bytes more its
 tail counts for."""
 
-FITTED = True
-"""Whether the encoder fits coefficients at the border to its step. It is right for the 9/7 wavelet only, and is
-switched off where another takes its place."""
+
+class Transform(NamedTuple):
+    """What takes a plane to coefficients and back, with the arguments of `wavelet_analyse` and `wavelet_synthesise`."""
+
+    analyse: Callable[..., None]
+    synthesise: Callable[[Bands, Plane, int, int], None]
+    fitted: bool
+    """Whether the encoder fits coefficients at the border to its step, which is right for the 9/7 wavelet only."""
+
+
+transform = Transform(wavelet_analyse, wavelet_synthesise, fitted=True)
+"""Another may take its place (docs/replace-a-stage.md)."""
 
 PATH_KNOTS = (
     (0, 262144), (1600, 185364), (3200, 131072), (4800, 92682), (6400, 65536), (8000, 46341), (9600, 32768),
@@ -77,18 +87,19 @@ def setting_of(header: Header) -> Setting:
     return at_quality(header.quality_q8)
 
 
-def tile_side(height: int, width: int, interpretation: str, n_bands: int) -> int | None:
-    """Pixels a side of an image's tiles; None: the image is one tile."""
+def plan(interpretation: str, n_bands: int, height: int, width: int, tile_samples: int = 1 << 25) -> Plan:
+    """Four layers, or five. An image whose planes have `tile_samples` or fewer is one tile, which has no seams; a
+    larger one is cut into the largest tiles that have no more, with sides of 1,024 to 4,096."""
 
     def n_samples(height: int, width: int) -> int:
         return sum(h * w for h, w in plane_sizes(interpretation, n_bands, height, width))
 
-    if n_samples(height, width) <= TILE_SAMPLES:
-        return None
-    least, side = TILE_SIDES
-    while side > least and n_samples(side, side) > TILE_SAMPLES:
-        side //= 2
-    return side
+    side = None
+    if n_samples(height, width) > tile_samples:
+        least, side = TILE_SIDES
+        while side > least and n_samples(side, side) > tile_samples:
+            side //= 2
+    return Plan(side, layers=4, most_layers=MOST_LAYERS)
 
 
 def stages_of(layer: int, layers: int) -> tuple[int, int]:
@@ -126,7 +137,7 @@ class Analysis:
 
 def analyse(samples: list[Plane], layout: Layout, setting: Setting | None, _: BandTables) -> Analysis:
     """Analysis of the planes of a tile for one setting, or for all of them if it is None."""
-    planes = band_planes(layout, FITTED)
+    planes = band_planes(layout, transform.fitted)
     alpha = find(samples[ALPHA], layout) if layout.interpretation == "rgba" else None
     analysis = Analysis(layout, planes, samples, alpha)
     if not setting:
@@ -143,8 +154,9 @@ def coefficients_of(analysis: Analysis, step_q8: int, coefficients: Coefficients
     bands = coefficients
     for plane, of, coded in zip(analysis.samples, analysis.layout.planes, analysis.planes, strict=True):
         bands = coefficients[at : at + of.height * of.width]
-        how = (STAGES - of.chroma, of.centre, bands, step_q8 * coded.fitted, of.chroma)
-        wavelet_analyse(plane, of.height, of.width, *how)
+        fits_to = step_q8 if coded.fitted or not transform.fitted else 0
+        how = (STAGES - of.chroma, of.centre, bands, fits_to, of.chroma)
+        transform.analyse(plane, of.height, of.width, *how)
         at += bands.size
     if analysis.alpha:
         settle(analysis.alpha, step_q8, bands)  # alpha comes last
@@ -210,7 +222,7 @@ def synthesise(bands: list[Bands], layout: Layout, _: Setting, __: BandTables) -
     samples = np.empty(layout.n_samples, np.int16)
     for of, its_bands, its_samples in zip(layout.planes, bands, in_planes(samples, layout), strict=True):
         planes.append(its_samples.reshape(of.height, of.width))
-        wavelet_synthesise(its_bands, planes[-1], STAGES - of.chroma, of.centre)
+        transform.synthesise(its_bands, planes[-1], STAGES - of.chroma, of.centre)
     return planes
 
 

@@ -11,7 +11,12 @@ from apercu.stages.fill import Mask
 CODECS: dict[str, Any] = {"apercu": apercu, "taha2025": taha2025}
 """Modules of one shape: a dict of them needs no class."""
 Progress = Callable[[float], None]
+"""Is told the share of the work that is done, 0 to 1."""
 Array = TypeVar("Array", Samples, Mask)
+
+
+def no_progress(_: float) -> None:
+    """Where nobody wants to know."""
 
 
 def part(samples: Array, window: Window) -> Array:

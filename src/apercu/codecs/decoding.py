@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from apercu.codecs import faults
-from apercu.codecs.by_name import CODECS, Progress, part
+from apercu.codecs.by_name import CODECS, Progress, no_progress, part
 from apercu.errors import ApercuError, CorruptStream, FormatError, OptionError, TooLarge, Truncated
 from apercu.format import weights as weight_files
 from apercu.format.container import Header, Segments, read_header
@@ -29,10 +29,10 @@ def check_restore(data: bytes, restore: str) -> None:
 
 def decode(
     data: bytes,
-    damaged: str,
-    model: str | Path | None,
-    max_pixels: int | None,
-    progress: Progress,
+    damaged: str = "raise",
+    model: str | Path | None = None,
+    max_pixels: int | None = None,
+    progress: Progress = no_progress,
     window: Window | None = None,
     layers: int | None = None,
     restorer: Any = None,

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from apercu.codecs import counted, rate
-from apercu.codecs.by_name import CODECS, Progress, part
+from apercu.codecs.by_name import CODECS, Progress, no_progress, part
+from apercu.codecs.plan import Plan
 from apercu.errors import ImageError, OptionError
 from apercu.format import weights as weight_files
 from apercu.format.container import (
@@ -41,21 +42,7 @@ class Target:
     """(threshold, step)"""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How an encoder divides an image; None: the codec decides."""
-
-    tile: int | None = None
-    """Pixels a side, a power of two."""
-    layers: int | None = None
-
-
-LAYERED_FROM = 2000
-"""A file that is smaller than this, in bytes, has one layer. Each further layer costs about 6 bytes."""
-FIRST_SHARE = 0.58
-"""The largest share of a file that head and first layer take, if the codec has enough layers to split it."""
-KEPT = 1 << 24
-"""The analysis of an image of up to this many samples is kept; a larger one is analysed again in each try."""
+_SIDES = [1 << log2 for log2 in range(MIN_TILE_LOG2, MAX_TILE_LOG2 + 1)]  # of tiles
 _LARGE = 1 << 17  # pixels; smaller images are tried in one layer first, larger ones in several
 _MOST_FOR_LAYERS = 64  # an upper bound of what layers cost, in bytes for each tile
 
@@ -85,19 +72,19 @@ class _Job:
             yield self.codec.analyse(*laid_out(part(self.samples, window), self.header, mask), setting, self.weights)
 
     def file(self, setting: Any) -> bytes:
-        """The file: in one layer if that is small, else in several, and if the first of them is too large a part of it,
-        in as many as there can be; or as planned."""
-        if self.plan.layers or self.codec.MOST_LAYERS == 1:
-            return self.pack(setting, self.plan.layers or 1)
+        """The file, in as many layers as the plan has for one of its size."""
+        plan = self.plan
+        if plan.n_layers:
+            return self.pack(setting, plan.n_layers)
         large = self.header.height * self.header.width >= _LARGE
-        if not large and len(plain := self.pack(setting, 1)) < LAYERED_FROM:
+        if not large and len(plain := self.pack(setting, 1)) < plan.layered_from:
             return plain
-        data = self.pack(setting, self.codec.LAYERS)
-        doubtful = large and len(data) < LAYERED_FROM + _MOST_FOR_LAYERS * self.header.n_tiles
-        if doubtful and len(plain := self.pack(setting, 1)) < LAYERED_FROM:
+        data = self.pack(setting, plan.layers)
+        doubtful = large and len(data) < plan.layered_from + _MOST_FOR_LAYERS * self.header.n_tiles
+        if doubtful and len(plain := self.pack(setting, 1)) < plan.layered_from:
             return plain
-        small = _first_layer_end(data) <= FIRST_SHARE * len(data)
-        return data if small else self.pack(setting, self.codec.MOST_LAYERS)
+        small = plan.layers == plan.most_layers or _first_layer_end(data) <= plan.first_share * len(data)
+        return data if small else self.pack(setting, plan.most_layers)
 
     def pack(self, setting: Any, layers: int) -> bytes:
         """The file in this many layers."""
@@ -153,13 +140,15 @@ def encode(
     image: object,
     target: Target,
     codec: str,
-    bands: str | None,
-    tables: str | None,
-    model: str | Path | None,
-    progress: Progress,
-    plan: Plan,
+    bands: str | None = None,
+    tables: str | None = None,
+    model: str | Path | None = None,
+    progress: Progress = no_progress,
+    tile: int | None = None,
+    layers: int | None = None,
+    plan: Plan | None = None,
 ) -> bytes:
-    """See `apercu.encode`."""
+    """See `apercu.encode`. `plan`: in place of the codec's own."""
     check_options(codec, tables, target.by_hand)
     fixed = None
     if target.by_hand:
@@ -167,7 +156,9 @@ def encode(
     elif target.quality is not None:
         fixed = _setting(codec, _quality_q8(target.quality, CODECS[codec].VARIANTS), tables)
     samples, mask, header = _describe(image, bands, codec)
-    header = _cut(header, plan)
+    plan = _planned(header, tile, layers, plan)
+    if plan.tile:
+        header = replace(header, tile_log2=plan.tile.bit_length() - 1)
     if model is None:
         weights: Any = weight_files.shipped(header.model_id)
     else:
@@ -179,8 +170,8 @@ def encode(
     progress = _forwards(progress)
     progress(0.0)
     job = _Job(samples, header, weights, plan, progress, mask)
-    once = fixed and (plan.layers or job.codec.MOST_LAYERS == 1)
-    if samples.size <= KEPT and not once:
+    once = fixed and plan.n_layers
+    if samples.size <= plan.kept_samples and not once:
         job.kept = list(job.analyses(None))
     data = job.file(fixed) if fixed else _search(job, target, tables)
     progress(1.0)
@@ -206,20 +197,20 @@ def _first_layer_end(data: bytes) -> int:
     return header.head_size + sum(length + 4 for length in header.lengths[: header.n_tiles])
 
 
-def _cut(header: Header, plan: Plan) -> Header:
-    """The header with the side of the tiles; raises OptionError for a plan that the codec or the format does not
-    allow."""
+def _planned(header: Header, tile: int | None, layers: int | None, plan: Plan | None) -> Plan:
+    """The plan, with the tiles and layers that were asked for; raises OptionError where codec or format does not allow
+    them."""
     codec = CODECS[header.codec]
-    if plan.layers is not None and plan.layers > codec.MOST_LAYERS:
-        most = codec.MOST_LAYERS
-        raise OptionError(f"{header.codec} has {f'1 to {most} layers' if most > 1 else 'one layer'}, not {plan.layers}")
-    side = plan.tile or codec.tile_side(header.height, header.width, header.interpretation, header.n_bands)
-    sides = [1 << log2 for log2 in range(MIN_TILE_LOG2, MAX_TILE_LOG2 + 1)]
-    if side is not None and side not in sides:
-        raise OptionError(f"tile must be a power of two from {sides[0]} to {sides[-1]}, not {side}")
-    if side is None or side >= max(header.height, header.width):
-        return header
-    return replace(header, tile_log2=side.bit_length() - 1)
+    most = codec.MOST_LAYERS
+    if layers is not None and layers > most:
+        raise OptionError(f"{header.codec} has {f'1 to {most} layers' if most > 1 else 'one layer'}, not {layers}")
+    if tile is not None and tile not in _SIDES:
+        raise OptionError(f"tile must be a power of two from {_SIDES[0]} to {_SIDES[-1]}, not {tile}")
+    planned: Plan = plan or codec.plan(header.interpretation, header.n_bands, header.height, header.width)
+    if layers is not None:
+        planned = replace(planned, layers=layers, most_layers=layers, layered_from=0)
+    tile = tile or planned.tile
+    return replace(planned, tile=tile if tile and tile < max(header.height, header.width) else None)
 
 
 def check_options(codec: str, tables: str | None, by_hand: tuple[float | None, float | None] | None) -> None:

@@ -16,6 +16,7 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.codecs.plan import Plan
 from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS, PLAIN_FROM_Q5, PLAIN_KNOTS
 from apercu.errors import ApercuError, CorruptStream, FormatError, OptionError
 from apercu.format.container import Header, put_varint, read_varints
@@ -29,7 +30,7 @@ from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_syn
 
 TILE = 1024
 """Pixels a side of a tile."""
-MOST_LAYERS = LAYERS = 1
+MOST_LAYERS = 1
 RESTORERS = ("none",)
 SYMBOLS_NEED_TABLES = False
 VARIANTS = 8
@@ -111,9 +112,9 @@ def check_options(tables: str | None, _: tuple[float | None, float | None] | Non
         raise OptionError(f"tables must be one of {', '.join(map(repr, TABLES))}, not {tables!r}")
 
 
-def tile_side(height: int, width: int, _: str, __: int) -> int | None:
-    """Pixels a side of an image's tiles; None: the image is one tile."""
-    return TILE if max(height, width) > TILE else None
+def plan(_: str, __: int, height: int, width: int) -> Plan:
+    """One layer, and tiles where the image is larger than one."""
+    return Plan(TILE if max(height, width) > TILE else None)
 
 
 def parameters(setting: Setting) -> bytes:

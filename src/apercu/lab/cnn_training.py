@@ -103,7 +103,7 @@ def _samples_of(seed: int, numbered: tuple[int, Path]) -> list[Sample]:
 
     for quality_q8 in rng.integers(*QUALITIES_Q8, VERSIONS):
         data = apercu.encode(image, quality=int(quality_q8) / 256, codec="apercu")
-        decoding.decode(data, "raise", None, None, lambda _: None, restorer=keep)
+        decoding.decode(data, restorer=keep)
     return samples
 
 

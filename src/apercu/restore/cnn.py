@@ -42,15 +42,20 @@ CHROMA_REACH = 2
 """The colour of a pixel depends on chroma samples up to this many pixels away."""
 
 T = TypeVar("T", bound=np.generic)
+Trust = Callable[[list[Plane], list[Bands], int], list[Factors]]
 
 
-def restorer(network: str | Path | None = None) -> Callable[[list[Plane], list[Bands], str, int, Window], None]:
+def restorer(
+    network: str | Path | None = None, square: int = SQUARE, trust: Trust = trust
+) -> Callable[[list[Plane], list[Bands], str, int, Window], None]:
     """`restore` by the shipped network, or by one that `apercu train cnn` wrote. Raises MissingExtra or ModelError."""
-    return partial(restore, _shipped() if network is None else _of_user(network))
+    return partial(restore, _shipped() if network is None else _of_user(network), square, trust)
 
 
 def restore(
     network: Network,
+    square: int,
+    trust: Trust,
     planes: list[Plane],
     bands: list[Bands],
     interpretation: str,
@@ -61,32 +66,35 @@ def restore(
 
     Cb and Cr go through the network with luma, alpha does not, every other plane goes by itself. `bands`: the
     coefficients that each plane was made of. `step_q8`: the quantiser's step. `wanted`: the pixels of the tile whose
-    planes must be right; the network runs over the squares that they need, and the rest may stay as it is. Raises
-    ModelError.
+    planes must be right; the network runs over the squares that they need, `square` pixels a side, and the rest may
+    stay as it is. Raises ModelError.
     """
     groups = [slice(0, 3)] if interpretation in ("rgb", "rgba") else [slice(i, i + 1) for i in range(len(planes))]
     for group in groups:
-        _restore_group(network, planes[group], trust(planes[group], bands[group], step_q8), step_q8, wanted)
+        factors = trust(planes[group], bands[group], step_q8)
+        _restore_group(network, square, planes[group], factors, step_q8, wanted)
 
 
-def _restore_group(network: Network, planes: list[Plane], factors: list[Factors], step_q8: int, wanted: Window) -> None:
+def _restore_group(
+    network: Network, square: int, planes: list[Plane], factors: list[Factors], step_q8: int, wanted: Window
+) -> None:
     """A plane, or luma with its chroma. A row of squares is written once the next one has seen it as it was."""
     height, width = planes[0].shape
     scales = [1, *(2 for _ in planes[1:])]
     ready: list[tuple[Plane, Plane]] = []
-    for row in _squares(height, width, wanted, len(planes) > 1):
+    for row in _squares(square, height, width, wanted, len(planes) > 1):
         found: list[tuple[Plane, Plane]] = []
-        for square in row:
-            of_square = [_part(of, square, BLOCK) for of in factors]
+        for place in row:
+            of_square = [_part(of, place, BLOCK) for of in factors]
             if not any(of.any() for of in of_square):
                 continue
-            seen = _grown(square, MARGIN, height, width)
+            seen = _grown(place, MARGIN, height, width)
             corrections = _run(
                 network, [_part(p, seen, scale) for p, scale in zip(planes, scales, strict=True)], step_q8
             )
-            at = square._replace(top=square.top - seen.top, left=square.left - seen.left)
+            at = place._replace(top=place.top - seen.top, left=place.left - seen.left)
             for plane, correction, of, scale in zip(planes, corrections, of_square, scales, strict=True):
-                target = _part(plane, square, scale)
+                target = _part(plane, place, scale)
                 found.append((target, _add(target, _part(correction, at, scale), of, BLOCK // scale)))
         for target, values in ready:
             target[:] = values
@@ -95,12 +103,12 @@ def _restore_group(network: Network, planes: list[Plane], factors: list[Factors]
         target[:] = values
 
 
-def _squares(height: int, width: int, wanted: Window, grown: bool) -> Iterator[list[Window]]:
+def _squares(side: int, height: int, width: int, wanted: Window, grown: bool) -> Iterator[list[Window]]:
     """The squares of the grid that hold the pixels wanted, by rows; `grown`: and the chroma around them, too."""
     need = _grown(wanted, CHROMA_REACH, height, width) if grown else wanted
-    for top in range(need.top // SQUARE * SQUARE, need.top + need.height, SQUARE):
-        lefts = range(need.left // SQUARE * SQUARE, need.left + need.width, SQUARE)
-        yield [Window(top, left, min(SQUARE, height - top), min(SQUARE, width - left)) for left in lefts]
+    for top in range(need.top // side * side, need.top + need.height, side):
+        lefts = range(need.left // side * side, need.left + need.width, side)
+        yield [Window(top, left, min(side, height - top), min(side, width - left)) for left in lefts]
 
 
 def _grown(window: Window, margin: int, height: int, width: int) -> Window:
