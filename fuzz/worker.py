@@ -16,7 +16,7 @@ import cases
 import encoding
 import images
 import plants
-from apercu.codecs.by_name import CODECS
+from apercu.format.ids import CODECS
 from corpus import seeds
 from judge import Judge
 from mutate import mutant

@@ -18,10 +18,10 @@ from PIL import Image
 
 import apercu
 from apercu.codecs import taha2025
-from apercu.codecs.encoding import laid_out
+from apercu.codecs.content import to_content
+from apercu.codecs.tables import shipped
 from apercu.codecs.taha2025_path import PATH_KNOTS, PLAIN_FROM_Q5
 from apercu.format.container import Header
-from apercu.format.weights import shipped
 from apercu.stages.colour import from_planes
 from apercu.stages.transform import Weights
 
@@ -68,7 +68,7 @@ def main() -> None:
     for path in files[:: arguments.every]:
         image = np.asarray(Image.open(path).convert("L"))
         height, width = image.shape
-        planes, layout = laid_out(image[:, :, None], Header(height, width, 1, "grey"))
+        planes, layout = to_content(image[:, :, None], Header(height, width, 1, "grey"))
         analysis = taha2025.analyse(planes, layout, None, weights)
         at = partial(measure, image, analysis, weights)
         points = [[at(step, threshold_q4(step, share)) for share in SHARES] for step in STEPS_Q3]

@@ -45,7 +45,7 @@ def gains(image: Samples, quality: float) -> tuple[float, float]:
     """With trust, and without."""
     data = apercu.encode(image, quality=quality, codec="apercu")
     plain, restored = _error(image, apercu.decode(data)), _error(image, apercu.decode(data, restore="cnn"))
-    everywhere = decoding.decode(data, restorer=cnn.restorer(trust=_in_full))
+    everywhere = decoding.decode(data, restorer=cnn.load("apercu", cnn.Options(), trust=_in_full))
     in_full = _error(image, everywhere)
     return 10 * np.log10(plain / restored), 10 * np.log10(plain / in_full)
 

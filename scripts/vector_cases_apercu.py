@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs import apercu
+from apercu.codecs.tables import shipped
 from apercu.format.container import Header, pack
-from apercu.format.weights import shipped
 from apercu.stages.bands import BandCoder
 from apercu.stages.colour import Samples
 from apercu.stages.layout import layout_of

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from apercu.codecs import apercu, taha2025
+from apercu.codecs.tables import of_user, shipped
 from apercu.errors import ApercuError
 from apercu.format.container import Header, read_header, read_segments
-from apercu.format.weights import of_user, shipped
 from apercu.stages.bands import BandTables
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import Samples

@@ -8,7 +8,7 @@ import pytest
 import apercu
 from apercu.codecs import settled_alpha, taha2025
 from apercu.codecs.apercu import at_quality
-from apercu.codecs.encoding import laid_out
+from apercu.codecs.content import to_content
 from apercu.format.container import Header
 from apercu.stages.colour import from_planes
 from apercu.stages.levels import full_levels
@@ -43,7 +43,7 @@ def test_every_step(size, dtype, value):
     tile = np.full((height, width, 4), value, dtype)
     levels = tuple(full_levels(tile, "rgba")) if dtype == np.uint16 else ()
     header = Header(height, width, 4, "rgba", wide=dtype == np.uint16, levels=levels)
-    planes, layout = laid_out(tile, header)
+    planes, layout = to_content(tile, header)
     analysed = np.empty(height * width, np.int16)
     wavelet_analyse(planes[3], height, width, 5, 4080, analysed)
     alpha = settled_alpha.find(planes[3], layout)
@@ -97,7 +97,7 @@ def test_the_inside_of_a_soft_edge_is_opaque(softness, quality):
 def test_alpha_without_a_flat_place_is_as_it_was():
     """Nothing is settled where nothing is at an end of the range."""
     image = np.dstack([scene(90, 80, 3), 100 + noise((90, 80), 3) % 100]).astype(np.uint8)
-    planes, layout = laid_out(image, Header(90, 80, 4, "rgba"))
+    planes, layout = to_content(image, Header(90, 80, 4, "rgba"))
     alpha = settled_alpha.find(planes[3], layout)
     before = noise((90 * 80,), 5).view(np.int16)
     after = before.copy()

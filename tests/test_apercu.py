@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import apercu
 from apercu.codecs.apercu import at_quality, stages_of
+from apercu.codecs.tables import shipped
 from apercu.errors import CorruptStream, OptionError, TargetUnreachable, Truncated
 from apercu.format.container import Header, pack, read_header, read_segments
-from apercu.format.weights import shipped
 from apercu.stages.bands import STAGES, BandCoder, BandPlane
 from scripts.pictures import noise, scene, wide
 

@@ -15,7 +15,7 @@ from apercu.bench.paper_points import Point
 from apercu.bench.paper_table import Table
 from apercu.cli import reproduce
 from apercu.cli.main import main
-from apercu.format.weights import shipped
+from apercu.codecs.tables import shipped
 from apercu.lab import paper_networks, taha2025
 from scripts.pictures import noise, scene
 

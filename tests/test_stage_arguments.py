@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import apercu.stages
+from apercu.codecs.tables import shipped
 from apercu.errors import ApercuError, OptionError
-from apercu.format.weights import shipped
 from apercu.stages import bands, colour, entropy, fill, quantise, range_coding, transform, wavelet
 
 RNG = np.random.default_rng(1)

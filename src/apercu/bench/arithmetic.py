@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apercu.codecs import taha2025
-from apercu.codecs.encoding import laid_out
+from apercu.codecs import tables, taha2025
+from apercu.codecs.content import to_content
 from apercu.errors import ApercuError
-from apercu.format import weights as weight_files
 from apercu.format.container import Header, read_header, read_segments
 from apercu.stages.bands import STAGES
 from apercu.stages.blocks import tiles
@@ -99,7 +98,7 @@ def _of_apercu(_image: Samples, _data: bytes, header: Header, _model: str | None
 
 
 def _of_taha2025(image: Samples, data: bytes, header: Header, model: str | None) -> tuple[float, float, float, float]:
-    weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
+    weights = tables.of_file(header, model)
     setting = taha2025.setting_of(header)
     samples = image.reshape(header.height, header.width, header.n_bands)
     row = weights.shape[2]
@@ -109,7 +108,7 @@ def _of_taha2025(image: Samples, data: bytes, header: Header, model: str | None)
         if isinstance(segment, ApercuError):
             raise segment
         tile = samples[top : top + height, left : left + width]
-        planes, layout = laid_out(tile, header)
+        planes, layout = to_content(tile, header)
         for latents, _ in taha2025.analyse(planes, layout, setting, weights).planes:
             detailed = np.any(latents[:, 1:], axis=1)  # where they were not computed, they are zero
             to_latents += row * (3 * len(latents) + (weights.shape[1] - 1) * int(np.count_nonzero(detailed)))

@@ -240,7 +240,7 @@ def _models(files: list[Path], kept: Path) -> dict[int, Path]:
     """Weights by outputs: trained, or the shipped ones, whose rows stand in principal order, cut off."""
     from apercu.bench import paper
     from apercu.bench.paper_bounds import write_model
-    from apercu.format.weights import shipped
+    from apercu.codecs.tables import shipped
 
     if files:
         from apercu.lab import paper_networks as lab

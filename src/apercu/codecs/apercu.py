@@ -9,27 +9,37 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs.plan import Plan
+from apercu.codecs.protocol import Codec, Domain
 from apercu.codecs.settled_alpha import AlphaEnds, find, settle
-from apercu.errors import CorruptStream, FormatError, OptionError
+from apercu.errors import CorruptStream, FormatError, ModelError
 from apercu.format.container import Header
 from apercu.kernel.memory import borrow, give_back
-from apercu.stages.bands import STAGES, BandCoder, BandPlane, BandTables, least_bits
+from apercu.stages.bands import (
+    N_BANDS,
+    N_CONTEXTS,
+    N_WEIGHTS,
+    STAGES,
+    BandCoder,
+    BandPlane,
+    BandTables,
+    least_bits,
+    start_contexts,
+)
 from apercu.stages.colour import Plane, plane_sizes
 from apercu.stages.fill import ALPHA
-from apercu.stages.layout import Layout
+from apercu.stages.layout import Evidence, Layout
 from apercu.stages.wavelet import Bands, wavelet_analyse, wavelet_synthesise
 
+DOMAIN: Domain = "planes"
 VARIANTS = 1
-RESTORERS = ("none", "cnn")
-SYMBOLS_NEED_TABLES = True
-"""Whether no symbol can be read without the tables of the file."""
 MOST_LAYERS = STAGES
+SYMBOLS_NEED_TABLES = True
 TILE_SIDES = 1 << 10, 1 << 12
 """The smallest and the largest tiles that an image is cut into."""
 
@@ -67,12 +77,21 @@ class Setting:
     step_q8: int
 
 
-def at_quality(quality_q8: int) -> Setting:
+@dataclass(frozen=True)
+class Options:
+    """There are none."""
+
+
+def at_quality(quality_q8: int, _: Options = Options()) -> Setting:
     """The setting of a quality of 0 to 25,600, in 1/256 (spec/FORMAT.md, "Path of apercu")."""
     index = min(bisect_right(PATH_KNOTS, quality_q8, key=itemgetter(0)), len(PATH_KNOTS) - 1)
     (q0, step0), (q1, step1) = PATH_KNOTS[index - 1 : index + 1]
     past, apart = quality_q8 - q0, q1 - q0
     return Setting(quality_q8, (step0 * (apart - past) + step1 * past + apart // 2) // apart)
+
+
+def by_hand(_: Options) -> None:
+    """No setting is made by hand."""
 
 
 def parameters(_: Setting) -> bytes:
@@ -226,14 +245,30 @@ def synthesise(bands: list[Bands], layout: Layout, _: Setting, __: BandTables) -
     return planes
 
 
+def evidence(bands: list[Bands], _: Layout) -> Evidence:
+    """The coefficients of each plane."""
+    return bands
+
+
 def tell(setting: Setting, _: object) -> dict[str, object]:
     """Entries of `apercu.info` for files of this codec only."""
     return {"step": setting.step_q8 / 256}
 
 
-def check_options(tables: str | None, by_hand: tuple[float | None, float | None] | None) -> None:
-    """Raises OptionError for options of other codecs; `by_hand`: threshold and step."""
-    threshold, step = by_hand or (None, None)
-    given = {"threshold": threshold, "step": step, "tables": tables}
-    if strange := [name for name, value in given.items() if value is not None]:
-        raise OptionError(f"the codec apercu has no {' and no '.join(strange)}; the codec taha2025 has")
+def read_tables(array: NDArray[np.generic], _: str) -> BandTables:
+    """A file holds uint16: the weights of all neighbours, then for each context its probability and its age."""
+    n_weights = N_BANDS * N_WEIGHTS
+    if array.dtype.kind != "u" or array.shape != (n_weights + 2 * N_CONTEXTS,):
+        raise ModelError(f"does not hold {n_weights + 2 * N_CONTEXTS} numbers of uint16, as apercu takes")
+    weights = array[:n_weights].reshape(N_BANDS, N_WEIGHTS)
+    starts = np.ascontiguousarray(array[n_weights:].reshape(N_CONTEXTS, 2), np.uint16)
+    # Sums stay within 16 bits: of parents, two sisters and a companion, smoothed magnitudes of 240 at most.
+    if weights.max() > 64 or starts[:, 0].min() < 1 or starts[:, 1].min() < 2 or starts[:, 1].max() > 128:
+        raise ModelError("holds weights or probabilities that are out of range")
+    return BandTables(np.ascontiguousarray(weights, np.uint8), start_contexts(starts))
+
+
+if TYPE_CHECKING:
+    from apercu.codecs import apercu
+
+    _: Codec[list[Plane], Setting, Options, BandTables, Analysis, list[Bands]] = apercu

@@ -8,23 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from apercu.codecs import faults
-from apercu.codecs.by_name import CODECS, Progress, no_progress, part
+from apercu.codecs import faults, tables
+from apercu.codecs.by_name import codec_of
+from apercu.codecs.content import fill_with_middle, from_content, layout_of_tile
+from apercu.codecs.protocol import Progress, Setting, no_progress
 from apercu.errors import ApercuError, CorruptStream, FormatError, OptionError, TooLarge, Truncated
-from apercu.format import weights as weight_files
 from apercu.format.container import Header, Segments, read_header
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
-from apercu.stages.blocks import Window, tile_at, tiles
-from apercu.stages.colour import Samples, from_planes
-from apercu.stages.layout import Layout, layout_of
-
-
-def check_restore(data: bytes, restore: str) -> None:
-    """Raises OptionError if the codec of a file has no such restorer, and FormatError if the header is broken."""
-    codec = read_header(data).codec
-    if restore not in CODECS[codec].RESTORERS:
-        ways = " or ".join(map(repr, CODECS[codec].RESTORERS))
-        raise OptionError(f"restore must be {ways} for a file of the codec {codec}, not {restore!r}")
+from apercu.stages.blocks import Window, part, tile_at, tiles
+from apercu.stages.colour import Samples
+from apercu.stages.layout import Layout, Restore
 
 
 def decode(
@@ -35,13 +28,13 @@ def decode(
     progress: Progress = no_progress,
     window: Window | None = None,
     layers: int | None = None,
-    restorer: Any = None,
+    restorer: Restore | None = None,
 ) -> Samples:
     """See `apercu.decode`."""
     header, setting = _read_head(data, max_pixels)
     window = _inside(window or Window(0, 0, header.height, header.width), header)
     wanted = header.n_layers if layers is None else min(layers, header.n_layers)
-    weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
+    found = tables.of_file(header, model)
     segments = Segments(data, header)
     chosen: Sequence[int] = range(header.n_tiles)
     if not (whole := window == (0, 0, header.height, header.width)):
@@ -60,7 +53,7 @@ def decode(
         partial = common != place
         samples = np.empty((place.height, place.width, header.n_bands), image.dtype) if partial else out
         sound, fault = _sound(segments, header, tile, wanted, damaged != "raise")
-        fault, n_shown = _decode_tile(sound, fault, header, setting, weights, samples, restorer, _moved(common, place))
+        fault, n_shown = _decode_tile(sound, fault, header, setting, found, samples, restorer, _moved(common, place))
         if fault and damaged == "raise":
             raise faults.placed(fault, header, fault.layer, tile)
         if fault and not n_shown:
@@ -72,7 +65,7 @@ def decode(
         raise first_fault
     for tile in lost:
         common = _overlap(tile_at(tile, header.height, header.width, header.tile), window)
-        _fill(header, part(image, _moved(common, window)))
+        fill_with_middle(header, part(image, _moved(common, window)))
     progress(1.0)
     return image[:, :, 0] if header.flat and header.interpretation == "grey" else image
 
@@ -119,19 +112,17 @@ def _fault_of(segments: Segments, header: Header, layer: int, tile: int) -> Form
     if fault := segments.fault(index):
         return fault
     _, _, height, width = tile_at(tile, header.height, header.width, header.tile)
-    place = (header.interpretation, header.n_bands, height, width, layer, header.n_layers)
-    if segments.length(index) < _least_bytes(header.codec, header.model_id == USER_MODEL, *place):
+    kind = (header.codec, header.model_id == USER_MODEL, header.interpretation, header.n_bands, header.wide)
+    if segments.length(index) < _least_bytes(kind, height, width, layer, header.n_layers):
         return Truncated("the data end before the content does")
     return None
 
 
 @lru_cache(maxsize=64)  # the tiles of a file have four sizes at most
-def _least_bytes(
-    codec: str, of_user: bool, interpretation: str, n_bands: int, height: int, width: int, layer: int, layers: int
-) -> int:
-    layout = layout_of(interpretation, n_bands, height, width)
-    least: int = CODECS[codec].least_bytes(layout, layer, layers, of_user)
-    return least
+def _least_bytes(kind: tuple[str, bool, str, int, bool], height: int, width: int, layer: int, layers: int) -> int:
+    codec, of_user, interpretation, n_bands, wide = kind
+    header = Header(height, width, n_bands, interpretation, wide, codec=codec)
+    return codec_of(codec).least_bytes(layout_of_tile(header, height, width), layer, layers, of_user)
 
 
 def _sound(
@@ -152,10 +143,10 @@ def _decode_tile(
     sound: list[bytes],
     fault: FormatError | None,
     header: Header,
-    setting: Any,
-    weights: Any,
+    setting: Setting,
+    tables: Any,
     out: Samples,
-    restorer: Any,
+    restorer: Restore | None,
     wanted: Window,
 ) -> tuple[FormatError | None, int]:
     """Decodes the layers of a tile up to the first fault into `out`; returns that fault, and how many layers were
@@ -163,27 +154,20 @@ def _decode_tile(
 
     A restorer may leave out what is not `wanted`, a part of the tile.
     """
-    codec, layout = CODECS[header.codec], layout_of(header.interpretation, header.n_bands, *out.shape[:2])
+    codec, layout = codec_of(header.codec), layout_of_tile(header, *out.shape[:2])
     while sound:
         try:
-            symbols = codec.read(sound, layout, setting, weights, header.n_layers)
+            symbols = codec.read(sound, layout, setting, tables, header.n_layers)
         except FormatError as found:
             fault = found.with_traceback(None)  # it would keep the decoder's arrays
             del sound[found.layer :]
             continue
-        planes = codec.synthesise(symbols, layout, setting, weights)
+        content = codec.synthesise(symbols, layout, setting, tables)
         if restorer:
-            restorer(planes, symbols, header.interpretation, setting.step_q8, wanted)
-        from_planes(planes, header.interpretation, list(header.levels), out)
+            restorer(content, layout, setting.step_q8, codec.evidence(symbols, layout), wanted)
+        from_content(content, header, out)
         break
     return fault, len(sound)
-
-
-def _fill(header: Header, out: Samples) -> None:
-    """Fills `out` with the middle of the range, without colour, in place of a lost tile."""
-    layout = layout_of(header.interpretation, header.n_bands, *out.shape[:2])
-    planes = [np.full((plane.height, plane.width), plane.centre, np.int16) for plane in layout.planes]
-    from_planes(planes, header.interpretation, list(header.levels), out)
 
 
 def _refuse(segments: Segments, header: Header, chosen: Sequence[int], wanted: int) -> None:
@@ -212,26 +196,26 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
     """See `apercu.check`."""
     try:
         header, _ = _read_head(data, max_pixels)
-        weights = None
+        codec, with_tables = codec_of(header.codec), None
         if model is not None or header.model_id != USER_MODEL:
-            weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
-        elif not CODECS[header.codec].SYMBOLS_NEED_TABLES:
-            weights = weight_files.shipped(DEFAULT_MODEL_IDS[header.codec])
+            with_tables = tables.of_file(header, model)
+        elif not codec.SYMBOLS_NEED_TABLES:
+            with_tables = tables.shipped(DEFAULT_MODEL_IDS[header.codec, header.entropy])
     except ApercuError as fault:
         return [fault]
     segments, found = Segments(data, header), faults.Faults(header)
     n_sound = _look_over(segments, header, found)
     if over := segments.excess():
         found.add(over)
-    if weights is None:
+    if with_tables is None:
         return found.errors()
     for tile, n_layers in enumerate(n_sound):
         place = tile_at(tile, header.height, header.width, header.tile)
         sound = [segments.content(layer * header.n_tiles + tile) for layer in range(n_layers)]
         try:
             if sound:
-                layout = layout_of(header.interpretation, header.n_bands, place.height, place.width)
-                CODECS[header.codec].read(sound, layout, None, weights, header.n_layers)
+                layout = layout_of_tile(header, place.height, place.width)
+                codec.read(sound, layout, None, with_tables, header.n_layers)
         except FormatError as fault:
             found.add(fault, fault.layer, range(tile, tile + 1))
     return found.errors()
@@ -270,7 +254,7 @@ def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
         "tiles": header.n_tiles,
         "layers": header.n_layers,
     }
-    told.update(CODECS[header.codec].tell(setting, _first_layers(data, header)))
+    told.update(codec_of(header.codec).tell(setting, _first_layers(data, header)))
     return told
 
 
@@ -278,17 +262,16 @@ def _first_layers(data: bytes, header: Header) -> Iterator[tuple[bytes | ApercuE
     """The first segment of each tile, or its fault, and the tile's layout."""
     segments = Segments(data, header)
     for tile, window in enumerate(tiles(header.height, header.width, header.tile)):
-        layout = layout_of(header.interpretation, header.n_bands, window.height, window.width)
-        yield _segment(segments, header, 0, tile), layout
+        yield _segment(segments, header, 0, tile), layout_of_tile(header, window.height, window.width)
 
 
-def _read_head(data: bytes, max_pixels: int | None) -> tuple[Header, Any]:
+def _read_head(data: bytes, max_pixels: int | None) -> tuple[Header, Setting]:
     """The header, and the setting that it names."""
     header = read_header(data)
     return header, check_head(header, max_pixels)
 
 
-def check_head(header: Header, max_pixels: int | None) -> Any:
+def check_head(header: Header, max_pixels: int | None) -> Setting:
     """The setting of a file; raises TooLarge for an image above the limit, before memory is allocated for it, and
     CorruptStream for layers or settings that its codec does not have."""
     n_pixels = header.height * header.width
@@ -297,8 +280,9 @@ def check_head(header: Header, max_pixels: int | None) -> Any:
             f"{header.width} x {header.height} pixels of {header.n_bands} bands are more than apercu.MAX_PIXELS = "
             f"{max_pixels} allows; raise it, or set it to None, for a file that you trust"
         )
-    codec = CODECS[header.codec]
+    codec = codec_of(header.codec)
     if header.n_layers > codec.MOST_LAYERS:
         most = "one layer" if codec.MOST_LAYERS == 1 else f"{codec.MOST_LAYERS} layers at most"
         raise CorruptStream(f"{header.codec} has {most}, not {header.n_layers}")
-    return codec.setting_of(header)
+    setting: Setting = codec.setting_of(header)
+    return setting

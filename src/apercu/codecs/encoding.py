@@ -1,7 +1,7 @@
 """From an image to a file: tiles, planes, layers, targets. What a tile's bytes mean is the codec's."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from apercu.codecs import counted, rate
-from apercu.codecs.by_name import CODECS, Progress, no_progress, part
+from apercu.codecs import counted, rate, tables
+from apercu.codecs.by_name import codec_of, options_by_codec
+from apercu.codecs.content import from_content, full_levels_of, layout_of_tile, to_content
 from apercu.codecs.plan import Plan
+from apercu.codecs.protocol import AnyCodec, Progress, Setting, no_progress
 from apercu.errors import ImageError, OptionError
-from apercu.format import weights as weight_files
 from apercu.format.container import (
     MAX_BANDS,
     MAX_QUALITY_Q8,
@@ -24,22 +25,20 @@ from apercu.format.container import (
     pack,
     read_header,
 )
-from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
-from apercu.stages.blocks import Window, tiles
-from apercu.stages.colour import FULL, INTERPRETATIONS, Plane, Samples, ends, from_planes, to_planes
-from apercu.stages.fill import ALPHA, Mask, filled
-from apercu.stages.layout import Layout, layout_of
+from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, USER_MODEL
+from apercu.options import about, made, owners
+from apercu.stages.blocks import Window, part, tiles
+from apercu.stages.colour import INTERPRETATIONS, Samples
+from apercu.stages.fill import Mask
 
 
 @dataclass(frozen=True)
 class Target:
-    """The target of an encoder; one of the four is set."""
+    """The target of an encoder; one is set, unless the codec's options take its place."""
 
     n_bytes: int | None = None
     psnr: float | None = None
     quality: float | None = None
-    by_hand: tuple[float, float] | None = None
-    """(threshold, step)"""
 
 
 _SIDES = [1 << log2 for log2 in range(MIN_TILE_LOG2, MAX_TILE_LOG2 + 1)]  # of tiles
@@ -53,25 +52,26 @@ class _Job:
 
     samples: Samples  # (H, W, B)
     header: Header
-    weights: Any
+    tables: Any
     plan: Plan
     progress: Progress
     mask: Mask | None = None
     kept: list[Any] | None = None
 
     @property
-    def codec(self) -> Any:
-        return CODECS[self.header.codec]
+    def codec(self) -> AnyCodec:
+        return codec_of(self.header.codec)
 
     def windows(self) -> list[Window]:
         return list(tiles(self.header.height, self.header.width, self.header.tile))
 
-    def analyses(self, setting: Any) -> Iterator[Any]:
+    def analyses(self, setting: Setting | None) -> Iterator[Any]:
         for window in self.windows():
             mask = None if self.mask is None else part(self.mask, window)
-            yield self.codec.analyse(*laid_out(part(self.samples, window), self.header, mask), setting, self.weights)
+            content = to_content(part(self.samples, window), self.header, mask)
+            yield self.codec.analyse(*content, setting, self.tables)
 
-    def file(self, setting: Any) -> bytes:
+    def file(self, setting: Setting) -> bytes:
         """The file, in as many layers as the plan has for one of its size."""
         plan = self.plan
         if plan.n_layers:
@@ -86,7 +86,7 @@ class _Job:
         small = plan.layers == plan.most_layers or _first_layer_end(data) <= plan.first_share * len(data)
         return data if small else self.pack(setting, plan.most_layers)
 
-    def pack(self, setting: Any, layers: int) -> bytes:
+    def pack(self, setting: Setting, layers: int) -> bytes:
         """The file in this many layers."""
         analyses = self.analyses(setting) if self.kept is None else self.kept
         header = replace(
@@ -95,10 +95,10 @@ class _Job:
         by_tile = []
         for done, analysis in enumerate(analyses):
             self.progress(done / header.n_tiles)
-            by_tile.append(self.codec.code(analysis, setting, self.weights, layers))
+            by_tile.append(self.codec.code(analysis, setting, self.tables, layers))
         return pack(header, [segment for layer in zip(*by_tile, strict=True) for segment in layer])
 
-    def squared_error(self, setting: Any) -> int:
+    def squared_error(self, setting: Setting) -> int:
         """Summed over all samples of the image that count, as decoded with restore="none"."""
         analyses = self.analyses(setting) if self.kept is None else self.kept
         header = replace(self.header, quality_q8=setting.quality_q8, n_layers=1)
@@ -106,74 +106,54 @@ class _Job:
         for done, (window, analysis) in enumerate(zip(self.windows(), analyses, strict=True)):
             self.progress(done / header.n_tiles)
             decoded = np.empty((window.height, window.width, header.n_bands), self.samples.dtype.newbyteorder("="))
-            segments = self.codec.code(analysis, setting, self.weights, 1)
-            layout = layout_of(header.interpretation, header.n_bands, window.height, window.width)
-            symbols = self.codec.read(segments, layout, setting, self.weights, 1)
-            planes = self.codec.synthesise(symbols, layout, setting, self.weights)
-            from_planes(planes, header.interpretation, list(header.levels), decoded)
+            segments = self.codec.code(analysis, setting, self.tables, 1)
+            layout = layout_of_tile(header, window.height, window.width)
+            symbols = self.codec.read(segments, layout, setting, self.tables, 1)
+            from_content(self.codec.synthesise(symbols, layout, setting, self.tables), header, decoded)
             mask = None if self.mask is None else part(self.mask, window)
             total += counted.squared_error(part(self.samples, window), mask, header.interpretation, decoded)
         return total
-
-
-def laid_out(tile: Samples, header: Header, mask: Mask | None = None) -> tuple[list[Plane], Layout]:
-    """The planes of a tile (H, W, B), those samples filled that do not count, and their layout."""
-    layout = layout_of(header.interpretation, header.n_bands, *tile.shape[:2])
-    tile = filled(tile, header.interpretation, header.levels, mask)
-    planes = to_planes(tile, header.interpretation, list(header.levels))
-    if header.interpretation == "rgba":
-        layout = layout._replace(alpha=_value_of_alpha(tile, header, planes[ALPHA]))
-    return planes, layout
-
-
-def _value_of_alpha(tile: Samples, header: Header, plane: Plane) -> int | None:
-    """See `Layout.alpha`."""
-    own, value = plane[: tile.shape[0], : tile.shape[1]], int(plane[0, 0])
-    if (own != value).any():
-        return None
-    low, high = ends(header.interpretation, header.n_bands, header.levels)[ALPHA]
-    sample = int(tile[0, 0, ALPHA])
-    return 0 if sample == low else FULL if sample == high else value
 
 
 def encode(
     image: object,
     target: Target,
     codec: str,
+    options: Any = None,
     bands: str | None = None,
-    tables: str | None = None,
     model: str | Path | None = None,
     progress: Progress = no_progress,
     tile: int | None = None,
     layers: int | None = None,
     plan: Plan | None = None,
 ) -> bytes:
-    """See `apercu.encode`. `plan`: in place of the codec's own."""
-    check_options(codec, tables, target.by_hand)
-    fixed = None
-    if target.by_hand:
-        fixed = CODECS[codec].by_hand(*target.by_hand, tables)  # the codecs without it have refused it
-    elif target.quality is not None:
-        fixed = _setting(codec, _quality_q8(target.quality, CODECS[codec].VARIANTS), tables)
-    samples, mask, header = _describe(image, bands, codec)
+    """See `apercu.encode`. `options`: those of the codec, as `options_of` returns them; `plan`: in place of its own."""
+    module = codec_of(codec)
+    options = options or module.Options()
+    fixed: Setting | None = module.by_hand(options)
+    if target.quality is not None:
+        fixed = module.at_quality(_quality_q8(target.quality, module.VARIANTS), options)
+    samples, mask, header = _describe(image, bands, codec, getattr(options, "entropy", None))
     plan = _planned(header, tile, layers, plan)
     if plan.tile:
         header = replace(header, tile_log2=plan.tile.bit_length() - 1)
     if model is None:
-        weights: Any = weight_files.shipped(header.model_id)
+        found = tables.shipped(header.model_id)
     else:
-        weights, model_hash = weight_files.of_user(codec, model)
+        found, model_hash = tables.of_user(codec, model, header.entropy)
         header = replace(header, model_id=USER_MODEL, model_hash=model_hash)
-    if header.wide:
+    if header.wide and module.DOMAIN == "planes":
         levels = counted.levels_for(samples, mask, header.interpretation, target.psnr)
         header = replace(header, levels=levels)
+    elif header.wide:
+        header = replace(header, levels=full_levels_of(header.interpretation, header.n_bands))
     progress = _forwards(progress)
     progress(0.0)
-    job = _Job(samples, header, weights, plan, progress, mask)
+    job = _Job(samples, header, found, plan, progress, mask)
     once = fixed and plan.n_layers
     if samples.size <= plan.kept_samples and not once:
         job.kept = list(job.analyses(None))
-    data = job.file(fixed) if fixed else _search(job, target, tables)
+    data = job.file(fixed) if fixed else _search(job, target, options)
     progress(1.0)
     return data
 
@@ -200,31 +180,45 @@ def _first_layer_end(data: bytes) -> int:
 def _planned(header: Header, tile: int | None, layers: int | None, plan: Plan | None) -> Plan:
     """The plan, with the tiles and layers that were asked for; raises OptionError where codec or format does not allow
     them."""
-    codec = CODECS[header.codec]
+    codec = codec_of(header.codec)
     most = codec.MOST_LAYERS
     if layers is not None and layers > most:
         raise OptionError(f"{header.codec} has {f'1 to {most} layers' if most > 1 else 'one layer'}, not {layers}")
     if tile is not None and tile not in _SIDES:
         raise OptionError(f"tile must be a power of two from {_SIDES[0]} to {_SIDES[-1]}, not {tile}")
-    planned: Plan = plan or codec.plan(header.interpretation, header.n_bands, header.height, header.width)
+    planned = plan or codec.plan(header.interpretation, header.n_bands, header.height, header.width)
     if layers is not None:
         planned = replace(planned, layers=layers, most_layers=layers, layered_from=0)
     tile = tile or planned.tile
     return replace(planned, tile=tile if tile and tile < max(header.height, header.width) else None)
 
 
-def check_options(codec: str, tables: str | None, by_hand: tuple[float | None, float | None] | None) -> None:
-    """Raises OptionError for a codec or options that do not exist; `by_hand`: threshold, step."""
+def options_of(codec: str, given: Mapping[str, object]) -> Any:
+    """The options of a codec, a `Codec.Options`, from keywords; raises OptionError for a codec or an option that there
+    is not, or that only other codecs have, and for values that cannot be."""
     if codec not in tuple(CODECS):  # a tuple, since names that cannot be hashed are to be refused too
         raise OptionError(f"codec must be one of {', '.join(CODECS)}, not {codec!r}")
-    CODECS[codec].check_options(tables, by_hand)
+    own = codec_of(codec).Options
+    if given.keys() - about(own).keys():
+        _refuse_strange(codec, given)
+    return made(own, given)
 
 
-def _setting(codec: str, quality_q8: int, tables: str | None) -> Any:
-    return CODECS[codec].at_quality(quality_q8, *([tables] if tables else []))
+def _refuse_strange(codec: str, given: Mapping[str, object]) -> None:
+    has = owners(options_by_codec())
+    if unknown := [name for name in given if name not in has]:
+        raise OptionError(f"encode has no option {', '.join(unknown)}")
+    strange = [name for name, (_, names) in has.items() if given.get(name) is not None and codec not in names]
+    if strange:
+        others = [name for name in CODECS if any(name in has[option][1] for option in strange)]
+        one = len(others) == 1
+        raise OptionError(
+            f"the codec {codec} has no {' and no '.join(strange)}; the codec{'s' * (not one)} {' and '.join(others)} "
+            f"{'has' if one else 'have'}"
+        )
 
 
-def _search(job: _Job, target: Target, tables: str | None) -> bytes:
+def _search(job: _Job, target: Target, options: Any) -> bytes:
     """The file that meets a size or a PSNR. Unless the image is very large, it is analysed only once."""
     tries = 0
 
@@ -234,8 +228,9 @@ def _search(job: _Job, target: Target, tables: str | None) -> bytes:
     progress = job.progress
     job.progress = went_on
 
-    def setting(quality_q8: int) -> Any:
-        return _setting(job.header.codec, quality_q8, tables)
+    def setting(quality_q8: int) -> Setting:
+        made: Setting = job.codec.at_quality(quality_q8, options)
+        return made
 
     last: dict[int, bytes] = {}
 
@@ -278,7 +273,7 @@ def _quality_q8(quality: float, variants: int) -> int:
     return int(fine) if fine == int(fine) else variants * round(fine / variants)
 
 
-def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Mask | None, Header]:
+def _describe(image: object, bands: str | None, codec: str, entropy: str | None) -> tuple[Samples, Mask | None, Header]:
     """The image as (H, W, B), its mask, and its header without levels; raises ImageError or OptionError."""
     try:
         samples = np.asarray(image)
@@ -307,7 +302,8 @@ def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Ma
         wide=samples.dtype.itemsize == 2,
         flat=flat or interpretation != "grey",
         codec=codec,
-        model_id=DEFAULT_MODEL_IDS[codec],
+        model_id=DEFAULT_MODEL_IDS[codec, entropy or CODECS[codec][0]],
+        other_entropy=entropy if entropy and entropy != CODECS[codec][0] else "",
     )
     samples = samples.reshape(height, width, n_bands)
     return samples, _mask_of(image, samples.shape), header

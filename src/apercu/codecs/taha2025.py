@@ -12,28 +12,32 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs.plan import Plan
+from apercu.codecs.protocol import Codec, Domain
 from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS, PLAIN_FROM_Q5, PLAIN_KNOTS
-from apercu.errors import ApercuError, CorruptStream, FormatError, OptionError
+from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError, OptionError
 from apercu.format.container import Header, put_varint, read_varints
+from apercu.options import number, one_of, option
 from apercu.stages.blocks import BLOCK
 from apercu.stages.colour import FULL, Plane
 from apercu.stages.entropy import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode, dual_optimise
 from apercu.stages.fill import ALPHA
-from apercu.stages.layout import Layout
+from apercu.stages.layout import Evidence, Layout
 from apercu.stages.quantise import dual_quantise
 from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
 
 TILE = 1024
 """Pixels a side of a tile."""
-MOST_LAYERS = 1
-RESTORERS = ("none",)
-SYMBOLS_NEED_TABLES = False
+DOMAIN: Domain = "planes"
 VARIANTS = 8
+MOST_LAYERS = 1
+SYMBOLS_NEED_TABLES = False
+WEIGHTS_SHAPE = 2, 9, 64
 MAX_STEP_Q3 = 65535
 LATENT_LIMIT = 16384
 """The limit that the decoder clamps latents to: for G1, the brightest block, 254 or 255 of 255 in every sample."""
@@ -74,13 +78,29 @@ class Setting:
         return self.step_q3 << 5
 
 
-def at_quality(quality_q8: int, tables: str | None = None) -> Setting:
+@dataclass(frozen=True)
+class Options:
+    """Both `threshold` and `step` make a setting by hand, in units of an 8-bit sample, in place of a target.
+
+    threshold: blocks whose mean squared error under the first autoencoder is above it go to the second.
+    step: quantiser step of the latents.
+    tables: "group" codes all latents of the second autoencoder with one table, as published, "latent" each with its
+        own; by default the smaller, for each plane.
+    """
+
+    threshold: float | None = option("block error above which the finer code is used", "T", number, float, True)
+    step: float | None = option("quantiser step; --threshold and --step go together", "S", number, float, True)
+    tables: str | None = option("Huffman tables per group or per latent: group or latent", "KIND", one_of((*TABLES,)))
+
+
+def at_quality(quality_q8: int, options: Options = Options()) -> Setting:
     """The setting of a quality of 0 to 25,600, in 1/256 (spec/FORMAT.md, "Path of taha2025").
 
     The last three bits are a variant of the encoder's choices at the same step. With variants a rate search reaches
     sizes between two qualities (a Huffman code takes at least one bit) and finds the best of several ways to code.
     """
     quality_q5, variant = divmod(quality_q8, VARIANTS)
+    tables = options.tables
     start = quality_q5 < PLAIN_FROM_Q5
     knots = PLAIN_KNOTS if variant >= 4 and not start else PATH_KNOTS
     index = min(bisect_right(knots, quality_q5, key=itemgetter(0)), len(knots) - 1)
@@ -96,20 +116,19 @@ def at_quality(quality_q8: int, tables: str | None = None) -> Setting:
     return Setting(quality_q8, step, min(threshold * times // over, ALL_G1), price, tables)
 
 
-def by_hand(threshold: float, step: float, tables: str | None = None) -> Setting:
-    """A setting from a threshold (mean squared error) and a step, both in units of an 8-bit sample: the codec as
-    published, every latent going to the nearest multiple of the step."""
+def by_hand(options: Options) -> Setting | None:
+    """A setting from threshold and step: the codec as published, every latent going to the nearest multiple of the
+    step. Raises OptionError."""
+    threshold, step = options.threshold, options.step
+    if threshold is None and step is None:
+        return None
+    if threshold is None or step is None:
+        raise OptionError("threshold and step are set together")
     if not 0 < step * 8 <= MAX_STEP_Q3:
         raise OptionError(f"step must be above 0 and at most {MAX_STEP_Q3 / 8}, not {step}")
     if not threshold >= 0:
         raise OptionError(f"threshold must be 0 or more, not {threshold}")
-    return Setting(None, max(round(step * 8), 1), round(min(threshold * 16, ALL_G1)), tables=tables)
-
-
-def check_options(tables: str | None, _: tuple[float | None, float | None] | None) -> None:
-    """Raises OptionError for a name that is not in TABLES."""
-    if tables not in tuple(TABLES):  # a tuple, since names that cannot be hashed are to be refused too
-        raise OptionError(f"tables must be one of {', '.join(map(repr, TABLES))}, not {tables!r}")
+    return Setting(None, max(round(step * 8), 1), round(min(threshold * 16, ALL_G1)), tables=options.tables)
 
 
 def plan(_: str, __: int, height: int, width: int) -> Plan:
@@ -214,6 +233,16 @@ def synthesise(decoded: Decoded, layout: Layout, setting: Setting, weights: Weig
     ]
 
 
+def evidence(decoded: Decoded, layout: Layout) -> Evidence:
+    """The symbols of each block, (down, across, 8); a block of G1 has the first of them alone."""
+    found = []
+    for (groups, symbols), plane in zip(decoded, layout.planes, strict=True):
+        used = symbols.copy()
+        used[groups == 0, 1:] = 0
+        found.append(used.reshape(*plane.blocks, -1))
+    return found
+
+
 def tell(setting: Setting, tiles: Iterable[tuple[bytes | ApercuError, Layout]]) -> dict[str, object]:
     """Entries of `apercu.info` for files of this codec only.
 
@@ -236,3 +265,22 @@ def _count_blocks(tiles: Iterable[tuple[bytes | ApercuError, Layout]]) -> tuple[
         for groups in dual_decode_groups(segment, _n_blocks(layout)):
             total, detailed = total + len(groups), detailed + int(groups.sum())
     return total, detailed
+
+
+def read_tables(array: NDArray[np.generic], _: str) -> Weights:
+    """A file holds int16, (2, 9, 64)."""
+    if array.dtype.kind != "i":
+        raise ModelError("holds no array of int16")
+    if array.shape != WEIGHTS_SHAPE:
+        raise ModelError(f"holds an array of shape {array.shape}; taha2025 takes {WEIGHTS_SHAPE}")
+    sums = np.abs(array.astype(np.int64))
+    # The bounds that keep the kernel's sums within 32 bits: see dot() and apercu_dual_synthesise in dual_ae.c.
+    if sums.sum(axis=2).max() >= 1 << 18 or sums[1, 1:].sum(axis=0).max() >= 1 << 16:
+        raise ModelError("holds weights too large for 32-bit sums")
+    return np.ascontiguousarray(array, dtype=np.int16)
+
+
+if TYPE_CHECKING:
+    from apercu.codecs import taha2025
+
+    _: Codec[list[Plane], Setting, Options, Weights, Analysis, Decoded] = taha2025

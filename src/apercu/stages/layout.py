@@ -1,9 +1,13 @@
 """How a tile lies in planes: the size of each, which are chroma, and which earlier one each resembles."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from apercu.stages.blocks import n_blocks
-from apercu.stages.colour import FULL, plane_sizes
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.stages.blocks import Window, n_blocks
+from apercu.stages.colour import FULL, Plane, plane_sizes
 
 
 class PlaneLayout(NamedTuple):
@@ -27,12 +31,14 @@ class PlaneLayout(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """A tile of `height` × `width` pixels, and its planes in coded order."""
+    """A tile of `height` × `width` pixels, and its planes in coded order; of a codec of samples, its bands."""
 
     height: int
     width: int
     interpretation: str
     n_bands: int
+    wide: bool
+    """uint16 rather than uint8."""
     planes: list[PlaneLayout]
     alpha: int | None = None
     """For an encoder: what alpha is, 0 to 8160, where it is the same in all of the tile. It is 0 or 8160 where that end
@@ -44,12 +50,25 @@ class Layout(NamedTuple):
         return sum(plane.height * plane.width for plane in self.planes)
 
 
-def layout_of(interpretation: str, n_bands: int, height: int, width: int) -> Layout:
-    """The layout of a tile; colours are followed by alpha, if there is one."""
+def layout_of(interpretation: str, n_bands: int, height: int, width: int, wide: bool = False) -> Layout:
+    """The layout of the planes of a tile; colours are followed by alpha, if there is one."""
+    if interpretation not in ("rgb", "rgba"):
+        return layout_of_bands(interpretation, n_bands, height, width, wide)
     sizes = plane_sizes(interpretation, n_bands, height, width)
-    if interpretation in ("rgb", "rgba"):
-        kinds = [(0, -1), (1, 0), (1, 1), (0, -1)]
-        planes = [PlaneLayout(h, w, *kind) for (h, w), kind in zip(sizes, kinds, strict=False)]
-    else:  # bands resemble the one before; there is one band where they are grey
-        planes = [PlaneLayout(h, w, 0, index - 1) for index, (h, w) in enumerate(sizes)]
-    return Layout(height, width, interpretation, n_bands, planes)
+    kinds = [(0, -1), (1, 0), (1, 1), (0, -1)]
+    planes = [PlaneLayout(h, w, *kind) for (h, w), kind in zip(sizes, kinds, strict=False)]
+    return Layout(height, width, interpretation, n_bands, wide, planes)
+
+
+def layout_of_bands(interpretation: str, n_bands: int, height: int, width: int, wide: bool = False) -> Layout:
+    """The layout of a tile whose bands are all coded alike, at full size."""
+    planes = [PlaneLayout(height, width, 0, band - 1) for band in range(n_bands)]
+    return Layout(height, width, interpretation, n_bands, wide, planes)
+
+
+Evidence = list[NDArray[np.int16]]
+"""Of each plane, what a codec knows of where its symbols are: (n,) coefficients as `wavelet_analyse` orders them, or
+(down, across, n) symbols or coefficients of each block."""
+Restore = Callable[[list[Plane], Layout, int, Evidence, Window], None]
+"""Improves the decoded planes of a tile in place, given their layout, the quantiser's step in 8-bit samples with 8
+fraction bits, the codec's evidence, and the pixels of the tile that are wanted: the rest may stay as it is."""
