@@ -17,7 +17,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,7 +84,7 @@ def measure(name: str, folder: Path, data: Path, train: Path) -> None:
 def _points(image: Any, tables: Path, mode: str, layers: int | None, beside: Callable[[], int]) -> dict[str, Any]:
     plan = codec.plan("rgb" if mode == "RGB" else "grey", len(mode), *image.shape[:2])
     if layers:
-        plan = replace(plan, layers=layers, most_layers=layers)
+        plan = plan._replace(layers=layers, most_layers=layers)
 
     def encode(quality: float) -> bytes:
         return encoding.encode(image, Target(quality=quality), "apercu", model=tables, plan=plan)

@@ -40,8 +40,6 @@ def about(options: type) -> dict[str, About]:
 
 def made(options: type[Made], given: Mapping[str, object]) -> Made:
     """Options of a class from those of its fields that were given. Raises OptionError."""
-    if not given:
-        return options()
     known = about(options)
     return options(**{name: known[name].check(name, value) for name, value in given.items() if value is not None})
 

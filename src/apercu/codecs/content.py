@@ -35,10 +35,11 @@ def to_content(tile: Samples, header: Header, mask: Mask | None = None) -> tuple
 
     For a codec of samples all count that the mask does not hide: colours where alpha is 0 stay as they are.
     """
-    layout = layout_of_tile(header, *tile.shape[:2])
+    height, width, n_bands = tile.shape
     if codec_of(header.codec).DOMAIN == "samples":
-        levels = full_levels_of("spectral", header.n_bands) if header.wide else ()
-        return filled(tile, "spectral", levels, mask), layout
+        levels = full_levels_of("spectral", n_bands) if header.wide else ()
+        return filled(tile, "spectral", levels, mask), layout_of_tile(header, height, width)
+    layout = layout_of(header.interpretation, n_bands, height, width, header.wide)
     tile = filled(tile, header.interpretation, header.levels, mask)
     planes = to_planes(tile, header.interpretation, list(header.levels))
     if header.interpretation == "rgba":

@@ -52,15 +52,12 @@ class _Job:
 
     samples: Samples  # (H, W, B)
     header: Header
+    codec: AnyCodec
     tables: Any
     plan: Plan
     progress: Progress
     mask: Mask | None = None
     kept: list[Any] | None = None
-
-    @property
-    def codec(self) -> AnyCodec:
-        return codec_of(self.header.codec)
 
     def windows(self) -> list[Window]:
         return list(tiles(self.header.height, self.header.width, self.header.tile))
@@ -129,13 +126,16 @@ def encode(
 ) -> bytes:
     """See `apercu.encode`. `options`: those of the codec, as `options_of` returns them; `plan`: in place of its own."""
     module = codec_of(codec)
-    options = options or module.Options()
+    options = options or _no_options(codec)
     fixed: Setting | None = module.by_hand(options)
     if target.quality is not None:
         fixed = module.at_quality(_quality_q8(target.quality, module.VARIANTS), options)
-    samples, mask, header = _describe(image, bands, codec, getattr(options, "entropy", None))
-    plan = _planned(header, tile, layers, plan)
-    if plan.tile:
+    samples, mask, header = _describe(image, bands, codec)
+    if entropy := getattr(options, "entropy", None):
+        other = "" if entropy == header.entropy else entropy
+        header = replace(header, model_id=DEFAULT_MODEL_IDS[codec, entropy], other_entropy=other)
+    plan = _planned(header, module, tile, layers, plan)
+    if plan.tile and plan.tile < max(header.height, header.width):
         header = replace(header, tile_log2=plan.tile.bit_length() - 1)
     if model is None:
         found = tables.shipped(header.model_id)
@@ -149,7 +149,7 @@ def encode(
         header = replace(header, levels=full_levels_of(header.interpretation, header.n_bands))
     progress = _forwards(progress)
     progress(0.0)
-    job = _Job(samples, header, found, plan, progress, mask)
+    job = _Job(samples, header, module, found, plan, progress, mask)
     once = fixed and plan.n_layers
     if samples.size <= plan.kept_samples and not once:
         job.kept = list(job.analyses(None))
@@ -177,20 +177,17 @@ def _first_layer_end(data: bytes) -> int:
     return header.head_size + sum(length + 4 for length in header.lengths[: header.n_tiles])
 
 
-def _planned(header: Header, tile: int | None, layers: int | None, plan: Plan | None) -> Plan:
+def _planned(header: Header, codec: AnyCodec, tile: int | None, layers: int | None, plan: Plan | None) -> Plan:
     """The plan, with the tiles and layers that were asked for; raises OptionError where codec or format does not allow
     them."""
-    codec = codec_of(header.codec)
-    most = codec.MOST_LAYERS
-    if layers is not None and layers > most:
+    if layers is not None and layers > (most := codec.MOST_LAYERS):
         raise OptionError(f"{header.codec} has {f'1 to {most} layers' if most > 1 else 'one layer'}, not {layers}")
     if tile is not None and tile not in _SIDES:
         raise OptionError(f"tile must be a power of two from {_SIDES[0]} to {_SIDES[-1]}, not {tile}")
     planned = plan or codec.plan(header.interpretation, header.n_bands, header.height, header.width)
     if layers is not None:
-        planned = replace(planned, layers=layers, most_layers=layers, layered_from=0)
-    tile = tile or planned.tile
-    return replace(planned, tile=tile if tile and tile < max(header.height, header.width) else None)
+        planned = planned._replace(layers=layers, most_layers=layers, layered_from=0)
+    return planned if tile is None else planned._replace(tile=tile)
 
 
 def options_of(codec: str, given: Mapping[str, object]) -> Any:
@@ -198,10 +195,17 @@ def options_of(codec: str, given: Mapping[str, object]) -> Any:
     is not, or that only other codecs have, and for values that cannot be."""
     if codec not in tuple(CODECS):  # a tuple, since names that cannot be hashed are to be refused too
         raise OptionError(f"codec must be one of {', '.join(CODECS)}, not {codec!r}")
+    if not given:
+        return _no_options(codec)
     own = codec_of(codec).Options
     if given.keys() - about(own).keys():
         _refuse_strange(codec, given)
     return made(own, given)
+
+
+@cache
+def _no_options(codec: str) -> Any:
+    return codec_of(codec).Options()
 
 
 def _refuse_strange(codec: str, given: Mapping[str, object]) -> None:
@@ -273,7 +277,7 @@ def _quality_q8(quality: float, variants: int) -> int:
     return int(fine) if fine == int(fine) else variants * round(fine / variants)
 
 
-def _describe(image: object, bands: str | None, codec: str, entropy: str | None) -> tuple[Samples, Mask | None, Header]:
+def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Mask | None, Header]:
     """The image as (H, W, B), its mask, and its header without levels; raises ImageError or OptionError."""
     try:
         samples = np.asarray(image)
@@ -302,8 +306,7 @@ def _describe(image: object, bands: str | None, codec: str, entropy: str | None)
         wide=samples.dtype.itemsize == 2,
         flat=flat or interpretation != "grey",
         codec=codec,
-        model_id=DEFAULT_MODEL_IDS[codec, entropy or CODECS[codec][0]],
-        other_entropy=entropy if entropy and entropy != CODECS[codec][0] else "",
+        model_id=DEFAULT_MODEL_IDS[codec, CODECS[codec][0]],
     )
     samples = samples.reshape(height, width, n_bands)
     return samples, _mask_of(image, samples.shape), header

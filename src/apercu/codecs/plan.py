@@ -1,10 +1,9 @@
 """How an encoder divides an image. Each codec has a `plan`, and whoever encodes may have another."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """Tiles and layers of a file, and what of the image is kept in memory meanwhile."""
 
     tile: int | None = None

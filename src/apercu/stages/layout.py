@@ -1,12 +1,13 @@
 """How a tile lies in planes: the size of each, which are chroma, and which earlier one each resembles."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.stages.blocks import Window, n_blocks
+from apercu.stages.blocks import BLOCK, Window
 from apercu.stages.colour import FULL, Plane, plane_sizes
 
 
@@ -27,7 +28,7 @@ class PlaneLayout(NamedTuple):
     @property
     def blocks(self) -> tuple[int, int]:
         """Blocks of 8×8 samples that cover it, down and across."""
-        return n_blocks(self.height), n_blocks(self.width)
+        return -(-self.height // BLOCK), -(-self.width // BLOCK)
 
 
 class Layout(NamedTuple):
@@ -39,7 +40,7 @@ class Layout(NamedTuple):
     n_bands: int
     wide: bool
     """uint16 rather than uint8."""
-    planes: list[PlaneLayout]
+    planes: tuple[PlaneLayout, ...]
     alpha: int | None = None
     """For an encoder: what alpha is, 0 to 8160, where it is the same in all of the tile. It is 0 or 8160 where that end
     of the range decodes to exactly the alpha of the tile, whatever sample the plane has there."""
@@ -52,17 +53,22 @@ class Layout(NamedTuple):
 
 def layout_of(interpretation: str, n_bands: int, height: int, width: int, wide: bool = False) -> Layout:
     """The layout of the planes of a tile; colours are followed by alpha, if there is one."""
-    if interpretation not in ("rgb", "rgba"):
-        return layout_of_bands(interpretation, n_bands, height, width, wide)
+    if interpretation in ("rgb", "rgba"):
+        return _of_colour(interpretation, n_bands, height, width, wide)
+    return layout_of_bands(interpretation, n_bands, height, width, wide)
+
+
+@lru_cache(maxsize=16)  # the tiles of a file have four sizes at most
+def _of_colour(interpretation: str, n_bands: int, height: int, width: int, wide: bool) -> Layout:
     sizes = plane_sizes(interpretation, n_bands, height, width)
     kinds = [(0, -1), (1, 0), (1, 1), (0, -1)]
-    planes = [PlaneLayout(h, w, *kind) for (h, w), kind in zip(sizes, kinds, strict=False)]
+    planes = tuple(PlaneLayout(h, w, *kind) for (h, w), kind in zip(sizes, kinds, strict=False))
     return Layout(height, width, interpretation, n_bands, wide, planes)
 
 
 def layout_of_bands(interpretation: str, n_bands: int, height: int, width: int, wide: bool = False) -> Layout:
     """The layout of a tile whose bands are all coded alike, at full size."""
-    planes = [PlaneLayout(height, width, 0, band - 1) for band in range(n_bands)]
+    planes = tuple([PlaneLayout(height, width, 0, band) for band in range(-1, n_bands - 1)])
     return Layout(height, width, interpretation, n_bands, wide, planes)
 
 
