@@ -46,7 +46,8 @@ def of_file(data: bytes) -> bytes | None:
     header = read_header(data)
     segments = list(read_segments(data, header))[: header.n_tiles * header.n_layers : header.n_tiles]
     sound = [segment for segment in segments if not isinstance(segment, ApercuError)]
-    return of_segments(header, sound) if fits(header) and len(sound) == len(segments) else None
+    known = header.codec in ("apercu", "taha2025") and fits(header)
+    return of_segments(header, sound) if known and len(sound) == len(segments) else None
 
 
 def fits(header: Header) -> bool:

@@ -8,6 +8,7 @@ from apercu.cli import many, streams
 from apercu.cli.messages import remark
 from apercu.codecs.by_name import options_by_codec
 from apercu.errors import OptionError, printable
+from apercu.options import about
 
 DESCRIPTION = """\
 Compress a picture into an apercu file, or many pictures into a folder. PNG, JPEG, WebP, TIFF, BMP and everything else
@@ -125,7 +126,8 @@ def summary(name: str, facts: dict[str, Any]) -> str:
     """One line: `photo.apc: 512 × 512 rgb uint8, 3,276 bytes (1/240 of the samples), 0.100 bpp, quality 12.5`."""
     ratio = _sample_bytes(facts) / facts["n_bytes"]
     if facts["quality"] is None:
-        how = f"threshold {facts['threshold']:g}, step {facts['step']:g}"
+        own = about(options_by_codec()[facts["codec"]])
+        how = ", ".join(f"{name} {facts[name]:g}" for name, what in own.items() if what.is_target)
     else:
         how = f"quality {facts['quality']:.7g}"
     return (

@@ -102,7 +102,8 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
         """What a restorer may know of where symbols are."""
 
     def tell(self, setting: SettingT, tiles: Iterable[tuple[bytes | ApercuError, Layout]], /) -> dict[str, object]:
-        """Entries of `apercu.info` for files of this codec only; `tiles`: the first segment of each, or its fault."""
+        """Entries of `apercu.info` for files of this codec only; of a setting made by hand also the options that make
+        it again, by their names. `tiles`: the first segment of each, or its fault."""
 
     def read_tables(self, array: NDArray[np.generic], entropy: str, /) -> Tables:
         """The tables that a file of int16 or uint16 holds; raises ModelError, whose words follow the file's name, for

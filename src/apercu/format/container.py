@@ -34,7 +34,6 @@ MIN_TILE_LOG2, MAX_TILE_LOG2 = 5, 16
 _MOST_BYTES = 0xFFFFFFF  # of a segment
 _AT_A_TIME, _FEW = 1 << 14, 32  # bytes of a directory that are read at once, and numbers that are read one by one
 
-_CODECS = {number: names for names, number in CODEC_IDS.items()}
 _INTERPRETATIONS = {number: name for name, number in INTERPRETATION_IDS.items()}
 _N_BANDS = {"grey": 1, "rgb": 3, "rgba": 4}
 
@@ -119,9 +118,10 @@ def read_header(data: bytes, *, directory: bool = True) -> Header:
     model_id, model_hash = reader.byte(), b""
     if model_id == USER_MODEL:
         codec_id = reader.byte()
-        if codec_id not in _CODECS:
+        names = next((names for names, number in CODEC_IDS.items() if number == codec_id), None)
+        if names is None:
             raise UnknownModel(f"codec {codec_id} is not known to this release")
-        (codec, entropy), model_hash = _CODECS[codec_id], reader.take(8)
+        (codec, entropy), model_hash = names, reader.take(8)
     elif model_id in MODELS:
         codec, entropy, _, _ = MODELS[model_id]
     else:
