@@ -63,10 +63,13 @@ class _Job:
         return list(tiles(self.header.height, self.header.width, self.header.tile))
 
     def analyses(self, setting: Setting | None) -> Iterator[Any]:
-        for window in self.windows():
-            mask = None if self.mask is None else part(self.mask, window)
-            content = to_content(part(self.samples, window), self.header, mask)
-            yield self.codec.analyse(*content, setting, self.tables)
+        return (self.analysis(window, setting) for window in self.windows())
+
+    def analysis(self, window: Window, setting: Setting | None) -> Any:
+        """Of a tile; a function of its own, since planes would be kept by a generator until the next tile."""
+        mask = None if self.mask is None else part(self.mask, window)
+        content = to_content(part(self.samples, window), self.header, mask)
+        return self.codec.analyse(*content, setting, self.tables)
 
     def file(self, setting: Setting) -> bytes:
         """The file, in as many layers as the plan has for one of its size."""
