@@ -200,7 +200,7 @@ def code(analysis: Analysis, setting: Setting, tables: BandTables, layers: int) 
 
 def least_bytes(layout: Layout, layer: int, layers: int, of_user: bool) -> int:
     """The fewest bytes that a segment of a layer has, with tables of a user's or with the shipped ones
-    (spec/FORMAT.md, "Range coder", "What a stream can hold")."""
+    (spec/apercu.md, "What a segment can hold")."""
     stages = stages_of(layer, layers)
     kinds = Counter((plane.height, plane.width, plane.chroma) for plane in layout.planes)  # of 65,535 bands, one
     needed = sum(n * least_bits(*kind, *stages) for kind, n in kinds.items())
