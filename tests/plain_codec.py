@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from apercu.codecs.plan import Plan
-from apercu.errors import CorruptStream, ModelError, Truncated
+from apercu.errors import CorruptStream, FormatError, ModelError, Truncated
 from apercu.format.container import put_varint, read_varints
 from apercu.options import one_of, option, positive
 
@@ -18,8 +18,8 @@ MOST_LAYERS = 2
 SYMBOLS_NEED_TABLES = True
 SECOND_BITS = 2
 CODERS = {
-    "huffman": (lambda data: zlib.compress(data, 9), zlib.decompress, zlib.error),
-    "range": (lzma.compress, lzma.decompress, lzma.LZMAError),
+    "huffman": (lambda data: zlib.compress(data, 9), zlib.decompressobj, zlib.error),
+    "range": (lzma.compress, lzma.LZMADecompressor, lzma.LZMAError),
 }
 
 
@@ -85,25 +85,35 @@ def least_bytes(layout, layer, layers, of_user):
 
 
 def read(segments, layout, setting, tables, layers):
-    _, get, error = CODERS[tables.entropy]
+    dtype = np.dtype(np.uint16 if layout.wide else np.uint8)
+    shape = (layout.height, layout.width, layout.n_bands)
     parts = []
     for layer, segment in enumerate(segments):
         try:
-            data = get(segment)
-        except (error, EOFError) as fault:
-            found = (
-                Truncated("the data end before the content does") if "incomplete" in str(fault) else CorruptStream("")
-            )
-            found.layer = layer
-            raise found from None
-        if layer == 0 and data[0] != tables.mark:
-            raise CorruptStream("another mark")
-        parts.append(np.frombuffer(data[layer == 0 :], np.uint16 if layout.wide else np.uint8))
-    shape = (layout.height, layout.width, layout.n_bands)
-    first = parts[0].reshape(shape)
+            data = unpacked(tables.entropy, segment, int(np.prod(shape)) * dtype.itemsize + (layer == 0))
+            if layer == 0 and data[0] != tables.mark:
+                raise CorruptStream("another mark")
+        except FormatError as fault:
+            fault.layer = layer
+            raise
+        parts.append(np.frombuffer(data[layer == 0 :], dtype).reshape(shape))
     if layers == 1:
-        return first
-    return (first << SECOND_BITS) + (parts[1].reshape(shape) if len(parts) > 1 else 1 << SECOND_BITS - 1)
+        return parts[0]
+    return (parts[0] << SECOND_BITS) + (parts[1] if len(parts) > 1 else 1 << SECOND_BITS - 1)
+
+
+def unpacked(entropy, segment, n_bytes):
+    _, begin, error = CODERS[entropy]
+    reader = begin()
+    try:
+        data = reader.decompress(segment, n_bytes + 1)
+    except error as fault:
+        raise CorruptStream(str(fault)) from None
+    if len(data) < n_bytes or not (reader.eof or len(data) > n_bytes):
+        raise Truncated("the data end before the content does")
+    if len(data) > n_bytes or reader.unused_data:
+        raise CorruptStream("data follow the last symbol")
+    return data
 
 
 def synthesise(symbols, layout, setting, tables):
@@ -119,6 +129,6 @@ def tell(setting, tiles):
 
 
 def read_tables(array, entropy):
-    if array.shape != (1,):
+    if array.shape != (1,) or not 0 <= array[0] <= 255:
         raise ModelError("holds no mark")
     return Tables(entropy, int(array[0]))

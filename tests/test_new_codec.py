@@ -11,7 +11,10 @@ from PIL import Image
 import apercu
 import apercu.bridges.pillow
 import plain_codec
-from apercu.bench import own
+from apercu.bench import compare, own
+from apercu.bench.cache import Cache
+from apercu.bench.plan import Plan
+from apercu.bridges import files
 from apercu.cli.main import main
 from apercu.codecs import by_name, encoding, tables
 from apercu.codecs.by_name import codec_of
@@ -177,6 +180,14 @@ def test_it_is_compared_and_has_no_restorer(plain):
     assert own.contestants(["plain"], ["none"], [given], []) == [own.Own("plain"), own.Own("plain", "none", given)]
     with pytest.raises(OptionError, match=r"^restore must be 'none' for a file of the codec plain, not 'cnn'$"):
         apercu.decode(apercu.encode(IMAGES["grey"], codec="plain"), restore="cnn")
+
+
+def test_it_has_its_points_on_the_page(plain):
+    Image.fromarray(scene(64, 80, 3)).save(plain / "a.png")
+    plan = Plan(codecs=("apercu:plain/none",), rates=(6.0, 16.0), metrics=("psnr",), repeat=1)
+    found = compare.compare({"a": str(plain / "a.png")}, files.read, plan, Cache(plain / "cache"), jobs=1)
+    assert {point["codec"] for point in found.report["points"]} == {"apercu:plain/none"}
+    assert found.report["arithmetic"] == {}
 
 
 def test_the_analysis_is_not_written_to():

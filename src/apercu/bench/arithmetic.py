@@ -59,14 +59,13 @@ class Arithmetic:
 
 
 def count(image: Samples, data: bytes, model: str | None = None) -> Arithmetic:
-    """What encoding `image`, (H, W) or (H, W, B), to the file `data` took, and decoding it takes.
+    """What encoding `image`, (H, W) or (H, W, B), to the file `data` of a codec in COUNTED took, and decoding it takes.
 
     model: file of user-trained weights, where the file needs it.
     """
     header = read_header(data)
     colour = header.interpretation in ("rgb", "rgba")
-    count_of = {"apercu": _of_apercu, "taha2025": _of_taha2025}[header.codec]
-    encoder, decoder, contexts, choice = count_of(image, data, header, model)
+    encoder, decoder, contexts, choice = COUNTED[header.codec](image, data, header, model)
     n_pixels = header.height * header.width
     return Arithmetic(
         encoder_transform=encoder / n_pixels,
@@ -115,3 +114,7 @@ def _of_taha2025(image: Samples, data: bytes, header: Header, model: str | None)
         for _, symbols in taha2025.read([segment], layout, setting, weights, 1):
             to_pixels += row * int(np.count_nonzero(symbols))
     return to_latents, to_pixels, 0.0, 0.0
+
+
+COUNTED = {"apercu": _of_apercu, "taha2025": _of_taha2025}
+"""The codecs whose arrays can be counted."""
