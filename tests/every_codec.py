@@ -1,7 +1,8 @@
-"""What the tests over all codecs share. A codec with a number in `format/ids.py` takes part in all of them.
+"""What the tests over all codecs share. A codec of `format/ids.py` takes part in all of them, with each of its entropy
+coders.
 
-What one codec has more or less of than another it tells itself: how many layers it makes it says in its refusals,
-whether its tables come in a file stands in the list of models.
+What one codec has more or less of than another it tells itself: how many layers it makes it says in its refusals, its
+options are those of its module, its tables stand in the list of models.
 """
 
 from functools import cache
@@ -16,7 +17,11 @@ from apercu.format.weights import FOLDER
 from apercu.stages.blocks import tiles
 from scripts.pictures import noise, scene, wide
 
-CODECS = {codec: {"codec": codec} for codec in ids.CODEC_IDS}
+CODECS = {codec: {"codec": codec} for codec in ids.CODECS} | {
+    f"{codec}-{entropy}": {"codec": codec, "entropy": entropy}
+    for codec, (_, *others) in ids.CODECS.items()
+    for entropy in others
+}
 """Options of `encode` by name."""
 EVERY_CODEC = pytest.mark.parametrize("codec", CODECS)
 
@@ -86,5 +91,7 @@ def part(image, window):
 
 def shipped_tables(codec):
     """The array of the tables that a codec codes with by default; None where they are in no file."""
-    model = ids.MODELS[ids.DEFAULT_MODEL_IDS[CODECS[codec]["codec"]]]
+    name = CODECS[codec]["codec"]
+    entropy = CODECS[codec].get("entropy", ids.CODECS[name][0])
+    model = ids.MODELS[ids.DEFAULT_MODEL_IDS[name, entropy]]
     return np.load(FOLDER / model.file) if model.file else None

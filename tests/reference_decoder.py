@@ -194,7 +194,7 @@ def step_of_quality(quality_q8):
 
 def weights_of(head, users):
     """The array of the registry, or the user's: either way, the one with the right SHA-256."""
-    row = re.search(rf"^\| {head.model} \| `\w+` \| `(.*?)` \| `(.*?)` \|$", TEXT, re.MULTILINE)
+    row = re.search(rf"^\| {head.model} \| `\w+` \| `\w+` \| `(.*?)` \| `(.*?)` \|$", TEXT, re.MULTILINE)
     weights, sha256 = (np.load(ROOT / row[1]), bytes.fromhex(row[2])) if row and head.model else (users, head.hash)
     size = (2 * 9 * 64, 270 + 2 * 11166)[head.codec - 1]
     if weights is None or weights.dtype.kind != "iu"[head.codec - 1] or weights.size != size:

@@ -7,9 +7,9 @@ import pytest
 
 import apercu
 from apercu.codecs.apercu import at_quality, stages_of
+from apercu.codecs.tables import shipped
 from apercu.errors import CorruptStream
 from apercu.format.container import Header, pack
-from apercu.format.weights import shipped
 from apercu.stages.bands import BandCoder, BandPlane
 from scripts.pictures import scene
 

@@ -98,6 +98,8 @@ def test_bands_that_do_not_fit_are_refused(shape, bands):
         ({"threshold": 4}, "^the codec apercu has no threshold;"),
         ({"threshold": 4, "step": 4}, "^the codec apercu has no threshold and no step;"),
         ({"tables": "group"}, "^the codec apercu has no tables;"),
+        ({"qualty": 40}, "^encode has no option qualty$"),
+        ({"qualty": None, "network": 3}, "^encode has no option qualty, network$"),
         ({"step": 4, "codec": "jpeg"}, "^codec must be one of apercu, taha2025"),
         ({"step": 4, "codec": "taha2025"}, "together"),
         ({"threshold": 4, "codec": "taha2025"}, "together"),
@@ -123,6 +125,22 @@ def test_bands_that_do_not_fit_are_refused(shape, bands):
 def test_options_of_encode(options, says):
     with pytest.raises(OptionError, match=says):
         apercu.encode(scene(9, 9)[:, :, 0], **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"restore": "gan"}, "^restore must be 'none' or 'cnn', not 'gan'$"),
+        ({"restore": []}, "^restore must be"),
+        ({"network": "mine.onnx"}, "^network goes with restore='cnn'$"),
+        ({"restor": "cnn"}, "^decode has no option restor$"),
+        ({"restore": "cnn", "step": 4}, "^decode has no option step$"),
+        ({"damaged": "hide"}, "^damaged must be"),
+    ],
+)
+def test_options_of_decode(options, says):
+    with pytest.raises(OptionError, match=says):
+        apercu.decode(apercu.encode(scene(9, 9)[:, :, 0]), **options)
 
 
 @pytest.mark.parametrize("options", [{"n_bytes": 3}, {"n_bytes": 1}, {"bpp": 1e-9}, {"psnr": 99}])

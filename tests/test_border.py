@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import apercu
-from apercu.codecs.apercu import tile_side
+from apercu.codecs.apercu import plan
 from apercu.stages.wavelet import wavelet_analyse
 
 SOURCE = Path(__file__).parents[1] / "src/apercu/kernel/wavelet_border.c"
@@ -137,7 +137,7 @@ def test_large_pictures_have_no_seam(restore):
     ],
 )
 def test_sides_of_tiles(height, width, bands, side):
-    assert tile_side(height, width, *bands) == side
+    assert plan(*bands, height, width).tile == side
 
 
 def test_extreme_pictures_stay_within_16_bits():

@@ -161,7 +161,7 @@ def test_repair_makes_damage_pass_the_checksums(mutate, monkeypatch, tmp_path):
 @pytest.mark.parametrize("codec", ["apercu", "taha2025"])
 def test_random_models_are_those_that_the_loader_takes(mutate, tmp_path, codec):
     import models
-    from apercu.format.weights import of_user
+    from apercu.codecs.tables import of_user
 
     rng = random.Random(0)
     for _ in range(30):

@@ -72,11 +72,15 @@ def test_every_quality_of_taha2025_has_the_step_and_the_threshold_of_the_text():
 
 
 def test_the_registry_of_the_text_is_that_of_the_code():
-    codecs = re.findall(r"^\| `(\w+)` \| (\d+) \| \[(\w+\.md)\]\(\3\) \| (.*) \|$", TEXT, re.MULTILINE)
-    assert {name: int(number) for name, number, *_ in codecs} == ids.CODEC_IDS
+    codecs = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (\d+) \| \[(\w+\.md)\]\(\4\) \| (.*) \|$", TEXT, re.MULTILINE)
+    assert {(name, entropy): int(number) for name, entropy, number, *_ in codecs} == ids.CODEC_IDS
     assert [name for name, *_, profiles in codecs if "core" in profiles] == ["apercu"]
-    assert all((ROOT / "spec" / part).read_text("utf-8").startswith(f"# Codec `{name}`") for name, _, part, _ in codecs)
-    models = re.findall(r"^\| (\d+) \| `(\w+)` \| `src/apercu/weights/(.*?)` \| `(.*?)` \|$", TEXT, re.MULTILINE)
+    assert all(
+        (ROOT / "spec" / part).read_text("utf-8").startswith(f"# Codec `{name}`") for name, *_, part, _ in codecs
+    )
+    models = re.findall(
+        r"^\| (\d+) \| `(\w+)` \| `(\w+)` \| `src/apercu/weights/(.*?)` \| `(.*?)` \|$", TEXT, re.MULTILINE
+    )
     assert {int(number): tuple(rest) for number, *rest in models} == ids.MODELS
 
 

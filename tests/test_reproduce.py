@@ -14,7 +14,7 @@ from apercu.bench.paper.claim import CurvePoint, verdict
 from apercu.bench.paper.points import Point
 from apercu.bench.paper.table import Table
 from apercu.cli.main import main
-from apercu.format.weights import shipped
+from apercu.codecs.tables import shipped
 from apercu.lab import taha2025, taha2025_networks
 from scripts.pictures import noise, scene
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import apercu.stages
+from apercu.codecs.tables import shipped
 from apercu.errors import ApercuError, OptionError
-from apercu.format.weights import shipped
 from apercu.stages import bands, colour, dual_ae, dual_code, dual_quantise, fill, range_coding, wavelet
 
 RNG = np.random.default_rng(1)

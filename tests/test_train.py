@@ -8,7 +8,7 @@ from PIL import Image
 
 import apercu
 from apercu.cli.main import main
-from apercu.format.weights import shipped
+from apercu.codecs.tables import shipped
 from apercu.lab import taha2025 as lab
 from scripts.pictures import scene
 

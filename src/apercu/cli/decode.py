@@ -1,7 +1,6 @@
 """`apercu decode`: apercu files to picture files."""
 
 import argparse
-from typing import Any
 
 from apercu.cli import many, streams
 from apercu.cli.messages import complain
@@ -46,8 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     from apercu.bridges import batch, files  # Pillow comes with them, which --help has no use for
 
     streams.set_limit(arguments)
-    names = ("restore", "damaged", "window", "layers", "model", "network")
-    options: dict[str, Any] = {name: getattr(arguments, name) for name in names}
+    options = streams.decoding_options(arguments)
     suffix = "." + (arguments.format or "png").lower().removeprefix(".")
     if arguments.out is not None:
         sources = many.inputs(arguments)

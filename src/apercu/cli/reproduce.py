@@ -156,7 +156,7 @@ def _models(files: list[Path], kept: Path) -> dict[int, Path]:
     """Weights by outputs: trained, or the shipped ones, whose rows stand in principal order, cut off."""
     from apercu.bench.paper import published
     from apercu.bench.paper.bounds import write_model
-    from apercu.format.weights import shipped
+    from apercu.codecs.tables import shipped
 
     if files:
         from apercu.lab import taha2025_networks as lab
