@@ -33,13 +33,13 @@ from apercu.stages import (
     blocks,
     colour,
     dct,
-    entropy,
+    dual_ae,
+    dual_code,
+    dual_quantise,
     fill,
     map_huffman,
-    quantise,
     range_coding,
     symbol_maps,
-    transform,
     wavelet,
 )
 from apercu.stages.symbol_maps import Map, MapPlane, MapTables
@@ -49,7 +49,7 @@ from scripts.vector_files import read_pixels, write_symbols
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = (
-    *(bands, blocks, colour, dct, entropy, fill, map_huffman, quantise, range_coding, symbol_maps, transform),
+    *(bands, blocks, colour, dct, dual_ae, dual_code, dual_quantise, fill, map_huffman, range_coding, symbol_maps),
     wavelet,
 )
 SIZES = ("capacity", "size", "n_data", "n_workspace", "workspace_size")

@@ -56,14 +56,16 @@ class DctTables(NamedTuple):
     """What is trained.
 
     price: what an encoder holds a bit to cost, in 2^-16 squared steps of the base of a class for each 1/256 bit, 1 to
-    255. matrix: (2, 64) uint16, the step of each map as a multiple of the quantiser's, in 1/256, 1 to 4096. expected:
-    (2, 9, 3) int16, see `dct_expect`. maps: those of the range coder.
+        255.
+    matrix: (2, 64) uint16, the step of each map as a multiple of the quantiser's, in 1/256, 1 to 4096.
+    expected: (2, 9, 3) int16, see `dct_expect`.
+    maps: those of the range coder; None for Huffman codes, which need none.
     """
 
     price: int
     matrix: NDArray[np.uint16]
     expected: NDArray[np.int16]
-    maps: MapTables
+    maps: MapTables | None
 
 
 def _maps() -> list[Map]:
