@@ -19,7 +19,9 @@ from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import Codec, Domain
 from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError, OptionError, Truncated
 from apercu.format.container import Header, put_varint
+from apercu.format.ids import CODECS
 from apercu.kernel.memory import borrow, give_back
+from apercu.options import one_of, option
 from apercu.stages.blocks import BLOCK
 from apercu.stages.colour import FULL, Plane
 from apercu.stages.dct import dct_analyse
@@ -58,7 +60,9 @@ class Setting:
 
 @dataclass(frozen=True)
 class Options:
-    """There are none."""
+    """entropy: "range", by default, or "huffman", which takes more bits and less time to decode."""
+
+    entropy: str | None = option("entropy coder: range or huffman", "CODER", one_of(CODECS["dct"]))
 
 
 def at_quality(quality_q8: int, _: Options = Options()) -> Setting:
@@ -95,7 +99,7 @@ def map_layout(layout: Layout) -> MapLayout:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Coefficients of a tile, of all its planes, laid out as `maps` says; and blocks of alpha that are all 0 or 8160."""
+    """Coefficients of a tile, laid out as `maps` says; and which blocks of alpha are all 0 or all 8160."""
 
     maps: MapLayout
     coefficients: Values
