@@ -62,7 +62,7 @@ class Setting:
 class Options:
     """entropy: "range", by default, or "huffman", which takes more bits and less time to decode."""
 
-    entropy: str | None = option("entropy coder: range or huffman", "CODER", one_of(CODECS["dct"]))
+    entropy: str | None = option("how symbols become bits", "NAME", one_of(CODECS["dct"]))
 
 
 def at_quality(quality_q8: int, _: Options = Options()) -> Setting:
