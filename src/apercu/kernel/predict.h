@@ -4,7 +4,7 @@
 
 #include "range_coder.h"
 
-enum { PREDICT_CLASSES = 3, PREDICT_TRAINED = 7, PREDICT_INPUTS = 16, PREDICT_STATE = 4 };
+enum { PREDICT_CLASSES = 3, PREDICT_EXPERTS = 8, PREDICT_INPUTS = 16 };
 
 /* What all calls for a tile agree on. Planes are uint16, one after the other in coded order, row by row. */
 typedef struct {
@@ -17,7 +17,7 @@ typedef struct {
 /* Bytes of workspace, or APERCU_ERROR_ARGUMENT. It is 8-byte aligned and begins as zeros. */
 APERCU_API int64_t apercu_predict_workspace(const predict_tile *tile);
 /* Writes rows `first` to before `end`, counted through all bands, from where the call before ended. `samples` are those of
- * the tile, and become what a decoder makes of them. `taps`: [PREDICT_CLASSES][PREDICT_TRAINED][PREDICT_INPUTS]. `state` is
+ * the tile, and become what a decoder makes of them. `taps`: [PREDICT_CLASSES][PREDICT_EXPERTS][PREDICT_INPUTS]. `state` is
  * zeros before the first call. Returns the number of bytes so far, after the last call (`ends`) the number of all, or an
  * error. */
 APERCU_API int64_t apercu_predict_encode(const predict_tile *tile, const int16_t *taps, range_context *contexts,

@@ -6,18 +6,24 @@
 
 enum {
     CLASSES = PREDICT_CLASSES, /* bands with no band before them, with one, with two */
-    EXPERTS = 8,               /* linear predictors: seven with trained weights, and one that learns */
-    LEARNER = EXPERTS - 1,
-    INPUTS = PREDICT_INPUTS, /* differences that they weigh */
+    EXPERTS = PREDICT_EXPERTS, /* linear predictors with trained weights; one more learns */
+    INPUTS = PREDICT_INPUTS,   /* differences that they weigh: those of W and WW, then */
+    AHEAD = 2,                 /* those that are known a row ahead */
     TAP_BITS = 10,           /* fraction bits of a trained weight */
     FRACTION = 3,            /* fraction bits of a prediction and of all errors */
-    LEARNT_BITS = 14,        /* fraction bits of a learnt weight */
-    LEARNT_MOST = 1 << 16,
-    INPUT_MOST = 1023, /* what the learner sees of a difference */
+    LEARNT_BITS = 13,        /* fraction bits of a learnt weight */
+    LEARNT_MOST = 32000,
+    LEARNING = 1 << 23, /* a step of it, times the sum of its inputs */
+    LEAST_SEEN = 512,
+    CHANGE_MOST = 128,
+    INPUT_MOST = 4095, /* what the learner sees of a difference */
     ERROR_MOST = 65535,
     MARGIN = 3,    /* places left and right of a row */
+    RUN = 64,      /* samples that are prepared together */
     RATIOS = 512,  /* energies from 1/16 to 32 times the least */
-    WEIGHT_MOST = 256
+    WEIGHT_MOST = 256,
+    EVEN_MOST = 8,
+    REPEAT_MOST = 65536 / 16 /* a repeat is asked for where it is likelier than 15/16 */
 };
 
 /* Levels of energy, which contexts begin with: quarters of an octave, then half and three quarter octaves. */
@@ -33,12 +39,12 @@ enum {
 enum {
     OFFSETS = 5,  /* of the prediction from the nearest sample value, in 1/8 */
     LENGTHS = 16, /* bits of a magnitude behind its first */
-    TREES = 7,    /* lengths whose three highest bits have contexts */
+    TREES = 8,    /* lengths whose two highest bits behind the first have contexts */
     ZERO_AT = 0,
     SIGN_AT = ZERO_AT + OFFSETS,
     LENGTH_AT = SIGN_AT + OFFSETS,
     TREE_AT = LENGTH_AT + LENGTHS,
-    PER_LEVEL = TREE_AT + 8 * TREES
+    PER_LEVEL = TREE_AT + 4 * TREES
 };
 
 /* Offsets into the array of contexts. */
@@ -56,6 +62,13 @@ typedef struct {
     int32_t mean; /* BIAS_BITS more fraction bits than a prediction */
     int32_t age;
 } bias;
+
+/* Before a loop that is to become vectors: GCC would write it out first, and then not see them. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define AS_VECTOR _Pragma("GCC unroll 1")
+#else
+#define AS_VECTOR
+#endif
 
 /* floor(log2(v)), v at least 1. */
 static inline uint32_t log2_of(uint32_t v)
