@@ -18,6 +18,7 @@ enum {
     CHANGE_MOST = 128,
     INPUT_MOST = 4095, /* what the learner sees of a difference */
     ERROR_MOST = 65535,
+    LEAST_ENERGY = 2, /* added to every energy */
     MARGIN = 3,    /* places left and right of a row */
     RUN = 64,      /* samples that are prepared together */
     RATIOS = 512,  /* energies from 1/16 to 32 times the least */
@@ -90,6 +91,11 @@ static inline uint32_t level_of(uint32_t v)
         return v;
     uint32_t octave = log2_of(v);
     return 4 * (octave - 1) + (v >> (octave - 2) & 3);
+}
+
+static inline int32_t magnitude32(int32_t v)
+{
+    return v < 0 ? -v : v;
 }
 
 static inline uint32_t least32(uint32_t a, uint32_t b)
