@@ -308,6 +308,8 @@ static inline int64_t walk(coder *c, const predict_tile *tile, const int32_t *to
             begin_band(tile, b.top, &r);
         turn(&r);
         fill_ends(tile, &r);
+        if (y == 1) /* there is no second row above: the first serves */
+            memcpy(r.own[2], r.own[1], (width + 2 * MARGIN) * sizeof(int32_t));
         if (index > 0) {
             load_row(r.before[0], before + up, width);
             load_row(r.before[1], before + here, width);
@@ -350,6 +352,20 @@ int64_t apercu_predict_decode(const predict_tile *tile, const int32_t *tops, con
     int64_t fault = walk(&c, tile, tops, taps, workspace, n_workspace, samples, first, end, 0);
     state[0] = c.d.pos, state[1] = c.d.code, state[2] = c.d.range;
     return fault || !ends ? fault : range_end(&c.d);
+}
+
+int64_t apercu_predict_count(const uint16_t *samples, size_t n, uint32_t *counts)
+{
+    for (size_t i = 0; i < n; i++)
+        counts[samples[i]]++;
+    return 0;
+}
+
+int64_t apercu_predict_map(uint16_t *samples, size_t n, const uint16_t *map)
+{
+    for (size_t i = 0; i < n; i++)
+        samples[i] = map[samples[i]];
+    return 0;
 }
 
 int64_t apercu_predict_start(const uint16_t *starts, range_context *contexts)

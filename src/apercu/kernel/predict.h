@@ -27,6 +27,10 @@ APERCU_API int64_t apercu_predict_encode(const predict_tile *tile, const int32_t
 APERCU_API int64_t apercu_predict_decode(const predict_tile *tile, const int32_t *tops, const int16_t *taps, range_context *contexts,
                                          uint8_t *workspace, size_t n_workspace, uint16_t *samples, int64_t first,
                                          int64_t end, const uint8_t *data, size_t n_data, uint64_t *state, int32_t ends);
+/* Counts samples by value into `counts` of 65,536. */
+APERCU_API int64_t apercu_predict_count(const uint16_t *samples, size_t n, uint32_t *counts);
+/* Puts map[sample] in the place of each sample. */
+APERCU_API int64_t apercu_predict_map(uint16_t *samples, size_t n, const uint16_t *map);
 /* `starts`: for each context the probability of a 0 in 1/65536 and the bits it is trusted for. Returns their number. */
 APERCU_API int64_t apercu_predict_start(const uint16_t *starts, range_context *contexts);
 
