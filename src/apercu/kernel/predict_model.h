@@ -16,6 +16,7 @@ enum {
     LEARNING = 1 << 23, /* a step of it, times the sum of its inputs */
     LEAST_SEEN = 512,
     CHANGE_MOST = 128,
+    SHARE_SHIFT = 9, /* an error of 1/64 of the sum of inputs changes as much as a larger one */
     INPUT_MOST = 4095, /* what the learner sees of a difference */
     ERROR_MOST = 65535,
     LEAST_ENERGY = 2, /* added to every energy */

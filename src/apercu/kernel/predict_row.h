@@ -42,7 +42,7 @@ static inline learner learner_at(const int16_t *learnt, int32_t typical)
     learner l = {{0}, learnt[0], learnt[1], 0, 0};
     for (int j = AHEAD; j < INPUTS; j++)
         l.learnt[j] = learnt[j];
-    while (typical >> l.down > 1024)
+    while (typical >> l.down > 4096)
         l.down++;
     while (typical << l.up < 512 && l.up < 4)
         l.up++;
@@ -106,10 +106,10 @@ APERCU_PART void make_guess(guess *g, const rows *at, const run *next, const ban
 }
 
 /* A weight of W or WW after a sample. */
-static inline int32_t changed(int32_t learnt, int sign, int32_t seen, int32_t rate)
+static inline int32_t changed(int32_t learnt, int32_t part, int32_t seen, int32_t rate)
 {
     int32_t change = clamp32(floor_shift32(seen * rate + 32768, 16), -CHANGE_MOST, CHANGE_MOST);
-    return clamp32(learnt, -LEARNT_MOST, LEARNT_MOST) + sign * change;
+    return clamp32(learnt, -LEARNT_MOST, LEARNT_MOST) + floor_shift32(part * change + 128, 8);
 }
 
 /* Keeps what the experts missed, and lets the learner learn; `sample_q3` has FRACTION bits. */
@@ -122,15 +122,17 @@ APERCU_PART void learn(const guess *g, const rows *at, const run *next, learner 
         missed[i] = (uint16_t)(m < ERROR_MOST ? m : ERROR_MOST);
     }
     at->learner[x] = (uint16_t)least32((uint32_t)magnitude32(sample_q3 - g->by_learner), ERROR_MOST);
-    const int sign = (sample_q3 > g->by_learner) - (sample_q3 < g->by_learner);
+    const int32_t off = sample_q3 - g->by_learner, rate = next->rate[x % RUN];
+    const uint64_t share = (uint64_t)((uint32_t)magnitude32(off) << l->up >> (l->down + FRACTION)) * (uint32_t)rate >> SHARE_SHIFT;
+    const int32_t part = off < 0 ? -(int32_t)(share < 256 ? share : 256) : (int32_t)(share < 256 ? share : 256);
     for (int j = 0; j < INPUTS; j++) {
         int16_t v = l->learnt[j];
         v = v < -LEARNT_MOST ? -LEARNT_MOST : v;
         v = v > LEARNT_MOST ? LEARNT_MOST : v;
-        l->learnt[j] = (int16_t)(v + sign * change[j]);
+        l->learnt[j] = (int16_t)(v + floor_shift32(part * change[j] + 128, 8));
     }
-    l->w = changed(l->w, sign, g->seen_w, next->rate[x % RUN]);
-    l->ww = changed(l->ww, sign, g->seen_ww, next->rate[x % RUN]);
+    l->w = changed(l->w, part, g->seen_w, rate);
+    l->ww = changed(l->ww, part, g->seen_ww, rate);
 }
 
 /* The mean error of predictions in a pattern, after one more. */

@@ -85,12 +85,12 @@ class _Coder:
     def __init__(self, shape: tuple[int, int, int], tops: NDArray[np.int32], max_error: int, tables: PredictTables) -> None:
         n_bands, height, width = shape
         self._tile = np.array([width, height, n_bands, max_error], np.int32)
-        self._tops, self._taps, self._contexts = tops, tables.taps, tables.contexts.copy()
+        self._tops, self._taps, self.contexts = tops, tables.taps, tables.contexts.copy()
         n_workspace = checked(_workspace(address(self._tile)))
         self._memory = borrow(n_workspace)
         self._memory[: -(-n_workspace // 8)] = 0
         self._state = np.zeros(3, np.uint64)
-        self.before = (address(self._tile), address(tops), address(self._taps), address(self._contexts))
+        self.before = (address(self._tile), address(tops), address(self._taps), address(self.contexts))
         self.before += (address(self._memory), n_workspace)
         self.state = address(self._state)
         self._n_rows, self._at_once = n_bands * height, max(1, AT_A_TIME // width)
@@ -112,12 +112,14 @@ def encode_samples(
     tables: PredictTables,
     order: list[int] | None = None,
     decoded: Samples | None = None,
+    contexts: NDArray[np.uint64] | None = None,
 ) -> bytes:
     """Bytes from which `decode_samples` makes `samples` (H, W, B), uint8 or uint16, again, no sample off by more than
     `max_error`, 0 to 65,535.
 
     order: the bands in the order in which they are coded; each is predicted from the two before it as well. By default
-        as they stand. decoded: receives what a decoder makes of the bytes.
+        as they stand. decoded: receives what a decoder makes of the bytes. contexts: receives the contexts as they are in
+        the end, (25080,) uint64.
     Raises OptionError for arguments of another kind.
     """
     check_samples("samples", samples)
@@ -126,6 +128,8 @@ def encode_samples(
     bands = _check_order(order, samples.shape[2])
     if decoded is not None:
         check_array("decoded", decoded, samples.dtype, samples.shape, written=True)
+    if contexts is not None:
+        check_array("contexts", contexts, UINT64, (N_CONTEXTS,), written=True)
     planes = _planes(samples, bands)
     tops = np.full(len(bands), 255 if samples.dtype.itemsize == 1 else 65535, np.int32)
     maps = _Maps.found(planes, tops) if max_error == 0 else _Maps([])
@@ -139,6 +143,8 @@ def encode_samples(
         n_bytes = checked(_encode(*coder.before, *where))
     data = out.view(np.uint8)[:n_bytes].tobytes()
     give_back(out)
+    if contexts is not None:
+        contexts[:] = coder.contexts
     coder.close()
     if decoded is not None:
         maps.undo(planes)
