@@ -1,5 +1,5 @@
-"""A second decoder of the codec `predictive`, written from spec/predictive.md and "Range coder" of spec/FORMAT.md: plain, exact
-and slow. It shares no code with apercu."""
+"""A second decoder of the codec `predictive`, written from spec/predictive.md and "Range coder" of spec/FORMAT.md: plain,
+exact and slow. It shares no code with apercu."""
 
 import itertools
 import struct
@@ -173,8 +173,7 @@ class Decoder:
         for position in range(self.n_bands):
             self.bands.append(self.band(position))
         self.stream.end()
-        whole = [[[self.value(p, v) for v in row] for row in band] for p, band in enumerate(self.bands)]
-        return whole
+        return [[[self.value(p, v) for v in row] for row in band] for p, band in enumerate(self.bands)]
 
     def value(self, position, v):
         return self.maps[position][v] if position in self.maps else v
@@ -255,7 +254,9 @@ class Decoder:
         by_learner = sum(a * b for a, b in zip(learnt, v, strict=True)) >> (self.up + 10)
         e.append(clamp(8 * n + by_learner * 2**self.down, 0, 8 * top))
         m = self.missed.at
-        energy = [2 + m(1, x - 1)[i] + m(1, x)[i] + m(1, x + 1)[i] + 2 * m(0, x - 1)[i] + m(0, x - 2)[i] for i in range(9)]
+        energy = [
+            2 + m(1, x - 1)[i] + m(1, x)[i] + m(1, x + 1)[i] + 2 * m(0, x - 1)[i] + m(0, x - 2)[i] for i in range(9)
+        ]
         least = min(energy)
         q = [(min(v, 32 * least - 1) * (2**20 // least)) >> 16 for v in energy]
         g = [256 if v < 16 else min(256, (65536 + v * v // 2) // (v * v)) for v in q]
@@ -281,8 +282,7 @@ class Decoder:
         compared = [c[0] > v for v in c[1:]] if self.kind else [e[0] > blend, e[1] > blend]
         aside = sum(v << i for i, v in enumerate(compared))
         biases = [
-            self.biases.setdefault(key, [0, 0])
-            for key in ((self.kind, 0, a // 4, around), (self.kind, 1, a, aside))
+            self.biases.setdefault(key, [0, 0]) for key in ((self.kind, 0, a // 4, around), (self.kind, 1, a, aside))
         ]
         prediction = clamp(blend + ((biases[0][0] + biases[1][0]) >> 7), 0, 8 * top)
         start = (prediction + 4) >> 3

@@ -2,8 +2,8 @@
 
 Taps: the experts are trained together, for what their blend misses. It is blended as the codec does it, each expert
 weighted by the inverse square of its errors around a place, and a miss costs what a heavy-tailed distribution would
-charge for it whose width is the mean of the misses before. They begin as the predictors of the literature: the plane and
-the gradients of X. Wu and N. Memon (CALIC, 1997) and of JPEG XL, and the same between bands.
+charge for it whose width is the mean of the misses before. They begin as the predictors of the literature: the plane
+and the gradients of X. Wu and N. Memon (CALIC, 1997) and of JPEG XL, and the same between bands.
 
 Contexts: pictures are coded with several largest errors, and each context starts with the mean of its final
 probabilities, as those of the codec `apercu` do.
@@ -20,16 +20,20 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from apercu.lab.images import Reader, fault_of, files_below, manifest, read_rgb, sound
+from apercu.stages.colour import Samples
 from apercu.stages.predict import CLASSES, EXPERTS, INPUTS, N_CONTEXTS, PredictTables, encode_samples, predict_tables
 
 SEED = 2026
-STEPS, RATE, BATCH, SIDE = 4000, 1e-2, 12, 56
-CODED = 220
+STEPS, RATE, BATCH, SIDE = 3000, 1e-2, 12, 56
+CODED = 150
 """Pictures that contexts are trained on, taken evenly from all."""
 MAX_ERRORS = (0, 1, 4, 12)
 PASSES = 2
 NEW = (32768, 3)  # a context that knows nothing
-LEAST, MOST = 127, 65409  # where probabilities stop that only ever see one kind of bit: a likelier start would never learn
+LEAST, MOST = (
+    127,
+    65409,
+)  # where probabilities stop that only ever see one kind of bit: a likelier start would never learn
 TRUST, LEAST_BITS = 60, 30
 TAP_BITS, BORDER = 10, 3
 
@@ -75,7 +79,9 @@ Log = Callable[[str], None]
 Picture = NDArray[np.uint8]
 
 
-def train(folder: Path, out: Path, seed: int = SEED, log: Log = print, read: Reader = read_rgb, steps: int = STEPS) -> None:
+def train(
+    folder: Path, out: Path, seed: int = SEED, log: Log = print, read: Reader = read_rgb, steps: int = STEPS
+) -> None:
     """Trains on all images below `folder`; writes tables to `out` (.npy, uint16) and the recipe beside them.
 
     Raises OptionError where there is nothing to train on.
@@ -100,18 +106,18 @@ def train(folder: Path, out: Path, seed: int = SEED, log: Log = print, read: Rea
     out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
 
 
-def halved(image: Picture) -> Picture:
-    """A picture at half size, (H, W, 3), in which less is left of what its file has lost."""
+def halved(image: Samples) -> Picture:
+    """A picture of 8 bits at half size, (H, W, 3), in which less is left of what its file has lost."""
     height, width = (max(side // 2, 1) for side in image.shape[:2])
     if min(image.shape[:2]) < 2:
-        return image
+        return image.astype(np.uint8)
     cut = image[: 2 * height, : 2 * width].astype(np.uint16)
     return ((cut[::2, ::2] + cut[1::2, ::2] + cut[::2, 1::2] + cut[1::2, 1::2] + 2) >> 2).astype(np.uint8)
 
 
 def patch(pictures: list[Picture], rng: np.random.Generator) -> NDArray[np.float32]:
-    """A piece of a picture, (SIDE, SIDE, 3), green first; every other time with bands as scenes have them: in another order,
-    of other contrast, some with noise of their own."""
+    """A piece of a picture, (SIDE, SIDE, 3), green first; every other time with bands as scenes have them: in another
+    order, of other contrast, some with noise of their own."""
     picture = pictures[rng.integers(len(pictures))]
     height, width = picture.shape[:2]
     top, left = (int(rng.integers(max(side - SIDE, 0) + 1)) for side in (height, width))
@@ -147,11 +153,15 @@ def blended(bands: list[torch.Tensor], taps: torch.Tensor, of_class: int) -> tor
     return (torch.softmax(-2 * torch.log(energy), 1) * experts).sum(1)
 
 
+def _total(planes: torch.Tensor, places: tuple[tuple[int, int], ...]) -> torch.Tensor:
+    return torch.stack([_moved(planes, *place) for place in places]).sum(0)
+
+
 def cost(band: torch.Tensor, prediction: torch.Tensor) -> torch.Tensor:
     """What a prediction misses, in units of about a bit, but for a constant."""
     missed = (band - prediction).abs()
     near, far = ((0, -1), (-1, 0)), ((-1, -1), (-1, 1), (0, -2), (-2, 0))
-    around = sum(2 * _moved(missed, *place) for place in near) + sum(_moved(missed, *place) for place in far)
+    around = 2 * _total(missed, near) + _total(missed, far)
     width = around / 8 + 0.4
     each = torch.log(width) + 1.2 * torch.log1p(missed / width)
     return each[:, BORDER:-BORDER, BORDER:-BORDER].mean()

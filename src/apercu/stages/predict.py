@@ -82,7 +82,9 @@ def _check_order(order: object, n_bands: int) -> list[int]:
 class _Coder:
     """What the calls of the kernel for one tile share."""
 
-    def __init__(self, shape: tuple[int, int, int], tops: NDArray[np.int32], max_error: int, tables: PredictTables) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], tops: NDArray[np.int32], max_error: int, tables: PredictTables
+    ) -> None:
         n_bands, height, width = shape
         self._tile = np.array([width, height, n_bands, max_error], np.int32)
         self._tops, self._taps, self.contexts = tops, tables.taps, tables.contexts.copy()
@@ -90,8 +92,8 @@ class _Coder:
         self._memory = borrow(n_workspace)
         self._memory[: -(-n_workspace // 8)] = 0
         self._state = np.zeros(3, np.uint64)
-        self.before = (address(self._tile), address(tops), address(self._taps), address(self.contexts))
-        self.before += (address(self._memory), n_workspace)
+        arrays = (self._tile, tops, self._taps, self.contexts, self._memory)
+        self.before = (*(address(array) for array in arrays), n_workspace)
         self.state = address(self._state)
         self._n_rows, self._at_once = n_bands * height, max(1, AT_A_TIME // width)
 
@@ -118,8 +120,8 @@ def encode_samples(
     `max_error`, 0 to 65,535.
 
     order: the bands in the order in which they are coded; each is predicted from the two before it as well. By default
-        as they stand. decoded: receives what a decoder makes of the bytes. contexts: receives the contexts as they are in
-        the end, (25080,) uint64.
+        as they stand. decoded: receives what a decoder makes of the bytes. contexts: receives the contexts as they are
+        in the end, (25080,) uint64.
     Raises OptionError for arguments of another kind.
     """
     check_samples("samples", samples)
@@ -155,8 +157,8 @@ def encode_samples(
 def decode_samples(
     data: bytes, out: Samples, max_error: int, tables: PredictTables, order: list[int] | None = None
 ) -> None:
-    """The inverse: fills in `out` (H, W, B), given the same other arguments. Raises CorruptStream or Truncated before it
-    writes, and OptionError for arguments of another kind."""
+    """The inverse: fills in `out` (H, W, B), given the same other arguments. Raises CorruptStream or Truncated before
+    it writes, and OptionError for arguments of another kind."""
     check_bytes("data", data)
     check_samples("out", out)
     check_array("out", out, out.dtype, out.shape, written=True)
@@ -263,7 +265,7 @@ class _Maps(NamedTuple):
             if at + count > numbers.size:
                 raise Truncated("the maps end early")
             at += count
-            return numbers[at - count : at].tolist()
+            return [int(number) for number in numbers[at - count : at]]
 
         bands: list[tuple[int, NDArray[np.uint16]]] = []
         n_maps = take(1)[0] + 1 if data[0] else 0
