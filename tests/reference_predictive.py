@@ -1,5 +1,5 @@
-"""A second decoder of the codec `predictive`, written from spec/predictive.md and "Range coder" of spec/FORMAT.md: plain,
-exact and slow. It shares no code with apercu."""
+"""A second decoder of the codec `predictive`, written from spec/predictive.md and "Range coder" of spec/FORMAT.md:
+plain, exact and slow. It shares no code with apercu."""
 
 import itertools
 import struct

@@ -6,6 +6,7 @@
 #include "band_step.h"
 #include "dual_ae.h"
 #include "fill.h"
+#include "self_test_predict.h"
 #include "wavelet.h"
 
 #include <string.h>
@@ -26,41 +27,7 @@ int64_t apercu_self_test_workspace(void)
 /* As `known_answers` prints them, which is built with the kernel. A change of the coded output changes them; a faster kernel
  * does not. */
 static const uint32_t KNOWN[TEST_PARTS] = {0x5831F993, 0x0BD0D15B, 0xA4CE2814, 0x3C3FCA7E,
-                                           0x71E38923, 0x868ED4EC, 0x776266BC};
-
-typedef struct {
-    uint32_t random, sum;
-} test;
-
-/* 0 to below `end`, which is at most 2^16. */
-static int32_t below(test *t, uint32_t end)
-{
-    t->random = t->random * 1664525u + 1013904223u;
-    return (int32_t)((t->random >> 16) * end >> 16);
-}
-
-static void add(test *t, int64_t value)
-{
-    t->sum = (t->sum ^ (uint32_t)((uint64_t)value & 0xFFFFFFFFu)) * 16777619u;
-}
-
-static void add_u8(test *t, const uint8_t *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        add(t, values[i]);
-}
-
-static void add_u16(test *t, const uint16_t *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        add(t, values[i]);
-}
-
-static void add_i16(test *t, const int16_t *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        add(t, values[i]);
-}
+                                           0x71E38923, 0x868ED4EC, 0x776266BC, 0x75ECEC6D};
 
 /* Samples from -limit to limit. */
 static void draw(test *t, int16_t *samples, size_t n, int32_t limit)
@@ -350,6 +317,7 @@ typedef union {
     range_room range;
     dual_room dual;
     fill_room fill;
+    predict_room predict;
     uint64_t aligned;
 } room;
 
@@ -378,6 +346,8 @@ uint32_t self_test_sum(int part, uint8_t *workspace, size_t n_workspace)
         test_huffman(&t, &r->dual, workspace + sizeof(room));
     if (part == TEST_FILL)
         test_fill(&t, &r->fill);
+    if (part == TEST_PREDICT)
+        test_predict(&t, &r->predict);
     return t.sum;
 }
 
