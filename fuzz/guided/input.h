@@ -102,5 +102,7 @@ void guided_range_coder(input *in);
 void guided_wavelet(input *in);
 void guided_samples(input *in);
 void guided_fill(input *in);
+void guided_predict_decode(input *in);
+void guided_predict_encode(input *in);
 
 #endif

@@ -50,7 +50,8 @@ static inline uint32_t in_steps(const band *b, uint32_t error)
     return b->step == 1 ? error : (uint32_t)((uint64_t)error * b->scale >> 16);
 }
 
-APERCU_PART void choose(setting *s, const band *b, const rows *at, const guess *g, range_context *contexts, size_t x, uint32_t level)
+APERCU_PART void choose(setting *s, const band *b, const rows *at, const guess *g, range_context *contexts, ptrdiff_t x,
+                         uint32_t level)
 {
     const int32_t w = at->own[x - 1], ww = at->own[x - 2], n = at->n[x], nw = at->n[x - 1], ne = at->n[x + 1], nn = at->nn[x];
     const uint32_t near = (uint32_t)(4 * (at->error[x - 1] + at->error_n[x]) +
@@ -94,7 +95,7 @@ typedef struct {
     int from_left;
 } repeat;
 
-static inline repeat find_repeat(const band *b, const rows *at, range_context *contexts, size_t x)
+static inline repeat find_repeat(const band *b, const rows *at, range_context *contexts, ptrdiff_t x)
 {
     const int32_t *own = at->own + x, *n = at->n + x, *nn = at->nn + x, *c = at->c + x;
     const int from_above = own[-1] == n[-1] && own[-2] == n[-2], from_left = n[0] == n[-1] && nn[0] == nn[-1];
@@ -115,7 +116,7 @@ static inline void learn_repeat(const repeat *r, uint32_t hit)
 }
 
 /* Takes over what is known of the place that a sample repeats. */
-static inline void copy_place(const rows *at, size_t x, int from_left)
+static inline void copy_place(const rows *at, ptrdiff_t x, int from_left)
 {
     const uint16_t *missed = from_left ? at->missed + (x - 1) * EXPERTS : at->missed_n + x * EXPERTS;
     at->error[x] = from_left ? at->error[x - 1] : at->error_n[x];
@@ -128,7 +129,7 @@ APERCU_PART void code_row(coder *shared, const band *b, uint16_t *samples, uint8
 {
     coder c = *shared;
     room *r = b->r;
-    const size_t width = (size_t)b->tile->width;
+    const ptrdiff_t width = b->tile->width;
     const int32_t top = b->top, k = b->tile->max_error, step = b->step;
     const rows at = rows_of(r);
     learner l = learner_at(r->learnt + b->class * INPUTS, r->typical[b->class]);
@@ -136,7 +137,7 @@ APERCU_PART void code_row(coder *shared, const band *b, uint16_t *samples, uint8
     const int n_inputs = list_inputs(r, b->class, inputs);
     uint64_t inputs_sum = 0;
     run next;
-    for (size_t x = 0; x < width; x++) {
+    for (ptrdiff_t x = 0; x < width; x++) {
         if (x % RUN == 0)
             inputs_sum += look_ahead(b, inputs, n_inputs, x, width - x < RUN ? width - x : RUN, l.up, l.down, &next);
         const repeat again = find_repeat(b, &at, c.contexts, x);
@@ -179,7 +180,7 @@ APERCU_PART void code_row(coder *shared, const band *b, uint16_t *samples, uint8
         if (again.context && p0 >= REPEAT_MOST)
             learn_repeat(&again, sample == again.sample);
     }
-    r->typical[b->class] = (int32_t)(inputs_sum / width);
+    r->typical[b->class] = (int32_t)(inputs_sum / (uint64_t)width);
     l.learnt[0] = (int16_t)l.w, l.learnt[1] = (int16_t)l.ww;
     memcpy(r->learnt + b->class * INPUTS, l.learnt, sizeof l.learnt);
     *shared = c;

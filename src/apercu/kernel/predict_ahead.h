@@ -73,7 +73,7 @@ typedef struct {
 } run;
 
 /* Fills in a run of `n_run` samples from `start` on; returns the sum of its inputs. */
-static inline uint64_t look_ahead(const band *b, const input *in, int n_inputs, size_t start, size_t n_run, uint32_t up,
+static inline uint64_t look_ahead(const band *b, const input *in, int n_inputs, ptrdiff_t start, ptrdiff_t n_run, uint32_t up,
                                   uint32_t down, run *out)
 {
     const int32_t *n = b->r->own[1] + MARGIN + start;
@@ -82,7 +82,7 @@ static inline uint64_t look_ahead(const band *b, const input *in, int n_inputs, 
     int16_t seen[INPUTS][RUN] = {{0}};
     for (int j = AHEAD; j < n_inputs; j++) {
         const int32_t *of = in[j].of + start, *less = in[j].less + start;
-        for (size_t i = 0; i < n_run; i++) {
+        for (ptrdiff_t i = 0; i < n_run; i++) {
             int32_t v = of[i] - less[i], s = as_seen(v, up, down);
             apart[j][i] = v;
             seen[j][i] = (int16_t)s;
@@ -90,7 +90,7 @@ static inline uint64_t look_ahead(const band *b, const input *in, int n_inputs, 
             all += magnitude32(v);
         }
     }
-    for (size_t i = 0; i < n_run; i++) {
+    for (ptrdiff_t i = 0; i < n_run; i++) {
         int32_t sums[EXPERTS], rate = LEARNING / (sum[i] > LEAST_SEEN ? sum[i] : LEAST_SEEN);
         for (int p = 0; p < EXPERTS; p++)
             sums[p] = n[i] * (1 << TAP_BITS) + (1 << (TAP_BITS - FRACTION - 1));

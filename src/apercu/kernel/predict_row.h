@@ -56,7 +56,8 @@ typedef struct {
 } guess;
 
 /* All experts at a place, and their blend: a weight is the inverse square of what an expert has missed around there. */
-APERCU_PART void make_guess(guess *g, const rows *at, const run *next, const band *b, const learner *l, size_t x, int32_t top_q3)
+APERCU_PART void make_guess(guess *g, const rows *at, const run *next, const band *b, const learner *l, ptrdiff_t x,
+                            int32_t top_q3)
 {
     const int32_t above = at->n[x], in_w = at->own[x - 1] - above, in_ww = at->own[x - 2] - above;
     const int32_t *ahead = next->ahead[x % RUN], *sums = next->energy[x % RUN], *weights = b->r->weights;
@@ -113,7 +114,7 @@ static inline int32_t changed(int32_t learnt, int32_t part, int32_t seen, int32_
 }
 
 /* Keeps what the experts missed, and lets the learner learn; `sample_q3` has FRACTION bits. */
-APERCU_PART void learn(const guess *g, const rows *at, const run *next, learner *l, size_t x, int32_t sample_q3)
+APERCU_PART void learn(const guess *g, const rows *at, const run *next, learner *l, ptrdiff_t x, int32_t sample_q3)
 {
     uint16_t *missed = at->missed + x * EXPERTS;
     const int16_t *change = next->change[x % RUN];

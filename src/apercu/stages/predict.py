@@ -161,7 +161,8 @@ def decode_samples(
     it writes, and OptionError for arguments of another kind."""
     check_bytes("data", data)
     check_samples("out", out)
-    check_array("out", out, out.dtype, out.shape, written=True)
+    if not out.flags.writeable or not out.dtype.isnative:
+        raise OptionError("out must be writeable, in the byte order of this machine")
     check_number("max_error", max_error, 0, MOST_ERROR)
     _check_tables(tables)
     bands = _check_order(order, out.shape[2])
