@@ -220,7 +220,7 @@ def test_wrong_arguments_are_refused(call, arguments, name):
 def fits(function, name, value, other):
     """Whether `other` may take the place of `value`."""
     if other is None:
-        return name in ("symbols", "mask", "starts", "tables")
+        return name in ("symbols", "mask", "starts", "tables", "decoded")
     if isinstance(value, bytes):
         return isinstance(other, bytes)
     if not isinstance(value, np.ndarray):
