@@ -147,10 +147,11 @@ def read_maps(data, n_bands, peak):
 
 
 class Decoder:
-    def __init__(self, data, shape, peak, max_error, array):
+    def __init__(self, data, shape, peak, max_error, array, coarser_from):
         self.height, self.width, self.n_bands = shape
-        self.max_error, self.step = max_error, 2 * max_error + 1
-        self.maps, at = ({}, 0) if max_error else read_maps(data, self.n_bands, peak)
+        self.of_tile, self.coarser_from = max_error, self.height if coarser_from is None else coarser_from
+        lossless = max_error == 0 and self.coarser_from == self.height
+        self.maps, at = read_maps(data, self.n_bands, peak) if lossless else ({}, 0)
         self.tops = [len(self.maps[p]) - 1 if p in self.maps else peak for p in range(self.n_bands)]
         self.stream = Stream(data[at:])
         numbers = iter(array)
@@ -191,6 +192,8 @@ class Decoder:
             for grid in (self.s, self.error, self.missed):
                 grid.begin_row()
             self.kept.append([])
+            self.max_error = self.of_tile + (y >= self.coarser_from)
+            self.step = 2 * self.max_error + 1
             t = self.typical[self.kind]
             self.down = next(n for n in range(40) if t >> n <= 4096)
             self.up = next((n for n in range(4) if t << n >= 512), 4)
@@ -331,7 +334,7 @@ class Decoder:
         return h * 2**low + even(low) - 2 ** (low - 1) if low else h
 
 
-def decode(data, shape, peak, max_error, array):
+def decode(data, shape, peak, max_error, array, coarser_from=None):
     """Bands in coded order, rows, samples: of (height, width, bands) `shape`, with samples up to `peak`; `array` is the
     model's."""
-    return Decoder(bytes(data), shape, peak, max_error, [int(n) for n in array]).decode()
+    return Decoder(bytes(data), shape, peak, max_error, [int(n) for n in array], coarser_from).decode()

@@ -30,13 +30,15 @@ TABLES = predict_tables(TAPS, NEW)
 ARRAY = np.concatenate([TAPS.ravel().view(np.uint16), NEW.ravel()])
 
 
-def there_and_back(samples, max_error=0, order=None, tables=TABLES):
+def there_and_back(samples, max_error=0, order=None, tables=TABLES, coarser_from=None):
     """The bytes; what comes back is checked."""
     told, back = np.empty_like(samples), np.empty_like(samples)
-    data = encode_samples(samples, max_error, tables, order, told)
-    decode_samples(data, back, max_error, tables, order)
+    data = encode_samples(samples, max_error, tables, order, coarser_from, told)
+    decode_samples(data, back, max_error, tables, order, coarser_from)
     np.testing.assert_array_equal(back, told)
-    assert np.abs(back.astype(int) - samples).max() <= max_error
+    off = np.abs(back.astype(int) - samples)
+    assert off[:coarser_from].max(initial=0) <= max_error
+    assert coarser_from is None or off[coarser_from:].max(initial=0) <= max_error + 1
     return data
 
 
@@ -84,12 +86,27 @@ def test_every_small_error_is_kept(dtype):
     assert sizes[32] < sizes[8] < 0.8 * sizes[0]
 
 
+@pytest.mark.parametrize("max_error", [0, 3])
+def test_sizes_between_two_errors(max_error):
+    """The more rows may be off by one more, the fewer bytes; and a second decoder finds the same samples."""
+    samples = waves(50, 40, 2, np.uint8)
+    rows = (50, 40, 30, 20, 10, 0)
+    sizes = [len(there_and_back(samples, max_error, coarser_from=row)) for row in rows]
+    assert all(after < before for before, after in itertools.pairwise(sizes))
+    assert sizes[0] == len(there_and_back(samples, max_error))
+    assert abs(sizes[-1] - len(there_and_back(samples, max_error + 1))) < 3
+    small, told = samples[:12, :20].copy(), np.empty((12, 20, 2), np.uint8)
+    data = encode_samples(small, max_error, TABLES, coarser_from=5, decoded=told)
+    decoded = reference_predictive.decode(data, small.shape, 255, max_error, ARRAY, 5)
+    np.testing.assert_array_equal(np.array(decoded).transpose(1, 2, 0), told)
+
+
 def test_an_error_is_used_and_not_passed():
     """Some sample is off by as much as it may be."""
     samples = waves(60, 60, 1, np.uint8)
     for max_error in (1, 3, 9):
         told = np.empty_like(samples)
-        encode_samples(samples, max_error, TABLES, None, told)
+        encode_samples(samples, max_error, TABLES, decoded=told)
         assert np.abs(told.astype(int) - samples).max() == max_error
 
 
@@ -171,20 +188,20 @@ def test_second_decoder_of_extremes(name, dtype, max_error, shape):
     """It makes the same samples."""
     samples = EXTREMES[name](np.random.default_rng(5), shape, np.iinfo(dtype).max).astype(dtype)
     told = np.empty_like(samples)
-    data = encode_samples(samples, max_error, TABLES, None, told)
+    data = encode_samples(samples, max_error, TABLES, decoded=told)
     np.testing.assert_array_equal(reference(data, shape, dtype, max_error), told)
 
 
 @pytest.mark.parametrize(
     ("dtype", "max_error", "shape"),
-    [(np.uint8, 0, (30, 41, 3)), (np.uint16, 0, (25, 40, 4)), (np.uint8, 1, (30, 40, 1)), (np.uint16, 90, (20, 70, 3))],
+    [(np.uint8, 0, (20, 31, 3)), (np.uint16, 0, (15, 30, 4)), (np.uint8, 1, (30, 40, 1)), (np.uint16, 90, (14, 67, 3))],
 )
 def test_second_decoder_of_waves(dtype, max_error, shape):
     """Also where contexts, biases and what is learnt have gone a way."""
     samples = waves(*shape, dtype)
     samples[10:, :15] = samples[10, 0]  # where nothing happens
     told = np.empty_like(samples)
-    data = encode_samples(samples, max_error, TABLES, None, told)
+    data = encode_samples(samples, max_error, TABLES, decoded=told)
     np.testing.assert_array_equal(reference(data, shape, dtype, max_error), told)
 
 

@@ -44,7 +44,7 @@ def band_coder(weights, contexts, planes):
 
 
 def predict_encode(samples, max_error, taps, contexts, order, decoded):
-    return predict.encode_samples(samples, max_error, predict.PredictTables(taps, contexts), order, decoded)
+    return predict.encode_samples(samples, max_error, predict.PredictTables(taps, contexts), order, 7, decoded)
 
 
 def predict_decode(data, out, max_error, taps, contexts, order):

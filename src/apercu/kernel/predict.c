@@ -130,7 +130,7 @@ APERCU_PART void code_row(coder *shared, const band *b, uint16_t *samples, uint8
     coder c = *shared;
     room *r = b->r;
     const ptrdiff_t width = b->tile->width;
-    const int32_t top = b->top, k = b->tile->max_error, step = b->step;
+    const int32_t top = b->top, k = b->max_error, step = b->step;
     const rows at = rows_of(r);
     learner l = learner_at(r->learnt + b->class * INPUTS, r->typical[b->class]);
     input inputs[INPUTS];
@@ -262,7 +262,7 @@ static int check_tile(const predict_tile *tile)
     const int32_t most = 65535;
     return tile->width < 1 || tile->width > most || tile->height < 1 || tile->height > most || tile->n_bands < 1 ||
                    tile->n_bands > most || tile->max_error < 0 ||
-                   tile->max_error > most
+                   tile->max_error > most || tile->coarser_from < 0 || tile->coarser_from > tile->height
                ? APERCU_ERROR_ARGUMENT
                : 0;
 }
@@ -287,7 +287,7 @@ static inline int64_t walk(coder *c, const predict_tile *tile, const int32_t *to
             r.weights[i] = i < 16 ? WEIGHT_MOST : clamp32((65536 + i * i / 2) / (i * i), 0, WEIGHT_MOST);
     for (int64_t i = first % 6; i; i--)
         turn(&r);
-    band b = {tile, &r, 0, 0, 2 * tile->max_error + 1, 65536 / (2 * (uint32_t)tile->max_error + 1), {{0}}};
+    band b = {tile, &r, 0, 0, 0, 1, 0, {{0}}};
     int64_t of_band = -1;
     for (int64_t row = first; row < end; row++) {
         size_t y = (size_t)(row % tile->height);
@@ -297,6 +297,9 @@ static inline int64_t walk(coder *c, const predict_tile *tile, const int32_t *to
         const size_t up = (y ? y - 1 : 0) * width, here = y * width, down = (y + 1 < height ? y + 1 : y) * width;
         b.class = (int32_t)(index < 2 ? index : 2);
         b.top = tops[index];
+        b.max_error = tile->max_error + ((int32_t)y >= tile->coarser_from);
+        b.step = 2 * b.max_error + 1;
+        b.scale = 65536 / (uint32_t)b.step;
         if (b.top < 0 || b.top > 65535)
             return APERCU_ERROR_ARGUMENT;
         if (index != of_band) {

@@ -11,6 +11,7 @@ typedef struct {
     int32_t width, height; /* 1 to 65,535 */
     int32_t n_bands;       /* 1 to 65,535 */
     int32_t max_error;     /* 0 to 65,535 */
+    int32_t coarser_from;  /* row of every band from which it is one more: 0 to height, which means none */
 } predict_tile;
 
 /* Bytes of workspace, or APERCU_ERROR_ARGUMENT. It is 8-byte aligned and begins as zeros. */

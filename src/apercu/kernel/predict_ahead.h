@@ -23,7 +23,7 @@ typedef struct {
 typedef struct {
     const predict_tile *tile;
     room *r;
-    int32_t class, top, step; /* top: the largest sample */
+    int32_t class, top, max_error, step; /* top: the largest sample */
     uint32_t scale;           /* 65536 / step */
     int32_t taps[INPUTS][EXPERTS];
 } band;

@@ -27,7 +27,7 @@ int64_t apercu_self_test_workspace(void)
 /* As `known_answers` prints them, which is built with the kernel. A change of the coded output changes them; a faster kernel
  * does not. */
 static const uint32_t KNOWN[TEST_PARTS] = {0x5831F993, 0x0BD0D15B, 0xA4CE2814, 0x3C3FCA7E,
-                                           0x71E38923, 0x868ED4EC, 0x776266BC, 0x75ECEC6D};
+                                           0x71E38923, 0x868ED4EC, 0x776266BC, 0xFE8E50EB};
 
 /* Samples from -limit to limit. */
 static void draw(test *t, int16_t *samples, size_t n, int32_t limit)

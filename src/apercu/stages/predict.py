@@ -79,14 +79,22 @@ def _check_order(order: object, n_bands: int) -> list[int]:
     return bands
 
 
+def _check_errors(max_error: int, coarser_from: int | None, height: int) -> tuple[int, int]:
+    check_number("max_error", max_error, 0, MOST_ERROR)
+    if coarser_from is None:
+        return max_error, height
+    check_number("coarser_from", coarser_from, 0, height)
+    return max_error, coarser_from
+
+
 class _Coder:
     """What the calls of the kernel for one tile share."""
 
     def __init__(
-        self, shape: tuple[int, int, int], tops: NDArray[np.int32], max_error: int, tables: PredictTables
+        self, shape: tuple[int, int, int], tops: NDArray[np.int32], errors: tuple[int, int], tables: PredictTables
     ) -> None:
         n_bands, height, width = shape
-        self._tile = np.array([width, height, n_bands, max_error], np.int32)
+        self._tile = np.array([width, height, n_bands, *errors], np.int32)
         self._tops, self._taps, self.contexts = tops, tables.taps, tables.contexts.copy()
         n_workspace = checked(_workspace(address(self._tile)))
         self._memory = borrow(n_workspace)
@@ -113,6 +121,7 @@ def encode_samples(
     max_error: int,
     tables: PredictTables,
     order: list[int] | None = None,
+    coarser_from: int | None = None,
     decoded: Samples | None = None,
     contexts: NDArray[np.uint64] | None = None,
 ) -> bytes:
@@ -120,23 +129,23 @@ def encode_samples(
     `max_error`, 0 to 65,535.
 
     order: the bands in the order in which they are coded; each is predicted from the two before it as well. By default
-        as they stand. decoded: receives what a decoder makes of the bytes. contexts: receives the contexts as they are
+        as they stand. coarser_from: the row from which samples may be off by one more. decoded: receives what a decoder makes of the bytes. contexts: receives the contexts as they are
         in the end, (25080,) uint64.
     Raises OptionError for arguments of another kind.
     """
     check_samples("samples", samples)
-    check_number("max_error", max_error, 0, MOST_ERROR)
     _check_tables(tables)
     bands = _check_order(order, samples.shape[2])
+    errors = _check_errors(max_error, coarser_from, samples.shape[0])
     if decoded is not None:
         check_array("decoded", decoded, samples.dtype, samples.shape, written=True)
     if contexts is not None:
         check_array("contexts", contexts, UINT64, (N_CONTEXTS,), written=True)
     planes = _planes(samples, bands)
     tops = np.full(len(bands), 255 if samples.dtype.itemsize == 1 else 65535, np.int32)
-    maps = _Maps.found(planes, tops) if max_error == 0 else _Maps([])
+    maps = _Maps.found(planes, tops) if errors == (0, planes.shape[1]) else _Maps([])
     maps.apply(planes, tops)
-    coder = _Coder(planes.shape, tops, max_error, tables)
+    coder = _Coder(planes.shape, tops, errors, tables)
     capacity = 64 + SAMPLE_BYTES * planes.size + CONTEXT_BYTES * N_CONTEXTS
     out = borrow(capacity)
     n_bytes = 0
@@ -151,11 +160,16 @@ def encode_samples(
     if decoded is not None:
         maps.undo(planes)
         _place(planes, bands, decoded)
-    return data if max_error else maps.to_bytes() + data
+    return maps.to_bytes() + data if errors == (0, planes.shape[1]) else data
 
 
 def decode_samples(
-    data: bytes, out: Samples, max_error: int, tables: PredictTables, order: list[int] | None = None
+    data: bytes,
+    out: Samples,
+    max_error: int,
+    tables: PredictTables,
+    order: list[int] | None = None,
+    coarser_from: int | None = None,
 ) -> None:
     """The inverse: fills in `out` (H, W, B), given the same other arguments. Raises CorruptStream or Truncated before
     it writes, and OptionError for arguments of another kind."""
@@ -163,18 +177,18 @@ def decode_samples(
     check_samples("out", out)
     if not out.flags.writeable or not out.dtype.isnative:
         raise OptionError("out must be writeable, in the byte order of this machine")
-    check_number("max_error", max_error, 0, MOST_ERROR)
     _check_tables(tables)
     bands = _check_order(order, out.shape[2])
+    errors = _check_errors(max_error, coarser_from, out.shape[0])
     height, width, n_bands = out.shape
     tops = np.full(n_bands, 255 if out.dtype.itemsize == 1 else 65535, np.int32)
-    maps, at = (_Maps([]), 0) if max_error else _Maps.of_bytes(data, tops)
+    maps, at = _Maps.of_bytes(data, tops) if errors == (0, height) else (_Maps([]), 0)
     for position, values in maps.bands:
         tops[position] = values.size - 1
     source = np.frombuffer(data, np.uint8)[at:]
     memory = borrow(2 * out.size)
     planes = memory.view(np.uint16)[: out.size].reshape(n_bands, height, width)
-    coder = _Coder(planes.shape, tops, max_error, tables)
+    coder = _Coder(planes.shape, tops, errors, tables)
     for first, end, last in coder.runs():
         where = (address(planes), first, end, address(source), source.size, coder.state, last)
         checked(_decode(*coder.before, *where))
