@@ -129,8 +129,10 @@ def encode_samples(
     `max_error`, 0 to 65,535.
 
     order: the bands in the order in which they are coded; each is predicted from the two before it as well. By default
-        as they stand. coarser_from: the row from which samples may be off by one more. decoded: receives what a decoder makes of the bytes. contexts: receives the contexts as they are
-        in the end, (25080,) uint64.
+        as they stand.
+    coarser_from: the row from which samples may be off by one more.
+    decoded: receives what a decoder makes of the bytes.
+    contexts: receives the contexts as they are in the end, (25080,) uint64.
     Raises OptionError for arguments of another kind.
     """
     check_samples("samples", samples)
