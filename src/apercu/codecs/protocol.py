@@ -89,10 +89,10 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
         ones are refused before memory is set aside."""
 
     def read(
-        self, segments: list[bytes], layout: Layout, setting: SettingT | None, tables: Tables, layers: int, /
+        self, segments: list[bytes], layout: Layout, setting: SettingT, tables: Tables, layers: int, /
     ) -> Symbols:
-        """The symbols of a tile from the first segments, one or more, of `layers`; with a setting they may come
-        multiplied by the step, as `synthesise` takes them. Raises CorruptStream or Truncated; the fault's `layer` is
+        """The symbols of a tile from the first segments, one or more, of `layers`; they may come multiplied by the
+        step, as `synthesise` takes them. Raises CorruptStream or Truncated; the fault's `layer` is
         that of the segment."""
 
     def synthesise(self, symbols: Symbols, layout: Layout, setting: SettingT, tables: Tables, /) -> Content:

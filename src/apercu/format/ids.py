@@ -7,10 +7,10 @@ VERSION = 1
 
 INTERPRETATION_IDS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
 
-CODECS = {"apercu": ("range",), "taha2025": ("huffman",)}
+CODECS = {"apercu": ("range",), "taha2025": ("huffman",), "predictive": ("range",)}
 """The codecs, each a module of `apercu.codecs`, with the entropy coders that each has; its default comes first."""
 
-CODEC_IDS = {("taha2025", "huffman"): 1, ("apercu", "range"): 2}
+CODEC_IDS = {("taha2025", "huffman"): 1, ("apercu", "range"): 2, ("predictive", "range"): 5}
 """By codec and entropy coder."""
 
 USER_MODEL = 0
@@ -31,6 +31,7 @@ class Model(NamedTuple):
 MODELS = {
     1: Model("taha2025", "huffman", "taha2025.npy", "b34b70d5f525cc9bdf5c974a5da08c343b9adecae28c128a1ae5b03854b114df"),
     2: Model("apercu", "range", "apercu.npy", "c35fb02ae3cf46933c9c1a9a82e7a2d20283c3f1d4a5464080b8f8b5f26594d4"),
+    5: Model("predictive", "range", "predictive.npy", "f2eda66cbfaaa07fa71777ce33ecabb412549dd337131106f7d2b3abb418a74c"),
 }
 
 
@@ -44,5 +45,5 @@ class Network(NamedTuple):
 NETWORKS = {"cnn": Network("cnn.onnx", "65947dc5f608746f139bd9d263d12f242d04769a5b5ca7fb883b853e499eeba1")}
 """By the name of the restorer. The receiver chooses one: no file names it."""
 
-DEFAULT_MODEL_IDS = {("taha2025", "huffman"): 1, ("apercu", "range"): 2}
+DEFAULT_MODEL_IDS = {("taha2025", "huffman"): 1, ("apercu", "range"): 2, ("predictive", "range"): 5}
 """The model that each codec encodes with by default, by codec and entropy coder."""
