@@ -2,6 +2,7 @@
 plain, exact and slow. It shares no code with apercu."""
 
 import itertools
+import re
 import struct
 
 from reference_bytes import CorruptStream, Truncated
@@ -332,6 +333,21 @@ class Decoder:
             h = h << left | even(left)
             h = -h if negative else h
         return h * 2**low + even(low) - 2 ** (low - 1) if low else h
+
+
+def errors(quality_q8, max_error, height, span, text):
+    """max_error, and the row from which it is one more; set by hand if the quality is None. The path is in the text."""
+    if quality_q8 is None:
+        return max_error, height
+    section = text.split("**Path of `predictive`.**")[1].split("\n\n**")[0].split("\n## ")[0]
+    knots = [(int(a), int(b)) for a, b in re.findall(r"^\| (\d+) \| (\d+) \|$", section, re.MULTILINE)]
+    for (first, a), (last, b) in itertools.pairwise(knots):
+        if first <= quality_q8 <= last:
+            d, p = last - first, quality_q8 - first
+            e = (a * (d - p) + b * p) * 65536 // d
+            break
+    e += (e * e // 2**24) * max(span - 255, 0) // 32640
+    return e // 2**24, height - height * (e % 2**24) // 2**24
 
 
 def decode(data, shape, peak, max_error, array, coarser_from=None):

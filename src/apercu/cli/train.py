@@ -21,7 +21,7 @@ apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures 
           16 bits, many bands; what cannot be read is passed over and named. Only the middle of a picture of more
           than 33 million samples is used.
 cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
-taha2025  takes minutes, and needs PyTorch as well."""
+taha2025, predictive  take minutes, and need PyTorch as well."""
 
 EXAMPLES = """\
 examples:
@@ -37,6 +37,7 @@ TRAINERS = {
     "apercu": ("apercu.lab.apercu", ()),
     "cnn": ("apercu.lab.cnn_training", ("torch", "onnx", "onnxscript", "matplotlib")),
     "taha2025": ("apercu.lab.taha2025", ("torch",)),
+    "predictive": ("apercu.lab.predictive", ("torch",)),
 }
 """Module, and the packages that it needs, of which some come at the end of hours."""
 

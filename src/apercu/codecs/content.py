@@ -60,11 +60,8 @@ def from_content(content: Any, header: Header, out: Samples) -> None:
 
 
 def fill_with_middle(header: Header, out: Samples) -> None:
-    """Fills `out` with the middle of the range, without colour, in place of a lost tile."""
-    if codec_of(header.codec).DOMAIN == "samples":
-        out[:] = 1 << (15 if header.wide else 7)
-        return
-    layout = layout_of_tile(header, *out.shape[:2])
+    """Fills `out` with the middle of the range, without colour, in place of a lost tile; of whatever codec."""
+    layout = layout_of(header.interpretation, header.n_bands, *out.shape[:2], header.wide)
     planes = [np.full((plane.height, plane.width), plane.centre, np.int16) for plane in layout.planes]
     from_planes(planes, header.interpretation, list(header.levels), out)
 

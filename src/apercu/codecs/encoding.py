@@ -261,11 +261,12 @@ def _search(job: _Job, target: Target, options: Any) -> bytes:
         error, peak = error_at(quality_q8), 65535 if job.header.wide else 255
         return 10 * math.log10(peak**2 * n_counted / error) if error else math.inf
 
+    path = (MAX_QUALITY_Q8, job.codec.VARIANTS, job.codec.DOMAIN == "samples")
     if target.n_bytes is not None:
-        found = rate.best_within(target.n_bytes, size_at, error_at, MAX_QUALITY_Q8, job.codec.VARIANTS)
+        found = rate.best_within(target.n_bytes, size_at, error_at, *path)
     else:
         assert target.psnr is not None  # the only one left
-        found = rate.nearest_psnr(target.psnr, psnr_at, MAX_QUALITY_Q8, job.codec.VARIANTS)
+        found = rate.nearest_psnr(target.psnr, psnr_at, *path)
     if found in last:
         return last[found]
     tries += 1

@@ -54,7 +54,7 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
     DOMAIN: Domain
     """"planes": as `to_planes` makes them of a tile, sides extended to multiples of 8, of luma with
     chroma to multiples of 16; decoded ones have at least the size that the layout says. "samples": the tile itself,
-    without colour transform, levels and chroma."""
+    without colour transform, levels and chroma, and without loss at the highest quality."""
     VARIANTS: int
     """Ways to code that each quality on the path has; the last bits of `quality_q8` number them."""
     MOST_LAYERS: int

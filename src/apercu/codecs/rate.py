@@ -4,6 +4,7 @@ A quality is a whole number: a place on the path times the codec's number of var
 choices there.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -22,12 +23,15 @@ GUESS, COARSE = 40, 16
 _STEPS, _CLOSE, _BESIDE = 5, 0.004, 400
 """For a size, in each further variant: the sizes tried at the most, how close one ends it, and from what distance in
 places the slope is taken."""
-_LOOK_AROUND = 64
+_LOOK_AROUND = 1024
+"""The farthest that is looked around, in places; each distance is twice the one before."""
 
 _SHARES = (0.25, 0.5, 0.75)
 """Where places between two others are considered."""
 _BEYOND = 99.0
 """An excess, in dB, that stands for all that are larger, such as infinity."""
+_LOSSLESS = 6.0
+"""The miss, in dB, of a file without loss, where the codec makes such files of any image."""
 _LEAST_CHANGE = 0.0005
 """PSNR, in dB, changes by this at least from a quality to the next, in 1/256."""
 _LEVEL, _FAR = 64, 3000
@@ -71,15 +75,21 @@ def _highest(top: int, excess: Callable[[int], float], guess: int, strides: int)
 
 
 def best_within(
-    n_bytes: int, size_at: Callable[[int], int], error_at: Callable[[int], float], last: int, variants: int
+    n_bytes: int,
+    size_at: Callable[[int], int],
+    error_at: Callable[[int], float],
+    last: int,
+    variants: int,
+    lossless: bool = False,
 ) -> int:
     """The quality, 0 to `last`, of least error among those whose files come nearest to `n_bytes` and do not pass it.
 
     `size_at` gives a file's size, `error_at` its squared error. For the first variant the highest place that fits is
     found, for the others a place near it whose file is hardly smaller, and the best of those that leave no more than
     2 % or 16 bytes unused is taken. Sizes grow with the place except for ripples: if no variant comes that close, the
-    places around are tried too, and at last the largest file found is taken. Raises TargetUnreachable if quality 0 is
-    too large.
+    places around are tried too, and at last the largest file found is taken. With `lossless` the last
+    quality is without loss; its file may be smaller than some before it, and is taken if it fits. Raises
+    TargetUnreachable if quality 0 is too large.
     """
     sizes: dict[int, int] = {}
 
@@ -104,6 +114,8 @@ def best_within(
             f"{n_bytes} bytes are too few: quality 0 takes {least} bytes, the nearest that can be met; a "
             "smaller picture takes fewer"
         )
+    if lossless and size_of(last) <= n_bytes:
+        return last
     first = _highest(last // variants + 1, excess, GUESS * last // variants // WHOLE, COARSE)
     found = [variants * first]
     if found == [last]:
@@ -116,11 +128,13 @@ def best_within(
         return near[0] if len(near) == 1 else min(near, key=error_at)
     if size_of(last) <= n_bytes:
         return last
-    for distance in range(variants, variants * _LOOK_AROUND, variants):
+    away = 1
+    while away <= _LOOK_AROUND:
         for quality in found:
-            for place in (quality + distance, quality - distance):
+            for place in (quality + variants * away, quality - variants * away):
                 if 0 <= place < last and len(sizes) < MOST_TRIES and is_near(place):
                     return place
+        away *= 2
     return max(found, key=size_of)
 
 
@@ -158,13 +172,16 @@ def _near(
     return found
 
 
-def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, variants: int) -> int:
+def nearest_psnr(
+    psnr: float, psnr_at: Callable[[int], float], last: int, variants: int, lossless: bool = False
+) -> int:
     """A quality within 0.05 dB of the target, or the nearest found with 39 PSNRs; quality 0 if that is better already.
 
     PSNR grows with the place on the whole, but goes up and down on the way and leaps, since symbols are chosen for
     their rate as well: in small and in flat pictures by decibels. The search goes up in strides until the target is
     passed, then always to the place that is likeliest to meet it. Raises TargetUnreachable if no stride passes it and
-    quality 100 is more than 0.05 dB below it.
+    quality 100 is more than 0.05 dB below it. With `lossless` the last quality is without loss, and what meets a target
+    above all others.
     """
     top, variant, place = last // variants, 0, GUESS * last // variants // WHOLE
     if (first := psnr_at(0) - psnr) >= -PSNR_TOLERANCE:
@@ -174,10 +191,11 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, varian
     passed = False
     while len(misses) < MOST_TRIES:
         quality = variants * place + variant
-        excess = min(psnr_at(quality) - psnr, _BEYOND)
+        reached = psnr_at(quality)
+        excess = min(reached - psnr, _BEYOND)
         if abs(excess) <= PSNR_TOLERANCE:
             return quality
-        misses[quality] = abs(excess)
+        misses[quality] = _LOSSLESS if lossless and reached == math.inf else abs(excess)
         if variant not in curves and not 0 < abs(excess - dict(curves[0])[place]) < _TOO_FAR_APART:
             curves[variant] = []  # it brings nothing new
         else:
