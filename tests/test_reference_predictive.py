@@ -57,7 +57,7 @@ def test_parameters(parameters):
 
 def test_the_path_is_that_of_the_specification():
     for quality_q8 in (*range(0, 25600, 613), *range(25500, 25601)):
-        for height, span, wide in ((1, 255, False), (75, 255, False), (40, 200, True), (64, 4096, True), (9, 65536, True)):
-            layout = layout_of_bands("grey", 1, height, 8, wide)._replace(span=span)
+        for height, span in ((1, 255), (75, 255), (40, 200), (64, 4096), (9, 65536)):
+            layout = layout_of_bands("grey", 1, height, 8, wide=True)._replace(span=span)
             theirs = reference_predictive.errors(quality_q8, None, height, span, reference_decoder.TEXT)
             assert predictive.errors_of(predictive.at_quality(quality_q8), layout) == theirs

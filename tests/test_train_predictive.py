@@ -43,7 +43,8 @@ def test_shipped_tables():
 
 
 def test_training(tmp_path, monkeypatch):
-    """From experts that know nothing, the loss falls by a seventh of a bit in 40 steps; and trained contexts take fewer bytes."""
+    """From experts that know nothing, the loss falls by a tenth of a bit in 40 steps; and trained contexts take fewer
+    bytes."""
     torch = pytest.importorskip("torch")
     from apercu.lab import predictive as lab
 

@@ -42,7 +42,8 @@ def to_content(tile: Samples, header: Header, mask: Mask | None = None) -> tuple
     height, width, n_bands = tile.shape
     if codec_of(header.codec).DOMAIN == "samples":
         levels = full_levels_of("spectral", n_bands) if header.wide else ()
-        return filled(tile, "spectral", levels, hidden(tile, header.interpretation, mask)), layout_of_tile(header, height, width)
+        out = hidden(tile, header.interpretation, mask)
+        return filled(tile, "spectral", levels, out), layout_of_tile(header, height, width)
     layout = layout_of(header.interpretation, n_bands, height, width, header.wide)
     tile = filled(tile, header.interpretation, header.levels, mask)
     planes = to_planes(tile, header.interpretation, list(header.levels))
@@ -61,7 +62,8 @@ def from_content(content: Any, header: Header, out: Samples) -> None:
 
 def fill_with_middle(header: Header, out: Samples) -> None:
     """Fills `out` with the middle of the range, without colour, in place of a lost tile; of whatever codec."""
-    layout = layout_of(header.interpretation, header.n_bands, *out.shape[:2], header.wide)
+    height, width = out.shape[:2]
+    layout = layout_of(header.interpretation, header.n_bands, height, width, header.wide)
     planes = [np.full((plane.height, plane.width), plane.centre, np.int16) for plane in layout.planes]
     from_planes(planes, header.interpretation, list(header.levels), out)
 

@@ -63,8 +63,8 @@ KNOTS = (
     (23808, 256),
     (25600, 0),
 )
-"""The path: quality in 1/256, and the largest error of samples of 8 bits in 1/256. The logarithm of the rate falls about
-evenly."""
+"""The path: quality in 1/256, and the largest error of samples of 8 bits in 1/256. The logarithm of the rate falls
+about evenly."""
 FULL_SPAN = 255
 """The range of samples of 8 bits."""
 SQUARE_SHARE = 128 * FULL_SPAN

@@ -88,9 +88,7 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
         """The fewest bytes that a segment of a layer has, with tables of a user's or with the shipped ones; shorter
         ones are refused before memory is set aside."""
 
-    def read(
-        self, segments: list[bytes], layout: Layout, setting: SettingT, tables: Tables, layers: int, /
-    ) -> Symbols:
+    def read(self, segments: list[bytes], layout: Layout, setting: SettingT, tables: Tables, layers: int, /) -> Symbols:
         """The symbols of a tile from the first segments, one or more, of `layers`; they may come multiplied by the
         step, as `synthesise` takes them. Raises CorruptStream or Truncated; the fault's `layer` is
         that of the segment."""

@@ -172,9 +172,7 @@ def _near(
     return found
 
 
-def nearest_psnr(
-    psnr: float, psnr_at: Callable[[int], float], last: int, variants: int, lossless: bool = False
-) -> int:
+def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, variants: int, lossless: bool = False) -> int:
     """A quality within 0.05 dB of the target, or the nearest found with 39 PSNRs; quality 0 if that is better already.
 
     PSNR grows with the place on the whole, but goes up and down on the way and leaps, since symbols are chosen for

@@ -31,7 +31,9 @@ class Model(NamedTuple):
 MODELS = {
     1: Model("taha2025", "huffman", "taha2025.npy", "b34b70d5f525cc9bdf5c974a5da08c343b9adecae28c128a1ae5b03854b114df"),
     2: Model("apercu", "range", "apercu.npy", "c35fb02ae3cf46933c9c1a9a82e7a2d20283c3f1d4a5464080b8f8b5f26594d4"),
-    5: Model("predictive", "range", "predictive.npy", "f2eda66cbfaaa07fa71777ce33ecabb412549dd337131106f7d2b3abb418a74c"),
+    5: Model(
+        "predictive", "range", "predictive.npy", "f2eda66cbfaaa07fa71777ce33ecabb412549dd337131106f7d2b3abb418a74c"
+    ),
 }
 
 
