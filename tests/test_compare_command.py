@@ -12,6 +12,7 @@ from apercu.bench.cache import Cache, write_whole
 from apercu.bench.images import drawn
 from apercu.cli import compare as command
 from apercu.cli.main import main
+from apercu.format.ids import CODECS
 
 OURS = "apercu:taha2025/none"
 BIG = drawn(512, 512)
