@@ -38,6 +38,7 @@ from apercu.stages import (
     dual_quantise,
     fill,
     map_huffman,
+    predict,
     range_coding,
     symbol_maps,
     wavelet,
@@ -49,8 +50,8 @@ from scripts.vector_files import read_pixels, write_symbols
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = (
-    *(bands, blocks, colour, dct, dual_ae, dual_code, dual_quantise, fill, map_huffman, range_coding, symbol_maps),
-    wavelet,
+    *(bands, blocks, colour, dct, dual_ae, dual_code, dual_quantise, fill, map_huffman, predict, range_coding),
+    *(symbol_maps, wavelet),
 )
 SIZES = ("capacity", "size", "n_data", "n_workspace", "workspace_size")
 """Names of parameters that say how large the array before them is, in bytes where it is one of bytes."""
@@ -174,6 +175,7 @@ def record() -> bytes:
         recorder.rest()
     _call_the_rest()
     _call_maps()
+    _call_predict()
     missing = {function.name for function in known if function.parameters} - recorder.called
     assert missing <= {"apercu_self_test"}, f"never called: {sorted(missing)}"
     return b"".join([*recorder.parts, struct.pack("<cI", b"E", recorder.calls)])
@@ -216,6 +218,19 @@ def _call_maps() -> None:
         dct.dct_expect(read, weights, 1)
         dct.dct_synthesise(read, 5, 7, 4080, plane)
         dct.dct_smooth(plane, 5, 7, 40)
+
+
+def _call_predict() -> None:
+    """Samples of 16 bits that are predicted, without loss, with a largest error, and with many values that none has."""
+    rows, columns, bands = np.mgrid[:64, :72, :3]
+    image = (rows * 900 + (columns - 20) ** 2 * (rows > columns) + rows * columns % 97 * bands).astype(np.uint16)
+    taps = (np.arange(3 * 8 * 16, dtype=np.int16).reshape(3, 8, 16) * 37 % 301) - 100
+    starts = np.full((predict.N_CONTEXTS, 2), (40000, 9), np.uint16)
+    tables = predict.predict_tables(taps.astype(np.int16), starts)
+    for samples, max_error in ((image, 0), (image, 9), (image // 4096 * 4096, 0)):
+        found = np.empty_like(samples)
+        predict.decode_samples(predict.encode_samples(samples, max_error, tables), found, max_error, tables)
+        assert np.abs(found.astype(int) - samples).max() <= max_error
 
 
 def _decode_valid(recorder: Recorder) -> None:

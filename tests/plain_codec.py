@@ -34,7 +34,7 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class Options:
-    max_error: int | None = option("largest error of a sample", "K", positive, int, is_target=True)
+    off_by: int | None = option("largest error of a sample", "K", positive, int, is_target=True)
     entropy: str | None = option("how symbols become bits", "NAME", one_of(("huffman", "range")))
 
 
@@ -52,7 +52,7 @@ def at_quality(quality_q8, _=None):
 
 
 def by_hand(options):
-    return options.max_error and Setting(None, options.max_error.bit_length() - 1)
+    return options.off_by and Setting(None, options.off_by.bit_length() - 1)
 
 
 def parameters(setting):
@@ -125,7 +125,7 @@ def evidence(symbols, layout):
 
 
 def tell(setting, tiles):
-    return {"shift": setting.shift} | ({} if setting.quality_q8 is not None else {"max_error": 1 << setting.shift})
+    return {"shift": setting.shift} | ({} if setting.quality_q8 is not None else {"off_by": 1 << setting.shift})
 
 
 def read_tables(array, entropy):

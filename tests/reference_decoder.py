@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+import reference_predictive
 import reference_wavelet
 from reference_bytes import (
     Bytes,
@@ -31,6 +32,8 @@ from reference_taha2025 import read_segment, synthesise
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "spec").glob("*.md")))
 GREY, RGB, RGBA, SPECTRAL = range(4)
+DUAL, WAVELET, PREDICTIVE = 1, 2, 5
+MOST_LAYERS = {DUAL: 1, WAVELET: 5, PREDICTIVE: 1}
 BY_HAND = 32767
 
 
@@ -63,7 +66,7 @@ def read_head(source, limit):
     head.wide, head.parts, head.interpretation = bool(flags & 8), bool(flags & 4), flags & 3
     head.model = source.number(1)
     head.codec = source.number(1) if head.model == 0 else head.model
-    if head.model > 2 or head.codec not in (1, 2):
+    if head.codec not in MOST_LAYERS:
         raise UnknownModel(f"model {head.model}, codec {head.codec}")
     if head.model == 0:
         head.hash = source.take(8)
@@ -86,12 +89,15 @@ def read_head(source, limit):
     if head.width * head.height > limit or head.width * head.height * head.bands > 4 * limit:
         raise TooLarge(f"{head.width} × {head.height} pixels of {head.bands} bands")
     head.n_layers = head.n_layers if head.parts else 1
-    if head.n_layers > (1, 5)[head.codec - 1]:
+    if head.n_layers > MOST_LAYERS[head.codec]:
         raise CorruptStream("too many layers")
-    if head.codec == 2:
+    if head.codec == WAVELET:
         if parameters is not None:
             raise CorruptStream("apercu has no settings made by hand")
         head.step_q8 = reference_wavelet.step_of_quality(quality_q8, TEXT)
+    elif head.codec == PREDICTIVE:
+        head.quality_q8 = None if parameters is not None else quality_q8
+        head.max_error = None if parameters is None else error_of_parameters(parameters)
     else:
         head.step_q3 = step_of_quality(quality_q8) if parameters is None else step_of_parameters(parameters)
     return head
@@ -149,7 +155,10 @@ def read_parts(source, head):
 def check_room(head, tile, layer):
     """Whether the segment can hold what it should."""
     n_bytes, planes = len(tile.segments[-1]), planes_of(head, tile)
-    if head.codec == 1:
+    if head.codec == PREDICTIVE:
+        n_samples = tile.height * tile.width * head.bands
+        too_few = n_samples > (2**19 if head.model == 0 else 2**13) * (n_bytes + 5)
+    elif head.codec == DUAL:
         too_few = 8 * n_bytes < 12 * len(planes)
     else:
         last = head.n_layers - layer
@@ -166,7 +175,18 @@ def check_room(head, tile, layer):
         raise Truncated("a segment has too few bytes for what it holds")
 
 
-# --- Settings and weights of taha2025 -------------------------------------------------------------
+# --- Settings and weights -------------------------------------------------------------------------
+def error_of_parameters(parameters):
+    source = Bytes(parameters)
+    try:
+        max_error = source.varint(0, 65535)
+    except Truncated:
+        raise CorruptStream("parameters end early") from None
+    if source.left():
+        raise CorruptStream("parameters go on")
+    return max_error
+
+
 def step_of_parameters(parameters):
     source = Bytes(parameters)
     try:
@@ -196,8 +216,8 @@ def weights_of(head, users):
     """The array of the registry, or the user's: either way, the one with the right SHA-256."""
     row = re.search(rf"^\| {head.model} \| `\w+` \| `\w+` \| `(.*?)` \| `(.*?)` \|$", TEXT, re.MULTILINE)
     weights, sha256 = (np.load(ROOT / row[1]), bytes.fromhex(row[2])) if row and head.model else (users, head.hash)
-    size = (2 * 9 * 64, 270 + 2 * 11166)[head.codec - 1]
-    if weights is None or weights.dtype.kind != "iu"[head.codec - 1] or weights.size != size:
+    kind, size = {DUAL: ("i", 1152), WAVELET: ("u", 270 + 2 * 11166), PREDICTIVE: ("u", 384 + 2 * 25080)}[head.codec]
+    if weights is None or weights.dtype.kind != kind or weights.size != size:
         raise ModelError("the file was made with other weights")
     if hashlib.sha256(weights.astype("<u2").tobytes()).digest()[: len(sha256)] != sha256:
         raise ModelError("the file was made with other weights")
@@ -253,9 +273,16 @@ def wavelet_plane(head, index, plane):
 
 
 def read_tile(head, tile, weights):
-    """taha2025: what read_segment returns. apercu: for each plane its symbols by band."""
+    """taha2025: what read_segment returns. apercu: for each plane its symbols by band. predictive: the bands."""
     planes = planes_of(head, tile)
-    if head.codec == 1:
+    if head.codec == PREDICTIVE:
+        spans = [extent for _, extent in head.levels]
+        how = reference_predictive.errors(head.quality_q8, head.max_error, tile.height, max(spans, default=255), TEXT)
+        order = [1, 0, 2, 3][: head.bands] if head.interpretation in (RGB, RGBA) else list(range(head.bands))
+        shape, peak = (tile.height, tile.width, head.bands), 65535 if head.wide else 255
+        coded = reference_predictive.decode(tile.segments[0], shape, peak, how[0], weights, how[1])
+        return [np.array(coded[order.index(band)]) for band in range(head.bands)]
+    if head.codec == DUAL:
         return read_segment(tile.segments[0], planes)
     reader = reference_wavelet.Tile([wavelet_plane(head, i, plane) for i, plane in enumerate(planes)], weights)
     for layer, segment in enumerate(tile.segments):
@@ -269,7 +296,7 @@ def read_tile(head, tile, weights):
 
 def synthesise_tile(head, tile, coded, weights):
     planes = planes_of(head, tile)
-    if head.codec == 1:
+    if head.codec == DUAL:
         return [synthesise(plane, *c, head.step_q3, weights) for plane, c in zip(planes, coded, strict=True)]
     return [
         reference_wavelet.synthesise(wavelet_plane(head, i, plane), symbols, head.step_q8)
@@ -282,7 +309,7 @@ def symbols(data, limit=2**28):
     symbols by band."""
     source = Bytes(data)
     head = read_head(source, limit)
-    weights = weights_of(head, None) if head.codec == 2 else None
+    weights = None if head.codec == DUAL else weights_of(head, None)
     return [read_tile(head, tile, weights) for tile in read_tiles(source, head)]
 
 
@@ -296,10 +323,12 @@ def decode(data, weights=None, limit=2**28):
     weights = weights_of(head, weights)
     image = np.zeros((head.height, head.width, head.bands), np.uint16 if head.wide else np.uint8)
     for tile in read_tiles(source, head):
-        bands = synthesise_tile(head, tile, read_tile(head, tile, weights), weights)
-        if head.interpretation in (RGB, RGBA):
-            bands[:3] = colour(*bands[:3])
+        bands = read_tile(head, tile, weights)
+        if head.codec != PREDICTIVE:
+            bands = synthesise_tile(head, tile, bands, weights)
+            if head.interpretation in (RGB, RGBA):
+                bands[:3] = colour(*bands[:3])
+            bands = [samples(v, head, band) for band, v in enumerate(bands)]
         for band, v in enumerate(bands):
-            part = image[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width, band]
-            part[:] = samples(v, head, band)
+            image[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width, band] = v
     return image[:, :, 0] if head.interpretation == GREY and not head.axis else image

@@ -24,6 +24,7 @@ from apercu.stages import (
     dual_quantise,
     fill,
     map_huffman,
+    predict,
     range_coding,
     symbol_maps,
     wavelet,
@@ -56,6 +57,14 @@ def band_coder(weights, contexts, planes):
     coder(planes, bands.BandTables(weights, contexts)).close()
 
 
+def predict_encode(samples, max_error, taps, contexts, order, decoded):
+    return predict.encode_samples(samples, max_error, predict.PredictTables(taps, contexts), order, 7, decoded)
+
+
+def predict_decode(data, out, max_error, taps, contexts, order):
+    predict.decode_samples(data, out, max_error, predict.PredictTables(taps, contexts), order)
+
+
 def planes_encode(groups, symbols, tables):
     return dual_code.dual_encode([(groups, symbols)], tables)
 
@@ -77,6 +86,8 @@ WIDE = RNG.integers(0, 60000, (12, 20, 1)).astype(np.uint16)
 LEVELS = [colour.Levels(0, 208)]
 STARTS = np.full((bands.N_CONTEXTS, 2), 7, np.uint16)
 BITS = np.array([0, 1, 1, 0], np.uint8)
+PREDICT_STARTS = np.full((predict.N_CONTEXTS, 2), 7, np.uint16)
+PREDICT_TABLES = predict.predict_tables(int16(3, 8, 16), PREDICT_STARTS)
 
 MAP_LAYOUT = map_cases.layout_of()
 MAP_TABLES = map_cases.tables(MAP_LAYOUT.maps)
@@ -150,6 +161,12 @@ EXAMPLES = [
      {"plane": int16(12, 20), "interpretation": "grey", "levels": LEVELS, "out": np.empty((12, 20, 1), np.uint16)}),
     (fill.filled, fill.filled,
      {"tile": TILE, "interpretation": "rgba", "levels": (), "mask": np.zeros(TILE.shape, np.bool_)}),
+    (predict.predict_tables, predict.predict_tables, {"taps": int16(3, 8, 16), "starts": PREDICT_STARTS}),
+    (predict.encode_samples, predict_encode,
+     {"samples": TILE, "max_error": 3, **PREDICT_TABLES._asdict(), "order": [3, 0, 2, 1], "decoded": TILE.copy()}),
+    (predict.decode_samples, predict_decode,
+     {"data": predict.encode_samples(TILE, 0, PREDICT_TABLES), "out": np.empty((12, 20, 4), np.uint8), "max_error": 0,
+      **PREDICT_TABLES._asdict(), "order": None}),
     (dual_quantise.dual_quantise, dual_quantise.dual_quantise,
      {"latents": int16(6, 9), "mse_q4": np.arange(6, dtype=np.uint32), "threshold_q4": 3, "step_q3": 8}),
     (dual_ae.dual_analyse, dual_ae.dual_analyse,
@@ -267,7 +284,7 @@ CASES = [(call, arguments, name) for _, call, arguments in EXAMPLES for name in 
 @pytest.mark.parametrize(("call", "arguments", "name"), CASES, ids=[f"{c.__name__}-{n}" for c, _, n in CASES])
 def test_wrong_arguments_are_refused(call, arguments, name):
     def copies():
-        return {key: value.copy() if isinstance(value, np.ndarray) and key != "contexts" else value
+        return {key: value.copy() if isinstance(value, np.ndarray) and key not in ("contexts", "taps") else value
                 for key, value in arguments.items()}  # fmt: skip
 
     call(**copies())
@@ -285,7 +302,7 @@ def test_wrong_arguments_are_refused(call, arguments, name):
 def fits(function, name, value, other):
     """Whether `other` may take the place of `value`."""
     if other is None:
-        return name in ("symbols", "mask", "starts", "tables")
+        return name in ("symbols", "mask", "starts", "tables", "decoded")
     if isinstance(value, bytes):
         return isinstance(other, bytes)
     if not isinstance(value, np.ndarray):
@@ -294,7 +311,7 @@ def fits(function, name, value, other):
         return False
     if name == "out":
         return other.dtype.itemsize <= 2 and other.dtype.isnative and other.shape[1:] == value.shape[1:]
-    if name in ("tile", "mask"):  # a copy is made where need be
+    if name in ("tile", "mask", "samples"):  # a copy is made where need be
         return other.dtype.itemsize <= 2
     larger = name in ("plane", "luma", "cb", "cr") and function != "wavelet_synthesise"
     shaped = other.shape == value.shape or (

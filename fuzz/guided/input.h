@@ -106,5 +106,7 @@ void guided_maps_decode(input *in);
 void guided_maps_encode(input *in);
 void guided_maps_huffman(input *in);
 void guided_dct(input *in);
+void guided_predict_decode(input *in);
+void guided_predict_encode(input *in);
 
 #endif

@@ -113,24 +113,25 @@ def encode(
     tile: pixels a side of a tile, a power of two from 32 to 65,536. Each tile is decoded without the others, so that a
         window of small tiles is quick to read. But small tiles take more bytes, and at low rates their seams can be
         visible. By default an image is one tile up to 2^25 samples in its planes (22 megapixels in colour, where
-        chroma is at half size).
-    layers: 1 to 5 ("taha2025": 1), coarse to fine; a file that is cut short shows the layers that are complete. By
-        default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less, else 5.
+        chroma is at half size), of "predictive" up to 2^22 samples.
+    layers: 1 to 5 ("taha2025", "predictive": 1), coarse to fine; a file that is cut short shows the layers that are
+        complete. By default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less, else 5.
     progress: called with the share of the work done, 0 to 1.
     options: those of the codec, each a field of `apercu.codecs.NAME.Options`; `apercu encode --help` lists all. One
         that only other codecs have is refused. "apercu" has none. "taha2025" (Taha et al. 2025) has `threshold` and
         `step`, both together in place of a target, in 8-bit sample units: blocks whose mean squared error under the
         first autoencoder is above the threshold go to the second, and the step is that of the latents' quantiser. And
         `tables`: "group" codes all latents of the second autoencoder with one table, as published, "latent" each with
-        its own; by default the smaller, for each plane.
+        its own; by default the smaller, for each plane. "predictive" has `max_error` in place of a target, 0 to
+        65,535: no sample that counts is off by more, and 0 is lossless, as quality=100 is.
 
     Alpha that is 0, or 255 (65,535), in a whole tile comes back exactly. (With taha2025, 255 comes back as 254 or 255.)
 
-    A uint16 image is coded within the range of its samples, band by band, colours together. Outliers are left out of
-    the range, and come back as the end of it. These are hot and dead pixels (at most one sample in 1,000, more than
-    twice as far out as all others, with nothing like them around), and areas of 65,535, which many scenes have where
-    there are no data, if all else is in the lower quarter. An area of 0 comes back near 0. A `psnr` that cannot be
-    met without the outliers is met with the full range.
+    A uint16 image is coded (except by "predictive") within the range of its samples, band by band, colours together.
+    Outliers are left out of the range, and come back as the end of it. These are hot and dead pixels (at most one
+    sample in 1,000, more than twice as far out as all others, with nothing like them around), and areas of 65,535,
+    which many scenes have where there are no data, if all else is in the lower quarter. An area of 0 comes back near 0.
+    A `psnr` that cannot be met without the outliers is met with the full range.
 
     Raises ImageError, OptionError, TargetUnreachable, ModelError, or MissingExtra for a 16-bit Pillow image in
     colours other than sRGB.
@@ -210,8 +211,9 @@ def info(data: bytes) -> dict[str, object]:
     """What the head of a file says, without decoding its pixels.
 
     Keys: width, height, bands (a number), interpretation ("grey", "rgb", "rgba" or "spectral"), dtype, codec, model
-    (an id, or the start of a user-trained model's SHA-256), version, quality (None where threshold and step were set
-    by hand), step, n_bytes, bpp, tiles, layers; of taha2025 also threshold, and g1_share and g2_share, the parts of the
+    (an id, or the start of a user-trained model's SHA-256), version, quality (None where threshold and step, or
+    max_error, were set by hand), n_bytes, bpp, tiles, layers; of predictive max_error, of the others step; of taha2025
+    also threshold, and g1_share and g2_share, the parts of the
     blocks that each autoencoder codes, or None where a damaged or missing segment keeps them from being counted.
 
     Only the head is needed; the rest may be damaged or missing. Raises a FormatError if the head cannot be read.

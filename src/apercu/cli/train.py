@@ -22,7 +22,7 @@ apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures 
 dct       takes minutes to hours, and needs no PyTorch. It takes pictures of 8 bits, as RGB; --goal says whether PSNR or
           SSIM shall be high.
 cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
-taha2025  takes minutes, and needs PyTorch as well."""
+taha2025, predictive  take minutes, and need PyTorch as well."""
 
 EXAMPLES = """\
 examples:
@@ -40,6 +40,7 @@ TRAINERS = {
     "dct": ("apercu.lab.dct", ()),
     "cnn": ("apercu.lab.cnn_training", ("torch", "onnx", "onnxscript", "matplotlib")),
     "taha2025": ("apercu.lab.taha2025", ("torch",)),
+    "predictive": ("apercu.lab.predictive", ("torch",)),
 }
 """Module, and the packages that it needs, of which some come at the end of hours."""
 GOALS = ("psnr", "ssim")

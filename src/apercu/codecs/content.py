@@ -14,10 +14,11 @@ from apercu.stages.colour import (
     Samples,
     ends,
     from_planes,
+    level,
     level_groups,
     to_planes,
 )
-from apercu.stages.fill import ALPHA, Mask, filled
+from apercu.stages.fill import ALPHA, Mask, filled, hidden
 from apercu.stages.layout import Layout, layout_of, layout_of_bands
 
 FULL_RANGE = Levels(0, MAX_LEVEL_CODE)
@@ -26,19 +27,23 @@ FULL_RANGE = Levels(0, MAX_LEVEL_CODE)
 
 def layout_of_tile(header: Header, height: int, width: int) -> Layout:
     """The layout of a tile of this size."""
-    find = layout_of if codec_of(header.codec).DOMAIN == "planes" else layout_of_bands
-    return find(header.interpretation, header.n_bands, height, width, header.wide)
+    kind = (header.interpretation, header.n_bands, height, width, header.wide)
+    if codec_of(header.codec).DOMAIN == "planes":
+        return layout_of(*kind)
+    ranges = [level(of_group.range_code) for of_group in header.levels]
+    return layout_of_bands(*kind)._replace(span=max(ranges, default=255))
 
 
 def to_content(tile: Samples, header: Header, mask: Mask | None = None) -> tuple[Any, Layout]:
     """What the codec of a header codes of a tile (H, W, B), those samples filled that do not count, and its layout.
 
-    For a codec of samples all count that the mask does not hide: colours where alpha is 0 stay as they are.
+    For a codec of samples all others stay as they are.
     """
     height, width, n_bands = tile.shape
     if codec_of(header.codec).DOMAIN == "samples":
         levels = full_levels_of("spectral", n_bands) if header.wide else ()
-        return filled(tile, "spectral", levels, mask), layout_of_tile(header, height, width)
+        out = hidden(tile, header.interpretation, mask)
+        return filled(tile, "spectral", levels, out), layout_of_tile(header, height, width)
     layout = layout_of(header.interpretation, n_bands, height, width, header.wide)
     tile = filled(tile, header.interpretation, header.levels, mask)
     planes = to_planes(tile, header.interpretation, list(header.levels))
@@ -56,11 +61,9 @@ def from_content(content: Any, header: Header, out: Samples) -> None:
 
 
 def fill_with_middle(header: Header, out: Samples) -> None:
-    """Fills `out` with the middle of the range, without colour, in place of a lost tile."""
-    if codec_of(header.codec).DOMAIN == "samples":
-        out[:] = 1 << (15 if header.wide else 7)
-        return
-    layout = layout_of_tile(header, *out.shape[:2])
+    """Fills `out` with the middle of the range, without colour, in place of a lost tile; of whatever codec."""
+    height, width = out.shape[:2]
+    layout = layout_of(header.interpretation, header.n_bands, height, width, header.wide)
     planes = [np.full((plane.height, plane.width), plane.centre, np.int16) for plane in layout.planes]
     from_planes(planes, header.interpretation, list(header.levels), out)
 

@@ -197,7 +197,7 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
     """See `apercu.check`."""
     check_limit("apercu.MAX_PIXELS", max_pixels)  # which is no fault of the file's
     try:
-        header, _ = _read_head(data, max_pixels)
+        header, setting = _read_head(data, max_pixels)
         codec, with_tables = codec_of(header.codec), None
         if model is not None or header.model_id != USER_MODEL:
             with_tables = tables.of_file(header, model)
@@ -217,7 +217,7 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
         try:
             if sound:
                 layout = layout_of_tile(header, place.height, place.width)
-                codec.read(sound, layout, None, with_tables, header.n_layers)
+                codec.read(sound, layout, setting, with_tables, header.n_layers)
         except FormatError as fault:
             found.add(fault, fault.layer, range(tile, tile + 1))
     return found.errors()

@@ -11,7 +11,7 @@ import numpy as np
 
 from apercu.codecs import counted, rate, tables
 from apercu.codecs.by_name import codec_of, options_by_codec
-from apercu.codecs.content import from_content, full_levels_of, layout_of_tile, to_content
+from apercu.codecs.content import from_content, layout_of_tile, to_content
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import AnyCodec, Progress, Setting, no_progress
 from apercu.errors import ImageError, OptionError
@@ -145,11 +145,9 @@ def encode(
     else:
         found, model_hash = tables.of_user(codec, model, header.entropy)
         header = replace(header, model_id=USER_MODEL, model_hash=model_hash)
-    if header.wide and module.DOMAIN == "planes":
-        levels = counted.levels_for(samples, mask, header.interpretation, target.psnr)
-        header = replace(header, levels=levels)
-    elif header.wide:
-        header = replace(header, levels=full_levels_of(header.interpretation, header.n_bands))
+    if header.wide:
+        psnr = target.psnr if module.DOMAIN == "planes" else None
+        header = replace(header, levels=counted.levels_for(samples, mask, header.interpretation, psnr))
     progress = _forwards(progress)
     progress(0.0)
     job = _Job(samples, header, module, found, plan, progress, mask)
@@ -263,11 +261,13 @@ def _search(job: _Job, target: Target, options: Any) -> bytes:
         error, peak = error_at(quality_q8), 65535 if job.header.wide else 255
         return 10 * math.log10(peak**2 * n_counted / error) if error else math.inf
 
+    path = MAX_QUALITY_Q8, job.codec.VARIANTS
     if target.n_bytes is not None:
-        found = rate.best_within(target.n_bytes, size_at, error_at, MAX_QUALITY_Q8, job.codec.VARIANTS)
+        lossless = job.codec.DOMAIN == "samples"
+        found = rate.best_within(target.n_bytes, size_at, error_at, *path, lossless)
     else:
         assert target.psnr is not None  # the only one left
-        found = rate.nearest_psnr(target.psnr, psnr_at, MAX_QUALITY_Q8, job.codec.VARIANTS)
+        found = rate.nearest_psnr(target.psnr, psnr_at, *path)
     if found in last:
         return last[found]
     tries += 1

@@ -54,7 +54,7 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
     DOMAIN: Domain
     """"planes": as `to_planes` makes them of a tile, sides extended to multiples of 8, of luma with
     chroma to multiples of 16; decoded ones have at least the size that the layout says. "samples": the tile itself,
-    without colour transform, levels and chroma."""
+    without colour transform, levels and chroma, and without loss at the highest quality."""
     VARIANTS: int
     """Ways to code that each quality on the path has; the last bits of `quality_q8` number them."""
     MOST_LAYERS: int
@@ -88,11 +88,9 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
         """The fewest bytes that a segment of a layer has, with tables of a user's or with the shipped ones; shorter
         ones are refused before memory is set aside."""
 
-    def read(
-        self, segments: list[bytes], layout: Layout, setting: SettingT | None, tables: Tables, layers: int, /
-    ) -> Symbols:
-        """The symbols of a tile from the first segments, one or more, of `layers`; with a setting they may come
-        multiplied by the step, as `synthesise` takes them. Raises CorruptStream or Truncated; the fault's `layer` is
+    def read(self, segments: list[bytes], layout: Layout, setting: SettingT, tables: Tables, layers: int, /) -> Symbols:
+        """The symbols of a tile from the first segments, one or more, of `layers`; they may come multiplied by the
+        step, as `synthesise` takes them. Raises CorruptStream or Truncated; the fault's `layer` is
         that of the segment."""
 
     def synthesise(self, symbols: Symbols, layout: Layout, setting: SettingT, tables: Tables, /) -> Content:

@@ -23,7 +23,7 @@ GUESS, COARSE = 40, 16
 _STEPS, _CLOSE, _BESIDE = 5, 0.004, 400
 """For a size, in each further variant: the sizes tried at the most, how close one ends it, and from what distance in
 places the slope is taken."""
-_LOOK_AROUND = (1, 2, 3, 5, 7, 10, 14, 19, 26, 35, 47, 63)
+_LOOK_AROUND = (1, 2, 3, 5, 7, 10, 14, 19, 26, 35, 47, 63, 128, 256, 512, 1024)
 """Distances in places from those found: what lies next to each other often makes the same file."""
 
 _SHARES = (0.25, 0.5, 0.75)
@@ -75,15 +75,21 @@ def _highest(top: int, excess: Callable[[int], float], guess: int, strides: int)
 
 
 def best_within(
-    n_bytes: int, size_at: Callable[[int], int], error_at: Callable[[int], float], last: int, variants: int
+    n_bytes: int,
+    size_at: Callable[[int], int],
+    error_at: Callable[[int], float],
+    last: int,
+    variants: int,
+    lossless: bool = False,
 ) -> int:
     """The quality, 0 to `last`, of least error among those whose files come nearest to `n_bytes` and do not pass it.
 
     `size_at` gives a file's size, `error_at` its squared error. For the first variant the highest place that fits is
     found, for the others a place near it whose file is hardly smaller, and the best of those that leave no more than
     2 % or 16 bytes unused is taken. Sizes grow with the place except for ripples: if no variant comes that close, the
-    places around are tried too, and at last the largest file found is taken. Raises TargetUnreachable if quality 0 is
-    too large.
+    places around are tried too, and at last the largest file found is taken. With `lossless` the last
+    quality is without loss; its file may be smaller than some before it, and is taken if it fits. Raises
+    TargetUnreachable if quality 0 is too large.
     """
     sizes: dict[int, int] = {}
 
@@ -108,6 +114,8 @@ def best_within(
             f"{n_bytes} bytes are too few: quality 0 takes {least} bytes, the nearest that can be met; a "
             "smaller picture takes fewer"
         )
+    if lossless and size_of(last) <= n_bytes:
+        return last
     first = _highest(last // variants + 1, excess, GUESS * last // variants // WHOLE, COARSE)
     found = [variants * first]
     if found == [last]:

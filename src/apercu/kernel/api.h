@@ -44,11 +44,13 @@
 #define APERCU_VECTORISED
 #endif
 
-/* A function that is not made part of those that call it. */
+/* A function that is not made part of those that call it; and one that is, however large. */
 #ifdef __GNUC__
 #define APERCU_APART __attribute__((noinline))
+#define APERCU_PART static inline __attribute__((always_inline))
 #else
 #define APERCU_APART
+#define APERCU_PART static inline
 #endif
 
 enum {

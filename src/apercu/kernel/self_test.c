@@ -7,6 +7,7 @@
 #include "dual_ae.h"
 #include "fill.h"
 #include "self_test_draw.h"
+#include "self_test_predict.h"
 #include "wavelet.h"
 
 #include <string.h>
@@ -27,7 +28,8 @@ int64_t apercu_self_test_workspace(void)
 /* As `known_answers` prints them, which is built with the kernel. A change of the coded output changes them; a faster kernel
  * does not. */
 static const uint32_t KNOWN[TEST_PARTS] = {0x5831F993, 0x0BD0D15B, 0xA4CE2814, 0x3C3FCA7E,
-                                           0x71E38923, 0x868ED4EC, 0x776266BC, 0x16A1C5BF, 0x30E35B32};
+                                           0x71E38923, 0x868ED4EC, 0x776266BC, 0x16A1C5BF, 0x30E35B32,
+                                           0xFE8E50EB};
 
 /* An image of 67 x 7 pixels, in planes of even size. */
 enum { WIDE = 67, HIGH = 7, PLANE_W = 72, PLANE_H = 8, PIXELS = WIDE * HIGH, SAMPLES = PLANE_W * PLANE_H };
@@ -299,6 +301,7 @@ typedef union {
     range_room range;
     dual_room dual;
     fill_room fill;
+    predict_room predict;
     uint64_t aligned;
 } room;
 
@@ -332,6 +335,8 @@ uint32_t self_test_sum(int part, uint8_t *workspace, size_t n_workspace)
         self_test_maps(&t, workspace);
     if (part == TEST_DCT)
         self_test_dct(&t, workspace);
+    if (part == TEST_PREDICT)
+        test_predict(&t, &r->predict);
     return t.sum;
 }
 

@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const char *const NAMES[TEST_PARTS] = {
-    "samples", "wavelet", "bands", "range coder", "dual autoencoder", "Huffman coder", "fill", "symbol maps", "DCT"};
+    "samples", "wavelet", "bands", "range coder", "dual autoencoder", "Huffman coder", "fill", "symbol maps", "DCT",
+    "prediction"};
 
 int main(int argc, char **argv)
 {
