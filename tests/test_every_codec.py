@@ -121,7 +121,7 @@ from apercu.format.container import read_header, read_segments
 from every_codec import CODECS, encode
 from scripts.pictures import scene, wide
 images = [scene(70, 90)[:, :, 0], scene(400, 380, 3, 2), wide(scene(50, 60, 5), 30, 9000)]
-jobs = [(i, c, how) for c in CODECS for i in images for how in ({"bpp": 0.4}, {"quality": 62.5}, {"psnr": 27})]
+jobs = [(i, c, how) for c in CODECS for i in images for how in ({"bpp": 0.6}, {"quality": 62.5}, {"psnr": 27})]
 def digest(job):
     image, codec, how = job
     data = encode(image, codec, **how)

@@ -23,7 +23,7 @@ GUESS, COARSE = 40, 16
 _STEPS, _CLOSE, _BESIDE = 5, 0.004, 400
 """For a size, in each further variant: the sizes tried at the most, how close one ends it, and from what distance in
 places the slope is taken."""
-_LOOK_AROUND = (1, 2, 3, 5, 7, 10, 14, 19, 26, 35, 47, 63, 128, 256, 512, 1024)
+_LOOK_AROUND = (1, 2, 3, 5, 8, 14, 24, 42, 74, 128, 256, 512, 1024)
 """Distances in places from those found: what lies next to each other often makes the same file."""
 
 _SHARES = (0.25, 0.5, 0.75)
