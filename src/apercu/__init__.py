@@ -114,8 +114,8 @@ def encode(
         window of small tiles is quick to read. But small tiles take more bytes, and at low rates their seams can be
         visible. By default an image is one tile up to 2^25 samples in its planes (22 megapixels in colour, where
         chroma is at half size), of "predictive" up to 2^22 samples.
-    layers: 1 to 5 ("taha2025", "predictive": 1), coarse to fine; a file that is cut short shows the layers that are complete. By
-        default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less, else 5.
+    layers: 1 to 5 ("taha2025", "predictive": 1), coarse to fine; a file that is cut short shows the layers that are
+        complete. By default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less, else 5.
     progress: called with the share of the work done, 0 to 1.
     options: those of the codec, each a field of `apercu.codecs.NAME.Options`; `apercu encode --help` lists all. One
         that only other codecs have is refused. "apercu" has none. "taha2025" (Taha et al. 2025) has `threshold` and
@@ -127,11 +127,11 @@ def encode(
 
     Alpha that is 0, or 255 (65,535), in a whole tile comes back exactly. (With taha2025, 255 comes back as 254 or 255.)
 
-    A uint16 image is coded (except by "predictive") within the range of its samples, band by band, colours together. Outliers are left out of
-    the range, and come back as the end of it. These are hot and dead pixels (at most one sample in 1,000, more than
-    twice as far out as all others, with nothing like them around), and areas of 65,535, which many scenes have where
-    there are no data, if all else is in the lower quarter. An area of 0 comes back near 0. A `psnr` that cannot be
-    met without the outliers is met with the full range.
+    A uint16 image is coded within the range of its samples, band by band, colours together ("predictive": as it is).
+    Outliers are left out of the range, and come back as the end of it. These are hot and dead pixels (at most one
+    sample in 1,000, more than twice as far out as all others, with nothing like them around), and areas of 65,535,
+    which many scenes have where there are no data, if all else is in the lower quarter. An area of 0 comes back near
+    0. A `psnr` that cannot be met without the outliers is met with the full range.
 
     Raises ImageError, OptionError, TargetUnreachable, ModelError, or MissingExtra for a 16-bit Pillow image in
     colours other than sRGB.
