@@ -62,7 +62,10 @@ def seeds(model: Path) -> list[Seed]:
         "tiles in a row": encode(scene(1, 20000), codec="apercu", quality=40, layers=1),
     }
     files |= {LARGE + name: data for name, data in many.items()}
-    for codec in CODECS.keys() - {"apercu", "taha2025"}:  # any other one
+    sparse, predictive = (scene(70, 70)[:, :, 0] // 8 * 8), partial(apercu.encode, codec="predictive")
+    files["predictive maps"] = predictive(np.dstack([sparse, sparse ^ 1]), max_error=0)
+    files["predictive by hand"] = predictive(scene(9, 12, 6), max_error=3)
+    for codec in [codec for codec in CODECS if codec not in ("apercu", "taha2025")]:
         for name, image in {"grey": grey[:, :, 0], "rgba": rgba, "wide": wide(scene(16, 25, 3), 1000, 60000)}.items():
             files[f"{codec} {name}"] = apercu.encode(image, codec=codec, quality=60)
         files[f"{codec} tiles"] = encode(scene(70, 40, 3), codec=codec, quality=50)

@@ -12,6 +12,7 @@ from apercu.codecs.by_name import codec_of, options_by_codec
 from apercu.errors import TargetUnreachable
 from apercu.format.ids import CODECS
 from apercu.options import about
+from apercu.stages.fill import hidden
 from mutate import havoc, repair
 from scripts.pictures import noise, scene, wide
 
@@ -54,6 +55,8 @@ def _broken_promises(picture: np.ndarray, options: dict[str, Any], data: bytes) 
     faults = []
     if decoded.shape != picture.shape or decoded.dtype != picture.dtype.newbyteorder("="):
         faults.append(f"decoded as {decoded.shape} {decoded.dtype}")
+    if "max_error" in told and (worst := _worst(picture, decoded, told["interpretation"])) > told["max_error"]:
+        faults.append(f"a sample is off by {worst}, max_error is {told['max_error']}")
     if "n_bytes" in options and len(data) > options["n_bytes"]:
         faults.append(f"{len(data)} bytes")
     if "bpp" in options and 8 * len(data) > options["bpp"] * picture.shape[0] * picture.shape[1]:
@@ -92,6 +95,16 @@ def _broken_promises(picture: np.ndarray, options: dict[str, Any], data: bytes) 
         if apercu.decode(data, model=model, layers=layers).shape != picture.shape:
             faults.append(f"layers={layers} has another shape")
     return faults
+
+
+def _worst(picture: np.ndarray, decoded: np.ndarray, interpretation: object) -> int:
+    """The largest error of the samples that count."""
+    shape = (*picture.shape[:2], -1)
+    mask = np.ma.getmaskarray(picture).reshape(shape) if isinstance(picture, np.ma.MaskedArray) else None
+    samples = np.asarray(picture).reshape(shape)
+    out = hidden(np.ascontiguousarray(samples), str(interpretation), mask)
+    errors = np.abs(samples.astype(int) - decoded.reshape(shape))
+    return int(errors.max() if out is None else errors[~out].max(initial=0))
 
 
 def _picture(rng: random.Random) -> tuple[np.ndarray, str | None]:
@@ -145,6 +158,9 @@ def _options(rng: random.Random, bands: str | None) -> dict[str, Any]:
         options["bpp"] = rng.choice((0.05, 0.3, 2.0, 9.0, rng.random() * 4 + 0.01))
     elif kind == 7:
         options["psnr"] = rng.choice((10, 25.5, 40))
+    elif rng.random() < 0.7:
+        options["codec"] = "predictive"
+        options["max_error"] = rng.choice((0, 0, 1, 2, rng.randrange(40), 254, 255, rng.randrange(65536), 65535))
     if options["codec"] == "taha2025" and rng.random() < 0.4:
         options["tables"] = rng.choice(("group", "latent"))
     if rng.random() < 0.4:

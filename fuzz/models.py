@@ -16,9 +16,26 @@ BANDS, CONTEXTS = 30 * 9, 11_166
 def random_model(rng: random.Random, codec: str) -> np.ndarray:
     """Weights that are valid."""
     draw = np.random.default_rng(rng.randrange(1 << 32))
+    if codec == "predictive":
+        return _predictive(rng, draw)
     if codec not in ("apercu", "taha2025"):  # it takes its own tables, if nothing else
         return np.load(FOLDER / next(model.file for model in MODELS.values() if model.codec == codec))
     return _taha2025(rng, draw) if codec == "taha2025" else _apercu(rng, draw)
+
+
+def _predictive(rng: random.Random, draw: np.random.Generator) -> np.ndarray:
+    """Taps of the 24 experts, whose sizes add up to 8192 at most, as two's complement; starts of the contexts."""
+    kind = rng.randrange(4)
+    if kind == 0:
+        taps = draw.choice((-512, 512), (24, 16))
+    elif kind == 1:
+        taps = np.zeros((24, 16), np.int64)
+        taps[np.arange(24), draw.integers(0, 16, 24)] = draw.choice((-8192, 8192), 24)
+    else:
+        taps = draw.integers(-500, 501, (24, 16))
+    likely = draw.choice((1, 65535), 25080) if kind == 0 else draw.integers(1, 65536, 25080)
+    starts = np.stack([likely, draw.integers(2, 129, 25080)], 1)
+    return np.concatenate([taps.astype(np.int16).ravel().view(np.uint16), starts.astype(np.uint16).ravel()])
 
 
 def _taha2025(rng: random.Random, draw: np.random.Generator) -> np.ndarray:

@@ -127,11 +127,11 @@ def encode(
 
     Alpha that is 0, or 255 (65,535), in a whole tile comes back exactly. (With taha2025, 255 comes back as 254 or 255.)
 
-    A uint16 image is coded (except by "predictive") within the range of its samples, band by band, colours together.
+    A uint16 image is coded within the range of its samples, band by band, colours together ("predictive": as it is).
     Outliers are left out of the range, and come back as the end of it. These are hot and dead pixels (at most one
     sample in 1,000, more than twice as far out as all others, with nothing like them around), and areas of 65,535,
-    which many scenes have where there are no data, if all else is in the lower quarter. An area of 0 comes back near 0.
-    A `psnr` that cannot be met without the outliers is met with the full range.
+    which many scenes have where there are no data, if all else is in the lower quarter. An area of 0 comes back near
+    0. A `psnr` that cannot be met without the outliers is met with the full range.
 
     Raises ImageError, OptionError, TargetUnreachable, ModelError, or MissingExtra for a 16-bit Pillow image in
     colours other than sRGB.
