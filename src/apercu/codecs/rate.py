@@ -23,9 +23,12 @@ _GOOD_SHARE, _GOOD_BYTES = 0.001, 2
 """A file that leaves no more than the larger of these unused need not be improved."""
 _STRETCH, _SLACK = 8, 2
 """With a forecast: what strides grow by, and how many more steps than bisection may be taken."""
-_ALIKE, _LOW = 0.3, 20
+_ALIKE, _ALIKE_DB = 0.3, 1.0
 """With a forecast, the ends of the path are tried only where their sizes are expected to be so near to that of the
-place found, in relation to it, or their PSNRs, in dB; and quality 0 in the first of so many parts of the path."""
+place found, in relation to it, or the PSNR of quality 0 so near."""
+_LOW, _LOW_PSNR = 20, 4
+"""Quality 0 is also tried where a size, or a PSNR, is met in the first of so many parts of the path, and quality 100
+where a PSNR is met in the last of _LOW: there both go up and down."""
 _BY_FORECAST = 6
 """PSNRs that are looked for where the forecast says."""
 
@@ -159,7 +162,7 @@ def best_within(
     else:
         expected = _excess_expected(forecast, excess_of, variants)
         first = _highest(top + 1, excess, 0, expected, excess_of(n_bytes - max(_GOOD_BYTES, _GOOD_SHARE * n_bytes)))
-        if _is_low(first, expected, top):
+        if expected(first) - expected(0) < _ALIKE or first * _LOW <= top:
             size_of(0)
         if expected(top) - expected(first) < _ALIKE and size_of(last) <= n_bytes:
             return last
@@ -186,11 +189,6 @@ def best_within(
 def _excess_expected(forecast: Expected, excess_of: Callable[[float], float], variants: int) -> Expected:
     """The excess that is expected at a place."""
     return lambda place: excess_of(forecast(variants * place))
-
-
-def _is_low(place: int, expected: Expected, top: int) -> bool:
-    """Whether quality 0 may be as good as a place."""
-    return place * _LOW <= top or expected(place) - expected(0) < _ALIKE
 
 
 def _slope(points: Curve, place: int) -> float:
@@ -247,14 +245,22 @@ def nearest_psnr(
         misses[quality] = abs(excess)
         return excess
 
+    def unreachable(excess: float) -> TargetUnreachable:
+        return TargetUnreachable(
+            f"{psnr} dB cannot be reached: quality 100 gives {psnr + excess:.2f} dB, the nearest that can"
+        )
+
     low, high = -1, top + 1
     expected = _excess_expected(forecast, lambda expected: expected - psnr, variants) if forecast else None
     while expected and len(known) < _BY_FORECAST and high - low > 1:
         place = _crossing(expected, known, low, high, 0.0)
         excess = known[place] = excess_at(variants * place)
         if abs(excess) <= PSNR_TOLERANCE:
-            if _is_low(place, expected, top) and excess_at(0) >= -PSNR_TOLERANCE:
+            may_be_low = place * _LOW_PSNR <= top or expected(place) - expected(0) < _ALIKE_DB
+            if may_be_low and excess_at(0) >= -PSNR_TOLERANCE:
                 return 0
+            if (top - place) * _LOW <= top and (at_last := excess_at(last)) < -PSNR_TOLERANCE:
+                raise unreachable(at_last)
             return variants * place
         low, high = (place, high) if excess < 0 else (low, place)
     if 0 not in known:
@@ -273,9 +279,7 @@ def nearest_psnr(
         elif place < top:
             place = _onwards(curves[0][-2], curves[0][-1], top)
         else:
-            raise TargetUnreachable(
-                f"{psnr} dB cannot be reached: quality 100 gives {psnr + excess:.2f} dB, the nearest that can"
-            )
+            raise unreachable(excess)
         quality = variants * place + variant
         excess = excess_at(quality)
         if abs(excess) <= PSNR_TOLERANCE:
