@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 FOLDER = Path(__file__).parent.parent / "weights"
 BINS = 50
-"""Of magnitudes, two an octave: bin k holds those from 2^(k/2) times the step of `step_q8` = 1 on; bin 0 also all that
-are smaller."""
+"""Of magnitudes, two an octave: bin k holds those from 2^(k/2) times the step of `step_q8` = 1 on; the first and the
+last also what is smaller or larger."""
 FIRST, KNOTS = 16, 21
 """The steps that a forecast is made for, two an octave: from 2^(16/2) = 256 to 262,144, in `step_q8`."""
 LOWEST, RATIOS = -6, 16
@@ -38,7 +38,8 @@ HEAD_BITS = 8 * 14
 """Of a file, with its checksums."""
 _PIECE = 1 << 16
 """Coefficients that are counted at a time, so that little memory is needed."""
-_EXPONENT_BITS, _BIAS = 23, 127
+_MANTISSA_BITS, _BIAS, _EXPONENTS = 23, 127, 256
+"""Of a float32."""
 
 
 def counted(coefficients: NDArray[np.signedinteger[Any]], steps: Sequence[float], sizes: Sequence[int]) -> Counts:
@@ -46,16 +47,15 @@ def counted(coefficients: NDArray[np.signedinteger[Any]], steps: Sequence[float]
     of runs of these `sizes` of them, one after the other."""
     factors = np.array([1 / step for step in steps], np.float32)
     ends = np.cumsum([0, *sizes])
-    found = np.zeros(_BIAS + BINS, np.int64)
+    found = np.zeros(_EXPONENTS, np.int64)
     for start in range(0, coefficients.size, _PIECE):
         piece = coefficients[start : start + _PIECE]
         ratios = piece.astype(np.float32)
         ratios *= np.repeat(factors, np.diff(np.clip(ends, start, start + piece.size)))
         np.square(ratios, out=ratios)  # so its exponent counts half octaves
-        exponents = ratios.view(np.int32) >> _EXPONENT_BITS
-        found += np.bincount(np.minimum(exponents, found.size - 1, out=exponents), minlength=found.size)
-    found[_BIAS] += found[:_BIAS].sum()
-    return found[_BIAS:]
+        found += np.bincount(ratios.view(np.int32) >> _MANTISSA_BITS, minlength=_EXPONENTS)
+    first, last = _BIAS, _BIAS + BINS - 1
+    return np.concatenate([[found[: first + 1].sum()], found[first + 1 : last], [found[last:].sum()]])
 
 
 class Forecast(NamedTuple):

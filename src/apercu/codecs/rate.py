@@ -19,8 +19,8 @@ WHOLE = 100
 GUESS, COARSE = 40, 16
 """The quality at which a search begins, and its first stride from there, as a part of the path."""
 
-_GOOD_SHARE, _GOOD_BYTES = 0.001, 2
-"""A file that leaves no more than the larger of these unused need not be improved."""
+_GOOD_SHARE = 0.001
+"""With a forecast, a file that leaves no more than this part of the budget unused need not be improved."""
 _STRETCH, _SLACK = 8, 2
 """With a forecast: what strides grow by, and how many more steps than bisection may be taken."""
 _ALIKE, _ALIKE_DB = 0.3, 1.0
@@ -29,8 +29,8 @@ place found, in relation to it, or the PSNR of quality 0 so near."""
 _LOW, _LOW_PSNR = 20, 4
 """Quality 0 is also tried where a size, or a PSNR, is met in the first of so many parts of the path, and quality 100
 where a PSNR is met in the last of _LOW: there both go up and down."""
-_BY_FORECAST = 6
-"""PSNRs that are looked for where the forecast says."""
+_NEARER = 0.7
+"""PSNRs are looked for where the forecast says as long as each is nearer to the target than this part of the last."""
 
 _STEPS, _CLOSE, _BESIDE = 5, 0.004, 400
 """For a size, in each further variant: the sizes tried at the most, how close one ends it, and from what distance in
@@ -156,12 +156,12 @@ def best_within(
         """Whether another size can be tried, so that an error is left for all files that come near and one more."""
         return len(sizes) + sum(map(is_near, found)) + 1 < MOST_TRIES
 
-    if forecast is None or n_bytes <= _GOOD_BYTES:
+    if forecast is None or n_bytes < 1:
         size_of(0)
         first = _highest(top + 1, excess, GUESS * last // variants // WHOLE)
     else:
         expected = _excess_expected(forecast, excess_of, variants)
-        first = _highest(top + 1, excess, 0, expected, excess_of(n_bytes - max(_GOOD_BYTES, _GOOD_SHARE * n_bytes)))
+        first = _highest(top + 1, excess, 0, expected, excess_of((1 - _GOOD_SHARE) * n_bytes))
         if expected(first) - expected(0) < _ALIKE or first * _LOW <= top:
             size_of(0)
         if expected(top) - expected(first) < _ALIKE and size_of(last) <= n_bytes:
@@ -231,10 +231,10 @@ def nearest_psnr(
     """A quality within 0.05 dB of the target, or the nearest found with 39 PSNRs; quality 0 if that is better already.
 
     PSNR grows with the place on the whole, but goes up and down on the way and leaps, since symbols are chosen for
-    their rate as well: in small and in flat pictures by decibels. A few times the search goes where the `forecast` of
-    the PSNR, moved to what has been found, meets the target. Then it goes up in strides until the target is passed, and
-    always to the place that is likeliest to meet it. Raises TargetUnreachable if no stride passes it and quality 100 is
-    more than 0.05 dB below it.
+    their rate as well: in small and in flat pictures by decibels. The search goes where the `forecast` of the PSNR,
+    moved to what has been found, meets the target. If that fails, it goes up in strides from quality 0 until the target
+    is passed, then always to the place that is likeliest to meet it. Raises TargetUnreachable if no stride passes it
+    and quality 100 is more than 0.05 dB below it.
     """
     top = last // variants
     known: dict[int, float] = {}
@@ -250,9 +250,9 @@ def nearest_psnr(
             f"{psnr} dB cannot be reached: quality 100 gives {psnr + excess:.2f} dB, the nearest that can"
         )
 
-    low, high = -1, top + 1
+    low, high, miss = -1, top + 1, _BEYOND / _NEARER
     expected = _excess_expected(forecast, lambda expected: expected - psnr, variants) if forecast else None
-    while expected and len(known) < _BY_FORECAST and high - low > 1:
+    while expected and high - low > 1:
         place = _crossing(expected, known, low, high, 0.0)
         excess = known[place] = excess_at(variants * place)
         if abs(excess) <= PSNR_TOLERANCE:
@@ -262,12 +262,12 @@ def nearest_psnr(
             if (top - place) * _LOW <= top and (at_last := excess_at(last)) < -PSNR_TOLERANCE:
                 raise unreachable(at_last)
             return variants * place
-        low, high = (place, high) if excess < 0 else (low, place)
-    if 0 not in known:
-        known[0] = excess_at(0)
-    if known[0] >= -PSNR_TOLERANCE:
+        if abs(excess) > _NEARER * miss:
+            break
+        low, high, miss = *((place, high) if excess < 0 else (low, place)), abs(excess)
+    if (first := excess_at(0)) >= -PSNR_TOLERANCE:
         return 0
-    curves: dict[int, Curve] = {0: sorted(known.items())}
+    curves: dict[int, Curve] = {0: [(0, first)]}  # points of a forecast that failed are close together, and mislead
     while len(misses) < MOST_TRIES:
         variant, (place, excess) = 0, curves[0][-1]
         if any(excess > 0 for _, excess in curves[0]):
