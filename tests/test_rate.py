@@ -34,8 +34,8 @@ class Sizes:
         self.decoded.add(quality)
         return int(self.errors[quality])
 
-    def search(self, n_bytes):
-        return best_within(n_bytes, self.size_at, self.error_at, LAST, VARIANTS)
+    def search(self, n_bytes, forecast=None, variants=VARIANTS):
+        return best_within(n_bytes, self.size_at, self.error_at, LAST, variants, forecast)
 
     def budgets(self, n=60):
         low, high = int(self.sizes[0]), int(self.sizes[-1])
@@ -291,3 +291,89 @@ def test_the_last_quality_is_taken_where_its_file_alone_fits():
     sizes = of_places(places)
     sizes[LAST] = 95_000
     assert Sizes(sizes).search(100_000) == LAST
+
+
+FORECASTS = {
+    "right": lambda sizes: lambda quality: float(sizes[quality]),
+    "half": lambda sizes: lambda quality: sizes[quality] / 2,
+    "steeper": lambda sizes: lambda quality: float(sizes[quality]) ** 2 / 900,
+    "flat": lambda sizes: lambda quality: 900.0,
+    "falling": lambda sizes: lambda quality: float(sizes[LAST - quality]),
+    "tiny": lambda sizes: lambda quality: 1e-6 * quality,
+    "huge": lambda sizes: lambda quality: 1e12 + quality,
+}
+"""What is said of sizes before they are known."""
+
+
+@pytest.mark.parametrize("name", FORECASTS)
+@pytest.mark.parametrize("variants", [1, 8])
+@pytest.mark.parametrize("ripple", [0, 3, 60])
+def test_a_size_is_met_whatever_is_forecast(name, variants, ripple):
+    rng = np.random.default_rng([6, ripple])
+    smooth = 60 * 1.0004**QUALITIES
+    sizes = np.maximum(smooth + rng.integers(-ripple, ripple + 1, LAST + 1) * smooth / 9000, 60).astype(int)
+    sizes[0], sizes[-1] = sizes.min(), sizes.max()
+    made = []
+    for n_bytes in Sizes(sizes).budgets(25):
+        case = Sizes(sizes)
+        found = sizes[case.search(n_bytes, FORECASTS[name](smooth), variants)]
+        assert n_bytes - slack(n_bytes) <= found <= n_bytes
+        assert case.n_codings <= 39
+        made.append(case.n_codings)
+    assert variants > 1 or np.mean(made) <= (3 if name in ("right", "half") and ripple < 60 else 16)
+
+
+@pytest.mark.parametrize("name", FORECASTS)
+def test_the_ends_of_the_path_are_kept_whatever_is_forecast(name):
+    forecast = FORECASTS[name](EVEN.repeat(VARIANTS))
+    case = Sizes(of_places(EVEN))
+    for n_bytes in (EVEN[-1], 10**12):
+        assert case.search(n_bytes, forecast) == LAST
+    for n_bytes in (EVEN[0] - 1, 1, 0, -5):
+        with pytest.raises(TargetUnreachable, match=rf"quality 0 takes {EVEN[0]} bytes"):
+            case.search(n_bytes, forecast)
+    assert case.search(EVEN[0], forecast) // VARIANTS == 0
+
+
+def test_quality_100_is_taken_where_all_sizes_are_nearly_one():
+    sizes = 5000 + QUALITIES // 12_000
+    for n_bytes in (5002, 5005):
+        assert Sizes(sizes).search(n_bytes, lambda quality: 4000 + quality / 50, variants=1) == LAST
+
+
+def test_what_leaves_a_thousandth_is_not_improved():
+    """The guess is that near; without a forecast the last byte is looked for."""
+    sizes = 1000 + QUALITIES
+    case = Sizes(sizes)
+    found = case.search(15_000, lambda quality: 1001 + quality, variants=1)
+    assert 14_985 <= sizes[found] < 15_000
+    assert len(case.made) == 1
+    assert case.search(15_000, variants=1) == 14_000
+
+
+@pytest.mark.parametrize("shift", [-4.0, 0.0, 4.0])
+def test_a_psnr_is_met_soon_with_a_forecast(shift):
+    values = psnrs()
+    for psnr in np.linspace(values[0] + 3, values[-1] - 1, 50):
+        made = []
+        found = nearest_psnr(psnr, lambda q, m=made: m.append(q) or values[q], LAST, 1, lambda q: values[q] + shift)
+        assert abs(values[found] - psnr) <= 0.05
+        assert len(set(made)) <= 6
+
+
+@pytest.mark.parametrize("name", nasty())
+@pytest.mark.parametrize("said", [0.0, 30.0, 1000.0])
+def test_a_psnr_is_as_near_as_without_a_forecast(name, said):
+    """Or nearly: the few tries that a forecast has are missed at the end."""
+    values = nasty()[name]
+    for psnr in np.linspace(20.5, 70, 30):
+        misses = []
+        for forecast in (None, lambda quality: said + quality / 1000):
+            made = []
+            try:
+                found = nearest_psnr(psnr, lambda q, m=made: m.append(q) or float(values[q]), LAST, 1, forecast)
+            except TargetUnreachable:
+                found = LAST
+            assert len(set(made)) <= 39
+            misses.append(min(abs(values[found] - psnr), 99))
+        assert misses[1] <= max(misses[0] + 0.1, 0.05)

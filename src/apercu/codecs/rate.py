@@ -156,11 +156,11 @@ def best_within(
         """Whether another size can be tried, so that an error is left for all files that come near and one more."""
         return len(sizes) + sum(map(is_near, found)) + 1 < MOST_TRIES
 
-    if forecast is None or n_bytes < 1:
+    expected = _excess_expected(forecast, excess_of, variants) if forecast else None
+    if expected is None or n_bytes < 1:
         size_of(0)
         first = _highest(top + 1, excess, GUESS * last // variants // WHOLE)
     else:
-        expected = _excess_expected(forecast, excess_of, variants)
         first = _highest(top + 1, excess, 0, expected, excess_of((1 - _GOOD_SHARE) * n_bytes))
         if expected(first) - expected(0) < _ALIKE or first * _LOW <= top:
             size_of(0)
@@ -169,8 +169,10 @@ def best_within(
     found = [variants * first]
     if found == [last]:
         return last
-    places = {quality // variants for quality in sizes}
-    slope = _slope([(place, excess(place)) for place in places], first) if variants > 1 else 0.0
+    slope = 0.0
+    if variants > 1:
+        places = (first, max(first - _BESIDE, 0) if first else 1) if expected else {at // variants for at in sizes}
+        slope = _slope([(place, (expected or excess)(place)) for place in places], first)
     for variant in range(1, variants):
         place = _near(partial(excess, variant=variant), max(first, 1), slope, top, may_try)
         found += [variants * place + variant] if place is not None else []
