@@ -276,7 +276,7 @@ def _search(job: _Job, target: Target, options: Any) -> bytes:
 
     def psnr_of(error: float) -> float:
         peak = 65535 if job.header.wide else 255
-        return 10 * math.log10(peak**2 * n_counted / error) if error else math.inf
+        return 10 * math.log10(peak**2 * n_counted / error) if error and n_counted else math.inf
 
     def psnr_at(quality_q8: int) -> float:
         return psnr_of(error_at(quality_q8))

@@ -2,10 +2,10 @@
 
 One pass over the coefficients counts how many there are of each magnitude. A magnitude costs so many bits, and leaves
 so much of an error, as its ratio to the quantiser's step says: a table of both is trained for each codec
-(`apercu.lab.forecast`), and the sums over all magnitudes are the forecast. Where the search for a size or a PSNR begins
-is a regression on the image's statistics, as in Khashman and Dimililer (WSEAS Transactions on Information Science and
-Applications 5, 2008), who train a network for it. By integers, or by operations that IEEE 754 rounds alike everywhere,
-so that a search takes the same way on every machine.
+(`apercu.lab.forecast`), and the sums over all magnitudes are the forecast. That an image's statistics choose the
+setting is the arbitration of Khashman and Dimililer (EUROCON 2007), who train a network to choose a compression ratio
+of the DCT. By integers, or by operations that IEEE 754 rounds alike everywhere, so that a search takes the same way on
+every machine.
 """
 
 from bisect import bisect_right
