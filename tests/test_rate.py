@@ -164,6 +164,20 @@ def test_crossings_without_a_slope(low, high):
         assert len(asked) <= 4 + 2 + np.log2(top) + 1
 
 
+@pytest.mark.parametrize("expected", [lambda place: 10.0 * (place - 1500), lambda _: -1.0, lambda place: -place])
+def test_crossings_where_another_is_expected(expected):
+    """A few more than a bisection would take, since the first steps are longer and longer."""
+    for leap in (1, 2, 7, 1279, 1500, 1501, 1502, 2048, 3199, 3200, 3201):
+        asked = set()
+
+        def excess(place, leap=leap, asked=asked):
+            asked.add(place)
+            return -1.0 if place < leap else 1.0
+
+        assert _highest(3201, excess, 0, expected) == leap - 1
+        assert len(asked) <= 20
+
+
 def psnrs(seed=None, ripple=0.0):
     """A PSNR for each quality, the same in all variants."""
     values = 20 + 25 * (PLACES / PLACES[-1]) ** 0.7
@@ -299,6 +313,7 @@ FORECASTS = {
     "steeper": lambda sizes: lambda quality: float(sizes[quality]) ** 2 / 900,
     "flat": lambda sizes: lambda quality: 900.0,
     "falling": lambda sizes: lambda quality: float(sizes[LAST - quality]),
+    "leap": lambda sizes: lambda quality: 1.0 if quality < 9001 else 1e9,
     "tiny": lambda sizes: lambda quality: 1e-6 * quality,
     "huge": lambda sizes: lambda quality: 1e12 + quality,
 }
@@ -333,6 +348,13 @@ def test_the_ends_of_the_path_are_kept_whatever_is_forecast(name):
         with pytest.raises(TargetUnreachable, match=rf"quality 0 takes {EVEN[0]} bytes"):
             case.search(n_bytes, forecast)
     assert case.search(EVEN[0], forecast) // VARIANTS == 0
+
+
+def test_a_budget_below_quality_0_is_refused_where_sizes_fall_at_first():
+    sizes = 4000 + QUALITIES
+    sizes[0] = 4500
+    with pytest.raises(TargetUnreachable, match="quality 0 takes 4500 bytes"):
+        Sizes(sizes).search(4499, lambda quality: 1000 + 7.0 * quality, variants=1)
 
 
 def test_quality_100_is_taken_where_all_sizes_are_nearly_one():
@@ -377,3 +399,9 @@ def test_a_psnr_is_as_near_as_without_a_forecast(name, said):
             assert len(set(made)) <= 39
             misses.append(min(abs(values[found] - psnr), 99))
         assert misses[1] <= max(misses[0] + 0.1, 0.05)
+
+
+def test_quality_0_is_taken_where_a_low_quality_is_no_better():
+    """Though more and more is expected."""
+    values = np.maximum(psnrs(), 24)
+    assert nearest_psnr(24, lambda q: values[q], LAST, 1, lambda quality: 22 + quality / 1000) == 0
