@@ -8,18 +8,21 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.codecs.forecast import BINS, Counts, counted
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import Codec, Domain
 from apercu.codecs.settled_alpha import AlphaEnds, find, settle
 from apercu.errors import CorruptStream, FormatError, ModelError
 from apercu.format.container import Header
 from apercu.kernel.memory import borrow, give_back
+from apercu.stages.arguments import LARGEST_STEP_Q8
 from apercu.stages.bands import (
     N_BANDS,
     N_CONTEXTS,
@@ -28,13 +31,15 @@ from apercu.stages.bands import (
     BandCoder,
     BandPlane,
     BandTables,
+    band_step,
     least_bits,
+    low_step_q6,
     start_contexts,
 )
 from apercu.stages.colour import Plane, plane_sizes
 from apercu.stages.fill import ALPHA
 from apercu.stages.layout import Evidence, Layout
-from apercu.stages.wavelet import Bands, wavelet_analyse, wavelet_synthesise
+from apercu.stages.wavelet import Bands, band_places, wavelet_analyse, wavelet_synthesise
 
 DOMAIN: Domain = "planes"
 VARIANTS = 1
@@ -59,6 +64,11 @@ class Transform(NamedTuple):
 
 transform = Transform(wavelet_analyse, wavelet_synthesise, fitted=True)
 """Another may take its place (docs/replace-a-stage.md)."""
+
+COUNTED_AT_Q8 = 4096
+"""The step that coefficients of other transforms are counted at; those of ours depend on none then."""
+LOW_STEP = low_step_q6(LARGEST_STEP_Q8) / 64 / LARGEST_STEP_Q8
+"""That of LL for `step_q8` = 1, of a plane at full size."""
 
 PATH_KNOTS = (
     (0, 262144), (1600, 185364), (3200, 131072), (4800, 92682), (6400, 65536), (8000, 46341), (9600, 32768),
@@ -179,6 +189,32 @@ def coefficients_of(analysis: Analysis, step_q8: int, coefficients: Coefficients
         at += bands.size
     if analysis.alpha:
         settle(analysis.alpha, step_q8, bands)  # alpha comes last
+
+
+def counts(analysis: Analysis) -> Counts:
+    """Of luma and other planes at full size, of chroma, and of the differences along the rows of either's LL."""
+    found = np.zeros((4, BINS), np.int64)
+    memory = borrow(2 * max(of.height * of.width for of in analysis.layout.planes))
+    for plane, of in zip(analysis.samples, analysis.layout.planes, strict=True):
+        bands = memory.view(np.int16)[: of.height * of.width]
+        fits_to = 0 if transform.fitted else COUNTED_AT_Q8
+        transform.analyse(plane, of.height, of.width, STAGES - of.chroma, of.centre, bands, fits_to, of.chroma)
+        steps, sizes = _counted_bands(of.height, of.width, of.chroma)
+        n_low = bands.size - sum(sizes)
+        found[of.chroma] += counted(bands[n_low:], steps, sizes)
+        low = bands[:n_low].reshape(-1, -(-of.width >> STAGES - of.chroma))
+        change = (low[:, 1:].astype(np.int32) - low[:, :-1]).ravel()
+        found[2 + of.chroma] += counted(change, [LOW_STEP], [change.size])
+    give_back(memory)
+    return found
+
+
+@lru_cache(maxsize=16)
+def _counted_bands(height: int, width: int, chroma: int) -> tuple[list[float], list[int]]:
+    """Steps for `step_q8` = 1, and sizes, of all bands but LL of a plane."""
+    places = band_places(height, width, STAGES - chroma)
+    steps = [band_step(LARGEST_STEP_Q8, chroma, *place) / LARGEST_STEP_Q8 for place in places]
+    return steps, [h * w for _, h, w in places.values()]
 
 
 def code(analysis: Analysis, setting: Setting, tables: BandTables, layers: int) -> list[bytes]:

@@ -44,6 +44,7 @@ DOMAIN: Domain = "planes"
 VARIANTS = 1
 MOST_LAYERS = 2
 SYMBOLS_NEED_TABLES = True
+counts = None
 BITS_A_BYTE_LOG2, BEYOND = 19, 5
 """The most bits in contexts that a byte of a stream can hold, and how many bytes more its tail counts for."""
 OPAQUE, LARGEST = FULL * 2, 32767

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 from apercu.codecs import counted, rate, tables
 from apercu.codecs.by_name import codec_of, options_by_codec
 from apercu.codecs.content import from_content, layout_of_tile, to_content
+from apercu.codecs.forecast import Forecast, forecast
+from apercu.codecs.forecast import shipped as shipped_weights
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import AnyCodec, Progress, Setting, no_progress
 from apercu.errors import ImageError, OptionError
@@ -28,7 +31,7 @@ from apercu.format.container import (
 from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.options import about, made, owners
 from apercu.stages.blocks import Window, part, tiles
-from apercu.stages.colour import INTERPRETATIONS, Samples
+from apercu.stages.colour import INTERPRETATIONS, Samples, ends
 from apercu.stages.fill import Mask
 
 
@@ -97,6 +100,18 @@ class _Job:
             self.progress(done / header.n_tiles)
             by_tile.append(self.codec.code(analysis, setting, self.tables, layers))
         return pack(header, [segment for layer in zip(*by_tile, strict=True) for segment in layer])
+
+    def forecast(self) -> Forecast | None:
+        """What to expect of the file, and of the error of its samples; None where the codec counts nothing."""
+        if (counts := self.codec.counts) is None:
+            return None
+        analyses = self.analyses(None) if self.kept is None else self.kept
+        of_planes = forecast(reduce(add, map(counts, analyses)), shipped_weights(self.header.codec))
+        n_bands = self.header.n_bands
+        scales = [(high - low) / 255 for low, high in ends(self.header.interpretation, n_bands, self.header.levels)]
+        n_full_size = n_bands - 2 if self.header.interpretation in ("rgb", "rgba") else n_bands
+        share = sum(scale * scale for scale in scales) / n_full_size
+        return of_planes._replace(errors=[share * error for error in of_planes.errors])
 
     def squared_error(self, setting: Setting) -> int:
         """Summed over all samples of the image that count, as decoded with restore="none"."""
@@ -257,17 +272,23 @@ def _search(job: _Job, target: Target, options: Any) -> bytes:
         tries += 1
         return job.squared_error(setting(quality_q8))
 
-    def psnr_at(quality_q8: int) -> float:
-        error, peak = error_at(quality_q8), 65535 if job.header.wide else 255
-        return 10 * math.log10(peak**2 * n_counted / error) if error else math.inf
+    def psnr_of(error: float) -> float:
+        peak = 65535 if job.header.wide else 255
+        return 10 * math.log10(peak**2 * n_counted / error) if error and n_counted else math.inf
 
-    path = MAX_QUALITY_Q8, job.codec.VARIANTS
+    def psnr_at(quality_q8: int) -> float:
+        return psnr_of(error_at(quality_q8))
+
+    how: tuple[int, int, rate.Expected | None] = MAX_QUALITY_Q8, job.codec.VARIANTS, None
+    if expected := job.forecast():
+        of_step = expected.n_bytes if target.n_bytes is not None else lambda step_q8: psnr_of(expected.error(step_q8))
+        how = *how[:2], lambda quality_q8: of_step(setting(quality_q8).step_q8)
     if target.n_bytes is not None:
         lossless = job.codec.DOMAIN == "samples"
-        found = rate.best_within(target.n_bytes, size_at, error_at, *path, lossless)
+        found = rate.best_within(target.n_bytes, size_at, error_at, *how, lossless)
     else:
         assert target.psnr is not None  # the only one left
-        found = rate.nearest_psnr(target.psnr, psnr_at, *path)
+        found = rate.nearest_psnr(target.psnr, psnr_at, *how)
     if found in last:
         return last[found]
     tries += 1

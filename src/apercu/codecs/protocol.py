@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.codecs.forecast import Counts
 from apercu.codecs.plan import Plan
 from apercu.errors import ApercuError
 from apercu.format.container import Header
@@ -80,6 +81,11 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
 
     def analyse(self, content: Content, layout: Layout, setting: SettingT | None, tables: Tables, /) -> Analysis:
         """Analysis of a tile for one setting, or for all of them if it is None. Does not write to what it is given."""
+
+    @property
+    def counts(self) -> Callable[[Analysis], Counts] | None:
+        """A function that counts the coefficients of a tile by kind and magnitude, from which the file's size and error
+        are forecast with the weights `<codec>_forecast.npy` (`apercu.codecs.forecast`). None: a search goes without."""
 
     def code(self, analysis: Analysis, setting: SettingT, tables: Tables, layers: int, /) -> list[bytes]:
         """The segments of a tile, one for each layer. One for all settings may be coded again."""

@@ -20,6 +20,19 @@ WHOLE = 100
 GUESS, COARSE = 40, 16
 """The quality at which a search begins, and its first stride from there, as a part of the path."""
 
+_GOOD_SHARE = 0.001
+"""With a forecast, a file that leaves no more than this part of the budget unused need not be improved."""
+_STRETCH, _SLACK = 8, 2
+"""With a forecast: what strides grow by, and how many more steps than bisection may be taken."""
+_ALIKE, _ALIKE_DB = 0.3, 1.0
+"""With a forecast, the ends of the path are tried only where their sizes are expected to be so near to that of the
+place found, in relation to it, or the PSNR of quality 0 so near."""
+_LOW, _LOW_PSNR = 20, 4
+"""Quality 0 is also tried where a size, or a PSNR, is met in the first of so many parts of the path, and quality 100
+where a PSNR is met in the last of _LOW: there both go up and down."""
+_NEARER = 0.7
+"""PSNRs are looked for where the forecast says as long as each is nearer to the target than this part of the last."""
+
 _STEPS, _CLOSE, _BESIDE = 5, 0.004, 400
 """For a size, in each further variant: the sizes tried at the most, how close one ends it, and from what distance in
 places the slope is taken."""
@@ -39,39 +52,70 @@ _LEVEL, _FAR = 64, 3000
 _OTHERS, _APART, _TOO_FAR_APART = 3, 0.3, 5.0
 """The variants that are tried beside the first; how far their PSNRs are from its, in dB; and too far to be of use."""
 
+Expected = Callable[[int], float]
+"""What a forecast says of a quality: the size of its file in bytes, or its PSNR."""
 Point = tuple[int, float]
 """A place, and the PSNR there less the target, in dB."""
 Curve = list[Point]
 """The points of a variant that are known, in order."""
 
 
-def _highest(top: int, excess: Callable[[int], float], guess: int, strides: int) -> int:
-    """A place below `top` where `excess` is below 0, while it is not in the next.
+def _highest(
+    top: int, excess: Callable[[int], float], guess: int, expected: Expected | None = None, good: float = 0.0
+) -> int:
+    """A place below `top` where `excess` is below 0, while it is not in the next; or the first that is found where it
+    is between `good` and 0.
 
-    Place 0 is known to be below 0, `top` is assumed not to be. The search goes from the guess in growing strides (the
-    first is about `top` / `strides`), then between the last two places by ITP, which takes at most one step more than
-    bisection, and few where `excess` is nearly linear (Oliveira and Takahashi, ACM Transactions on Mathematical
-    Software 47, 2020).
+    Place 0 is taken to be below 0, `top` not to be. The search goes from the guess in growing strides, then between the
+    last two places by ITP, which takes at most one step more than bisection, and few where `excess` is nearly linear
+    (Oliveira and Takahashi, ACM Transactions on Mathematical Software 47, 2020). Where `excess` is `expected` to be, it
+    begins and goes there, in place of strides and of the straight line.
     """
-    low, high, place, stride = 0, top, min(max(guess, 1), top - 1), 1 + top // strides
+    low, high, stride = 0, top, 1 if expected else 1 + top // COARSE
+    place = min(max(_crossing(expected, {}, 0, top, good / 2) if expected else guess, 1), top - 1)
+    known: dict[int, float] = {}
     while low < place < high:
-        if excess(place) < 0:
-            low, place = place, min(place + stride, top - 1)
-        else:
-            high, place = place, place - stride
-        stride *= 2
+        over = known[place] = excess(place)
+        if good <= over < 0:
+            return place
+        low, high = (place, high) if over < 0 else (low, place)
+        there = _crossing(expected, known, low, high, good / 2) if expected else place
+        place = min(max(there, place + stride), top - 1) if over < 0 else min(there, place - stride)
+        stride *= _STRETCH if expected else 2
     width = high - low
-    most = 2.0 ** (width - 1).bit_length()  # twice what bisection would have left
+    most = 2.0 ** ((width - 1).bit_length() + (_SLACK if expected else 0))  # twice what bisection would have left
     while high - low > 1:
-        below, beyond, middle = excess(low), excess(high), (low + high) / 2
-        straight = low + (high - low) * below / (below - beyond)
-        nudge = min(0.2 * (high - low) ** 2 / width, abs(middle - straight))
-        nudged = straight + (nudge if straight < middle else -nudge)
+        below, beyond, middle = known.setdefault(low, excess(low)), excess(high), (low + high) / 2
+        if good <= below < 0:
+            break
+        if expected:
+            nudged = float(_crossing(expected, known, low, high, good / 2))
+        else:
+            straight = low + (high - low) * below / (below - beyond)
+            nudge = min(0.2 * (high - low) ** 2 / width, abs(middle - straight))
+            nudged = straight + (nudge if straight < middle else -nudge)
         reach = most - (high - low) / 2
         place = min(max(round(min(max(nudged, middle - reach), middle + reach)), low + 1), high - 1)
-        low, high = (place, high) if excess(place) < 0 else (low, place)
+        known[place] = excess(place)
+        low, high = (place, high) if known[place] < 0 else (low, place)
         most /= 2
     return low
+
+
+def _crossing(expected: Expected, known: dict[int, float], low: int, high: int, aim: float) -> int:
+    """The last place between two others where less than `aim` is expected, once the curve has been moved to what is
+    known at either; the first place between them if there is none."""
+    moves = [(place, known[place] - expected(place)) for place in (low, high) if place in known]
+    at, move = moves[0] if moves else (low, 0.0)
+    slope = (moves[1][1] - move) / (high - low) if len(moves) == 2 else 0.0
+    below, beyond = low, high
+    while beyond - below > 1:
+        place = (below + beyond) // 2
+        if expected(place) + move + slope * (place - at) < aim:
+            below = place
+        else:
+            beyond = place
+    return max(below, low + 1)
 
 
 def best_within(
@@ -80,27 +124,36 @@ def best_within(
     error_at: Callable[[int], float],
     last: int,
     variants: int,
+    forecast: Expected | None = None,
     lossless: bool = False,
 ) -> int:
     """The quality, 0 to `last`, of least error among those whose files come nearest to `n_bytes` and do not pass it.
 
-    `size_at` gives a file's size, `error_at` its squared error. For the first variant the highest place that fits is
-    found, for the others a place near it whose file is hardly smaller, and the best of those that leave no more than
-    2 % or 16 bytes unused is taken. Sizes grow with the place except for ripples: if no variant comes that close, the
-    places around are tried too, and at last the largest file found is taken. With `lossless` the last
-    quality is without loss; its file may be smaller than some before it, and is taken if it fits. Raises
-    TargetUnreachable if quality 0 is too large.
+    `size_at` gives a file's size, `error_at` its squared error; `forecast` says what size to expect. For the first
+    variant the highest place that fits is found, or one whose file leaves next to nothing unused, for the others a
+    place near it whose file is hardly smaller, and the best of those that leave no more than 2 % or 16 bytes unused is
+    taken. Sizes grow with the place except for ripples: if no variant comes that close, the places around are tried
+    too, and at last the largest file found is taken. With `lossless` the last quality is without loss: its file may be
+    smaller than some before it, and is taken if it fits. Raises TargetUnreachable if quality 0 is too large.
     """
     sizes: dict[int, int] = {}
+    top = last // variants
 
     def size_of(quality: int) -> int:
         if quality not in sizes:
             sizes[quality] = size_at(quality)
+            if quality == 0 and sizes[0] > n_bytes:
+                raise TargetUnreachable(
+                    f"{n_bytes} bytes are too few: quality 0 takes {sizes[0]} bytes, the nearest that can be met; a "
+                    "smaller picture takes fewer"
+                )
         return sizes[quality]
 
-    def excess(place: int, variant: int = 0) -> float:  # without a logarithm: the same on every machine
-        size = size_of(variants * place + variant)
+    def excess_of(size: float) -> float:  # without a logarithm: the same on every machine
         return (2 * (size - n_bytes) - 1) / (size + n_bytes)
+
+    def excess(place: int, variant: int = 0) -> float:
+        return excess_of(size_of(variants * place + variant))
 
     def is_near(quality: int) -> bool:
         return n_bytes - max(SLACK_BYTES, SLACK_SHARE * n_bytes) <= size_of(quality) <= n_bytes
@@ -109,20 +162,27 @@ def best_within(
         """Whether another size can be tried, so that an error is left for all files that come near and one more."""
         return len(sizes) + sum(map(is_near, found)) + 1 < MOST_TRIES
 
-    if (least := size_of(0)) > n_bytes:
-        raise TargetUnreachable(
-            f"{n_bytes} bytes are too few: quality 0 takes {least} bytes, the nearest that can be met; a "
-            "smaller picture takes fewer"
-        )
     if lossless and size_of(last) <= n_bytes:
         return last
-    first = _highest(last // variants + 1, excess, GUESS * last // variants // WHOLE, COARSE)
+    expected = _excess_expected(forecast, excess_of, variants) if forecast else None
+    if expected is None or n_bytes < 1:
+        size_of(0)
+        first = _highest(top + 1, excess, GUESS * last // variants // WHOLE)
+    else:
+        first = _highest(top + 1, excess, 0, expected, excess_of((1 - _GOOD_SHARE) * n_bytes))
+        if expected(first) - expected(0) < _ALIKE or first * _LOW <= top:
+            size_of(0)
+        if expected(top) - expected(first) < _ALIKE and size_of(last) <= n_bytes:
+            return last
     found = [variants * first]
     if found == [last]:
         return last
-    slope = _slope([(quality // variants, excess(quality // variants)) for quality in sizes], first)
+    slope = 0.0
+    if variants > 1:
+        places = (first, max(first - _BESIDE, 0) if first else 1) if expected else {at // variants for at in sizes}
+        slope = _slope([(place, (expected or excess)(place)) for place in places], first)
     for variant in range(1, variants):
-        place = _near(partial(excess, variant=variant), max(first, 1), slope, last // variants, may_try)
+        place = _near(partial(excess, variant=variant), max(first, 1), slope, top, may_try)
         found += [variants * place + variant] if place is not None else []
     if near := list(filter(is_near, found)):
         return near[0] if len(near) == 1 else min(near, key=error_at)
@@ -134,6 +194,11 @@ def best_within(
                 if 0 <= place < last and len(sizes) < MOST_TRIES and is_near(place):
                     return place
     return max(found, key=size_of)
+
+
+def _excess_expected(forecast: Expected, excess_of: Callable[[float], float], variants: int) -> Expected:
+    """The excess that is expected at a place."""
+    return lambda place: excess_of(forecast(variants * place))
 
 
 def _slope(points: Curve, place: int) -> float:
@@ -170,43 +235,71 @@ def _near(
     return found
 
 
-def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, variants: int) -> int:
+def nearest_psnr(
+    psnr: float, psnr_at: Callable[[int], float], last: int, variants: int, forecast: Expected | None = None
+) -> int:
     """A quality within 0.05 dB of the target, or the nearest found with 39 PSNRs; quality 0 if that is better already.
 
     PSNR grows with the place on the whole, but goes up and down on the way and leaps, since symbols are chosen for
-    their rate as well: in small and in flat pictures by decibels. The search goes up in strides until the target is
-    passed, then always to the place that is likeliest to meet it. Raises TargetUnreachable if no stride passes it and
-    quality 100 is more than 0.05 dB below it.
+    their rate as well: in small and in flat pictures by decibels. The search goes where the `forecast` of the PSNR,
+    moved to what has been found, meets the target. If that fails, it goes up in strides from quality 0 until the target
+    is passed, then always to the place that is likeliest to meet it. Raises TargetUnreachable if no stride passes it
+    and quality 100 is more than 0.05 dB below it.
     """
-    top, variant, place = last // variants, 0, GUESS * last // variants // WHOLE
-    if (first := psnr_at(0) - psnr) >= -PSNR_TOLERANCE:
-        return 0
-    curves: dict[int, Curve] = {0: [(0, first)]}
-    misses = {0: -first}
-    passed = False
-    while len(misses) < MOST_TRIES:
-        quality = variants * place + variant
+    top = last // variants
+    known: dict[int, float] = {}
+    misses: dict[int, float] = {}
+
+    def excess_at(quality: int) -> float:
         beyond = psnr_at(quality) - psnr
         excess = min(beyond, _BEYOND)
+        misses[quality] = abs(excess) if beyond < inf else _NO_ERROR
+        return excess
+
+    def unreachable(excess: float) -> TargetUnreachable:
+        return TargetUnreachable(
+            f"{psnr} dB cannot be reached: quality 100 gives {psnr + excess:.2f} dB, the nearest that can"
+        )
+
+    low, high, miss = -1, top + 1, _BEYOND / _NEARER
+    expected = _excess_expected(forecast, lambda expected: expected - psnr, variants) if forecast else None
+    while expected and high - low > 1:
+        place = _crossing(expected, known, low, high, 0.0)
+        excess = known[place] = excess_at(variants * place)
+        if abs(excess) <= PSNR_TOLERANCE:
+            may_be_low = place * _LOW_PSNR <= top or expected(place) - expected(0) < _ALIKE_DB
+            if may_be_low and excess_at(0) >= -PSNR_TOLERANCE:
+                return 0
+            if (top - place) * _LOW <= top and (at_last := excess_at(last)) < -PSNR_TOLERANCE:
+                raise unreachable(at_last)
+            return variants * place
+        if abs(excess) > _NEARER * miss:
+            break
+        low, high, miss = *((place, high) if excess < 0 else (low, place)), abs(excess)
+    if (first := excess_at(0)) >= -PSNR_TOLERANCE:
+        return 0
+    curves: dict[int, Curve] = {0: [(0, first)]}  # points of a forecast that failed are close together, and mislead
+    while len(misses) < MOST_TRIES:
+        variant, (place, excess) = 0, curves[0][-1]
+        if any(excess > 0 for _, excess in curves[0]):
+            if (found := _likeliest(curves, last, variants)) is None:
+                break
+            variant, place = found
+        elif place == 0:
+            place = GUESS * last // variants // WHOLE
+        elif place < top:
+            place = _onwards(curves[0][-2], curves[0][-1], top)
+        else:
+            raise unreachable(excess)
+        quality = variants * place + variant
+        excess = excess_at(quality)
         if abs(excess) <= PSNR_TOLERANCE:
             return quality
-        misses[quality] = abs(excess) if beyond < inf else _NO_ERROR
         if variant not in curves and not 0 < abs(excess - dict(curves[0])[place]) < _TOO_FAR_APART:
             curves[variant] = []  # it brings nothing new
         else:
             curves.setdefault(variant, []).append((place, excess))
             curves[variant].sort()
-        passed |= excess > 0
-        if passed:
-            if (found := _likeliest(curves, last, variants)) is None:
-                break
-            variant, place = found
-        elif place < top:
-            place = _onwards(curves[0][-2], curves[0][-1], top)
-        else:
-            raise TargetUnreachable(
-                f"{psnr} dB cannot be reached: quality 100 gives {psnr + excess:.2f} dB, the nearest that can"
-            )
     return min(misses, key=misses.__getitem__)
 
 

@@ -1,0 +1,119 @@
+"""What to expect of a file before it is coded: its size and its error at every step, from statistics of the image.
+
+One pass over the coefficients counts how many there are of each magnitude. A magnitude costs so many bits, and leaves
+so much of an error, as its ratio to the quantiser's step says: a table of both is trained for each codec
+(`apercu.lab.forecast`), and the sums over all magnitudes are the forecast. That an image's statistics choose the
+setting is the arbitration of Khashman and Dimililer (EUROCON 2007), who train a network to choose a compression ratio
+of the DCT. By integers, or by operations that IEEE 754 rounds alike everywhere, so that a search takes the same way on
+every machine.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FOLDER = Path(__file__).parent.parent / "weights"
+BINS = 50
+"""Of magnitudes, two an octave: bin k holds those from 2^(k/2) times the step of `step_q8` = 1 on; the first and the
+last also what is smaller or larger."""
+FIRST, KNOTS = 16, 21
+"""The steps that a forecast is made for, two an octave: from 2^(16/2) = 256 to 262,144, in `step_q8`."""
+LOWEST, RATIOS = -6, 16
+"""Ratios of a magnitude to the step that the tables have, in half octaves. Below the lowest nothing is coded: the error
+is the magnitude's square, the bits are those of the lowest. Above the highest every octave takes a bit more."""
+UNIT = 4096
+"""Bits, and errors in squares of the step, are multiples of 1/UNIT."""
+STEPS_Q8 = [256 << knot // 2 if knot % 2 == 0 else (362039 << knot // 2) // 1000 for knot in range(KNOTS)]
+
+Counts = NDArray[np.int64]
+"""(kinds, BINS), how many coefficients there are of each magnitude; a codec says what its kinds are."""
+Weights = NDArray[np.uint32]
+"""(2, kinds, RATIOS): bits and squared errors for each ratio of a magnitude to the step, in 1/UNIT."""
+HEAD_BITS = 8 * 14
+"""Of a file, with its checksums."""
+_PIECE = 1 << 16
+"""Coefficients that are counted at a time, so that little memory is needed."""
+_MANTISSA_BITS, _BIAS, _EXPONENTS = 23, 127, 256
+"""Of a float32."""
+
+
+def counted(coefficients: NDArray[np.signedinteger[Any]], steps: Sequence[float], sizes: Sequence[int]) -> Counts:
+    """How many of coefficients (n,) there are of each magnitude, (BINS,). `steps`: the quantiser's for `step_q8` = 1,
+    of runs of these `sizes` of them, one after the other."""
+    factors = np.array([1 / step for step in steps], np.float32)
+    ends = np.cumsum([0, *sizes])
+    found = np.zeros(_EXPONENTS, np.int64)
+    for start in range(0, coefficients.size, _PIECE):
+        piece = coefficients[start : start + _PIECE]
+        ratios = piece.astype(np.float32)
+        ratios *= np.repeat(factors, np.diff(np.clip(ends, start, start + piece.size)))
+        np.square(ratios, out=ratios)  # so its exponent counts half octaves
+        found += np.bincount(ratios.view(np.int32) >> _MANTISSA_BITS, minlength=_EXPONENTS)
+    first, last = _BIAS, _BIAS + BINS - 1
+    return np.concatenate([[found[: first + 1].sum()], found[first + 1 : last], [found[last:].sum()]])
+
+
+class Forecast(NamedTuple):
+    """`bits` and `errors` at STEPS_Q8: of a whole file, and squared and summed, in planes of 8 bits."""
+
+    bits: list[float]
+    errors: list[float]
+
+    def n_bytes(self, step_q8: int) -> float:
+        """Of the file with this step."""
+        index, share = between(step_q8, inverse=True)
+        return (self.bits[index] + share * (self.bits[index + 1] - self.bits[index])) / 8
+
+    def error(self, step_q8: int) -> float:
+        """Squared, and summed over the planes of a class."""
+        index, share = between(step_q8)
+        return self.errors[index] + share * (self.errors[index + 1] - self.errors[index])
+
+
+def between(step_q8: int, inverse: bool = False) -> tuple[int, float]:
+    """The knot at a step or before it, and the share of the way to the next one; or of the way of their inverses,
+    which sizes go more evenly with."""
+    index = min(max(bisect_right(STEPS_Q8, step_q8) - 1, 0), KNOTS - 2)
+    before, behind = STEPS_Q8[index : index + 2]
+    share = (step_q8 - before) / (behind - before)
+    return index, share * behind / step_q8 if inverse else share
+
+
+def forecast(counts: Counts, weights: Weights) -> Forecast:
+    """For an image with these counts."""
+    bits, errors = (of_knots @ counts.ravel() for of_knots in _at_knots(weights.tobytes(), len(counts)))
+    squares = [(step / 256) ** 2 / UNIT for step in STEPS_Q8]
+    return Forecast(
+        [HEAD_BITS + n / UNIT for n in np.minimum.accumulate(bits).tolist()],
+        [n * square for n, square in zip(errors.tolist(), squares, strict=True)],
+    )
+
+
+@cache
+def shipped(codec: str) -> Weights:
+    """The weights that come with a codec."""
+    weights: Weights = np.load(FOLDER / f"{codec}_forecast.npy").astype(np.uint32)
+    return weights
+
+
+@cache
+def _at_knots(weights: bytes, kinds: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bits and errors of a coefficient of each kind and bin at each knot, (KNOTS, kinds * BINS)."""
+    bits, errors = np.frombuffer(weights, np.uint32).reshape(2, kinds, RATIOS).astype(float)
+    of_bits, of_errors, beyond = by_ratio()
+    bits_of, errors_of = bits @ of_bits + UNIT * beyond[:, None], errors @ of_errors
+    return bits_of.reshape(KNOTS, -1).astype(np.int64), errors_of.reshape(KNOTS, -1).astype(np.int64)
+
+
+def by_ratio() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """How much each ratio counts for the bits of a bin's magnitudes at each knot, (KNOTS, RATIOS, BINS), and for their
+    errors; and what bits come on top, (KNOTS, BINS)."""
+    ratios = np.arange(BINS) - (FIRST + np.arange(KNOTS))[:, None] - LOWEST
+    within = np.clip(ratios, 0, RATIOS - 1)
+    of_bits = (within[:, None] == np.arange(RATIOS)[:, None]).astype(float)
+    return of_bits, of_bits * 0.5 ** np.maximum(within - ratios, 0)[:, None], np.maximum(ratios - within, 0) / 2

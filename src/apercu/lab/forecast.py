@@ -1,0 +1,132 @@
+"""Training of what a codec's sizes and errors are forecast from (`apercu.codecs.forecast`): the bits that a magnitude
+takes, and the squared error that it leaves.
+
+Some images of a folder are coded at several qualities, each in colour, in grey, and in colour a small part of it. The
+weights are those, zero or more, whose forecasts of all sizes and errors are least wrong, in relation to each. They are
+found by multiplicative updates (Lee and Seung, Advances in Neural Information Processing Systems 13, 2000).
+
+    python -m apercu.lab.forecast CODEC IMAGES OUT.npy
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import apercu
+from apercu.codecs import tables
+from apercu.codecs.by_name import codec_of
+from apercu.codecs.content import to_content
+from apercu.codecs.forecast import HEAD_BITS, RATIOS, STEPS_Q8, UNIT, Counts, between, by_ratio
+from apercu.errors import OptionError
+from apercu.format.container import Header
+from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS
+from apercu.lab.images import files_below, manifest, read_rgb
+from apercu.stages.colour import Samples
+
+MOST_IMAGES = 160
+QUALITIES = tuple(range(4, 78, 7))
+SMALL = 96  # sides of the small parts
+UPDATES = 20_000
+
+Real = NDArray[np.float64]
+
+
+class Coded(NamedTuple):
+    """An image at a quality: its bits and errors by ratios, (kinds * RATIOS,) each; the bits that are known to come on
+    top; and how many bits and how much of an error there were."""
+
+    of_bits: Real
+    of_errors: Real
+    known_bits: float
+    n_bits: float
+    error: float
+
+
+def train(codec: str, folder: Path, out: Path, log: Callable[[str], None] = print) -> None:
+    """Trains on images below `folder`; writes weights to `out` (.npy, uint32) and the recipe beside them. Raises
+    OptionError where there is nothing to train on."""
+    files = files_below(folder)
+    files = files[:: -(-len(files) // MOST_IMAGES)]
+    coded = [point for path in files for part in _parts(read_rgb(path)[0]) for point in _points(codec, part)]
+    sizes = np.array([p.n_bits for p in coded])
+    bits = least_wrong(np.stack([p.of_bits for p in coded]), sizes - [p.known_bits for p in coded], sizes)
+    lossy = [p for p in coded if p.error > 0]
+    true = np.array([p.error for p in lossy])
+    errors = least_wrong(np.stack([p.of_errors for p in lossy]), true, true)
+    array = np.rint(UNIT * np.stack([bits, errors])).astype("<u4").reshape(2, -1, RATIOS)
+    wrong = {
+        "size": _wrong((float(p.of_bits @ bits) + p.known_bits for p in coded), sizes),
+        "error": _wrong((float(p.of_errors @ errors) for p in lossy), true),
+    }
+    log(f"{len(coded)} files of {len(files)} images; forecasts are wrong by {wrong}")
+    recipe = {
+        "codec": codec,
+        "command": f"python -m apercu.lab.forecast {codec} {folder.name} {out.name}",
+        "wrong_by": wrong,
+        "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
+        "images": manifest(files, folder),
+    }
+    with out.open("wb") as file:  # np.save would add an ending of its own
+        np.save(file, array)
+    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+
+
+def _wrong(found: Iterable[float], true: Real) -> float:
+    """Root of the mean square, in relation to each."""
+    return round(float(np.sqrt(np.mean((np.array([*found]) / true - 1) ** 2))), 4)
+
+
+def _parts(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    top, left = (max(side - SMALL, 0) // 2 for side in image.shape[:2])
+    return [image, image[:, :, 1:2], np.ascontiguousarray(image[top : top + SMALL, left : left + SMALL])]
+
+
+def _points(codec: str, image: Samples) -> Iterator[Coded]:
+    """An image at every quality."""
+    module = codec_of(codec)
+    height, width, n_bands = image.shape
+    header = Header(height, width, n_bands, "rgb" if n_bands == 3 else "grey", codec=codec)
+    shipped = tables.shipped(DEFAULT_MODEL_IDS[codec, CODECS[codec][0]])
+    if module.counts is None:
+        raise OptionError(f"the codec {codec} counts nothing that could be forecast from")
+    counts = module.counts(module.analyse(*to_content(image, header), None, shipped))
+    for quality in QUALITIES:
+        data = apercu.encode(image, quality=quality, codec=codec)
+        difference = image.astype(np.int64) - apercu.decode(data).reshape(image.shape)
+        step_q8 = module.at_quality(256 * quality, module.Options()).step_q8
+        error = float(np.sum(difference**2)) / n_bands * (256 / step_q8) ** 2
+        yield Coded(*_features(counts, step_q8), 8 * len(data), error)
+
+
+def _features(counts: Counts, step_q8: int) -> tuple[Real, Real, float]:
+    """The first three of `Coded`: a forecast lies between those of two knots."""
+    of_bits, of_errors, beyond = by_ratio()
+    bits, errors = (np.einsum("jrb,kb->jkr", of, counts).reshape(len(of), -1) for of in (of_bits, of_errors))
+    known = beyond @ counts.sum(0)
+    index, share = between(step_q8, inverse=True)
+    mixed = (1 - share) * bits[index] + share * bits[index + 1]
+    on_top = HEAD_BITS + (1 - share) * known[index] + share * known[index + 1]
+    index, share = between(step_q8)
+    squares = [(STEPS_Q8[knot] / step_q8) ** 2 for knot in (index, index + 1)]
+    return mixed, (1 - share) * squares[0] * errors[index] + share * squares[1] * errors[index + 1], float(on_top)
+
+
+def least_wrong(features: Real, true: Real, scales: Real) -> Real:
+    """Weights (K,), zero or more, for which `features` (N, K) times them come nearest to `true` (N,), in relation to
+    `scales` (N,). A column of zeros gets none."""
+    relative = features / scales[:, None]
+    pull, square = np.maximum(relative.T @ (true / scales), 0), relative.T @ relative
+    weights = np.where(pull > 0, 1.0, 0.0)
+    for _ in range(UPDATES):
+        weights *= pull / np.maximum(square @ weights, 1e-12)
+    return weights
+
+
+if __name__ == "__main__":
+    train(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

@@ -1,0 +1,144 @@
+"""What a search expects of a file before it is coded."""
+
+import hashlib
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import apercu
+from apercu.codecs import apercu as codec
+from apercu.codecs import encoding, forecast
+from apercu.codecs.content import to_content
+from apercu.codecs.tables import shipped
+from apercu.format.container import Header
+from apercu.lab import forecast as lab
+from scripts.pictures import scene, wide
+
+
+def counts_of(image, bands):
+    header = Header(*image.shape, bands, codec="apercu")
+    return codec.counts(codec.analyse(*to_content(image, header), None, shipped(2)))
+
+
+def test_magnitudes_are_counted_by_half_octaves_of_the_step():
+    """Bin k begins at 2^(k/2) steps, whichever sign; steps of a fourth and of a half, 3 and 5 coefficients."""
+    found = forecast.counted(np.array([0, 1, -3, 1, 2, -3, 100, -32768], np.int16), [0.25, 0.5], [3, 5])
+    magnitudes = [0, 4, 12, 2, 4, 6, 200, 65536]
+    expected = np.zeros(50, int)
+    for magnitude in magnitudes:
+        expected[max(k for k in range(50) if k == 0 or 2 ** (k / 2) <= magnitude)] += 1
+    assert found.tolist() == expected.tolist()
+    assert np.flatnonzero(found).tolist() == [0, 2, 4, 5, 7, 15, 32]
+
+
+def test_all_are_counted_where_they_are_more_than_are_taken_at_a_time():
+    """The bins do not depend on where one piece ends and the next begins."""
+    many = (np.arange(200_001) % 4001 - 2000).astype(np.int16)
+    sizes = [70_001, 50_000, 80_000]
+    whole = forecast.counted(many, [0.5, 0.25, 0.03], sizes)
+    parts = np.split(many, np.cumsum(sizes)[:-1])
+    apart = sum(
+        forecast.counted(part, [step], [part.size]) for part, step in zip(parts, (0.5, 0.25, 0.03), strict=True)
+    )
+    assert whole.sum() == 200_001
+    assert whole.tolist() == apart.tolist()
+
+
+def test_every_sample_of_a_picture_is_counted_but_the_first_of_each_row_of_ll():
+    counts = counts_of(scene(100, 140, 3), "rgb")
+    assert counts.sum(1).tolist() == [100 * 140 - 4 * 5, 2 * (50 * 70 - 4 * 5), 4 * 4, 2 * 4 * 4]
+
+
+@pytest.mark.parametrize("bands", ["grey", "rgb"])
+def test_sizes_and_errors_are_forecast(bands):
+    """Of drawn pictures, which the training images have little in common with."""
+    for seed in (1, 2, 3):
+        image = scene(200, 240, 3 if bands == "rgb" else 1, seed)
+        expected = forecast.forecast(counts_of(image, bands), forecast.shipped("apercu"))
+        for quality in (20, 40, 60):
+            data = apercu.encode(image, quality=quality)
+            step_q8 = codec.at_quality(256 * quality).step_q8
+            error = np.sum((image.astype(float) - apercu.decode(data).reshape(image.shape)) ** 2) / image.shape[2]
+            assert 0.6 < expected.n_bytes(step_q8) / len(data) < 1.6
+            assert 0.6 < expected.error(step_q8) / error < 1.6
+
+
+def test_a_forecast_goes_evenly_from_step_to_step():
+    """Sizes never grow with the step; at a knot both sides agree."""
+    expected = forecast.forecast(counts_of(scene(90, 90, 1, 4), "grey"), forecast.shipped("apercu"))
+    steps = range(256, 262_144, 97)
+    sizes = [expected.n_bytes(step) for step in steps]
+    assert all(a >= b for a, b in pairwise(sizes))
+    for knot in (512, 724, 32_768, 131_072):
+        assert expected.n_bytes(knot - 1) == pytest.approx(expected.n_bytes(knot), rel=0.01)
+        assert expected.error(knot - 1) == pytest.approx(expected.error(knot), rel=0.01)
+
+
+@pytest.fixture
+def codings(monkeypatch):
+    """Counts the calls that code the whole image."""
+    made = []
+    for name in ("file", "squared_error"):
+        whole = getattr(encoding._Job, name)
+        monkeypatch.setattr(encoding._Job, name, lambda job, at, do=whole: made.append(at) or do(job, at))
+    return made
+
+
+@pytest.mark.parametrize("kind", ["grey", "rgb", "rgba", "spectral", "wide"])
+def test_few_codings_are_needed(kind, codings):
+    """Seven at the most, where a search without a forecast takes eleven."""
+    image = scene(240, 260, {"grey": 1, "rgb": 3, "rgba": 4, "spectral": 5, "wide": 3}[kind], 5)
+    image = wide(image, 300, 20_000) if kind == "wide" else image
+    for target in ({"n_bytes": 1500}, {"n_bytes": 4000}, {"psnr": 27}, {"psnr": 30}):
+        codings.clear()
+        data = apercu.encode(image, bands="spectral" if kind == "spectral" else None, **target)
+        assert 1 <= len(codings) <= 7
+        assert "n_bytes" not in target or 0.98 * target["n_bytes"] <= len(data) <= target["n_bytes"]
+
+
+def test_tiles_are_forecast_together(codings):
+    image = scene(300, 310, 3, 6)
+    assert len(apercu.encode(image, n_bytes=6000, tile=64)) <= 6000
+    assert len(codings) <= 7
+
+
+def test_shipped_weights_are_those_of_the_recipe_beside_them():
+    recipe = json.loads((forecast.FOLDER / "apercu_forecast.json").read_text())
+    weights = forecast.shipped("apercu")
+    assert weights.shape == (2, 4, 16)
+    assert hashlib.sha256(weights.astype("<u4").tobytes()).hexdigest() == recipe["sha256"]
+    assert recipe["wrong_by"]["size"] < 0.11
+    assert recipe["wrong_by"]["error"] < 0.11
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for seed in range(3):
+        Image.fromarray(scene(110, 130, 3, seed + 1)).save(tmp_path / f"{seed}.png")
+    return tmp_path
+
+
+def test_weights_are_trained_again_to_the_same_bytes(folder, monkeypatch):
+    monkeypatch.setattr(lab, "QUALITIES", (10, 30, 50))
+    outs = [folder / "one.npy", folder / "two.npy"]
+    for out in outs:
+        lab.train("apercu", folder, out, log=lambda _: None)
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    recipe = json.loads(outs[0].with_suffix(".json").read_text())
+    assert recipe["wrong_by"]["size"] < 0.05  # of few pictures, weights come nearer than the shipped ones
+    assert list(recipe["images"]) == ["0.png", "1.png", "2.png"]
+
+
+def test_a_codec_that_counts_nothing_is_not_trained(folder):
+    with pytest.raises(apercu.OptionError, match="taha2025 counts nothing"):
+        lab.train("taha2025", folder, folder / "out.npy", log=lambda _: None)
+
+
+def test_least_wrong_weights_are_those_that_made_the_numbers():
+    rng = np.random.default_rng(5)
+    features = rng.uniform(0, 10, (300, 3)) * [1, 30, 1]
+    true = features @ [2.0, 0.1, 0.0]
+    np.testing.assert_allclose(lab.least_wrong(features, true, true), [2.0, 0.1, 0.0], atol=1e-3)
