@@ -21,6 +21,9 @@ apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures 
           16 bits, many bands; what cannot be read is passed over and named. Only the middle of a picture of more
           than 33 million samples is used.
 cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
+stacked_ae
+          takes half an hour, goes on where it was cut off, and needs PyTorch. From pictures it makes tables for blocks
+          of 8 × 8; from a folder with digits as MNIST has them (...images-idx3-ubyte.gz), for blocks of 28 × 28.
 taha2025  takes minutes, and needs PyTorch as well."""
 
 EXAMPLES = """\
@@ -36,6 +39,7 @@ examples:
 TRAINERS = {
     "apercu": ("apercu.lab.apercu", ()),
     "cnn": ("apercu.lab.cnn_training", ("torch", "onnx", "onnxscript", "matplotlib")),
+    "stacked_ae": ("apercu.lab.stacked_ae", ("torch",)),
     "taha2025": ("apercu.lab.taha2025", ("torch",)),
 }
 """Module, and the packages that it needs, of which some come at the end of hours."""
