@@ -48,8 +48,6 @@ from apercu.stages.stacked_tables import (
 SEED = 2023
 LAMBDA = 0.15  # squared steps a bit
 LEAK = 0.25
-STEPS = 12_000
-BATCH = 1024
 RATE = 2e-3  # of Adam; it rises for WARM steps and falls to zero like a cosine
 WARM = 100
 SHARING = 4.0  # how much worse an expert may be and still be trained, in the loss's unit; zero from half the steps on
@@ -58,6 +56,9 @@ LEAST_STEP, LARGEST_STEP = 3.0, 400.0
 GREEDY_STEPS, GREEDY_BATCH = 600, 128  # for each layer; blocks for each expert
 NOISE, DROPPED = 0.5, 0.1  # deviation in steps, and share of inputs set to zero
 ROUNDS, FOUNDED_ON = 8, 40_000  # of sharing out, and on how many blocks
+RIDGE = 1e-3  # of the regression on what lies around
+LARGEST_WEIGHT = 7.99  # 16 bits with 12 fraction bits
+LARGEST_SUM = 15.9  # of the magnitudes of the weights to an output; 16 would leave 32 bits
 EVERY = 500  # steps, a line of the log and a checkpoint
 
 Log = Callable[[str], None]
@@ -102,6 +103,20 @@ class Network(nn.Module):
         size = latents.abs()
         likely = torch.sigmoid((0.5 - size) / scale) - torch.sigmoid((-0.5 - size) / scale)
         return (-torch.log2(likely.clamp_min(1e-7)) * self.mask).sum(2)
+
+    def hold(self) -> None:
+        """Makes weights smaller whose sums would leave 32 bits as integers."""
+        with torch.no_grad():
+            for stack, straight in ((self.encoder, self.straight_in), (self.decoder, self.straight_out)):
+                for weights in list(stack)[:-2:2]:
+                    weights.mul_((LARGEST_SUM / weights.abs().sum(1, keepdim=True)).clamp(max=1))
+                share = LARGEST_SUM / (stack[-2].abs().sum(1, keepdim=True) + straight.abs().sum(1, keepdim=True))
+                stack[-2].mul_(share.clamp(max=1))
+                straight.mul_(share.clamp(max=1))
+            for weights in self.features:
+                weights.mul_((LARGEST_SUM / weights.abs().sum(0, keepdim=True)).clamp(max=1))
+            for tensor in self.parameters():
+                tensor.clamp_(-LARGEST_WEIGHT, LARGEST_WEIGHT)
 
     def choice_bits(self, detail: Tensor) -> Tensor:
         """What the number of each expert costs, (n, experts)."""
@@ -205,7 +220,9 @@ def found(network: Network, blocks: Blocks, seed: int) -> NDArray[np.intp]:
             own = numbers == number
             if own.sum() < 4 * AROUND:  # too few to learn from: it starts from all of them
                 own = np.ones(len(numbers), bool)
-            guess = np.linalg.lstsq(around[own], inputs[own], rcond=None)[0]
+            beside = around[own]
+            ridge = beside.T @ beside + RIDGE * len(beside) * np.eye(AROUND)
+            guess = np.linalg.solve(ridge, beside.T @ inputs[own])
             left = inputs - around @ guess
             axes = np.linalg.eigh(left[own].T @ left[own])[1][:, ::-1][:, :m]
             latents = left @ axes
@@ -237,7 +254,7 @@ def train_greedily(network: Network, blocks: Blocks, numbers: NDArray[np.intp], 
         layer = [network.encoder[2 * depth], network.encoder[2 * depth + 1]]
         undoing = [network.decoder[back], network.decoder[back + 1]]
         optimiser = torch.optim.Adam([*layer, *undoing], RATE)
-        first = 0.0
+        seen: list[float] = []
         for _ in range(GREEDY_STEPS):
             drawn = np.stack([generator.choice(part, GREEDY_BATCH) for part in own])
             with torch.no_grad():
@@ -257,8 +274,8 @@ def train_greedily(network: Network, blocks: Blocks, numbers: NDArray[np.intp], 
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimiser.step()
-            first = first or float(loss.detach())
-        log(f"layer {depth + 1}, greedily: loss {first:.3f}, in the end {float(loss.detach()):.3f}")
+            seen.append(float(loss.detach()))
+        log(f"layer {depth + 1}, greedily: loss {seen[0]:.3f}, in the end {seen[-1]:.3f}")
 
 
 def train_jointly(network: Network, blocks: Blocks, unseen: Blocks, checkpoint: Path, seed: int, log: Log) -> list[Any]:
@@ -272,21 +289,22 @@ def train_jointly(network: Network, blocks: Blocks, unseen: Blocks, checkpoint: 
         optimiser.load_state_dict(state["optimiser"])
         rows = state["rows"]
     begun, so_far = time.monotonic(), rows[-1]["seconds"] if rows else 0
-    held = batch_of(unseen, np.arange(min(len(unseen.samples), 4 * BATCH)), np.random.default_rng(seed))
-    recent = []
-    for step in range(rows[-1]["step"] if rows else 0, STEPS):
+    held = batch_of(unseen, np.arange(min(len(unseen.samples), 4096)), np.random.default_rng(seed))
+    recent, steps = [], network.kind.steps
+    for step in range(rows[-1]["step"] if rows else 0, steps):
         generator = np.random.default_rng((seed, 2, step))
         noise = torch.Generator().manual_seed(seed + step)
-        batch = batch_of(blocks, generator.integers(len(blocks.samples), size=BATCH), generator)
-        loss = _loss(network, batch, noise, SHARING * max(0.0, 1 - 2 * step / STEPS))
+        batch = batch_of(blocks, generator.integers(len(blocks.samples), size=network.kind.batch), generator)
+        loss = _loss(network, batch, noise, SHARING * max(0.0, 1 - 2 * step / steps))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         nn.utils.clip_grad_norm_(parameters, 20.0)
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min((step + 1) / WARM, 0.5 * (1 + math.cos(math.pi * step / STEPS)))
+            group["lr"] = RATE * min((step + 1) / WARM, 0.5 * (1 + math.cos(math.pi * step / steps)))
         optimiser.step()
+        network.hold()
         recent.append(float(loss.detach()))
-        if (step + 1) % EVERY and step + 1 < STEPS:
+        if (step + 1) % EVERY and step + 1 < steps:
             continue
         with torch.no_grad():
             told = float(_loss(network, held, torch.Generator().manual_seed(seed), 0))
@@ -373,7 +391,7 @@ def train(folder: Path, out: Path, seed: int = SEED, log: Log = print) -> None:
         "hidden": list(kind.hidden),
         "features": kind.n_features,
         "greedy": f"{GREEDY_STEPS} steps a layer, noise {NOISE}, dropped {DROPPED}",
-        "joint": f"{STEPS} steps of {BATCH} blocks, Adam from {RATE} down a cosine, lambda {LAMBDA}",
+        "joint": f"{kind.steps} steps of {kind.batch} blocks, Adam from {RATE} down a cosine, lambda {LAMBDA}",
         "sha256": hashlib.sha256(array.astype("<i2").tobytes()).hexdigest(),
         "log": rows,
         "images": manifest(files, folder),

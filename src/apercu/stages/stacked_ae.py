@@ -88,7 +88,8 @@ def _around(means: NDArray[np.int64], step_q3: int) -> Real:
     differences = [one - means for one in near[:4] + near[5:]]
     white = np.full(means.shape, ONE // 8 * WHITE_Q3 // step_q3)
     found = np.stack([*(ONE // 8 * one for one in (*differences, means)), white], axis=-1)
-    return np.clip(found, -MOST, MOST).reshape(-1, AROUND).astype(np.float64)
+    clipped: Real = np.clip(found, -MOST, MOST).reshape(-1, AROUND).astype(np.float64)
+    return clipped
 
 
 def _mean_levels(means: NDArray[np.int64], side: int, step_q3: int) -> NDArray[np.int64]:
@@ -151,7 +152,8 @@ class _Blocks(NamedTuple):
     high: NDArray[np.int64]
 
     def of(self, which: NDArray[np.intp]) -> "_Blocks":
-        return _Blocks(*(array[which] for array in self))
+        """Some of them."""
+        return _Blocks(self.rest[which], self.around[which], self.low[which], self.high[which])
 
 
 class _Cost:
@@ -172,7 +174,8 @@ class _Cost:
         for index in range(self.expert.n_latents):
             size = sizes[:, index]
             bits += self.table[index, np.minimum(size, MAGNITUDES - 1)] + 64 * np.maximum(size - MAGNITUDES + 1, 0)
-        return np.einsum("ij,ij->i", drawn, drawn) + self.price * bits.astype(np.float64)
+        costs: Real = np.einsum("ij,ij->i", drawn, drawn) + self.price * bits.astype(np.float64)
+        return costs
 
 
 def _chosen(
