@@ -41,7 +41,7 @@ def plane_of(height, width, seed=0):
     return np.ascontiguousarray(scene(height, width, 1, seed).reshape(height, width).astype(np.int16) * 32)
 
 
-def by_loops(symbols, tables, step_q3, low, high):
+def by_loops(symbols, tables, step_q5, low, high):
     """The plane that symbols stand for, number by number."""
     _, down, across = symbols.shape
     side = tables.side
@@ -67,8 +67,12 @@ def by_loops(symbols, tables, step_q3, low, high):
             for dy, dx in ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)):
                 near = means[min(max(y + dy, 0), down - 1)][min(max(x + dx, 0), across - 1)]
                 around.append(16 * (near - own))
-            around += [16 * own, 16 * 2040 // step_q3]
+            around += [16 * own, 16 * 8160 // step_q5]
             around = [max(-32767, min(32767, value)) for value in around]
+            level = (2 * own * step_q5 + side) // (2 * side)
+            if symbols[1, y, x] == len(tables.experts):
+                plane[y * side : (y + 1) * side, x * side : (x + 1) * side] = max(low, min(high, level))
+                continue
             expert = tables.experts[symbols[1, y, x]]
             inputs = [128 * int(symbols[2 + k, y, x]) for k in range(expert.n_latents)] + around
             hidden = inputs
@@ -78,9 +82,8 @@ def by_loops(symbols, tables, step_q3, low, high):
             drawn = layer(hidden, last.weights, last.biases, inputs, expert.straight_out)
             if tables.features:
                 drawn = layer(drawn, tables.features[1], np.zeros(side * side))
-            level = (8 * own * step_q3 + side) // (2 * side)
             for index, value in enumerate(drawn):
-                sample = max(low, min(high, level + ((value * step_q3 + 16) >> 5)))
+                sample = max(low, min(high, level + ((value * step_q5 + 64) >> 7)))
                 plane[y * side + index // side, x * side + index % side] = sample
     return plane
 
@@ -92,19 +95,20 @@ def test_planes_are_those_of_plain_integers(side, n_features, chroma):
     rng = np.random.default_rng(5)
     symbols = rng.integers(-5, 6, (tables.n_maps, 3, 4)).astype(np.int16)
     symbols[0] = rng.integers(-40, 90, (3, 4))
-    symbols[1] = rng.integers(0, 3, (3, 4))
+    symbols[1] = rng.integers(0, 4, (3, 4))
+    symbols[2:, symbols[1] == 3] = 0
     for index, n_latents in enumerate(LATENTS):
         symbols[2 + n_latents :, symbols[1] == index] = 0
-    for step_q3 in (8, 173, 65535):
-        expected = by_loops(symbols, tables, step_q3, *((-4080, 4080) if chroma else (0, 8160)))
-        assert np.array_equal(stacked_synthesise(symbols, tables, step_q3, chroma), expected)
+    for step_q5 in (32, 700, 65535):
+        expected = by_loops(symbols, tables, step_q5, *((-4080, 4080) if chroma else (0, 8160)))
+        assert np.array_equal(stacked_synthesise(symbols, tables, step_q5, chroma), expected)
 
 
 def test_symbols_and_planes_stay_what_they_are():
     """Known answers: another machine, library or order of summation gives the same."""
     tables = drawn_tables(size=300)
-    symbols = stacked_analyse(plane_of(64, 96), (8, 12), tables, 160, 38, False)
-    plane = stacked_synthesise(symbols, tables, 160, False)
+    symbols = stacked_analyse(plane_of(64, 96), (8, 12), tables, 640, 38, False)
+    plane = stacked_synthesise(symbols, tables, 640, False)
     found = [hashlib.sha256(array.astype("<i2").tobytes()).hexdigest()[:16] for array in (symbols, plane)]
     assert found == ["e18ef287abdc1555", "ca42d00ba3e55b7a"]
     assert set(np.unique(symbols[1])) == {0, 1, 2}
@@ -112,16 +116,16 @@ def test_symbols_and_planes_stay_what_they_are():
 
 def test_every_choice_is_one_that_the_decoder_knows():
     tables = drawn_tables()
-    symbols = stacked_analyse(plane_of(40, 56, 3), (5, 7), tables, 80, 38, False)
+    symbols = stacked_analyse(plane_of(40, 56, 3), (5, 7), tables, 320, 38, False)
     for index, n_latents in enumerate(LATENTS):
         assert not symbols[2 + n_latents :, symbols[1] == index].any()
     assert np.abs(symbols[2:]).max() <= 127
 
 
-def cost_of(plane, symbols, tables, step_q3, price):
+def cost_of(plane, symbols, tables, step_q5, price):
     """Squared error in steps and bits together, from the decoder's plane."""
-    drawn = stacked_synthesise(symbols, tables, step_q3, False)
-    error = float((((drawn - plane.astype(float)) / (4 * step_q3)) ** 2).sum())
+    drawn = stacked_synthesise(symbols, tables, step_q5, False)
+    error = float((((drawn - plane.astype(float)) / step_q5) ** 2).sum())
     bits = np.array([20, 90, 150])[symbols[1]].sum() / 64
     for index, n_latents in enumerate(LATENTS):
         sizes = np.abs(symbols[2 : 2 + n_latents, symbols[1] == index])
@@ -132,21 +136,21 @@ def cost_of(plane, symbols, tables, step_q3, price):
 def test_the_choice_costs_least_of_all_experts():
     """Putting all blocks to one expert costs more than letting each choose; a higher price takes fewer bits."""
     tables, plane = drawn_tables(size=300), plane_of(64, 96)
-    chosen = stacked_analyse(plane, (8, 12), tables, 160, 38, False)
-    best = cost_of(plane, chosen, tables, 160, 38)
+    chosen = stacked_analyse(plane, (8, 12), tables, 640, 38, False)
+    best = cost_of(plane, chosen, tables, 640, 38)
     for number in range(3):
         alone = tables._replace(choice=np.full((12, 3), 30_000))
         alone.choice[:, number] = 0
-        forced = stacked_analyse(plane, (8, 12), alone, 160, 38, False)
+        forced = stacked_analyse(plane, (8, 12), alone, 640, 38, False)
         assert (forced[1] == number).mean() > 0.9
-        assert best < cost_of(plane, forced, tables, 160, 38)
-    dear = stacked_analyse(plane, (8, 12), tables, 160, 1000, False)
+        assert best < cost_of(plane, forced, tables, 640, 38)
+    dear = stacked_analyse(plane, (8, 12), tables, 640, 1000, False)
     assert np.abs(dear[2:]).sum() < np.abs(chosen[2:]).sum()
 
 
 def test_a_plane_without_detail_takes_the_cheapest_expert_and_no_latents():
     tables = drawn_tables(size=0)
-    symbols = stacked_analyse(np.full((16, 24), 4000, np.int16), (2, 3), tables, 64, 38, False)
+    symbols = stacked_analyse(np.full((16, 24), 4000, np.int16), (2, 3), tables, 256, 38, False)
     assert (symbols[0] == round(4000 / 32)).all()
     assert not symbols[1:].any()
 
@@ -158,10 +162,21 @@ def test_extreme_planes_and_steps():
     rng = np.random.default_rng(2)
     for chroma, (low, high) in ((False, (0, 8160)), (True, (-4080, 4080))):
         plane = rng.choice(np.array([low, high], np.int16), (24, 32))
-        for step_q3 in (8, 65535):
-            symbols = stacked_analyse(plane, (3, 4), tables, step_q3, 38, chroma)
-            drawn = stacked_synthesise(symbols, tables, step_q3, chroma)
-            assert np.array_equal(drawn, by_loops(symbols, tables, step_q3, low, high))
+        for step_q5 in (32, 65535):
+            symbols = stacked_analyse(plane, (3, 4), tables, step_q5, 38, chroma)
+            drawn = stacked_synthesise(symbols, tables, step_q5, chroma)
+            assert np.array_equal(drawn, by_loops(symbols, tables, step_q5, low, high))
+
+
+@pytest.mark.parametrize("step_q5", [32, 999, 65535])
+def test_settled_blocks_are_exact(step_q5):
+    """Where all of a block is 0 or white, as of alpha, it stays so at any step, whatever the samples are."""
+    tables, plane = drawn_tables(), plane_of(24, 32)
+    settled = np.array([-1, 0, 8160, -1, 8160, 8160, 0, 0, -1, -1, 8160, 0], np.int16)
+    symbols = stacked_analyse(plane, (3, 4), tables, step_q5, 38, False, settled)
+    drawn = stacked_synthesise(symbols, tables, step_q5, False).reshape(3, 8, 4, 8).swapaxes(1, 2).reshape(12, 64)
+    assert (drawn[settled >= 0] == settled[settled >= 0, None]).all()
+    assert (symbols[1].ravel() == 3).tolist() == (settled >= 0).tolist()
 
 
 @pytest.mark.parametrize(("side", "n_features"), [(8, 0), (28, 6)])
@@ -240,12 +255,14 @@ def test_other_arguments_are_refused():
     plane, symbols = plane_of(16, 16), np.zeros((5, 2, 2), np.int16)
     for bad in ((plane[:8], (2, 2)), (plane.astype(np.int32), (2, 2)), (plane, (0, 2)), (plane, 2)):
         with pytest.raises(OptionError):
-            stacked_analyse(*bad, tables, 80, 38, False)
-    for step_q3, price in ((7, 38), (65536, 38), (80.0, 38), (80, -1)):
+            stacked_analyse(*bad, tables, 320, 38, False)
+    for step_q5, price in ((31, 38), (65536, 38), (320.0, 38), (320, -1)):
         with pytest.raises(OptionError):
-            stacked_analyse(plane, (2, 2), tables, step_q3, price, False)
-    for bad in (symbols[:4], symbols.astype(np.int32), symbols[0], symbols + np.int16(3)):
-        with pytest.raises(OptionError):
-            stacked_synthesise(bad, tables, 80, False)
+            stacked_analyse(plane, (2, 2), tables, step_q5, price, False)
     with pytest.raises(OptionError):
-        stacked_synthesise(symbols, tables, 7, False)
+        stacked_analyse(plane, (2, 2), tables, 320, 38, False, np.zeros(3, np.int16))
+    for bad in (symbols[:4], symbols.astype(np.int32), symbols[0], symbols + np.int16(4), symbols - np.int16(1)):
+        with pytest.raises(OptionError):
+            stacked_synthesise(bad, tables, 320, False)
+    with pytest.raises(OptionError):
+        stacked_synthesise(symbols, tables, 31, False)

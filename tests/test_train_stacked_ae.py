@@ -100,7 +100,7 @@ def test_integers_draw_what_the_network_draws(folder, quick, tmp_path):
     for index, n_latents in enumerate(SMALL.latents):
         symbols[2 + n_latents :, symbols[1] == index] = 0
     step = 12.0
-    drawn = stacked_synthesise(symbols, tables, int(8 * step), False) / 32
+    drawn = stacked_synthesise(symbols, tables, int(32 * step), False) / 32
     padded = np.pad(symbols[0].astype(np.float32), 1, mode="edge")
     near = [padded[y : y + 4, x : x + 5] - symbols[0] for y in range(3) for x in range(3)]
     around = np.stack([*near[:4], *near[5:], symbols[0], np.full((4, 5), 255 / step)], -1).reshape(-1, 10) / 8
@@ -138,8 +138,8 @@ def test_command_trains_tables_that_code_a_picture(folder, quick, tmp_path, caps
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.npy"]
     tables = unpack(np.load(out))
     plane = np.ascontiguousarray(scene(64, 96, 1, 9).reshape(64, 96).astype(np.int16) * 32)
-    symbols = stacked_analyse(plane, (8, 12), tables, 64, 38, False)
-    error = stacked_synthesise(symbols, tables, 64, False) - plane.astype(float)
+    symbols = stacked_analyse(plane, (8, 12), tables, 256, 38, False)
+    error = stacked_synthesise(symbols, tables, 256, False) - plane.astype(float)
     means = symbols[0].repeat(8, 0).repeat(8, 1) * 32.0 - plane
     assert (error**2).mean() < 0.5 * (means**2).mean()
 

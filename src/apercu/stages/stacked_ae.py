@@ -38,15 +38,15 @@ ONE = 1 << FRACTION_BITS
 LARGEST_SYMBOL = 127
 DEAD_ZONE = ONE // 8
 """A latent is rounded up from 5/8; the other whole number next to it is tried as well."""
-WHITE_Q3 = 255 * 8
-LEAST_STEP_Q3, LARGEST_STEP_Q3 = 8, 65535
+WHITE_Q5 = 255 * 32
+LEAST_STEP_Q5, LARGEST_STEP_Q5 = 32, 65535
 LOWEST_LEVEL = -9
 AT_A_TIME = 2048
 """Blocks that go through a network at once: what they take stays in the processor's cache."""
 
 Symbols = NDArray[np.int16]
-"""(maps, rows of blocks, columns): map 0 has the means in steps, map 1 the numbers of experts, the rest latents, zero
-beyond those that a block's expert has."""
+"""(maps, rows of blocks, columns): map 0 has the means in steps; map 1 the number of each block's expert, or one more
+than the last for a block that is its mean alone; the rest latents, zero beyond those that a block's expert has."""
 
 
 def _rounded(sums: Real) -> Real:
@@ -80,21 +80,21 @@ def _decoded(expert: Expert, latents: Real, around: Real, back: Real | None) -> 
     return found if back is None else _rounded(found @ back)
 
 
-def _around(means: NDArray[np.int64], step_q3: int) -> Real:
+def _around(means: NDArray[np.int64], step_q5: int) -> Real:
     """The inputs beside a block (blocks, 10), from the means of all blocks as coded."""
     rows, columns = means.shape
     padded = np.pad(means, 1, mode="edge")
     near = [padded[y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
     differences = [one - means for one in near[:4] + near[5:]]
-    white = np.full(means.shape, ONE // 8 * WHITE_Q3 // step_q3)
+    white = np.full(means.shape, ONE // 8 * WHITE_Q5 // step_q5)
     found = np.stack([*(ONE // 8 * one for one in (*differences, means)), white], axis=-1)
     clipped: Real = np.clip(found, -MOST, MOST).reshape(-1, AROUND).astype(np.float64)
     return clipped
 
 
-def _mean_levels(means: NDArray[np.int64], side: int, step_q3: int) -> NDArray[np.int64]:
+def _mean_levels(means: NDArray[np.int64], side: int, step_q5: int) -> NDArray[np.int64]:
     """Means in steps to samples of a plane."""
-    return (8 * means * step_q3 + side) // (2 * side)
+    return (2 * means * step_q5 + side) // (2 * side)
 
 
 def _limits(chroma: bool) -> tuple[int, int]:
@@ -106,40 +106,53 @@ def _slices(n: int) -> Iterator[slice]:
 
 
 def stacked_analyse(
-    plane: Plane, blocks: tuple[int, int], tables: StackedTables, step_q3: int, price_q8: int, chroma: bool
+    plane: Plane,
+    blocks: tuple[int, int],
+    tables: StackedTables,
+    step_q5: int,
+    price_q8: int,
+    chroma: bool,
+    settled: NDArray[np.int16] | None = None,
 ) -> Symbols:
     """The symbols of a plane that cost least: squared error and bits at `price_q8`/256 squared steps a bit together.
 
-    plane: int16 samples with 5 fraction bits, 0 to 8160, of chroma -4080 to 4080. blocks: down and across. step_q3: 1/8
-    of an 8-bit unit, 8 to 65,535. Every block tries all experts, but those whose number alone costs more than the best
-    so far. Raises OptionError for arguments of another kind.
+    plane: int16 samples with 5 fraction bits, 0 to 8160, of chroma -4080 to 4080. blocks: down and across. step_q5:
+    1/32 of an 8-bit unit, 32 to 65,535. settled: (blocks,), 0 or 8160 where all samples of a block are to be exactly
+    that, -1 elsewhere. Every block tries all experts, but those whose number alone costs more than the best so far.
+    Raises OptionError for arguments of another kind.
     """
     check_pair("blocks", blocks)
     (down, across), side = blocks, tables.side
     check_plane("plane", plane, down * side, across * side)
-    check_number("step_q3", step_q3, LEAST_STEP_Q3, LARGEST_STEP_Q3)
+    check_number("step_q5", step_q5, LEAST_STEP_Q5, LARGEST_STEP_Q5)
     check_number("price_q8", price_q8, 0, 1 << 12)
     cut = plane[: down * side, : across * side].reshape(down, side, across, side).swapaxes(1, 2)
     samples = cut.reshape(down * across, side * side).astype(np.int64)
-    unit = 4 * side * step_q3
-    means = (2 * samples.sum(1).reshape(down, across) + unit) // (2 * unit)
-    levels = _mean_levels(means, side, step_q3).reshape(-1, 1)
-    rest = (64 * (samples - levels) + step_q3) // (2 * step_q3)
-    around = _around(means, step_q3)
+    unit = side * step_q5
+    means = (2 * samples.sum(1) + unit) // (2 * unit)
+    if settled is not None:
+        check_array("settled", settled, INT16, (down * across,))
+        means = np.where(settled < 0, means, -(-settled.astype(np.int64) * side // step_q5))
+    means = means.reshape(down, across)
+    levels = _mean_levels(means, side, step_q5).reshape(-1, 1)
+    rest = (2 * ONE * (samples - levels) + step_q5) // (2 * step_q5)
+    around = _around(means, step_q5)
     level = _level(rest)
     symbols = np.zeros((tables.n_maps, down, across), np.int16)
     symbols[0] = means
     flat = symbols.reshape(tables.n_maps, -1)
-    low, high = ((64 * (limit - levels) + step_q3) // (2 * step_q3) for limit in _limits(chroma))
+    low, high = ((2 * ONE * (limit - levels) + step_q5) // (2 * step_q5) for limit in _limits(chroma))
     for part in _slices(len(rest)):
         block = _Blocks(rest[part].astype(np.float64), around[part], low[part], high[part])
         flat[1, part], flat[2:, part] = _chosen(tables, block, level, price_q8)
+    if settled is not None:
+        flat[1, settled >= 0], flat[2:, settled >= 0] = len(tables.experts), 0
     return symbols
 
 
 def _level(rest: NDArray[np.int64]) -> int:
     """Which row of the cost tables fits a plane."""
-    variance = int((rest * rest).mean())
+    variance = int((rest * rest).sum()) // rest.size
     return min(max(variance.bit_length() - 2 * FRACTION_BITS - 1 - LOWEST_LEVEL, 0), LEVELS - 1)
 
 
@@ -228,21 +241,21 @@ def _settle(
     latents[at[better], index] = other[better, index]
 
 
-def stacked_synthesise(symbols: Symbols, tables: StackedTables, step_q3: int, chroma: bool) -> Plane:
+def stacked_synthesise(symbols: Symbols, tables: StackedTables, step_q5: int, chroma: bool) -> Plane:
     """The plane, int16 with 5 fraction bits, that symbols stand for. Raises OptionError for arguments of another
     kind."""
-    check_number("step_q3", step_q3, LEAST_STEP_Q3, LARGEST_STEP_Q3)
+    check_number("step_q5", step_q5, LEAST_STEP_Q5, LARGEST_STEP_Q5)
     check_array("symbols", symbols, INT16, (tables.n_maps, *getattr(symbols, "shape", ())[1:3]))
-    if (symbols[1] < 0).any() or (symbols[1] >= len(tables.experts)).any():
-        raise OptionError(f"map 1 of symbols must hold numbers of experts, 0 to {len(tables.experts) - 1}")
+    if (symbols[1] < 0).any() or (symbols[1] > len(tables.experts)).any():
+        raise OptionError(f"map 1 of symbols must hold numbers of experts, 0 to {len(tables.experts)}")
     _, down, across = symbols.shape
     side = tables.side
     means = symbols[0].astype(np.int64)
-    levels = _mean_levels(means, side, step_q3).reshape(-1, 1)
-    around = _around(means, step_q3)
+    levels = _mean_levels(means, side, step_q5).reshape(-1, 1)
+    around = _around(means, step_q5)
     flat = symbols.reshape(tables.n_maps, -1)
-    out = np.empty((down * across, side * side), np.int16)
     low, high = _limits(chroma)
+    out = np.repeat(np.clip(levels, low, high).astype(np.int16), side * side, axis=1)
     back = tables.features[1] if tables.features else None
     for number, expert in enumerate(tables.experts):
         which = np.flatnonzero(flat[1] == number)
@@ -250,7 +263,7 @@ def stacked_synthesise(symbols: Symbols, tables: StackedTables, step_q3: int, ch
             at = which[part]
             latents = flat[2 : 2 + expert.n_latents, at].T.astype(np.float64)
             drawn = _decoded(expert, latents, around[at], back).astype(np.int64)
-            out[at] = np.clip(levels[at] + ((drawn * step_q3 + 16) >> 5), low, high)
+            out[at] = np.clip(levels[at] + ((drawn * step_q5 + ONE // 2) >> FRACTION_BITS), low, high)
     return np.ascontiguousarray(out.reshape(down, across, side, side).swapaxes(1, 2)).reshape(
         down * side, across * side
     )
