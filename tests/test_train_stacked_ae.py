@@ -92,7 +92,7 @@ def test_integers_draw_what_the_network_draws(folder, quick, tmp_path):
     network = lab.Network(SMALL)
     lab.found(network, blocks, 3)
     lab.train_jointly(network, blocks, unseen, tmp_path / "kept.pt", 3, lambda line: None)
-    tables = unpack(pack(lab.to_tables(network)))
+    tables, _ = unpack(pack(lab.to_tables(network)))
     rng = np.random.default_rng(4)
     symbols = rng.integers(-3, 4, (tables.n_maps, 4, 5)).astype(np.int16)
     symbols[0] = rng.integers(60, 70, (4, 5))
@@ -136,7 +136,7 @@ def test_command_trains_tables_that_code_a_picture(folder, quick, tmp_path, caps
     assert len(recipe["images"]) == 5
     assert recipe["log"][-1]["step"] == 120
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.npy"]
-    tables = unpack(np.load(out))
+    tables, _ = unpack(np.load(out))
     plane = np.ascontiguousarray(scene(64, 96, 1, 9).reshape(64, 96).astype(np.int16) * 32)
     symbols = stacked_analyse(plane, (8, 12), tables, 256, 38, False)
     error = stacked_synthesise(symbols, tables, 256, False) - plane.astype(float)
@@ -184,7 +184,7 @@ def test_digits_are_trained_on_whole(quick, tmp_path, monkeypatch):
     monkeypatch.setattr(stacked_blocks, "DIGITS_HELD_OUT", 10)
     (tmp_path / "some-images-idx3-ubyte.gz").write_bytes(idx(drawn_digits(150)))
     lab.train(tmp_path, tmp_path / "digits.npy", log=lambda line: None)
-    tables = unpack(np.load(tmp_path / "digits.npy"))
+    tables, _ = unpack(np.load(tmp_path / "digits.npy"))
     assert tables.side == 28
     assert [expert.n_latents for expert in tables.experts] == [2, 4]
     rows = json.loads((tmp_path / "digits.json").read_text())["log"]

@@ -76,8 +76,8 @@ def widths(n_inputs: int, hidden: tuple[int, int], n_latents: int) -> tuple[list
     return [n_inputs + AROUND, first, second, n_latents], [n_latents + AROUND, second, first, n_inputs]
 
 
-def unpack(array: NDArray[np.int16]) -> StackedTables:
-    """Tables from an array; raises ValueError, which says what is wrong with it.
+def unpack(array: NDArray[np.int16]) -> tuple[StackedTables, NDArray[np.int16]]:
+    """Tables from the beginning of an array, and its rest; raises ValueError, which says what is wrong with it.
 
     Sums of a layer stay within 32 bits: the magnitudes of all weights to an output times 32,767, and the bias, below
     2^31.
@@ -111,9 +111,7 @@ def unpack(array: NDArray[np.int16]) -> StackedTables:
     for n_latents, ((encoder, straight_in), (decoder, straight_out)) in zip(latents, stacks, strict=True):
         costs = rest.costs(LEVELS, n_latents, MAGNITUDES)
         experts.append(Expert(n_latents, encoder, straight_in, decoder, straight_out, costs))
-    if rest.left:
-        raise ValueError(f"{rest.left} numbers too many")
-    return StackedTables(side, features, tuple(experts), choice)
+    return StackedTables(side, features, tuple(experts), choice), rest.left
 
 
 def pack(tables: StackedTables) -> NDArray[np.int16]:
@@ -155,17 +153,13 @@ class _Reader:
     """Takes numbers from an array, one after the other."""
 
     def __init__(self, array: NDArray[np.int16]) -> None:
-        self._array = array
-
-    @property
-    def left(self) -> int:
-        return len(self._array)
+        self.left = array
 
     def _take(self, *shape: int) -> NDArray[np.int16]:
         n = int(np.prod(shape))
-        if n > len(self._array):
+        if n > len(self.left):
             raise ValueError("it ends too early")
-        taken, self._array = self._array[:n], self._array[n:]
+        taken, self.left = self.left[:n], self.left[n:]
         return taken.reshape(shape)
 
     def weights(self, *shape: int) -> Real:
