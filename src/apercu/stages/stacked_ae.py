@@ -70,6 +70,8 @@ def _through(stack: tuple[Layer, ...], straight: Real, inputs: Real) -> Real:
 
 def _encoded(expert: Expert, features: Real, around: Real) -> Real:
     """Latents (n, m) of blocks, with 7 fraction bits."""
+    if not expert.n_latents:
+        return np.empty((len(around), 0))
     return _through(expert.encoder, expert.straight_in, np.concatenate([features, around], 1))
 
 
@@ -118,7 +120,7 @@ def stacked_analyse(
 
     plane: int16 samples with 5 fraction bits, 0 to 8160, of chroma -4080 to 4080. blocks: down and across. step_q5:
     1/32 of an 8-bit unit, 32 to 65,535. settled: (blocks,), 0 or 8160 where all samples of a block are to be exactly
-    that, -1 elsewhere. Every block tries all experts, but those whose number alone costs more than the best so far.
+    that, -1 elsewhere. Every block tries all experts, but those whose bits alone cost more than the best so far.
     Raises OptionError for arguments of another kind.
     """
     check_pair("blocks", blocks)
@@ -177,6 +179,7 @@ class _Cost:
         self.back = tables.features[1] if tables.features else None
         self.choice = int(tables.choice[level, number])
         self.table = self.expert.costs[level]
+        self.least = price_q8 * (self.choice + int(self.table.min(1, initial=MOST).sum()))
 
     def __call__(self, blocks: _Blocks, latents: Real) -> Real:
         drawn = _decoded(self.expert, latents, blocks.around, self.back)
@@ -203,7 +206,7 @@ def _chosen(
     exact = np.zeros_like(latents)
     costs = [_Cost(tables, number, level, price_q8) for number in range(len(tables.experts))]
     for number, cost in enumerate(costs):
-        open_ = np.flatnonzero(best > price_q8 * cost.choice)
+        open_ = np.flatnonzero(best > cost.least)
         if not len(open_):
             continue
         some, m = blocks.of(open_), cost.expert.n_latents
