@@ -34,7 +34,7 @@ def drawn_tables(side=8, n_features=0, seed=0, size=700):
         costs = np.tile(64 + 70 * np.arange(16), (12, n_latents, 1))
         experts.append(Expert(n_latents, *stack(down), *stack(up), costs))
     features = (weights(side * side, n_features), weights(n_features, side * side)) if n_features else None
-    return StackedTables(side, features, tuple(experts), np.tile([20, 90, 150], (12, 1)))
+    return StackedTables(side, 2, features, tuple(experts), np.tile([20, 90, 150], (12, 1)))
 
 
 def plane_of(height, width, seed=0):
@@ -184,7 +184,7 @@ def test_tables_survive_packing(side, n_features):
     tables = drawn_tables(side, n_features, size=100)
     array = pack(tables)
     assert array.dtype == np.int16
-    assert list(array[:8]) == [side, n_features, 5, 4, 3, 0, 2, 3]
+    assert list(array[:9]) == [side, 2, n_features, 5, 4, 3, 0, 2, 3]
     again, rest = unpack(np.append(array, np.int16(77)))
     assert list(rest) == [77]
     assert again.side == side
@@ -203,20 +203,22 @@ def changed(**places):
     ("array", "said"),
     [
         (changed(_0=16), "16 pixels a side"),
-        (changed(_4=0), "0 experts"),
-        (changed(_4=9), "9 experts"),
-        (changed(_1=-1), "widths"),
-        (changed(_1=257), "widths"),
-        (changed(_2=0), "widths"),
-        (changed(_3=300), "widths"),
-        (changed(_5=1, _6=0), "latents"),
-        (changed(_5=-1), "latents"),
-        (changed(_7=33), "latents"),
-        (changed(_6=0, _7=0), "no expert has latents"),
-        (changed(_2=6), "ends too early"),
+        (changed(_1=0), "least step"),
+        (changed(_1=256), "least step"),
+        (changed(_5=0), "0 experts"),
+        (changed(_5=9), "9 experts"),
+        (changed(_2=-1), "widths"),
+        (changed(_2=257), "widths"),
+        (changed(_3=0), "widths"),
+        (changed(_4=300), "widths"),
+        (changed(_6=1, _7=0), "latents"),
+        (changed(_6=-1), "latents"),
+        (changed(_8=33), "latents"),
+        (changed(_7=0, _8=0), "no expert has latents"),
+        (changed(_3=6), "ends too early"),
         (changed()[:-1], "ends too early"),
-        (changed()[:6], "latents"),
-        (changed()[:4], "shape"),
+        (changed()[:7], "latents"),
+        (changed()[:5], "shape"),
         (changed()[None], "shape"),
         (np.append(changed()[:-1], np.int16(-1)), "less than nothing"),
     ],

@@ -18,8 +18,8 @@ from apercu.stages.stacked_ae import stacked_analyse, stacked_synthesise
 from apercu.stages.stacked_tables import pack, unpack
 from scripts.pictures import scene
 
-SMALL = Kind(8, (0, 2, 4), (12, 8), 0, 120, 128)
-SMALL_DIGITS = Kind(28, (2, 4), (12, 8), 16, 90, 64)
+SMALL = Kind(8, 3, (0, 2, 4), (12, 8), 0, 120, 128)
+SMALL_DIGITS = Kind(28, 32, (2, 4), (12, 8), 16, 90, 64)
 
 
 @pytest.fixture(scope="module")

@@ -354,7 +354,7 @@ def to_tables(network: Network) -> StackedTables:
         straight = whole(network.straight_in[number])[:, code], whole(network.straight_out[number])[rows]
         experts.append(Expert(m, encoder, straight[0], decoder, straight[1], costs[number, :, :m]))
     features = (whole(network.features[0]), whole(network.features[1])) if network.features else None
-    return StackedTables(network.kind.side, features, tuple(experts), choice)
+    return StackedTables(network.kind.side, network.kind.least_step, features, tuple(experts), choice)
 
 
 def train(folder: Path, out: Path, seed: int = SEED, log: Log = print) -> None:

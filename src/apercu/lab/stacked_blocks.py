@@ -26,10 +26,12 @@ DIGIT_ROUND, DIGITS_HELD_OUT = 5000, 1000
 class Kind(NamedTuple):
     """What tables are for. side: pixels of a block. latents: of each expert. hidden: widths of the two hidden layers.
 
-    n_features: width of the linear layer before and after all experts; 0: none. steps, batch: of joint training.
+    least_step: the finest that the codec uses, in 8-bit units. n_features: width of the linear layer before and after
+    all experts; 0: none. steps, batch: of joint training.
     """
 
     side: int
+    least_step: int
     latents: tuple[int, ...]
     hidden: tuple[int, int]
     n_features: int
@@ -37,8 +39,8 @@ class Kind(NamedTuple):
     batch: int
 
 
-PHOTOGRAPHS = Kind(8, (0, 1, 2, 4, 4, 8, 8, 16), (32, 16), 0, 9000, 768)
-DIGITS = Kind(28, (4, 8, 16, 32), (64, 32), 128, 6000, 256)
+PHOTOGRAPHS = Kind(8, 3, (0, 1, 2, 4, 4, 8, 8, 16), (32, 16), 0, 9000, 768)
+DIGITS = Kind(28, 32, (4, 8, 16, 32), (64, 32), 128, 6000, 256)
 
 
 class Blocks(NamedTuple):

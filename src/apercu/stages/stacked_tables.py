@@ -1,9 +1,10 @@
 """The tables of stacked autoencoders: experts and what their symbols cost, from an array of int16 and back.
 
-The array begins with what describes it: pixels of a block's side, features (0: none), widths of the two hidden layers,
-number of experts, and the latents of each, in rising order. Then, each row by row: the linear layers to the features
-and back, where there are any; for each expert the weights and biases of the encoder's three layers, the weights
-straight past them, and the same of the decoder; what the experts' numbers cost; what the latents of each expert cost.
+The array begins with what describes it: pixels of a block's side, the least step, features (0: none), widths of the two
+hidden layers, number of experts, and the latents of each, in rising order. Then, each row by row: the linear layers to
+the features and back, where there are any; for each expert the weights and biases of the encoder's three layers, the
+weights straight past them, and the same of the decoder; what the experts' numbers cost; what the latents of each expert
+cost.
 """
 
 from itertools import pairwise
@@ -19,13 +20,14 @@ AROUND = 10
 """Inputs besides the block: the means of its eight neighbours less its own, row by row; its own; and white; in 8
 steps."""
 MOST_EXPERTS, MOST_LATENTS, MOST_WIDTH = 8, 32, 256
+LARGEST_LEAST_STEP = 255
 SIDES = (8, 28)
 LEVELS = 12
 """Rows of the cost tables, by the detail of a plane: log2 of its variance within blocks in squared steps, from -9 to
 2."""
 MAGNITUDES = 16
 """Columns of the cost tables of latents; what is larger costs one bit more for each."""
-_HEAD = 5
+_HEAD = 6
 
 Real = NDArray[np.float64]
 Costs = NDArray[np.int64]
@@ -53,13 +55,15 @@ class Expert(NamedTuple):
 
 
 class StackedTables(NamedTuple):
-    """Tables as the codec takes them. side: pixels of a block. experts: in order of their latents.
+    """Tables as the codec takes them. side: pixels of a block. least_step: in 8-bit units, what the networks were
+    trained for; finer ones make nothing better. experts: in order of their latents.
 
     features: for large blocks, a linear layer (side², features) before and (features, side²) after all experts; None:
     the experts take the block itself. choice: (12, experts), what an expert's number costs in 1/64 bit.
     """
 
     side: int
+    least_step: int
     features: tuple[Real, Real] | None
     experts: tuple[Expert, ...]
     choice: Costs
@@ -82,7 +86,7 @@ def unpack(array: NDArray[np.int16]) -> tuple[StackedTables, NDArray[np.int16]]:
     Sums of a layer stay within 32 bits: the magnitudes of all weights to an output times 32,767, and the bias, below
     2^31.
     """
-    side, n_features, first, second, n_experts = _head(array)
+    side, least_step, n_features, first, second, n_experts = _head(array)
     latents = [int(n) for n in array[_HEAD : _HEAD + n_experts]]
     if len(latents) < n_experts or latents != sorted(latents) or not 0 <= latents[0] <= latents[-1] <= MOST_LATENTS:
         raise ValueError(f"experts of {latents} latents")
@@ -111,14 +115,15 @@ def unpack(array: NDArray[np.int16]) -> tuple[StackedTables, NDArray[np.int16]]:
     for n_latents, ((encoder, straight_in), (decoder, straight_out)) in zip(latents, stacks, strict=True):
         costs = rest.costs(LEVELS, n_latents, MAGNITUDES)
         experts.append(Expert(n_latents, encoder, straight_in, decoder, straight_out, costs))
-    return StackedTables(side, features, tuple(experts), choice), rest.left
+    return StackedTables(side, least_step, features, tuple(experts), choice), rest.left
 
 
 def pack(tables: StackedTables) -> NDArray[np.int16]:
     """The inverse of `unpack`; raises ValueError for tables that it would refuse."""
     layers = tables.experts[0].encoder
     n_features = tables.features[0].shape[1] if tables.features else 0
-    head = [tables.side, n_features, *(layer.weights.shape[1] for layer in layers[:2]), len(tables.experts)]
+    hidden = [layer.weights.shape[1] for layer in layers[:2]]
+    head = [tables.side, tables.least_step, n_features, *hidden, len(tables.experts)]
     parts: list[NDArray[np.float64] | NDArray[np.int64]] = [
         np.array([*head, *(expert.n_latents for expert in tables.experts)]),
         *(tables.features or ()),
@@ -141,9 +146,11 @@ def _head(array: NDArray[np.int16]) -> tuple[int, ...]:
     if array.ndim != 1 or len(array) < _HEAD:
         raise ValueError(f"an array of shape {array.shape}")
     head = tuple(int(number) for number in array[:_HEAD])
-    side, n_features, first, second, n_experts = head
+    side, least_step, n_features, first, second, n_experts = head
     if side not in SIDES or not 1 <= n_experts <= MOST_EXPERTS:
         raise ValueError(f"{n_experts} experts for blocks of {side} pixels a side")
+    if not 1 <= least_step <= LARGEST_LEAST_STEP:
+        raise ValueError(f"a least step of {least_step}")
     if not (0 <= n_features <= MOST_WIDTH and 1 <= first <= MOST_WIDTH and 1 <= second <= MOST_WIDTH):
         raise ValueError(f"widths of {n_features}, {first} and {second}")
     return head
