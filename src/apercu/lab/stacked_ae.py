@@ -18,7 +18,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,25 +28,12 @@ from torch import Tensor, nn
 
 from apercu.errors import OptionError
 from apercu.lab.images import files_below, manifest
-from apercu.lab.stacked_blocks import DIGITS, PHOTOGRAPHS, Blocks, Kind, blocks_of_digits, blocks_of_images
-from apercu.stages.stacked_ae import LOWEST_LEVEL
-from apercu.stages.stacked_tables import (
-    AROUND,
-    FRACTION_BITS,
-    LEVELS,
-    MAGNITUDES,
-    WEIGHT_BITS,
-    Expert,
-    Layer,
-    Real,
-    StackedTables,
-    pack,
-    widths,
-)
+from apercu.lab.stacked_blocks import DIGITS, PHOTOGRAPHS, Blocks, blocks_of_digits, blocks_of_images
+from apercu.lab.stacked_network import Network, leaky, to_tables
+from apercu.stages.stacked_tables import AROUND, pack
 
 SEED = 2023
 LAMBDA = 0.15  # squared steps a bit
-LEAK = 0.25
 RATE = 2e-3  # of Adam; it rises for WARM steps and falls to zero like a cosine
 WARM = 100
 SHARING = 4.0  # how much worse an expert may be and still be trained, in the loss's unit; zero from half the steps on
@@ -57,90 +43,9 @@ GREEDY_STEPS, GREEDY_BATCH = 600, 128  # for each layer; blocks for each expert
 NOISE, DROPPED = 0.5, 0.1  # deviation in steps, and share of inputs set to zero
 ROUNDS, FOUNDED_ON = 8, 40_000  # of sharing out, and on how many blocks
 RIDGE = 1e-3  # of the regression on what lies around
-LARGEST_WEIGHT = 7.99  # 16 bits with 12 fraction bits
-LARGEST_SUM = 15.9  # of the magnitudes of the weights to an output; 16 would leave 32 bits
 EVERY = 500  # steps, a line of the log and a checkpoint
 
 Log = Callable[[str], None]
-
-
-class Network(nn.Module):
-    """All experts of a kind, as stacks of equal width whose latents beyond an expert's own are held at zero."""
-
-    def __init__(self, kind: Kind) -> None:
-        super().__init__()
-        n_pixels, most = kind.side**2, max(kind.latents)
-        n = len(kind.latents)
-        self.kind = kind
-        down, up = widths(kind.n_features or n_pixels, kind.hidden, most)
-        self.encoder, self.decoder = _stack(n, down), _stack(n, up)
-        self.straight_in = nn.Parameter(torch.zeros(n, down[0], most))
-        self.straight_out = nn.Parameter(torch.zeros(n, up[0], up[-1]))
-        self.scale, self.slope = (nn.Parameter(torch.zeros(n, 1, most)) for _ in range(2))
-        self.prior = nn.Parameter(torch.zeros(3, n))
-        self.features = nn.ParameterList()
-        if kind.n_features:
-            basis = torch.linalg.qr(torch.randn(n_pixels, kind.n_features))[0]
-            self.features = nn.ParameterList([basis.clone(), basis.T.clone()])
-        mask = torch.arange(most)[None, None] < torch.tensor(kind.latents)[:, None, None]
-        self.mask: Tensor
-        self.register_buffer("mask", mask.float())
-
-    def encode(self, rest: Tensor, around: Tensor) -> Tensor:
-        """Latents (experts, n, most) of blocks (n, pixels)."""
-        inputs = torch.cat([rest @ self.features[0] if self.features else rest, around], 1)
-        return _through(self.encoder, self.straight_in, inputs) * self.mask
-
-    def decode(self, latents: Tensor, around: Tensor) -> Tensor:
-        """Blocks (experts, n, pixels)."""
-        inputs = torch.cat([latents, around.expand(len(latents), -1, -1)], 2)
-        drawn = _through(self.decoder, self.straight_out, inputs)
-        return drawn @ self.features[1] if self.features else drawn
-
-    def bits(self, latents: Tensor, detail: Tensor) -> Tensor:
-        """What noisy latents cost: -log2 of a logistic distribution, over a width of 1."""
-        scale = torch.exp(self.scale + self.slope * detail[None, :, None])
-        size = latents.abs()
-        likely = torch.sigmoid((0.5 - size) / scale) - torch.sigmoid((-0.5 - size) / scale)
-        return (-torch.log2(likely.clamp_min(1e-7)) * self.mask).sum(2)
-
-    def hold(self) -> None:
-        """Makes weights smaller whose sums would leave 32 bits as integers."""
-        with torch.no_grad():
-            for stack, straight in ((self.encoder, self.straight_in), (self.decoder, self.straight_out)):
-                for weights in list(stack)[:-2:2]:
-                    weights.mul_((LARGEST_SUM / weights.abs().sum(1, keepdim=True)).clamp(max=1))
-                share = LARGEST_SUM / (stack[-2].abs().sum(1, keepdim=True) + straight.abs().sum(1, keepdim=True))
-                stack[-2].mul_(share.clamp(max=1))
-                straight.mul_(share.clamp(max=1))
-            for weights in self.features:
-                weights.mul_((LARGEST_SUM / weights.abs().sum(0, keepdim=True)).clamp(max=1))
-            for tensor in self.parameters():
-                tensor.clamp_(-LARGEST_WEIGHT, LARGEST_WEIGHT)
-
-    def choice_bits(self, detail: Tensor) -> Tensor:
-        """What the number of each expert costs, (n, experts)."""
-        powers = torch.stack([torch.ones_like(detail), detail, detail * detail], 1)
-        return -torch.log_softmax(powers @ self.prior, 1) / math.log(2)
-
-
-def _stack(n_experts: int, sizes: list[int]) -> nn.ParameterList:
-    layers = []
-    for n_in, n_out in pairwise(sizes):
-        layers += [torch.randn(n_experts, n_in, n_out) / math.sqrt(n_in), torch.zeros(n_experts, 1, n_out)]
-    return nn.ParameterList(layers)
-
-
-def _leaky(hidden: Tensor) -> Tensor:
-    return torch.maximum(hidden, LEAK * hidden)
-
-
-def _through(stack: nn.ParameterList, straight: Tensor, inputs: Tensor) -> Tensor:
-    batched = inputs.expand(len(straight), *inputs.shape[-2:])
-    hidden = batched
-    for index in range(0, len(stack) - 2, 2):
-        hidden = _leaky(torch.baddbmm(stack[index + 1], hidden, stack[index]))
-    return torch.baddbmm(stack[-1], hidden, stack[-2]) + torch.bmm(batched, straight)
 
 
 @dataclass(frozen=True)
@@ -263,14 +168,14 @@ def train_greedily(network: Network, blocks: Blocks, numbers: NDArray[np.intp], 
                 hidden = torch.cat([clean, beside], 2)
                 for before in range(depth):
                     weights, biases = network.encoder[2 * before], network.encoder[2 * before + 1]
-                    hidden = _leaky(torch.baddbmm(biases, hidden, weights))
+                    hidden = leaky(torch.baddbmm(biases, hidden, weights))
                 wanted = clean if depth == 0 else hidden
                 kept = torch.rand(hidden.shape, generator=torch_generator) >= DROPPED
                 spoilt = (hidden + NOISE * torch.randn(hidden.shape, generator=torch_generator)) * kept
             code = torch.baddbmm(layer[1], spoilt, layer[0])
-            code = torch.cat([code * network.mask, beside], 2) if last else _leaky(code)
+            code = torch.cat([code * network.mask, beside], 2) if last else leaky(code)
             undone = torch.baddbmm(undoing[1], code, undoing[0])
-            loss = ((undone if depth == 0 else _leaky(undone)) - wanted).square().sum(2).mean()
+            loss = ((undone if depth == 0 else leaky(undone)) - wanted).square().sum(2).mean()
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimiser.step()
@@ -318,43 +223,6 @@ def train_jointly(network: Network, blocks: Blocks, unseen: Blocks, checkpoint: 
         torch.save(state, checkpoint.with_suffix(".new"))
         checkpoint.with_suffix(".new").replace(checkpoint)
     return rows
-
-
-def to_tables(network: Network) -> StackedTables:
-    """The tables as the codec takes them; raises OptionError where a weight is too large for them."""
-    unit = 1 << WEIGHT_BITS
-
-    def whole(tensor: Tensor) -> Real:
-        array: Real = np.rint(tensor.detach().numpy().astype(np.float64) * unit)
-        return array
-
-    def layers(stack: nn.ParameterList, number: int, keep: dict[int, Any]) -> tuple[Layer, ...]:
-        found = []
-        for index in range(0, len(stack), 2):
-            weights, biases = whole(stack[index][number]), stack[index + 1][number, 0].detach().numpy()
-            rows, columns = keep.get(index, (slice(None), slice(None)))
-            biases = np.rint(biases.astype(np.float64) * (1 << FRACTION_BITS))[columns] * unit
-            found.append(Layer(np.ascontiguousarray(weights[rows][:, columns]), biases))
-        return tuple(found)
-
-    centre = (torch.arange(LEVELS) + LOWEST_LEVEL + 0.5) * math.log(2) / 2
-    with torch.no_grad():
-        choice = np.rint(64 * network.choice_bits(centre).numpy()).astype(np.int64)
-        scale = torch.exp(network.scale + network.slope * centre[None, :, None])  # (experts, levels, latents)
-        size = torch.arange(MAGNITUDES)
-        likely = torch.sigmoid((0.5 - size) / scale[..., None]) - torch.sigmoid((-0.5 - size) / scale[..., None])
-        costs = np.rint(-64 * torch.log2(likely.double().clamp_min(2.0**-30)).numpy()).astype(np.int64)
-    experts = []
-    last = len(network.encoder) - 2
-    for number, m in enumerate(network.kind.latents):
-        most = max(network.kind.latents)
-        code, rows = slice(m), np.r_[:m, most : most + AROUND]
-        encoder = layers(network.encoder, number, {last: (slice(None), code)})
-        decoder = layers(network.decoder, number, {0: (rows, slice(None))})
-        straight = whole(network.straight_in[number])[:, code], whole(network.straight_out[number])[rows]
-        experts.append(Expert(m, encoder, straight[0], decoder, straight[1], costs[number, :, :m]))
-    features = (whole(network.features[0]), whole(network.features[1])) if network.features else None
-    return StackedTables(network.kind.side, network.kind.least_step, features, tuple(experts), choice)
 
 
 def train(folder: Path, out: Path, seed: int = SEED, log: Log = print) -> None:
