@@ -7,6 +7,7 @@ import numpy as np
 
 import apercu
 from apercu.format.container import read_header, read_segments
+from apercu.format.ids import CODECS
 from mutate import Seed
 from scripts.pictures import noise, scene, walsh_weights, wide
 
@@ -61,6 +62,10 @@ def seeds(model: Path) -> list[Seed]:
         "tiles in a row": encode(scene(1, 20000), codec="apercu", quality=40, layers=1),
     }
     files |= {LARGE + name: data for name, data in many.items()}
+    for codec in CODECS.keys() - {"apercu", "taha2025"}:  # any other one
+        for name, image in {"grey": grey[:, :, 0], "rgba": rgba, "wide": wide(scene(16, 25, 3), 1000, 60000)}.items():
+            files[f"{codec} {name}"] = apercu.encode(image, codec=codec, quality=60)
+        files[f"{codec} tiles"] = encode(scene(70, 40, 3), codec=codec, quality=50)
     files["1x1 rgb"] = apercu.encode(scene(1, 1, 3), codec="apercu", quality=80)
     files["1x1 rgba"] = apercu.encode(wide(scene(1, 1, 4), 0, 60000), codec="apercu", layers=5)
     files["1x1 spectral"] = apercu.encode(scene(1, 1, 9), codec="apercu", quality=90)

@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from apercu.errors import CorruptStream, Truncated
-from apercu.stages.entropy import dual_decode, dual_encode
+from apercu.stages.dual_code import dual_decode, dual_encode
 from apercu.stages.range_coding import BYPASS, range_decode, range_encode
 from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
 from mutate import havoc

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import corpus
-from apercu.codecs.by_name import CODECS
+from apercu.codecs.by_name import codec_of
 from apercu.errors import ApercuError
 from apercu.format.container import Header, read_header, read_segments
 from apercu.stages.blocks import n_blocks
@@ -46,7 +46,8 @@ def of_file(data: bytes) -> bytes | None:
     header = read_header(data)
     segments = list(read_segments(data, header))[: header.n_tiles * header.n_layers : header.n_tiles]
     sound = [segment for segment in segments if not isinstance(segment, ApercuError)]
-    return of_segments(header, sound) if fits(header) and len(sound) == len(segments) else None
+    known = header.codec in ("apercu", "taha2025") and fits(header)
+    return of_segments(header, sound) if known and len(sound) == len(segments) else None
 
 
 def fits(header: Header) -> bool:
@@ -60,7 +61,7 @@ def fits(header: Header) -> bool:
 def of_segments(header: Header, segments: list[bytes]) -> bytes:
     """The segments of one tile, one for each layer, as an input."""
     height, width = (min(side, header.tile) for side in (header.height, header.width))
-    setting = CODECS[header.codec].setting_of(header)
+    setting = codec_of(header.codec).setting_of(header)
     if header.codec == "taha2025":
         step = (setting.step_q3 - 1).to_bytes(2, "little")
         blocks = bytes([n_blocks(width) - 1, n_blocks(height) - 1, header.n_bands - 1])

@@ -8,7 +8,10 @@ import numpy as np
 
 import apercu
 import models
+from apercu.codecs.by_name import codec_of, options_by_codec
 from apercu.errors import TargetUnreachable
+from apercu.format.ids import CODECS
+from apercu.options import about
 from mutate import havoc, repair
 from scripts.pictures import noise, scene, wide
 
@@ -19,8 +22,6 @@ def image(rng: random.Random, judge: Any, folder: Path) -> list[str]:
     """An image to a file and back: encode, decode, check and info have to agree."""
     picture, bands = _picture(rng)
     options = _options(rng, bands)
-    if options["codec"] == "taha2025" or "threshold" in options:
-        options.pop("layers", None)
     model = None
     if rng.randrange(MODEL_ONE_IN) == 0:
         model = folder / f"user-{rng.randrange(4)}.npy"
@@ -39,7 +40,7 @@ def image(rng: random.Random, judge: Any, folder: Path) -> list[str]:
 
 def broken_model(rng: random.Random, judge: Any, folder: Path) -> list[str]:
     """A file of weights that may be none: it is refused as such, or serves."""
-    codec = rng.choice(("apercu", "taha2025"))
+    codec = rng.choice(tuple(CODECS))
     path = models.write(folder / "broken.npy", models.broken_file(rng, models.random_model(rng, codec)))
     data = judge.call("encode (model)", apercu.encode, scene(9, 9), codec=codec, model=path)
     if isinstance(data, Exception):
@@ -60,11 +61,13 @@ def _broken_promises(picture: np.ndarray, options: dict[str, Any], data: bytes) 
     plain = picture.copy() if isinstance(picture, np.ma.MaskedArray) else np.ascontiguousarray(picture)
     if apercu.encode(plain, **options) != data:
         faults.append("encoded twice, two files")
-    kept = ("codec", "model", "tables", "bands", "tile", "layers")
+    of_codec = about(options_by_codec()[options["codec"]])
+    targets = [name for name, what in of_codec.items() if what.is_target]
+    kept = ("codec", "model", "bands", "tile", "layers", *(of_codec.keys() - targets))
     settings = {name: options[name] for name in kept if name in options}
     target = {"quality": told["quality"]}
     if told["quality"] is None:
-        target = {"threshold": told["threshold"], "step": told["step"]}
+        target = {name: told[name] for name in targets}
     if "psnr" not in options and apercu.encode(picture, **target, **settings) != data:
         faults.append(f"{target} from info makes another file")
     wanted = {
@@ -128,7 +131,7 @@ def _picture(rng: random.Random) -> tuple[np.ndarray, str | None]:
 
 
 def _options(rng: random.Random, bands: str | None) -> dict[str, Any]:
-    options: dict[str, Any] = {"codec": rng.choice(("apercu", "taha2025")), "bands": bands}
+    options: dict[str, Any] = {"codec": rng.choice(tuple(CODECS)), "bands": bands}
     kind = rng.randrange(9)
     if kind < 3:
         options["quality"] = rng.choice((0, 100, rng.randrange(3201) / 32))
@@ -146,6 +149,6 @@ def _options(rng: random.Random, bands: str | None) -> dict[str, Any]:
         options["tables"] = rng.choice(("group", "latent"))
     if rng.random() < 0.4:
         options["tile"] = rng.choice((32, 32, 64, 65536))
-    if options["codec"] == "apercu" and rng.random() < 0.5:
-        options["layers"] = rng.randrange(1, 6)
+    if (most := codec_of(options["codec"]).MOST_LAYERS) > 1 and rng.random() < 0.5:
+        options["layers"] = rng.randrange(1, most + 1)
     return options

@@ -11,11 +11,11 @@ from PIL import Image
 
 import apercu
 import apercu.bridges.pillow
-from apercu.codecs import taha2025
+from apercu.codecs.by_name import codec_of
 from apercu.errors import ApercuError, ChecksumError, FormatError, ModelError, OptionError, Truncated
 from apercu.format.container import Header, read_header, read_segments
+from apercu.format.ids import CODECS
 from apercu.kernel import memory
-from apercu.stages.bands import BandCoder
 from calls import MAX_SECONDS, call
 
 SECONDS_A_PLANE = 2e-4
@@ -36,23 +36,24 @@ class Judge:
         memory.MOST_BLOCKS = 0  # a block that was larger once would hide what is written behind its end
 
     def _watch_entropy_decoder(self) -> None:
-        """Counts calls of the entropy decoder, and hands it an array of its own: what lies behind it is out of bounds,
-        which the end of a `bytes` object, with its zero beyond, is not."""
+        """Counts calls of the entropy decoders, and hands them arrays of their own."""
+        for name in CODECS:
+            codec = codec_of(name)
+            codec.read = self._watched(codec.read)
+            codec.tell = self._told(codec.tell)
 
-        def watched(inner):
-            def call(data, n_blocks):
-                self._reached = True
-                return inner(np.frombuffer(data, np.uint8).copy().data, n_blocks)
-
-            return call
-
-        def stage(coder, data, *arguments):
+    def _watched(self, read):
+        def call(segments, *arguments):
             self._reached = True
-            return decode_stage(coder, np.frombuffer(data, np.uint8).copy().data, *arguments)
+            return read([_alone(segment) for segment in segments], *arguments)
 
-        decode_stage, BandCoder.decode = BandCoder.decode, stage
-        taha2025.dual_decode = watched(taha2025.dual_decode)
-        taha2025.dual_decode_groups = watched(taha2025.dual_decode_groups)
+        return call
+
+    def _told(self, tell):
+        def call(setting, tiles):
+            return tell(setting, ((_alone(found) if isinstance(found, bytes) else found, of) for found, of in tiles))
+
+        return call
 
     def call(self, what, function, *arguments, expected=(FormatError, ModelError), **options):
         """The result, or the error; one that damaged files may not raise is a finding."""
@@ -163,6 +164,12 @@ def random_window(rng: random.Random, header: Header) -> tuple[int, int, int, in
         place.append((begin, rng.choice((1, side - begin, rng.randrange(1, min(side - begin, 70) + 1)))))
     (top, height), (left, width) = place
     return top, left, height, width
+
+
+def _alone(segment: bytes) -> memoryview:
+    """In an array of its own: what lies behind it is out of bounds, which the end of a `bytes` object, with its zero
+    beyond, is not."""
+    return np.frombuffer(segment, np.uint8).copy().data
 
 
 def _load(data: bytes) -> np.ndarray:

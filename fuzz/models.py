@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from apercu.format.ids import MODELS
+from apercu.format.weights import FOLDER
 from mutate import havoc
 
 BANDS, CONTEXTS = 30 * 9, 11_166
@@ -14,6 +16,8 @@ BANDS, CONTEXTS = 30 * 9, 11_166
 def random_model(rng: random.Random, codec: str) -> np.ndarray:
     """Weights that are valid."""
     draw = np.random.default_rng(rng.randrange(1 << 32))
+    if codec not in ("apercu", "taha2025"):  # it takes its own tables, if nothing else
+        return np.load(FOLDER / next(model.file for model in MODELS.values() if model.codec == codec))
     return _taha2025(rng, draw) if codec == "taha2025" else _apercu(rng, draw)
 
 

@@ -35,7 +35,7 @@ PLACES = (
 class Watch:
     """Files in a folder, and in those around it, that anything in this process opens: also where no Python does."""
 
-    OPENED = 0x20  # IN_OPEN
+    OPENED, IS_FOLDER = 0x20, 0x40000000  # IN_OPEN, IN_ISDIR
 
     def __init__(self, folder: Path) -> None:
         for place in (folder.parent, folder, folder / "sub"):
@@ -55,7 +55,7 @@ class Watch:
             self.libc.inotify_add_watch(self.queue, os.fsencode(place), self.OPENED)
 
     def opened(self) -> set[str]:
-        """Names of the files that were opened since the last call; folders, which have none of their own, aside."""
+        """Names of the files that were opened since the last call, not of folders, which any search opens."""
         found = set()
         while True:
             try:
@@ -64,9 +64,9 @@ class Watch:
                 return found
             at = 0
             while at < len(events):
-                (length,) = struct.unpack_from("I", events, at + 12)
-                if name := events[at + 16 : at + 16 + length].rstrip(b"\0").decode():
-                    found.add(name)
+                mask, _, length = struct.unpack_from("III", events, at + 4)
+                if not mask & self.IS_FOLDER:
+                    found.add(events[at + 16 : at + 16 + length].rstrip(b"\0").decode())
                 at += 16 + length
 
 

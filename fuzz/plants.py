@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 import apercu
-from apercu.codecs import decoding
+from apercu.codecs import decoding, tables
 from apercu.errors import ApercuError, ModelError
-from apercu.format import weights as weight_files
 from apercu.format.container import read_header
 from apercu.stages.bands import BandCoder
 
@@ -140,14 +139,14 @@ def _memory() -> None:
 
 
 def _hidden() -> None:
-    @wrapped(weight_files, "of_user")
-    def of_user(old, codec, path):
+    @wrapped(tables, "of_user")
+    def of_user(old, codec, path, *entropy):
         if Path(path).name == "broken.npy":
             try:
-                return old(codec, path)
+                return old(codec, path, *entropy)
             except ModelError as error:
                 raise ModelError("hidden") from RecursionError(f"planted: {error}")
-        return old(codec, path)
+        return old(codec, path, *entropy)
 
 
 def _warning() -> None:
@@ -214,21 +213,21 @@ def _picture_settings() -> None:
 def _network_error() -> None:
     from apercu.restore import cnn
 
-    @wrapped(cnn, "restorer")
-    def restorer(old, network=None):
-        if b"Loop" in Path(network).read_bytes():
+    @wrapped(cnn, "load")
+    def load(old, codec, options):
+        if b"Loop" in Path(options.network).read_bytes():
             raise ValueError("planted: network")
-        return old(network)
+        return old(codec, options)
 
 
 def _network_opens() -> None:
     from apercu.restore import cnn
 
-    @wrapped(cnn, "restorer")
-    def restorer(old, network=None):
-        if b"canary" in Path(network).read_bytes():
-            (Path(network).parent / "canary.bin").read_bytes()
-        return old(network)
+    @wrapped(cnn, "load")
+    def load(old, codec, options):
+        if b"canary" in Path(options.network).read_bytes():
+            (Path(options.network).parent / "canary.bin").read_bytes()
+        return old(codec, options)
 
 
 OF_OTHERS: dict[str, tuple[str, Install]] = {

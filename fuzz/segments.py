@@ -1,4 +1,4 @@
-"""Segments of taha2025 written at random by the grammar of spec/FORMAT.md: sound ones, and ones that break one rule.
+"""Segments of taha2025 written at random by the grammar of spec/taha2025.md: sound ones, and ones that break one rule.
 
 Mutation seldom makes a code table that is both unusual and complete; this does.
 """

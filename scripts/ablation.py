@@ -27,6 +27,9 @@ from PIL import Image
 import apercu
 from apercu.bench.curves import at_rate, bd_rate
 from apercu.bench.metrics import psnr, ssim
+from apercu.codecs import apercu as codec
+from apercu.codecs import encoding
+from apercu.codecs.encoding import Target
 from apercu.stages.bands import N_CONTEXTS
 from scripts.ablation_variants import VARIANTS, Variant
 
@@ -73,21 +76,28 @@ def measure(name: str, folder: Path, data: Path, train: Path) -> None:
     for images, mode in SETS.items():
         rows = []
         for path in sorted(p for p in (data / images).iterdir() if p.suffix in (".png", ".webp")):
-            rows.append(_points(image_of(path, mode), tables, mode, beside or (lambda: 0)))
+            rows.append(_points(image_of(path, mode), tables, mode, variant.layers, beside or (lambda: 0)))
         found[images] = rows
     (folder / "points.json").write_text(json.dumps(found))
 
 
-def _points(image: Any, tables: Path, mode: str, beside: Callable[[], int]) -> dict[str, Any]:
+def _points(image: Any, tables: Path, mode: str, layers: int | None, beside: Callable[[], int]) -> dict[str, Any]:
+    plan = codec.plan("rgb" if mode == "RGB" else "grey", len(mode), *image.shape[:2])
+    if layers:
+        plan = plan._replace(layers=layers, most_layers=layers)
+
+    def encode(quality: float) -> bytes:
+        return encoding.encode(image, Target(quality=quality), "apercu", model=tables, plan=plan)
+
     points = []
     for quality in QUALITIES:
-        data = apercu.encode(image, quality=quality, model=tables)
+        data = encode(quality)
         decoded = apercu.decode(data, model=tables)
         n_bits, n_pixels = 8 * (len(data) + beside()), image.size // (3 if mode == "RGB" else 1)
         points.append((n_bits / n_pixels, psnr(image, decoded), ssim(image, decoded)))
     quality = min(zip(QUALITIES, points, strict=True), key=lambda pair: abs(pair[1][0] - TIMED))[0]
-    data = apercu.encode(image, quality=quality, model=tables)
-    times = [_median(lambda: apercu.encode(image, quality=quality, model=tables)),
+    data = encode(quality)
+    times = [_median(lambda: encode(quality)),
              _median(lambda: apercu.decode(data, model=tables))]  # fmt: skip
     yardstick = _median(
         lambda: Image.fromarray(image).save(io.BytesIO(), "JPEG", quality=8, optimize=True, progressive=True)

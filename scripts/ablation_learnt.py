@@ -21,9 +21,9 @@ BLOCK, CLASSES = 16, 8
 ROUNDS = 20
 BLOCKS_OF_AN_IMAGE = 300
 THRESHOLD = 40.0
-"""In samples of 8 bits, where transforms are learnt and where no step is known."""
+"""In samples of 8 bits, where transforms are learnt."""
 OF_STEP = 0.8
-"""Threshold by step where it is: T² is the price of the six or seven bits that a symbol takes."""
+"""Threshold by step where an image is coded: T² is the price of the six or seven bits that a symbol takes."""
 
 Real = NDArray[np.float32]
 
@@ -37,7 +37,6 @@ class Learnt:
 
     def __init__(self, turns: Real) -> None:
         self.turns = turns
-        self.threshold = THRESHOLD
         self.classes = np.zeros(0, np.intp)
 
     def side_bytes(self) -> int:
@@ -45,13 +44,15 @@ class Learnt:
         shares = np.bincount(self.classes, minlength=len(self.turns)) / len(self.classes)
         return int(np.ceil(-len(self.classes) * np.sum(shares * np.log2(np.maximum(shares, 1e-12))) / 8))
 
-    def analyse(self, plane: Plane, height: int, width: int, levels: int, centre: int, bands: Bands, *_: int) -> None:
+    def analyse(
+        self, plane: Plane, height: int, width: int, levels: int, centre: int, bands: Bands, step_q8: int, _: int
+    ) -> None:
         """In place of `wavelet_analyse`; chroma, with a level less, keeps the DCT."""
         samples = (plane[:height, :width].astype(float) - centre) / 32
         values = np.ascontiguousarray(scipy.fft.dctn(in_blocks(samples, BLOCK), axes=(2, 3), norm="ortho"))
         if levels == 5:
             flat = values.reshape(-1, BLOCK * BLOCK)
-            self.classes = _best(self.turns, flat[:, 1:].astype(np.float32), self.threshold)
+            self.classes = _best(self.turns, flat[:, 1:].astype(np.float32), OF_STEP * step_q8 / 256)
             flat[:, 1:] = _turned(self.turns, flat[:, 1:], self.classes)
         place_blocks(values, levels, bands)
 

@@ -6,11 +6,8 @@ from functools import cache, partial
 from pathlib import Path
 
 from apercu.codecs import apercu as codec
-from apercu.format.container import Header
-from apercu.stages.bands import BandTables
-from apercu.stages.colour import Samples
 from scripts.ablation_dct import dct_analyse, dct_synthesise
-from scripts.ablation_learnt import OF_STEP, THRESHOLD, learn
+from scripts.ablation_learnt import learn
 
 Patch = Callable[[Path], Callable[[], int] | None]
 """Puts something else in the codec's place, given a folder of training images; may tell how many bytes it would need
@@ -31,6 +28,8 @@ class Variant:
     """Whose tables it codes with: its own, trained for it, unless another's name stands here."""
     ignorant: bool = False
     """Whether contexts begin without knowledge."""
+    layers: int | None = None
+    """Of a file of 2,000 bytes or more, in place of four or five."""
 
 
 FIXED: Edit = (
@@ -65,41 +64,23 @@ CHROMA: tuple[Edit, ...] = (("band_step.c", "CHROMA_Q8 = 154", "CHROMA_Q8 = 128"
 
 
 def _without_fit(_: Path) -> None:
-    codec.FITTED = False
+    codec.transform = codec.transform._replace(fitted=False)
 
 
 def _in_dct(block: int) -> Patch:
     def patch(_: Path) -> None:
-        codec.FITTED = False
-        codec.wavelet_analyse = partial(dct_analyse, block)  # type: ignore[attr-defined]  # imported there
-        codec.wavelet_synthesise = partial(dct_synthesise, block)  # type: ignore[attr-defined]  # imported there
+        codec.transform = codec.Transform(partial(dct_analyse, block), partial(dct_synthesise, block), fitted=False)
 
     return patch
 
 
-_analyse = codec.analyse
 _learnt_from = cache(learn)  # a process puts it in more than once
 
 
 def _learnt(train: Path) -> Callable[[], int]:
     learnt = _learnt_from(train)
-
-    def analyse_at(tile: Samples, header: Header, tables: BandTables, setting: codec.Setting | None) -> codec.Analysis:
-        learnt.threshold = OF_STEP * setting.step_q8 / 256 if setting else THRESHOLD
-        return _analyse(tile, header, tables, setting)
-
-    codec.analyse = analyse_at  # type: ignore[assignment]  # other names of arguments
-    codec.FITTED = False
-    codec.wavelet_analyse = learnt.analyse  # type: ignore[attr-defined, assignment]  # imported there
-    codec.wavelet_synthesise = learnt.synthesise  # type: ignore[attr-defined]  # imported there
+    codec.transform = codec.Transform(learnt.analyse, learnt.synthesise, fitted=False)
     return learnt.side_bytes
-
-
-def _in_layers(layers: int) -> Patch:
-    def patch(_: Path) -> None:
-        codec.LAYERS = codec.MOST_LAYERS = layers
-
-    return patch
 
 
 VARIANTS = {
@@ -131,6 +112,6 @@ VARIANTS = {
     "dct-16": Variant("transform", "DCT of 16 × 16, its DC in a wavelet", patch=_in_dct(16)),
     "dct-32": Variant("transform", "DCT of 32 × 32", patch=_in_dct(32)),
     "learnt": Variant("transform", "DCT of 16 × 16, or the best of eight learnt for luma", patch=_learnt),
-    "one-layer": Variant("layers", "one layer", patch=_in_layers(1), tables="whole"),
-    "five-layers": Variant("layers", "five layers", patch=_in_layers(5), tables="whole"),
+    "one-layer": Variant("layers", "one layer", layers=1, tables="whole"),
+    "five-layers": Variant("layers", "five layers", layers=5, tables="whole"),
 }  # fmt: skip

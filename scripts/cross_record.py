@@ -28,13 +28,13 @@ from numpy.typing import NDArray
 
 import apercu
 import apercu.kernel
-from apercu.stages import bands, blocks, colour, entropy, fill, quantise, range_coding, transform, wavelet
+from apercu.stages import bands, blocks, colour, dual_ae, dual_code, dual_quantise, fill, range_coding, wavelet
 from scripts import encoded
 from scripts.cross_calls import WIDTHS, Function, Parameter, functions
 from scripts.vector_files import read_pixels, write_symbols
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = (bands, blocks, colour, entropy, fill, quantise, range_coding, transform, wavelet)
+STAGES = (bands, blocks, colour, dual_ae, dual_code, dual_quantise, fill, range_coding, wavelet)
 SIZES = ("capacity", "size", "n_data", "n_workspace", "workspace_size")
 """Names of parameters that say how large the array before them is, in bytes where it is one of bytes."""
 NULL, ANY, CONTENT, ZEROS, KEPT = range(5)

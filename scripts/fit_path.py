@@ -9,7 +9,6 @@ how much lower the PSNR of the path is, at equal size, than that of a search ove
 
 import argparse
 import math
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +18,12 @@ from PIL import Image
 
 import apercu
 from apercu.codecs import taha2025
+from apercu.codecs.content import to_content
+from apercu.codecs.tables import shipped
 from apercu.codecs.taha2025_path import PATH_KNOTS, PLAIN_FROM_Q5
 from apercu.format.container import Header
-from apercu.format.weights import shipped
-from apercu.stages.transform import Weights
+from apercu.stages.colour import from_planes
+from apercu.stages.dual_ae import Weights
 
 STEPS_Q3 = tuple(step for place, step, _ in PATH_KNOTS if place >= PLAIN_FROM_Q5)
 SHARES = (0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.06, 0.08, 0.12)
@@ -38,14 +39,13 @@ def threshold_q4(step_q3: int, share: float) -> int:
     return round(16 * share * (step_q3 / 8) ** 2)
 
 
-def measure(
-    image: Grey, analysis: taha2025.Analysis, header: Header, weights: Weights, step: int, threshold: int
-) -> tuple[int, float]:
+def measure(image: Grey, analysis: taha2025.Analysis, weights: Weights, step: int, threshold: int) -> tuple[int, float]:
     """Bits of a file and summed squared error at a step and a threshold, symbols chosen as on the path."""
     setting = taha2025.Setting(None, step, threshold, PRICE_Q4)
     (segment,) = segments = taha2025.code(analysis, setting, weights, 1)
     decoded = np.empty((*image.shape, 1), np.uint8)
-    taha2025.decode(segments, replace(header, parameters=taha2025.parameters(setting)), weights, decoded)
+    symbols = taha2025.read(segments, analysis.layout, setting, weights, 1)
+    from_planes(taha2025.synthesise(symbols, analysis.layout, setting, weights), "grey", [], decoded)
     difference = image - decoded[:, :, 0].astype(float)
     return 8 * (len(segment) + HEAD_BYTES), float(np.vdot(difference, difference))
 
@@ -68,9 +68,9 @@ def main() -> None:
     for path in files[:: arguments.every]:
         image = np.asarray(Image.open(path).convert("L"))
         height, width = image.shape
-        header = Header(height, width, 1, "grey")
-        analysis = taha2025.analyse(image[:, :, None], header, weights, None)
-        at = partial(measure, image, analysis, header, weights)
+        planes, layout = to_content(image[:, :, None], Header(height, width, 1, "grey"))
+        analysis = taha2025.analyse(planes, layout, None, weights)
+        at = partial(measure, image, analysis, weights)
         points = [[at(step, threshold_q4(step, share)) for share in SHARES] for step in STEPS_Q3]
         grid = np.array(points)
         price = PRICE_Q4 / 16 * (np.array(STEPS_Q3) / 8) ** 2

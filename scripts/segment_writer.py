@@ -1,4 +1,4 @@
-"""The pieces of a taha2025 segment as strings of 0 and 1 (spec/FORMAT.md, "Segment" and "Code tables").
+"""The pieces of a taha2025 segment as strings of 0 and 1 (spec/taha2025.md, "Segment"; spec/FORMAT.md, "Code tables").
 
 Written without the kernel: for conformance vectors and for the fuzzer, which need what no encoder writes.
 """

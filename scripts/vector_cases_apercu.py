@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs import apercu
+from apercu.codecs.tables import shipped
 from apercu.format.container import Header, pack
-from apercu.format.weights import shipped
 from apercu.stages.bands import BandCoder
 from apercu.stages.colour import Samples
+from apercu.stages.layout import layout_of
 from scripts.pictures import noise, scene, wide
 from scripts.vector_case import Case, Encoded, Written
 
@@ -115,7 +116,7 @@ def _written() -> dict[str, Case]:
 
 def _file(header: Header, values: NDArray[np.int16]) -> bytes:
     """A file of these coefficients."""
-    planes = apercu.planes_of(header, header.height, header.width)
-    coder = BandCoder(planes, shipped(2))
+    layout = layout_of(header.interpretation, header.n_bands, header.height, header.width)
+    coder = BandCoder(apercu.band_planes(layout), shipped(2))
     coefficients = values[: coder.n_samples].copy()
     return pack(header, [coder.encode(coefficients, apercu.setting_of(header).step_q8, 5, 1)])

@@ -1,4 +1,4 @@
-"""The damaged files among the conformance vectors: one for every refusal that spec/FORMAT.md names."""
+"""The damaged files among the conformance vectors: one for every refusal that the specification names (spec/)."""
 
 import binascii
 from dataclasses import dataclass, replace
@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs import apercu
+from apercu.codecs.tables import shipped
 from apercu.errors import CorruptStream
 from apercu.format.container import Header, pack, put_varint, read_header
-from apercu.format.weights import shipped
 from apercu.stages.bands import BandCoder, BandPlane
 from scripts.pictures import noise
 from scripts.segment_writer import exp_golomb, flat_table, listed_table, to_bytes, zigzag

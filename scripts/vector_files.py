@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from apercu.codecs import apercu, taha2025
+from apercu.codecs.tables import of_user, shipped
 from apercu.errors import ApercuError
 from apercu.format.container import Header, read_header, read_segments
-from apercu.format.weights import of_user, shipped
 from apercu.stages.bands import BandTables
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import Samples
+from apercu.stages.layout import layout_of
 from apercu.stages.wavelet import band_places
 from scripts.pictures import user_tables
 
@@ -59,7 +60,8 @@ def write_symbols(data: bytes) -> str:
 def _tell_blocks(number: int, segments: list[bytes], header: Header, window: Window) -> Iterator[str]:
     """A line for every plane, and one for every block of it: its group, and its symbols."""
     # Symbols do not depend on the weights.
-    read = taha2025.read(segments, header, shipped(1), window.height, window.width)
+    layout = layout_of(header.interpretation, header.n_bands, window.height, window.width)
+    read = taha2025.read(segments, layout, None, shipped(1), 1)
     for plane, (groups, symbols) in enumerate(read):
         yield f"tile {number} plane {plane} blocks {len(groups)}"
         yield from (_block(group, values) for group, values in zip(groups.tolist(), symbols, strict=True))
@@ -73,9 +75,9 @@ def _block(group: int, values: NDArray[np.int16]) -> str:
 def _tell_bands(number: int, segments: list[bytes], header: Header, window: Window) -> Iterator[str]:
     """A line for every band of a plane that is not empty, and one for every row of it."""
     tables = shipped(header.model_id) if header.model_id else _user_tables()
-    planes, symbols = apercu.read(segments, header, tables, window.height, window.width)
-    at = 0
-    for plane, p in enumerate(planes):
+    layout = layout_of(header.interpretation, header.n_bands, window.height, window.width)
+    read = apercu.read(segments, layout, None, tables, header.n_layers)
+    for plane, (p, symbols) in enumerate(zip(layout.planes, read, strict=True)):
         levels = 5 - p.chroma
         places = band_places(p.height, p.width, levels)
         bands = {f"LL {levels}": (0, -(-p.height // 2**levels), -(-p.width // 2**levels))}
@@ -84,9 +86,8 @@ def _tell_bands(number: int, segments: list[bytes], header: Header, window: Wind
             if height * width == 0:
                 continue
             yield f"tile {number} plane {plane} band {name}"
-            values = symbols[at + start : at + start + height * width].reshape(height, width)
+            values = symbols[start : start + height * width].reshape(height, width)
             yield from (" ".join(map(str, row)) for row in values.tolist())
-        at += p.width * p.height
 
 
 def _user_tables() -> BandTables:

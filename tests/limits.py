@@ -1,8 +1,20 @@
-"""Bounds on what a block of a test may take."""
+"""Bounds on what a block of a test may take, and on what eight times as much may take."""
 
 import time
 import tracemalloc
 from contextlib import contextmanager
+
+import numpy as np
+
+from apercu.kernel import memory
+from scripts.pictures import noise
+
+MOST = 15.6
+"""The law: eight times as much takes 8 times as long where cost is in proportion, at most 15 times (2.5³) where each of
+three doublings makes it grow 2.5-fold, and 64 times where each looks at all the others."""
+TRIES = 4
+FLOOR_S, FLOOR_BYTES = 0.004, 1 << 18
+"""What is less is not measured: it is start-up, and noise of the clock."""
 
 
 @contextmanager
@@ -23,3 +35,44 @@ def within(n_bytes):
     finally:
         tracemalloc.stop()
     assert peak < n_bytes
+
+
+def seconds(job):
+    begin = time.process_time()
+    job()
+    return time.process_time() - begin
+
+
+def peak(job):
+    """Memory of Python's and NumPy's, what the package would keep from earlier calls with it."""
+    memory._spare.clear()
+    tracemalloc.start()
+    try:
+        job()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def assert_in_proportion(small, large, most=MOST):
+    """`small` and `large` are jobs, the second eight times as large. Of each the best time counts."""
+    small()  # loads what is loaded once
+    once, eight_times = seconds(small), seconds(large)
+    for _ in range(TRIES):
+        if eight_times <= most * max(once, FLOOR_S):
+            break
+        once, eight_times = min(once, seconds(small)), min(eight_times, seconds(large))
+    assert eight_times <= most * max(once, FLOOR_S), f"time: {once:.4f} s, then {eight_times:.4f} s"
+    once, eight_times = peak(small), peak(large)
+    assert eight_times <= most * max(once, FLOOR_BYTES), f"memory: {once:,} bytes, then {eight_times:,}"
+
+
+def textured(height, width, n_bands, dtype=np.uint8):
+    slope = np.add.outer(np.arange(height), np.arange(width))[:, :, np.newaxis] + 17 * np.arange(n_bands)
+    rough = noise((height, width, n_bands), 3) >> 11
+    return ((slope + rough) % 256).astype(np.uint8) if dtype == np.uint8 else (slope * 5 + rough + 300).astype(dtype)
+
+
+def of_files(files, job):
+    """Two jobs: one for each file."""
+    return tuple((lambda data=data: job(data)) for data in files)

@@ -1,4 +1,4 @@
-"""A second decoder, written from spec/FORMAT.md alone and to be read beside it: plain, exact and slow.
+"""A second decoder, written from the specification (spec/) alone and to be read beside it: plain, exact and slow.
 
 It shares no code with apercu. The path of quality, and the SHA-256 of the weights, are read from the text itself.
 """
@@ -29,7 +29,7 @@ from reference_bytes import (
 from reference_taha2025 import read_segment, synthesise
 
 ROOT = Path(__file__).resolve().parent.parent
-TEXT = (ROOT / "spec" / "FORMAT.md").read_text(encoding="utf-8")
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "spec").glob("*.md")))
 GREY, RGB, RGBA, SPECTRAL = range(4)
 BY_HAND = 32767
 
@@ -180,7 +180,7 @@ def step_of_parameters(parameters):
 
 def step_of_quality(quality_q8):
     """From the text: a table with rows of place, step_q3, threshold_q4, and one with rows of place, step_q3."""
-    section = TEXT.split("**Path of `taha2025`.**")[1].split("\n### ")[0]
+    section = TEXT.split("**Path of `taha2025`.**")[1].split("\n## ")[0]
     q, variant = quality_q8 // 8, quality_q8 % 8
     second = q >= 512 and variant >= 4
     row = r"^\| (\d+) \| (\d+) \|$" if second else r"^\| (\d+) \| (\d+) \| \d+ \|$"
@@ -194,7 +194,7 @@ def step_of_quality(quality_q8):
 
 def weights_of(head, users):
     """The array of the registry, or the user's: either way, the one with the right SHA-256."""
-    row = re.search(rf"^\| {head.model} \| `\w+` \| `(.*?)` \| `(.*?)` \|$", TEXT, re.MULTILINE)
+    row = re.search(rf"^\| {head.model} \| `\w+` \| `\w+` \| `(.*?)` \| `(.*?)` \|$", TEXT, re.MULTILINE)
     weights, sha256 = (np.load(ROOT / row[1]), bytes.fromhex(row[2])) if row and head.model else (users, head.hash)
     size = (2 * 9 * 64, 270 + 2 * 11166)[head.codec - 1]
     if weights is None or weights.dtype.kind != "iu"[head.codec - 1] or weights.size != size:

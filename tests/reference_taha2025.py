@@ -1,4 +1,4 @@
-"""Codec `taha2025` for the second decoder: segments, code tables, synthesis; written from spec/FORMAT.md alone."""
+"""Codec `taha2025` for the second decoder: segments, code tables, synthesis; written from spec/taha2025.md alone."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Codec `apercu` for the second decoder: written from spec/FORMAT.md alone, plain, exact and slow."""
+"""Codec `apercu` for the second decoder: written from spec/apercu.md alone, plain, exact and slow."""
 
 from itertools import pairwise
 from typing import NamedTuple

@@ -8,8 +8,9 @@ import pytest
 import apercu
 from apercu.codecs import settled_alpha, taha2025
 from apercu.codecs.apercu import at_quality
+from apercu.codecs.content import to_content
 from apercu.format.container import Header
-from apercu.stages.colour import from_planes, to_planes
+from apercu.stages.colour import from_planes
 from apercu.stages.levels import full_levels
 from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
 from scripts.pictures import noise, scene
@@ -42,10 +43,10 @@ def test_every_step(size, dtype, value):
     tile = np.full((height, width, 4), value, dtype)
     levels = tuple(full_levels(tile, "rgba")) if dtype == np.uint16 else ()
     header = Header(height, width, 4, "rgba", wide=dtype == np.uint16, levels=levels)
-    planes = to_planes(tile, "rgba", list(levels))
+    planes, layout = to_content(tile, header)
     analysed = np.empty(height * width, np.int16)
     wavelet_analyse(planes[3], height, width, 5, 4080, analysed)
-    alpha = settled_alpha.find(tile, header, planes[3])
+    alpha = settled_alpha.find(planes[3], layout)
     out, whole = np.empty((height, width), np.int16), np.empty((height, width, 4), dtype)
     for quality_q8 in (*range(0, 25_601, 37), 25_600):
         bands = analysed.copy()
@@ -96,8 +97,8 @@ def test_the_inside_of_a_soft_edge_is_opaque(softness, quality):
 def test_alpha_without_a_flat_place_is_as_it_was():
     """Nothing is settled where nothing is at an end of the range."""
     image = np.dstack([scene(90, 80, 3), 100 + noise((90, 80), 3) % 100]).astype(np.uint8)
-    header = Header(90, 80, 4, "rgba")
-    alpha = settled_alpha.find(image, header, to_planes(image, "rgba", [])[3])
+    planes, layout = to_content(image, Header(90, 80, 4, "rgba"))
+    alpha = settled_alpha.find(planes[3], layout)
     before = noise((90 * 80,), 5).view(np.int16)
     after = before.copy()
     settled_alpha.settle(alpha, 100_000, after)

@@ -128,7 +128,7 @@ def test_a_file_that_goes_on_for_ever_is_left(kind, then):
     data = KINDS[kind]
     for read in (bounded.read_apercu, bounded.read_head):
         stream = Endless(data, then)
-        with pytest.raises(CorruptStream, match="more than a file with this header can have"):
+        with pytest.raises(CorruptStream, match="more than a file with this head can have"):
             read(stream)
         assert stream.n_read < len(data) + 1_100_000 + 16 * 128 * 64 * 5
     found = bounded.read_apercu(Endless(data, then), cut=True)
@@ -181,7 +181,7 @@ def test_three_gigabytes_are_not_read(capsys):
     assert main(["check", "large.apc", "none.apc"]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "large.apc: CorruptStream: goes on after "
-        f"{len(KINDS['apercu, layers']) + 65536} bytes, more than a file with this header can have",
+        f"{len(KINDS['apercu, layers']) + 65536} bytes, more than a file with this head can have",
         "none.apc: NotApercu: not an apercu file: the first bytes are not those of the format",
     ]
     for arguments in (["decode", "large.apc", "a.png"], ["decode", "large.apc", "--out", "b"], ["view", "large.apc"]):

@@ -61,6 +61,24 @@ def test_commands_in_documents_are_ones_that_there_are(path):
             parser.parse_args(words[1:])
 
 
+CITING = re.compile(r"spec/(\w+\.md),\s+((?:\"[^\"]+\"(?:, | and )?)+)")
+
+
+def test_sections_of_the_specification_that_comments_name_are_there():
+    """As `spec/FORMAT.md, "Planes"`: a heading of that file, or words in bold at the beginning of a paragraph."""
+    found = 0
+    for folder in ("src", "scripts", "tests", "fuzz"):
+        for path in sorted((ROOT / folder).rglob("*.[pch]*")):
+            cited = CITING.findall(path.read_text("utf-8")) if path.suffix in (".py", ".c", ".h") else []
+            for name, sections in cited:
+                text = (ROOT / "spec" / name).read_text("utf-8").replace("`", "")
+                named = re.findall(r"^(?:#+ (.*)|\*\*(.*?)\.\*\*.*)$", text, re.MULTILINE)
+                for section in re.findall(r"\"([^\"]+)\"", sections):
+                    found += 1
+                    assert section in {heading or words for heading, words in named}, (path, name, section)
+    assert found >= 20
+
+
 def test_there_are_examples_to_run():
     assert ROOT / "README.md" in DOCUMENTS
     text = (ROOT / "README.md").read_text("utf-8")

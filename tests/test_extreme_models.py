@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import apercu
-from apercu.format.weights import N_CONTEXTS
+from apercu.stages.bands import N_CONTEXTS
 from scripts.pictures import noise, scene
 
 N_WEIGHTS = 270

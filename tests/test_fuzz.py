@@ -161,7 +161,7 @@ def test_repair_makes_damage_pass_the_checksums(mutate, monkeypatch, tmp_path):
 @pytest.mark.parametrize("codec", ["apercu", "taha2025"])
 def test_random_models_are_those_that_the_loader_takes(mutate, tmp_path, codec):
     import models
-    from apercu.format.weights import of_user
+    from apercu.codecs.tables import of_user
 
     rng = random.Random(0)
     for _ in range(30):
@@ -186,6 +186,20 @@ def test_errors_that_hide_a_fault_of_our_own_are_findings(mutate):
     calls.call(faults, "is slow", (), lambda: sum(range(10**6)), seconds=0.0)
     assert "more than 0.0 s" in faults.pop()
     assert faults == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+def test_files_that_a_network_opens_are_seen_and_folders_that_others_search_are_not(mutate, tmp_path):
+    pytest.importorskip("onnx", exc_type=ImportError)
+    import network_cases
+
+    watch = network_cases.Watch(tmp_path / "inner")
+    watch.opened()
+    assert len([*tmp_path.rglob("*")]) == 7
+    assert watch.opened() == set()
+    (tmp_path / "canary.bin").read_bytes()
+    (tmp_path / "inner/sub/canary.bin").read_bytes()
+    assert watch.opened() == {"canary.bin"}
 
 
 def test_memory_is_watched():

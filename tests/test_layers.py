@@ -77,15 +77,6 @@ def test_five_layers_cost_little():
         assert 20 <= five - one <= 50
 
 
-@pytest.mark.parametrize(("height", "width", "tile", "tiles"), [(100, 100, 32, 16), (100, 30, 64, 2), (40, 40, 64, 1)])
-def test_tiles_and_layers_by_hand(height, width, tile, tiles):
-    image = scene(height, width, 3)
-    for layers in (1, 2, 5):
-        data = apercu.encode(image, quality=60, tile=tile, layers=layers)
-        assert (apercu.info(data)["tiles"], apercu.info(data)["layers"]) == (tiles, layers)
-        assert psnr(image, apercu.decode(data)) > 25
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -276,14 +276,3 @@ def test_alpha_has_no_outliers():
     image[50, 50, 3] = 65535
     assert bulk(image, "rgba")[0][1] == full(image, "rgba")[1]
     assert full(image, "rgba")[1][1] == 65536
-
-
-@pytest.mark.parametrize("shape", [(4, 4), (1, 9), (9, 1), (6, 70), (2000, 4), (1, 1200), (3, 3, 5)])
-@pytest.mark.parametrize("value", [0, 65535, 30000])
-def test_a_hot_pixel_in_a_narrow_picture(shape, value):
-    """No wider or higher than a dead line is long."""
-    image = (np.arange(np.prod(shape)) % 200 + 5000).astype(np.uint16).reshape(shape)
-    image[shape[0] // 2, shape[1] // 2] = value
-    for codec in ("apercu", "taha2025"):
-        decoded = apercu.decode(apercu.encode(image, codec=codec, quality=90))
-        assert (decoded.shape, decoded.dtype) == (image.shape, image.dtype)

@@ -259,7 +259,7 @@ def test_the_smallest_image_of_each_metric(name):
     assert math.isfinite(function(image, damaged(image, 1)))
     if side > 1:
         small = image[:, : side - 1]
-        with pytest.raises(OptionError, match=f"{side - 1} x {side} pixels are too few .* {side} or more"):
+        with pytest.raises(OptionError, match=f"{side - 1} × {side} pixels are too few .* {side} or more"):
             function(small, small)
 
 

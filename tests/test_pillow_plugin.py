@@ -12,6 +12,7 @@ import apercu
 import apercu.bridges.pillow  # registers the format
 import files_by_hand
 from apercu.bridges import files
+from every_codec import EVERY_CODEC, encode
 from picture_bytes import image_of
 
 X, Y = np.meshgrid(np.arange(96, dtype=np.uint8), np.arange(64, dtype=np.uint8))
@@ -168,7 +169,8 @@ def test_save_passes_over_metadata():
 
 def test_save_takes_every_option_of_encode():
     image = Image.fromarray(IMAGES["RGB"])
-    names = inspect.signature(apercu.encode).parameters.keys() - {"image", "codec"}
+    names = inspect.signature(apercu.encode).parameters.keys() - {"image", "codec", "options"}
+    names |= {"threshold", "step", "tables"}
     assert saved(image, **dict.fromkeys(names), codec="apercu") == saved(image)
     assert saved(image, bands="spectral") == apercu.encode(IMAGES["RGB"], bands="spectral")
 
@@ -202,9 +204,9 @@ def verify(data):
         opened.verify()
 
 
-@pytest.mark.parametrize("codec", ["apercu", "taha2025"])
+@EVERY_CODEC
 def test_verify_finds_damage_anywhere(codec):
-    data = apercu.encode(np.tile(IMAGES["RGB"], (5, 5, 1)), quality=60, codec=codec)
+    data = encode(np.tile(IMAGES["RGB"], (5, 5, 1)), codec, quality=60)
     verify(data)
     head = len(data) - len(data) * 9 // 10
     for at in range(head, len(data), len(data) // 40):

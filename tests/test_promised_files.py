@@ -3,7 +3,6 @@
 Numbers are literals, those of the documents: a constant of the package may not stand for the promise that it keeps.
 """
 
-import hashlib
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -15,13 +14,14 @@ import apercu
 from apercu.bench import arithmetic
 from apercu.codecs import apercu as bands
 from apercu.codecs import taha2025
+from apercu.format import ids
 from apercu.format.container import read_header
 from apercu.kernel import memory
 from files_by_hand import in_parts, sealed, varint
-from scripts.pictures import noise, scene, user_tables, walsh_weights
+from scripts.pictures import noise, scene
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "spec" / "FORMAT.md").read_text(encoding="utf-8")
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "spec").glob("*.md")))
 VALID = ROOT / "vectors" / "valid"
 CODECS = ("apercu", "taha2025")
 
@@ -66,6 +66,22 @@ def test_every_quality_of_taha2025_has_the_step_and_the_threshold_of_the_text():
         found = taha2025.at_quality(quality)
         wanted = (step, min(threshold * times // over, 2_097_151))
         assert (found.step_q3, found.threshold_q4) == wanted, quality
+
+
+# --- The registry
+
+
+def test_the_registry_of_the_text_is_that_of_the_code():
+    codecs = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (\d+) \| \[(\w+\.md)\]\(\4\) \| (.*) \|$", TEXT, re.MULTILINE)
+    assert {(name, entropy): int(number) for name, entropy, number, *_ in codecs} == ids.CODEC_IDS
+    assert [name for name, *_, profiles in codecs if "core" in profiles] == ["apercu"]
+    assert all(
+        (ROOT / "spec" / part).read_text("utf-8").startswith(f"# Codec `{name}`") for name, *_, part, _ in codecs
+    )
+    models = re.findall(
+        r"^\| (\d+) \| `(\w+)` \| `(\w+)` \| `src/apercu/weights/(.*?)` \| `(.*?)` \|$", TEXT, re.MULTILINE
+    )
+    assert {int(number): tuple(rest) for number, *rest in models} == ids.MODELS
 
 
 # --- Limits of the container
@@ -126,38 +142,11 @@ def test_parameters_have_at_most_255_bytes():
                 read_header(data)
 
 
-@pytest.mark.parametrize("shape", [(1, 65535), (65535, 1), (1, 1, 65535)])
-@pytest.mark.parametrize("codec", CODECS)
-def test_the_longest_sides_and_the_most_bands(shape, codec):
-    image = np.zeros(shape, np.uint8)
-    data = apercu.encode(image, codec=codec, quality=0)
-    assert apercu.decode(data).shape == shape
-    with pytest.raises(apercu.ImageError):
-        apercu.encode(np.zeros([65536 if side == 65535 else 1 for side in shape], np.uint8), codec=codec)
-
-
 # --- Limits of size
 
 
 def test_the_limit_is_2_to_the_28_pixels():
     assert apercu.MAX_PIXELS == 268_435_456
-
-
-@pytest.mark.parametrize("codec", CODECS)
-def test_the_limit_counts_pixels_and_a_quarter_of_the_samples(codec, monkeypatch):
-    for shape, fits in (((10, 10, 1), True), ((10, 10, 4), True), ((10, 10, 5), False), ((1, 101, 1), False)):
-        data = apercu.encode(scene(*shape), codec=codec)
-        monkeypatch.setattr(apercu, "MAX_PIXELS", 100)
-        if fits:
-            assert apercu.decode(data).shape == shape
-            assert apercu.info(data)["bands"] == shape[2]
-            assert apercu.check(data) == []
-        else:
-            for function in (apercu.decode, apercu.info):
-                with pytest.raises(apercu.TooLarge):
-                    function(data)
-            assert [type(fault) for fault in apercu.check(data)] == [apercu.TooLarge]
-        monkeypatch.undo()
 
 
 def test_the_memory_that_is_kept_between_calls_is_small():
@@ -237,108 +226,10 @@ def test_what_info_tells_of_tiles_and_layers(name, tiles, layers):
     assert (told["tiles"], told["layers"]) == (tiles, layers)
 
 
-@pytest.mark.parametrize(("codec", "weights"), [("apercu", user_tables()), ("taha2025", walsh_weights())])
-def test_a_model_of_the_users_is_told_by_its_hash(codec, weights, tmp_path):
-    np.save(tmp_path / "model.npy", weights)
-    data = apercu.encode(scene(20, 20), codec=codec, model=tmp_path / "model.npy")
-    little_endian = weights.astype(weights.dtype.newbyteorder("<")).tobytes()
-    assert apercu.info(data)["model"] == hashlib.sha256(little_endian).hexdigest()[:16]
-
-
 # --- What is lost, and what is shown in its place
 
 
-@pytest.mark.parametrize("name", ["tiles-rgb", "tiles-grey", "tiles-spectral16", "bands-tiles-rgb", "bands-tiles"])
-def test_a_lost_tile_is_the_middle_of_the_range(name):
-    """Planes of 4080, without colour: 128 of 8 bits, the middle between the levels of 16."""
-    data = bytearray((VALID / name / "in.apc").read_bytes())
-    whole, header = apercu.decode(bytes(data)), read_header(bytes(data))
-    data[header.head_size] ^= 1
-    shown = apercu.decode(bytes(data), damaged="conceal")
-    tile = np.s_[:32, :32]
-    for band in range(header.n_bands):
-        wanted = 128
-        if whole.dtype == np.uint16:
-            offset, across = (level(code) for code in header.levels[band])
-            wanted = min(offset + (4080 * across + 4080) // 8160, 65535)
-        assert np.all(np.atleast_3d(shown)[tile][..., band] == wanted)
-    different = np.any(np.atleast_3d(shown != whole), axis=2)
-    different[tile] = False
-    assert not different.any()
-    with pytest.raises(apercu.ChecksumError):
-        apercu.decode(bytes(data))
-
-
-def level(code):
-    return code if code < 16 else (16 + code % 16) << (code // 16 - 1)
-
-
-def test_a_lost_layer_leaves_those_before_it():
-    """Of its own tile; and where no tile has a first layer, there is nothing to show."""
-    data = (VALID / "bands-layers-of-tiles" / "in.apc").read_bytes()
-    header = read_header(data)
-    starts = np.cumsum([header.head_size, *(length + 4 for length in header.lengths)])
-    whole = {layers: apercu.decode(data, layers=layers) for layers in (1, 2, 3)}
-    assert not np.array_equal(whole[1], whole[2])
-    assert not np.array_equal(whole[2], whole[3])
-    for layer in (1, 2):
-        damaged = bytearray(data)
-        damaged[starts[4 * layer]] ^= 1  # of the first of four tiles
-        shown = apercu.decode(bytes(damaged), damaged="conceal")
-        assert np.array_equal(shown[:32, :32], whole[layer][:32, :32])
-        assert np.array_equal(shown[:, 32:], whole[3][:, 32:])
-        assert np.array_equal(apercu.decode(bytes(damaged), layers=layer), whole[layer])
-    for tile in range(4):
-        damaged[starts[tile]] ^= 1
-    with pytest.raises(apercu.ChecksumError):
-        apercu.decode(bytes(damaged), damaged="conceal")
-
-
-@pytest.mark.parametrize("name", ["bands-layers-of-tiles", "tiles-spectral16", "tiles-rgb", "bands-layers-3"])
-def test_only_what_is_wanted_is_read(name):
-    """A window needs its own tiles alone, the first layers none of those after them."""
-    data = (VALID / name / "in.apc").read_bytes()
-    whole, header = apercu.decode(data), read_header(data)
-    damaged = bytearray(data)
-    damaged[-1] ^= 1  # of the last tile's last layer
-    window = (0, 0, *(min(32, side) for side in whole.shape[:2]))
-    if header.n_tiles > 1:
-        assert np.array_equal(apercu.decode(bytes(damaged), window=window), whole[:32, :32])
-    if header.n_layers > 1:
-        less = header.n_layers - 1
-        assert np.array_equal(apercu.decode(bytes(damaged), layers=less), apercu.decode(data, layers=less))
-    with pytest.raises(apercu.ChecksumError):
-        apercu.decode(bytes(damaged))
-
-
 # --- Progress, and what the encoder costs
-
-
-@pytest.mark.parametrize("codec", CODECS)
-def test_progress_goes_from_0_to_1(codec):
-    image = np.zeros((1, 9000), np.uint8)
-    for options in ({"quality": 20}, {"n_bytes": 2000}):
-        seen = []
-        data = apercu.encode(image, codec=codec, progress=seen.append, **options)
-        assert seen == sorted(seen)
-        assert (seen[0], seen[-1]) == (0, 1)
-    seen = []
-    apercu.decode((VALID / "tiles-rgb" / "in.apc").read_bytes(), progress=seen.append)
-    assert seen == [0, 1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1]
-    seen = []
-    apercu.decode(data, window=(0, 0, 1, 1), progress=seen.append)
-    assert (seen[0], seen[-1]) == (0, 1)
-
-
-@pytest.mark.parametrize("tile", [32, 64])
-def test_progress_never_goes_back(tile):
-    """With several numbers of layers to try, too."""
-    seen = []
-    data = apercu.encode(scene(300, 400, 3), quality=80, tile=tile, progress=seen.append)
-    assert apercu.info(data)["layers"] > 1
-    assert len(seen) > 10
-    assert (seen[0], seen[-1]) == (0, 1)
-    assert seen == sorted(seen)
 
 
 @pytest.mark.parametrize("shape", [(200, 300), (200, 300, 3)])

@@ -73,11 +73,11 @@ def test_names():
 
 def test_signatures():
     assert parameters(apercu.encode) == (
-        "image, *, n_bytes=None, bpp=None, psnr=None, quality=None, codec='apercu', bands=None, threshold=None, "
-        "step=None, tables=None, model=None, tile=None, layers=None, progress=None"
+        "image, *, n_bytes=None, bpp=None, psnr=None, quality=None, codec='apercu', bands=None, model=None, "
+        "tile=None, layers=None, progress=None, options"
     )
     assert parameters(apercu.decode) == (
-        "data, *, restore='none', damaged='raise', window=None, layers=None, model=None, network=None, progress=None"
+        "data, *, restore='none', damaged='raise', window=None, layers=None, model=None, progress=None, options"
     )
     assert parameters(apercu.info) == "data"
     assert parameters(apercu.check) == "data, *, model=None"
@@ -116,7 +116,7 @@ def test_an_import_loads_numpy_and_the_kernel_alone():
     )
     assert loaded == ["apercu", "numpy"]  # numpy.typing
     modules = fresh("import sys, json, apercu; print(json.dumps([m for m in sys.modules if m.startswith('apercu.')]))")
-    assert {module.split(".")[1] for module in modules} == {"codecs", "errors", "format", "kernel", "stages"}
+    assert {module.split(".")[1] for module in modules} == {"codecs", "errors", "format", "kernel", "options", "stages"}
 
 
 def test_an_import_takes_little_longer_than_that_of_numpy():

@@ -9,14 +9,13 @@ import pytest
 from PIL import Image
 
 import apercu
-from apercu.bench import paper, paper_bounds, paper_claim, paper_measure, paper_page, paper_points
-from apercu.bench.paper_claim import CurvePoint, verdict
-from apercu.bench.paper_points import Point
-from apercu.bench.paper_table import Table
-from apercu.cli import reproduce
+from apercu.bench.paper import bounds, claim, effort, measure, networks, page, points, published
+from apercu.bench.paper.claim import CurvePoint, verdict
+from apercu.bench.paper.points import Point
+from apercu.bench.paper.table import Table
 from apercu.cli.main import main
-from apercu.format.weights import shipped
-from apercu.lab import paper_networks, taha2025
+from apercu.codecs.tables import shipped
+from apercu.lab import taha2025, taha2025_networks
 from scripts.pictures import noise, scene
 
 PRINTED = Path(__file__).parents[2] / "shared" / "paper"
@@ -28,15 +27,15 @@ def grey(seed, side=512):
 
 @pytest.fixture(scope="module")
 def blocks():
-    return paper_bounds.blocks_of(grey(1, 256))
+    return bounds.blocks_of(grey(1, 256))
 
 
 def test_averages_of_the_paper_are_those_of_its_columns():
-    for row in [*paper.TABLE_1.values(), *paper.TABLE_2.values()]:
+    for row in [*published.TABLE_1.values(), *published.TABLE_2.values()]:
         assert np.mean(row[:3]) == pytest.approx(row[3], abs=0.0101)
-    for rows in paper.SIZES.values():
+    for rows in published.SIZES.values():
         assert [row[0] for row in rows] == sorted(row[0] for row in rows)
-    largest = paper.SIZES["goldhill"][-1][-1] / (512 * 512)
+    largest = published.SIZES["goldhill"][-1][-1] / (512 * 512)
     assert largest == pytest.approx(0.2275, abs=1e-4)  # read as bits, the largest is where the text has saturation
 
 
@@ -49,53 +48,53 @@ def test_numbers_are_the_papers():
             for row in list(csv.reader(path.read_text().splitlines()))[1:]
         ]
 
-    assert rows("table1") == [list(row) for row in paper.TABLE_1.values()]
-    assert rows("table2") == [[*row, paper.TABLE_2_PARAMETERS[layers]] for layers, row in paper.TABLE_2.items()]
-    for name, number in paper.TABLE_OF_SIZES.items():
-        assert rows(f"table{number}") == [list(row[1:]) for row in paper.SIZES[name]]
+    assert rows("table1") == [list(row) for row in published.TABLE_1.values()]
+    assert rows("table2") == [[*row, published.TABLE_2_PARAMETERS[layers]] for layers, row in published.TABLE_2.items()]
+    for name, number in published.TABLE_OF_SIZES.items():
+        assert rows(f"table{number}") == [list(row[1:]) for row in published.SIZES[name]]
 
 
 def test_networks_have_the_papers_parameter_counts():
-    for layers, n_parameters in paper.TABLE_2_PARAMETERS.items():
-        network = paper_networks.Network("none", layers, 1, 0, 0)
+    for layers, n_parameters in published.TABLE_2_PARAMETERS.items():
+        network = taha2025_networks.Network("none", layers, 1, 0, 0)
         assert network.n_parameters == n_parameters
         assert sum(weights.numel() for weights in network.build().parameters()) == n_parameters
-    assert list(paper_networks.ACTIVATIONS) == list(paper.TABLE_1)
+    assert list(taha2025_networks.ACTIVATIONS) == list(published.TABLE_1)
 
 
 def test_a_linear_network_comes_near_the_principal_subspace_and_not_below(blocks, tmp_path):
-    least = paper_bounds.errors(blocks, paper_bounds.subspace(blocks, 1)).mean()
-    trained = paper_networks.train(paper_networks.Network("none", 2, 1, 1, 400), blocks, {"a": blocks}, tmp_path)
+    least = bounds.errors(blocks, bounds.subspace(blocks, 1)).mean()
+    trained = taha2025_networks.train(taha2025_networks.Network("none", 2, 1, 1, 400), blocks, {"a": blocks}, tmp_path)
     assert least * 0.9999 <= trained.on_training <= least * 1.06
     assert trained.on_images["a"] == trained.on_training
 
 
 def test_activations_stand_between_the_layers_and_matter(blocks, tmp_path):
     found = {}
-    for activation in paper.TABLE_1:
-        network = paper_networks.Network(activation, 4, 4, 1, 40)
-        found[activation] = paper_networks.train(network, blocks, {}, tmp_path).on_training
+    for activation in published.TABLE_1:
+        network = taha2025_networks.Network(activation, 4, 4, 1, 40)
+        found[activation] = taha2025_networks.train(network, blocks, {}, tmp_path).on_training
         assert len(network.build()) == 7
     assert found["linear"] == found["none"]
     assert len(set(found.values())) == len(found) - 1
 
 
 def test_trained_networks_are_kept(blocks, tmp_path, monkeypatch):
-    network = paper_networks.Network("elu", 4, 4, 1, 5)
-    first = paper_networks.train(network, blocks, {}, tmp_path)
-    monkeypatch.setattr(paper_networks, "_descend", None)  # which fails when it is called
-    assert paper_networks.train(network, blocks, {}, tmp_path) == first
-    for changed in (paper_networks.Network("elu", 4, 4, 2, 5), paper_networks.Network("elu", 4, 4, 1, 6)):
+    network = taha2025_networks.Network("elu", 4, 4, 1, 5)
+    first = taha2025_networks.train(network, blocks, {}, tmp_path)
+    monkeypatch.setattr(taha2025_networks, "_descend", None)  # which fails when it is called
+    assert taha2025_networks.train(network, blocks, {}, tmp_path) == first
+    for changed in (taha2025_networks.Network("elu", 4, 4, 2, 5), taha2025_networks.Network("elu", 4, 4, 1, 6)):
         with pytest.raises(TypeError):
-            paper_networks.train(changed, blocks, {}, tmp_path)
+            taha2025_networks.train(changed, blocks, {}, tmp_path)
     with pytest.raises(TypeError):
-        paper_networks.train(network, blocks[1:], {}, tmp_path)
+        taha2025_networks.train(network, blocks[1:], {}, tmp_path)
 
 
 def test_the_best_start_comes_first(blocks, tmp_path):
     said = []
-    networks = [paper_networks.Network("relu", 4, 4, seed, 20) for seed in (1, 2, 3)]
-    found = paper_networks.starts(networks, blocks, {}, tmp_path, said.append)
+    three = [taha2025_networks.Network("relu", 4, 4, seed, 20) for seed in (1, 2, 3)]
+    found = taha2025_networks.starts(three, blocks, {}, tmp_path, said.append)
     errors = [one.on_training for one in found]
     assert errors == sorted(errors)
     assert len(said) == 3
@@ -104,7 +103,7 @@ def test_the_best_start_comes_first(blocks, tmp_path):
 
 def test_latents_that_are_not_there_take_no_bits(tmp_path):
     image = grey(2, 128)
-    models = {k: paper_bounds.write_model(shipped(1)[:, : 1 + k], tmp_path / f"{k}.npy") for k in paper.OUTPUTS}
+    models = {k: bounds.write_model(shipped(1)[:, : 1 + k], tmp_path / f"{k}.npy") for k in published.OUTPUTS}
     sizes = []
     for k, model in models.items():
         assert not np.load(model)[:, 1 + k :].any()
@@ -117,34 +116,34 @@ def test_latents_that_are_not_there_take_no_bits(tmp_path):
 
 def test_own_weights_are_better_on_the_image_than_those_of_others(tmp_path):
     image = grey(3, 256)
-    model = paper_bounds.write_model(paper_bounds.own_weights(paper_bounds.blocks_of(image)), tmp_path / "own.npy")
+    model = bounds.write_model(bounds.own_weights(bounds.blocks_of(image)), tmp_path / "own.npy")
     options = {"threshold": 100.0, "step": 4.0}
-    assert paper_points.measure(image, options | {"model": model}).psnr > paper_points.measure(image, options).psnr
+    assert points.measure(image, options | {"model": model}).psnr > points.measure(image, options).psnr
 
 
 def test_the_smallest_file_that_reaches_a_psnr(monkeypatch):
     image = grey(4, 128)
     settings = [{"step": step, "threshold": 100.0, "tables": "group"} for step in (20.0, 40.0, 80.0, 160.0)]
-    points = [paper_points.measure(image, options) for options in settings]
-    for point in points:
+    tried = [points.measure(image, options) for options in settings]
+    for point in tried:
         data = apercu.encode(image, codec="taha2025", **point.options)
         assert point.n_bits == 8 * len(data)
         error = np.mean((image.astype(float) - apercu.decode(data)) ** 2)
         assert point.psnr == pytest.approx(10 * np.log10(255**2 / error))
-    target = (points[1].psnr + points[2].psnr) / 2
-    plain = paper_points.smallest(image, points, target, lambda options: [])
-    assert plain == min((p for p in points if p.psnr >= target), key=lambda p: p.n_bits)
-    refined = paper_points.smallest(image, points, target, paper_points.near_by_hand)
+    target = (tried[1].psnr + tried[2].psnr) / 2
+    plain = points.smallest(image, tried, target, lambda options: [])
+    assert plain == min((p for p in tried if p.psnr >= target), key=lambda p: p.n_bits)
+    refined = points.smallest(image, tried, target, points.near_by_hand)
     assert refined.psnr >= target
     assert refined.n_bits <= plain.n_bits
-    assert paper_points.smallest(image, points, 99.0, paper_points.near_by_hand) is None
+    assert points.smallest(image, tried, 99.0, points.near_by_hand) is None
 
 
 def test_settings_around_stay_on_the_path():
-    near = list(paper_points.near_on_path({"quality": 3 / 256}))
+    near = list(points.near_on_path({"quality": 3 / 256}))
     assert min(options["quality"] for options in near) == 3 / 256
     assert all(options["quality"] * 256 % 8 == 3 for options in near)
-    assert len(paper_points.on_path(11)) == 80
+    assert len(points.on_path(11)) == 80
 
 
 def curve(*points):
@@ -164,8 +163,8 @@ def test_a_crossover_is_found_where_it_is():
     assert not found.holds
     assert verdict(curve((0.05, 22.0), (0.25, 27.5), (0.4, 28.0)), theirs).holds
     for end, holds in ((0.2195, True), (0.214, False)):
-        assert paper_claim.Verdict(0.1, 0.4, [(0.1, end)]).holds == holds
-        assert not paper_claim.Verdict(0.1, 0.4, [(0.12, 0.4)]).holds
+        assert claim.Verdict(0.1, 0.4, [(0.1, end)]).holds == holds
+        assert not claim.Verdict(0.1, 0.4, [(0.12, 0.4)]).holds
     swapped = verdict(theirs, ours)
     assert swapped.better[0][0] == pytest.approx(middle, rel=0.01)
     assert not swapped.holds
@@ -175,21 +174,24 @@ def test_a_crossover_is_found_where_it_is():
 
 def test_the_papers_points_against_a_rival():
     flat = curve((0.1, 25.0), (0.3, 25.0))
-    gains = paper_claim.gains_of_paper("lena", flat)
+    gains = claim.gains_of_paper("lena", flat)
     assert gains[0] == (pytest.approx(20240 / 512**2), None)
     assert gains[-1] == (pytest.approx(48195 / 512**2), pytest.approx(4.2576))
 
 
 def test_differences_are_ours_less_the_papers():
-    starts = [paper_page.Start(1.0, dict.fromkeys(paper.IMAGES, 100.0))]
-    table = paper_page.networks_table("t", "T", {"elu": (90.0, 110.0, 100.0, 100.0)}, {"elu": starts}, {}, paper.IMAGES)
+    starts = [networks.Start(1.0, dict.fromkeys(published.IMAGES, 100.0))]
+    printed = {"elu": (90.0, 110.0, 100.0, 100.0)}
+    table = networks.networks_table("t", "T", printed, {"elu": starts}, {}, published.IMAGES)
     assert table.rows[0][1:7] == [90.0, 100.0, 10.0, 110.0, 100.0, -10.0]
     assert table.rows[0][10:14] == [100.0, 100.0, 0.0, 1.0]
     found = {
-        ("as published", 8): [Point(int(1.1 * row[3]), row[0] + 0.01, {}) for row in paper.SIZES["lena"]],
-        ("table per latent", 4): [Point(row[1] // 2, row[0], {}) if row[1] else None for row in paper.SIZES["lena"]],
+        ("as published", 8): [Point(int(1.1 * row[3]), row[0] + 0.01, {}) for row in published.SIZES["lena"]],
+        ("table per latent", 4): [
+            Point(row[1] // 2, row[0], {}) if row[1] else None for row in published.SIZES["lena"]
+        ],
     }
-    table = paper_page.sizes_table("lena", found)
+    table = page.sizes_table("lena", found)
     rows = {(row[0], row[1]): row for row in table.rows}
     assert len(rows) == 3 + 4 + 6
     assert rows[24.2443, 8][2:6] == [20240, 22264, pytest.approx(10.0, abs=0.01), pytest.approx(24.2543)]
@@ -200,7 +202,7 @@ def test_differences_are_ours_less_the_papers():
 
 
 def test_numbers_beyond_the_bound_are_named():
-    notes = paper_page.beyond_bound(paper.TABLE_1, ["linear", "none"], {"lena": 80.0, "boat": 174.19})
+    notes = networks.beyond_bound(published.TABLE_1, ["linear", "none"], {"lena": 80.0, "boat": 174.19})
     assert len(notes) == 1
     assert notes[0].startswith("boat: the paper's 172.00 (linear), 159.30 (none)")
 
@@ -223,11 +225,11 @@ def test_a_table_as_markdown_and_csv():
 @pytest.fixture
 def quick(monkeypatch):
     """As little work as makes every table and figure."""
-    monkeypatch.setattr(reproduce, "QUICK", reproduce.Effort(1, 64, 20, 1, (5, 4, 9)))
+    monkeypatch.setattr(effort, "QUICK", effort.Effort(1, 64, 20, 1, (5, 4, 9)))
     monkeypatch.setattr(taha2025, "STEPS", 20)
-    monkeypatch.setattr(paper_claim, "QUALITIES", range(1, 61, 12))
-    monkeypatch.setattr(paper_measure, "near_by_hand", lambda options: [])
-    monkeypatch.setattr(paper_measure, "near_on_path", lambda options: [])
+    monkeypatch.setattr(claim, "QUALITIES", range(1, 61, 12))
+    monkeypatch.setattr(measure, "near_by_hand", lambda options: [])
+    monkeypatch.setattr(measure, "near_on_path", lambda options: [])
 
 
 @pytest.fixture
@@ -235,7 +237,7 @@ def folders(tmp_path):
     images, train = tmp_path / "images", tmp_path / "train"
     images.mkdir()
     train.mkdir()
-    for seed, name in enumerate(paper.IMAGES, 11):
+    for seed, name in enumerate(published.IMAGES, 11):
         Image.fromarray(grey(seed)).save(images / f"{name}.png")
     for seed in range(3):
         rough = grey(seed, 96) // 2 + (noise((96, 96), seed) >> 9).astype(np.uint8)
@@ -252,20 +254,20 @@ def test_the_command_makes_every_table_and_figure(folders, quick, tmp_path, caps
     record = json.loads((out / "tables.json").read_text())
     names = [table["name"] for table in record["tables"]]
     assert names == ["table1", "table2", "table3", "table4", "table5", "claim", "paper_points"]
-    page = (out / "reproduction.md").read_text()
-    assert "A quick run" in page
-    assert page in said
+    text = (out / "reproduction.md").read_text()
+    assert "A quick run" in text
+    assert text in said
     for name in names:
         assert (out / f"{name}.csv").exists()
     for number in range(7, 13):
-        assert f"](figure{number}.png)" in page
+        assert f"](figure{number}.png)" in text
         with Image.open(out / f"figure{number}.png") as figure:
             assert min(figure.size) > 400
     assert len(record["tables"][0]["rows"]) == 6 + 2
     assert len(record["tables"][5]["rows"]) == 3 * 2 * 2
     for row in record["tables"][4]["rows"]:
         assert row[5] is None or row[5] >= row[0]
-    monkeypatch.setattr(paper_networks, "_descend", None)  # which fails when it is called
+    monkeypatch.setattr(taha2025_networks, "_descend", None)  # which fails when it is called
     monkeypatch.setattr(taha2025, "fit", None)
     (images / "boat.png").unlink()
     (images / "goldhill.png").unlink()
@@ -281,10 +283,10 @@ def test_without_training_images_the_page_says_what_is_missing(folders, quick, t
     (images / "goldhill.png").unlink()
     out = tmp_path / "out"
     assert main(["reproduce", "taha2025", "--images", str(images), "--quick", "--out", str(out)]) == 0
-    page = (out / "reproduction.md").read_text()
-    assert "Tables 1 and 2 are left out: they need training images (--train)." in page
-    assert "### Table 3" in page
-    assert "### Table 1" not in page
+    text = (out / "reproduction.md").read_text()
+    assert "Tables 1 and 2 are left out: they need training images (--train)." in text
+    assert "### Table 3" in text
+    assert "### Table 1" not in text
 
 
 def test_mistakes_are_one_line(folders, tmp_path, capsys):
@@ -311,7 +313,7 @@ def test_the_answer_counts_who_keeps_the_claim():
     rivals = {"baseline JPEG": theirs, "optimised progressive JPEG": curve((0.1, 26.0), (0.4, 36.0))}
     better = curve((0.05, 22.0), (0.25, 27.5), (0.4, 28.0))
     curves = {"lena": {"codec": better, **rivals}, "boat": {"codec": theirs, **rivals}}
-    lines = paper_page.answer(paper_page.claim_table(curves), paper_page.paper_claim_table(curves))
+    lines = page.answer(page.claim_table(curves), page.paper_claim_table(curves))
     assert lines[0] == (
         "In short, codec: the claim holds on 1 of 2 images against baseline JPEG, "
         "on 0 of 2 images against optimised progressive JPEG"

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import apercu
+from apercu.codecs import decoding
 from apercu.errors import MissingExtra, ModelError, OptionError
 from apercu.format import ids
 from apercu.restore import cnn
+from apercu.stages.blocks import Window
 from scripts.pictures import scene, wide
 
 pytest.importorskip("onnxruntime")
@@ -56,13 +58,16 @@ def test_nearer_to_the_original(name):
     assert errors[1] < errors[0]
 
 
-def test_windows_are_crops(monkeypatch):
-    monkeypatch.setattr(cnn, "SQUARE", 64)
+def in_squares_of_64(data, window=None):
+    return decoding.decode(data, window=window, restorer=cnn.load("apercu", cnn.Options(), square=64))
+
+
+def test_windows_are_crops():
     image = textured(150, 300, 3)
     data = apercu.encode(image, codec="apercu", quality=50, tile=128)
-    whole = apercu.decode(data, restore="cnn")
+    whole = in_squares_of_64(data)
     for top, left, height, width in ((0, 0, 128, 128), (100, 100, 50, 90), (149, 299, 1, 1)):
-        part = apercu.decode(data, restore="cnn", window=(top, left, height, width))
+        part = in_squares_of_64(data, Window(top, left, height, width))
         assert np.array_equal(part, whole[top : top + height, left : left + width])
 
 
@@ -132,12 +137,11 @@ def test_windows_across_squares_are_crops():
         assert not np.array_equal(whole[place], plain[place])
 
 
-def test_squares_meet_without_a_seam(monkeypatch):
+def test_squares_meet_without_a_seam():
     """With margins, the grid hardly shows: what differs from one large square is rare and small."""
     data = apercu.encode(textured(120, 200, 3), codec="apercu", quality=50)
     whole = apercu.decode(data, restore="cnn").astype(int)
-    monkeypatch.setattr(cnn, "SQUARE", 64)
-    squares = apercu.decode(data, restore="cnn").astype(int)
+    squares = in_squares_of_64(data).astype(int)
     assert np.abs(whole - squares).mean() < 0.5
     assert not np.array_equal(whole, squares)
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import apercu.stages
+from apercu.codecs.tables import shipped
 from apercu.errors import ApercuError, OptionError
-from apercu.format.weights import shipped
-from apercu.stages import bands, colour, entropy, fill, quantise, range_coding, transform, wavelet
+from apercu.stages import bands, colour, dual_ae, dual_code, dual_quantise, fill, range_coding, wavelet
 
 RNG = np.random.default_rng(1)
 WEIGHTS = np.array(shipped(1))
@@ -44,7 +44,7 @@ def band_coder(weights, contexts, planes):
 
 
 def planes_encode(groups, symbols, tables):
-    return entropy.dual_encode([(groups, symbols)], tables)
+    return dual_code.dual_encode([(groups, symbols)], tables)
 
 
 def from_rgb(luma, cb, cr, interpretation, out):
@@ -85,17 +85,17 @@ EXAMPLES = [
      {"plane": int16(12, 20), "interpretation": "grey", "levels": LEVELS, "out": np.empty((12, 20, 1), np.uint16)}),
     (fill.filled, fill.filled,
      {"tile": TILE, "interpretation": "rgba", "levels": (), "mask": np.zeros(TILE.shape, np.bool_)}),
-    (quantise.dual_quantise, quantise.dual_quantise,
+    (dual_quantise.dual_quantise, dual_quantise.dual_quantise,
      {"latents": int16(6, 9), "mse_q4": np.arange(6, dtype=np.uint32), "threshold_q4": 3, "step_q3": 8}),
-    (transform.dual_analyse, transform.dual_analyse,
+    (dual_ae.dual_analyse, dual_ae.dual_analyse,
      {"plane": int16(16, 24), "blocks": (2, 3), "weights": WEIGHTS, "threshold_q4": 3}),
-    (transform.dual_synthesise, transform.dual_synthesise,
+    (dual_ae.dual_synthesise, dual_ae.dual_synthesise,
      {"groups": GROUPS, "symbols": SYMBOLS, "blocks": (2, 3), "weights": WEIGHTS, "step_q3": 8}),
-    (entropy.dual_optimise, entropy.dual_optimise,
+    (dual_code.dual_optimise, dual_code.dual_optimise,
      {"groups": GROUPS, "symbols": SYMBOLS, "latents": int16(6, 9), "step_q3": 8, "bit_price_q4": 2, "tables": None}),
-    (entropy.dual_encode, planes_encode, {"groups": GROUPS, "symbols": SYMBOLS, "tables": "group"}),
-    (entropy.dual_decode, entropy.dual_decode, {"data": planes_encode(GROUPS, SYMBOLS, None), "n_blocks": [6]}),
-    (entropy.dual_decode_groups, entropy.dual_decode_groups,
+    (dual_code.dual_encode, planes_encode, {"groups": GROUPS, "symbols": SYMBOLS, "tables": "group"}),
+    (dual_code.dual_decode, dual_code.dual_decode, {"data": planes_encode(GROUPS, SYMBOLS, None), "n_blocks": [6]}),
+    (dual_code.dual_decode_groups, dual_code.dual_decode_groups,
      {"data": planes_encode(GROUPS, SYMBOLS, None), "n_blocks": [6]}),
     (range_coding.range_encode, range_coding.range_encode,
      {"bits": BITS, "contexts": np.zeros(4, int), "n_contexts": 1, "starts": np.array([[9, 3, 4, 7]], np.uint16)}),

@@ -8,7 +8,7 @@ from PIL import Image
 
 import apercu
 from apercu.cli.main import main
-from apercu.format.weights import shipped
+from apercu.codecs.tables import shipped
 from apercu.lab import taha2025 as lab
 from scripts.pictures import scene
 
@@ -29,10 +29,10 @@ def moments(folder):
     return lab.second_moments(sorted(folder.iterdir()))[0]
 
 
-@pytest.mark.parametrize("latents", [1, 8])
-def test_training_reaches_the_principal_subspace(moments, latents, monkeypatch):
+@pytest.mark.parametrize(("latents", "steps"), [(1, 500), (8, 1500)])
+def test_training_reaches_the_principal_subspace(moments, latents, steps, monkeypatch):
     """Within 1 % of the optimum of a linear autoencoder, after a small part of the recipe's steps."""
-    monkeypatch.setattr(lab, "STEPS", 2000)
+    monkeypatch.setattr(lab, "STEPS", steps)
     (analysis, synthesis), loss = lab.fit(moments, latents, lab.SEED)
     best = lab.subspace_loss(moments, latents)
     assert best <= loss * (1 + 1e-9)

@@ -128,17 +128,25 @@ def test_likeliest_weights_are_those_that_made_the_sizes():
     np.testing.assert_allclose(likeliest_weights(past, sizes), [0.5, 0.0, 0.25], atol=0.03)
 
 
-@pytest.fixture
-def short(monkeypatch):
-    """A run of eight steps."""
-    for name, value in {"STEPS": 8, "EVERY": 4, "HELD_OUT": 4, "BATCH": 4, "WARM": 1}.items():
-        monkeypatch.setattr(cnn_training, name, value)
+@pytest.fixture(scope="module")
+def short():
+    """Runs of eight steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"STEPS": 8, "EVERY": 4, "HELD_OUT": 4, "BATCH": 4, "WARM": 1}.items():
+            patch.setattr(cnn_training, name, value)
+        yield
 
 
-def test_network_learns_and_takes_its_place(folder, tmp_path, short):
-    out = tmp_path / "net.onnx"
-    lines = []
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory, short):
+    """A network, and the lines that were told of its training."""
+    out, lines = tmp_path_factory.mktemp("network") / "net.onnx", []
     cnn_training.train(folder, out, log=lines.append)
+    return out, lines
+
+
+def test_network_learns_and_takes_its_place(trained):
+    out, lines = trained
     recipe = json.loads(out.with_suffix(".json").read_text())
     assert [json.loads(line) for line in lines] == recipe["log"]
     assert recipe["log"][-1]["step"] == 8
@@ -155,10 +163,9 @@ def test_network_learns_and_takes_its_place(folder, tmp_path, short):
     assert not np.array_equal(own, shipped)
 
 
-def test_network_whose_training_was_cut_off_goes_on(folder, tmp_path, short, monkeypatch):
+def test_network_whose_training_was_cut_off_goes_on(folder, tmp_path, trained, monkeypatch):
     """The same log, but for the time it took, as in one go."""
-    files = [tmp_path / "whole.onnx", tmp_path / "cut.onnx"]
-    cnn_training.train(folder, files[0], log=lambda _: None)
+    files = [trained[0], tmp_path / "cut.onnx"]
 
     class Cut(Exception):
         pass

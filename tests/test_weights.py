@@ -2,16 +2,20 @@
 
 import hashlib
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from apercu.codecs.tables import of_file, of_user, shipped
 from apercu.errors import ModelError
 from apercu.format import weights as weight_files
+from apercu.format.container import Header
 from apercu.format.ids import MODELS, USER_MODEL
-from apercu.format.weights import of_stream, of_user, shipped
 from limits import within
 from scripts.pictures import user_tables
+
+GREY = Header(8, 8, 1, "grey", codec="taha2025", model_id=1)
 
 
 @pytest.fixture
@@ -59,12 +63,12 @@ def test_users_weights(tmp_path):
             assert found.dtype == np.int16
             assert found.flags.c_contiguous
             assert found_hash == digest
-            assert np.array_equal(of_stream("taha2025", USER_MODEL, digest, given), weights)
+            assert np.array_equal(of_file(replace(GREY, model_id=USER_MODEL, model_hash=digest), given), weights)
     with pytest.raises(ModelError, match="is not the model of this file"):
-        of_stream("taha2025", USER_MODEL, bytes(8), path)
+        of_file(replace(GREY, model_id=USER_MODEL, model_hash=bytes(8)), path)
     with pytest.raises(ModelError, match=f"user-trained model, SHA-256 {digest.hex()}"):
-        of_stream("taha2025", USER_MODEL, digest, None)
-    assert of_stream("taha2025", 1, b"", path) is shipped(1)
+        of_file(replace(GREY, model_id=USER_MODEL, model_hash=digest), None)
+    assert of_file(GREY, path) is shipped(1)
 
 
 @pytest.mark.parametrize(

@@ -139,60 +139,82 @@ static size_t n_samples_of(const tile *t)
     return n;
 }
 
+/* What the input begins with. */
+typedef struct {
+    tile t;
+    uint8_t *weights;
+    range_context *contexts;
+    uint32_t step, how; /* any numbers of 24 and of 8 bits */
+    int layers;
+    int64_t wanted; /* bytes of workspace, or the error for planes that break the contract */
+} setting;
+
+static void take_setting(input *in, setting *s)
+{
+    take_layout(in, &s->t);
+    s->weights = exact(sizeof SHIPPED_WEIGHTS);
+    s->contexts = exact(N_CONTEXTS * sizeof *s->contexts);
+    s->step = take_number(in, 3);
+    s->how = take(in);
+    s->layers = 1 + (int)(take(in) % STAGES);
+    take_tables(in, s->weights, s->contexts);
+    s->wanted = apercu_bands_workspace(s->t.planes, s->t.n_planes);
+}
+
+static void free_setting(setting *s)
+{
+    free(s->contexts);
+    free(s->weights);
+    free_layout(&s->t);
+}
+
 void guided_bands_decode(input *in)
 {
-    tile t;
-    take_layout(in, &t);
-    uint8_t *weights = exact(sizeof SHIPPED_WEIGHTS);
-    range_context *contexts = exact(N_CONTEXTS * sizeof *contexts);
-    int32_t step_q8 = (int32_t)(take_number(in, 3) % (MOST_STEP + 1));
-    uint32_t how = take(in);
-    int layers = 1 + (int)(take(in) % STAGES);
-    take_tables(in, weights, contexts);
-    int64_t wanted = apercu_bands_workspace(t.planes, t.n_planes);
-    if (wanted < 0) {
-        claim(t.layout == ANY, "planes of an image are taken");
+    setting s;
+    take_setting(in, &s);
+    tile *t = &s.t;
+    int32_t step_q8 = (int32_t)(s.step % (MOST_STEP + 1));
+    if (s.wanted < 0) {
+        claim(t->layout == ANY, "planes of an image are taken");
         uint64_t state[3] = {0};
-        claim(apercu_bands_decode(t.planes, t.n_planes, step_q8, weights, 5, 1, 0, t.n_planes, contexts, NULL, 0, NULL, 0,
-                                  NULL, state, 1) ==
+        claim(apercu_bands_decode(t->planes, t->n_planes, step_q8, s.weights, 5, 1, 0, t->n_planes, s.contexts, NULL, 0,
+                                  NULL, 0, NULL, state, 1) ==
                   APERCU_ERROR_ARGUMENT, "planes that break the contract are refused");
-        free(contexts);
-        free(weights);
-        free_layout(&t);
+        free_setting(&s);
         return;
     }
-    size_t n_samples = n_samples_of(&t);
-    state both[] = {new_state(contexts, (size_t)wanted, n_samples), new_state(contexts, (size_t)wanted, n_samples)};
-    int n_states = how & 1 && step_q8 ? 2 : 1;
-    if (how & 2 && wanted > 0) {
+    size_t n_samples = n_samples_of(t);
+    size_t n_workspace = (size_t)s.wanted;
+    state both[] = {new_state(s.contexts, n_workspace, n_samples), new_state(s.contexts, n_workspace, n_samples)};
+    int n_states = s.how & 1 && step_q8 ? 2 : 1;
+    if (s.how & 2 && s.wanted > 0) {
         both[0].n_workspace--;
-        claim(decode(&t, &both[0], weights, step_q8, 0, layers, NULL, 0) == APERCU_ERROR_CAPACITY,
+        claim(decode(t, &both[0], s.weights, step_q8, 0, s.layers, NULL, 0) == APERCU_ERROR_CAPACITY,
               "too little memory is refused");
         both[0].n_workspace++;
     }
-    for (int layer = 0; layer < layers; layer++) {
-        size_t n_data = layer + 1 < layers ? take_number(in, 2) : in->left;
+    for (int layer = 0; layer < s.layers; layer++) {
+        size_t n_data = layer + 1 < s.layers ? take_number(in, 2) : in->left;
         uint8_t *data = take_bytes(in, &n_data);
-        int64_t code = decode(&t, &both[0], weights, step_q8, layer, layers, data, n_data);
+        int64_t code = decode(t, &both[0], s.weights, step_q8, layer, s.layers, data, n_data);
         claim(code == 0 || code == APERCU_ERROR_TRUNCATED || code == APERCU_ERROR_CORRUPT, "decoding says how it ended");
         if (n_states == 2)
-            claim(decode(&t, &both[1], weights, 0, layer, layers, data, n_data) == code, "symbols end in the same way");
+            claim(decode(t, &both[1], s.weights, 0, layer, s.layers, data, n_data) == code,
+                  "symbols end in the same way");
         free(data);
         if (code)
             break;
     }
     use(both[0].values, n_samples * sizeof(int16_t));
     if (n_states == 2)
-        check_coefficients(&t, both[1].values, both[0].values, step_q8);
-    if (how & 8)
+        check_coefficients(t, both[1].values, both[0].values, step_q8);
+    if (s.how & 8)
         check_contexts(both[0].contexts);
-    if (t.layout != ANY)
-        guided_tile_to_image(in, &t, both[0].values, (how & 4) != 0);
+    if (t->layout != ANY)
+        guided_tile_to_image(in, t, both[0].values, (s.how & 4) != 0);
     free_state(&both[0]);
     free_state(&both[1]);
-    free(contexts);
-    free(weights);
-    free_layout(&t);
+    free_setting(&s);
 }
 
 /* Coefficients as the transform makes them, fitted to the step, or any numbers. */
@@ -217,28 +239,26 @@ static int16_t *take_coefficients(input *in, tile *t, int32_t step_q8, int any)
 
 void guided_bands_encode(input *in)
 {
-    tile t;
-    take_layout(in, &t);
-    uint8_t *weights = exact(sizeof SHIPPED_WEIGHTS);
-    range_context *contexts = exact(N_CONTEXTS * sizeof *contexts);
-    int32_t step_q8 = 1 + (int32_t)(take_number(in, 3) % MOST_STEP);
-    int any = take(in) & 1, layers = 1 + (int)(take(in) % STAGES);
-    take_tables(in, weights, contexts);
-    int64_t wanted = apercu_bands_workspace(t.planes, t.n_planes);
-    if (wanted >= 0) {
-        size_t n_samples = n_samples_of(&t);
-        int16_t *coefficients = take_coefficients(in, &t, step_q8, any);
+    setting s;
+    take_setting(in, &s);
+    tile *t = &s.t;
+    int32_t step_q8 = 1 + (int32_t)(s.step % MOST_STEP);
+    int layers = s.layers;
+    if (s.wanted >= 0) {
+        size_t n_samples = n_samples_of(t);
+        int16_t *coefficients = take_coefficients(in, t, step_q8, s.how & 1);
         int16_t *copy = exact(n_samples * sizeof *copy);
         memcpy(copy, coefficients, n_samples * sizeof *copy);
-        size_t n_workspace = (size_t)apercu_bands_workspace(t.planes, t.n_planes); /* what is fitted takes more */
-        state writer = new_state(contexts, n_workspace, n_samples), reader = new_state(contexts, n_workspace, n_samples);
-        state again = new_state(contexts, n_workspace, n_samples);
+        size_t n_workspace = (size_t)apercu_bands_workspace(t->planes, t->n_planes); /* what is fitted takes more */
+        state writer = new_state(s.contexts, n_workspace, n_samples);
+        state reader = new_state(s.contexts, n_workspace, n_samples);
+        state again = new_state(s.contexts, n_workspace, n_samples);
         size_t capacity = 64 + 40 * n_samples; /* a sample: 17 bits in contexts of 16 bits each, and 31 in bypass */
         for (int layer = 0; layer < layers; layer++) {
             uint8_t *out = exact(capacity);
             uint64_t state[3] = {0}, state_again[3] = {0};
-            int64_t n = apercu_bands_encode(t.planes, t.n_planes, step_q8, weights, first_stage(layer, layers),
-                                            layers - layer, 0, t.n_planes, writer.contexts, writer.workspace,
+            int64_t n = apercu_bands_encode(t->planes, t->n_planes, step_q8, s.weights, first_stage(layer, layers),
+                                            layers - layer, 0, t->n_planes, writer.contexts, writer.workspace,
                                             n_workspace, coefficients, writer.values, out, capacity, state, 1);
             claim(n >= 0, "there is room for any symbols");
             use(out, (size_t)n);
@@ -246,15 +266,15 @@ void guided_bands_encode(input *in)
             uint8_t *second = exact(less);
             int64_t m = 0;
             for (int32_t stage = first_stage(layer, layers); !m && stage >= layers - layer; stage--)
-                for (size_t plane = 0; !m && plane < t.n_planes; plane++)
-                    m = apercu_bands_encode(t.planes, t.n_planes, step_q8, weights, stage, stage, plane, plane + 1,
+                for (size_t plane = 0; !m && plane < t->n_planes; plane++)
+                    m = apercu_bands_encode(t->planes, t->n_planes, step_q8, s.weights, stage, stage, plane, plane + 1,
                                             again.contexts, again.workspace, n_workspace, copy, NULL, second, less,
-                                            state_again, stage == layers - layer && plane + 1 == t.n_planes);
+                                            state_again, stage == layers - layer && plane + 1 == t->n_planes);
             claim(layer % 2 ? m == n && !memcmp(out, second, (size_t)n) : m == APERCU_ERROR_CAPACITY || m == n,
                   "the capacity holds, and symbols need not be kept");
             uint8_t *data = exact((size_t)n);
             memcpy(data, out, (size_t)n);
-            claim(decode(&t, &reader, weights, 0, layer, layers, data, (size_t)n) == 0, "what is encoded is sound");
+            claim(decode(t, &reader, s.weights, 0, layer, layers, data, (size_t)n) == 0, "what is encoded is sound");
             free(data);
             free(out);
             free(second);
@@ -266,7 +286,5 @@ void guided_bands_encode(input *in)
         free(copy);
         free(coefficients);
     }
-    free(contexts);
-    free(weights);
-    free_layout(&t);
+    free_setting(&s);
 }

@@ -10,7 +10,6 @@ True
 """
 
 import math
-import operator
 import os
 import sys
 import warnings
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs import decoding, encoding
+from apercu.codecs.protocol import no_progress
 from apercu.errors import (
     ApercuError,
     ChecksumError,
@@ -39,6 +39,8 @@ from apercu.errors import (
     UnknownModel,
     UnsupportedVersion,
 )
+from apercu.format.container import read_header
+from apercu.options import number, positive, targets, whole
 from apercu.stages.blocks import Window
 from apercu.stages.colour import Samples
 
@@ -82,13 +84,11 @@ def encode(
     quality: float | None = None,
     codec: str = "apercu",
     bands: str | None = None,
-    threshold: float | None = None,
-    step: float | None = None,
-    tables: str | None = None,
     model: str | Path | None = None,
     tile: int | None = None,
     layers: int | None = None,
     progress: Callable[[float], None] | None = None,
+    **options: Any,
 ) -> bytes:
     """An image as the bytes of an apercu file.
 
@@ -109,12 +109,6 @@ def encode(
         bytes. (taha2025 rounds to 1/32 unless the number is a multiple of 1/256, whose last three bits are a variant
         of the encoder's choices that a rate search may use.)
 
-    Or, for codec "taha2025" (Taha et al. 2025), both of these by hand, in 8-bit sample units:
-    threshold: blocks whose mean squared error under the first autoencoder is above it go to the second.
-    step: quantiser step of the latents.
-
-    tables: "group" codes all latents of the second autoencoder with one table, as published, "latent" each with its
-        own; by default the smaller, for each plane.
     model: file of user-trained weights in place of the shipped ones; decoding needs the same file.
     tile: pixels a side of a tile, a power of two from 32 to 65,536. Each tile is decoded without the others, so that a
         window of small tiles is quick to read. But small tiles take more bytes, and at low rates their seams can be
@@ -123,6 +117,12 @@ def encode(
     layers: 1 to 5 ("taha2025": 1), coarse to fine; a file that is cut short shows the layers that are complete. By
         default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less, else 5.
     progress: called with the share of the work done, 0 to 1.
+    options: those of the codec, each a field of `apercu.codecs.NAME.Options`; `apercu encode --help` lists all. One
+        that only other codecs have is refused. "apercu" has none. "taha2025" (Taha et al. 2025) has `threshold` and
+        `step`, both together in place of a target, in 8-bit sample units: blocks whose mean squared error under the
+        first autoencoder is above the threshold go to the second, and the step is that of the latents' quantiser. And
+        `tables`: "group" codes all latents of the second autoencoder with one table, as published, "latent" each with
+        its own; by default the smaller, for each plane.
 
     Alpha that is 0, or 255 (65,535), in a whole tile comes back exactly. (With taha2025, 255 comes back as 254 or 255.)
 
@@ -137,32 +137,30 @@ def encode(
     """
     given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
     given = {name: value for name, value in given.items() if value is not None}
-    by_hand = None
-    if threshold is not None or step is not None:
-        encoding.check_options(codec, tables, (threshold, step))  # a codec without them says so first
-        if threshold is None or step is None:
-            raise OptionError("threshold and step are set together")
-        given["threshold and step"] = 0
-        by_hand = (_number("threshold", threshold), _number("step", step))
+    chosen = encoding.options_of(codec, options)
+    by_hand = targets(chosen) if options else []
+    if by_hand:
+        given[" and ".join(by_hand)] = 0
     if len(given) > 1:
         raise OptionError(f"one target at a time, not {', '.join(given)}")
     samples, bands = _samples(image, bands)
     if n_bytes is not None:
-        n_bytes = _whole("n_bytes (--bytes)", n_bytes)
+        n_bytes = whole("n_bytes (--bytes)", n_bytes)
         if n_bytes <= 0:
             raise OptionError(f"n_bytes (--bytes) must be above 0, not {n_bytes}")
     if bpp is not None:
-        bpp = _number("bpp", bpp, " above 0", lambda number: number > 0)
+        bpp = number("bpp", bpp, " above 0", lambda found: found > 0)
         n_bytes = math.floor(min(bpp * math.prod(samples.shape[:2]) / 8, 1 << 62))
     if psnr is not None:
-        psnr = _number("psnr", psnr, ", 0 or more", lambda number: number >= 0)
+        psnr = number("psnr", psnr, ", 0 or more", lambda found: found >= 0)
     if not given:
         quality = 50
     if quality is not None:
-        quality = _number("quality", quality, " from 0 to 100", lambda number: 0 <= number <= 100)
-    target = encoding.Target(n_bytes, psnr, quality, by_hand)
-    plan = encoding.Plan(_positive("tile", tile), _positive("layers", layers))
-    return encoding.encode(samples, target, codec, bands, tables, model, progress or _no_progress, plan)
+        quality = number("quality", quality, " from 0 to 100", lambda found: 0 <= found <= 100)
+    target = encoding.Target(n_bytes, psnr, quality)
+    tile = None if tile is None else positive("tile", tile)
+    layers = None if layers is None else positive("layers", layers)
+    return encoding.encode(samples, target, codec, chosen, bands, model, progress or no_progress, tile, layers)
 
 
 def decode(
@@ -173,8 +171,8 @@ def decode(
     window: tuple[int, int, int, int] | None = None,
     layers: int | None = None,
     model: str | Path | None = None,
-    network: str | Path | None = None,
     progress: Callable[[float], None] | None = None,
+    **options: Any,
 ) -> Samples:
     """The image of an apercu file, with the shape and dtype of what was encoded.
 
@@ -186,39 +184,37 @@ def decode(
         tiles that it touches are read.
     layers: the number of layers to decode, 1 or more: the same image with less detail.
     model, progress: as for `encode`.
-    network: file of your own network (`apercu train cnn`) in place of the shipped one for restore="cnn". What it may
+    options: those of the restorer, each a field of `apercu.restore.NAME.Options`; one that only others have is refused.
+        "cnn" has `network`: the file of your own network (`apercu train cnn`) in place of the shipped one. What it may
         hold and take is limited (docs/replace-a-stage.md).
 
     Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError,
     CorruptStream), ModelError, MissingExtra or OptionError.
     """
-    if restore not in ("none", "cnn"):
-        raise OptionError(f"restore must be 'none' or 'cnn', not {restore!r}")
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
-    place = None if window is None else Window(*(_whole("window", number) for number in _four(window)))
-    layers = _positive("layers", layers)
+    place = None if window is None else Window(*(whole("window", number) for number in _four(window)))
+    layers = None if layers is None else positive("layers", layers)
     data = _bytes(data)
     restorer = None
-    if restore == "cnn":
-        decoding.check_restore(data, restore)  # before a package is asked for that would not help
-        from apercu.restore import cnn
+    if restore != "none" or options:
+        from apercu.restore import by_name
 
-        restorer = cnn.restorer(network)
-    elif network is not None:
-        raise OptionError("network goes with restore='cnn'")
-    return decoding.decode(data, damaged, model, MAX_PIXELS, progress or _no_progress, place, layers, restorer)
+        by_name.check_options(restore, options)
+        if restore != "none":
+            restorer = by_name.restorer_for(restore, read_header(data).codec, options)
+    return decoding.decode(data, damaged, model, MAX_PIXELS, progress or no_progress, place, layers, restorer)
 
 
 def info(data: bytes) -> dict[str, object]:
-    """What the header of a file says, without decoding its pixels.
+    """What the head of a file says, without decoding its pixels.
 
     Keys: width, height, bands (a number), interpretation ("grey", "rgb", "rgba" or "spectral"), dtype, codec, model
     (an id, or the start of a user-trained model's SHA-256), version, quality (None where threshold and step were set
     by hand), step, n_bytes, bpp, tiles, layers; of taha2025 also threshold, and g1_share and g2_share, the parts of the
     blocks that each autoencoder codes, or None where a damaged or missing segment keeps them from being counted.
 
-    Only the header is needed; the rest may be damaged or missing. Raises a FormatError if the header cannot be read.
+    Only the head is needed; the rest may be damaged or missing. Raises a FormatError if the head cannot be read.
     """
     return decoding.info(_bytes(data), MAX_PIXELS)
 
@@ -230,7 +226,7 @@ def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
     layer 2 of 4: the file ends too soon". Tiles are counted from 1, row by row; of many, the first are named. So the
     list stays short, whatever the file. The first error is of the type that `decode` raises.
 
-    model: as for `decode`. Without the tables that a file of codec "apercu" needs, its header and its checksums are
+    model: as for `decode`. Without the tables that a file of codec "apercu" needs, its head and its checksums are
         checked, but not what they guard.
     """
     return decoding.check(_bytes(data), model, MAX_PIXELS)
@@ -267,37 +263,11 @@ def _bands_seem_first(shape: tuple[int, ...]) -> bool:
     return shape[0] <= 16 <= min(shape[1:]) and 4 * shape[0] <= min(shape[1:])
 
 
-def _whole(name: str, value: object) -> int:
-    try:
-        return operator.index(value)  # type: ignore[arg-type]  # anything but a whole number is refused below
-    except TypeError:
-        raise OptionError(f"{name} must be a whole number, not {value!r}") from None
-
-
-def _positive(name: str, value: object) -> int | None:
-    if value is not None and (number := _whole(name, value)) < 1:
-        raise OptionError(f"{name} must be 1 or more, not {number}")
-    return None if value is None else number
-
-
 def _four(window: object) -> tuple[object, ...]:
     numbers = tuple(window) if isinstance(window, Iterable) else ()
     if len(numbers) != 4:
         raise OptionError(f"window must be (top, left, height, width), not {window!r}")
     return numbers
-
-
-def _number(name: str, value: float, which: str = "", fits: Callable[[float], bool] = math.isfinite) -> float:
-    """A finite number for which `fits` is true; `which` states that condition for the message."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise OptionError(f"{name} must be a number{which}, not {value!r}") from None
-    except OverflowError:
-        raise OptionError(f"{name} is too large") from None
-    if not (math.isfinite(number) and fits(number)):
-        raise OptionError(f"{name} must be a finite number{which}, not {value}")
-    return number
 
 
 def _bytes(data: object) -> bytes:
@@ -310,7 +280,3 @@ def _bytes(data: object) -> bytes:
     if view.itemsize != 1:
         raise OptionError(f"data must be bytes, not items of {view.itemsize} bytes each")
     return bytes(view)
-
-
-def _no_progress(_: float) -> None:
-    pass

@@ -105,6 +105,11 @@ def naming_file(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
 
 
+def size_of(width: int, height: int, n_bands: int) -> str:
+    """How messages tell the size of an image: `640 × 480 pixels of 3 bands`."""
+    return f"{width} × {height} pixel{'s' * (width * height != 1)} of {n_bands} band{'s' * (n_bands != 1)}"
+
+
 def printable(text: str, keep: str = "") -> str:
     """Text from anyone, such as the name of a file, as it may go to a terminal, a log or a page.
 

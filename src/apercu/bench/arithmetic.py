@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apercu.codecs import apercu, taha2025
+from apercu.codecs import tables, taha2025
+from apercu.codecs.content import to_content
 from apercu.errors import ApercuError
-from apercu.format import weights as weight_files
 from apercu.format.container import Header, read_header, read_segments
 from apercu.stages.bands import STAGES
 from apercu.stages.blocks import tiles
 from apercu.stages.colour import Samples
+from apercu.stages.layout import layout_of
 from apercu.stages.wavelet import band_places
 
 _LUMA_PRODUCTS, _CHROMA_PRODUCTS = 3, 1  # of a sample; chroma is made of luma and one colour
@@ -58,14 +59,13 @@ class Arithmetic:
 
 
 def count(image: Samples, data: bytes, model: str | None = None) -> Arithmetic:
-    """What encoding `image`, (H, W) or (H, W, B), to the file `data` took, and decoding it takes.
+    """What encoding `image`, (H, W) or (H, W, B), to the file `data` of a codec in COUNTED took, and decoding it takes.
 
     model: file of user-trained weights, where the file needs it.
     """
     header = read_header(data)
     colour = header.interpretation in ("rgb", "rgba")
-    count_of = {"apercu": _of_apercu, "taha2025": _of_taha2025}[header.codec]
-    encoder, decoder, contexts, choice = count_of(image, data, header, model)
+    encoder, decoder, contexts, choice = COUNTED[header.codec](image, data, header, model)
     n_pixels = header.height * header.width
     return Arithmetic(
         encoder_transform=encoder / n_pixels,
@@ -81,7 +81,7 @@ def count(image: Samples, data: bytes, model: str | None = None) -> Arithmetic:
 def _of_apercu(_image: Samples, _data: bytes, header: Header, _model: str | None) -> tuple[float, float, float, float]:
     transform = border = contexts = choice = 0.0
     for window in tiles(header.height, header.width, header.tile):
-        for plane in apercu.planes_of(header, window.height, window.width):
+        for plane in layout_of(header.interpretation, header.n_bands, window.height, window.width).planes:
             height, width, levels = plane.height, plane.width, STAGES - plane.chroma
             for (level, orientation), (_, down, across) in band_places(height, width, levels).items():
                 contexts += down * across * (_NEAR + 1 + orientation + (plane.companion >= 0))
@@ -97,7 +97,7 @@ def _of_apercu(_image: Samples, _data: bytes, header: Header, _model: str | None
 
 
 def _of_taha2025(image: Samples, data: bytes, header: Header, model: str | None) -> tuple[float, float, float, float]:
-    weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
+    weights = tables.of_file(header, model)
     setting = taha2025.setting_of(header)
     samples = image.reshape(header.height, header.width, header.n_bands)
     row = weights.shape[2]
@@ -107,9 +107,14 @@ def _of_taha2025(image: Samples, data: bytes, header: Header, model: str | None)
         if isinstance(segment, ApercuError):
             raise segment
         tile = samples[top : top + height, left : left + width]
-        for latents, _ in taha2025.analyse(tile, header, weights, setting).planes:
+        planes, layout = to_content(tile, header)
+        for latents, _ in taha2025.analyse(planes, layout, setting, weights).planes:
             detailed = np.any(latents[:, 1:], axis=1)  # where they were not computed, they are zero
             to_latents += row * (3 * len(latents) + (weights.shape[1] - 1) * int(np.count_nonzero(detailed)))
-        for _, symbols in taha2025.read([segment], header, weights, height, width):
+        for _, symbols in taha2025.read([segment], layout, setting, weights, 1):
             to_pixels += row * int(np.count_nonzero(symbols))
     return to_latents, to_pixels, 0.0, 0.0
+
+
+COUNTED = {"apercu": _of_apercu, "taha2025": _of_taha2025}
+"""The codecs whose arrays can be counted."""

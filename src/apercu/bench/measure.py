@@ -273,9 +273,8 @@ def _picture(this: Subject, codec: str, record: Record, plan: Plan, store: Cache
             seconds[1].append(perf_counter() - encoded)
             seconds[0].append(encoded - begun)
         facts = {"n_bytes": len(data), "encode_s": median(seconds[0]), "decode_s": median(seconds[1])}
-        if codec.startswith(OURS):
-            model = plan.own(codec).model
-            work = arithmetic.count(this.image, data, model.path if model else None)
+        if codec.startswith(OURS) and (own := plan.own(codec)).codec in arithmetic.COUNTED:
+            work = arithmetic.count(this.image, data, own.model.path if own.model else None)
             facts["encoder"], facts["decoder"] = work.encoder, work.decoder
         webp = lossless(show(cut(decoded, centred(*this.image.shape[:2])), view_of(this.image, this.bands)))
         store.put([*key, "webp"], webp)

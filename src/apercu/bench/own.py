@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import apercu
-from apercu.codecs.by_name import CODECS
+from apercu.codecs import tables as tables_of
 from apercu.errors import ModelError, OptionError
-from apercu.format import weights
+from apercu.format.ids import CODECS
+from apercu.restore.by_name import restorer_for, ways_of
 from apercu.stages.colour import Samples
 
 OURS = "apercu:"
@@ -117,21 +118,20 @@ def contestants(
 
     Raises OptionError, ModelError and MissingExtra for what could not be run.
     """
-    if networks and not any("cnn" in CODECS[codec].RESTORERS for codec in codecs):
+    ways_by_codec = {codec: ways_of(codec) for codec in codecs}
+    if networks and not any("cnn" in ways for ways in ways_by_codec.values()):
         raise OptionError(f"--network: {' and '.join(codecs)} cannot be restored by a network")
-    if strangers := [how for how in restorers if not any(how in CODECS[codec].RESTORERS for codec in codecs)]:
+    if strangers := [how for how in restorers if not any(how in ways for ways in ways_by_codec.values())]:
         raise OptionError(f"restore must be a way that {' or '.join(codecs)} has, not {strangers[0]!r}")
     own = []
     tables = {codec: [None, *(one for one in models if _codec_of(one, codecs) == codec)] for codec in codecs}
     for codec in codecs:
-        ways: list[tuple[str, Given | None]] = [(how, None) for how in restorers if how in CODECS[codec].RESTORERS]
-        if "cnn" in CODECS[codec].RESTORERS:
+        ways: list[tuple[str, Given | None]] = [(how, None) for how in restorers if how in ways_by_codec[codec]]
+        if "cnn" in ways_by_codec[codec]:
             ways += [("cnn", network) for network in networks]
         own += [Own(codec, how, model, network) for model in tables[codec] for how, network in ways]
-    for network in {one.network for one in own if one.restore == "cnn"}:
-        from apercu.restore import cnn
-
-        cnn.restorer(network.path if network else None)  # reports now what would be missing later
+    for codec, how, network in {(one.codec, one.restore, one.network) for one in own if one.restore != "none"}:
+        restorer_for(how, codec, {"network": network.path} if network else {})  # reports what would be missing later
     return own
 
 
@@ -140,7 +140,7 @@ def _codec_of(model: Given, codecs: Sequence[str]) -> str:
     faults = {}
     for codec in CODECS:
         try:
-            weights.of_user(codec, model.path)
+            tables_of.of_user(codec, model.path)
         except ModelError as fault:
             faults[codec] = fault
         else:

@@ -33,7 +33,7 @@ def checked(original: Samples, decoded: Samples, smallest: int = 1) -> None:
     height, width = original.shape[:2]
     if min(height, width) < smallest:
         raise OptionError(
-            f"{width} x {height} pixels are too few for this metric: the shorter side needs {smallest} or more"
+            f"{width} × {height} pixels are too few for this metric: the shorter side needs {smallest} or more"
         )
 
 

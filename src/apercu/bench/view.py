@@ -1,13 +1,12 @@
 """One apercu file as a comparison: what the page needs to show it alone, or against its original."""
 
-from pathlib import Path
 from typing import Any
 
 import apercu
 from apercu.bench import metrics, shown
 from apercu.bench.own import label
 from apercu.bench.page import page_html
-from apercu.errors import OptionError
+from apercu.errors import OptionError, size_of
 from apercu.format.container import Header, read_header
 from apercu.stages.colour import Samples
 
@@ -20,11 +19,8 @@ def file_page(
     name: str,
     original: Samples | None = None,
     *,
-    restore: str = "none",
-    damaged: str = "raise",
-    model: str | Path | None = None,
-    network: str | Path | None = None,
     window: shown.Window | None = None,
+    **options: Any,
 ) -> str:
     """The page of one file as HTML.
 
@@ -32,9 +28,9 @@ def file_page(
         data: an apercu file.
         name: what the page calls it.
         original: what was encoded, of the same shape and dtype; with it the page shows both, and metrics.
-        restore, damaged, model, network: as in `apercu.decode`.
         window: (top, left, height, width), the part that is shown, measured and decoded, and no more. By default all
             is measured where there is an original, and as much of the middle shown as a page can hold.
+        options: those of `apercu.decode`.
 
     Raises:
         FormatError: the file cannot be decoded.
@@ -46,7 +42,7 @@ def file_page(
         raise OptionError(f"the original is {said}, the file holds {held}")
     shown_part = window or shown.centred(height, width, SIDE)
     wanted = shown_part if original is None else window  # None: all of it, since all is measured
-    decoded = apercu.decode(data, restore=restore, damaged=damaged, model=model, network=network, window=wanted)
+    decoded = apercu.decode(data, window=wanted, **options)
     note = ""
     if original is not None:
         if window is not None:
@@ -56,7 +52,7 @@ def file_page(
 
     point: dict[str, Any] = {
         "image": name,
-        "codec": f"apercu:{header.codec}/{restore}",
+        "codec": f"apercu:{header.codec}/{options.get('restore', 'none')}",
         "n_bytes": len(data),
         "bpp": 8 * len(data) / (width * height),
         "level": "set by hand" if header.quality_q8 is None else f"quality {header.quality_q8 / 256:g}",
@@ -107,9 +103,9 @@ def _measured(original: Samples, decoded: Samples) -> dict[str, float]:
 def _what(image: Samples) -> str:
     height, width = image.shape[:2]
     n_bands = 1 if image.ndim == 2 else image.shape[2]
-    return f"{width} × {height} pixels of {n_bands} bands, {image.dtype}"
+    return f"{size_of(width, height, n_bands)}, {image.dtype}"
 
 
 def _held(header: Header) -> str:
     dtype = "uint16" if header.wide else "uint8"
-    return f"{header.width} × {header.height} pixels of {header.n_bands} bands, {dtype}"
+    return f"{size_of(header.width, header.height, header.n_bands)}, {dtype}"

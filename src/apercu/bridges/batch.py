@@ -90,9 +90,7 @@ def decode(
         options: those of `apercu.decode`.
     """
     if suffix not in files.PICTURE_SUFFIXES:
-        raise OptionError(
-            f"no picture format is known by the suffix {suffix!r}; use {', '.join(files.PICTURE_SUFFIXES)}"
-        )
+        raise OptionError(files.no_format(suffix))
     known_here = {name: value for name, value in options.items() if name not in ("window", "model")}
     apercu.decode(apercu.encode(np.zeros((8, 8), np.uint8)), **known_here)  # says what is wrong with them
     # A network takes all cores by itself.
@@ -115,14 +113,19 @@ def encoded(image: Samples, name: str, options: Mapping[str, Any]) -> Made:
     return Made(data, {**apercu.info(data), "line_art": is_line_art(image)})
 
 
-def decoded(data: bytes, name: str, suffix: str, options: Mapping[str, Any]) -> Made:
-    """An apercu file as a picture file of the kind of `suffix`; errors begin with `name`."""
+def decoded(data: bytes, name: str, suffix: str, options: Mapping[str, Any], target: str | None = None) -> Made:
+    """An apercu file as a picture file of the kind of `suffix`; errors begin with `name`, or, where that kind is what
+    is wrong, with `target`."""
     with naming(name):
         header = read_header(data)
+    with naming(target or name):
         files.check_suffix(suffix, header.interpretation, "uint16" if header.wide else "uint8")
+    with naming(name):
         image = apercu.decode(data, **options)
-        picture = BytesIO()
+    picture = BytesIO()
+    with naming(target or name):
         files.write(picture, image, header.interpretation, suffix)
+    with naming(name):
         conceal = options.get("damaged") == "conceal"
         n_concealed = len(apercu.check(data, model=options.get("model"))) if conceal else 0
         return Made(picture.getvalue(), apercu.info(data), n_concealed)

@@ -83,7 +83,7 @@ def _declared(header: Header) -> int:
 
 
 def _endless(limit: int) -> CorruptStream:
-    return CorruptStream(f"goes on after {limit} bytes, more than a file with this header can have")
+    return CorruptStream(f"goes on after {limit} bytes, more than a file with this head can have")
 
 
 def up_to(stream: IO[bytes], n_bytes: int) -> bytes:

@@ -8,6 +8,7 @@ what all of them state about colours and orientation      -> stated.py, then icc
 
 import os
 import struct
+from collections.abc import Iterable
 from contextlib import suppress
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -136,13 +137,16 @@ def check_suffix(suffix: str, bands: str, dtype: Any) -> None:
     """
     bits = 8 * np.dtype(dtype).itemsize
     serving = [name for name, held in _HELD_BY.items() if (bands, bits) in held]
+    if suffix not in _HELD_BY:
+        raise FileFormatError(no_format(suffix, serving))
     if suffix not in serving:
-        what = (
-            f"{bits}-bit {bands} samples cannot be written as {suffix}"
-            if suffix in _HELD_BY
-            else (f"no picture format is known by the suffix {suffix!r}")
-        )
-        raise FileFormatError(f"{what}; use {' or '.join(serving)}")
+        raise FileFormatError(f"{bits}-bit {bands} samples cannot be written as {suffix}; use {' or '.join(serving)}")
+
+
+def no_format(suffix: str, serving: Iterable[str] = PICTURE_SUFFIXES) -> str:
+    """What is wrong with a suffix that no picture format has; `serving` are those to use."""
+    by = f"by the suffix {suffix!r}" if suffix else "without a suffix"
+    return f"no picture format is known {by}; use {' or '.join(serving)}"
 
 
 def _read_stream(stream: BinaryIO, name: str, page: int | None) -> tuple[Samples, str]:

@@ -3,8 +3,15 @@
 import numpy as np
 
 import apercu
-from apercu.errors import FileFormatError, OptionError
+from apercu.errors import FileFormatError, OptionError, size_of
+from apercu.stages.arguments import check_limit
 from apercu.stages.colour import Samples
+
+
+def most_pixels() -> int | None:
+    """`apercu.MAX_PIXELS`, which is the caller's to set. Raises OptionError where that is neither a number nor None."""
+    check_limit("apercu.MAX_PIXELS", apercu.MAX_PIXELS)
+    return apercu.MAX_PIXELS
 
 
 def check_size(width: int, height: int, n_bands: int) -> None:
@@ -12,13 +19,14 @@ def check_size(width: int, height: int, n_bands: int) -> None:
 
     Raises:
         FileFormatError: the picture holds no sample, or so many that `apercu.decode` would refuse it.
+        OptionError: as `most_pixels`.
     """
     if min(width, height, n_bands) < 1:
         raise FileFormatError(f"a picture of {width} × {height} pixels and {n_bands} bands holds nothing to encode")
-    limit = apercu.MAX_PIXELS
-    if limit is not None and (width * height > limit or width * height * n_bands > 4 * limit):
+    most = most_pixels()
+    if most is not None and (width * height > most or width * height * n_bands > 4 * most):
         raise FileFormatError(
-            f"{width} × {height} pixels of {n_bands} bands are more than the limit of {limit} pixels allows; raise it "
+            f"{size_of(width, height, n_bands)} are more than the limit of {most} pixels allows; raise it "
             "for a file that you trust (apercu.MAX_PIXELS, --max-pixels)"
         )
 

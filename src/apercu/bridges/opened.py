@@ -11,10 +11,9 @@ from typing import BinaryIO
 
 from PIL import IcoImagePlugin, Image, JpegImagePlugin, UnidentifiedImageError
 
-import apercu
 from apercu.bridges import boxes, jpeg_head
 from apercu.bridges.embedded import jpeg_2000_size, webp_canvas
-from apercu.bridges.geometry import check_page, check_size
+from apercu.bridges.geometry import check_page, check_size, most_pixels
 from apercu.bridges.png_chunks import SIGNATURE, without_metadata
 from apercu.errors import FileFormatError
 
@@ -146,8 +145,8 @@ def _at_page(image: Image.Image, page: int | None) -> Image.Image:
     is_one = image.format == "PSD"
     frame = check_page(page, 1 if is_one else getattr(image, "n_frames", 1), image.format or "")
     if frame:
-        limit = apercu.MAX_PIXELS
-        if limit is not None and frame * image.width * image.height > _MOST_DRAWN * limit:
+        most = most_pixels()
+        if most is not None and frame * image.width * image.height > _MOST_DRAWN * most:
             raise FileFormatError(
                 f"to draw frame {frame + 1} of {image.width} × {image.height} pixels takes all before it, which are "
                 "too many (apercu.MAX_PIXELS, --max-pixels)"

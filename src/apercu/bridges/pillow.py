@@ -20,15 +20,17 @@ from PIL import Image, ImageFile
 import apercu
 from apercu.bridges import bounded
 from apercu.bridges.pictures import samples_in_memory
+from apercu.codecs.by_name import options_by_codec
 from apercu.errors import ApercuError, FileFormatError, FormatError, Truncated
 from apercu.format.container import Header, read_header
 from apercu.format.ids import MAGIC
+from apercu.options import owners
 
 FORMAT = "APERCU"
 
 _MODES = {("grey", False): "L", ("grey", True): "I;16", ("rgb", False): "RGB", ("rgba", False): "RGBA"}
 _HEAD_BYTES = 1 << 16  # more than the header of any but an enormous image takes
-_OPTIONS = tuple(inspect.signature(apercu.encode).parameters)[1:]  # all but the image
+_ARGUMENTS = [name for name, of in inspect.signature(apercu.encode).parameters.items() if of.kind is of.KEYWORD_ONLY]
 _OVERRULING = ("icc_profile", "transparency")  # take the place of what the image has of the same name
 _PASSED_OVER = ("dpi", "exif", "xmp", "comment", "append_images")  # the last is `_save_all`'s
 
@@ -115,9 +117,10 @@ def _accept(prefix: bytes) -> bool:
 
 def _save(image: Image.Image, stream: IO[bytes], filename: str | bytes) -> None:
     given: dict[str, Any] = image.encoderinfo
-    if unknown := sorted(given.keys() - {*_OPTIONS, *_OVERRULING, *_PASSED_OVER}):
-        raise PluginError(f"{FORMAT} knows no option {', '.join(unknown)}; it takes {', '.join(_OPTIONS)}")
-    options = {name: given[name] for name in _OPTIONS if name in given}
+    known = [*_ARGUMENTS, *owners(options_by_codec())]
+    if unknown := sorted(given.keys() - {*known, *_OVERRULING, *_PASSED_OVER}):
+        raise PluginError(f"{FORMAT} knows no option {', '.join(unknown)}; it takes {', '.join(known)}")
+    options = {name: given[name] for name in known if name in given}
     try:
         samples, bands = samples_in_memory(_overruled(image, given))
         data = apercu.encode(samples, **{"bands": bands, **options})

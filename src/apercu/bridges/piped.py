@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from PIL import Image
 
-import apercu
 from apercu.bridges.bounded import up_to
+from apercu.bridges.geometry import most_pixels
 from apercu.bridges.tiff import is_tiff
 from apercu.errors import FileFormatError
 from apercu.format.ids import MAGIC
@@ -105,4 +105,4 @@ def _pixels(picture: BytesIO, kind: str | None) -> int | None:
         except Exception as error:
             if picture.tell() < n_bytes:  # not because the head is longer than what has been read
                 raise FileFormatError(f"a damaged head of {kind}: {error}") from error
-    return apercu.MAX_PIXELS
+    return most_pixels()

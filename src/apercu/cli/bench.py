@@ -14,7 +14,7 @@ import apercu
 from apercu.bench import arithmetic, memory, speed, start_up
 from apercu.bench.images import default_images
 from apercu.cli import messages, streams
-from apercu.errors import OptionError
+from apercu.errors import OptionError, size_of
 from apercu.replacing import check_target, replacing
 from apercu.stages.colour import Samples
 
@@ -150,7 +150,7 @@ def _speed_table(entry: dict[str, Any]) -> str:
 
 def _memory_table(peaks: list[dict[str, Any]]) -> str:
     height, width, n_bands = peaks[0]["shape"]
-    lines = [f"Memory above picture and file, {width} × {height} pixels of {n_bands} bands"]
+    lines = [f"Memory above picture and file, {size_of(width, height, n_bands)}"]
     for peak in peaks:
         lines.append(
             f"  {peak['job']:10}{peak['n_bytes'] / _MB:8.1f} MB, of {peak['limit'] / _MB:.0f} MB at most"

@@ -112,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
         from apercu.bench.tables import tables
     except ImportError as error:
         raise MissingExtra(f"compare needs {error.name}: pip install 'apercu[bench]'") from error
-    from apercu.codecs.by_name import CODECS
+    from apercu.format.ids import CODECS
     from apercu.lab.images import ENDINGS
 
     streams.set_limit(arguments)

@@ -1,11 +1,10 @@
 """`apercu decode`: apercu files to picture files."""
 
 import argparse
-from typing import Any
 
 from apercu.cli import many, streams
 from apercu.cli.messages import complain
-from apercu.errors import naming
+from apercu.errors import OptionError, naming
 
 DESCRIPTION = """\
 Turn an apercu file back into a picture, or many into a folder of pictures. The suffix of OUT says what kind of picture.
@@ -46,8 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     from apercu.bridges import batch, files  # Pillow comes with them, which --help has no use for
 
     streams.set_limit(arguments)
-    names = ("restore", "damaged", "window", "layers", "model", "network")
-    options: dict[str, Any] = {name: getattr(arguments, name) for name in names}
+    options = streams.decoding_options(arguments)
     suffix = "." + (arguments.format or "png").lower().removeprefix(".")
     if arguments.out is not None:
         sources = many.inputs(arguments)
@@ -55,12 +53,15 @@ def run(arguments: argparse.Namespace) -> int:
         return many.report("decoding", outcomes, len(sources))[1]
     source, target = many.in_and_out(arguments)
     streams.check_output(source, target)
-    with naming(streams.label(source)):
-        data = streams.read_apercu(source, cut=arguments.damaged == "conceal")
+    written = streams.label(target, "output")
     if not arguments.format and target != streams.STANDARD:
         suffix = files.suffix_of(target)
+    if suffix not in files.PICTURE_SUFFIXES:
+        raise OptionError(f"{written}: {files.no_format(suffix)}")
+    with naming(streams.label(source)):
+        data = streams.read_apercu(source, cut=arguments.damaged == "conceal")
     with streams.progress_bar("decoding") as progress:
-        made = batch.decoded(data, streams.label(source), suffix, {**options, "progress": progress})
+        made = batch.decoded(data, streams.label(source), suffix, {**options, "progress": progress}, written)
     streams.write_bytes(target, made.content)
     if made.n_concealed:
         complain(many.concealed(streams.label(source), made.n_concealed))

@@ -3,9 +3,12 @@
 import argparse
 from typing import Any
 
+import apercu
 from apercu.cli import many, streams
 from apercu.cli.messages import remark
+from apercu.codecs.by_name import options_by_codec
 from apercu.errors import OptionError, printable
+from apercu.options import about
 
 DESCRIPTION = """\
 Compress a picture into an apercu file, or many pictures into a folder. PNG, JPEG, WebP, TIFF, BMP and everything else
@@ -56,10 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     tuning.add_argument("--tile", type=int, metavar="SIDE", help="side of tiles in pixels, a power of two from 32")
     tuning.add_argument("--layers", type=int, metavar="N", help="layers, coarse to fine, 1 to 5")
-    tuning.add_argument("--threshold", type=float, metavar="T", help="block error above which the finer code is used")
-    tuning.add_argument("--step", type=float, metavar="S", help="quantiser step; --threshold and --step go together")
-    tuning.add_argument("--tables", metavar="KIND", help="Huffman tables per group or per latent: group or latent")
     tuning.add_argument("--model", metavar="FILE", help="weights of your own, made by training")
+    of_codecs = parser.add_argument_group("options of some codecs alone")
+    streams.add_options(of_codecs, options_by_codec())
     parser.add_argument("--quiet", action="store_true", help="print nothing when all goes well")
     streams.add_limit(parser)
 
@@ -69,21 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     from apercu.bridges import batch, files  # Pillow comes with them, which --help has no use for
 
     streams.set_limit(arguments)
-    names = (
-        "bpp",
-        "n_bytes",
-        "psnr",
-        "quality",
-        "codec",
-        "bands",
-        "tile",
-        "layers",
-        "threshold",
-        "step",
-        "tables",
-        "model",
-    )
-    options: dict[str, Any] = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    options = streams.options_for(apercu.encode, arguments, options_by_codec())
     if arguments.out is not None:
         sources = many.inputs(arguments)
         done, code = many.report(
@@ -138,7 +126,8 @@ def summary(name: str, facts: dict[str, Any]) -> str:
     """One line: `photo.apc: 512 × 512 rgb uint8, 3,276 bytes (1/240 of the samples), 0.100 bpp, quality 12.5`."""
     ratio = _sample_bytes(facts) / facts["n_bytes"]
     if facts["quality"] is None:
-        how = f"threshold {facts['threshold']:g}, step {facts['step']:g}"
+        own = about(options_by_codec()[facts["codec"]])
+        how = ", ".join(f"{name} {facts[name]:g}" for name, what in own.items() if what.is_target)
     else:
         how = f"quality {facts['quality']:.7g}"
     return (

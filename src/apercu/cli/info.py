@@ -10,7 +10,7 @@ from apercu.cli.messages import EXIT_MISTAKE, complain, describe, say
 from apercu.errors import ApercuError
 
 DESCRIPTION = """\
-Show what apercu files hold: size, kind of samples, codec, quality, rate, tiles and layers. Only the header is needed,
+Show what apercu files hold: size, kind of samples, codec, quality, rate, tiles and layers. Only the head is needed,
 so that this works for damaged files and for the beginning of a file too; apercu check looks for damage.
 """
 

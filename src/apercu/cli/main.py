@@ -6,6 +6,7 @@ when that subcommand is called, so that `apercu --help` is quick.
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -50,6 +51,20 @@ exit codes:
 """
 
 
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
 class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the call, where argparse would print the usage above it."""
 
@@ -62,6 +77,8 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,  # an abbreviation in a script would break with the next option
         )
+        self.register("type", int, _whole_number)  # of which argparse would say "invalid int value"
+        self.register("type", float, _number)
 
     def error(self, message: str) -> NoReturn:
         """Leave with the message on one line."""
@@ -128,6 +145,8 @@ def _run(argv: list[str]) -> int:
             if argv[0] not in _SILENT:
                 messages.open_output()  # closed: said before there is work that would be lost
             given = argv[1:]
+            if any(re.fullmatch(r"(--[\w-]+=)?", one) for one in given):
+                parser.error("an argument is empty, perhaps by a variable of the shell that is not set")
             if argv[0] in _INTERMIXED:
                 code: int = module.run(parser.parse_intermixed_args(_without_dashes(given)))
             else:

@@ -2,18 +2,21 @@
 
 import argparse
 import errno
+import inspect
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import apercu
+from apercu import options
 from apercu.bridges import bounded
 from apercu.cli import messages
 from apercu.errors import OptionError, naming, naming_file, printable
 from apercu.replacing import check_target, descriptor_of, replacing
+from apercu.restore.by_name import options_by_restorer
 
 STANDARD = "-"
 
@@ -37,8 +40,28 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
         help="refuse a damaged file (raise, the default), or show what is intact of it (conceal)",
     )
     parser.add_argument("--model", metavar="FILE", help="weights of your own that the file was encoded with")
-    parser.add_argument("--network", metavar="FILE", help="a network of your own for --restore cnn")
+    add_options(parser, options_by_restorer())
     add_limit(parser)
+
+
+def decoding_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What was given of the arguments of `apercu.decode`."""
+    return options_for(apercu.decode, arguments, options_by_restorer())
+
+
+def add_options(group: argparse._ActionsContainer, by_owner: Mapping[str, type]) -> None:
+    """Add a flag for each option of some codecs or restorers, which are named in its help."""
+    for name, (what, owners) in options.owners(by_owner).items():
+        said = f"{what.help} ({', '.join(owners)})"
+        group.add_argument(f"--{name.replace('_', '-')}", type=what.kind, metavar=what.metavar, help=said)
+
+
+def options_for(
+    function: Callable[..., Any], arguments: argparse.Namespace, by_owner: Mapping[str, type]
+) -> dict[str, Any]:
+    """What was given of the arguments of a function, and of the options of some codecs or restorers."""
+    names = {*inspect.signature(function).parameters, *options.owners(by_owner)}
+    return {name: value for name, value in vars(arguments).items() if name in names and value is not None}
 
 
 def add_window(parser: argparse.ArgumentParser, what: str) -> None:

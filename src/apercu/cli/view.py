@@ -60,16 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     original = None if arguments.against is None else streams.read_picture(arguments.against)[0]
     name = streams.label(os.path.basename(arguments.input))
     with naming(streams.label(arguments.input)):
-        html = file_page(
-            data,
-            name,
-            original,
-            restore=arguments.restore,
-            damaged=arguments.damaged,
-            model=arguments.model,
-            network=arguments.network,
-            window=arguments.window,
-        )
+        html = file_page(data, name, original, **streams.decoding_options(arguments))
     page = arguments.out if arguments.out is not None else _temporary(name)
     streams.write_bytes(page, html.encode())
     if page == streams.STANDARD or not os.path.isfile(page) or descriptor_of(page) is not None:

@@ -1,19 +1,19 @@
-"""The codecs, and what encoding and decoding share."""
+"""The codecs by name. The module of one is loaded when it is first used."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import cache
+from importlib import import_module
+from typing import cast
 
-from apercu.codecs import apercu, taha2025
-from apercu.stages.blocks import Window
-from apercu.stages.colour import Samples
-from apercu.stages.fill import Mask
-
-CODECS: dict[str, Any] = {"apercu": apercu, "taha2025": taha2025}
-"""Modules of one shape: a dict of them needs no class."""
-Progress = Callable[[float], None]
-Array = TypeVar("Array", Samples, Mask)
+from apercu.codecs.protocol import AnyCodec
+from apercu.format.ids import CODECS
 
 
-def part(samples: Array, window: Window) -> Array:
-    """The samples of a window, not copied."""
-    return samples[window.top : window.top + window.height, window.left : window.left + window.width]
+@cache
+def codec_of(name: str) -> AnyCodec:
+    """The codec of a name in `apercu.format.ids.CODECS`."""
+    return cast(AnyCodec, import_module(f"apercu.codecs.{name}"))
+
+
+def options_by_codec() -> dict[str, type]:
+    """The class of options of every codec."""
+    return {name: codec_of(name).Options for name in CODECS}

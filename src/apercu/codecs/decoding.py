@@ -1,46 +1,41 @@
-"""From a file to an image: tiles, windows, damage. What a tile's bytes mean is the codec's."""
+"""From a file to an image: tiles, planes, windows, damage. What a tile's bytes mean is the codec's."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from apercu.codecs import faults
-from apercu.codecs.by_name import CODECS, Progress, part
-from apercu.errors import ApercuError, FormatError, OptionError, TooLarge, Truncated
-from apercu.format import weights as weight_files
+from apercu.codecs import faults, tables
+from apercu.codecs.by_name import codec_of
+from apercu.codecs.content import fill_with_middle, from_content, layout_of_tile
+from apercu.codecs.protocol import Progress, Setting, no_progress
+from apercu.errors import ApercuError, CorruptStream, FormatError, OptionError, TooLarge, Truncated, size_of
 from apercu.format.container import Header, Segments, read_header
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
-from apercu.stages.blocks import Window, tile_at, tiles
+from apercu.stages.arguments import check_limit
+from apercu.stages.blocks import Window, part, tile_at, tiles
 from apercu.stages.colour import Samples
-
-
-def check_restore(data: bytes, restore: str) -> None:
-    """Raises OptionError if the codec of a file has no such restorer, and FormatError if the header is broken."""
-    codec = read_header(data).codec
-    if restore not in CODECS[codec].RESTORERS:
-        ways = " or ".join(map(repr, CODECS[codec].RESTORERS))
-        raise OptionError(f"restore must be {ways} for a file of the codec {codec}, not {restore!r}")
+from apercu.stages.layout import Layout, Restore
 
 
 def decode(
     data: bytes,
-    damaged: str,
-    model: str | Path | None,
-    max_pixels: int | None,
-    progress: Progress,
+    damaged: str = "raise",
+    model: str | Path | None = None,
+    max_pixels: int | None = None,
+    progress: Progress = no_progress,
     window: Window | None = None,
     layers: int | None = None,
-    restorer: Any = None,
+    restorer: Restore | None = None,
 ) -> Samples:
     """See `apercu.decode`."""
-    header = _read_head(data, max_pixels)
-    codec = CODECS[header.codec]
+    header, setting = _read_head(data, max_pixels)
     window = _inside(window or Window(0, 0, header.height, header.width), header)
     wanted = header.n_layers if layers is None else min(layers, header.n_layers)
-    weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
+    found = tables.of_file(header, model)
     segments = Segments(data, header)
     chosen: Sequence[int] = range(header.n_tiles)
     if not (whole := window == (0, 0, header.height, header.width)):
@@ -58,8 +53,8 @@ def decode(
         out = part(image, _moved(common, window))
         partial = common != place
         samples = np.empty((place.height, place.width, header.n_bands), image.dtype) if partial else out
-        layers_of_tile = (_segment(segments, header, layer, tile, damaged != "raise") for layer in range(wanted))
-        fault, n_shown = _decode_tile(layers_of_tile, header, weights, samples, restorer, _moved(common, place))
+        sound, fault = _sound(segments, header, tile, wanted, damaged != "raise")
+        fault, n_shown = _decode_tile(sound, fault, header, setting, found, samples, restorer, _moved(common, place))
         if fault and damaged == "raise":
             raise faults.placed(fault, header, fault.layer, tile)
         if fault and not n_shown:
@@ -71,7 +66,7 @@ def decode(
         raise first_fault
     for tile in lost:
         common = _overlap(tile_at(tile, header.height, header.width, header.tile), window)
-        codec.fill(header, part(image, _moved(common, window)))
+        fill_with_middle(header, part(image, _moved(common, window)))
     progress(1.0)
     return image[:, :, 0] if header.flat and header.interpretation == "grey" else image
 
@@ -113,44 +108,66 @@ def _segment(segments: Segments, header: Header, layer: int, tile: int, doubted:
 
 
 def _fault_of(segments: Segments, header: Header, layer: int, tile: int) -> FormatError | None:
-    """What can be known of a segment before it is decoded."""
+    """What can be known of a segment before memory is set aside and it is decoded."""
     index = layer * header.n_tiles + tile
     if fault := segments.fault(index):
         return fault
     _, _, height, width = tile_at(tile, header.height, header.width, header.tile)
-    if not CODECS[header.codec].can_hold(segments.length(index), layer, header, height, width):
+    kind = (header.codec, header.model_id == USER_MODEL, header.interpretation, header.n_bands, header.wide)
+    if segments.length(index) < _least_bytes(kind, height, width, layer, header.n_layers):
         return Truncated("the data end before the content does")
     return None
 
 
+@lru_cache(maxsize=64)  # the tiles of a file have four sizes at most
+def _least_bytes(kind: tuple[str, bool, str, int, bool], height: int, width: int, layer: int, layers: int) -> int:
+    codec, of_user, interpretation, n_bands, wide = kind
+    header = Header(height, width, n_bands, interpretation, wide, codec=codec)
+    return codec_of(codec).least_bytes(layout_of_tile(header, height, width), layer, layers, of_user)
+
+
+def _sound(
+    segments: Segments, header: Header, tile: int, wanted: int, doubted: bool
+) -> tuple[list[bytes], FormatError | None]:
+    """The layers of a tile before its first fault, and that fault: later ones cannot be decoded without them."""
+    sound: list[bytes] = []
+    for layer in range(wanted):
+        segment = _segment(segments, header, layer, tile, doubted)
+        if isinstance(segment, FormatError):
+            segment.layer = layer
+            return sound, segment
+        sound.append(segment)
+    return sound, None
+
+
 def _decode_tile(
-    layers: Iterable[bytes | FormatError],
+    sound: list[bytes],
+    fault: FormatError | None,
     header: Header,
-    weights: Any,
+    setting: Setting,
+    tables: Any,
     out: Samples,
-    restorer: Any,
+    restorer: Restore | None,
     wanted: Window,
 ) -> tuple[FormatError | None, int]:
     """Decodes the layers of a tile up to the first fault into `out`; returns that fault, and how many layers were
-    decoded: the later ones cannot be decoded without it.
+    decoded.
 
     A restorer may leave out what is not `wanted`, a part of the tile.
     """
-    sound: list[bytes] = []
-    fault = None
-    for segment in layers:
-        if isinstance(segment, FormatError):
-            fault, fault.layer = segment, len(sound)
-            break
-        sound.append(segment)
+    codec, layout = codec_of(header.codec), layout_of_tile(header, *out.shape[:2])
     while sound:
         try:
-            CODECS[header.codec].decode(sound, header, weights, out, restorer, wanted)
+            symbols = codec.read(sound, layout, setting, tables, header.n_layers)
         except FormatError as found:
             fault = found.with_traceback(None)  # it would keep the decoder's arrays
             del sound[found.layer :]
-        else:
-            break
+            continue
+        content = codec.synthesise(symbols, layout, setting, tables)
+        if restorer:
+            restorer(content, layout, setting.step_q8, codec.evidence(symbols, layout), wanted)
+        from_content(content, header, out)
+        break
     return fault, len(sound)
 
 
@@ -178,27 +195,29 @@ def _refuse_if_nothing_is_sound(segments: Segments, header: Header, chosen: Sequ
 
 def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list[ApercuError]:
     """See `apercu.check`."""
+    check_limit("apercu.MAX_PIXELS", max_pixels)  # which is no fault of the file's
     try:
-        header = _read_head(data, max_pixels)
-        weights = None
+        header, _ = _read_head(data, max_pixels)
+        codec, with_tables = codec_of(header.codec), None
         if model is not None or header.model_id != USER_MODEL:
-            weights = weight_files.of_stream(header.codec, header.model_id, header.model_hash, model)
-        elif not CODECS[header.codec].SYMBOLS_NEED_TABLES:
-            weights = weight_files.shipped(DEFAULT_MODEL_IDS[header.codec])
+            with_tables = tables.of_file(header, model)
+        elif not codec.SYMBOLS_NEED_TABLES:
+            with_tables = tables.shipped(DEFAULT_MODEL_IDS[header.codec, header.entropy])
     except ApercuError as fault:
         return [fault]
     segments, found = Segments(data, header), faults.Faults(header)
     n_sound = _look_over(segments, header, found)
     if over := segments.excess():
         found.add(over)
-    if weights is None:
+    if with_tables is None:
         return found.errors()
     for tile, n_layers in enumerate(n_sound):
         place = tile_at(tile, header.height, header.width, header.tile)
         sound = [segments.content(layer * header.n_tiles + tile) for layer in range(n_layers)]
         try:
             if sound:
-                CODECS[header.codec].read(sound, header, weights, place.height, place.width)
+                layout = layout_of_tile(header, place.height, place.width)
+                codec.read(sound, layout, None, with_tables, header.n_layers)
         except FormatError as fault:
             found.add(fault, fault.layer, range(tile, tile + 1))
     return found.errors()
@@ -221,7 +240,7 @@ def _look_over(segments: Segments, header: Header, found: faults.Faults) -> byte
 
 def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
     """See `apercu.info`."""
-    header = _read_head(data, max_pixels)
+    header, setting = _read_head(data, max_pixels)
     told: dict[str, object] = {
         "width": header.width,
         "height": header.height,
@@ -237,30 +256,36 @@ def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
         "tiles": header.n_tiles,
         "layers": header.n_layers,
     }
-    told.update(CODECS[header.codec].tell(header, _first_layers(data, header)))
+    told.update(codec_of(header.codec).tell(setting, _first_layers(data, header)))
     return told
 
 
-def _first_layers(data: bytes, header: Header) -> Iterator[tuple[bytes | ApercuError, int, int]]:
-    """The first segment of each tile, or its fault, and the tile's height and width."""
+def _first_layers(data: bytes, header: Header) -> Iterator[tuple[bytes | ApercuError, Layout]]:
+    """The first segment of each tile, or its fault, and the tile's layout."""
     segments = Segments(data, header)
     for tile, window in enumerate(tiles(header.height, header.width, header.tile)):
-        yield _segment(segments, header, 0, tile), window.height, window.width
+        yield _segment(segments, header, 0, tile), layout_of_tile(header, window.height, window.width)
 
 
-def _read_head(data: bytes, max_pixels: int | None) -> Header:
+def _read_head(data: bytes, max_pixels: int | None) -> tuple[Header, Setting]:
+    """The header, and the setting that it names."""
     header = read_header(data)
-    check_head(header, max_pixels)
-    return header
+    return header, check_head(header, max_pixels)
 
 
-def check_head(header: Header, max_pixels: int | None) -> None:
-    """Raises TooLarge for an image above the limit, before memory is allocated for it, and CorruptStream for settings
-    that its codec does not have."""
+def check_head(header: Header, max_pixels: int | None) -> Setting:
+    """The setting of a file; raises TooLarge for an image above the limit, before memory is allocated for it,
+    CorruptStream for layers or settings that its codec does not have, and OptionError for a limit that is none."""
+    check_limit("apercu.MAX_PIXELS", max_pixels)
     n_pixels = header.height * header.width
     if max_pixels is not None and (n_pixels > max_pixels or n_pixels * header.n_bands > 4 * max_pixels):
         raise TooLarge(
-            f"{header.width} x {header.height} pixels of {header.n_bands} bands are more than apercu.MAX_PIXELS = "
+            f"{size_of(header.width, header.height, header.n_bands)} are more than apercu.MAX_PIXELS = "
             f"{max_pixels} allows; raise it, or set it to None, for a file that you trust"
         )
-    CODECS[header.codec].setting_of(header)
+    codec = codec_of(header.codec)
+    if header.n_layers > codec.MOST_LAYERS:
+        most = "one layer" if codec.MOST_LAYERS == 1 else f"{codec.MOST_LAYERS} layers at most"
+        raise CorruptStream(f"{header.codec} has {most}, not {header.n_layers}")
+    setting: Setting = codec.setting_of(header)
+    return setting

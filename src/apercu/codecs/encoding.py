@@ -1,7 +1,7 @@
-"""From an image to a file: tiles, layers, targets. What a tile's bytes mean is the codec's."""
+"""From an image to a file: tiles, planes, layers, targets. What a tile's bytes mean is the codec's."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from apercu.codecs import counted, rate
-from apercu.codecs.by_name import CODECS, Progress, part
+from apercu.codecs import counted, rate, tables
+from apercu.codecs.by_name import codec_of, options_by_codec
+from apercu.codecs.content import from_content, full_levels_of, layout_of_tile, to_content
+from apercu.codecs.plan import Plan
+from apercu.codecs.protocol import AnyCodec, Progress, Setting, no_progress
 from apercu.errors import ImageError, OptionError
-from apercu.format import weights as weight_files
 from apercu.format.container import (
     MAX_BANDS,
     MAX_QUALITY_Q8,
@@ -23,38 +25,23 @@ from apercu.format.container import (
     pack,
     read_header,
 )
-from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
-from apercu.stages.blocks import Window, tiles
+from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, USER_MODEL
+from apercu.options import about, made, owners
+from apercu.stages.blocks import Window, part, tiles
 from apercu.stages.colour import INTERPRETATIONS, Samples
-from apercu.stages.fill import Mask, filled
+from apercu.stages.fill import Mask
 
 
 @dataclass(frozen=True)
 class Target:
-    """The target of an encoder; one of the four is set."""
+    """The target of an encoder; one is set, unless the codec's options take its place."""
 
     n_bytes: int | None = None
     psnr: float | None = None
     quality: float | None = None
-    by_hand: tuple[float, float] | None = None
-    """(threshold, step)"""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How an encoder divides an image; None: the codec decides."""
-
-    tile: int | None = None
-    """Pixels a side, a power of two."""
-    layers: int | None = None
-
-
-LAYERED_FROM = 2000
-"""A file that is smaller than this, in bytes, has one layer. Each further layer costs about 6 bytes."""
-FIRST_SHARE = 0.58
-"""The largest share of a file that head and first layer take, if the codec has enough layers to split it."""
-KEPT = 1 << 24
-"""The analysis of an image of up to this many samples is kept; a larger one is analysed again in each try."""
+_SIDES = [1 << log2 for log2 in range(MIN_TILE_LOG2, MAX_TILE_LOG2 + 1)]  # of tiles
 _LARGE = 1 << 17  # pixels; smaller images are tried in one layer first, larger ones in several
 _MOST_FOR_LAYERS = 64  # an upper bound of what layers cost, in bytes for each tile
 
@@ -65,44 +52,41 @@ class _Job:
 
     samples: Samples  # (H, W, B)
     header: Header
-    weights: Any
+    codec: AnyCodec
+    tables: Any
     plan: Plan
     progress: Progress
     mask: Mask | None = None
     kept: list[Any] | None = None
 
-    @property
-    def codec(self) -> Any:
-        return CODECS[self.header.codec]
-
     def windows(self) -> list[Window]:
         return list(tiles(self.header.height, self.header.width, self.header.tile))
 
-    def tile(self, window: Window) -> Samples:
-        """The samples of a tile, with those filled that do not count."""
+    def analyses(self, setting: Setting | None) -> Iterator[Any]:
+        return (self.analysis(window, setting) for window in self.windows())
+
+    def analysis(self, window: Window, setting: Setting | None) -> Any:
+        """Of a tile; a function of its own, since planes would be kept by a generator until the next tile."""
         mask = None if self.mask is None else part(self.mask, window)
-        return filled(part(self.samples, window), self.header.interpretation, self.header.levels, mask)
+        content = to_content(part(self.samples, window), self.header, mask)
+        return self.codec.analyse(*content, setting, self.tables)
 
-    def analyses(self, setting: Any) -> Iterator[Any]:
-        for window in self.windows():
-            yield self.codec.analyse(self.tile(window), self.header, self.weights, setting)
-
-    def file(self, setting: Any) -> bytes:
-        """The file: in one layer if that is small, else in several, and if the first of them is too large a part of it,
-        in as many as there can be; or as planned."""
-        if self.plan.layers or self.codec.MOST_LAYERS == 1:
-            return self.pack(setting, self.plan.layers or 1)
+    def file(self, setting: Setting) -> bytes:
+        """The file, in as many layers as the plan has for one of its size."""
+        plan = self.plan
+        if plan.n_layers:
+            return self.pack(setting, plan.n_layers)
         large = self.header.height * self.header.width >= _LARGE
-        if not large and len(plain := self.pack(setting, 1)) < LAYERED_FROM:
+        if not large and len(plain := self.pack(setting, 1)) < plan.layered_from:
             return plain
-        data = self.pack(setting, self.codec.LAYERS)
-        doubtful = large and len(data) < LAYERED_FROM + _MOST_FOR_LAYERS * self.header.n_tiles
-        if doubtful and len(plain := self.pack(setting, 1)) < LAYERED_FROM:
+        data = self.pack(setting, plan.layers)
+        doubtful = large and len(data) < plan.layered_from + _MOST_FOR_LAYERS * self.header.n_tiles
+        if doubtful and len(plain := self.pack(setting, 1)) < plan.layered_from:
             return plain
-        small = _first_layer_end(data) <= FIRST_SHARE * len(data)
-        return data if small else self.pack(setting, self.codec.MOST_LAYERS)
+        small = plan.layers == plan.most_layers or _first_layer_end(data) <= plan.first_share * len(data)
+        return data if small else self.pack(setting, plan.most_layers)
 
-    def pack(self, setting: Any, layers: int) -> bytes:
+    def pack(self, setting: Setting, layers: int) -> bytes:
         """The file in this many layers."""
         analyses = self.analyses(setting) if self.kept is None else self.kept
         header = replace(
@@ -111,10 +95,10 @@ class _Job:
         by_tile = []
         for done, analysis in enumerate(analyses):
             self.progress(done / header.n_tiles)
-            by_tile.append(self.codec.code(analysis, setting, self.weights, layers))
+            by_tile.append(self.codec.code(analysis, setting, self.tables, layers))
         return pack(header, [segment for layer in zip(*by_tile, strict=True) for segment in layer])
 
-    def squared_error(self, setting: Any) -> int:
+    def squared_error(self, setting: Setting) -> int:
         """Summed over all samples of the image that count, as decoded with restore="none"."""
         analyses = self.analyses(setting) if self.kept is None else self.kept
         header = replace(self.header, quality_q8=setting.quality_q8, n_layers=1)
@@ -122,8 +106,10 @@ class _Job:
         for done, (window, analysis) in enumerate(zip(self.windows(), analyses, strict=True)):
             self.progress(done / header.n_tiles)
             decoded = np.empty((window.height, window.width, header.n_bands), self.samples.dtype.newbyteorder("="))
-            segments = self.codec.code(analysis, setting, self.weights, 1)
-            self.codec.decode(segments, header, self.weights, decoded)
+            segments = self.codec.code(analysis, setting, self.tables, 1)
+            layout = layout_of_tile(header, window.height, window.width)
+            symbols = self.codec.read(segments, layout, setting, self.tables, 1)
+            from_content(self.codec.synthesise(symbols, layout, setting, self.tables), header, decoded)
             mask = None if self.mask is None else part(self.mask, window)
             total += counted.squared_error(part(self.samples, window), mask, header.interpretation, decoded)
         return total
@@ -133,36 +119,44 @@ def encode(
     image: object,
     target: Target,
     codec: str,
-    bands: str | None,
-    tables: str | None,
-    model: str | Path | None,
-    progress: Progress,
-    plan: Plan,
+    options: Any = None,
+    bands: str | None = None,
+    model: str | Path | None = None,
+    progress: Progress = no_progress,
+    tile: int | None = None,
+    layers: int | None = None,
+    plan: Plan | None = None,
 ) -> bytes:
-    """See `apercu.encode`."""
-    check_options(codec, tables, target.by_hand)
-    fixed = None
-    if target.by_hand:
-        fixed = CODECS[codec].by_hand(*target.by_hand, tables)  # the codecs without it have refused it
-    elif target.quality is not None:
-        fixed = _setting(codec, _quality_q8(target.quality, CODECS[codec].VARIANTS), tables)
+    """See `apercu.encode`. `options`: those of the codec, as `options_of` returns them; `plan`: in place of its own."""
+    module = codec_of(codec)
+    options = options or _no_options(codec)
+    fixed: Setting | None = module.by_hand(options)
+    if target.quality is not None:
+        fixed = module.at_quality(_quality_q8(target.quality, module.VARIANTS), options)
     samples, mask, header = _describe(image, bands, codec)
-    header = _cut(header, plan)
+    if entropy := getattr(options, "entropy", None):
+        other = "" if entropy == header.entropy else entropy
+        header = replace(header, model_id=DEFAULT_MODEL_IDS[codec, entropy], other_entropy=other)
+    plan = _planned(header, module, tile, layers, plan)
+    if plan.tile and plan.tile < max(header.height, header.width):
+        header = replace(header, tile_log2=plan.tile.bit_length() - 1)
     if model is None:
-        weights: Any = weight_files.shipped(header.model_id)
+        found = tables.shipped(header.model_id)
     else:
-        weights, model_hash = weight_files.of_user(codec, model)
+        found, model_hash = tables.of_user(codec, model, header.entropy)
         header = replace(header, model_id=USER_MODEL, model_hash=model_hash)
-    if header.wide:
+    if header.wide and module.DOMAIN == "planes":
         levels = counted.levels_for(samples, mask, header.interpretation, target.psnr)
         header = replace(header, levels=levels)
+    elif header.wide:
+        header = replace(header, levels=full_levels_of(header.interpretation, header.n_bands))
     progress = _forwards(progress)
     progress(0.0)
-    job = _Job(samples, header, weights, plan, progress, mask)
-    once = fixed and (plan.layers or job.codec.MOST_LAYERS == 1)
-    if samples.size <= KEPT and not once:
+    job = _Job(samples, header, module, found, plan, progress, mask)
+    once = fixed and plan.n_layers
+    if samples.size <= plan.kept_samples and not once:
         job.kept = list(job.analyses(None))
-    data = job.file(fixed) if fixed else _search(job, target, tables)
+    data = job.file(fixed) if fixed else _search(job, target, options)
     progress(1.0)
     return data
 
@@ -186,34 +180,52 @@ def _first_layer_end(data: bytes) -> int:
     return header.head_size + sum(length + 4 for length in header.lengths[: header.n_tiles])
 
 
-def _cut(header: Header, plan: Plan) -> Header:
-    """The header with the side of the tiles; raises OptionError for a plan that the codec or the format does not
-    allow."""
-    codec = CODECS[header.codec]
-    if plan.layers is not None and plan.layers > codec.MOST_LAYERS:
-        most = codec.MOST_LAYERS
-        raise OptionError(f"{header.codec} has {f'1 to {most} layers' if most > 1 else 'one layer'}, not {plan.layers}")
-    side = plan.tile or codec.tile_side(header.height, header.width, header.interpretation, header.n_bands)
-    sides = [1 << log2 for log2 in range(MIN_TILE_LOG2, MAX_TILE_LOG2 + 1)]
-    if side is not None and side not in sides:
-        raise OptionError(f"tile must be a power of two from {sides[0]} to {sides[-1]}, not {side}")
-    if side is None or side >= max(header.height, header.width):
-        return header
-    return replace(header, tile_log2=side.bit_length() - 1)
+def _planned(header: Header, codec: AnyCodec, tile: int | None, layers: int | None, plan: Plan | None) -> Plan:
+    """The plan, with the tiles and layers that were asked for; raises OptionError where codec or format does not allow
+    them."""
+    if layers is not None and layers > (most := codec.MOST_LAYERS):
+        raise OptionError(f"{header.codec} has {f'1 to {most} layers' if most > 1 else 'one layer'}, not {layers}")
+    if tile is not None and tile not in _SIDES:
+        raise OptionError(f"tile must be a power of two from {_SIDES[0]} to {_SIDES[-1]}, not {tile}")
+    planned = plan or codec.plan(header.interpretation, header.n_bands, header.height, header.width)
+    if layers is not None:
+        planned = planned._replace(layers=layers, most_layers=layers, layered_from=0)
+    return planned if tile is None else planned._replace(tile=tile)
 
 
-def check_options(codec: str, tables: str | None, by_hand: tuple[float | None, float | None] | None) -> None:
-    """Raises OptionError for a codec or options that do not exist; `by_hand`: threshold, step."""
+def options_of(codec: str, given: Mapping[str, object]) -> Any:
+    """The options of a codec, a `Codec.Options`, from keywords; raises OptionError for a codec or an option that there
+    is not, or that only other codecs have, and for values that cannot be."""
     if codec not in tuple(CODECS):  # a tuple, since names that cannot be hashed are to be refused too
         raise OptionError(f"codec must be one of {', '.join(CODECS)}, not {codec!r}")
-    CODECS[codec].check_options(tables, by_hand)
+    if not given:
+        return _no_options(codec)
+    own = codec_of(codec).Options
+    if given.keys() - about(own).keys():
+        _refuse_strange(codec, given)
+    return made(own, given)
 
 
-def _setting(codec: str, quality_q8: int, tables: str | None) -> Any:
-    return CODECS[codec].at_quality(quality_q8, *([tables] if tables else []))
+@cache
+def _no_options(codec: str) -> Any:
+    return codec_of(codec).Options()
 
 
-def _search(job: _Job, target: Target, tables: str | None) -> bytes:
+def _refuse_strange(codec: str, given: Mapping[str, object]) -> None:
+    has = owners(options_by_codec())
+    if unknown := [name for name in given if name not in has]:
+        raise OptionError(f"encode has no option {', '.join(unknown)}")
+    strange = [name for name, (_, names) in has.items() if given.get(name) is not None and codec not in names]
+    if strange:
+        others = [name for name in CODECS if any(name in has[option][1] for option in strange)]
+        one = len(others) == 1
+        raise OptionError(
+            f"the codec {codec} has no {' and no '.join(strange)}; the codec{'s' * (not one)} {' and '.join(others)} "
+            f"{'has' if one else 'have'}"
+        )
+
+
+def _search(job: _Job, target: Target, options: Any) -> bytes:
     """The file that meets a size or a PSNR. Unless the image is very large, it is analysed only once."""
     tries = 0
 
@@ -223,8 +235,9 @@ def _search(job: _Job, target: Target, tables: str | None) -> bytes:
     progress = job.progress
     job.progress = went_on
 
-    def setting(quality_q8: int) -> Any:
-        return _setting(job.header.codec, quality_q8, tables)
+    def setting(quality_q8: int) -> Setting:
+        made: Setting = job.codec.at_quality(quality_q8, options)
+        return made
 
     last: dict[int, bytes] = {}
 
@@ -280,7 +293,7 @@ def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Ma
     flat = samples.ndim == 2
     height, width, n_bands = samples.shape if samples.ndim == 3 else (*samples.shape, 1)
     if max(height, width) > MAX_SIDE or n_bands > MAX_BANDS:
-        raise ImageError(f"an image has at most {MAX_SIDE} x {MAX_SIDE} pixels and {MAX_BANDS} bands")
+        raise ImageError(f"an image has at most {MAX_SIDE} × {MAX_SIDE} pixels and {MAX_BANDS} bands")
     interpretation = {1: "grey", 3: "rgb", 4: "rgba"}.get(n_bands, "spectral") if bands is None else bands
     if interpretation not in INTERPRETATIONS:
         raise OptionError(f"bands must be one of {', '.join(INTERPRETATIONS)}, not {bands!r}")
@@ -296,7 +309,7 @@ def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Ma
         wide=samples.dtype.itemsize == 2,
         flat=flat or interpretation != "grey",
         codec=codec,
-        model_id=DEFAULT_MODEL_IDS[codec],
+        model_id=DEFAULT_MODEL_IDS[codec, CODECS[codec][0]],
     )
     samples = samples.reshape(height, width, n_bands)
     return samples, _mask_of(image, samples.shape), header

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.format.container import Header
 from apercu.stages.bands import STAGES, low_step_q6
-from apercu.stages.colour import FULL, Plane, Samples, ends
-from apercu.stages.fill import ALPHA
+from apercu.stages.colour import FULL, Plane
+from apercu.stages.layout import Layout
 
 BEYOND = 2064, 2040
 """The ratio by which coefficients at an end of the range are enlarged so that every sample passes it, despite
@@ -35,27 +34,14 @@ class AlphaEnds:
     """Whether the plane is the same all over."""
 
 
-def find(tile: Samples, header: Header, plane: Plane) -> AlphaEnds:
-    """What `settle` needs to know of a tile (H, W, 4) and its alpha plane."""
-    height, width = tile.shape[:2]
-    if (value := value_of_all(tile, header, plane)) is not None:
+def find(plane: Plane, layout: Layout) -> AlphaEnds:
+    """What `settle` needs to know of the alpha plane of a tile."""
+    height, width = layout.height, layout.width
+    if layout.alpha is not None:
         shape = (-(-height >> STAGES)) * (-(-width >> STAGES))
-        return AlphaEnds(np.full(shape, value == FULL), np.full(shape, value == 0), True)
+        return AlphaEnds(np.full(shape, layout.alpha == FULL), np.full(shape, layout.alpha == 0), True)
     own = plane[:height, :width]
     return AlphaEnds(_share(own == FULL) > MOSTLY, _share(own == 0) > MOSTLY, False)
-
-
-def value_of_all(tile: Samples, header: Header, plane: Plane) -> int | None:
-    """What all samples of the alpha plane of a tile (H, W, 4) are, 0 to 8160; None where they differ.
-
-    It is 0 or 8160 where that end of the range decodes to exactly the alpha of the tile.
-    """
-    own, value = plane[: tile.shape[0], : tile.shape[1]], int(plane[0, 0])
-    if (own != value).any():
-        return None
-    low, high = ends(header.interpretation, header.n_bands, header.levels)[ALPHA]
-    sample = int(tile[0, 0, ALPHA])
-    return 0 if sample == low else FULL if sample == high else value
 
 
 def settle(alpha: AlphaEnds, step_q8: int, coefficients: NDArray[np.int16]) -> None:

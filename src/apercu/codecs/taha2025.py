@@ -1,8 +1,8 @@
 """The codec of Taha et al. 2025: one of two autoencoders for each 8x8 block, the larger where the smaller is too
 coarse.
 
-    encode:  tile → planes → analyse → classify and quantise → optimise → Huffman
-    decode:  tile ← planes ← synthesise                                ← Huffman
+    encode:  planes → analyse → classify and quantise → optimise → Huffman
+    decode:  planes ← synthesise                                ← Huffman
 
 H. Taha, L. A. Elrefaei, H. Akah, M. Abdelrasoul, "Efficient Image Compression Technique for Low Bit Rate
 Requirements", Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608/fuje.2025.314170.1091.
@@ -12,27 +12,32 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.codecs.settled_alpha import value_of_all
+from apercu.codecs.plan import Plan
+from apercu.codecs.protocol import Codec, Domain
 from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS, PLAIN_FROM_Q5, PLAIN_KNOTS
-from apercu.errors import ApercuError, CorruptStream, FormatError, OptionError
+from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError, OptionError
 from apercu.format.container import Header, put_varint, read_varints
-from apercu.stages.blocks import BLOCK, Window, n_blocks
-from apercu.stages.colour import FULL, Plane, Samples, from_planes, plane_sizes, to_planes
-from apercu.stages.entropy import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode, dual_optimise
+from apercu.options import number, one_of, option
+from apercu.stages.blocks import BLOCK
+from apercu.stages.colour import FULL, Plane
+from apercu.stages.dual_ae import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
+from apercu.stages.dual_code import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode, dual_optimise
+from apercu.stages.dual_quantise import dual_quantise
 from apercu.stages.fill import ALPHA
-from apercu.stages.quantise import dual_quantise
-from apercu.stages.transform import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
+from apercu.stages.layout import Evidence, Layout
 
 TILE = 1024
 """Pixels a side of a tile."""
-MOST_LAYERS = LAYERS = 1
-RESTORERS = ("none",)
-SYMBOLS_NEED_TABLES = False
+DOMAIN: Domain = "planes"
 VARIANTS = 8
+MOST_LAYERS = 1
+SYMBOLS_NEED_TABLES = False
+WEIGHTS_SHAPE = 2, 9, 64
 MAX_STEP_Q3 = 65535
 LATENT_LIMIT = 16384
 """The limit that the decoder clamps latents to: for G1, the brightest block, 254 or 255 of 255 in every sample."""
@@ -67,14 +72,35 @@ class Setting:
     bit_price_q4: int = 0
     tables: str | None = None
 
+    @property
+    def step_q8(self) -> int:
+        """The step with 8 fraction bits."""
+        return self.step_q3 << 5
 
-def at_quality(quality_q8: int, tables: str | None = None) -> Setting:
-    """The setting of a quality of 0 to 25,600, in 1/256 (spec/FORMAT.md, "Path of taha2025").
+
+@dataclass(frozen=True)
+class Options:
+    """Both `threshold` and `step` make a setting by hand, in units of an 8-bit sample, in place of a target.
+
+    threshold: blocks whose mean squared error under the first autoencoder is above it go to the second.
+    step: quantiser step of the latents.
+    tables: "group" codes all latents of the second autoencoder with one table, as published, "latent" each with its
+        own; by default the smaller, for each plane.
+    """
+
+    threshold: float | None = option("block error above which the finer code is used", "T", number, float, True)
+    step: float | None = option("quantiser step; --threshold and --step go together", "S", number, float, True)
+    tables: str | None = option("Huffman tables per group or per latent: group or latent", "KIND", one_of((*TABLES,)))
+
+
+def at_quality(quality_q8: int, options: Options = Options()) -> Setting:
+    """The setting of a quality of 0 to 25,600, in 1/256 (spec/taha2025.md, "Path of taha2025").
 
     The last three bits are a variant of the encoder's choices at the same step. With variants a rate search reaches
     sizes between two qualities (a Huffman code takes at least one bit) and finds the best of several ways to code.
     """
     quality_q5, variant = divmod(quality_q8, VARIANTS)
+    tables = options.tables
     start = quality_q5 < PLAIN_FROM_Q5
     knots = PLAIN_KNOTS if variant >= 4 and not start else PATH_KNOTS
     index = min(bisect_right(knots, quality_q5, key=itemgetter(0)), len(knots) - 1)
@@ -90,25 +116,24 @@ def at_quality(quality_q8: int, tables: str | None = None) -> Setting:
     return Setting(quality_q8, step, min(threshold * times // over, ALL_G1), price, tables)
 
 
-def by_hand(threshold: float, step: float, tables: str | None = None) -> Setting:
-    """A setting from a threshold (mean squared error) and a step, both in units of an 8-bit sample: the codec as
-    published, every latent going to the nearest multiple of the step."""
+def by_hand(options: Options) -> Setting | None:
+    """A setting from threshold and step: the codec as published, every latent going to the nearest multiple of the
+    step. Raises OptionError."""
+    threshold, step = options.threshold, options.step
+    if threshold is None and step is None:
+        return None
+    if threshold is None or step is None:
+        raise OptionError("threshold and step are set together")
     if not 0 < step * 8 <= MAX_STEP_Q3:
         raise OptionError(f"step must be above 0 and at most {MAX_STEP_Q3 / 8}, not {step}")
     if not threshold >= 0:
         raise OptionError(f"threshold must be 0 or more, not {threshold}")
-    return Setting(None, max(round(step * 8), 1), round(min(threshold * 16, ALL_G1)), tables=tables)
+    return Setting(None, max(round(step * 8), 1), round(min(threshold * 16, ALL_G1)), tables=options.tables)
 
 
-def check_options(tables: str | None, _: tuple[float | None, float | None] | None) -> None:
-    """Raises OptionError for a name that is not in TABLES."""
-    if tables not in tuple(TABLES):  # a tuple, since names that cannot be hashed are to be refused too
-        raise OptionError(f"tables must be one of {', '.join(map(repr, TABLES))}, not {tables!r}")
-
-
-def tile_side(height: int, width: int, _: str, __: int) -> int | None:
-    """Pixels a side of an image's tiles; None: the image is one tile."""
-    return TILE if max(height, width) > TILE else None
+def plan(_: str, __: int, height: int, width: int) -> Plan:
+    """One layer, and tiles where the image is larger than one."""
+    return Plan(TILE if max(height, width) > TILE else None)
 
 
 def parameters(setting: Setting) -> bytes:
@@ -120,8 +145,6 @@ def parameters(setting: Setting) -> bytes:
 
 def setting_of(header: Header) -> Setting:
     """The setting that a header names; raises CorruptStream where it is none of this codec's."""
-    if header.n_layers != 1:
-        raise CorruptStream(f"taha2025 has one layer, not {header.n_layers}")
     if header.quality_q8 is not None:
         return at_quality(header.quality_q8)
     step, threshold = read_varints(header.parameters, 2, ALL_G1)
@@ -130,13 +153,9 @@ def setting_of(header: Header) -> Setting:
     return Setting(None, step, threshold)
 
 
-def _is_chroma(interpretation: str, plane: int) -> bool:
-    return interpretation in ("rgb", "rgba") and plane in (1, 2)
-
-
-def _of_plane(setting: Setting, interpretation: str, plane: int) -> tuple[int, int]:
+def _of_plane(setting: Setting, chroma: int) -> tuple[int, int]:
     """(step_q3, threshold_q4) of a plane."""
-    if not _is_chroma(interpretation, plane):
+    if not chroma:
         return setting.step_q3, setting.threshold_q4
     step_q3 = max((setting.step_q3 * CHROMA_STEP_Q4 + 8) // 16, 1)
     all_g1 = setting.threshold_q4 == ALL_G1
@@ -147,40 +166,35 @@ def _of_plane(setting: Setting, interpretation: str, plane: int) -> tuple[int, i
 class Analysis:
     """Latents (n, 9) and G1 errors (n,) of every plane of a tile: everything that a search over settings needs."""
 
-    interpretation: str
+    layout: Layout
     planes: list[tuple[NDArray[np.int16], NDArray[np.uint32]]]
     opaque: NDArray[np.bool_] | None
     """(n,), which blocks of an alpha plane are fully opaque; None where there is no alpha."""
 
 
-def _blocks(header: Header, height: int, width: int) -> list[tuple[int, int]]:
-    sizes = plane_sizes(header.interpretation, header.n_bands, height, width)
-    return [(n_blocks(h), n_blocks(w)) for h, w in sizes]
-
-
-def analyse(tile: Samples, header: Header, weights: Weights, setting: Setting | None) -> Analysis:
-    """Analysis of a tile (H, W, B) for one setting, or for all of them if it is None."""
-    planes = to_planes(tile, header.interpretation, list(header.levels))
+def analyse(planes: list[Plane], layout: Layout, setting: Setting | None, weights: Weights) -> Analysis:
+    """Analysis of a tile for one setting, or for all of them if it is None."""
     found = []
-    for index, (plane, blocks) in enumerate(zip(planes, _blocks(header, *tile.shape[:2]), strict=True)):
-        threshold = _of_plane(setting, header.interpretation, index)[1] if setting else EVERY_BLOCK
-        found.append(dual_analyse(plane, blocks, weights, threshold))
+    for plane, of in zip(planes, layout.planes, strict=True):
+        threshold = _of_plane(setting, of.chroma)[1] if setting else EVERY_BLOCK
+        found.append(dual_analyse(plane, of.blocks, weights, threshold))
     opaque = None
-    if header.interpretation == "rgba":
-        down, across = _blocks(header, *tile.shape[:2])[ALPHA]
+    if layout.interpretation == "rgba":
+        down, across = layout.planes[ALPHA].blocks
         opaque = (planes[ALPHA].reshape(down, BLOCK, across, BLOCK) == FULL).all(axis=(1, 3)).ravel()
-        opaque |= value_of_all(tile, header, planes[ALPHA]) == FULL
-    return Analysis(header.interpretation, found, opaque)
+        opaque |= layout.alpha == FULL
+    return Analysis(layout, found, opaque)
 
 
 def code(analysis: Analysis, setting: Setting, _: Weights, __: int) -> list[bytes]:
     """The one segment of a tile."""
     planes = []
     for index, (latents, mse_q4) in enumerate(analysis.planes):
-        step_q3, threshold_q4 = _of_plane(setting, analysis.interpretation, index)
+        chroma = analysis.layout.planes[index].chroma
+        step_q3, threshold_q4 = _of_plane(setting, chroma)
         groups, symbols = dual_quantise(latents, mse_q4, threshold_q4, step_q3)
         if setting.bit_price_q4:
-            how = (step_q3, setting.bit_price_q4, setting.tables, _is_chroma(analysis.interpretation, index))
+            how = (step_q3, setting.bit_price_q4, setting.tables, bool(chroma))
             cost = dual_optimise(groups, symbols, latents, *how)
             if 0 < groups.sum() < len(groups) * FLAGS_DOUBTED_BELOW:
                 plain, plain_symbols = dual_quantise(latents, mse_q4, ALL_G1, step_q3)
@@ -196,69 +210,77 @@ def code(analysis: Analysis, setting: Setting, _: Weights, __: int) -> list[byte
 Decoded = list[tuple[Groups, Symbols]]
 
 
-def can_hold(n_bytes: int, _: int, header: Header, __: int, ___: int) -> bool:
-    """Whether a segment of so many bytes can hold a tile; asked before memory is set aside. A plane takes two bits for
-    its mode and ten for a table whose symbols take none, whatever its size."""
-    return 8 * n_bytes >= LEAST_BITS * header.n_bands
+def least_bytes(layout: Layout, _: int, __: int, ___: bool) -> int:
+    """The fewest bytes that a segment has. A plane takes two bits for its mode and ten for a table whose symbols take
+    none, whatever its size."""
+    return -(-LEAST_BITS * layout.n_bands // 8)
 
 
-def read(segments: list[bytes], header: Header, _: Weights, height: int, width: int) -> Decoded:
-    """Groups and symbols of every plane of a tile of this size; raises CorruptStream or Truncated."""
-    return dual_decode(segments[0], [down * across for down, across in _blocks(header, height, width)])
+def read(segments: list[bytes], layout: Layout, _: Setting | None, __: Weights, ___: int) -> Decoded:
+    """Groups and symbols of every plane of a tile; raises CorruptStream or Truncated."""
+    return dual_decode(segments[0], _n_blocks(layout))
 
 
-def decode(
-    segments: list[bytes],
-    header: Header,
-    weights: Weights,
-    out: Samples,
-    restorer: object = None,
-    wanted: Window | None = None,
-) -> None:
-    """Decodes a tile's segment into `out` (H, W, B); raises CorruptStream or Truncated before anything is written.
-
-    Raises OptionError if there is a restorer: none is trained for this codec.
-    """
-    if restorer:
-        raise OptionError("taha2025 has no restorers: restore must be 'none'")
-    setting = setting_of(header)
-    height, width = out.shape[:2]
-    planes: list[Plane] = []
-    blocks = _blocks(header, height, width)
-    for index, (groups, symbols) in enumerate(read(segments, header, weights, height, width)):
-        step_q3, _ = _of_plane(setting, header.interpretation, index)
-        planes.append(dual_synthesise(groups, symbols, blocks[index], weights, step_q3))
-    from_planes(planes, header.interpretation, list(header.levels), out)
+def _n_blocks(layout: Layout) -> list[int]:
+    return [down * across for down, across in (plane.blocks for plane in layout.planes)]
 
 
-def fill(header: Header, out: Samples) -> None:
-    """Fills `out` with the middle of the range, without colour, in place of a lost tile."""
-    sizes = [(down * BLOCK, across * BLOCK) for down, across in _blocks(header, *out.shape[:2])]
-    colour = header.interpretation in ("rgb", "rgba")
-    planes = [np.full(size, 0 if colour and i in (1, 2) else FULL // 2, np.int16) for i, size in enumerate(sizes)]
-    from_planes(planes, header.interpretation, list(header.levels), out)
+def synthesise(decoded: Decoded, layout: Layout, setting: Setting, weights: Weights) -> list[Plane]:
+    """The planes of a tile, sides extended to multiples of 8."""
+    return [
+        dual_synthesise(groups, symbols, plane.blocks, weights, _of_plane(setting, plane.chroma)[0])
+        for (groups, symbols), plane in zip(decoded, layout.planes, strict=True)
+    ]
 
 
-def tell(header: Header, tiles: Iterable[tuple[bytes | ApercuError, int, int]]) -> dict[str, object]:
+def evidence(decoded: Decoded, layout: Layout) -> Evidence:
+    """The symbols of each block, (down, across, 8); a block of G1 has the first of them alone."""
+    found = []
+    for (groups, symbols), plane in zip(decoded, layout.planes, strict=True):
+        used = symbols.copy()
+        used[groups == 0, 1:] = 0
+        found.append(used.reshape(*plane.blocks, -1))
+    return found
+
+
+def tell(setting: Setting, tiles: Iterable[tuple[bytes | ApercuError, Layout]]) -> dict[str, object]:
     """Entries of `apercu.info` for files of this codec only.
 
-    `tiles`: segments, heights, widths. The shares of blocks are None unless every segment can be read.
+    `tiles`: the segment of each, or its fault. The shares of blocks are None unless every segment can be read.
     """
-    setting = setting_of(header)
     told: dict[str, object] = {"step": setting.step_q3 / 8, "threshold": setting.threshold_q4 / 16}
     try:
-        total, detailed = _count_blocks(header, tiles)
+        total, detailed = _count_blocks(tiles)
     except FormatError:
         return told | {"g1_share": None, "g2_share": None}
     return told | {"g1_share": (total - detailed) / total, "g2_share": detailed / total}
 
 
-def _count_blocks(header: Header, tiles: Iterable[tuple[bytes | ApercuError, int, int]]) -> tuple[int, int]:
+def _count_blocks(tiles: Iterable[tuple[bytes | ApercuError, Layout]]) -> tuple[int, int]:
     """The number of blocks of all planes, and of those that G2 codes."""
     total = detailed = 0
-    for segment, height, width in tiles:
+    for segment, layout in tiles:
         if isinstance(segment, ApercuError):
             raise segment
-        for groups in dual_decode_groups(segment, [down * across for down, across in _blocks(header, height, width)]):
+        for groups in dual_decode_groups(segment, _n_blocks(layout)):
             total, detailed = total + len(groups), detailed + int(groups.sum())
     return total, detailed
+
+
+def read_tables(array: NDArray[np.generic], _: str) -> Weights:
+    """A file holds int16, (2, 9, 64)."""
+    if array.dtype.kind != "i":
+        raise ModelError("holds no array of int16")
+    if array.shape != WEIGHTS_SHAPE:
+        raise ModelError(f"holds an array of shape {array.shape}; taha2025 takes {WEIGHTS_SHAPE}")
+    sums = np.abs(array.astype(np.int64))
+    # The bounds that keep the kernel's sums within 32 bits: see dot() and apercu_dual_synthesise in dual_ae.c.
+    if sums.sum(axis=2).max() >= 1 << 18 or sums[1, 1:].sum(axis=0).max() >= 1 << 16:
+        raise ModelError("holds weights too large for 32-bit sums")
+    return np.ascontiguousarray(array, dtype=np.int16)
+
+
+if TYPE_CHECKING:
+    from apercu.codecs import taha2025
+
+    _: Codec[list[Plane], Setting, Options, Weights, Analysis, Decoded] = taha2025

@@ -19,7 +19,7 @@ from apercu.errors import (
     UnknownModel,
     UnsupportedVersion,
 )
-from apercu.format.ids import CODEC_IDS, INTERPRETATION_IDS, MAGIC, MODELS, USER_MODEL, VERSION
+from apercu.format.ids import CODEC_IDS, CODECS, INTERPRETATION_IDS, MAGIC, MODELS, USER_MODEL, VERSION
 from apercu.stages.blocks import n_tiles
 from apercu.stages.colour import MAX_LEVEL_CODE, Levels, level_groups
 
@@ -34,7 +34,6 @@ MIN_TILE_LOG2, MAX_TILE_LOG2 = 5, 16
 _MOST_BYTES = 0xFFFFFFF  # of a segment
 _AT_A_TIME, _FEW = 1 << 14, 32  # bytes of a directory that are read at once, and numbers that are read one by one
 
-_CODECS = {number: name for name, number in CODEC_IDS.items()}
 _INTERPRETATIONS = {number: name for name, number in INTERPRETATION_IDS.items()}
 _N_BANDS = {"grey": 1, "rgb": 3, "rgba": 4}
 
@@ -68,6 +67,13 @@ class Header:
     lengths: "array[int]" = field(default_factory=lambda: array("I"))
     head_size: int = 0
     version: int = VERSION
+    other_entropy: str = ""
+    """The entropy coder, where it is not the codec's default."""
+
+    @property
+    def entropy(self) -> str:
+        """The entropy coder."""
+        return self.other_entropy or CODECS[self.codec][0]
 
     @property
     def tile(self) -> int:
@@ -112,11 +118,12 @@ def read_header(data: bytes, *, directory: bool = True) -> Header:
     model_id, model_hash = reader.byte(), b""
     if model_id == USER_MODEL:
         codec_id = reader.byte()
-        if codec_id not in _CODECS:
+        names = next((names for names, number in CODEC_IDS.items() if number == codec_id), None)
+        if names is None:
             raise UnknownModel(f"codec {codec_id} is not known to this release")
-        codec, model_hash = _CODECS[codec_id], reader.take(8)
+        (codec, entropy), model_hash = names, reader.take(8)
     elif model_id in MODELS:
-        codec = MODELS[model_id].codec
+        codec, entropy, _, _ = MODELS[model_id]
     else:
         raise UnknownModel(f"model {model_id} is not known to this release")
     width, height = reader.varint(MAX_SIDE - 1, "width") + 1, reader.varint(MAX_SIDE - 1, "height") + 1
@@ -137,7 +144,7 @@ def read_header(data: bytes, *, directory: bool = True) -> Header:
     parameters = reader.take(reader.varint(255, "parameters")) if quality_q8 is None else b""
     header = Header(
         height, width, n_bands, interpretation, wide, not word & 0x8000, codec, model_id, model_hash, quality_q8,
-        parameters, tuple(levels), head_size=reader.at,
+        parameters, tuple(levels), head_size=reader.at, other_entropy="" if entropy == CODECS[codec][0] else entropy,
     )  # fmt: skip
     return _read_directory(reader, header) if parts and directory else header
 
@@ -218,7 +225,7 @@ class Segments:
         """CorruptStream where bytes follow the last segment."""
         over = len(self._data) - self._end(len(self) - 1) - 4
         if self._header.lengths and over > 0:
-            return CorruptStream(f"{over} bytes follow the last segment")
+            return CorruptStream(f"bytes follow the last segment: {over}")
         return None
 
 
@@ -318,7 +325,7 @@ def _pack_head(header: Header) -> bytes:
     out.append(header.version << 4 | flags)
     out.append(header.model_id)
     if header.model_id == USER_MODEL:
-        out.append(CODEC_IDS[header.codec])
+        out.append(CODEC_IDS[header.codec, header.entropy])
         out += header.model_hash
     out += put_varint(header.width - 1) + put_varint(header.height - 1)
     if header.interpretation == "spectral":

@@ -7,24 +7,30 @@ VERSION = 1
 
 INTERPRETATION_IDS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
 
-CODEC_IDS = {"taha2025": 1, "apercu": 2}
+CODECS = {"apercu": ("range",), "taha2025": ("huffman",)}
+"""The codecs, each a module of `apercu.codecs`, with the entropy coders that each has; its default comes first."""
+
+CODEC_IDS = {("taha2025", "huffman"): 1, ("apercu", "range"): 2}
+"""By codec and entropy coder."""
 
 USER_MODEL = 0
-"""Model id of weights that are not shipped: the codec's id and eight bytes of the weights' SHA-256 follow in the
-stream."""
+"""Model id of tables that are not shipped: the id of the codec and its entropy coder and eight bytes of the tables'
+SHA-256 follow in the stream."""
 
 
 class Model(NamedTuple):
-    """Shipped weights: their codec, file under apercu/weights, SHA-256 of the array's little-endian bytes."""
+    """Shipped tables: their codec and its entropy coder, their file under apercu/weights, and SHA-256 of the array's
+    little-endian bytes."""
 
     codec: str
+    entropy: str
     file: str
     sha256: str
 
 
 MODELS = {
-    1: Model("taha2025", "taha2025.npy", "b34b70d5f525cc9bdf5c974a5da08c343b9adecae28c128a1ae5b03854b114df"),
-    2: Model("apercu", "apercu.npy", "c35fb02ae3cf46933c9c1a9a82e7a2d20283c3f1d4a5464080b8f8b5f26594d4"),
+    1: Model("taha2025", "huffman", "taha2025.npy", "b34b70d5f525cc9bdf5c974a5da08c343b9adecae28c128a1ae5b03854b114df"),
+    2: Model("apercu", "range", "apercu.npy", "c35fb02ae3cf46933c9c1a9a82e7a2d20283c3f1d4a5464080b8f8b5f26594d4"),
 }
 
 
@@ -38,5 +44,5 @@ class Network(NamedTuple):
 NETWORKS = {"cnn": Network("cnn.onnx", "65947dc5f608746f139bd9d263d12f242d04769a5b5ca7fb883b853e499eeba1")}
 """By the name of the restorer. The receiver chooses one: no file names it."""
 
-DEFAULT_MODEL_IDS = {"apercu": 2, "taha2025": 1}
-"""The model that each codec encodes with by default."""
+DEFAULT_MODEL_IDS = {("taha2025", "huffman"): 1, ("apercu", "range"): 2}
+"""The model that each codec encodes with by default, by codec and entropy coder."""

@@ -1,4 +1,4 @@
-/* Symbols of wavelet bands to bits and back, with the contexts of band_model.h (spec/FORMAT.md, "Bands").
+/* Symbols of wavelet bands to bits and back, with the contexts of band_model.h (spec/apercu.md, "Bands").
  *
  * One walk serves both directions: `writing` is a constant wherever these functions are expanded, so that the compiler
  * makes an encoder and a decoder of them, which cannot become different. */

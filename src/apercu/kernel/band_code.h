@@ -1,4 +1,4 @@
-/* Symbols of the bands of a tile's planes to bytes and back (spec/FORMAT.md, "Bands").
+/* Symbols of the bands of a tile's planes to bytes and back (spec/apercu.md, "Bands").
  *
  * A stage is a level of all planes, 5 the coarsest, which begins with LL; stages first_stage down to last_stage are one
  * stream. `contexts` and `workspace` go on from one stream of a tile to the next: contexts begin as

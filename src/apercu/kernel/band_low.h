@@ -1,4 +1,4 @@
-/* LL of a plane to bits and back (spec/FORMAT.md, "Bands"). */
+/* LL of a plane to bits and back (spec/apercu.md, "Bands"). */
 #ifndef APERCU_BAND_LOW_H
 #define APERCU_BAND_LOW_H
 

@@ -1,4 +1,4 @@
-/* The contexts of the coder of wavelet bands, and their order (spec/FORMAT.md, "Bands"). */
+/* The contexts of the coder of wavelet bands, and their order (spec/apercu.md, "Bands"). */
 #ifndef APERCU_BAND_MODEL_H
 #define APERCU_BAND_MODEL_H
 

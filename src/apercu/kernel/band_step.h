@@ -1,4 +1,4 @@
-/* Steps of the bands, and symbols to coefficients (spec/FORMAT.md, "Bands"). */
+/* Steps of the bands, and symbols to coefficients (spec/apercu.md, "Synthesis"). */
 #ifndef APERCU_BAND_STEP_H
 #define APERCU_BAND_STEP_H
 

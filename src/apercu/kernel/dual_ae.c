@@ -1,4 +1,4 @@
-/* Analysis, quantisation and synthesis of the dual autoencoder (spec/FORMAT.md, "Codec taha2025"). */
+/* Analysis, quantisation and synthesis of the dual autoencoder (spec/taha2025.md, "Synthesis"). */
 #include "dual_ae.h"
 
 #include <string.h>

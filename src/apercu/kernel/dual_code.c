@@ -1,4 +1,4 @@
-/* Groups and symbols of the dual autoencoder to bits and back (spec/FORMAT.md, "Codec taha2025"). */
+/* Groups and symbols of the dual autoencoder to bits and back (spec/taha2025.md, "Segment"). */
 #include "dual_ae.h"
 #include "huffman.h"
 

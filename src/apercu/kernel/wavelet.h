@@ -1,4 +1,4 @@
-/* The 9/7 wavelet by lifting in 16 bits (spec/FORMAT.md, "Wavelet").
+/* The 9/7 wavelet by lifting in 16 bits (spec/apercu.md, "Wavelet").
  *
  * Cohen, Daubechies, Feauveau 1992; lifting steps: Daubechies, Sweldens 1998. A level turns a plane into four bands:
  * LL (halved in both directions), HL (high across), LH (high down) and HH. */

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 import apercu
 from apercu.codecs import apercu as codec
+from apercu.codecs.content import to_content
 from apercu.format.container import Header, read_header
 from apercu.lab.images import Reader, fault_of, files_below, manifest, read_rgb, sound
 from apercu.processes import Run, in_order, n_cores, pool
@@ -123,7 +124,8 @@ def analysis_of(path: Path, read: Reader = read_rgb) -> codec.Analysis:
     header = Header(height, width, n_bands, bands, codec="apercu")
     if image.dtype == np.uint16:  # how samples are scaled is the encoder's to say
         header = read_header(apercu.encode(image, bands=bands, quality=0))
-    return codec.analyse(image, header, BandTables(np.empty(0, np.uint8), np.empty(0, np.uint64)), None)
+    no_tables = BandTables(np.empty(0, np.uint8), np.empty(0, np.uint64))
+    return codec.analyse(*to_content(image, header), None, no_tables)
 
 
 def _middle(image: Samples) -> Samples:

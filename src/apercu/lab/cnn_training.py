@@ -25,7 +25,7 @@ from apercu.lab.images import files_below, manifest, read_rgb
 from apercu.processes import in_order, n_cores, pool
 from apercu.stages.blocks import Window
 from apercu.stages.colour import Plane
-from apercu.stages.wavelet import Bands
+from apercu.stages.layout import Evidence, Layout
 
 SEED = 2026
 STEPS = 18_000
@@ -67,7 +67,7 @@ def train(
     samples = [sample for index, some in enumerate(by_file) if index % HELD_OUT for sample in some]
     held_out = [sample for some in by_file[::HELD_OUT] for sample in some]
     if not samples or not held_out:
-        raise OptionError(f"too few images of {CROP} x {CROP} pixels below {folder} to train on")
+        raise OptionError(f"too few images of {CROP} × {CROP} pixels below {folder} to train on")
     network, rows = fit(samples, held_out, out.with_suffix(".pt"), seed, log)
     export(network, out)
     recipe = {
@@ -98,12 +98,12 @@ def _samples_of(seed: int, numbered: tuple[int, Path]) -> list[Sample]:
         return []
     samples: list[Sample] = []
 
-    def keep(planes: list[Plane], _: list[Bands], __: str, step_q8: int, ___: Window) -> None:
+    def keep(planes: list[Plane], _: Layout, step_q8: int, __: Evidence, ___: Window) -> None:
         samples.append((planes[0].copy(), np.stack(planes[1:]), step_q8 / 256, image))
 
     for quality_q8 in rng.integers(*QUALITIES_Q8, VERSIONS):
         data = apercu.encode(image, quality=int(quality_q8) / 256, codec="apercu")
-        decoding.decode(data, "raise", None, None, lambda _: None, restorer=keep)
+        decoding.decode(data, restorer=keep)
     return samples
 
 

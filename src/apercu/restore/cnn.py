@@ -7,26 +7,31 @@ residual is multiplied by the factors of `apercu.restore.trust`. Layers and trai
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apercu.errors import ModelError
 from apercu.format.ids import NETWORKS
+from apercu.options import anything, option
 from apercu.restore import runtime
-from apercu.restore.network_process import of_user
 from apercu.restore.onnx_file import MOST_BYTES
+from apercu.restore.protocol import Kind, Restorer
 from apercu.restore.runtime import Network, Values
 from apercu.restore.trust import Factors, trust
 from apercu.stages.blocks import BLOCK, Window, n_blocks
 from apercu.stages.colour import FULL, Plane
+from apercu.stages.layout import Evidence, Layout, Restore
 from apercu.stages.wavelet import Bands
 
 NAME = "cnn"
+KIND: Kind = "fidelity"
+CODECS: tuple[str, ...] = ("apercu",)
 SQUARE, MARGIN = 512, 32
 """Pixels a side of a square, and of the margin around it inside the tile."""
 IN, OUT = 25, 24
@@ -42,51 +47,66 @@ CHROMA_REACH = 2
 """The colour of a pixel depends on chroma samples up to this many pixels away."""
 
 T = TypeVar("T", bound=np.generic)
+Trust = Callable[[list[Plane], list[Bands], int], list[Factors]]
 
 
-def restorer(network: str | Path | None = None) -> Callable[[list[Plane], list[Bands], str, int, Window], None]:
-    """`restore` by the shipped network, or by one that `apercu train cnn` wrote. Raises MissingExtra or ModelError."""
-    return partial(restore, _shipped() if network is None else _of_user(network))
+@dataclass(frozen=True)
+class Options:
+    """`network`: the file of a user's own network, as `apercu train cnn` writes it, in place of the shipped one."""
+
+    network: str | Path | None = option("a network of your own for --restore cnn", "FILE", anything)
+
+
+def load(_: str, options: Options, square: int = SQUARE, trust: Trust = trust) -> Restore:
+    """`restore` by the shipped network, or by a user's. Raises MissingExtra or ModelError."""
+    network = _shipped() if options.network is None else _of_user(options.network)
+    return partial(restore, network, square, trust)
 
 
 def restore(
     network: Network,
+    square: int,
+    trust: Trust,
     planes: list[Plane],
-    bands: list[Bands],
-    interpretation: str,
+    layout: Layout,
     step_q8: int,
+    bands: Evidence,
     wanted: Window,
 ) -> None:
     """Brings the planes of a tile, int16 with 5 fraction bits, closer to what was encoded; in place.
 
-    Cb and Cr go through the network with luma, alpha does not, every other plane goes by itself. `bands`: the
-    coefficients that each plane was made of. `step_q8`: the quantiser's step. `wanted`: the pixels of the tile whose
-    planes must be right; the network runs over the squares that they need, and the rest may stay as it is. Raises
-    ModelError.
+    Cb and Cr go through the network with luma, alpha does not, every other plane goes by itself. `step_q8`: the
+    quantiser's step. `bands`: the coefficients that each plane was made of. `wanted`: the pixels of the tile whose
+    planes must be right; the network runs over the squares that they need, `square` pixels a side, and the rest may
+    stay as it is. Raises ModelError.
     """
-    groups = [slice(0, 3)] if interpretation in ("rgb", "rgba") else [slice(i, i + 1) for i in range(len(planes))]
+    colour = layout.interpretation in ("rgb", "rgba")
+    groups = [slice(0, 3)] if colour else [slice(i, i + 1) for i in range(len(planes))]
     for group in groups:
-        _restore_group(network, planes[group], trust(planes[group], bands[group], step_q8), step_q8, wanted)
+        factors = trust(planes[group], bands[group], step_q8)
+        _restore_group(network, square, planes[group], factors, step_q8, wanted)
 
 
-def _restore_group(network: Network, planes: list[Plane], factors: list[Factors], step_q8: int, wanted: Window) -> None:
+def _restore_group(
+    network: Network, square: int, planes: list[Plane], factors: list[Factors], step_q8: int, wanted: Window
+) -> None:
     """A plane, or luma with its chroma. A row of squares is written once the next one has seen it as it was."""
     height, width = planes[0].shape
     scales = [1, *(2 for _ in planes[1:])]
     ready: list[tuple[Plane, Plane]] = []
-    for row in _squares(height, width, wanted, len(planes) > 1):
+    for row in _squares(square, height, width, wanted, len(planes) > 1):
         found: list[tuple[Plane, Plane]] = []
-        for square in row:
-            of_square = [_part(of, square, BLOCK) for of in factors]
+        for place in row:
+            of_square = [_part(of, place, BLOCK) for of in factors]
             if not any(of.any() for of in of_square):
                 continue
-            seen = _grown(square, MARGIN, height, width)
+            seen = _grown(place, MARGIN, height, width)
             corrections = _run(
                 network, [_part(p, seen, scale) for p, scale in zip(planes, scales, strict=True)], step_q8
             )
-            at = square._replace(top=square.top - seen.top, left=square.left - seen.left)
+            at = place._replace(top=place.top - seen.top, left=place.left - seen.left)
             for plane, correction, of, scale in zip(planes, corrections, of_square, scales, strict=True):
-                target = _part(plane, square, scale)
+                target = _part(plane, place, scale)
                 found.append((target, _add(target, _part(correction, at, scale), of, BLOCK // scale)))
         for target, values in ready:
             target[:] = values
@@ -95,12 +115,12 @@ def _restore_group(network: Network, planes: list[Plane], factors: list[Factors]
         target[:] = values
 
 
-def _squares(height: int, width: int, wanted: Window, grown: bool) -> Iterator[list[Window]]:
+def _squares(side: int, height: int, width: int, wanted: Window, grown: bool) -> Iterator[list[Window]]:
     """The squares of the grid that hold the pixels wanted, by rows; `grown`: and the chroma around them, too."""
     need = _grown(wanted, CHROMA_REACH, height, width) if grown else wanted
-    for top in range(need.top // SQUARE * SQUARE, need.top + need.height, SQUARE):
-        lefts = range(need.left // SQUARE * SQUARE, need.left + need.width, SQUARE)
-        yield [Window(top, left, min(SQUARE, height - top), min(SQUARE, width - left)) for left in lefts]
+    for top in range(need.top // side * side, need.top + need.height, side):
+        lefts = range(need.left // side * side, need.left + need.width, side)
+        yield [Window(top, left, min(side, height - top), min(side, width - left)) for left in lefts]
 
 
 def _grown(window: Window, margin: int, height: int, width: int) -> Window:
@@ -176,6 +196,8 @@ def _of_user(file: str | Path) -> Network:
         path = Path(file)
     except TypeError:
         raise ModelError(f"a network is the path of a file, not {file!r}") from None
+    from apercu.restore.network_process import of_user  # which loads what starts processes
+
     data = _read(path)
     with _naming(path):
         network = of_user(data, [(INPUT, [1, IN]), (OUTPUT, [1, OUT])])
@@ -201,3 +223,9 @@ def _read(path: Path) -> bytes:
             return file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read the network {path}: {error}") from error
+
+
+if TYPE_CHECKING:
+    from apercu.restore import cnn
+
+    _: Restorer[Options] = cnn

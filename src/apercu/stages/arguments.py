@@ -1,6 +1,8 @@
 """What the stages require of their arguments before they hand addresses to the kernel, which checks none."""
 
+import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,12 @@ def check_number(name: str, number: object, least: int, most: int) -> None:
     """Raises OptionError unless `number` is an int within this range; with NumPy's integers, products would wrap."""
     if not isinstance(number, int) or not least <= number <= most:
         raise OptionError(f"{name} must be an int from {least} to {most}, not {number!r}")
+
+
+def check_limit(name: str, limit: object) -> None:
+    """Raises OptionError unless `limit` is a number, or None for no limit."""
+    if limit is not None and (not isinstance(limit, Real) or math.isnan(limit)):
+        raise OptionError(f"{name} must be a number, or None for no limit, not {limit!r}")
 
 
 def check_pair(name: str, pair: object) -> None:

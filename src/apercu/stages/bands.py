@@ -2,7 +2,7 @@
 
 The planes of a tile go together, stage by stage, coarse to fine: stage t holds level t of planes of class 0 (luma,
 alpha, bands) and level t - 1 of chroma, which is at half size and has one level less. Each stage may use all that came
-before it (spec/FORMAT.md, "Bands").
+before it (spec/apercu.md, "Bands").
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,11 @@
 """An image cut into tiles, and a plane into blocks."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+Array = TypeVar("Array", bound=np.ndarray[Any, Any])
 
 BLOCK = 8
 """Pixels a side of a block."""
@@ -14,6 +18,11 @@ class Window(NamedTuple):
     left: int
     height: int
     width: int
+
+
+def part(samples: Array, window: Window) -> Array:
+    """The samples of a window, not copied."""
+    return samples[window.top : window.top + window.height, window.left : window.left + window.width]  # type: ignore[return-value]  # of a subclass, too
 
 
 def tiles(height: int, width: int, size: int) -> Iterator[Window]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from apercu.errors import OptionError
-from apercu.stages.quantise import dual_quantise
+from apercu.stages.dual_quantise import dual_quantise
 
 EVERY_LATENT = np.arange(-16383, 16384)
 

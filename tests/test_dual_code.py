@@ -9,8 +9,8 @@ import pytest
 
 import reference_decoder
 from apercu.errors import CorruptStream, OptionError, Truncated
-from apercu.stages.entropy import TABLES, dual_decode, dual_decode_groups, dual_encode, dual_optimise
-from apercu.stages.quantise import dual_quantise
+from apercu.stages.dual_code import TABLES, dual_decode, dual_decode_groups, dual_encode, dual_optimise
+from apercu.stages.dual_quantise import dual_quantise
 from reference_bytes import Bits
 from reference_decoder import Plane
 from reference_taha2025 import canonical_code, read_lengths, read_segment

@@ -7,10 +7,10 @@ from PIL import Image as Pictures
 from PIL import ImageDraw, ImageFont
 
 import apercu
-from apercu.bench import paper
 from apercu.bench.metrics import bpp, psnr, ssim
-from apercu.bench.paper_claim import DRAWN, QUALITIES, Curve
-from apercu.bench.paper_points import Image
+from apercu.bench.paper import published
+from apercu.bench.paper.claim import DRAWN, QUALITIES, Curve
+from apercu.bench.paper.points import Image
 from apercu.bench.peers import PEERS
 
 SHOWN_BPP = (0.125, 0.2)  # rates of the rows of pictures, as near below as JPEG's qualities come
@@ -36,15 +36,17 @@ def draw_curves(name: str, curves: dict[str, Curve], path: Path) -> None:
             values = [getattr(point, measure) for point in shown]
             axes.plot([point.bpp for point in shown], values, label=which, **_STYLES[which])
         if measure == "psnr":
-            rates = [row[-1] / (paper.SIZE[0] * paper.SIZE[1]) for row in paper.SIZES[name]]
-            axes.plot(rates, [row[0] for row in paper.SIZES[name]], "o", color="#ef8a62", label="the paper, 8 outputs")
+            rates = [row[-1] / (published.SIZE[0] * published.SIZE[1]) for row in published.SIZES[name]]
+            axes.plot(
+                rates, [row[0] for row in published.SIZES[name]], "o", color="#ef8a62", label="the paper, 8 outputs"
+            )
             axes.legend(loc="lower right", fontsize=9)
-        axes.axvline(paper.CLAIMED_BPP, color="#cccccc", linewidth=1, zorder=0)
+        axes.axvline(published.CLAIMED_BPP, color="#cccccc", linewidth=1, zorder=0)
         axes.set_xlim(*DRAWN)
         axes.set_xlabel("bits per pixel")
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-    figure.suptitle(f"Figure {paper.FIGURES[name][0]}: {name}, 512 × 512 grey, all codecs at full size")
+    figure.suptitle(f"Figure {published.FIGURES[name][0]}: {name}, 512 × 512 grey, all codecs at full size")
     figure.savefig(path, dpi=110)
 
 

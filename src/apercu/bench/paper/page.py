@@ -1,97 +1,19 @@
-"""The tables of the reproduction, ours beside the paper's, and the page that holds them."""
+"""Tables 3 to 5 and of the claim, ours beside the paper's, and the page that holds all tables and figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-import numpy as np
-
-from apercu.bench import paper
-from apercu.bench.paper_claim import RATES, RIVALS, Curve, gain, gains_of_paper, verdict
-from apercu.bench.paper_points import Point
-from apercu.bench.paper_table import Cell, Table
+from apercu.bench.paper import published
+from apercu.bench.paper.claim import RATES, RIVALS, Curve, gain, gains_of_paper, verdict
+from apercu.bench.paper.points import Point
+from apercu.bench.paper.table import Cell, Table
 
 MATCHED_PERCENT = 5.0
 PUBLISHED, PER_LATENT, PATH, FITTED = "as published", "table per latent", "default path", "fitted to the image"
 
 
-@dataclass(frozen=True)
-class Start:
-    """One trained network: error on the training blocks and on each image, in 8-bit units squared."""
-
-    on_training: float
-    on_images: Mapping[str, float]
-
-
-def networks_table(
-    name: str,
-    title: str,
-    printed: Mapping[str, Sequence[float]],
-    ours: Mapping[str, Sequence[Start]],
-    bounds: Mapping[str, Mapping[str, float]],
-    images: Sequence[str],
-) -> Table:
-    """Table 1 or 2: for each network the paper's errors (three images, average) beside ours, the best start first."""
-    complete = tuple(images) == paper.IMAGES
-    shown = [*images, "average"] if complete else list(images)
-    columns = [("network", "")]
-    for image in shown:
-        columns += [(f"{image}: paper", ".2f"), (f"{image}: ours", ".2f"), (f"{image}: ±", "+.2f")]
-    columns += [("training error", ".2f"), ("average of each start" if complete else "first image, each start", "")]
-    table = Table(name, title, columns)
-    for label, starts in ours.items():
-        cells: list[Cell] = [label]
-        for image in shown:
-            theirs = printed[label][-1 if image == "average" else paper.IMAGES.index(image)]
-            mine = _error(starts[0].on_images, image)
-            cells += [theirs, mine, mine - theirs]
-        every = [f"{_error(start.on_images, shown[-1] if complete else shown[0]):.1f}" for start in starts]
-        table.rows.append([*cells, starts[0].on_training, " / ".join(every)])
-    for label, errors in bounds.items():
-        cells = [label]
-        for image in shown:
-            cells += [None, _error(errors, image), None]
-        table.rows.append([*cells, None, None])
-    return table
-
-
-def _error(errors: Mapping[str, float], image: str) -> float:
-    return float(np.mean(list(errors.values()))) if image == "average" else errors[image]
-
-
-def beyond_bound(
-    printed: Mapping[str, Sequence[float]], linear: Sequence[str], bound: Mapping[str, float]
-) -> list[str]:
-    """A note for each of the paper's errors that no linear network can have on our copy of the image."""
-    notes = []
-    for image, least in bound.items():
-        column = paper.IMAGES.index(image)
-        values = {label: printed[label][column] for label in linear if printed[label][column] < least}
-        if values:
-            told = ", ".join(f"{value:.2f} ({label})" for label, value in values.items())
-            notes.append(
-                f"{image}: the paper's {told} is below {least:.2f}, the least that any linear network of so many "
-                "latents can reach on this image, even one fitted to it alone. Its copy of the image is another one."
-            )
-    return notes
-
-
-def dead_latents(plateaus: Mapping[int, float]) -> list[str]:
-    """Notes on Table 1's activations; `plateaus`: the least training error of a linear network by latents."""
-    told = ", ".join(f"{error:.1f} ({latents})" for latents, error in plateaus.items())
-    relu = paper.TABLE_1["relu"]
-    return [
-        f"The least training error of a linear network by number of latents: {told}. Starts with an activation that "
-        "end near one of the larger have lost latents, which is luck of the start and length of training, of which "
-        "the paper says nothing.",
-        f"The paper's relu has lost them as well, and not the same for each image: {relu[0]} on lena is the error of a "
-        f"single latent ({paper.TABLE_2[2][0]} in its Table 2), {relu[1]} on boat less than half of a single latent's "
-        f"({paper.TABLE_2[2][1]}). One network cannot do both: it seems to have been trained for each image anew.",
-    ]
-
-
 def sizes_table(image: str, found: Mapping[tuple[str, int], Sequence[Point | None]]) -> Table:
     """Table 3, 4 or 5: `found` holds, by way and outputs, the smallest file at each of the paper's PSNRs."""
-    number = paper.TABLE_OF_SIZES[image]
+    number = published.TABLE_OF_SIZES[image]
     columns = [("PSNR", ".2f"), ("outputs", "d"), ("paper, bits", ",d")]
     for way in (PUBLISHED, PER_LATENT):
         columns += [(f"{way}: bits", ",d"), (f"{way}: ± %", "+.1f"), (f"{way}: dB", ".2f")]
@@ -99,8 +21,8 @@ def sizes_table(image: str, found: Mapping[tuple[str, int], Sequence[Point | Non
         columns += [(f"{way}: bits", ",d"), (f"{way}: ± %", "+.1f")]
     table = Table(f"table{number}", f"Table {number}: {image}, smallest file at equal PSNR", columns)
     unmatched = []
-    for index, (decibels, *sizes) in enumerate(paper.SIZES[image]):
-        for outputs, bits in zip(paper.OUTPUTS, sizes, strict=True):
+    for index, (decibels, *sizes) in enumerate(published.SIZES[image]):
+        for outputs, bits in zip(published.OUTPUTS, sizes, strict=True):
             if bits is None:
                 continue
             cells: list[Cell] = [decibels, outputs, int(bits)]
@@ -111,7 +33,7 @@ def sizes_table(image: str, found: Mapping[tuple[str, int], Sequence[Point | Non
                 cells += [point.n_bits if point else None, more]
                 if way in (PUBLISHED, PER_LATENT):
                     cells.append(point.psnr if point else None)
-                asked = PUBLISHED if outputs == paper.OUTPUTS[-1] else PER_LATENT
+                asked = PUBLISHED if outputs == published.OUTPUTS[-1] else PER_LATENT
                 if way == asked and (more is None or more > MATCHED_PERCENT):
                     unmatched.append(
                         f"{decibels:.2f} dB with {outputs} ({'not reached' if more is None else f'{more:+.1f} %'})"
@@ -205,7 +127,7 @@ def page(
     head: Sequence[str], tables: Sequence[Table], answers: Sequence[str], figures: Sequence[tuple[str, str, str]]
 ) -> str:
     """The page, as Markdown; figures are (title, text, file name)."""
-    parts = ["# The codec of Taha et al. 2025, reproduced", "", f"The paper: {paper.CITATION}.", ""]
+    parts = ["# The codec of Taha et al. 2025, reproduced", "", f"The paper: {published.CITATION}.", ""]
     parts += [f"- {line}" for line in head]
     parts += ["", "## Is it better than JPEG below 0.22 bits per pixel?", "", *(f"- {line}." for line in answers)]
     parts += ["", "## Tables", ""]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from apercu.codecs.tables import shipped
 from apercu.errors import OptionError
-from apercu.format.weights import shipped
-from apercu.stages.quantise import dual_quantise
-from apercu.stages.transform import EVERY_BLOCK, dual_analyse, dual_synthesise
+from apercu.stages.dual_ae import EVERY_BLOCK, dual_analyse, dual_synthesise
+from apercu.stages.dual_quantise import dual_quantise
 
 
 def at_bounds(rng):

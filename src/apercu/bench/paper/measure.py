@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from apercu.bench import paper
-from apercu.bench.paper_claim import RIVALS, Curve, codec_curve, jpeg_curve
-from apercu.bench.paper_page import FITTED, PATH, PER_LATENT, PUBLISHED
-from apercu.bench.paper_points import (
+from apercu.bench.paper import published
+from apercu.bench.paper.claim import RIVALS, Curve, codec_curve, jpeg_curve
+from apercu.bench.paper.page import FITTED, PATH, PER_LATENT, PUBLISHED
+from apercu.bench.paper.points import (
     Image,
     Options,
     Point,
@@ -19,7 +19,7 @@ from apercu.bench.paper_points import (
 )
 
 Found = dict[tuple[str, int], list[Point | None]]
-EIGHT = paper.OUTPUTS[-1]
+EIGHT = published.OUTPUTS[-1]
 
 
 def measure_image(
@@ -39,17 +39,17 @@ def measure_image(
         (PUBLISHED, EIGHT, by_hand("group", models[EIGHT], *grid[:2])),
         (PATH, EIGHT, on_path(grid[2])),
         (FITTED, EIGHT, by_hand("group", fitted, *grid[:2])),
-        *((PER_LATENT, outputs, by_hand("latent", models[outputs], *grid[:2])) for outputs in paper.OUTPUTS),
+        *((PER_LATENT, outputs, by_hand("latent", models[outputs], *grid[:2])) for outputs in published.OUTPUTS),
     ]
     found: Found = {}
     curves: dict[str, Curve] = {}
     for way, outputs, settings in ways:
         points = [measure(image, options) for options in settings]
         near = near_on_path if way == PATH else near_by_hand
-        column = 1 + paper.OUTPUTS.index(outputs)
+        column = 1 + published.OUTPUTS.index(outputs)
         # The paper's column of fewer outputs ends where it saturates; what it does not print is not searched for.
         found[way, outputs] = [
-            smallest(image, points, row[0], near) if row[column] is not None else None for row in paper.SIZES[name]
+            smallest(image, points, row[0], near) if row[column] is not None else None for row in published.SIZES[name]
         ]
         if way == PUBLISHED:
             curves["taha2025, as published"] = codec_curve(image, points)

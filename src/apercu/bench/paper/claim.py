@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 import apercu
-from apercu.bench import paper
 from apercu.bench.curves import at_rate, envelope
 from apercu.bench.metrics import bpp, psnr, ssim
-from apercu.bench.paper_points import Image, Point
+from apercu.bench.paper import published
+from apercu.bench.paper.points import Image, Point
 from apercu.bench.peers import PEERS
 
 RIVALS = {"jpeg": "baseline JPEG", "jpeg-prog": "optimised progressive JPEG"}
@@ -88,7 +88,9 @@ class Verdict:
     @property
     def holds(self) -> bool:
         """Better than the rival at every rate below 0.22 that both reach, to the two decimals of the claim."""
-        return bool(self.better) and self.better[0][0] == self.low and round(self.better[0][1], 2) >= paper.CLAIMED_BPP
+        return (
+            bool(self.better) and self.better[0][0] == self.low and round(self.better[0][1], 2) >= published.CLAIMED_BPP
+        )
 
     def __str__(self) -> str:
         if not self.better:
@@ -117,8 +119,8 @@ def verdict(ours: Curve, theirs: Curve) -> Verdict:
 def gains_of_paper(image: str, theirs: Curve) -> list[tuple[float, float | None]]:
     """At each of the paper's own points of eight outputs: bits per pixel, and its PSNR less the rival's."""
     found = []
-    for decibels, _, _, bits in paper.SIZES[image]:
-        rate = bits / (paper.SIZE[0] * paper.SIZE[1])
+    for decibels, _, _, bits in published.SIZES[image]:
+        rate = bits / (published.SIZE[0] * published.SIZE[1])
         other = at_rate(psnr_of(theirs), rate)
         found.append((rate, None if other is None else decibels - other))
     return found

@@ -53,7 +53,7 @@ def dual_synthesise(
     groups: NDArray[np.uint8], symbols: NDArray[np.int16], blocks: tuple[int, int], weights: Weights, step_q3: int
 ) -> Plane:
     """The plane, int16 with 5 fraction bits, that groups (n,) and symbols (n, 8) stand for: the inverse of analysis and
-    quantisation (`apercu.stages.quantise`) together. Raises OptionError for arrays of another kind."""
+    quantisation (`apercu.stages.dual_quantise`) together. Raises OptionError for arrays of another kind."""
     check_pair("blocks", blocks)
     down, across = blocks
     check_array("groups", groups, UINT8, (down * across,))

@@ -1,0 +1,59 @@
+"""The tables of a codec, shipped ones and a user's: found by id or by path, and checked by the codec itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from apercu.codecs.by_name import codec_of
+from apercu.errors import ModelError
+from apercu.format import weights
+from apercu.format.container import Header
+from apercu.format.ids import CODECS, MODELS, USER_MODEL
+
+
+@cache
+def shipped(model_id: int) -> Any:
+    """The tables that the registry names; raises ModelError when the file is not the one that was shipped."""
+    model = MODELS[model_id]
+    path = weights.FOLDER / model.file
+    array = weights.load(path)
+    if weights.digest(array).hex() != model.sha256:
+        raise ModelError(f"{model.file} is not the file that belongs to model {model_id}: its SHA-256 differs")
+    with _naming(path):
+        return codec_of(model.codec).read_tables(array, model.entropy)
+
+
+def of_user(codec: str, path: str | Path, entropy: str = "") -> tuple[Any, bytes]:
+    """Tables from a file that `apercu train` wrote, and the first eight bytes of their SHA-256. They are for the
+    default entropy coder of the codec unless another is named."""
+    try:
+        path = Path(path)
+    except TypeError:
+        raise ModelError(f"a model is the path of a file, not {path!r}") from None
+    array = weights.load(path)
+    with _naming(path):
+        return codec_of(codec).read_tables(array, entropy or CODECS[codec][0]), weights.digest(array)[:8]
+
+
+def of_file(header: Header, path: str | Path | None) -> Any:
+    """The tables that a file names; `path` leads to those of a user. Raises ModelError."""
+    if header.model_id != USER_MODEL:
+        return shipped(header.model_id)
+    if path is None:
+        raise ModelError(
+            f"the file needs a user-trained model, SHA-256 {header.model_hash.hex()}…: pass it as model= (--model)"
+        )
+    tables, found = of_user(header.codec, path, header.entropy)
+    if found != header.model_hash:
+        raise ModelError(f"{path} is not the model of this file: {found.hex()}…, wanted {header.model_hash.hex()}…")
+    return tables
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{path} {error}") from None

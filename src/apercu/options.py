@@ -1,0 +1,103 @@
+"""Options, in one list: a field of a frozen dataclass is a keyword in Python and a flag of the command.
+
+Each codec and each restorer has such a class, `Options`. The fields are made by `option`, and are None where nothing
+was given.
+"""
+
+import dataclasses
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from apercu.errors import OptionError
+
+Check = Callable[[str, Any], object]
+"""Takes name and value of an option; returns the value as it is to be, or raises OptionError."""
+Made = TypeVar("Made")
+
+
+class About(NamedTuple):
+    """What is said of an option: in the help of the command, and for its value there."""
+
+    help: str
+    metavar: str
+    kind: Callable[[str], object]
+    check: Check
+    is_target: bool
+    """Whether it takes the place of a target, such as the quality."""
+
+
+def option(help: str, metavar: str, check: Check, kind: Callable[[str], object] = str, is_target: bool = False) -> Any:
+    """A field of a class of options. `kind` makes a value of the text of the command."""
+    return dataclasses.field(default=None, metadata={"about": About(help, metavar, kind, check, is_target)})
+
+
+def about(options: type) -> dict[str, About]:
+    """What is said of each option of a class, in order."""
+    return {field.name: field.metadata["about"] for field in dataclasses.fields(options)}
+
+
+def made(options: type[Made], given: Mapping[str, object]) -> Made:
+    """Options of a class from those of its fields that were given. Raises OptionError."""
+    known = about(options)
+    return options(**{name: known[name].check(name, value) for name, value in given.items() if value is not None})
+
+
+def targets(options: object) -> list[str]:
+    """The options that were given and take the place of a target."""
+    known = about(type(options))
+    return [name for name, what in known.items() if what.is_target and getattr(options, name) is not None]
+
+
+def owners(by_name: Mapping[str, type]) -> dict[str, tuple[About, list[str]]]:
+    """All options of some classes, each with the names of those that have it; it means the same in all of them."""
+    found: dict[str, tuple[About, list[str]]] = {}
+    for owner, options in by_name.items():
+        for name, what in about(options).items():
+            found.setdefault(name, (what, []))[1].append(owner)
+    return found
+
+
+def anything(_: str, value: object) -> object:
+    """A check of nothing."""
+    return value
+
+
+def one_of(choices: Sequence[object]) -> Check:
+    """A check for one of these values."""
+
+    def check(name: str, value: object) -> object:
+        if value not in tuple(choices):  # a tuple, since values that cannot be hashed are to be refused too
+            raise OptionError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+        return value
+
+    return check
+
+
+def number(name: str, value: Any, which: str = "", fits: Callable[[float], bool] = math.isfinite) -> float:
+    """A finite number for which `fits` is true; `which` states that condition for the message."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise OptionError(f"{name} must be a number{which}, not {value!r}") from None
+    except OverflowError:
+        raise OptionError(f"{name} is too large") from None
+    if not (math.isfinite(number) and fits(number)):
+        raise OptionError(f"{name} must be a finite number{which}, not {value}")
+    return number
+
+
+def whole(name: str, value: Any) -> int:
+    """A whole number."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise OptionError(f"{name} must be a whole number, not {value!r}") from None
+
+
+def positive(name: str, value: object) -> int:
+    """A whole number, 1 or more."""
+    if (number := whole(name, value)) < 1:
+        raise OptionError(f"{name} must be 1 or more, not {number}")
+    return number

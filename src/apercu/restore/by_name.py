@@ -1,0 +1,55 @@
+"""The restorers by name. The module of one is loaded when it is first used."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import cast
+
+from apercu.errors import OptionError
+from apercu.options import made, owners
+from apercu.restore.protocol import AnyRestorer
+from apercu.stages.layout import Restore
+
+RESTORERS = ("cnn",)
+"""Each a module of this package."""
+
+
+@cache
+def restorer_of(name: str) -> AnyRestorer:
+    """The restorer of a name in RESTORERS."""
+    return cast(AnyRestorer, import_module(f"apercu.restore.{name}"))
+
+
+def options_by_restorer() -> dict[str, type]:
+    """The class of options of every restorer."""
+    return {name: restorer_of(name).Options for name in RESTORERS}
+
+
+def ways_of(codec: str) -> list[str]:
+    """How the files of a codec can be restored, "none" first."""
+    return ["none", *(name for name in RESTORERS if codec in restorer_of(name).CODECS)]
+
+
+def check_options(name: str, given: Mapping[str, object]) -> None:
+    """Raises OptionError for a name that is neither "none" nor a restorer's, and for options that it does not have."""
+    if name not in (names := ("none", *RESTORERS)):
+        raise OptionError(f"restore must be {' or '.join(map(repr, names))}, not {name!r}")
+    has = owners(options_by_restorer()) if given else {}
+    for option, value in given.items():
+        if option not in has:
+            raise OptionError(f"decode has no option {option}")
+        if value is not None and name not in has[option][1]:
+            raise OptionError(f"{option} goes with restore={' or '.join(map(repr, has[option][1]))}")
+
+
+def restorer_for(name: str, codec: str, given: Mapping[str, object]) -> Restore:
+    """The restorer of a name for files of a codec, with the options that were given.
+
+    Raises OptionError for a codec that it has not learnt, before a package is asked for that would not help; and
+    MissingExtra or ModelError.
+    """
+    if name not in (ways := ways_of(codec)):
+        have = " or ".join(map(repr, ways))
+        raise OptionError(f"restore must be {have} for a file of the codec {codec}, not {name!r}")
+    restorer = restorer_of(name)
+    return restorer.load(codec, made(restorer.Options, given))

@@ -1,0 +1,113 @@
+"""Every codec: cost in proportion. Doubling bands, tiles or sides makes time and memory grow at most 2.5-fold, and a
+window costs what it shows."""
+
+import numpy as np
+import pytest
+
+import apercu
+from every_codec import CODECS, EVERY_CODEC, encode, most_layers, psnr
+from limits import MOST, assert_in_proportion, of_files, peak, seconds, textured
+
+
+def hot(height, width, n_bands):
+    """Every band of 16 bits has a pixel far from all others, which takes a closer look."""
+    image = textured(height, width, n_bands, np.uint16) % 4000
+    image[height // 2, width // 2] = 65535
+    return image
+
+
+# The image for a number n, and n; the options of encode. One layer: how many are tried depends on the size of the file.
+DIMENSIONS = {
+    "bands": (lambda n: textured(1, 1, n), 500, {"layers": 1}),
+    "bands of 16 bits": (lambda n: textured(4, 4, n, np.uint16), 100, {"layers": 1}),
+    "bands with hot pixels": (lambda n: hot(40, 40, n), 8, {"layers": 1}),
+    "width": (lambda n: textured(4, n, 3), 8191, {"layers": 1}),
+    "height": (lambda n: textured(n, 4, 4, np.uint16), 8191, {"layers": 1}),
+    "tiles": (lambda n: textured(128, n, 1), 512, {"layers": 1, "tile": 32, "quality": 10}),
+}
+EVERY = pytest.mark.parametrize(("codec", "name"), [(codec, name) for codec in CODECS for name in DIMENSIONS])
+
+
+def images(name):
+    make, n, options = DIMENSIONS[name]
+    return [make(n), make(8 * n)], options
+
+
+@EVERY
+def test_encode_and_what_reads_a_sound_file(codec, name):
+    pictures, options = images(name)
+    files = [encode(picture, codec, **options) for picture in pictures]
+    assert_in_proportion(*of_files(pictures, lambda picture: encode(picture, codec, **options)))
+    for job in (
+        apercu.decode,
+        lambda data: apercu.decode(data, window=(0, 0, 1, 1)),
+        lambda data: apercu.decode(data, layers=1),
+        apercu.check,
+        apercu.info,
+    ):
+        assert_in_proportion(*of_files(files, job))
+
+
+@EVERY_CODEC
+@pytest.mark.parametrize("target", ["n_bytes", "psnr"])
+@pytest.mark.parametrize("name", ["bands", "width", "tiles"])
+def test_a_search(codec, target, name):
+    """A try costs in proportion; how many there are depends on the picture more than on its size."""
+    make, n, options = DIMENSIONS[name]
+    pictures, goals, tries = [make(n // 16), make(n // 2)], [], []
+    for picture in pictures:
+        data = encode(picture, codec, **options | {"quality": 40})
+        reached = psnr(picture, apercu.decode(data))
+        goals.append({"n_bytes": len(data) + 9} if target == "n_bytes" else {"psnr": reached})
+    options = {key: value for key, value in options.items() if key != "quality"}
+
+    def job(picture, goal, progress=None):
+        return lambda: encode(picture, codec, **goal, **options, progress=progress)
+
+    for picture, goal in zip(pictures, goals, strict=True):
+        shares = []
+        job(picture, goal, shares.append)()
+        tries.append(len(shares))
+    assert_in_proportion(*map(job, pictures, goals), most=MOST * max(1, tries[1] / tries[0]))
+
+
+@EVERY_CODEC
+@pytest.mark.parametrize("damage", ["cut", "flipped", "every second"])
+def test_what_reads_a_damaged_file(codec, damage):
+    files = []
+    for picture in images("tiles")[0]:
+        data = bytearray(encode(picture, codec, tile=32, quality=10))
+        if damage == "cut":
+            del data[len(data) * 2 // 3 :]
+        else:
+            step = 37 if damage == "flipped" else len(data) // (picture.size // 2048)
+            start = len(data) // 4  # behind the directory
+            data[start::step] = bytes(255 - byte for byte in data[start::step])
+        files.append(bytes(data))
+    assert all(1 <= len(apercu.check(data)) <= 9 for data in files)
+    assert_in_proportion(*of_files(files, apercu.check))
+    assert_in_proportion(*of_files(files, lambda data: apercu.decode(data, damaged="conceal")))
+
+
+@pytest.mark.parametrize("codec", [codec for codec in CODECS if most_layers(codec) > 1])
+@pytest.mark.parametrize("damaged", [False, True])
+def test_layers(codec, damaged):
+    """As many as there can be, against one."""
+    picture, most = textured(256, 256, 3), most_layers(codec)
+    jobs = [lambda layers=layers: encode(picture, codec, layers=layers) for layers in (1, most)]
+    files = [job() for job in jobs]
+    grows = 2.5 ** np.log2(most)
+    assert_in_proportion(*jobs, most=grows)
+    options = {}
+    if damaged:
+        files, options = [files[1], files[1][:-6]], {"damaged": "conceal"}
+    for job in (lambda data: apercu.decode(data, **options), apercu.check, apercu.info):
+        assert_in_proportion(*of_files(files, job), most=grows)
+
+
+@EVERY_CODEC
+def test_a_window_costs_what_it_shows(codec):
+    data = encode(textured(512, 4096, 1), codec, tile=32, quality=10)
+    whole, one = seconds(lambda: apercu.decode(data)), seconds(lambda: apercu.decode(data, window=(9, 9, 1, 1)))
+    assert one < whole / 10
+    assert peak(lambda: apercu.decode(data, window=(9, 9, 1, 1))) < 1 << 20  # half of the picture
