@@ -15,7 +15,7 @@ from apercu.stages.blocks import n_blocks
 from segments import random_segment
 
 ROOT = Path(__file__).resolve().parents[1]
-BANDS_DECODE, DUAL_DECODE, FAMILIES = 0, 2, 8
+BANDS_DECODE, DUAL_DECODE, FAMILIES = 0, 2, 12
 LAYOUTS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
 MOST_SIDE, MOST_BLOCKS_A_SIDE = 80, 9
 RANDOM_INPUTS, GRAMMAR_SEGMENTS = 12, 40

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 KERNEL = Path(__file__).resolve().parents[1] / "src" / "apercu" / "kernel"
 WIDTHS = {"uint8_t": 1, "int8_t": 1, "uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4, "void": 1}
-WIDTHS |= {"int64_t": 8, "uint64_t": 8, "band_plane": 4, "range_context": 12}
-"""Bytes of a number, by type of C; a `band_plane` is five of them. 12 stands for a `range_context`: two numbers of 2
-bytes and four of 1."""
+WIDTHS |= {"int64_t": 8, "uint64_t": 8, "band_plane": 4, "map_plane": 4, "map_kind": 4, "range_context": 12}
+"""Bytes of a number, by type of C; a `band_plane` is five of them, a `map_plane` four, a `map_kind` seven. 12 stands
+for a `range_context`: two numbers of 2 bytes and four of 1."""
 LETTERS = {"size_t": "s", "int32_t": "i", "int": "i", "int64_t": "l", "uint64_t": "l"}
 """As `apercu.kernel.function` has them; "a" is an address."""
 
@@ -54,7 +54,7 @@ def _parameter(function: str, text: str) -> Parameter:
         return Parameter(name, c_type, "n")
     if constant:
         return Parameter(name, c_type, "c")
-    if name == "workspace" and function.startswith("apercu_bands_"):
+    if name == "workspace" and function.startswith(("apercu_bands_", "apercu_maps_")):
         return Parameter(name, c_type, "t")
     # Of range contexts, the content is compared though it is called a workspace: it is an array like others.
     is_room = name in ("workspace", "scratch") and c_type != "range_context"

@@ -28,13 +28,30 @@ from numpy.typing import NDArray
 
 import apercu
 import apercu.kernel
-from apercu.stages import bands, blocks, colour, dual_ae, dual_code, dual_quantise, fill, range_coding, wavelet
+from apercu.stages import (
+    bands,
+    blocks,
+    colour,
+    dct,
+    dual_ae,
+    dual_code,
+    dual_quantise,
+    fill,
+    map_huffman,
+    range_coding,
+    symbol_maps,
+    wavelet,
+)
+from apercu.stages.symbol_maps import Map, MapPlane, MapTables
 from scripts import encoded
 from scripts.cross_calls import WIDTHS, Function, Parameter, functions
 from scripts.vector_files import read_pixels, write_symbols
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = (bands, blocks, colour, dual_ae, dual_code, dual_quantise, fill, range_coding, wavelet)
+STAGES = (
+    *(bands, blocks, colour, dct, dual_ae, dual_code, dual_quantise, fill, map_huffman, range_coding, symbol_maps),
+    wavelet,
+)
 SIZES = ("capacity", "size", "n_data", "n_workspace", "workspace_size")
 """Names of parameters that say how large the array before them is, in bytes where it is one of bytes."""
 NULL, ANY, CONTENT, ZEROS, KEPT = range(5)
@@ -156,6 +173,7 @@ def record() -> bytes:
         assert encoded.digest(name) == digest, f"{name} is coded otherwise on this machine"
         recorder.rest()
     _call_the_rest()
+    _call_maps()
     missing = {function.name for function in known if function.parameters} - recorder.called
     assert missing <= {"apercu_self_test"}, f"never called: {sorted(missing)}"
     return b"".join([*recorder.parts, struct.pack("<cI", b"E", recorder.calls)])
@@ -170,6 +188,34 @@ def _call_the_rest() -> None:
     rows, columns = np.mgrid[:45, :83]
     clear = np.where((rows - 20) ** 2 + (columns - 40) ** 2 < 300, 0, 255)
     apercu.encode(np.stack([3 * rows, 2 * columns, rows * columns % 251, clear], 2).astype(np.uint8), quality=40)
+
+
+def _call_maps() -> None:
+    """A plane through the DCT and its symbols through both coders."""
+    rows, columns = np.mgrid[:40, :56]
+    plane = (rows * 90 + (columns - 20) ** 2 * (rows > columns) + rows * columns % 97).astype(np.int16)
+    coefficients, read = np.empty((64, 5, 7), np.int16), np.empty((64, 5, 7), np.int16)
+    dct.dct_analyse(plane, 5, 7, 4080, coefficients)
+    weights = (np.arange(27, dtype=np.int16).reshape(9, 3) - 13) * 60
+    some = frozenset({0, 2})
+    maps = [Map("predicted", 0), Map("count", 1), *[Map("plain", 2, None if m % 3 else some) for m in range(62)]]
+    maps[60] = Map("selector", 1)
+    layout = symbol_maps.MapLayout([MapPlane(5, 7, 0, -1)], maps)
+    starts = np.full((symbol_maps.n_contexts(maps), 2), (40000, 9), np.uint16)
+    tables = MapTables(np.full((2, 3, 18), 9, np.uint8), symbol_maps.start_contexts(starts, maps))
+    steps, prices = np.full((2, 64), 64 * 90, np.int32), np.full((2, 64), 23, np.int32)
+    for coder, reader in (
+        (symbol_maps.MapCoder(layout, tables), symbol_maps.MapCoder(layout, tables)),
+        (map_huffman.HuffmanMapCoder(layout), map_huffman.HuffmanMapCoder(layout)),
+    ):
+        symbols, found = np.zeros(layout.n_symbols, np.int16), np.zeros(layout.n_symbols, np.int16)
+        data = coder.encode(coefficients.reshape(-1).copy(), steps, prices, 0, 64, symbols)
+        reader.decode(data, 0, 64, found)
+        assert np.array_equal(found, symbols)
+        dct.dct_dequantise(symbols.reshape(64, 5, 7), steps[0], read)
+        dct.dct_expect(read, weights, 1)
+        dct.dct_synthesise(read, 5, 7, 4080, plane)
+        dct.dct_smooth(plane, 5, 7, 40)
 
 
 def _decode_valid(recorder: Recorder) -> None:

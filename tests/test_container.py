@@ -136,9 +136,13 @@ def test_wire_numbers_are_never_reused():
     """A number that was given once means the same for ever: this list grows, and nothing else."""
     assert ids.MAGIC == b"\xae\x70"
     assert ids.INTERPRETATION_IDS == {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
-    assert ids.CODEC_IDS == {("apercu", "range"): 2, ("taha2025", "huffman"): 1}
+    assert ids.CODEC_IDS == {
+        ("apercu", "range"): 2, ("taha2025", "huffman"): 1, ("dct", "range"): 3, ("dct", "huffman"): 4,
+    }  # fmt: skip
     models = {number: (model.codec, model.entropy) for number, model in ids.MODELS.items()}
-    assert models == {1: ("taha2025", "huffman"), 2: ("apercu", "range")}
+    assert models == {
+        1: ("taha2025", "huffman"), 2: ("apercu", "range"), 3: ("dct", "range"), 4: ("dct", "huffman"),
+    }  # fmt: skip
     assert ids.USER_MODEL not in ids.MODELS
     assert all((FOLDER / model.file).exists() for model in ids.MODELS.values())
 

@@ -16,7 +16,10 @@ from scripts import cross, cross_calls
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL = ROOT / "src" / "apercu" / "kernel"
-PARTS = ("samples", "wavelet", "bands", "range coder", "dual autoencoder", "Huffman coder", "fill")
+PARTS = (
+    *("samples", "wavelet", "bands", "range coder", "dual autoencoder", "Huffman coder", "fill"),
+    *("symbol maps", "DCT"),
+)
 ASKED = re.compile(r'\bfunction\("(\w+)", "(\w*)"\)')
 
 # A change that a wrong compiler might have made: file, what stands there, what comes in its place, the parts that it
@@ -30,16 +33,29 @@ PLANTED = {
     "border": ("wavelet_border.c", "more >> FRACTION", "(more + WHOLE / 2) >> FRACTION", {"wavelet", "bands"}),
     "none kept": ("wavelet_border.c", "    return n;", "    return 0 * n;", {"wavelet", "bands"}),
     "all kept": ("wavelet_border.c", "    return n;", "    return n + 99999;", {"wavelet"}),
-    "price": ("band_choice.h", "squared(a) + b->price", "squared(a) - b->price", {"bands"}),
+    "price": ("choice.h", "squared(a) + bit_price", "squared(a) - bit_price", {"bands", "symbol maps"}),
     "around": ("band_around.h", "column[x] + 2 * column[x + 1]", "column[x] + column[x + 1]", {"bands"}),
     "step": ("band_step.h", "(size * step_q6 + 32) >> 6", "(size * step_q6 + 31) >> 6", {"bands"}),
-    "learn": ("range_coder.h", "(65536 - slow) >> slow", "(65535 - slow) >> slow", {"bands", "range coder"}),
+    "learn": ("range_coder.h", "(65536 - slow) >> slow", "(65535 - slow) >> slow",
+              {"bands", "range coder", "symbol maps"}),
     "starts": ("range_coder.c", "range_context_at(s[0], s[1]", "range_context_at(s[0], s[1] / 2 + 1", {"range coder"}),
     "latent": ("dual_ae.c", "sum + (1 << 15), 16", "sum + (1 << 14), 16", {"dual autoencoder"}),
     "energy": ("dual_ae.c", "* (1 << 13) + z", "* (1 << 12) + z", {"dual autoencoder"}),
     "synthesis": ("dual_ae.c", "sum[i] = 1 << 11", "sum[i] = 1 << 10", {"dual autoencoder"}),
     "drop": ("dual_code.c", "16 * *gain > bit_price", "4 * *gain > bit_price", {"Huffman coder"}),
-    "codes": ("huffman.c", "(word + n_of[d - 1]) << 1", "(word + n_of[d - 1] + (d == 5)) << 1", {"Huffman coder"}),
+    "codes": ("huffman.c", "(word + n_of[d - 1]) << 1", "(word + n_of[d - 1] + (d == 5)) << 1",
+              {"Huffman coder", "symbol maps"}),
+    "above": ("map_around.h", "nn * far[x]", "nn * above[x]", {"symbol maps"}),
+    "beside": ("map_around.h", "here[(ptrdiff_t)x - 1] + here[x + 1]", "here[x] + here[x + 1]", {"symbol maps"}),
+    "four": ("map_around.h", "most : a + b + c + d", "most : a + b + c", {"symbol maps"}),
+    "totals": ("map_around.h", "(uint32_t)sums[x] + values[x];", "(uint32_t)sums[x];", {"symbol maps"}),
+    "plane": ("map_predict.h", "w + n - nw;", "w + n - ne;", {"symbol maps"}),
+    "ends": ("map_huffman.c", "length_of(run) - 1", "length_of(run - 1) - (run < 2 ? 0 : 1)", {"symbol maps"}),
+    "best": ("map_huffman_choice.c", "+ zero[i] - zero[from]", "+ zero[i]", {"symbol maps"}),
+    "forward": ("dct.c", "ODD[k][i] * (in[i][x] - in[7 - i][x])", "ODD[i][k] * (in[i][x] + in[7 - i][x])", {"DCT"}),
+    "inverse": ("dct.c", "int32_t even = 1 << (shift - 1)", "int32_t even = 1 << (shift - 2)", {"DCT"}),
+    "expected": ("dct_synthesis.c", "sum + 2048, 12", "sum + 2047, 12", {"DCT"}),
+    "smooth": ("dct_synthesis.c", "q1 + after", "q1 - after", {"DCT"}),
     "weigh": ("fill.c", "(sum + total / 2) / total", "sum / total", {"fill"}),
     "enlarge": ("fill.c", "sums[x + 2] + 8) >> 4", "sums[x + 2] + 7) >> 4", {"fill"}),
 }  # fmt: skip

@@ -148,15 +148,15 @@ def test_its_options_are_its_own(capsys):
     with pytest.raises(OptionError, match=r"^the codec plain has no step and no tables; the codec taha2025 has$"):
         apercu.encode(IMAGES["grey"], codec="plain", step=3, tables="group")
     with pytest.raises(
-        OptionError, match=r"^the codec apercu has no step and no entropy; the codecs taha2025 and plain"
+        OptionError, match=r"^the codec apercu has no step and no entropy; the codecs taha2025 and dct and plain"
     ):
         apercu.encode(IMAGES["grey"], step=3, entropy="range")
-    with pytest.raises(OptionError, match=r"^codec must be one of apercu, taha2025, plain, not 'wavelet'$"):
+    with pytest.raises(OptionError, match=r"^codec must be one of apercu, taha2025, dct, plain, not 'wavelet'$"):
         apercu.encode(IMAGES["grey"], codec="wavelet")
     assert main(["encode", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "--max-error K largest error of a sample (plain)" in said
-    assert "--entropy NAME how symbols become bits (plain)" in said
+    assert "--entropy NAME how symbols become bits (dct, plain)" in said
 
 
 def test_the_command_and_the_plugin_take_them(plain, capsys):

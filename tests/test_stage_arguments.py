@@ -15,7 +15,20 @@ import pytest
 import apercu.stages
 from apercu.codecs.tables import shipped
 from apercu.errors import ApercuError, OptionError
-from apercu.stages import bands, colour, dual_ae, dual_code, dual_quantise, fill, range_coding, wavelet
+from apercu.stages import (
+    bands,
+    colour,
+    dct,
+    dual_ae,
+    dual_code,
+    dual_quantise,
+    fill,
+    map_huffman,
+    range_coding,
+    symbol_maps,
+    wavelet,
+)
+from tests import map_cases
 
 RNG = np.random.default_rng(1)
 WEIGHTS = np.array(shipped(1))
@@ -65,6 +78,58 @@ LEVELS = [colour.Levels(0, 208)]
 STARTS = np.full((bands.N_CONTEXTS, 2), 7, np.uint16)
 BITS = np.array([0, 1, 1, 0], np.uint8)
 
+MAP_LAYOUT = map_cases.layout_of()
+MAP_TABLES = map_cases.tables(MAP_LAYOUT.maps)
+MAP_VALUES = map_cases.drawn(MAP_LAYOUT, 1)
+STEPS_Q6, PRICES = map_cases.settings(MAP_LAYOUT)
+MAP_STARTS = np.full((len(MAP_TABLES.contexts), 2), 9, np.uint16)
+
+
+def map_coder(weights, contexts):
+    symbol_maps.MapCoder(MAP_LAYOUT, symbol_maps.MapTables(weights, contexts)).close()
+
+
+def map_start(starts):
+    symbol_maps.start_contexts(starts, MAP_LAYOUT.maps)
+
+
+def map_encode(entropy, values, steps_q6, prices, first, end, symbols):
+    return map_cases.coder(entropy, MAP_LAYOUT).encode(values, steps_q6, prices, first, end, symbols)
+
+
+def range_maps(values, steps_q6, prices, first, end, symbols):
+    return map_encode("range", values, steps_q6, prices, first, end, symbols)
+
+
+def huffman_maps(values, steps_q6, prices, first, end, symbols):
+    return map_encode("huffman", values, steps_q6, prices, first, end, symbols)
+
+
+def range_read(data, first, end, symbols):
+    map_cases.coder("range", MAP_LAYOUT).decode(data, first, end, symbols)
+
+
+def huffman_read(data, first, end, symbols):
+    map_cases.coder("huffman", MAP_LAYOUT).decode(data, first, end, symbols)
+
+
+def to_maps(plane, height, width, centre, maps):
+    dct.dct_analyse(plane, height, width, centre, maps)
+
+
+def map_symbols():
+    return np.zeros(MAP_LAYOUT.n_symbols, np.int16)
+
+
+MAP_ENCODE = {
+    "values": MAP_VALUES,
+    "steps_q6": STEPS_Q6,
+    "prices": PRICES,
+    "first": 0,
+    "end": 7,
+    "symbols": map_symbols(),
+}
+
 # (function it is about, what to call, arguments)
 EXAMPLES = [
     (bands.start_contexts, bands.start_contexts, {"starts": STARTS}),
@@ -107,6 +172,22 @@ EXAMPLES = [
       "step_q8": 900, "chroma": 1}),
     (wavelet.wavelet_synthesise, wavelet.wavelet_synthesise,
      {"bands": int16(240), "plane": np.empty((12, 20), np.int16), "levels": 5, "centre": 4080}),
+    (symbol_maps.start_contexts, map_start, {"starts": MAP_STARTS}),
+    (symbol_maps.MapCoder, map_coder, {"weights": MAP_TABLES.weights, "contexts": MAP_TABLES.contexts}),
+    (symbol_maps.MapCoder, range_maps, MAP_ENCODE),
+    (symbol_maps.MapCoder, range_read,
+     {"data": range_maps(**MAP_ENCODE), "first": 0, "end": 7, "symbols": map_symbols()}),
+    (map_huffman.HuffmanMapCoder, huffman_maps, MAP_ENCODE),
+    (map_huffman.HuffmanMapCoder, huffman_read,
+     {"data": huffman_maps(**MAP_ENCODE), "first": 0, "end": 7, "symbols": map_symbols()}),
+    (dct.dct_analyse, to_maps,
+     {"plane": int16(16, 24), "height": 2, "width": 3, "centre": 4080, "maps": np.empty((64, 2, 3), np.int16)}),
+    (dct.dct_synthesise, dct.dct_synthesise,
+     {"maps": int16(64, 2, 3), "height": 2, "width": 3, "centre": 0, "plane": np.empty((16, 24), np.int16)}),
+    (dct.dct_dequantise, dct.dct_dequantise,
+     {"symbols": int16(64, 2, 3), "steps_q6": np.full(64, 900, np.int32), "maps": np.empty((64, 2, 3), np.int16)}),
+    (dct.dct_expect, dct.dct_expect, {"maps": int16(64, 2, 3), "weights": int16(9, 3), "sign": 1}),
+    (dct.dct_smooth, dct.dct_smooth, {"plane": int16(16, 24), "height": 2, "width": 3, "limit": 9}),
 ]  # fmt: skip
 ANY_INTEGERS = {
     ("range_encode", "bits"),

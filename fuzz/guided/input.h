@@ -102,5 +102,9 @@ void guided_range_coder(input *in);
 void guided_wavelet(input *in);
 void guided_samples(input *in);
 void guided_fill(input *in);
+void guided_maps_decode(input *in);
+void guided_maps_encode(input *in);
+void guided_maps_huffman(input *in);
+void guided_dct(input *in);
 
 #endif

@@ -34,7 +34,10 @@ library = _load()
 
 _nothing_at, _address_of = (ctypes.c_char * 0).from_buffer, ctypes.addressof
 _SIZE, _INT, _LONG, _ADDRESS = ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
-_PARTS = ("samples", "wavelet", "bands", "range coder", "dual autoencoder", "Huffman coder", "fill")  # self_test.h
+_PARTS = (
+    *("samples", "wavelet", "bands", "range coder", "dual autoencoder", "Huffman coder", "fill"),
+    *("symbol maps", "DCT"),
+)  # self_test.h
 
 
 def function(name: str, arguments: str) -> Callable[..., int]:

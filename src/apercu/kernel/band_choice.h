@@ -3,6 +3,7 @@
 #define APERCU_BAND_CHOICE_H
 
 #include "band_model.h"
+#include "choice.h"
 
 /* The price of a bit, by stage from fine to coarse: in 2^-16 squared steps for each 1/256 bit, so that 26 is 0.10 squared steps.
  * It is lower in stages 2 and 3 of luma, which hold edges and textures, on which SSIM depends. */
@@ -10,62 +11,16 @@ static const uint8_t PRICES[CLASSES][STAGES] = {{26, 15, 17, 26, 26}, {26, 26, 2
 enum { LOW_PRICE = 22 }; /* in LL */
 
 enum {
-    HALF_A_STEP = 128,    /* as in_steps counts: less than that is 0 */
     LESS_THAN_HALF = 102, /* added where a symbol is rounded before it is chosen: 0.6 of a step become one */
     SIGN_Q8 = 256,        /* what a sign is held to cost */
     NEAR_OTHERS = 3       /* bucket of what is within the band, for symbols with another before them in the group */
 };
-
-/* The cost of a bit of probability p / 65536, in 1/256 bits: -256 log2((i + 1/2) / 256) for i = p / 256. */
-static inline uint32_t bits_q8(uint32_t p)
-{
-    static const uint16_t costs[256] = {
-        2304, 1898, 1710, 1585, 1492, 1418, 1357, 1304, 1258, 1217, 1180, 1146, 1115, 1087, 1060, 1036,
-        1013, 991, 970, 951, 932, 915, 898, 882, 867, 852, 838, 824, 811, 798, 786, 774,
-        762, 751, 740, 730, 719, 709, 700, 690, 681, 672, 663, 655, 646, 638, 630, 622,
-        614, 607, 599, 592, 585, 578, 571, 565, 558, 552, 545, 539, 533, 527, 521, 515,
-        509, 503, 498, 492, 487, 482, 476, 471, 466, 461, 456, 451, 446, 441, 437, 432,
-        427, 423, 418, 414, 409, 405, 401, 396, 392, 388, 384, 380, 376, 372, 368, 364,
-        360, 357, 353, 349, 345, 342, 338, 334, 331, 327, 324, 320, 317, 314, 310, 307,
-        304, 300, 297, 294, 291, 288, 284, 281, 278, 275, 272, 269, 266, 263, 260, 257,
-        255, 252, 249, 246, 243, 240, 238, 235, 232, 230, 227, 224, 222, 219, 216, 214,
-        211, 209, 206, 204, 201, 199, 196, 194, 191, 189, 187, 184, 182, 179, 177, 175,
-        172, 170, 168, 166, 163, 161, 159, 157, 154, 152, 150, 148, 146, 144, 142, 139,
-        137, 135, 133, 131, 129, 127, 125, 123, 121, 119, 117, 115, 113, 111, 109, 107,
-        105, 103, 101, 100, 98, 96, 94, 92, 90, 88, 87, 85, 83, 81, 79, 78,
-        76, 74, 72, 71, 69, 67, 65, 64, 62, 60, 58, 57, 55, 53, 52, 50,
-        48, 47, 45, 44, 42, 40, 39, 37, 36, 34, 32, 31, 29, 28, 26, 25,
-        23, 22, 20, 18, 17, 15, 14, 12, 11, 9, 8, 7, 5, 4, 2, 1};
-    return costs[p >> 8];
-}
-
-static inline uint32_t cost(const range_context *c, uint32_t bit)
-{
-    uint32_t p0 = range_context_p0(c);
-    return bits_q8(bit ? 65536 - p0 : p0);
-}
 
 /* |coefficient| in steps, 8 fraction bits. */
 static inline uint32_t in_steps(const band *b, int16_t coefficient)
 {
     uint32_t size = (uint32_t)(coefficient < 0 ? -coefficient : coefficient);
     return (uint32_t)((uint64_t)size * b->reciprocal >> 18);
-}
-
-static inline int64_t squared(int64_t v)
-{
-    return v * v;
-}
-
-static inline uint32_t cost_of_magnitude(const range_context *magnitude, uint32_t q)
-{
-    uint32_t bits = 0;
-    for (uint32_t k = 1; k <= UNARY && k <= q; k++)
-        bits += cost(&magnitude[k - 1], k < q);
-    if (q > UNARY)
-        for (uint32_t rest = q - UNARY; rest; rest >>= 1)
-            bits += 512;
-    return bits;
 }
 
 /* Whether a group is worth its flag and its symbols, at the present prices. Of the contexts that its symbols will have, only
@@ -93,35 +48,6 @@ static inline int worth_it(const range_context *contexts, const band *b, size_t 
             gain += one > none ? one : none;
         }
     return has && gain > (int64_t)b->price * ((int64_t)cost(flag, 1) - cost(flag, 0));
-}
-
-/* The magnitude of least cost for a coefficient of `a` / 256 steps; `must` forbids 0. */
-static inline uint32_t choose(const band *b, uint32_t a, uint32_t negative, const range_context *zero,
-                              const range_context *sign, const range_context *magnitude, int must)
-{
-    uint32_t most = (a + HALF_A_STEP) >> 8;
-    if (most == 0)
-        return must ? 1 : 0;
-    if (most > 32767)
-        most = 32767;
-    int64_t least = must ? INT64_MAX : squared(a) + b->price * (int64_t)cost(zero, 0);
-    uint32_t best = 0, ones = (must ? 0 : cost(zero, 1)) + cost(sign, negative);
-    for (uint32_t q = most > 1 ? most - 1 : 1; q <= most; q++) {
-        uint32_t bits = ones + cost_of_magnitude(magnitude, q);
-        int64_t price = squared((int64_t)a - ((int64_t)q << 8)) + b->price * (int64_t)bits;
-        if (price < least)
-            least = price, best = q;
-    }
-    return best;
-}
-
-/* Bits of a number without leading zeros. */
-static inline uint32_t length_of(uint32_t number)
-{
-    uint32_t length = 0;
-    while (number >> length)
-        length++;
-    return length;
 }
 
 /* The residual of LL of least cost: one of the two multiples of the step around a coefficient, less what is predicted.

@@ -2,7 +2,7 @@
 #ifndef APERCU_BAND_MODEL_H
 #define APERCU_BAND_MODEL_H
 
-#include "range_coder.h"
+#include "magnitudes.h"
 
 enum {
     CLASSES = 2, /* 0: luma, alpha, other bands; 1: chroma */
@@ -10,12 +10,8 @@ enum {
     FLAGGED_STAGES = 2, /* the finest stages say for every group whether anything in it is not zero */
     ORIENTATIONS = 3,
     GROUP = 4, /* coefficients a side of a group */
-    BUCKETS = 10,
     SIGN_PATTERNS = 81,
-    UNARY = 14,   /* magnitudes up to so many in unary, the rest by Exp-Golomb */
-    MAG_MAX = 15, /* magnitudes that contexts see are held to it: 3 x 3 of them, weighted 16 in all, fit into a byte */
     LENGTHS = 17, /* bits of a residual of LL */
-    MARGIN = 2,   /* free places around the magnitudes of a band */
     PAST = 9      /* weights of a band: W, N, NW, NE, WW, NN, parents, sisters, companion */
 };
 
@@ -32,16 +28,6 @@ enum {
     N_CONTEXTS = LOW_SIGN_CONTEXTS + CLASSES
 };
 
-/* Weighted sums of neighbours, in 1/16 of a magnitude, to buckets in steps of about 2/3 octave, which begin at
- * 0, 1, 3, 5, 8, 12, 19, 30, 47 and 75. */
-static inline uint32_t bucket_of(uint32_t sum)
-{
-    static const uint8_t buckets[76] = {
-        0, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7,
-        7, 7, 7, 7, 7, 7, 7, 7, 7, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 9};
-    return buckets[sum < 75 ? sum : 75];
-}
-
 /* A plane on its way through the coder, as the caller describes it. */
 typedef struct {
     int32_t width, height;
@@ -49,12 +35,6 @@ typedef struct {
     int32_t companion; /* an earlier plane of the same class, or luma for chroma, whose bands predict; -1: none */
     int32_t fitted;    /* writing only: 1 if apercu_wavelet_analyse made its coefficients for the step of the coder */
 } band_plane;
-
-/* What the magnitudes of a band are, with MARGIN zeros on every side. */
-typedef struct {
-    size_t width, height, stride;
-    uint8_t *at; /* of row 0, column 0 */
-} grid;
 
 typedef struct {
     const int16_t *coefficients; /* writing only */

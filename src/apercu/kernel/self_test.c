@@ -6,6 +6,7 @@
 #include "band_step.h"
 #include "dual_ae.h"
 #include "fill.h"
+#include "self_test_draw.h"
 #include "wavelet.h"
 
 #include <string.h>
@@ -26,59 +27,7 @@ int64_t apercu_self_test_workspace(void)
 /* As `known_answers` prints them, which is built with the kernel. A change of the coded output changes them; a faster kernel
  * does not. */
 static const uint32_t KNOWN[TEST_PARTS] = {0x5831F993, 0x0BD0D15B, 0xA4CE2814, 0x3C3FCA7E,
-                                           0x71E38923, 0x868ED4EC, 0x776266BC};
-
-typedef struct {
-    uint32_t random, sum;
-} test;
-
-/* 0 to below `end`, which is at most 2^16. */
-static int32_t below(test *t, uint32_t end)
-{
-    t->random = t->random * 1664525u + 1013904223u;
-    return (int32_t)((t->random >> 16) * end >> 16);
-}
-
-static void add(test *t, int64_t value)
-{
-    t->sum = (t->sum ^ (uint32_t)((uint64_t)value & 0xFFFFFFFFu)) * 16777619u;
-}
-
-static void add_u8(test *t, const uint8_t *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        add(t, values[i]);
-}
-
-static void add_u16(test *t, const uint16_t *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        add(t, values[i]);
-}
-
-static void add_i16(test *t, const int16_t *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        add(t, values[i]);
-}
-
-/* Samples from -limit to limit. */
-static void draw(test *t, int16_t *samples, size_t n, int32_t limit)
-{
-    for (size_t i = 0; i < n; i++)
-        samples[i] = (int16_t)(below(t, (uint32_t)(2 * limit + 1)) - limit);
-}
-
-/* Slopes and edges with a little noise and few outliers, `amplitude` to both sides of `centre`. */
-static void draw_picture(test *t, int16_t *samples, size_t width, size_t height, int32_t centre, int32_t amplitude)
-{
-    for (size_t y = 0; y < height; y++)
-        for (size_t x = 0; x < width; x++) {
-            int32_t v = (int32_t)((5 * x + 3 * y) % 64) * 30 + (x > width / 2 ? 900 : -1900) + below(t, 200);
-            v = below(t, 60) ? v : below(t, 8000) - 4000;
-            samples[y * width + x] = (int16_t)(centre + clamp32(v, -amplitude, amplitude));
-        }
-}
+                                           0x71E38923, 0x868ED4EC, 0x776266BC, 0x16A1C5BF, 0x30E35B32};
 
 /* An image of 67 x 7 pixels, in planes of even size. */
 enum { WIDE = 67, HIGH = 7, PLANE_W = 72, PLANE_H = 8, PIXELS = WIDE * HIGH, SAMPLES = PLANE_W * PLANE_H };
@@ -355,7 +304,8 @@ typedef union {
 
 int64_t apercu_self_test_workspace(void)
 {
-    return (int64_t)sizeof(room) + apercu_dual_encoder_workspace() + apercu_dual_decoder_workspace();
+    size_t dual = sizeof(room) + (size_t)apercu_dual_encoder_workspace() + (size_t)apercu_dual_decoder_workspace();
+    return (int64_t)(dual > self_test_maps_size() ? dual : self_test_maps_size());
 }
 
 uint32_t self_test_sum(int part, uint8_t *workspace, size_t n_workspace)
@@ -378,6 +328,10 @@ uint32_t self_test_sum(int part, uint8_t *workspace, size_t n_workspace)
         test_huffman(&t, &r->dual, workspace + sizeof(room));
     if (part == TEST_FILL)
         test_fill(&t, &r->fill);
+    if (part == TEST_MAPS)
+        self_test_maps(&t, workspace);
+    if (part == TEST_DCT)
+        self_test_dct(&t, workspace);
     return t.sum;
 }
 

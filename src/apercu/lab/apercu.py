@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,7 @@ MOST_SAMPLES = 1 << 25
 
 Real = NDArray[np.float64]
 Jobs = Iterable[tuple[Path, int]]
+Job = TypeVar("Job")
 Setup = Callable[[], object]
 
 
@@ -104,13 +105,13 @@ def _trained(
     new = np.tile(np.array(NEW, np.uint16), (N_CONTEXTS, 1))
     every = [(path, step) for path in files for step in STEPS_Q8]
     thirds = [(path, STEPS_Q8[(index + shift) % 6]) for index, path in enumerate(files) for shift in (0, 3)]
-    starts, n_bytes = _trained_starts(run, read, thirds, weights, new)
+    starts, n_bytes = trained_starts(run, partial(_ends, read, weights, new), thirds, new)
     log(f"first weights: {n_bytes} bytes")
     weights = _trained_weights(run, read, thirds, weights, starts, seed)
     starts = new
     sizes: list[int] = []
     for _ in range(PASSES):
-        starts, n_bytes = _trained_starts(run, read, every, weights, starts)
+        starts, n_bytes = trained_starts(run, partial(_ends, read, weights, starts), every, starts)
         sizes.append(n_bytes)
         log(f"contexts, pass {len(sizes)}: {n_bytes} bytes")
     return np.concatenate([weights.astype(np.uint16).ravel(), starts.ravel()]), sizes
@@ -169,13 +170,16 @@ def _ends(
     return fields[:, :2].mean(1) / 65536, (fields[:, 2] & 255).astype(float), coded.n_bytes
 
 
-def _trained_starts(
-    run: Run, read: Reader, jobs: Jobs, weights: NDArray[np.uint8], starts: NDArray[np.uint16]
+def trained_starts(
+    run: Run, ends: Callable[[Job], tuple[Real, Real, int]], jobs: Iterable[Job], starts: NDArray[np.uint16]
 ) -> tuple[NDArray[np.uint16], int]:
-    """Starts by the moments of what contexts end at; and the size of all images with the starts that were given."""
-    n, np_, npp, thin, total = (np.zeros(N_CONTEXTS) for _ in range(5))
+    """Starts by the moments of what contexts end at; and the size of all images with the starts that were given.
+
+    ends: of a job, the probability of a 0 and the age of every context after it, and the size in bytes.
+    """
+    n, np_, npp, thin, total = (np.zeros(len(starts)) for _ in range(5))
     size = 0
-    for p, age, n_bytes in in_order(run, partial(_ends, read, weights, starts), jobs):
+    for p, age, n_bytes in in_order(run, ends, jobs):
         bits = np.maximum(age - starts[:, 1], 0)
         n, np_, npp, size = n + bits, np_ + bits * p, npp + bits * p * p, size + n_bytes
         thin, total = thin + bits / (bits + 2), total + bits

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char *const NAMES[TEST_PARTS] = {
-    "samples", "wavelet", "bands", "range coder", "dual autoencoder", "Huffman coder", "fill"};
+    "samples", "wavelet", "bands", "range coder", "dual autoencoder", "Huffman coder", "fill", "symbol maps", "DCT"};
 
 int main(int argc, char **argv)
 {

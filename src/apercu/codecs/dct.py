@@ -1,0 +1,241 @@
+"""The codec `dct`: a DCT of 8 × 8 by integers, means first, symbols chosen for rate and distortion (spec/dct.md).
+
+encode:  planes → DCT → means → less what they let expect → choose and code
+decode:  planes ← smooth ← DCT ← with what means let expect ← dequantise ← symbols
+
+What the means of a block and of those around it tell of its slope and curvature need not be coded, and is shown where
+nothing else is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.codecs import apercu
+from apercu.codecs.plan import Plan
+from apercu.codecs.protocol import Codec, Domain
+from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError, OptionError, Truncated
+from apercu.format.container import Header, put_varint
+from apercu.format.ids import CODECS
+from apercu.kernel.memory import borrow, give_back
+from apercu.options import one_of, option
+from apercu.stages.blocks import BLOCK
+from apercu.stages.colour import FULL, Plane
+from apercu.stages.dct import dct_analyse
+from apercu.stages.dct_symbols import (
+    MAPS,
+    STREAMS,
+    DctTables,
+    dct_encode,
+    dct_plane,
+    dct_steps,
+    dct_tables,
+    plane_of,
+)
+from apercu.stages.fill import ALPHA
+from apercu.stages.layout import Evidence, Layout
+from apercu.stages.map_huffman import HuffmanMapCoder
+from apercu.stages.symbol_maps import MapCoder, MapLayout, MapPlane, Values, least_bits
+
+DOMAIN: Domain = "planes"
+VARIANTS = 1
+MOST_LAYERS = 2
+SYMBOLS_NEED_TABLES = True
+BITS_A_BYTE_LOG2, BEYOND = 19, 5
+"""The most bits in contexts that a byte of a stream can hold, and how many bytes more its tail counts for."""
+OPAQUE, LARGEST = FULL * 2, 32767
+"""The coefficient of the mean of a block whose samples are all 8160, less the centre; and the largest of all."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A point of operation: `step_q8`, quantiser step in 8-bit samples of an orthonormal transform, 8 fraction bits."""
+
+    quality_q8: int
+    step_q8: int
+
+
+@dataclass(frozen=True)
+class Options:
+    """entropy: "range", by default, or "huffman", which takes more bits and less time to decode."""
+
+    entropy: str | None = option("how symbols become bits", "NAME", one_of(CODECS["dct"]))
+
+
+def at_quality(quality_q8: int, _: Options = Options()) -> Setting:
+    """The setting of a quality of 0 to 25,600, in 1/256: the path is that of `apercu`."""
+    return Setting(quality_q8, apercu.at_quality(quality_q8).step_q8)
+
+
+def by_hand(_: Options) -> None:
+    """No setting is made by hand."""
+
+
+def parameters(_: Setting) -> bytes:
+    """No parameters: the quality sets everything."""
+    return b""
+
+
+def setting_of(header: Header) -> Setting:
+    """The setting that a header names; raises CorruptStream where it is none of this codec's."""
+    if header.quality_q8 is None:
+        raise CorruptStream("dct has no settings made by hand")
+    return at_quality(header.quality_q8)
+
+
+def plan(interpretation: str, n_bands: int, height: int, width: int) -> Plan:
+    """Tiles as `apercu` has them; the means are a layer, all else another."""
+    side = apercu.plan(interpretation, n_bands, height, width).tile
+    return Plan(side, layers=MOST_LAYERS, most_layers=MOST_LAYERS)
+
+
+def map_layout(layout: Layout) -> MapLayout:
+    """The maps of a tile."""
+    return MapLayout([MapPlane(*of.blocks, of.chroma, of.companion) for of in layout.planes], MAPS)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Coefficients of a tile, laid out as `maps` says; and which blocks of alpha are all 0 or all 8160."""
+
+    maps: MapLayout
+    coefficients: Values
+    ends: NDArray[np.int8] | None
+    """(down, across), -1 and 1 for those two; None where there is no alpha."""
+
+
+def analyse(planes: list[Plane], layout: Layout, _: Setting | None, __: DctTables) -> Analysis:
+    """Analysis of the planes of a tile, for every setting."""
+    maps = map_layout(layout)
+    coefficients = np.empty(maps.n_symbols, np.int16)
+    for index, (plane, of) in enumerate(zip(planes, layout.planes, strict=True)):
+        dct_analyse(plane, *of.blocks, of.centre, plane_of(maps, coefficients, index))
+    return Analysis(maps, coefficients, _ends(planes[ALPHA], layout) if layout.interpretation == "rgba" else None)
+
+
+def _ends(alpha: Plane, layout: Layout) -> NDArray[np.int8]:
+    down, across = layout.planes[ALPHA].blocks
+    blocks = alpha[: down * BLOCK, : across * BLOCK].reshape(down, BLOCK, across, BLOCK)
+    full, none = ((blocks == end).all(axis=(1, 3)) for end in (FULL, 0))
+    full |= layout.alpha == FULL
+    none |= layout.alpha == 0
+    ends: NDArray[np.int8] = full.astype(np.int8) - none
+    return ends
+
+
+def code(analysis: Analysis, setting: Setting, tables: DctTables, layers: int) -> list[bytes]:
+    """The segments of a tile, one for each layer."""
+    maps = analysis.maps
+    memory = [borrow(2 * maps.n_symbols) for _ in range(2)]
+    values, symbols = (block.view(np.int16)[: maps.n_symbols] for block in memory)
+    values[:], symbols[:] = analysis.coefficients, 0
+    if analysis.ends is not None:
+        _settle(plane_of(maps, values, ALPHA), analysis.ends, int(dct_steps(setting.step_q8, tables.matrix)[0, 0]))
+    coder = _coder(maps, tables)
+    streams = dct_encode(coder, values, setting.step_q8, tables, symbols)
+    coder.close()
+    for block in memory:
+        give_back(block)
+    if layers == len(streams):
+        return streams
+    return [put_varint(len(streams[0])) + b"".join(streams)]
+
+
+def _settle(values: NDArray[np.int16], ends: NDArray[np.int8], step_q6: int) -> None:
+    """Puts the means of blocks at an end of alpha's range beyond it, so that whatever is chosen decodes to that end."""
+    beyond = min(OPAQUE + 2 * (step_q6 >> 6) + 1, LARGEST)
+    values[0][ends != 0] = (ends * np.int16(beyond))[ends != 0]
+    values[1:, ends != 0] = 0
+
+
+def _coder(maps: MapLayout, tables: DctTables) -> MapCoder | HuffmanMapCoder:
+    return HuffmanMapCoder(maps) if tables.maps is None else MapCoder(maps, tables.maps)
+
+
+def least_bytes(layout: Layout, layer: int, layers: int, _: bool) -> int:
+    """The fewest bytes that a segment of a layer has, in range coding (spec/symbol_maps.md, "What a stream can hold");
+    a stream of Huffman codes can hold more."""
+    streams = STREAMS if layers == 1 else STREAMS[layer : layer + 1]
+    sizes = [of.blocks for of in layout.planes]
+    needed = [least_bits(sizes, MAPS, *stream) for stream in streams]
+    return sum(max(0, -(-n >> BITS_A_BYTE_LOG2) - BEYOND) for n in needed) + (layers == 1)
+
+
+def read(segments: list[bytes], layout: Layout, _: Setting | None, tables: DctTables, layers: int) -> Values:
+    """The symbols of a tile from the first of its layers, laid out as `map_layout` says; raises CorruptStream or
+    Truncated."""
+    maps = map_layout(layout)
+    symbols = np.zeros(maps.n_symbols, np.int16)
+    coder = _coder(maps, tables)
+    for number, (stream, part) in enumerate(zip(_streams(segments, layers), STREAMS, strict=False)):
+        try:
+            coder.decode(stream, *part, symbols)
+        except FormatError as fault:
+            fault.layer = min(number, layers - 1)
+            raise
+    coder.close()
+    return symbols
+
+
+def _streams(segments: list[bytes], layers: int) -> list[bytes]:
+    if layers == len(STREAMS):
+        return segments
+    (segment,) = segments
+    length = shift = at = 0
+    while True:
+        if at == len(segment):
+            raise Truncated("the length of the first stream ends early")
+        byte = segment[at]
+        length |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            break
+        if shift > 28:
+            raise CorruptStream("the length of the first stream is out of range")
+    if byte == 0 and at > 1:
+        raise CorruptStream("the length of the first stream is longer than it need be")
+    if length > len(segment) - at:
+        raise Truncated("the first stream ends early")
+    return [segment[at : at + length], segment[at + length :]]
+
+
+def synthesise(symbols: Values, layout: Layout, setting: Setting, tables: DctTables) -> list[Plane]:
+    """The planes of a tile, sides extended to multiples of 8."""
+    maps = map_layout(layout)
+    planes = []
+    for index, of in enumerate(layout.planes):
+        down, across = of.blocks
+        planes.append(np.empty((BLOCK * down, BLOCK * across), np.int16))
+        dct_plane(plane_of(maps, symbols, index), of.chroma, of.centre, setting.step_q8, tables, planes[-1])
+    return planes
+
+
+def evidence(symbols: Values, layout: Layout) -> Evidence:
+    """The symbols of each block, (down, across, 64)."""
+    maps = map_layout(layout)
+    return [np.moveaxis(plane_of(maps, symbols, index), 0, -1) for index in range(len(layout.planes))]
+
+
+def tell(setting: Setting, _: Iterable[tuple[bytes | ApercuError, Layout]]) -> dict[str, object]:
+    """Entries of `apercu.info` for files of this codec only."""
+    return {"step": setting.step_q8 / 256}
+
+
+def read_tables(array: NDArray[np.generic], entropy: str) -> DctTables:
+    """A file holds uint16, see `dct_tables`; Huffman coding takes the first of them alone."""
+    if array.dtype.kind != "u" or array.ndim != 1:
+        raise ModelError("holds no list of uint16, as dct takes")
+    try:
+        tables = dct_tables(np.ascontiguousarray(array, np.uint16))
+    except OptionError as error:
+        raise ModelError(f"holds no tables of dct: {error}") from None
+    return tables if entropy == "range" else tables._replace(maps=None)
+
+
+if TYPE_CHECKING:
+    from apercu.codecs import dct
+
+    _: Codec[list[Plane], Setting, Options, DctTables, Analysis, Values] = dct

@@ -1,0 +1,212 @@
+#include "huffman.h"
+#include "map_scan.h"
+
+#include <string.h>
+
+typedef struct {
+    huffman_scratch scratch;
+    huffman_encoder code;
+    uint8_t lengths[WORDS];
+    uint16_t words[WORDS];
+} encoder_workspace;
+
+typedef struct {
+    huffman_decoder code;
+    uint8_t lengths[HUFFMAN_MAX_COUNT];
+} decoder_workspace;
+
+int64_t apercu_map_huffman_encoder_workspace(void)
+{
+    return (int64_t)sizeof(encoder_workspace);
+}
+
+int64_t apercu_map_huffman_decoder_workspace(void)
+{
+    return (int64_t)sizeof(decoder_workspace);
+}
+
+/* Sends the words of a scan to `put`, each with its further bits. */
+typedef struct {
+    uint32_t *frequency; /* to count, or */
+    bit_writer *writer;  /* to write */
+    const huffman_encoder *code;
+    uint64_t ended;      /* blocks that hold nothing more */
+} sink;
+
+static inline void put_word(sink *to, uint32_t word, uint32_t bits, uint32_t n_bits)
+{
+    if (to->frequency) {
+        to->frequency[word]++;
+    } else {
+        huffman_put(to->writer, to->code, (int32_t)word);
+        put_bits(to->writer, bits, n_bits);
+    }
+}
+
+static void put_ends(sink *to, uint32_t run)
+{
+    uint32_t n = length_of(run) - 1;
+    put_word(to, n, run - (1u << n), n);
+}
+
+static void walk_scan(const scan *s, const int16_t *symbols, sink *to)
+{
+    uint32_t run = 0;
+    for (size_t block = 0; block < s->blocks; block++) {
+        size_t places[MAP_MOST], n = present(s, block, symbols, places), last = n;
+        int32_t numbers[MAP_MOST];
+        for (size_t i = 0; i < n; i++)
+            numbers[i] = symbols[places[i]] - guess_of(s, block, symbols + places[i]);
+        while (last && numbers[last - 1] == 0)
+            last--;
+        if (last && run) {
+            put_ends(to, run);
+            run = 0;
+        }
+        uint32_t zeros = 0;
+        for (size_t i = 0; i < last; i++) {
+            if (numbers[i] == 0) {
+                zeros++;
+                continue;
+            }
+            for (; zeros >= 16; zeros -= 16)
+                put_word(to, WORD_ZEROS, 0, 0);
+            uint32_t size = (uint32_t)(numbers[i] < 0 ? -numbers[i] : numbers[i]), bits = bits_of(s, numbers[i]);
+            uint32_t extra = extra_of(s, bits), low = extra ? size - (1u << (bits - 1)) : 0;
+            if (extra == bits)
+                low |= (uint32_t)(numbers[i] < 0) << (bits - 1);
+            put_word(to, WORD_SYMBOL + 16 * (bits - 1) + zeros, low, extra);
+            zeros = 0;
+        }
+        if (last < n) {
+            to->ended++;
+            if (++run == (1u << WORD_ENDS) - 1) {
+                put_ends(to, run);
+                run = 0;
+            }
+        }
+    }
+    if (run)
+        put_ends(to, run);
+}
+
+int64_t apercu_map_huffman_count(size_t height, size_t width, const map_kind *maps, size_t n_maps, size_t first,
+                                 size_t end, const int16_t *symbols, uint32_t *frequency)
+{
+    scan s;
+    if (start_scan(&s, height, width, maps, n_maps, first, end))
+        return APERCU_ERROR_ARGUMENT;
+    sink to = {frequency, NULL, NULL, 0};
+    walk_scan(&s, symbols, &to);
+    return (int64_t)to.ended;
+}
+
+/* The words from the first to the last that is used. */
+static void plan_words(encoder_workspace *ws, const uint32_t *frequency)
+{
+    uint32_t lo = 0, end = WORDS;
+    while (lo + 1 < WORDS && !frequency[lo])
+        lo++;
+    while (end > lo + 1 && !frequency[end - 1])
+        end--;
+    huffman_plan(&ws->code, (int32_t)lo, end - lo, frequency + lo, ws->lengths, ws->words, &ws->scratch);
+}
+
+int64_t apercu_map_huffman_plan(const uint32_t *frequency, void *workspace, size_t n_workspace, uint8_t *lengths,
+                                uint8_t *out, size_t capacity, uint64_t n_bits)
+{
+    if (n_workspace < sizeof(encoder_workspace))
+        return APERCU_ERROR_CAPACITY;
+    encoder_workspace *ws = workspace;
+    plan_words(ws, frequency);
+    memset(lengths, 0, WORDS);
+    for (uint32_t i = 0; i < ws->code.count; i++)
+        lengths[(uint32_t)ws->code.lo + i] = (uint8_t)(ws->code.listed ? ws->lengths[i] : ws->code.flat_bits);
+    bit_writer w = bit_writer_at(out, capacity, n_bits);
+    huffman_put_table(&w, &ws->code);
+    return w.overflow ? APERCU_ERROR_CAPACITY : (int64_t)w.n_bits;
+}
+
+int64_t apercu_map_huffman_put(size_t height, size_t width, const map_kind *maps, size_t n_maps, size_t first, size_t end,
+                               const int16_t *symbols, const uint32_t *frequency, void *workspace, size_t n_workspace,
+                               uint8_t *out, size_t capacity, uint64_t n_bits)
+{
+    scan s;
+    if (start_scan(&s, height, width, maps, n_maps, first, end))
+        return APERCU_ERROR_ARGUMENT;
+    if (n_workspace < sizeof(encoder_workspace))
+        return APERCU_ERROR_CAPACITY;
+    encoder_workspace *ws = workspace;
+    plan_words(ws, frequency);
+    bit_writer w = bit_writer_at(out, capacity, n_bits);
+    sink to = {NULL, &w, &ws->code, 0};
+    walk_scan(&s, symbols, &to);
+    return w.overflow ? APERCU_ERROR_CAPACITY : (int64_t)w.n_bits;
+}
+
+int64_t apercu_map_huffman_get_table(const uint8_t *data, size_t n_data, uint64_t n_bits, void *workspace,
+                                     size_t n_workspace)
+{
+    if (n_workspace < sizeof(decoder_workspace))
+        return APERCU_ERROR_CAPACITY;
+    decoder_workspace *ws = workspace;
+    bit_reader r = {data, n_data, n_bits};
+    int fault = huffman_get_table(&r, &ws->code, ws->lengths);
+    return fault ? fault : (int64_t)r.pos;
+}
+
+int64_t apercu_map_huffman_get(size_t height, size_t width, const map_kind *maps, size_t n_maps, size_t first, size_t end,
+                               const uint8_t *data, size_t n_data, uint64_t table_at, uint64_t n_bits, void *workspace,
+                               size_t n_workspace, int16_t *symbols)
+{
+    scan s;
+    if (start_scan(&s, height, width, maps, n_maps, first, end))
+        return APERCU_ERROR_ARGUMENT;
+    int64_t fault = apercu_map_huffman_get_table(data, n_data, table_at, workspace, n_workspace);
+    if (fault < 0)
+        return fault;
+    const huffman_decoder *code = &((const decoder_workspace *)workspace)->code;
+    bit_reader r = {data, n_data, n_bits};
+    uint32_t run = 0;
+    for (size_t block = 0; block < s.blocks; block++) {
+        if (run && s.everywhere && s.kind != MAP_PREDICTED) { /* most blocks, in little time */
+            run--;
+            continue;
+        }
+        size_t places[MAP_MOST], n = present(&s, block, symbols, places), i = 0;
+        while (i < n && !run) {
+            int32_t word = huffman_get(&r, code);
+            if (word < 0 || word >= WORDS)
+                return APERCU_ERROR_CORRUPT;
+            if (word < WORD_ENDS) {
+                run = (1u << word) + get_bits(&r, (unsigned)word);
+            } else if (word == WORD_ZEROS) {
+                i += 16;
+            } else {
+                uint32_t bits = (uint32_t)(word - WORD_SYMBOL) / 16 + 1, extra = extra_of(&s, bits);
+                i += (uint32_t)(word - WORD_SYMBOL) % 16;
+                if (i >= n)
+                    return APERCU_ERROR_CORRUPT;
+                uint32_t low = get_bits(&r, extra), size = bits;
+                if (s.kind == MAP_SELECTOR && size >= MAP_CHOICES)
+                    return APERCU_ERROR_CORRUPT;
+                if (s.kind != MAP_SELECTOR)
+                    size = 1u << (bits - 1) | (low & ((1u << (bits - 1)) - 1));
+                int negative = extra == bits && low >> (bits - 1);
+                int32_t symbol = guess_of(&s, block, symbols + places[i]) + (negative ? -(int32_t)size : (int32_t)size);
+                if (symbol < -MAP_LARGEST_VALUE || symbol > MAP_LARGEST_VALUE)
+                    return APERCU_ERROR_CORRUPT;
+                symbols[places[i++]] = (int16_t)symbol;
+            }
+            if (bits_overrun(&r))
+                return APERCU_ERROR_TRUNCATED;
+        }
+        if (i > n)
+            return APERCU_ERROR_CORRUPT;
+        if (i < n)
+            run--;
+        for (; s.kind == MAP_PREDICTED && i < n; i++)
+            symbols[places[i]] = (int16_t)guess_of(&s, block, symbols + places[i]);
+    }
+    return run ? APERCU_ERROR_CORRUPT : bits_overrun(&r) ? APERCU_ERROR_TRUNCATED : (int64_t)r.pos;
+}

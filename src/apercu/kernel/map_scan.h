@@ -1,0 +1,71 @@
+/* A scan of maps, block by block (spec/symbol_maps.md, "Huffman"). */
+#ifndef APERCU_MAP_SCAN_H
+#define APERCU_MAP_SCAN_H
+
+#include "choice.h"
+#include "map_huffman.h"
+#include "map_predict.h"
+
+typedef struct {
+    size_t width, blocks, first, end;
+    const map_kind *maps;
+    int kind;                /* MAP_PLAIN, or that of its only map */
+    int everywhere;          /* whether every block has all its maps */
+    int choice[MAP_MOST];    /* of each map, the latest count or selector before it; -1: none */
+} scan;
+
+static inline int start_scan(scan *s, size_t height, size_t width, const map_kind *maps, size_t n_maps, size_t first, size_t end)
+{
+    if (height < 1 || width < 1 || height > MAP_MOST_BLOCKS || width > MAP_MOST_BLOCKS || n_maps > MAP_MOST || first >= end || end > n_maps)
+        return APERCU_ERROR_ARGUMENT;
+    s->width = width;
+    s->blocks = height * width;
+    s->first = first;
+    s->end = end;
+    s->maps = maps;
+    s->kind = maps[first].kind;
+    int choice = -1;
+    s->everywhere = 1;
+    for (size_t m = 0; m < end; m++) {
+        if (maps[m].kind < MAP_PLAIN || maps[m].kind > MAP_SELECTOR)
+            return APERCU_ERROR_ARGUMENT;
+        if (m >= first && maps[m].kind != MAP_PLAIN && end - first > 1)
+            return APERCU_ERROR_ARGUMENT;
+        s->choice[m] = choice;
+        s->everywhere &= m < first || maps[m].present == -1;
+        if (maps[m].kind == MAP_COUNT || maps[m].kind == MAP_SELECTOR)
+            choice = (int)m;
+    }
+    return 0;
+}
+
+/* The places in `symbols` of a block's maps that are present; returns their number. */
+static inline size_t present(const scan *s, size_t block, const int16_t *symbols, size_t *places)
+{
+    size_t n = 0;
+    for (size_t m = s->first; m < s->end; m++) {
+        int32_t chosen = s->choice[m] < 0 ? 0 : symbols[(size_t)s->choice[m] * s->blocks + block];
+        if ((uint32_t)s->maps[m].present >> clamp32(chosen, 0, MAP_CHOICES - 1) & 1)
+            places[n++] = m * s->blocks + block;
+    }
+    return n;
+}
+
+static inline int32_t guess_of(const scan *s, size_t block, const int16_t *at)
+{
+    return s->kind == MAP_PREDICTED ? predict(at, block % s->width, block / s->width, s->width).guess : 0;
+}
+
+/* Bits of a number other than 0, and the word for it; a choice has no bits but its word. */
+static inline uint32_t bits_of(const scan *s, int32_t number)
+{
+    uint32_t size = (uint32_t)(number < 0 ? -number : number);
+    return s->kind == MAP_SELECTOR ? size : length_of(size);
+}
+
+static inline uint32_t extra_of(const scan *s, uint32_t bits)
+{
+    return s->kind == MAP_SELECTOR ? 0 : s->kind == MAP_COUNT ? bits - 1 : bits;
+}
+
+#endif

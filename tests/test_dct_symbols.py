@@ -1,0 +1,144 @@
+"""From planes to streams and back by the DCT: quality, what the means tell, tables of files, training on drawn
+pictures."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from apercu.errors import OptionError
+from apercu.lab import dct as lab
+from apercu.stages.colour import FULL, from_planes, to_planes
+from apercu.stages.dct import dct_analyse
+from apercu.stages.dct_symbols import MAPS, STREAMS, dct_encode, dct_plane, dct_prices, dct_steps, dct_tables, plane_of
+from apercu.stages.map_huffman import HuffmanMapCoder
+from apercu.stages.symbol_maps import MapCoder, MapLayout, MapPlane
+from scripts.pictures import scene
+from tests.map_cases import ENTROPIES
+
+IMAGE = scene(150, 170, 3, 9)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Tables trained on four drawn pictures: their file."""
+    folder = tmp_path_factory.mktemp("images")
+    for seed in range(4):
+        Image.fromarray(scene(150, 170, 3, seed)).save(folder / f"{seed}.png")
+    said = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lab, "n_cores", lambda: 1)
+        patch.setattr(lab, "SEARCH_IMAGES", 1)
+        patch.setattr(lab, "ROUNDS", 1)
+        patch.setattr(lab, "SEARCH_STEPS_Q8", (7680, 15360))
+        lab.train(folder, folder / "dct.npy", log=said.append)
+    return folder / "dct.npy", said
+
+
+@pytest.fixture(scope="module")
+def tables(trained):
+    return dct_tables(np.load(trained[0]))
+
+
+def coded(image, entropy, step, tables):
+    """The streams of an image in colour, its layout, and the symbols."""
+    planes = to_planes(image, "rgb", [])
+    sizes = [(plane.shape[0] // 8, plane.shape[1] // 8) for plane in planes]
+    layout = MapLayout([MapPlane(*size, int(p > 0), p - 1) for p, size in enumerate(sizes)], MAPS)
+    coefficients, symbols = np.empty(layout.n_symbols, np.int16), np.zeros(layout.n_symbols, np.int16)
+    for p, (plane, size) in enumerate(zip(planes, sizes, strict=True)):
+        dct_analyse(plane, *size, 0 if p else FULL // 2, plane_of(layout, coefficients, p))
+    coder = MapCoder(layout, tables.maps) if entropy == "range" else HuffmanMapCoder(layout)
+    return dct_encode(coder, coefficients, 256 * step, tables, symbols), layout, symbols
+
+
+def shown(image, layout, symbols, step, tables):
+    planes = []
+    for p, (height, width, chroma, _) in enumerate(layout.planes):
+        planes.append(np.empty((8 * height, 8 * width), np.int16))
+        dct_plane(plane_of(layout, symbols, p), chroma, 0 if p else FULL // 2, 256 * step, tables, planes[-1])
+    out = np.empty_like(image)
+    from_planes(planes, "rgb", [], out)
+    return out
+
+
+def psnr(a, b):
+    return 10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2))
+
+
+@pytest.mark.parametrize("entropy", ENTROPIES)
+def test_what_is_read_shows_the_picture(entropy, tables):
+    sizes, quality = [], []
+    for step in (120, 40, 12, 2):
+        streams, layout, symbols = coded(IMAGE, entropy, step, tables)
+        coder = MapCoder(layout, tables.maps) if entropy == "range" else HuffmanMapCoder(layout)
+        read = np.zeros(layout.n_symbols, np.int16)
+        for stream, maps in zip(streams, STREAMS, strict=True):
+            coder.decode(stream, *maps, read)
+        assert np.array_equal(read, symbols)
+        sizes.append(sum(map(len, streams)))
+        quality.append(psnr(IMAGE, shown(IMAGE, layout, read, step, tables)))
+    assert sizes == sorted(sizes)
+    assert quality == sorted(quality)
+    assert quality[0] > 20
+    assert quality[3] > 33  # chroma is at half size
+
+
+def test_contexts_save_bits(tables):
+    (means, rest), (means_huffman, rest_huffman) = (coded(IMAGE, entropy, 40, tables)[0] for entropy in ENTROPIES)
+    assert len(means) < 0.95 * len(means_huffman)
+    assert len(rest) < 0.95 * len(rest_huffman)
+
+
+def test_what_is_expected_saves_bits_and_shows_more(tables):
+    """Of a picture of slopes; and the means alone show more of it."""
+    y, x = np.mgrid[:160, :160] / 160
+    image = np.stack([60 + 90 * x, 40 + 150 * y * y, 200 - 120 * x * y], -1).astype(np.uint8)
+    without = tables._replace(expected=np.zeros_like(tables.expected))
+    found = []
+    for one in (tables, without):
+        streams, layout, symbols = coded(image, "range", 40, one)
+        only = symbols.copy()
+        for p in range(3):
+            plane_of(layout, only, p)[1:] = 0
+        found.append((sum(map(len, streams)), psnr(image, shown(image, layout, only, 40, one))))
+    assert found[0][0] < 0.9 * found[1][0]
+    assert found[0][1] > found[1][1] + 1
+
+
+def test_steps_and_prices():
+    matrix = np.full((2, 64), 256, np.uint16)
+    matrix[1], matrix[0, 5], matrix[0, 6] = 154, 512, 1
+    steps, prices = dct_steps(256 * 10, matrix), dct_prices(20, matrix)
+    assert steps[0, :7].tolist() == [10240, 10240, 10240, 10240, 10240, 20480, 40]  # 10 x 16 x 64, twice, 1 / 256
+    assert prices[0, :7].tolist() == [20, 20, 20, 20, 20, 5, 65535]
+    assert prices[1].tolist() == [20] * 64
+    assert dct_steps(1, matrix)[0, 6] == 1
+    assert dct_steps(1 << 18, np.full((2, 64), 4096, np.uint16)).max() == 1 << 24
+
+
+def test_training(trained):
+    """Contexts and weights bring what they should on the very pictures; the recipe belongs to the file."""
+    path, said = trained
+    sizes = [int(line.split()[2]) for line in said if line.startswith("pass")]
+    assert sizes[-1] < 0.85 * sizes[2]
+    recipe = json.loads(path.with_suffix(".json").read_text())
+    assert recipe["command"].startswith("apercu train dct --images")
+    assert len(recipe["images"]) == 4
+
+
+@pytest.mark.parametrize(("place", "number"), [(0, 0), (0, 256), (1, 0), (128, 4097), (129, 30720), (182, 34816),
+                                               (183, 91), (723, 0), (724, 1), (724, 129)])  # fmt: skip
+def test_tables_out_of_range_are_refused(place, number, trained):
+    array = np.load(trained[0])
+    array[place] = number
+    with pytest.raises(OptionError):
+        dct_tables(array)
+
+
+def test_tables_of_another_size_are_refused(trained):
+    array = np.load(trained[0])
+    for other in (array[:-1], np.append(array, array[:1]), array.astype(np.int16), array[None]):
+        with pytest.raises(OptionError):
+            dct_tables(np.ascontiguousarray(other))
