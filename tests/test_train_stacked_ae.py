@@ -191,12 +191,12 @@ def test_digits_are_trained_on_whole(quick, tmp_path, monkeypatch):
     assert rows[-1]["held_out"] < rows[0]["held_out"]
 
 
-def test_digits_held_out_are_the_last_of_each_round():
+def test_digits_held_out_are_the_first_of_each_round():
     out = held_out(10_000)
     assert out.sum() == 2000
-    assert not out[:4000].any()
-    assert out[4000:5000].all()
-    assert not out[5000:9000].any()
+    assert out[:1000].all()
+    assert not out[1000:5000].any()
+    assert out[5000:6000].all()
 
 
 def test_idx_files(tmp_path):

@@ -7,10 +7,16 @@ VERSION = 1
 
 INTERPRETATION_IDS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
 
-CODECS = {"apercu": ("range",), "taha2025": ("huffman",), "dct": ("range", "huffman")}
+CODECS = {"apercu": ("range",), "taha2025": ("huffman",), "dct": ("range", "huffman"), "stacked_ae": ("range",)}
 """The codecs, each a module of `apercu.codecs`, with the entropy coders that each has; its default comes first."""
 
-CODEC_IDS = {("taha2025", "huffman"): 1, ("apercu", "range"): 2, ("dct", "range"): 3, ("dct", "huffman"): 4}
+CODEC_IDS = {
+    ("taha2025", "huffman"): 1,
+    ("apercu", "range"): 2,
+    ("dct", "range"): 3,
+    ("dct", "huffman"): 4,
+    ("stacked_ae", "range"): 6,
+}
 """By codec and entropy coder."""
 
 USER_MODEL = 0
@@ -33,6 +39,9 @@ MODELS = {
     2: Model("apercu", "range", "apercu.npy", "c35fb02ae3cf46933c9c1a9a82e7a2d20283c3f1d4a5464080b8f8b5f26594d4"),
     3: Model("dct", "range", "dct.npy", "44808accd2fdff4808d233114d5b7a6394e37346c7bd4ebdec23902be72d2059"),
     4: Model("dct", "huffman", "dct.npy", "44808accd2fdff4808d233114d5b7a6394e37346c7bd4ebdec23902be72d2059"),
+    6: Model(
+        "stacked_ae", "range", "stacked_ae.npy", "229e439a48b90385479fe2a299997fa520aae695d09531d8450c8473aebb7804"
+    ),
 }
 
 
@@ -46,5 +55,11 @@ class Network(NamedTuple):
 NETWORKS = {"cnn": Network("cnn.onnx", "65947dc5f608746f139bd9d263d12f242d04769a5b5ca7fb883b853e499eeba1")}
 """By the name of the restorer. The receiver chooses one: no file names it."""
 
-DEFAULT_MODEL_IDS = {("taha2025", "huffman"): 1, ("apercu", "range"): 2, ("dct", "range"): 3, ("dct", "huffman"): 4}
+DEFAULT_MODEL_IDS = {
+    ("taha2025", "huffman"): 1,
+    ("apercu", "range"): 2,
+    ("dct", "range"): 3,
+    ("dct", "huffman"): 4,
+    ("stacked_ae", "range"): 6,
+}
 """The model that each codec encodes with by default, by codec and entropy coder."""

@@ -1,4 +1,5 @@
 """Training of the stacked autoencoders: experts are founded, trained greedily, then jointly; then they become integers.
+Last, the range coder learns the symbols that they make (`apercu.lab.stacked_maps`).
 
 1. Blocks are shared out among experts by subspaces: each block goes to the one that codes it best, each expert takes
    the principal subspace of its blocks; again and again (k-means with subspaces in the place of means).
@@ -26,9 +27,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from apercu.codecs.stacked_ae import to_array
 from apercu.errors import OptionError
 from apercu.lab.images import files_below, manifest
 from apercu.lab.stacked_blocks import DIGITS, PHOTOGRAPHS, Blocks, blocks_of_digits, blocks_of_images
+from apercu.lab.stacked_maps import MAP_STEPS, train_maps
 from apercu.lab.stacked_network import Network, leaky, to_tables
 from apercu.stages.stacked_tables import AROUND, pack
 
@@ -247,9 +250,11 @@ def train(folder: Path, out: Path, seed: int = SEED, log: Log = print) -> None:
         soften(network)
     rows = train_jointly(network, blocks, unseen, checkpoint, seed, log)
     try:
-        array = pack(to_tables(network))
+        networks = pack(to_tables(network))
     except ValueError as error:
         raise OptionError(f"training failed: {error}") from error
+    maps = train_maps(networks, files, seed, log)
+    array = to_array(networks, maps.weights, maps.starts)
     recipe = {
         "codec": "stacked_ae",
         "command": f"apercu train stacked_ae --images {folder.name} --seed {seed} --out {out.name}",
@@ -260,6 +265,7 @@ def train(folder: Path, out: Path, seed: int = SEED, log: Log = print) -> None:
         "features": kind.n_features,
         "greedy": f"{GREEDY_STEPS} steps a layer, noise {NOISE}, dropped {DROPPED}",
         "joint": f"{kind.steps} steps of {kind.batch} blocks, Adam from {RATE} down a cosine, lambda {LAMBDA}",
+        "maps": f"from the symbols of the networks, at steps of {', '.join(map(str, MAP_STEPS))}",
         "sha256": hashlib.sha256(array.astype("<i2").tobytes()).hexdigest(),
         "log": rows,
         "images": manifest(files, folder),

@@ -1,7 +1,6 @@
 """Stacked autoencoders over blocks, in integers: the mean of a block, one of several experts, and its latents.
 
-After Fraihat and Al-Betar, "A novel lossy image compression algorithm using multi-models stacked AutoEncoders", Array
-19, 2023. An expert is a pair of stacks, 64-32-16-m and m-16-32-64 for blocks of 8 × 8, leaky ReLU after each layer but
+After Fraihat and Al-Betar, Array 2023, as the survey of Baskar et al. tells it. An expert is a pair of stacks, 64-32-16-m and m-16-32-64 for blocks of 8 × 8, leaky ReLU after each layer but
 the last, with a linear layer beside each that leads straight from its input to its output. What is added here: the mean
 of each block is coded by itself, and both stacks see how the means around differ from it, so that an expert without
 latents (m = 0) can draw what is smooth; everything is measured in steps of the quantiser, so that one network serves
