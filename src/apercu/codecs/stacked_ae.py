@@ -159,7 +159,7 @@ def code(analysis: Analysis, setting: Setting, tables: Tables, layers: int) -> l
     symbols = np.zeros(maps.n_symbols, np.int16)
     segments = [coder.encode(values, steps, prices, *part, symbols) for part in _parts(len(maps.maps), layers)]
     coder.close()
-    return segments
+    return [segments[0] or b"\0", *segments[1:]]
 
 
 def _parts(n_maps: int, layers: int) -> list[tuple[int, int]]:
@@ -193,10 +193,14 @@ def _settled(alpha: Plane, blocks: tuple[int, int], side: int, of_all: int | Non
     return np.where((least == most) & np.isin(least, (0, FULL)), least, np.int16(-1))
 
 
-def least_bytes(layout: Layout, layer: int, _: int, __: bool) -> int:
-    """The fewest bytes that a segment of a layer has: the first holds a bit or more for each block."""
+def least_bytes(layout: Layout, layer: int, _: int, of_user: bool) -> int:
+    """The fewest bytes that a segment of a layer has (spec/symbol_maps.md, "What a stream can hold"): the first holds
+    the first maps of every block, and has a byte or more. Of a user's tables, blocks may be larger."""
+    if layer > 0:
+        return 0
     n_blocks = sum(down * across for down, across in (plane.blocks for plane in layout.planes))
-    return ((n_blocks // 16 if layer == 0 else 0) >> BITS_A_BYTE_LOG2) - BEYOND
+    needed = FIRST_MAPS * (n_blocks // 16 if of_user else n_blocks)
+    return max(1, -(-needed >> BITS_A_BYTE_LOG2) - BEYOND)
 
 
 def read(segments: list[bytes], layout: Layout, _: Setting | None, tables: Tables, layers: int) -> list[Symbols]:

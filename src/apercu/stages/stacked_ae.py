@@ -1,10 +1,10 @@
 """Stacked autoencoders over blocks, in integers: the mean of a block, one of several experts, and its latents.
 
-After Fraihat and Al-Betar, Array 2023, as the survey of Baskar et al. tells it. An expert is a pair of stacks, 64-32-16-m and m-16-32-64 for blocks of 8 × 8, leaky ReLU after each layer but
-the last, with a linear layer beside each that leads straight from its input to its output. What is added here: the mean
-of each block is coded by itself, and both stacks see how the means around differ from it, so that an expert without
-latents (m = 0) can draw what is smooth; everything is measured in steps of the quantiser, so that one network serves
-all steps.
+After Fraihat and Al-Betar, Array 2023, as the survey of Baskar et al. tells it. An expert is a pair of stacks,
+64-32-16-m and m-16-32-64 for blocks of 8 × 8, leaky ReLU after each layer but the last, with a linear layer beside each
+that leads straight from its input to its output. What is added here: the mean of each block is coded by itself, and
+both stacks see how the means around differ from it, so that an expert without latents (m = 0) can draw what is smooth;
+everything is measured in steps of the quantiser, so that one network serves all steps.
 
 Numbers within a network are integers with 7 fraction bits, in steps; weights have 12. A layer adds up products, rounds
 to 7 fraction bits (halves upwards) and clips to ±32767. The sums fit in 32 bits (`tables_fault` has the bounds), and
@@ -218,8 +218,9 @@ def _chosen(
         latents[at], exact[at] = 0, 0
         latents[at, :m], exact[at, :m] = rounded[better], found[better]
     for number, cost in enumerate(costs):
-        for index in range(cost.expert.n_latents):
-            _settle(cost, blocks, np.flatnonzero(numbers == number), index, latents, exact, best)
+        which = np.flatnonzero(numbers == number)
+        for index in range(cost.expert.n_latents if len(which) else 0):
+            _settle(cost, blocks, which, index, latents, exact, best)
     return numbers, latents.T.astype(np.int16)
 
 
