@@ -28,9 +28,10 @@ SURVEY = {
 """By set: its size, and the rates of Zip, of the authors' method and of JPEG, in per cent."""
 DIGITS_MODEL = FOLDER / "stacked_digits.npy"
 LOW_QUALITIES = (1, 5, 10, 25)
-SURVEY_DIGITS = 10_000
+SURVEY_DIGITS, SURVEY_BYTES = 10_000, 5_866_822
 AS_FILES = 96
-"""The quality at which 10,000 digits of MNIST are JPEG files of 5.87 million bytes, as large as the survey's."""
+"""The quality at which the 10,000 test digits of MNIST are JPEG files of 5.87 million bytes, as large as the survey's."""
+NAMES = "mnist_jpg/testing/digits/{:05d}.jpg"
 
 
 class Row(NamedTuple):
@@ -148,36 +149,42 @@ def lossy_rows(
     return rows
 
 
-def compressed_already(digits: Sequence[Picture], share: float) -> list[tuple[str, str, str]]:
-    """What the survey's numbers for digits are the sizes of: (the survey's number, what gives it, ours).
+def compressed_already(digits: Sequence[Picture]) -> list[str]:
+    """What the survey's numbers for digits are the sizes of, as lines of a list.
 
-    share: how many of the survey's digits these are. Its original is taken in proportion.
+    digits: all of the file, the survey's being 10,000; of fewer, the survey's original is taken in proportion.
     """
-    originals, _ = jpeg(digits, AS_FILES)
+    original = SURVEY_BYTES * len(digits) / SURVEY_DIGITS
+    files, _ = jpeg(digits, AS_FILES)
     least, decoded = jpeg(digits, 1)
-    n, n_least = sum(map(len, originals)), sum(map(len, least))
-    names = zipped(originals, "mnist_jpg/testing/digits/{:05d}.jpg".format)
+    n, n_least = sum(map(len, files)), sum(map(len, least))
+    length = len(NAMES.format(0))
     return [
-        (
-            "original 5,866,822 bytes",
-            f"JPEG files of quality {AS_FILES}",
-            f"{n:,} bytes, {n / len(digits):.0f} a digit",
-        ),
-        ("Zip −26.55 %", "a zip archive of these files", f"{100 - 100 * names / n:.2f} %"),
-        (
-            "JPEG 65.91 %",
-            f"JPEG files of quality 1, against 5,866,822 bytes, at {psnr_of(digits, decoded):.2f} dB",
-            f"{100 - 100 * n_least / (share * 5_866_822):.2f} %",
-        ),
+        f"- original {SURVEY_BYTES:,} bytes for {SURVEY_DIGITS:,}: {len(digits):,} JPEG files of quality {AS_FILES} have "
+        f"{n:,} bytes, their raw pixels {raw(digits):,}.",
+        f"- Zip {percent(SURVEY['digits'][1])}: a zip archive of these JPEG files, with names of {length} characters: "
+        f"{percent(100 - 100 * zipped(files, NAMES.format) / n)}. Each character more takes "
+        f"{percent(100 * 2 * len(digits) / n)} off.",
+        f"- JPEG {percent(SURVEY['digits'][3])}: JPEG files of quality 1 have {n_least:,} bytes, at "
+        f"{psnr_of(digits, decoded):.2f} dB: 1 − {n_least:,} / {original:,.0f} = "
+        f"{percent(100 - 100 * n_least / original)}.",
+        "",
+        "So the survey's original is very probably a set of small JPEG files, most of each its head. A rate against it is "
+        "none against pixels.",
+        "",
     ]
 
 
 def report(
-    sets: Mapping[str, Sequence[Picture]], mosaic: Callable[[Picture, int], Picture], log: Callable[[str], None]
+    sets: Mapping[str, Sequence[Picture]],
+    all_digits: Sequence[Picture],
+    mosaic: Callable[[Picture, int], Picture],
+    log: Callable[[str], None],
 ) -> str:
     """The page: a table for each set that has pictures, and what the survey's digits are.
 
     sets: by the names of SURVEY. Of digits, only those that the shipped tables were not trained on may be among them.
+    all_digits: those that the survey's sizes are compared with.
     mosaic: puts pictures (n, height, width) side by side, so many across.
     """
     parts = ["# Compression rates of Fraihat and Al-Betar 2023, as the survey prints them, and ours", ""]
@@ -192,28 +199,34 @@ def report(
             across = math.isqrt(len(pictures))
             whole = [mosaic(np.stack(pictures[: across**2]), across)]
             rows += lossy_rows(whole, model, LOW_QUALITIES, log, f"of one mosaic of {across**2}")
-        parts.append(table(f"{kind.capitalize()}: {len(pictures)} pictures", kind, rows))
+        n = f"{len(pictures):,} picture{'s' * (len(pictures) > 1)}"
+        parts.append(table(f"{kind.capitalize()}: {n}", kind, rows))
         if digits:
-            parts.append("What the survey's numbers for digits are sizes of, by ours for as many of them:\n")
-            share = len(pictures) / SURVEY_DIGITS
-            lines = [f"- {printed}: {what}: {ours}." for printed, what, ours in compressed_already(pictures, share)]
-            parts.append("\n".join([*lines, ""]))
+            parts.append("What the survey's numbers for digits are sizes of:\n")
+            parts.append("\n".join(compressed_already(all_digits)))
     return "\n".join(parts)
 
 
+def percent(rate: float) -> str:
+    """A rate with the sign of the text."""
+    return f"{rate:.2f} %".replace("-", "−")
+
+
 def table(title: str, kind: str, rows: Sequence[Row]) -> str:
-    """Rows as Markdown, below what the survey prints."""
+    """Rows as Markdown, beside what the survey prints."""
     size, of_zip, theirs, of_jpeg = SURVEY[kind]
+    printed = {"zip": percent(of_zip), "JPEG": percent(of_jpeg), "stacked_ae": percent(theirs)}
     original = rows[0].n_bytes
     lines = [
         f"## {title}",
         "",
-        f"The survey: original {size}; Zip {of_zip} %, their method {theirs} %, JPEG {of_jpeg} %; no distortion.",
+        f"The survey's rates are against an original of its own: {size}. It names no quality and no distortion.",
         "",
-        "| | bytes | rate against raw pixels | PSNR |",
-        "|---|---|---|---|",
+        "| | bytes | rate against raw pixels | PSNR | the survey |",
+        "|---|---|---|---|---|",
     ]
     for one in rows:
         shown = "exact" if math.isinf(one.psnr) else f"{one.psnr:.2f} dB"
-        lines.append(f"| {one.name} | {one.n_bytes:,} | {100 - 100 * one.n_bytes / original:.2f} % | {shown} |")
+        rate = percent(100 - 100 * one.n_bytes / original)
+        lines.append(f"| {one.name} | {one.n_bytes:,} | {rate} | {shown} | {printed.get(one.name.split()[0], '')} |")
     return "\n".join([*lines, ""])
