@@ -151,7 +151,7 @@ def test_its_options_are_its_own(capsys):
         OptionError, match=r"^the codec apercu has no step and no entropy; the codecs taha2025 and dct and plain"
     ):
         apercu.encode(IMAGES["grey"], step=3, entropy="range")
-    with pytest.raises(OptionError, match=r"^codec must be one of apercu, taha2025, dct, stacked_ae, plain, not 'wavelet'$"):
+    with pytest.raises(OptionError, match=r"^codec must be one of apercu, taha2025, dct, stacked_ae, plain, not 'w"):
         apercu.encode(IMAGES["grey"], codec="wavelet")
     assert main(["encode", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())

@@ -30,7 +30,7 @@ DIGITS_MODEL = FOLDER / "stacked_digits.npy"
 LOW_QUALITIES = (1, 5, 10, 25)
 SURVEY_DIGITS, SURVEY_BYTES = 10_000, 5_866_822
 AS_FILES = 96
-"""The quality at which the 10,000 test digits of MNIST are JPEG files of 5.87 million bytes, as large as the survey's."""
+"""The quality at which the 10,000 test digits of MNIST are JPEG files of 5.87 million bytes, as the survey's are."""
 NAMES = "mnist_jpg/testing/digits/{:05d}.jpg"
 
 
@@ -160,8 +160,8 @@ def compressed_already(digits: Sequence[Picture]) -> list[str]:
     n, n_least = sum(map(len, files)), sum(map(len, least))
     length = len(NAMES.format(0))
     return [
-        f"- original {SURVEY_BYTES:,} bytes for {SURVEY_DIGITS:,}: {len(digits):,} JPEG files of quality {AS_FILES} have "
-        f"{n:,} bytes, their raw pixels {raw(digits):,}.",
+        f"- original {SURVEY_BYTES:,} bytes for {SURVEY_DIGITS:,}: {len(digits):,} JPEG files of quality {AS_FILES} "
+        f"have {n:,} bytes, their raw pixels {raw(digits):,}.",
         f"- Zip {percent(SURVEY['digits'][1])}: a zip archive of these JPEG files, with names of {length} characters: "
         f"{percent(100 - 100 * zipped(files, NAMES.format) / n)}. Each character more takes "
         f"{percent(100 * 2 * len(digits) / n)} off.",
@@ -169,8 +169,8 @@ def compressed_already(digits: Sequence[Picture]) -> list[str]:
         f"{psnr_of(digits, decoded):.2f} dB: 1 − {n_least:,} / {original:,.0f} = "
         f"{percent(100 - 100 * n_least / original)}.",
         "",
-        "So the survey's original is very probably a set of small JPEG files, most of each its head. A rate against it is "
-        "none against pixels.",
+        "So the survey's original is very probably a set of small JPEG files, most of each its head. A rate against it "
+        "is none against pixels.",
         "",
     ]
 

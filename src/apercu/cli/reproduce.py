@@ -47,14 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", metavar="DIR", type=Path, required=True, help="folder of the images to measure on")
     parser.add_argument("--digits", metavar="FILE", type=Path, help="digits, a gzipped IDX file (fraihat2023)")
     parser.add_argument("--train", metavar="DIR", type=Path, help="folder of training images")
-    parser.add_argument("--quick", action="store_true", help="less training and a coarser search, or fewer digits; says so")
+    parser.add_argument("--quick", action="store_true", help="less training, a coarser search, fewer digits; says so")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write to")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Make everything again; returns the exit code."""
-    own = {"taha2025": "train", "fraihat2023": "digits"}
-    for codec, name in own.items():
+    for codec, name in (("taha2025", "train"), ("fraihat2023", "digits")):
         if codec != arguments.codec and getattr(arguments, name) is not None:
             raise OptionError(f"reproduce {arguments.codec} takes no --{name}")
     if arguments.codec == "fraihat2023":
