@@ -40,7 +40,7 @@ MODELS = {
     3: Model("dct", "range", "dct.npy", "44808accd2fdff4808d233114d5b7a6394e37346c7bd4ebdec23902be72d2059"),
     4: Model("dct", "huffman", "dct.npy", "44808accd2fdff4808d233114d5b7a6394e37346c7bd4ebdec23902be72d2059"),
     6: Model(
-        "stacked_ae", "range", "stacked_ae.npy", "229e439a48b90385479fe2a299997fa520aae695d09531d8450c8473aebb7804"
+        "stacked_ae", "range", "stacked_ae.npy", "118c37757385e8ecabe971bded3a7993a31e7eac6184a3520360c80897f4e940"
     ),
 }
 
