@@ -129,6 +129,22 @@ def test_multiply_accumulates_of_apercu(image, expected):
     assert found == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("image", "entropy", "expected"),
+    # Of a sample 8 for the DCT and 1 for its step, of a block 27 for what is expected and 32 for its edges, of contexts
+    # 6 within the map and 9.2 around it, 2 more where there is a companion, of the choice 7 either way.
+    [
+        (NOISE, "range", (9.42, 9.92, 15.22, 7)),
+        (np.dstack([NOISE] * 3), "range", (14.13, 14.88, 23.83, 10.5)),
+        (np.dstack([NOISE] * 3), "huffman", (14.13, 14.88, 0, 10.5)),
+    ],
+)
+def test_multiply_accumulates_of_dct(image, entropy, expected):
+    count = arithmetic.count(image, apercu.encode(image, codec="dct", entropy=entropy))
+    found = (count.encoder_transform, count.decoder_transform, count.decoder_contexts, count.encoder_choice)
+    assert found == pytest.approx(expected, abs=0.01)
+
+
 def test_start_up_ratios_belong_to_their_times():
     found = start_up.measure(1)
     assert min(found.numpy_s, found.import_s, found.help_s) > 0

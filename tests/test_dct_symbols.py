@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import apercu
+from apercu.cli.main import main
 from apercu.errors import OptionError
 from apercu.lab import dct as lab
 from apercu.stages.colour import FULL, from_planes, to_planes
@@ -21,18 +23,27 @@ IMAGE = scene(150, 170, 3, 9)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """Tables trained on four drawn pictures: their file."""
-    folder = tmp_path_factory.mktemp("images")
-    for seed in range(4):
-        Image.fromarray(scene(150, 170, 3, seed)).save(folder / f"{seed}.png")
-    said = []
+def short():
+    """Training in little time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lab, "n_cores", lambda: 1)
         patch.setattr(lab, "SEARCH_IMAGES", 1)
         patch.setattr(lab, "ROUNDS", 1)
+        patch.setattr(lab, "CHANGES", (1.12,))
         patch.setattr(lab, "SEARCH_STEPS_Q8", (7680, 15360))
-        lab.train(folder, folder / "dct.npy", log=said.append)
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, short):
+    """Tables trained on four drawn pictures: their file."""
+    folder = tmp_path_factory.mktemp("images")
+    for seed in range(4):
+        Image.fromarray(scene(150, 170, 3, seed)).save(folder / f"{seed}.png")
+    Image.fromarray(scene(40, 15, 3)).save(folder / "too small.png")
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    said = []
+    lab.train(folder, folder / "dct.npy", log=said.append)
     return folder / "dct.npy", said
 
 
@@ -121,11 +132,41 @@ def test_steps_and_prices():
 def test_training(trained):
     """Contexts and weights bring what they should on the very pictures; the recipe belongs to the file."""
     path, said = trained
-    sizes = [int(line.split()[2]) for line in said if line.startswith("pass")]
+    sizes = [int(line.split()[2]) for line in said if line.startswith("pass ")]
     assert sizes[-1] < 0.85 * sizes[2]
     recipe = json.loads(path.with_suffix(".json").read_text())
     assert recipe["command"].startswith("apercu train dct --images")
     assert len(recipe["images"]) == 4
+    passed_over = [line for line in said if line.startswith("passed over: ")]
+    assert ["broken.jpg" in line or "too small.png: smaller" in line for line in passed_over] == [True, True]
+
+
+def test_the_command_trains(trained, monkeypatch, capsys):
+    """That of the recipe makes the same file, with its options, and files of these tables need them."""
+    folder = trained[0].parent
+    monkeypatch.chdir(folder.parent)
+    call = f"apercu train dct --images {folder.name} --goal ssim --every 4 --seed 7 --out mine.npy"
+    made = []
+    for _ in range(2):
+        assert main(call.split()[1:]) == 0
+        assert "pass 2: " in capsys.readouterr().out
+        out = folder.parent / "mine.npy"
+        made.append(out.read_bytes())
+        recipe = json.loads(out.with_suffix(".json").read_text())
+        call = recipe["command"]
+    assert made[0] == made[1] != trained[0].read_bytes()
+    assert (recipe["goal"], recipe["seed"], set(recipe["images"])) == ("ssim", 7, {"0.png"})
+    for entropy in ENTROPIES:
+        data = apercu.encode(IMAGE, codec="dct", entropy=entropy, quality=30, model=out)
+        assert apercu.info(data)["model"] == recipe["sha256"][:16]
+        assert apercu.decode(data, model=out).shape == IMAGE.shape
+
+
+def test_options_that_training_refuses(trained, tmp_path, capsys):
+    call = ["--images", str(trained[0].parent), "--out", str(tmp_path / "mine.npy")]
+    for wrong in (["apercu", "--goal", "ssim"], ["apercu", "--every", "2"], ["dct", "--every", "0"]):
+        assert main(["train", *wrong, *call]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.parametrize(("place", "number"), [(0, 0), (0, 256), (1, 0), (128, 4097), (129, 30720), (182, 34816),

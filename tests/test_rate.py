@@ -251,8 +251,26 @@ def test_a_psnr_takes_39_codings_at_most(name, variants):
         assert 0 <= found <= LAST
         assert len(made) <= 39
         made = set(made)
-        miss = np.abs(values[sorted(made)] - psnr)
-        assert abs(values[found] - psnr) <= max(miss.min(), 0.05) or found == LAST
+        miss = misses(values, psnr)
+        assert miss[found] <= max(miss[sorted(made)].min(), 0.05) or found == LAST
+
+
+def misses(values, psnr):
+    """In dB. No error at all is as far off as twice the error."""
+    return np.where(np.isinf(values), 3, np.abs(values - psnr))
+
+
+def test_lossless_is_nearer_than_what_is_far_below():
+    """Between an error in one sample and none there is no file."""
+    for most, lossless in ((88.0, True), (98.0, False)):
+        values = np.where(QUALITIES % 500 > 400, np.inf, np.minimum(np.linspace(20, 140, LAST + 1), most))
+        values[-1] = np.inf
+        assert np.isinf(values[nearest_psnr(99, lambda q, v=values: float(v[q]), LAST, 1)]) == lossless
+
+
+def test_places_that_make_the_same_file_are_passed():
+    sizes = np.select([QUALITIES < 9950, QUALITIES < 9960, QUALITIES < 10_000], [400, 990, 900], 1100)
+    assert best_within(1000, lambda q: int(sizes[q]), lambda _: 0, LAST, 1) in range(9950, 9960)
 
 
 @pytest.mark.parametrize("seed", range(3))

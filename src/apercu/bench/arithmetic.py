@@ -9,9 +9,12 @@ from apercu.codecs.content import to_content
 from apercu.errors import ApercuError
 from apercu.format.container import Header, read_header, read_segments
 from apercu.stages.bands import STAGES
-from apercu.stages.blocks import tiles
+from apercu.stages.blocks import BLOCK, tiles
 from apercu.stages.colour import Samples
+from apercu.stages.dct import N_EXPECTED, N_SUMS
+from apercu.stages.dct_symbols import MAPS
 from apercu.stages.layout import layout_of
+from apercu.stages.map_huffman import PASSES
 from apercu.stages.wavelet import band_places
 
 _LUMA_PRODUCTS, _CHROMA_PRODUCTS = 3, 1  # of a sample; chroma is made of luma and one colour
@@ -24,6 +27,10 @@ _NEAR = 6  # weights of magnitudes within a band, for a sample
 _FLAGGED = 2  # stages whose samples are weighed in groups first
 _WEIGHED = 5  # a sample in steps, what it costs as 0, and its error and the cost of a symbol
 _CHOSEN = 7  # a sample in steps, and error and cost of three symbols
+_DCT = 8  # of a sample, four in each direction
+_SMOOTHED = 2 * 2 * BLOCK  # of a block: the rows along two of its edges
+_WITHIN_MAP, _OF_ALL, _OF_FIRST, _OF_COMPANION = 6, 2, 2, 2  # weights of magnitudes of maps
+_HUFFMAN_CHOSEN = 1 + 2 * PASSES  # a sample in steps in each pass, and what it costs as 0 in all but the first
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,21 @@ def _of_apercu(_image: Samples, _data: bytes, header: Header, _model: str | None
     return transform + border, transform, contexts, choice
 
 
+def _of_dct(_image: Samples, _data: bytes, header: Header, _model: str | None) -> tuple[float, float, float, float]:
+    samples = blocks = contexts = 0
+    for window in tiles(header.height, header.width, header.tile):
+        for plane in layout_of(header.interpretation, header.n_bands, window.height, window.width).planes:
+            here = plane.blocks[0] * plane.blocks[1]
+            samples, blocks = samples + here * len(MAPS), blocks + here
+            for m, kind in enumerate(MAPS):
+                weights = _WITHIN_MAP + len(kind.earlier) + min(len(kind.earlier), 2) + _OF_ALL + _OF_FIRST * (m > 0)
+                contexts += here * (weights + _OF_COMPANION * (plane.companion >= 0))
+    transform = (_DCT + 1) * samples + N_EXPECTED * N_SUMS * blocks
+    ranged = header.entropy == "range"
+    choice = (_CHOSEN if ranged else _HUFFMAN_CHOSEN) * samples
+    return transform, transform + _SMOOTHED * blocks, contexts * ranged, choice
+
+
 def _of_taha2025(image: Samples, data: bytes, header: Header, model: str | None) -> tuple[float, float, float, float]:
     weights = tables.of_file(header, model)
     setting = taha2025.setting_of(header)
@@ -116,5 +138,5 @@ def _of_taha2025(image: Samples, data: bytes, header: Header, model: str | None)
     return to_latents, to_pixels, 0.0, 0.0
 
 
-COUNTED = {"apercu": _of_apercu, "taha2025": _of_taha2025}
+COUNTED = {"apercu": _of_apercu, "taha2025": _of_taha2025, "dct": _of_dct}
 """The codecs whose arrays can be counted."""

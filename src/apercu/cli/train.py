@@ -5,7 +5,6 @@ import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from apercu.cli import streams
 from apercu.cli.messages import flush_output, say
@@ -20,6 +19,8 @@ SHA-256 of every image) is written beside it, ending in .json.
 apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures that `encode` takes: grey, colour,
           16 bits, many bands; what cannot be read is passed over and named. Only the middle of a picture of more
           than 33 million samples is used.
+dct       takes minutes to hours, and needs no PyTorch. It takes pictures of 8 bits, as RGB; --goal says whether PSNR or
+          SSIM shall be high.
 cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
 stacked_ae
           takes half an hour, goes on where it was cut off, and needs PyTorch. From pictures it makes tables for blocks
@@ -30,6 +31,7 @@ EXAMPLES = """\
 examples:
   apercu train apercu --images photos --out mine.npy
   apercu compare others --model mine=mine.npy --out report/   what they bring, on other pictures
+  apercu train dct --images photos --goal ssim --out mine-dct.npy
   apercu train cnn --images photos --out mine.onnx
   apercu encode scene.png scene.apc --bpp 0.1 --model mine.npy
   apercu decode scene.apc back.png --model mine.npy
@@ -38,11 +40,13 @@ examples:
 
 TRAINERS = {
     "apercu": ("apercu.lab.apercu", ()),
+    "dct": ("apercu.lab.dct", ()),
     "cnn": ("apercu.lab.cnn_training", ("torch", "onnx", "onnxscript", "matplotlib")),
     "stacked_ae": ("apercu.lab.stacked_ae", ("torch",)),
     "taha2025": ("apercu.lab.taha2025", ("torch",)),
 }
 """Module, and the packages that it needs, of which some come at the end of hours."""
+GOALS = ("psnr", "ssim")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="FILE", type=Path, required=True, help="file to write: tables as .npy, a network as .onnx"
     )
     parser.add_argument("--seed", type=int, default=None, help="of the random start (the recipe's own by default)")
+    parser.add_argument("--goal", choices=GOALS, help="dct: the quality that its files shall have (psnr by default)")
+    parser.add_argument("--every", metavar="N", type=int, help="dct: take one of every N images (all by default)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -65,8 +71,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out.suffix == ".json":
         raise OptionError(f"--out {arguments.out}: the recipe, which is written beside it, has this name")
     check_target(arguments.out)
+    options = {name: value for name in ("goal", "every") if (value := getattr(arguments, name)) is not None}
+    if options and arguments.what != "dct":
+        raise OptionError(f"train {arguments.what} takes no --{next(iter(options))}")
+    if arguments.what == "apercu":
+        options["read"] = streams.read_picture
     trainer = import_module(module)
-    options: dict[str, Any] = {"read": streams.read_picture} if arguments.what == "apercu" else {}
     trainer.train(
         arguments.images, arguments.out, trainer.SEED if arguments.seed is None else arguments.seed, log=_log, **options
     )

@@ -7,6 +7,7 @@ choices there.
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from math import inf
 
 from apercu.errors import TargetUnreachable
 
@@ -22,12 +23,15 @@ GUESS, COARSE = 40, 16
 _STEPS, _CLOSE, _BESIDE = 5, 0.004, 400
 """For a size, in each further variant: the sizes tried at the most, how close one ends it, and from what distance in
 places the slope is taken."""
-_LOOK_AROUND = 64
+_LOOK_AROUND = (1, 2, 3, 5, 7, 10, 14, 19, 26, 35, 47, 63)
+"""Distances in places from those found: what lies next to each other often makes the same file."""
 
 _SHARES = (0.25, 0.5, 0.75)
 """Where places between two others are considered."""
 _BEYOND = 99.0
 """An excess, in dB, that stands for all that are larger, such as infinity."""
+_NO_ERROR = 3.0
+"""A squared error of 0 is as far from the target as twice the target's, which is 3 dB below it."""
 _LEAST_CHANGE = 0.0005
 """PSNR, in dB, changes by this at least from a quality to the next, in 1/256."""
 _LEVEL, _FAR = 64, 3000
@@ -116,9 +120,9 @@ def best_within(
         return near[0] if len(near) == 1 else min(near, key=error_at)
     if size_of(last) <= n_bytes:
         return last
-    for distance in range(variants, variants * _LOOK_AROUND, variants):
+    for distance in _LOOK_AROUND:
         for quality in found:
-            for place in (quality + distance, quality - distance):
+            for place in (quality + variants * distance, quality - variants * distance):
                 if 0 <= place < last and len(sizes) < MOST_TRIES and is_near(place):
                     return place
     return max(found, key=size_of)
@@ -174,10 +178,11 @@ def nearest_psnr(psnr: float, psnr_at: Callable[[int], float], last: int, varian
     passed = False
     while len(misses) < MOST_TRIES:
         quality = variants * place + variant
-        excess = min(psnr_at(quality) - psnr, _BEYOND)
+        beyond = psnr_at(quality) - psnr
+        excess = min(beyond, _BEYOND)
         if abs(excess) <= PSNR_TOLERANCE:
             return quality
-        misses[quality] = abs(excess)
+        misses[quality] = abs(excess) if beyond < inf else _NO_ERROR
         if variant not in curves and not 0 < abs(excess - dict(curves[0])[place]) < _TOO_FAR_APART:
             curves[variant] = []  # it brings nothing new
         else:

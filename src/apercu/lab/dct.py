@@ -8,13 +8,14 @@ SSIM. Contexts: `apercu.lab.symbol_maps`.
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.errors import OptionError, printable
 from apercu.lab.images import Reader, fault_of, files_below, manifest, read_rgb, sound
 from apercu.lab.symbol_maps import Coded, Real, Trained, train_tables
 from apercu.processes import Run, in_order, n_cores, pool
@@ -30,7 +31,7 @@ FIRST_PRICE = 23
 FIRST_MEANS = 0.7  # the step of the means, as a share of that of other frequencies
 CHANGES, ROUNDS = (1.12, 1 / 1.12), 2
 SEARCH_IMAGES = 24
-MOST_SIDE = 1 << 12
+MOST_SIDE, LEAST_SIDE = 1 << 12, 16  # chroma has half of it, and a block is 8
 PASSES = 2
 GOALS = ("psnr", "ssim")
 
@@ -57,9 +58,17 @@ class Picture:
             dct_analyse(plane, *size, _centre(p), plane_of(self.layout, self.coefficients, p))
 
 
-@cache
+@lru_cache(SEARCH_IMAGES)
 def _picture(path: Path, read: Reader) -> Picture:
     return Picture(path, read)
+
+
+def _fault(read: Reader, path: Path) -> str | None:
+    """Why a file cannot be used, or None."""
+    fault = fault_of(read, path)
+    if fault is None and min(read(path)[0].shape[:2]) < LEAST_SIDE:
+        return f"{printable(str(path))}: smaller than {LEAST_SIDE} pixels a side"
+    return fault
 
 
 def _centre(plane: int) -> int:
@@ -238,11 +247,14 @@ def train(
     beside them.
 
     goal: "psnr" or "ssim", for which the matrix is. read: how a file becomes an array (H, W, 3); what it cannot read is
-    passed over and named in the log. Raises OptionError where there is nothing to train on.
+    passed over and named in the log, as is what has less than 16 pixels a side. Raises OptionError where there is
+    nothing to train on, and for another goal or an `every` below 1.
     """
+    if goal not in GOALS or every < 1:
+        raise OptionError(f"the goal is psnr or ssim, and one of every 1 or more images is taken, not {goal}, {every}")
     files = files_below(folder)[::every]
     with pool(n_cores(), None, how=None) as run:
-        files = sound(files, in_order(run, partial(fault_of, read), files), log)
+        files = sound(files, in_order(run, partial(_fault, read), files), log)
         jobs = [(path, STEPS_Q8[(i + k) % 7]) for i, path in enumerate(files) for k in (0, 2, 4)]
         quantiser = quantiser_of(first_parts())
         expected = trained_expected(run, read, quantiser, jobs)
