@@ -64,7 +64,7 @@ def test_the_command_writes_all_files_and_prints_the_tables(sources, tmp_path, c
     }
     report = json.loads((out / "comparison.json").read_text())
     assert [image["name"] for image in report["images"]] == ["colour", "disc", "grass"]
-    ours = [OURS.replace("taha2025", codec) for codec in ("apercu", "taha2025", "dct")]
+    ours = [OURS.replace("taha2025", codec) for codec in ("apercu", "taha2025", "dct", "stacked_ae")]
     assert report["codecs"] == [*ours, "jpeg-prog", "thumbhash"]
     assert "BD-rate on psnr in %, 0.04 to 0.35 bpp" in printed.out
     assert re.search(r"^jpeg-prog .* \d\d\.\d+/[123]$", printed.out, re.MULTILINE)
