@@ -26,7 +26,7 @@ SETTINGS = (
     {"step": 3, "threshold": 25, "tables": "group"},
     {"step": 3, "threshold": 25, "tables": "latent"},
 )
-LACKED = (3, 4)
+LACKED = (3, 4, 6)
 """Numbers of models and of codecs, in the fourth byte or after a 0 there, that the second decoder does not have."""
 
 

@@ -20,29 +20,44 @@ Make Tables 1 to 5 and Figures 7 to 12 of Taha et al. 2025 again: the paper's nu
 beside JPEG; pictures side by side. Tables are printed, and everything goes into the folder OUT: reproduction.md,
 tables.json, a CSV file for each table, and PNG files. Trained networks are kept there, so that a run that was
 interrupted goes on where it was.
+
+fraihat2023: compression rates as in Figure 3 of the survey of Baskar et al., each with its PSNR, of digits as MNIST has
+them and of all grey and colour pictures of 8 bits below --images. Of the digits, only those are measured that the
+shipped tables were not trained on.
 """
 
 EXAMPLES = """\
 examples:
   apercu reproduce taha2025 --images classic --train photographs --out reproduction
   apercu reproduce taha2025 --images classic --quick --out reproduction    minutes in place of half an hour
+  apercu reproduce fraihat2023 --images photographs --digits t10k-images-idx3-ubyte.gz --out rates
 
 The images are lena, boat and goldhill, grey and of 512 × 512 pixels, of any kind of picture file. Training images
 (--train) have to be others; without them, Tables 1 and 2 are left out, and Tables 3 to 5 take the shipped weights.
 """
 
 
+QUICK_EVERY = 5
+"""Digits of which one is measured."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
-    parser.add_argument("codec", choices=["taha2025"], help="codec whose paper to reproduce")
-    parser.add_argument("--images", metavar="DIR", type=Path, required=True, help="folder of the three images")
+    parser.add_argument("codec", choices=["taha2025", "fraihat2023"], help="paper to reproduce")
+    parser.add_argument("--images", metavar="DIR", type=Path, required=True, help="folder of the images to measure on")
+    parser.add_argument("--digits", metavar="FILE", type=Path, help="digits, a gzipped IDX file (fraihat2023)")
     parser.add_argument("--train", metavar="DIR", type=Path, help="folder of training images")
-    parser.add_argument("--quick", action="store_true", help="less training and a coarser search; says so")
+    parser.add_argument("--quick", action="store_true", help="less training, a coarser search, fewer digits; says so")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write to")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Make everything again; returns the exit code."""
+    for codec, name in (("taha2025", "train"), ("fraihat2023", "digits")):
+        if codec != arguments.codec and getattr(arguments, name) is not None:
+            raise OptionError(f"reproduce {arguments.codec} takes no --{name}")
+    if arguments.codec == "fraihat2023":
+        return _rates(arguments)
     if find_spec("matplotlib") is None:
         raise MissingExtra("the figures need Matplotlib: pip install 'apercu[bench]'")
     from apercu.bench.paper import effort, published
@@ -86,6 +101,35 @@ def run(arguments: argparse.Namespace) -> int:
         for name, of_image in curves.items()
     }
     (out / "tables.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    say(page)
+    return 0
+
+
+def _rates(arguments: argparse.Namespace) -> int:
+    """Figure 3 of the survey that tells of Fraihat and Al-Betar 2023."""
+    import numpy as np
+
+    from apercu.bench import fraihat2023
+    from apercu.bridges import files
+    from apercu.lab.stacked_blocks import held_out, mosaic, read_idx
+
+    out: Path = arguments.out
+    digits: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
+    sets: dict[str, list[np.ndarray[Any, np.dtype[np.uint8]]]] = {"digits": [], "grey": [], "colour": []}
+    if arguments.digits is not None:
+        digits = list(read_idx(arguments.digits))
+        others = [digit for digit, out in zip(digits, held_out(len(digits)), strict=True) if out]
+        sets["digits"] = others[:: QUICK_EVERY if arguments.quick else 1]
+    for path in sorted(arguments.images.rglob("*")):
+        if path.suffix.lower() in files.PICTURE_SUFFIXES and path.is_file():
+            image, bands = files.read(path)
+            if bands in ("grey", "rgb") and image.dtype.itemsize == 1:
+                sets["grey" if bands == "grey" else "colour"].append(image.astype(np.uint8))
+    if not any(sets.values()):
+        raise OptionError(f"no grey and no colour pictures of 8 bits in {arguments.images}")
+    out.mkdir(parents=True, exist_ok=True)
+    page = fraihat2023.report(sets, digits, mosaic, _say)
+    (out / "fraihat2023.md").write_text(page, encoding="utf-8")
     say(page)
     return 0
 

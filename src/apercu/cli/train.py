@@ -22,6 +22,9 @@ apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures 
 dct       takes minutes to hours, and needs no PyTorch. It takes pictures of 8 bits, as RGB; --goal says whether PSNR or
           SSIM shall be high.
 cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
+stacked_ae
+          takes half an hour, goes on where it was cut off, and needs PyTorch. From pictures it makes tables for blocks
+          of 8 × 8; from a folder with digits as MNIST has them (...images-idx3-ubyte.gz), for blocks of 28 × 28.
 taha2025, predictive  take minutes, and need PyTorch as well."""
 
 EXAMPLES = """\
@@ -39,6 +42,7 @@ TRAINERS = {
     "apercu": ("apercu.lab.apercu", ()),
     "dct": ("apercu.lab.dct", ()),
     "cnn": ("apercu.lab.cnn_training", ("torch", "onnx", "onnxscript", "matplotlib")),
+    "stacked_ae": ("apercu.lab.stacked_ae", ("torch",)),
     "taha2025": ("apercu.lab.taha2025", ("torch",)),
     "predictive": ("apercu.lab.predictive", ("torch",)),
 }

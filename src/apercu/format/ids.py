@@ -7,7 +7,13 @@ VERSION = 1
 
 INTERPRETATION_IDS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
 
-CODECS = {"apercu": ("range",), "taha2025": ("huffman",), "dct": ("range", "huffman"), "predictive": ("range",)}
+CODECS = {
+    "apercu": ("range",),
+    "taha2025": ("huffman",),
+    "dct": ("range", "huffman"),
+    "predictive": ("range",),
+    "stacked_ae": ("range",),
+}
 """The codecs, each a module of `apercu.codecs`, with the entropy coders that each has; its default comes first."""
 
 CODEC_IDS = {
@@ -16,6 +22,7 @@ CODEC_IDS = {
     ("dct", "range"): 3,
     ("dct", "huffman"): 4,
     ("predictive", "range"): 5,
+    ("stacked_ae", "range"): 6,
 }
 """By codec and entropy coder."""
 
@@ -42,6 +49,9 @@ MODELS = {
     5: Model(
         "predictive", "range", "predictive.npy", "f2eda66cbfaaa07fa71777ce33ecabb412549dd337131106f7d2b3abb418a74c"
     ),
+    6: Model(
+        "stacked_ae", "range", "stacked_ae.npy", "118c37757385e8ecabe971bded3a7993a31e7eac6184a3520360c80897f4e940"
+    ),
 }
 
 
@@ -61,5 +71,6 @@ DEFAULT_MODEL_IDS = {
     ("dct", "range"): 3,
     ("dct", "huffman"): 4,
     ("predictive", "range"): 5,
+    ("stacked_ae", "range"): 6,
 }
 """The model that each codec encodes with by default, by codec and entropy coder."""

@@ -1,0 +1,285 @@
+"""The codec of stacked autoencoders: the mean of each block, one of several experts, and the latents of that expert.
+
+    encode:  planes → experts tried, symbols chosen → symbol maps → range coder
+    decode:  planes ← the chosen experts            ← symbol maps ← range coder
+
+After Fraihat and Al-Betar, Array 2023, as the survey of Baskar et al. tells it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.codecs.plan import Plan
+from apercu.codecs.protocol import Codec, Domain
+from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError
+from apercu.format.container import Header
+from apercu.stages.colour import FULL, Plane
+from apercu.stages.fill import ALPHA
+from apercu.stages.layout import Evidence, Layout
+from apercu.stages.stacked_ae import Symbols, stacked_analyse, stacked_synthesise
+from apercu.stages.stacked_tables import StackedTables, unpack
+from apercu.stages.symbol_maps import (
+    CLASSES,
+    LARGEST_WEIGHT,
+    N_WEIGHTS,
+    Map,
+    MapCoder,
+    MapLayout,
+    MapPlane,
+    MapTables,
+    n_contexts,
+    n_groups,
+    start_contexts,
+)
+
+DOMAIN: Domain = "planes"
+VARIANTS = 1
+MOST_LAYERS = 2
+SYMBOLS_NEED_TABLES = True
+counts = None
+TILE = 1024
+"""Pixels a side of a tile."""
+FIRST_MAPS = 2
+"""Maps of the first of two layers: means and numbers of experts."""
+CHROMA_STEP_Q4 = 8
+"""The step of chroma planes relative to luma's, in sixteenths: at half size a sample stands for four pixels."""
+PRICE_Q8 = 38
+"""What a bit costs, in 1/256 of the squared step: what the networks were trained for."""
+BITS_A_BYTE_LOG2, BEYOND = 19, 5
+"""The most bits that a byte of a segment can hold; and how many bytes more its tail counts for."""
+PATH_KNOTS = (
+    (0, 32768), (1600, 23170), (3200, 16384), (4800, 11585), (6400, 8192), (8000, 5793), (9600, 4096), (11200, 2896),
+    (12800, 2048), (14400, 1448), (16000, 1024), (17600, 724), (19200, 512), (20800, 362), (22400, 256), (24000, 181),
+    (25600, 160),
+)  # fmt: skip
+"""(quality in 1/256, step_q5); linear between two knots. Finer steps bring nothing: the networks have few latents."""
+
+
+class Tables(NamedTuple):
+    """Networks, the maps that their symbols make, and the tables of these."""
+
+    networks: StackedTables
+    maps: list[Map]
+    coding: MapTables
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A point of operation: `step_q5`, the quantiser's step in 8-bit samples with 5 fraction bits."""
+
+    quality_q8: int
+    step_q5: int
+
+    @property
+    def step_q8(self) -> int:
+        """The step with 8 fraction bits."""
+        return self.step_q5 << 3
+
+
+@dataclass(frozen=True)
+class Options:
+    """There are none."""
+
+
+def at_quality(quality_q8: int, _: Options = Options()) -> Setting:
+    """The setting of a quality of 0 to 25,600, in 1/256 (spec/stacked_ae.md, "Settings")."""
+    index = min(bisect_right(PATH_KNOTS, quality_q8, key=itemgetter(0)), len(PATH_KNOTS) - 1)
+    (q0, step0), (q1, step1) = PATH_KNOTS[index - 1 : index + 1]
+    past, apart = quality_q8 - q0, q1 - q0
+    return Setting(quality_q8, (step0 * (apart - past) + step1 * past + apart // 2) // apart)
+
+
+def by_hand(_: Options) -> None:
+    """No setting is made by hand."""
+
+
+def parameters(_: Setting) -> bytes:
+    """No parameters: the quality sets everything."""
+    return b""
+
+
+def setting_of(header: Header) -> Setting:
+    """The setting that a header names; raises CorruptStream where it is none of this codec's."""
+    if header.quality_q8 is None:
+        raise CorruptStream("stacked_ae has no settings made by hand")
+    return at_quality(header.quality_q8)
+
+
+def plan(_: str, __: int, height: int, width: int) -> Plan:
+    """Two layers, and tiles where the image is larger than one."""
+    return Plan(TILE if max(height, width) > TILE else None, layers=2, most_layers=2)
+
+
+def maps_of(networks: StackedTables) -> list[Map]:
+    """The maps of a plane: means, numbers of experts, and latents, each where the block's expert has it."""
+    maps = [Map("predicted", 0), Map("selector", 1)]
+    for index in range(networks.n_maps - FIRST_MAPS):
+        present = frozenset(number for number, one in enumerate(networks.experts) if one.n_latents > index)
+        earlier = tuple(range(FIRST_MAPS + index - 1, max(FIRST_MAPS + index - 5, FIRST_MAPS - 1), -1))
+        maps.append(Map("plain", FIRST_MAPS + index, present, earlier))
+    return maps
+
+
+def map_layout(layout: Layout, tables: Tables) -> MapLayout:
+    """Where the maps of a tile's planes lie."""
+    side = tables.networks.side
+    planes = [MapPlane(-(-h // side), -(-w // side), chroma, beside) for h, w, chroma, beside in layout.planes]
+    return MapLayout(planes, tables.maps)
+
+
+def _step(setting: Setting, chroma: int, networks: StackedTables) -> int:
+    step = (setting.step_q5 * CHROMA_STEP_Q4 + 8) // 16 if chroma else setting.step_q5
+    return max(step, 32 * networks.least_step)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The planes of a tile: which experts code them depends on the step."""
+
+    layout: Layout
+    planes: list[Plane]
+
+
+def analyse(planes: list[Plane], layout: Layout, _: Setting | None, __: Tables) -> Analysis:
+    """The planes themselves."""
+    return Analysis(layout, planes)
+
+
+def code(analysis: Analysis, setting: Setting, tables: Tables, layers: int) -> list[bytes]:
+    """The segments of a tile, one for each layer."""
+    maps = map_layout(analysis.layout, tables)
+    values = np.concatenate([symbols.ravel() for symbols in symbols_of(analysis, setting, tables)])
+    steps, prices = np.full((CLASSES, len(maps.maps)), 64, np.int32), np.zeros((CLASSES, len(maps.maps)), np.int32)
+    coder = MapCoder(maps, tables.coding)
+    symbols = np.zeros(maps.n_symbols, np.int16)
+    segments = [coder.encode(values, steps, prices, *part, symbols) for part in _parts(len(maps.maps), layers)]
+    coder.close()
+    return [segments[0] or b"\0", *segments[1:]]
+
+
+def _parts(n_maps: int, layers: int) -> list[tuple[int, int]]:
+    """First map and end of each layer."""
+    return [(0, n_maps)] if layers == 1 else [(0, FIRST_MAPS), (FIRST_MAPS, n_maps)]
+
+
+def symbols_of(analysis: Analysis, setting: Setting, tables: Tables) -> list[Symbols]:
+    """The symbols of every plane."""
+    found = []
+    side = tables.networks.side
+    for index, (plane, of) in enumerate(zip(analysis.planes, analysis.layout.planes, strict=True)):
+        down, across = -(-of.height // side), -(-of.width // side)
+        beyond = [(0, max(0, n * side - have)) for n, have in zip((down, across), plane.shape, strict=True)]
+        whole = np.pad(plane, beyond, mode="edge") if any(after for _, after in beyond) else plane
+        settled = None
+        if index == ALPHA and analysis.layout.interpretation == "rgba":
+            settled = _settled(whole, (down, across), side, analysis.layout.alpha)
+        how = (tables.networks, _step(setting, of.chroma, tables.networks), PRICE_Q8, bool(of.chroma), settled)
+        found.append(stacked_analyse(whole, (down, across), *how))
+    return found
+
+
+def _settled(alpha: Plane, blocks: tuple[int, int], side: int, of_all: int | None) -> NDArray[np.int16]:
+    """0 or 8160 for blocks whose alpha is that, or is to decode to it, all over; -1 for others."""
+    down, across = blocks
+    if of_all in (0, FULL):
+        return np.full(down * across, of_all, np.int16)
+    cut = alpha[: down * side, : across * side].reshape(down, side, across, side)
+    least, most = cut.min((1, 3)).ravel(), cut.max((1, 3)).ravel()
+    return np.where((least == most) & np.isin(least, (0, FULL)), least, np.int16(-1))
+
+
+def least_bytes(layout: Layout, layer: int, _: int, of_user: bool) -> int:
+    """The fewest bytes that a segment of a layer has (spec/symbol_maps.md, "What a stream can hold"): the first holds
+    the first maps of every block, and has a byte or more. Of a user's tables, blocks may be larger."""
+    if layer > 0:
+        return 0
+    n_blocks = sum(down * across for down, across in (plane.blocks for plane in layout.planes))
+    needed = FIRST_MAPS * (n_blocks // 16 if of_user else n_blocks)
+    return max(1, -(-needed >> BITS_A_BYTE_LOG2) - BEYOND)
+
+
+def read(segments: list[bytes], layout: Layout, _: Setting | None, tables: Tables, layers: int) -> list[Symbols]:
+    """The symbols of every plane from the first layers of a tile; raises CorruptStream or Truncated."""
+    maps = map_layout(layout, tables)
+    symbols = np.zeros(maps.n_symbols, np.int16)
+    coder = MapCoder(maps, tables.coding)
+    for layer, (segment, part) in enumerate(zip(segments, _parts(len(maps.maps), layers), strict=False)):
+        try:
+            coder.decode(segment, *part, symbols)
+            if layer == 0 and any(
+                maps.part(symbols, plane, 1).max() > len(tables.networks.experts) for plane in range(len(maps.planes))
+            ):
+                raise CorruptStream("a block of an expert that there is not")
+        except FormatError as fault:
+            fault.layer = layer
+            raise
+    coder.close()
+    ends = maps.starts
+    return [
+        symbols[start:end].reshape(len(maps.maps), plane.height, plane.width)
+        for plane, start, end in zip(maps.planes, ends, ends[1:], strict=False)
+    ]
+
+
+def synthesise(symbols: list[Symbols], layout: Layout, setting: Setting, tables: Tables) -> list[Plane]:
+    """The planes of a tile, sides extended to whole blocks."""
+    return [
+        stacked_synthesise(of_plane, tables.networks, _step(setting, plane.chroma, tables.networks), bool(plane.chroma))
+        for of_plane, plane in zip(symbols, layout.planes, strict=True)
+    ]
+
+
+def evidence(symbols: list[Symbols], _: Layout) -> Evidence:
+    """The latents of each block, (down, across, n)."""
+    return [np.ascontiguousarray(np.moveaxis(of_plane[FIRST_MAPS:], 0, -1)) for of_plane in symbols]
+
+
+def tell(setting: Setting, _: Iterable[tuple[bytes | ApercuError, Layout]]) -> dict[str, object]:
+    """Entries of `apercu.info` for files of this codec only."""
+    return {"step": setting.step_q5 / 32}
+
+
+def read_tables(array: NDArray[np.generic], _: str) -> Tables:
+    """A file holds int16: the networks (`stacked_tables`), then of their symbol maps the weights (2, groups, 18), and
+    of each context its probability, as uint16, and its age."""
+    if array.dtype != np.int16:
+        raise ModelError("holds no array of int16")
+    try:
+        networks, rest = unpack(np.ascontiguousarray(array, np.int16))
+    except ValueError as fault:
+        raise ModelError(f"holds no networks of stacked_ae: {fault}") from None
+    maps = maps_of(networks)
+    n_weights = CLASSES * n_groups(maps) * N_WEIGHTS
+    if len(rest) != n_weights + 2 * n_contexts(maps):
+        raise ModelError(f"holds {len(rest)} numbers after its networks, not {n_weights + 2 * n_contexts(maps)}")
+    weights = rest[:n_weights].reshape(CLASSES, -1, N_WEIGHTS)
+    starts = rest[n_weights:].view(np.uint16).reshape(-1, 2)
+    ages = starts[:, 1]
+    if (
+        weights.min() < 0
+        or weights.max() > LARGEST_WEIGHT
+        or starts[:, 0].min() < 1
+        or ages.min() < 2
+        or ages.max() > 128
+    ):
+        raise ModelError("holds weights or probabilities that are out of range")
+    return Tables(
+        networks, maps, MapTables(weights.astype(np.uint8), start_contexts(np.ascontiguousarray(starts), maps))
+    )
+
+
+def to_array(networks: NDArray[np.int16], weights: NDArray[np.uint8], starts: NDArray[np.uint16]) -> NDArray[np.int16]:
+    """The inverse of `read_tables`, from packed networks and the tables of their maps."""
+    return np.concatenate([networks, weights.ravel().astype(np.int16), starts.ravel().view(np.int16)])
+
+
+if TYPE_CHECKING:
+    from apercu.codecs import stacked_ae
+
+    _: Codec[list[Plane], Setting, Options, Tables, Analysis, list[Symbols]] = stacked_ae
