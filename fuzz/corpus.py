@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 import apercu
+from apercu.codecs.by_name import codec_of
 from apercu.format.container import read_header, read_segments
 from apercu.format.ids import CODECS
 from mutate import Seed
@@ -65,10 +66,13 @@ def seeds(model: Path) -> list[Seed]:
     sparse, predictive = (scene(70, 70)[:, :, 0] // 8 * 8), partial(apercu.encode, codec="predictive")
     files["predictive maps"] = predictive(np.dstack([sparse, sparse ^ 1]), max_error=0)
     files["predictive by hand"] = predictive(scene(9, 12, 6), max_error=3)
-    for codec in [codec for codec in CODECS if codec not in ("apercu", "taha2025")]:
+    others = [(codec, entropy) for codec, coders in CODECS.items() for entropy in coders[1:]]
+    for codec, entropy in [*((codec, None) for codec in CODECS if codec not in ("apercu", "taha2025")), *others]:
+        how = {"codec": codec} if entropy is None else {"codec": codec, "entropy": entropy}
         for name, image in {"grey": grey[:, :, 0], "rgba": rgba, "wide": wide(scene(16, 25, 3), 1000, 60000)}.items():
-            files[f"{codec} {name}"] = apercu.encode(image, codec=codec, quality=60)
-        files[f"{codec} tiles"] = encode(scene(70, 40, 3), codec=codec, quality=50)
+            files[" ".join([*how.values(), name])] = apercu.encode(image, quality=60, **how)
+        layers = min(codec_of(codec).MOST_LAYERS, 3)
+        files[" ".join([*how.values(), "tiles"])] = encode(scene(70, 40, 3), quality=50, layers=layers, **how)
     files["1x1 rgb"] = apercu.encode(scene(1, 1, 3), codec="apercu", quality=80)
     files["1x1 rgba"] = apercu.encode(wide(scene(1, 1, 4), 0, 60000), codec="apercu", layers=5)
     files["1x1 spectral"] = apercu.encode(scene(1, 1, 9), codec="apercu", quality=90)

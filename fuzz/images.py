@@ -165,6 +165,8 @@ def _options(rng: random.Random, bands: str | None) -> dict[str, Any]:
         options["tables"] = rng.choice(("group", "latent"))
     if rng.random() < 0.4:
         options["tile"] = rng.choice((32, 32, 64, 65536))
+    if len(coders := CODECS[options["codec"]]) > 1:
+        options["entropy"] = rng.choice(coders)
     if (most := codec_of(options["codec"]).MOST_LAYERS) > 1 and rng.random() < 0.5:
         options["layers"] = rng.randrange(1, most + 1)
     return options
