@@ -26,8 +26,6 @@ SETTINGS = (
     {"step": 3, "threshold": 25, "tables": "group"},
     {"step": 3, "threshold": 25, "tables": "latent"},
 )
-LACKED = (3, 4, 6)
-"""Numbers of models and of codecs, in the fourth byte or after a 0 there, that the second decoder does not have."""
 
 
 def picture(rng, height, width, bands, dtype):
@@ -53,7 +51,7 @@ def outcome(decode, data):
 def assert_same(data):
     """Both decoders refuse `data` for the same reason, or give the same pixels. Returns them."""
     ours, theirs = outcome(apercu.decode, data), outcome(reference_decoder.decode, data)
-    if isinstance(theirs, str) and theirs == "UnknownModel" and (data[3] or data[4]) in LACKED:
+    if isinstance(theirs, str) and theirs == "UnknownModel" and (data[3] or data[4]) in reference_decoder.LACKED:
         return theirs
     if isinstance(theirs, str) or isinstance(ours, str):
         assert isinstance(ours, str), f"only the reference refuses: {theirs}"
