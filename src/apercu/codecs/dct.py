@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from apercu.codecs import apercu
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import Codec, Domain
+from apercu.codecs.quality_path import by_hand as by_hand
+from apercu.codecs.quality_path import parameters as parameters
+from apercu.codecs.quality_path import quality_of
 from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError, OptionError, Truncated
 from apercu.format.container import Header, put_varint
 from apercu.format.ids import CODECS
@@ -71,20 +74,9 @@ def at_quality(quality_q8: int, _: Options = Options()) -> Setting:
     return Setting(quality_q8, apercu.at_quality(quality_q8).step_q8)
 
 
-def by_hand(_: Options) -> None:
-    """No setting is made by hand."""
-
-
-def parameters(_: Setting) -> bytes:
-    """No parameters: the quality sets everything."""
-    return b""
-
-
 def setting_of(header: Header) -> Setting:
     """The setting that a header names; raises CorruptStream where it is none of this codec's."""
-    if header.quality_q8 is None:
-        raise CorruptStream("dct has no settings made by hand")
-    return at_quality(header.quality_q8)
+    return at_quality(quality_of(header))
 
 
 def plan(interpretation: str, n_bands: int, height: int, width: int) -> Plan:

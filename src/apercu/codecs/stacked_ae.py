@@ -6,10 +6,8 @@
 After Fraihat and Al-Betar, Array 2023, as the survey of Baskar et al. tells it.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,6 +15,10 @@ from numpy.typing import NDArray
 
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import Codec, Domain
+from apercu.codecs.quality_path import Options as Options
+from apercu.codecs.quality_path import between, quality_of
+from apercu.codecs.quality_path import by_hand as by_hand
+from apercu.codecs.quality_path import parameters as parameters
 from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError
 from apercu.format.container import Header
 from apercu.stages.colour import FULL, Plane
@@ -82,33 +84,14 @@ class Setting:
         return self.step_q5 << 3
 
 
-@dataclass(frozen=True)
-class Options:
-    """There are none."""
-
-
-def at_quality(quality_q8: int, _: Options = Options()) -> Setting:
+def at_quality(quality_q8: int, _: object = None) -> Setting:
     """The setting of a quality of 0 to 25,600, in 1/256 (spec/stacked_ae.md, "Settings")."""
-    index = min(bisect_right(PATH_KNOTS, quality_q8, key=itemgetter(0)), len(PATH_KNOTS) - 1)
-    (q0, step0), (q1, step1) = PATH_KNOTS[index - 1 : index + 1]
-    past, apart = quality_q8 - q0, q1 - q0
-    return Setting(quality_q8, (step0 * (apart - past) + step1 * past + apart // 2) // apart)
-
-
-def by_hand(_: Options) -> None:
-    """No setting is made by hand."""
-
-
-def parameters(_: Setting) -> bytes:
-    """No parameters: the quality sets everything."""
-    return b""
+    return Setting(quality_q8, *between(PATH_KNOTS, quality_q8))
 
 
 def setting_of(header: Header) -> Setting:
     """The setting that a header names; raises CorruptStream where it is none of this codec's."""
-    if header.quality_q8 is None:
-        raise CorruptStream("stacked_ae has no settings made by hand")
-    return at_quality(header.quality_q8)
+    return at_quality(quality_of(header))
 
 
 def plan(_: str, __: int, height: int, width: int) -> Plan:

@@ -8,10 +8,8 @@ H. Taha, L. A. Elrefaei, H. Akah, M. Abdelrasoul, "Efficient Image Compression T
 Requirements", Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608/fuje.2025.314170.1091.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import Codec, Domain
+from apercu.codecs.quality_path import between
 from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS, PLAIN_FROM_Q5, PLAIN_KNOTS
 from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError, OptionError
 from apercu.format.container import Header, put_varint, read_varints
@@ -104,11 +103,7 @@ def at_quality(quality_q8: int, options: Options = Options()) -> Setting:
     tables = options.tables
     start = quality_q5 < PLAIN_FROM_Q5
     knots = PLAIN_KNOTS if variant >= 4 and not start else PATH_KNOTS
-    index = min(bisect_right(knots, quality_q5, key=itemgetter(0)), len(knots) - 1)
-    (q0, step0, threshold0), (q1, step1, threshold1) = knots[index - 1 : index + 1]
-    past, apart = quality_q5 - q0, q1 - q0
-    step = (step0 * (apart - past) + step1 * past + apart // 2) // apart
-    threshold = (threshold0 * (apart - past) + threshold1 * past + apart // 2) // apart
+    step, threshold = between(knots, quality_q5)
     if start:
         return Setting(quality_q8, step, threshold, PLAIN_START_VARIANTS[variant], tables)
     if variant >= 4:
