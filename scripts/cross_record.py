@@ -21,27 +21,22 @@ import json
 import struct
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import numpy as np
 from numpy.typing import NDArray
 
 import apercu
 import apercu.kernel
+import apercu.stages
 from apercu.stages import (
-    bands,
-    blocks,
-    colour,
     dct,
-    dual_ae,
-    dual_code,
-    dual_quantise,
-    fill,
     map_huffman,
     predict,
     range_coding,
     symbol_maps,
-    wavelet,
 )
 from apercu.stages.symbol_maps import Map, MapPlane, MapTables
 from scripts import encoded
@@ -49,10 +44,7 @@ from scripts.cross_calls import WIDTHS, Function, Parameter, functions
 from scripts.vector_files import read_pixels, write_symbols
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = (
-    *(bands, blocks, colour, dct, dual_ae, dual_code, dual_quantise, fill, map_huffman, predict, range_coding),
-    *(symbol_maps, wavelet),
-)
+STAGES = tuple(import_module(f"apercu.stages.{stage.name}") for stage in iter_modules(apercu.stages.__path__))
 SIZES = ("capacity", "size", "n_data", "n_workspace", "workspace_size")
 """Names of parameters that say how large the array before them is, in bytes where it is one of bytes."""
 NULL, ANY, CONTENT, ZEROS, KEPT = range(5)

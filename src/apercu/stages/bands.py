@@ -6,7 +6,6 @@ before it (spec/apercu.md, "Bands").
 """
 
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +24,7 @@ from apercu.stages.arguments import (
     check_bytes,
     check_number,
 )
+from apercu.stages.layout import AT_A_TIME, runs_of_planes
 from apercu.stages.wavelet import band_places
 
 _step = function("apercu_band_step", "iiii")
@@ -40,8 +40,6 @@ SYMBOL_BYTES, CONTEXT_BYTES = 7, 8
 """Room in the stream for each symbol and, besides, for each context, in bytes. A symbol is 16 bits with contexts and 30
 others at the most. A bit with a context costs less than 1.5 bits in the mean, whatever comes, once the context has left
 its start; a wrong start costs no more than 64 bits (34 in the worst case known)."""
-AT_A_TIME = 1 << 25
-"""Samples that the kernel codes in one call, unless a plane has more: while it works, Python cannot be interrupted."""
 
 
 class BandPlane(NamedTuple):
@@ -200,20 +198,9 @@ class BandCoder:
         whole = (*self._what, step_q8, weights)
         if self.n_samples <= AT_A_TIME:
             return [((*whole, first, last, 0, len(self._described), *self._where), (state, 1))]
-        runs = _runs([width * height for width, height, *_ in self._described.tolist()])
+        runs = runs_of_planes([width * height for width, height, *_ in self._described.tolist()], AT_A_TIME)
         calls = [(stage, run) for stage in range(first, last - 1, -1) for run in runs]
         return [
             ((*whole, stage, stage, *run, *self._where), (state, int((stage, run) == calls[-1])))
             for stage, run in calls
         ]
-
-
-def _runs(sizes: list[int]) -> list[tuple[int, int]]:
-    """First and end of runs of planes that have AT_A_TIME samples together, or of one that has more."""
-    ends, n_samples = [0], 0
-    for index, size in enumerate(sizes):
-        if n_samples and n_samples + size > AT_A_TIME:
-            ends.append(index)
-            n_samples = 0
-        n_samples += size
-    return list(pairwise([*ends, len(sizes)]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,20 @@ from numpy.typing import NDArray
 
 from apercu.stages.blocks import BLOCK, Window
 from apercu.stages.colour import FULL, Plane, plane_sizes
+
+AT_A_TIME = 1 << 25
+"""Symbols that the kernel codes in one call, unless a plane has more: while it works, Python cannot be interrupted."""
+
+
+def runs_of_planes(sizes: list[int], most: int) -> list[tuple[int, int]]:
+    """First and end of runs of planes that have `most` symbols or fewer together, or of one that has more."""
+    ends, n_symbols = [0], 0
+    for index, size in enumerate(sizes):
+        if n_symbols and n_symbols + size > most:
+            ends.append(index)
+            n_symbols = 0
+        n_symbols += size
+    return list(pairwise([*ends, len(sizes)]))
 
 
 class PlaneLayout(NamedTuple):

@@ -16,6 +16,7 @@ from apercu.errors import OptionError
 from apercu.kernel import address, checked, function
 from apercu.kernel.memory import borrow, give_back
 from apercu.stages.arguments import INT16, UINT8, UINT16, UINT64, check_array, check_bytes, check_number
+from apercu.stages.layout import AT_A_TIME, runs_of_planes
 
 _start = function("apercu_maps_start", "assa")
 _workspace = function("apercu_maps_workspace", "ass")
@@ -33,8 +34,6 @@ LARGEST_STEP_Q6 = 1 << 24
 SYMBOL_BYTES, CONTEXT_BYTES = 9, 8
 """Room in the stream for each symbol and, besides, for each context, in bytes, as in `bands`. A symbol is 32 bits with
 contexts and 16 others at the most."""
-AT_A_TIME = 1 << 25
-"""Symbols that the kernel codes in one call, unless a plane has more: while it works, Python cannot be interrupted."""
 
 Values = NDArray[np.int16]
 Settings = NDArray[np.int32]
@@ -265,18 +264,7 @@ class MapCoder:
         sizes = [
             (after - before) // len(self.layout.maps) * (end - first) for before, after in pairwise(self.layout.starts)
         ]
-        runs = _runs(sizes)
+        runs = runs_of_planes(sizes, AT_A_TIME)
         return [
             ((*self._what, *settings, first, end, *run, *self._where), (state, int(run == runs[-1]))) for run in runs
         ]
-
-
-def _runs(sizes: list[int]) -> list[tuple[int, int]]:
-    """First and end of runs of planes that have AT_A_TIME symbols together, or of one that has more."""
-    ends, n_symbols = [0], 0
-    for index, size in enumerate(sizes):
-        if n_symbols and n_symbols + size > AT_A_TIME:
-            ends.append(index)
-            n_symbols = 0
-        n_symbols += size
-    return list(pairwise([*ends, len(sizes)]))
