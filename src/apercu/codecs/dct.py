@@ -20,8 +20,8 @@ from apercu.codecs.protocol import Codec, Domain
 from apercu.codecs.quality_path import by_hand as by_hand
 from apercu.codecs.quality_path import parameters as parameters
 from apercu.codecs.quality_path import quality_of
-from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError, OptionError, Truncated
-from apercu.format.container import Header, put_varint
+from apercu.errors import ApercuError, FormatError, ModelError, OptionError, Truncated
+from apercu.format.container import MOST_BYTES, Header, first_varint, put_varint
 from apercu.format.ids import CODECS
 from apercu.kernel.memory import borrow, give_back
 from apercu.options import one_of, option
@@ -177,19 +177,7 @@ def _streams(segments: list[bytes], layers: int) -> list[bytes]:
     if layers == len(STREAMS):
         return segments
     (segment,) = segments
-    length = shift = at = 0
-    while True:
-        if at == len(segment):
-            raise Truncated("the length of the first stream ends early")
-        byte = segment[at]
-        length |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            break
-        if shift > 28:
-            raise CorruptStream("the length of the first stream is out of range")
-    if byte == 0 and at > 1:
-        raise CorruptStream("the length of the first stream is longer than it need be")
+    length, at = first_varint(segment, MOST_BYTES, "segment", "the length of its first stream")
     if length > len(segment) - at:
         raise Truncated("the first stream ends early")
     return [segment[at : at + length], segment[at + length :]]

@@ -31,7 +31,7 @@ BY_HAND = 32_767
 SMALL_PIXELS = 4096
 """Images of up to this many pixels have CRC-16 instead of CRC-32."""
 MIN_TILE_LOG2, MAX_TILE_LOG2 = 5, 16
-_MOST_BYTES = 0xFFFFFFF  # of a segment
+MOST_BYTES = 0xFFFFFFF  # of a segment
 _AT_A_TIME, _FEW = 1 << 14, 32  # bytes of a directory that are read at once, and numbers that are read one by one
 
 _INTERPRETATIONS = {number: name for name, number in INTERPRETATION_IDS.items()}
@@ -251,18 +251,25 @@ def put_varint(value: int) -> bytes:
     return bytes(out)
 
 
+def first_varint(data: bytes, largest: int, part: str, what: str) -> tuple[int, int]:
+    """The number, at most `largest`, that `data` begin with, and how many bytes it takes; raises Truncated or
+    CorruptStream, which name the part of the file and the number."""
+    reader = _Reader(data, part=part)
+    return reader.varint(largest, what), reader.at
+
+
 class _Reader:
     """A position in bytes that must not run past their end."""
 
-    def __init__(self, data: bytes, at: int = 0) -> None:
-        self.data, self.at = data, at
+    def __init__(self, data: bytes, at: int = 0, part: str = "head") -> None:
+        self.data, self.at, self.part = data, at, part
 
     def left(self) -> int:
         return len(self.data) - self.at
 
     def take(self, n: int) -> bytes:
         if self.left() < n:
-            raise Truncated("the file ends within its head")
+            raise Truncated(f"the file ends within its {self.part}")
         self.at += n
         return self.data[self.at - n : self.at]
 
@@ -278,21 +285,21 @@ class _Reader:
             goes_on = byte >= 128
             # One that goes on beyond the bits of the largest is out of range, or ends in a zero.
             if value > largest or (byte == 0 and shift > 7) or (goes_on and shift >= largest.bit_length()):
-                raise CorruptStream(f"a number in the head is out of range or too long: {what}")
+                raise CorruptStream(f"a number in the {self.part} is out of range or too long: {what}")
             if not goes_on:
                 return value
 
     def lengths(self, n: int) -> "array[int]":
         """`n` lengths of segments."""
         if n <= _FEW:  # for which NumPy takes longer
-            return array("I", [self.varint(_MOST_BYTES, "segment") for _ in range(n)])
+            return array("I", [self.varint(MOST_BYTES, "segment") for _ in range(n)])
         found = array("I")
         while len(found) < n:
             n_bytes = min(4 * (n - len(found)), _AT_A_TIME, self.left())
             some = np.frombuffer(self.data, np.uint8, n_bytes, self.at)
             lasts = np.flatnonzero(some < 128)[: n - len(found)]
             if not lasts.size:
-                found.append(self.varint(_MOST_BYTES, "segment"))  # which raises, since it goes on too long or ends
+                found.append(self.varint(MOST_BYTES, "segment"))  # which raises, since it goes on too long or ends
                 continue
             firsts = np.concatenate([[0], lasts[:-1] + 1])
             sizes = lasts - firsts
