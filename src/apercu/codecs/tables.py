@@ -1,7 +1,5 @@
 """The tables of a codec, shipped ones and a user's: found by id or by path, and checked by the codec itself."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ def shipped(model_id: int) -> Any:
     array = weights.load(path)
     if weights.digest(array).hex() != model.sha256:
         raise ModelError(f"{model.file} is not the file that belongs to model {model_id}: its SHA-256 differs")
-    with _naming(path):
+    with weights.naming(path):
         return codec_of(model.codec).read_tables(array, model.entropy)
 
 
@@ -33,7 +31,7 @@ def of_user(codec: str, path: str | Path, entropy: str = "") -> tuple[Any, bytes
     except TypeError:
         raise ModelError(f"a model is the path of a file, not {path!r}") from None
     array = weights.load(path)
-    with _naming(path):
+    with weights.naming(path):
         return codec_of(codec).read_tables(array, entropy or CODECS[codec][0]), weights.digest(array)[:8]
 
 
@@ -49,11 +47,3 @@ def of_file(header: Header, path: str | Path | None) -> Any:
     if found != header.model_hash:
         raise ModelError(f"{path} is not the model of this file: {found.hex()}…, wanted {header.model_hash.hex()}…")
     return tables
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except ModelError as error:
-        raise ModelError(f"{path} {error}") from None

@@ -1,6 +1,8 @@
 """Files of tables: arrays of 16-bit integers, of any shape; what they mean is the codec's."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -11,6 +13,15 @@ from apercu.errors import ModelError
 
 FOLDER = Path(__file__).parent.parent / "weights"
 _MOST_BYTES = 1 << 20  # of a file; the tables of apercu have 45,000
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Puts the name of a file before what a ModelError says of it."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{path} {error}") from None
 
 
 def digest(array: NDArray[np.generic]) -> bytes:

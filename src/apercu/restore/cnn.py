@@ -6,7 +6,6 @@ residual is multiplied by the factors of `apercu.restore.trust`. Layers and trai
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from apercu.errors import ModelError
 from apercu.format.ids import NETWORKS
+from apercu.format.weights import naming
 from apercu.options import anything, option
 from apercu.restore import runtime
 from apercu.restore.onnx_file import MOST_BYTES
@@ -199,22 +199,14 @@ def _of_user(file: str | Path) -> Network:
     from apercu.restore.network_process import of_user  # which loads what starts processes
 
     data = _read(path)
-    with _naming(path):
+    with naming(path):
         network = of_user(data, [(INPUT, [1, IN]), (OUTPUT, [1, OUT])])
 
     def run(values: Values) -> Values:
-        with _naming(path):
+        with naming(path):
             return network(values)
 
     return run
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except ModelError as error:
-        raise ModelError(f"{path} {error}") from None
 
 
 def _read(path: Path) -> bytes:
