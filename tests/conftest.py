@@ -7,7 +7,7 @@ from hypothesis import settings
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # for tests that import onnxruntime before apercu does
 
-# A shell ignores Ctrl-C in what it runs in the background, and nohup SIGHUP; so would the commands that tests interrupt.
+# A shell ignores Ctrl-C in what it runs in the background, nohup SIGHUP; so would the commands that tests interrupt.
 for name, usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
     if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
         signal.signal(getattr(signal, name), usual)
