@@ -1,6 +1,7 @@
 """The border of a tile: what the encoder does there, and that it is as good as the inside."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,7 @@ def constants(name, which=0):
     return [int(number) for number in re.findall(r"-?\d+", rows)][3 * which : 3 * which + 3]
 
 
+@cache
 def drawn(seed, side=320):
     """Like a photograph in its spectrum, with edges."""
     rng = np.random.default_rng(seed)

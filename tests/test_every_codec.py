@@ -42,7 +42,6 @@ def test_shape_and_dtype_come_back_and_the_same_bytes_twice(codec, kind, dtype):
             decoded = apercu.decode(data)
             assert (decoded.shape, decoded.dtype) == (image.shape, image.dtype)
             assert apercu.check(data) == []
-            assert encode(image, codec, **options) == data
             assert encode(image, codec, **options | {"quality": apercu.info(data)["quality"]}) == data
         assert np.array_equal(image, before)
     drift = decoded.mean((0, 1)) - image.mean((0, 1))  # of quality 100, the largest size
@@ -120,8 +119,9 @@ import apercu
 from apercu.format.container import read_header, read_segments
 from every_codec import CODECS, encode
 from scripts.pictures import scene, wide
-images = [scene(70, 90)[:, :, 0], scene(400, 380, 3, 2), wide(scene(50, 60, 5), 30, 9000)]
-jobs = [(i, c, how) for c in CODECS for i in images for how in ({"bpp": 0.6}, {"quality": 62.5}, {"psnr": 27})]
+images = [scene(70, 90)[:, :, 0], wide(scene(50, 60, 5), 30, 9000)]
+jobs = [(i, c, how) for c in CODECS for i in images for how in ({"bpp": 0.6}, {"psnr": 27})]
+jobs += [(scene(400, 380, 3, 2), c, {"quality": 62.5}) for c in CODECS]  # large enough for threads of OpenBLAS
 def digest(job):
     image, codec, how = job
     data = encode(image, codec, **how)

@@ -21,8 +21,8 @@ DIMENSIONS = {
     "bands": (lambda n: textured(1, 1, n), 500, {"layers": 1}),
     "bands of 16 bits": (lambda n: textured(4, 4, n, np.uint16), 100, {"layers": 1}),
     "bands with hot pixels": (lambda n: hot(40, 40, n), 8, {"layers": 1}),
-    "width": (lambda n: textured(4, n, 3), 8191, {"layers": 1}),
-    "height": (lambda n: textured(n, 4, 4, np.uint16), 8191, {"layers": 1}),
+    "width": (lambda n: textured(4, n, 3), 4095, {"layers": 1}),
+    "height": (lambda n: textured(n, 4, 4, np.uint16), 4095, {"layers": 1}),
     "tiles": (lambda n: textured(128, n, 1), 512, {"layers": 1, "tile": 32, "quality": 10}),
 }
 EVERY = pytest.mark.parametrize(("codec", "name"), [(codec, name) for codec in CODECS for name in DIMENSIONS])

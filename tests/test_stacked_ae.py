@@ -114,6 +114,23 @@ def test_symbols_and_planes_stay_what_they_are():
     assert set(np.unique(symbols[1])) == {0, 1, 2}
 
 
+def test_several_planes_at_once_are_each_what_it_is_alone():
+    """Smooth and rough ones, whose costs are from other rows of the tables."""
+    tables = drawn_tables()
+    tables.choice[:] = np.arange(12)[:, None] * np.array([40, 10, 3])
+    rough = np.random.default_rng(4).integers(0, 8161, (16, 24)).astype(np.int16)
+    planes = np.stack([plane_of(16, 24, 3), rough, plane_of(16, 24, 5), rough // 9, np.full((16, 24), 77, np.int16)])
+    settled = np.full((5, 6), -1, np.int16)
+    settled[3, 2] = 8160
+    symbols = stacked_analyse(planes, (2, 3), tables, 320, 38, False, settled.ravel())
+    drawn = stacked_synthesise(symbols, tables, 320, False)
+    assert (symbols.shape, drawn.shape) == ((5, 5, 2, 3), planes.shape)
+    for index, plane in enumerate(planes):
+        alone = stacked_analyse(plane, (2, 3), tables, 320, 38, False, settled[index])
+        assert np.array_equal(symbols[:, index], alone)
+        assert np.array_equal(drawn[index], stacked_synthesise(alone, tables, 320, False))
+
+
 def test_every_choice_is_one_that_the_decoder_knows():
     tables = drawn_tables()
     symbols = stacked_analyse(plane_of(40, 56, 3), (5, 7), tables, 320, 38, False)
@@ -255,7 +272,11 @@ def test_numbers_beyond_16_bits_are_refused():
 def test_other_arguments_are_refused():
     tables = drawn_tables()
     plane, symbols = plane_of(16, 16), np.zeros((5, 2, 2), np.int16)
-    for bad in ((plane[:8], (2, 2)), (plane.astype(np.int32), (2, 2)), (plane, (0, 2)), (plane, 2)):
+    several = np.stack([plane, plane])
+    for bad in (
+        *((plane[:8], (2, 2)), (plane.astype(np.int32), (2, 2)), (plane, (0, 2)), (plane, 2), (plane[0], (2, 2))),
+        *((several[:0], (2, 2)), (several[:, :8], (2, 2)), (several[None], (2, 2))),
+    ):
         with pytest.raises(OptionError):
             stacked_analyse(*bad, tables, 320, 38, False)
     for step_q5, price in ((31, 38), (65536, 38), (320.0, 38), (320, -1)):
@@ -263,6 +284,8 @@ def test_other_arguments_are_refused():
             stacked_analyse(plane, (2, 2), tables, step_q5, price, False)
     with pytest.raises(OptionError):
         stacked_analyse(plane, (2, 2), tables, 320, 38, False, np.zeros(3, np.int16))
+    with pytest.raises(OptionError):
+        stacked_analyse(several, (2, 2), tables, 320, 38, False, np.zeros(4, np.int16))
     for bad in (symbols[:4], symbols.astype(np.int32), symbols[0], symbols + np.int16(4), symbols - np.int16(1)):
         with pytest.raises(OptionError):
             stacked_synthesise(bad, tables, 320, False)

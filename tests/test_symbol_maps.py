@@ -3,6 +3,7 @@
 import hashlib
 import re
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 import apercu.stages.symbol_maps
 from apercu.errors import CorruptStream, OptionError, Truncated
 from apercu.stages.symbol_maps import Map, MapCoder, MapLayout, MapPlane, MapTables, least_bits, start_contexts
+from limits import assert_in_proportion
 from tests.map_cases import (
     COLOUR,
     ENTROPIES,
@@ -136,6 +138,17 @@ def test_the_bits_that_a_stream_takes_at_least():
     nothing = np.zeros(layout.n_symbols, np.int16)
     data = one.encode(nothing.copy(), *settings(layout), 0, 1, nothing)
     assert least_bits([(1 << 10, 1 << 9)], layout.maps, 0, 1) <= (len(data) + 5) << 19
+
+
+def test_many_planes_take_time_in_proportion():
+    """Each of them looks for its companion, the one before it."""
+    layouts = [MapLayout([MapPlane(1, 1, 0, at - 1) for at in range(n)], EVERY_KIND[:1]) for n in (4000, 32_000)]
+    values = [np.random.default_rng(1).integers(-300, 300, layout.n_symbols, np.int16) for layout in layouts]
+    jobs = [partial(encoded, "range", *of, *settings(of[0]), [(0, 1)]) for of in zip(layouts, values, strict=True)]
+    assert_in_proportion(*jobs)
+    data = [job()[0] for job in jobs]
+    jobs = [partial(decoded, "range", *of, [(0, 1)]) for of in zip(layouts, data, strict=True)]
+    assert_in_proportion(*jobs)
 
 
 def test_parts_of_a_stream_make_the_same_bytes(monkeypatch):

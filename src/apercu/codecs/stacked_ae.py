@@ -24,7 +24,7 @@ from apercu.format.container import Header
 from apercu.stages.colour import FULL, Plane
 from apercu.stages.fill import ALPHA
 from apercu.stages.layout import Evidence, Layout
-from apercu.stages.stacked_ae import Symbols, stacked_analyse, stacked_synthesise
+from apercu.stages.stacked_ae import AT_A_TIME, Symbols, stacked_analyse, stacked_synthesise
 from apercu.stages.stacked_tables import StackedTables, unpack
 from apercu.stages.symbol_maps import (
     CLASSES,
@@ -153,18 +153,32 @@ def _parts(n_maps: int, layers: int) -> list[tuple[int, int]]:
 
 def symbols_of(analysis: Analysis, setting: Setting, tables: Tables) -> list[Symbols]:
     """The symbols of every plane."""
-    found = []
+    found: list[Symbols] = []
     side = tables.networks.side
-    for index, (plane, of) in enumerate(zip(analysis.planes, analysis.layout.planes, strict=True)):
+    for run in _runs(analysis.layout, side):
+        of, planes = analysis.layout.planes[run.start], analysis.planes[run.start : run.stop]
+        several = planes[0][np.newaxis] if len(run) == 1 else np.stack(planes)
         down, across = -(-of.height // side), -(-of.width // side)
-        beyond = [(0, max(0, n * side - have)) for n, have in zip((down, across), plane.shape, strict=True)]
-        whole = np.pad(plane, beyond, mode="edge") if any(after for _, after in beyond) else plane
+        beyond = [max(0, n * side - have) for n, have in zip((down, across), several.shape[1:], strict=True)]
+        whole = np.pad(several, [(0, 0), *((0, n) for n in beyond)], mode="edge") if any(beyond) else several
         settled = None
-        if index == ALPHA and analysis.layout.interpretation == "rgba":
-            settled = _settled(whole, (down, across), side, analysis.layout.alpha)
+        if run.start == ALPHA and analysis.layout.interpretation == "rgba":
+            settled = _settled(whole[0], (down, across), side, analysis.layout.alpha)
         how = (tables.networks, _step(setting, of.chroma, tables.networks), PRICE_Q8, bool(of.chroma), settled)
-        found.append(stacked_analyse(whole, (down, across), *how))
+        found.extend(np.ascontiguousarray(stacked_analyse(whole, (down, across), *how).swapaxes(0, 1)))
     return found
+
+
+def _runs(layout: Layout, side: int) -> list[range]:
+    """Planes of a tile that go through the networks at once: one, or small ones of the same size."""
+    runs: list[range] = []
+    for index, (height, width, *_) in enumerate(layout.planes):
+        most = AT_A_TIME // (-(-height // side) * -(-width // side)) if layout.interpretation == "spectral" else 1
+        if runs and len(runs[-1]) < most:
+            runs[-1] = range(runs[-1].start, index + 1)
+        else:
+            runs.append(range(index, index + 1))
+    return runs
 
 
 def _settled(alpha: Plane, blocks: tuple[int, int], side: int, of_all: int | None) -> NDArray[np.int16]:
@@ -212,10 +226,13 @@ def read(segments: list[bytes], layout: Layout, _: Setting | None, tables: Table
 
 def synthesise(symbols: list[Symbols], layout: Layout, setting: Setting, tables: Tables) -> list[Plane]:
     """The planes of a tile, sides extended to whole blocks."""
-    return [
-        stacked_synthesise(of_plane, tables.networks, _step(setting, plane.chroma, tables.networks), bool(plane.chroma))
-        for of_plane, plane in zip(symbols, layout.planes, strict=True)
-    ]
+    planes: list[Plane] = []
+    for run in _runs(layout, tables.networks.side):
+        chroma = layout.planes[run.start].chroma
+        several = np.stack(symbols[run.start : run.stop], axis=1)
+        step_q5 = _step(setting, chroma, tables.networks)
+        planes.extend(stacked_synthesise(several, tables.networks, step_q5, bool(chroma)))
+    return planes
 
 
 def evidence(symbols: list[Symbols], _: Layout) -> Evidence:

@@ -268,14 +268,18 @@ static inline int64_t walk(coder *c, const map_plane *planes, size_t n_planes, c
         widest = (size_t)planes[p].width > widest ? (size_t)planes[p].width : widest;
     uint16_t *around = (uint16_t *)(void *)workspace;
     start = 2 * widest * sizeof *around;
+    const map_plane *reached = planes; /* the last companion; where its grids and symbols are */
+    size_t there = start, beside = 0;
     for (size_t p = 0; p < n_planes; p++) {
         const map_plane *plane = &planes[p];
-        size_t n = blocks_of(plane), there = 2 * widest * sizeof *around, beside = 0;
+        size_t n = blocks_of(plane);
         if (p >= first_plane && p < end_plane) {
             const map_plane *other = plane->companion < 0 ? NULL : &planes[plane->companion];
-            for (const map_plane *before = planes; other && before < other; before++) {
-                there += plane_size(before, n_maps);
-                beside += n_maps * blocks_of(before);
+            if (other && other < reached) /* otherwise on from the last companion: many planes take time in proportion */
+                reached = planes, there = 2 * widest * sizeof *around, beside = 0;
+            for (; other && reached < other; reached++) {
+                there += plane_size(reached, n_maps);
+                beside += n_maps * blocks_of(reached);
             }
             place_grids(&own, plane, workspace + start, n_maps);
             if (other)

@@ -44,8 +44,9 @@ AT_A_TIME = 2048
 """Blocks that go through a network at once: what they take stays in the processor's cache."""
 
 Symbols = NDArray[np.int16]
-"""(maps, rows of blocks, columns): map 0 has the means in steps; map 1 the number of each block's expert, or one more
-than the last for a block that is its mean alone; the rest latents, zero beyond those that a block's expert has."""
+"""(maps, rows of blocks, columns), or of several planes (maps, planes, rows of blocks, columns): map 0 has the means in
+steps; map 1 the number of each block's expert, or one more than the last for a block that is its mean alone; the rest
+latents, zero beyond those that a block's expert has."""
 
 
 def _rounded(sums: Real) -> Real:
@@ -82,10 +83,10 @@ def _decoded(expert: Expert, latents: Real, around: Real, back: Real | None) -> 
 
 
 def _around(means: NDArray[np.int64], step_q5: int) -> Real:
-    """The inputs beside a block (blocks, 10), from the means of all blocks as coded."""
-    rows, columns = means.shape
-    padded = np.pad(means, 1, mode="edge")
-    near = [padded[y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
+    """The inputs beside a block (blocks, 10), from the means of all blocks of its plane as coded."""
+    rows, columns = means.shape[-2:]
+    padded = np.pad(means, [(0, 0)] * (means.ndim - 2) + [(1, 1)] * 2, mode="edge")
+    near = [padded[..., y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
     differences = [one - means for one in near[:4] + near[5:]]
     white = np.full(means.shape, ONE // 8 * WHITE_Q5 // step_q5)
     found = np.stack([*(ONE // 8 * one for one in (*differences, means)), white], axis=-1)
@@ -117,44 +118,50 @@ def stacked_analyse(
 ) -> Symbols:
     """The symbols of a plane that cost least: squared error and bits at `price_q8`/256 squared steps a bit together.
 
-    plane: int16 samples with 5 fraction bits, 0 to 8160, of chroma -4080 to 4080. blocks: down and across. step_q5:
+    plane: int16 samples with 5 fraction bits, 0 to 8160, of chroma -4080 to 4080; (height, width), or of several planes
+    of one size, which takes less time where they are small, (planes, height, width). blocks: down and across. step_q5:
     1/32 of an 8-bit unit, 32 to 65,535. settled: (blocks,), 0 or 8160 where all samples of a block are to be exactly
     that, -1 elsewhere. Every block tries all experts, but those whose bits alone cost more than the best so far.
     Raises OptionError for arguments of another kind.
     """
     check_pair("blocks", blocks)
     (down, across), side = blocks, tables.side
-    check_plane("plane", plane, down * side, across * side)
+    several = getattr(plane, "shape", ())[:-2]
+    check_plane("plane", plane[0] if len(several) == 1 and several[0] else plane, down * side, across * side)
     check_number("step_q5", step_q5, LEAST_STEP_Q5, LARGEST_STEP_Q5)
     check_number("price_q8", price_q8, 0, 1 << 12)
-    cut = plane[: down * side, : across * side].reshape(down, side, across, side).swapaxes(1, 2)
-    samples = cut.reshape(down * across, side * side).astype(np.int64)
+    cut = plane[..., : down * side, : across * side].reshape(-1, down, side, across, side).swapaxes(2, 3)
+    n_blocks = cut.shape[0] * down * across
+    samples = cut.reshape(n_blocks, side * side).astype(np.int64)
     unit = side * step_q5
     means = (2 * samples.sum(1) + unit) // (2 * unit)
     if settled is not None:
-        check_array("settled", settled, INT16, (down * across,))
+        check_array("settled", settled, INT16, (n_blocks,))
         means = np.where(settled < 0, means, -(-settled.astype(np.int64) * side // step_q5))
-    means = means.reshape(down, across)
+    means = means.reshape(-1, down, across)
     levels = _mean_levels(means, side, step_q5).reshape(-1, 1)
     rest = (2 * ONE * (samples - levels) + step_q5) // (2 * step_q5)
     around = _around(means, step_q5)
-    level = _level(rest)
-    symbols = np.zeros((tables.n_maps, down, across), np.int16)
-    symbols[0] = means
-    flat = symbols.reshape(tables.n_maps, -1)
+    rows = _rows(rest.reshape(len(means), -1))
+    flat = np.zeros((tables.n_maps, n_blocks), np.int16)
+    flat[0] = means.ravel()
     low, high = ((2 * ONE * (limit - levels) + step_q5) // (2 * step_q5) for limit in _limits(chroma))
-    for part in _slices(len(rest)):
-        block = _Blocks(rest[part].astype(np.float64), around[part], low[part], high[part])
-        flat[1, part], flat[2:, part] = _chosen(tables, block, level, price_q8)
+    for row in np.unique(rows):
+        which = np.flatnonzero(np.repeat(rows == row, down * across))
+        for part in _slices(len(which)):
+            at = which[part]
+            some = _Blocks(rest[at].astype(np.float64), around[at], low[at], high[at])
+            flat[1, at], flat[2:, at] = _chosen(tables, some, int(row), price_q8)
     if settled is not None:
         flat[1, settled >= 0], flat[2:, settled >= 0] = len(tables.experts), 0
-    return symbols
+    return flat.reshape(tables.n_maps, *several, down, across)
 
 
-def _level(rest: NDArray[np.int64]) -> int:
-    """Which row of the cost tables fits a plane."""
-    variance = int((rest * rest).sum()) // rest.size
-    return min(max(variance.bit_length() - 2 * FRACTION_BITS - 1 - LOWEST_LEVEL, 0), LEVELS - 1)
+def _rows(rest: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Which row of the cost tables fits each plane (planes, pixels)."""
+    variances = np.einsum("ij,ij->i", rest, rest) // rest.shape[1]
+    rows = [int(variance).bit_length() - 2 * FRACTION_BITS - 1 - LOWEST_LEVEL for variance in variances]
+    return np.clip(np.array(rows, np.intp), 0, LEVELS - 1)
 
 
 class _Blocks(NamedTuple):
@@ -245,13 +252,13 @@ def _settle(
 
 
 def stacked_synthesise(symbols: Symbols, tables: StackedTables, step_q5: int, chroma: bool) -> Plane:
-    """The plane, int16 with 5 fraction bits, that symbols stand for. Raises OptionError for arguments of another
-    kind."""
+    """The plane, or planes, int16 with 5 fraction bits, that symbols stand for. Raises OptionError for arguments of
+    another kind."""
     check_number("step_q5", step_q5, LEAST_STEP_Q5, LARGEST_STEP_Q5)
-    check_array("symbols", symbols, INT16, (tables.n_maps, *getattr(symbols, "shape", ())[1:3]))
+    check_array("symbols", symbols, INT16, (tables.n_maps, *getattr(symbols, "shape", ())[1:4]))
     if (symbols[1] < 0).any() or (symbols[1] > len(tables.experts)).any():
         raise OptionError(f"map 1 of symbols must hold numbers of experts, 0 to {len(tables.experts)}")
-    _, down, across = symbols.shape
+    *several, down, across = symbols.shape[1:]
     side = tables.side
     means = symbols[0].astype(np.int64)
     levels = _mean_levels(means, side, step_q5).reshape(-1, 1)
@@ -267,6 +274,5 @@ def stacked_synthesise(symbols: Symbols, tables: StackedTables, step_q5: int, ch
             latents = flat[2 : 2 + expert.n_latents, at].T.astype(np.float64)
             drawn = _decoded(expert, latents, around[at], back).astype(np.int64)
             out[at] = np.clip(levels[at] + ((drawn * step_q5 + ONE // 2) >> FRACTION_BITS), low, high)
-    return np.ascontiguousarray(out.reshape(down, across, side, side).swapaxes(1, 2)).reshape(
-        down * side, across * side
-    )
+    cut = out.reshape(-1, down, across, side, side).swapaxes(2, 3)
+    return np.ascontiguousarray(cut).reshape(*several, down * side, across * side)
