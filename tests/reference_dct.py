@@ -98,7 +98,7 @@ def tables(array, _codec):
         raise ModelError("not tables of dct")
     matrix_q8 = np.array(numbers[1:129]).reshape(2, 64)
     expected = np.array(numbers[129:183]).reshape(2, 9, 3) - 32768
-    if not (1 <= numbers[0] <= 255 and 1 <= matrix_q8.min() and matrix_q8.max() <= 4096 and abs(expected).max() < 2048):
+    if not (1 <= numbers[0] <= 255 and matrix_q8.min() >= 1 and matrix_q8.max() <= 4096 and abs(expected).max() < 2048):
         raise ModelError("tables of dct out of their range")
     return matrix_q8, expected, *of_maps
 

@@ -1,14 +1,14 @@
 """A second decoder, written from the specification (spec/) alone and to be read beside it: plain, exact and slow.
 
-It shares no code with apercu. The paths of quality, and the SHA-256 of the weights, are read from the text itself. Here are
-the container and the planes. A codec is a module with
+It shares no code with apercu. The paths of quality, and the SHA-256 of the weights, are read from the text itself. Here
+are the container and the planes. A codec is a module with
 
     LAYERS                                         the most layers
     setting(quality_q8, parameters, text)          what its part says of settings; one of the two is None
     tables(array, codec)                           the model; raises ModelError
     has_room(head, tile, planes, model)            whether the last of the tile's segments can hold what it should
     read(head, tile, planes, model)                the tile's symbols; the bands of a codec of samples
-    synthesise(head, planes, symbols, model)       samples of the planes, with 5 fraction bits; not of a codec of samples
+    synthesise(head, planes, symbols, model)       the planes, with 5 fraction bits; not of a codec of samples
 """
 
 import binascii

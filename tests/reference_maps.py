@@ -30,7 +30,7 @@ def split_tables(numbers, maps):
     weights = np.array(numbers[: 2 * n_groups * 18], np.int64).reshape(2, n_groups, 18)
     starts = np.array(numbers[2 * n_groups * 18 :], np.int64).reshape(-1, 2)
     right = weights.min() >= 0 and weights.max() <= 90 and starts.min() >= 1 and starts.max() <= 65535
-    return (weights, starts) if right and 2 <= starts[:, 1].min() and starts[:, 1].max() <= 128 else None
+    return (weights, starts) if right and starts[:, 1].min() >= 2 and starts[:, 1].max() <= 128 else None
 
 
 def sign(v):

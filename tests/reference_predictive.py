@@ -254,9 +254,9 @@ class Decoder:
         bit = lambda both, place: self.stream.double(both[0][place], both[1][place])  # noqa: E731
         h = 0
         if bit(contexts, offset):
-            if low == 0 and start <= self.max_error:
+            if low == 0 and start == 0:
                 negative = False
-            elif low == 0 and start >= self.top - self.max_error:
+            elif low == 0 and start == self.top:
                 negative = True
             else:
                 negative = bool(bit(contexts, 5 + offset)) != mirrored
