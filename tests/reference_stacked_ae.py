@@ -105,7 +105,8 @@ def streams_of(head, t):
 def has_room(head, tile, planes, t):
     layer = len(tile.segments) - 1
     least = least_bits(in_blocks(planes, t.side), t.maps, *streams_of(head, t)[layer])
-    return least <= 2**19 * (len(tile.segments[layer]) + 5)
+    n_bytes = len(tile.segments[layer])
+    return (n_bytes > 0 or layer > 0) and least <= 2**19 * (n_bytes + 5)
 
 
 def read(head, tile, planes, t):
