@@ -20,10 +20,8 @@ import numpy as np
 
 import apercu
 from apercu.format.ids import VERSION
-from scripts.pictures import user_tables, walsh_weights
-from scripts.vector_case import Case, Encoded, encode
-from scripts.vector_cases import cases
-from scripts.vector_faults import Fault, faults
+from scripts.vector_case import Case, Encoded, Fault, encode
+from scripts.vector_cases import cases, faults, user_models
 from scripts.vector_files import write_pixels, write_symbols
 
 Files = dict[str, bytes]
@@ -43,6 +41,7 @@ def valid_case(name: str, case: Case, models: Models) -> Files:
     data = encode(case, str(model)) if isinstance(case, Encoded) else case.data
     image = apercu.decode(data, model=model)
     kind, pixels = write_pixels(image)
+    symbols = write_symbols(data, model)
     restored: dict[str, object] = {"none": {"file": f"plain.{kind}", "tolerance": 0}}
     about: dict[str, object] = {
         "about": case.about,
@@ -50,10 +49,10 @@ def valid_case(name: str, case: Case, models: Models) -> Files:
         "dtype": str(image.dtype),
         "interpretation": apercu.info(data)["interpretation"],
         "model": "model.npy" if needs_model else None,
-        "symbols": "symbols",
+        "symbols": "symbols" if symbols else None,
         "restore": restored,
     }
-    files = {"in.apc": data, "symbols": write_symbols(data).encode(), f"plain.{kind}": pixels}
+    files = {"in.apc": data, f"plain.{kind}": pixels} | ({"symbols": symbols.encode()} if symbols else {})
     if isinstance(case, Encoded):
         source, files_source = write_pixels(case.image)
         files[f"source.{source}"] = files_source
@@ -76,7 +75,7 @@ def valid_case(name: str, case: Case, models: Models) -> Files:
 def invalid_case(name: str, fault: Fault, models: Models) -> Files:
     """The files of a damaged case; raises AssertionError where this release does not refuse it as the case says."""
     try:
-        apercu.decode(fault.data, model=None if fault.model is None else models["taha2025"])
+        apercu.decode(fault.data, model=None if fault.model is None else models[_codec_of(fault.model)])
     except apercu.ApercuError as error:
         found = error
     else:
@@ -85,6 +84,12 @@ def invalid_case(name: str, fault: Fault, models: Models) -> Files:
         raise AssertionError(f"{name} is refused by {type(found).__name__}: {found}")
     about = {"about": fault.about, "error": fault.error, "model": fault.model}
     return {f"invalid/{name}.apc": fault.data, f"invalid/{name}.json": _json(about)}
+
+
+def _codec_of(model: str) -> str:
+    """The codec of the case that a model under vectors/ belongs to."""
+    case = cases()[Path(model).parent.name]
+    return case.codec if isinstance(case, Encoded) else ""
 
 
 def _json(content: object) -> bytes:
@@ -101,7 +106,7 @@ def freeze(root: Path, names: list[str]) -> list[str]:
     written: Files = {}
     with tempfile.TemporaryDirectory() as scratch:
         models = {}
-        for codec, weights in (("taha2025", walsh_weights()), ("apercu", user_tables())):
+        for codec, weights in user_models().items():
             models[codec] = Path(scratch) / f"{codec}.npy"
             np.save(models[codec], weights)
         for make in _chosen(root, names, frozen, models):
@@ -117,9 +122,7 @@ def freeze(root: Path, names: list[str]) -> list[str]:
 
 def _chosen(root: Path, names: list[str], frozen: dict[str, str], models: Models) -> list[Callable[[], Files]]:
     """Functions that make the cases of `freeze`."""
-    sound = cases()
-    users = [sound["user-model"], sound["bands-user-model"]]
-    damaged = faults(*(encode(case, str(models[case.codec])) for case in users if isinstance(case, Encoded)))
+    sound, damaged = cases(), faults({codec: str(path) for codec, path in models.items()})
     if unknown := set(names) - set(sound) - set(damaged):
         raise KeyError(f"no case is called {', '.join(sorted(unknown))}")
 

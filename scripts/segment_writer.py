@@ -3,7 +3,10 @@
 Written without the kernel: for conformance vectors and for the fuzzer, which need what no encoder writes.
 """
 
+from dataclasses import replace
 from itertools import groupby
+
+from apercu.format.container import Header, put_varint
 
 
 def bits_of(value: int, n: int) -> str:
@@ -62,3 +65,8 @@ def to_bytes(bits: str) -> bytes:
     """Filled up with zeros to whole bytes."""
     bits += "0" * (-len(bits) % 8)
     return int(bits or "0", 2).to_bytes(len(bits) // 8, "big")
+
+
+def by_hand(header: Header, step_q3: int, threshold_q4: int = 0) -> Header:
+    """The header with settings made by hand."""
+    return replace(header, quality_q8=None, parameters=put_varint(step_q3) + put_varint(threshold_q4))

@@ -1,4 +1,4 @@
-"""What a sound file among the conformance vectors is made of."""
+"""What a file among the conformance vectors is made of."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,6 +38,24 @@ class Written:
 
 
 Case = Encoded | Written
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A damaged file, the error that refuses it, and a part of the error's message, which no other decoder need repeat.
+
+    `model` is the path of a model to decode with, under vectors/.
+    """
+
+    about: str
+    error: str
+    says: str
+    data: bytes
+    model: str | None = None
+
+
+KERNEL = "breaks a rule"
+"""What the kernel's refusals say."""
 
 
 def encode(case: Encoded, model: str | None) -> bytes:

@@ -1,4 +1,4 @@
-"""The sound files of the codec `apercu` among the conformance vectors."""
+"""The files of the codec `apercu` among the conformance vectors."""
 
 from dataclasses import replace
 
@@ -7,15 +7,19 @@ from numpy.typing import NDArray
 
 from apercu.codecs import apercu
 from apercu.codecs.tables import shipped
+from apercu.errors import CorruptStream
 from apercu.format.container import Header, pack
-from apercu.stages.bands import BandCoder
+from apercu.stages.bands import BandCoder, BandPlane
 from apercu.stages.colour import Samples
 from apercu.stages.layout import layout_of
-from scripts.pictures import noise, scene, wide
-from scripts.vector_case import Case, Encoded, Written
+from scripts.pictures import noise, scene, user_tables, wide
+from scripts.segment_writer import by_hand
+from scripts.vector_case import KERNEL, Case, Encoded, Fault, Written
 
 GREY = scene(40, 36)[:, :, 0]
 RGB = scene(31, 34, 3)
+STEP_Q8 = apercu.at_quality(12800).step_q8
+user_model = user_tables
 
 
 def cases() -> dict[str, Case]:
@@ -120,3 +124,48 @@ def _file(header: Header, values: NDArray[np.int16]) -> bytes:
     coder = BandCoder(apercu.band_planes(layout), shipped(2))
     coefficients = values[: coder.n_samples].copy()
     return pack(header, [coder.encode(coefficients, apercu.setting_of(header).step_q8, 5, 1)])
+
+
+def _without_slack(values: NDArray[np.int16]) -> bytes:
+    """A segment of these coefficients, or of fewer of them, to which no byte can be added: a stream may end early, and
+    then takes one more."""
+    for kept in range(len(values), 0, -1):
+        coder = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
+        segment = coder.encode(np.where(np.arange(len(values)) < kept, values, 0), STEP_Q8, 5, 1)
+        reader = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
+        try:
+            reader.decode(segment + b"\0", 0, 5, 1, np.zeros_like(values))
+        except CorruptStream:
+            return segment
+    raise AssertionError("every stream takes one more byte")
+
+
+def faults(user_file: bytes) -> dict[str, Fault]:
+    """Damaged files; `user_file` is a sound one that needs tables of the user's."""
+    header = Header(24, 20, 1, "grey", codec="apercu", model_id=2, quality_q8=12800)
+    values = (noise((24 * 20,), 4) % 2000).astype(np.int16) - 1000
+    segment = _without_slack(values)
+    layered = replace(header, n_layers=2)
+    coder = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
+    segments = [coder.encode(values.copy(), STEP_Q8, *stages) for stages in ((5, 2), (1, 1))]
+
+    def corrupt(about: str, says: str, data: bytes) -> Fault:
+        return Fault(about, "CorruptStream", says, data)
+
+    return {
+        "model-of-bands-missing": Fault("user's tables, not at hand", "ModelError", "needs a user", user_file),
+        "model-of-another-codec": Fault(
+            "weights of taha2025", "ModelError", "does not hold", user_file, "valid/user-model/model.npy"
+        ),
+        "bands-six-layers": corrupt("a sixth layer", "layers", pack(replace(header, n_layers=6), [segment] * 6)),
+        "bands-by-hand": corrupt("settings by hand", "by hand", pack(by_hand(header, 8), [segment])),
+        "bands-cut": Fault(
+            "symbols of some bands", "Truncated", "end before", pack(header, [segment[: len(segment) // 2]])
+        ),
+        "bands-byte-too-many": corrupt("a byte after the last symbol", KERNEL, pack(header, [segment + b"\x01"])),
+        "bands-zero-too-many": corrupt("a zero after the last symbol", KERNEL, pack(header, [segment + b"\x00"])),
+        "bands-second-layer-cut": Fault(
+            "a second layer without its end", "Truncated", "end before", pack(layered, [segments[0], segments[1][:3]])
+        ),
+        "bands-layers-swapped": corrupt("the second layer first", KERNEL, pack(layered, segments[::-1])),
+    }

@@ -1,55 +1,24 @@
-"""The damaged files among the conformance vectors: one for every refusal that the specification names (spec/)."""
+"""The damaged files of the container, which are of the codec taha2025, and of that codec: one for every refusal that
+the specification names (spec/)."""
 
 import binascii
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from apercu.codecs import apercu
-from apercu.codecs.tables import shipped
-from apercu.errors import CorruptStream
 from apercu.format.container import Header, pack, put_varint, read_header
-from apercu.stages.bands import BandCoder, BandPlane
-from scripts.pictures import noise
-from scripts.segment_writer import exp_golomb, flat_table, listed_table, to_bytes, zigzag
-from scripts.vector_cases import by_hand
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A file, the error that refuses it, and a part of the error's message, which no other decoder need repeat.
-
-    `model` is the path of a model to decode with, under vectors/.
-    """
-
-    about: str
-    error: str
-    says: str
-    data: bytes
-    model: str | None = None
-
+from scripts.segment_writer import by_hand, exp_golomb, flat_table, listed_table, to_bytes, zigzag
+from scripts.vector_case import KERNEL, Fault
 
 GREY = by_hand(Header(16, 24, 1, "grey"), 40)  # six blocks
+OF_WALSH = "valid/user-model/model.npy"
 TILES = replace(GREY, tile_log2=5, height=40, width=20)  # two tiles
 FLAT = flat_table(3, 2)
 SEGMENT = to_bytes("00" + FLAT + "011011001100")
 TILE_SEGMENTS = [to_bytes("00" + FLAT + "01" * 12), to_bytes("00" + FLAT + "11" * 3)]
-KERNEL = "breaks a rule"
-STEP_Q8 = apercu.at_quality(12800).step_q8
 
 
-def faults(user_file: bytes, user_file_of_bands: bytes) -> dict[str, Fault]:
-    """All of them by name; the two are sound files that need a model of the user's, of taha2025 and of apercu."""
-    return (
-        _heads()
-        | _models(user_file, user_file_of_bands)
-        | _ends()
-        | _directories()
-        | _segments()
-        | _tables()
-        | _bands()
-    )
+def faults(user_file: bytes) -> dict[str, Fault]:
+    """All of them by name; `user_file` is a sound file that needs a model of the user's."""
+    return _heads() | _models(user_file) | _ends() | _directories() | _segments() | _tables()
 
 
 def _head(header: Header = GREY, **changes: object) -> bytearray:
@@ -124,21 +93,16 @@ def _huge(height: int, width: int, interpretation: str = "grey", n_bands: int = 
     return replace(GREY, height=height, width=width, interpretation=interpretation, n_bands=n_bands)
 
 
-def _models(user_file: bytes, user_file_of_bands: bytes) -> dict[str, Fault]:
+def _models(user_file: bytes) -> dict[str, Fault]:
     stranger = bytearray(user_file)
     stranger[5] ^= 1  # the first byte of the hash
-    model = "valid/user-model/model.npy"
     return {
         "model-255": Fault("a model to come", "UnknownModel", "model 255", _with(3, b"\xff")),
         "codec-0": Fault("a user's model of no codec", "UnknownModel", "codec 0", _with(3, b"\x00\x00" + bytes(8))),
         "codec-255": Fault("a codec to come", "UnknownModel", "codec 255", _with(3, b"\x00\xff" + bytes(8))),
         "model-missing": Fault("a user's model, which is not at hand", "ModelError", "needs a user", user_file),
-        "model-of-bands-missing": Fault("user's tables, not at hand", "ModelError", "needs a user", user_file_of_bands),
-        "model-of-another-codec": Fault(
-            "weights of taha2025", "ModelError", "does not hold", user_file_of_bands, model
-        ),
         "model-other": Fault(
-            "the model of another user", "ModelError", "not the model", _closed(stranger[:-2], b""), model
+            "the model of another user", "ModelError", "not the model", _closed(stranger[:-2], b""), OF_WALSH
         ),
     }
 
@@ -268,45 +232,4 @@ def _tables() -> dict[str, Fault]:
         "code-incomplete": corrupt("a code with words to spare", listed_table(0, [2, 2, 2])),
         "code-oversubscribed": corrupt("a code with too few words", listed_table(0, [1, 1, 1])),
         "code-of-unequal-words": corrupt("a code of two words, one too long", listed_table(0, [1, 2])),
-    }
-
-
-def _without_slack(values: NDArray[np.int16]) -> bytes:
-    """A segment of these coefficients, or of fewer of them, to which no byte can be added: a stream may end early, and
-    then takes one more."""
-    for kept in range(len(values), 0, -1):
-        coder = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
-        segment = coder.encode(np.where(np.arange(len(values)) < kept, values, 0), STEP_Q8, 5, 1)
-        reader = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
-        try:
-            reader.decode(segment + b"\0", 0, 5, 1, np.zeros_like(values))
-        except CorruptStream:
-            return segment
-    raise AssertionError("every stream takes one more byte")
-
-
-def _bands() -> dict[str, Fault]:
-    """Of the codec apercu."""
-    header = Header(24, 20, 1, "grey", codec="apercu", model_id=2, quality_q8=12800)
-    values = (noise((24 * 20,), 4) % 2000).astype(np.int16) - 1000
-    segment = _without_slack(values)
-    layered = replace(header, n_layers=2)
-    coder = BandCoder([BandPlane(20, 24, 0, -1)], shipped(2))
-    segments = [coder.encode(values.copy(), STEP_Q8, *stages) for stages in ((5, 2), (1, 1))]
-
-    def corrupt(about: str, says: str, data: bytes) -> Fault:
-        return Fault(about, "CorruptStream", says, data)
-
-    return {
-        "bands-six-layers": corrupt("a sixth layer", "layers", pack(replace(header, n_layers=6), [segment] * 6)),
-        "bands-by-hand": corrupt("settings by hand", "by hand", pack(by_hand(header, 8), [segment])),
-        "bands-cut": Fault(
-            "symbols of some bands", "Truncated", "end before", pack(header, [segment[: len(segment) // 2]])
-        ),
-        "bands-byte-too-many": corrupt("a byte after the last symbol", KERNEL, pack(header, [segment + b"\x01"])),
-        "bands-zero-too-many": corrupt("a zero after the last symbol", KERNEL, pack(header, [segment + b"\x00"])),
-        "bands-second-layer-cut": Fault(
-            "a second layer without its end", "Truncated", "end before", pack(layered, [segments[0], segments[1][:3]])
-        ),
-        "bands-layers-swapped": corrupt("the second layer first", KERNEL, pack(layered, segments[::-1])),
     }

@@ -1,25 +1,24 @@
 """How a conformance vector is written: pixels as PNG or TIFF, symbols as text. See vectors/README.md."""
 
 import io
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from apercu.codecs import apercu, taha2025
-from apercu.codecs.tables import of_user, shipped
+from apercu.codecs.by_name import codec_of
+from apercu.codecs.content import layout_of_tile
+from apercu.codecs.tables import of_file
 from apercu.errors import ApercuError
-from apercu.format.container import Header, read_header, read_segments
-from apercu.stages.bands import BandTables
-from apercu.stages.blocks import Window, tiles
+from apercu.format.container import read_header, read_segments
+from apercu.stages.blocks import tiles
 from apercu.stages.colour import Samples
-from apercu.stages.layout import layout_of
+from apercu.stages.layout import Layout
 from apercu.stages.wavelet import band_places
-from scripts.pictures import user_tables
 
 
 def write_pixels(image: Samples) -> tuple[str, bytes]:
@@ -42,9 +41,15 @@ def read_pixels(content: bytes, name: str, shape: Iterable[int]) -> Samples:
     return pixels.reshape(tuple(shape))
 
 
-def write_symbols(data: bytes) -> str:
-    """All symbols of a sound file as text: see vectors/README.md."""
+def write_symbols(data: bytes, model: Path | None) -> str:
+    """All symbols of a sound file as text; none of a codec of samples. See vectors/README.md.
+
+    model: the user's, where the file needs it.
+    """
     header = read_header(data)
+    codec, tables = codec_of(header.codec), of_file(header, model)
+    if codec.DOMAIN == "samples":
+        return ""
     layers = list(read_segments(data, header))
     lines: list[str] = []
     for number, window in enumerate(tiles(header.height, header.width, header.tile)):
@@ -53,15 +58,21 @@ def write_symbols(data: bytes) -> str:
             if isinstance(segment, ApercuError):
                 raise segment
             segments.append(segment)
-        lines += _TELL[header.codec](number, segments, header, window)
+        layout = layout_of_tile(header, window.height, window.width)
+        read = codec.read(segments, layout, None, tables, header.n_layers)  # they do not depend on the setting
+        lines += _TELL.get(header.codec, _tell_arrays)(number, read, layout)
     return "\n".join(lines) + "\n"
 
 
-def _tell_blocks(number: int, segments: list[bytes], header: Header, window: Window) -> Iterator[str]:
+def _tell_arrays(number: int, read: Any, _: Layout) -> Iterator[str]:
+    """A line for every array that there is of a tile, and one for every row of it."""
+    for index, array in enumerate(read if isinstance(read, list) else [read]):
+        yield f"tile {number} array {index} shape {' '.join(map(str, array.shape))}"
+        yield from (" ".join(map(str, row)) for row in array.reshape(-1, array.shape[-1]).tolist())
+
+
+def _tell_blocks(number: int, read: list[tuple[NDArray[np.uint8], NDArray[np.int16]]], _: Layout) -> Iterator[str]:
     """A line for every plane, and one for every block of it: its group, and its symbols."""
-    # Symbols do not depend on the weights.
-    layout = layout_of(header.interpretation, header.n_bands, window.height, window.width)
-    read = taha2025.read(segments, layout, None, shipped(1), 1)
     for plane, (groups, symbols) in enumerate(read):
         yield f"tile {number} plane {plane} blocks {len(groups)}"
         yield from (_block(group, values) for group, values in zip(groups.tolist(), symbols, strict=True))
@@ -72,11 +83,8 @@ def _block(group: int, values: NDArray[np.int16]) -> str:
     return " ".join(map(str, (group + 1, *used.tolist())))
 
 
-def _tell_bands(number: int, segments: list[bytes], header: Header, window: Window) -> Iterator[str]:
+def _tell_bands(number: int, read: list[NDArray[np.int16]], layout: Layout) -> Iterator[str]:
     """A line for every band of a plane that is not empty, and one for every row of it."""
-    tables = shipped(header.model_id) if header.model_id else _user_tables()
-    layout = layout_of(header.interpretation, header.n_bands, window.height, window.width)
-    read = apercu.read(segments, layout, None, tables, header.n_layers)
     for plane, (p, symbols) in enumerate(zip(layout.planes, read, strict=True)):
         levels = 5 - p.chroma
         places = band_places(p.height, p.width, levels)
@@ -90,12 +98,5 @@ def _tell_bands(number: int, segments: list[bytes], header: Header, window: Wind
             yield from (" ".join(map(str, row)) for row in values.tolist())
 
 
-def _user_tables() -> BandTables:
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "model.npy"
-        np.save(path, user_tables())
-        tables: BandTables = of_user("apercu", path)[0]
-        return tables
-
-
-_TELL = {"apercu": _tell_bands, "taha2025": _tell_blocks}
+_TELL: dict[str, Callable[[int, Any, Layout], Iterator[str]]] = {"apercu": _tell_bands, "taha2025": _tell_blocks}
+"""Of the codecs whose files of symbols have a form of their own."""

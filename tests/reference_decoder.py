@@ -1,20 +1,30 @@
 """A second decoder, written from the specification (spec/) alone and to be read beside it: plain, exact and slow.
 
-It shares no code with apercu. The path of quality, and the SHA-256 of the weights, are read from the text itself.
+It shares no code with apercu. The paths of quality, and the SHA-256 of the weights, are read from the text itself. Here
+are the container and the planes. A codec is a module with
+
+    LAYERS                                         the most layers
+    setting(quality_q8, parameters, text)          what its part says of settings; one of the two is None
+    tables(array, codec)                           the model; raises ModelError
+    has_room(head, tile, planes, model)            whether the last of the tile's segments can hold what it should
+    read(head, tile, planes, model)                the tile's symbols; the bands of a codec of samples
+    synthesise(head, planes, symbols, model)       the planes, with 5 fraction bits; not of a codec of samples
 """
 
 import binascii
 import hashlib
 import re
 import zlib
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 
+import reference_dct
 import reference_predictive
+import reference_stacked_ae
+import reference_taha2025
 import reference_wavelet
 from reference_bytes import (
     Bytes,
@@ -27,15 +37,20 @@ from reference_bytes import (
     UnknownModel,
     UnsupportedVersion,
 )
-from reference_taha2025 import read_segment, synthesise
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "spec").glob("*.md")))
 GREY, RGB, RGBA, SPECTRAL = range(4)
-DUAL, WAVELET, PREDICTIVE = 1, 2, 5
-LACKED = (3, 4, 6)
-"""Numbers of models and of codecs, in the fourth byte or after a 0 there, that this decoder does not have."""
-MOST_LAYERS = {DUAL: 1, WAVELET: 5, PREDICTIVE: 1}
+CODECS = {
+    1: reference_taha2025,
+    2: reference_wavelet,
+    3: reference_dct,
+    4: reference_dct,
+    5: reference_predictive,
+    6: reference_stacked_ae,
+}
+"""By the number in the file, which stands for an entropy coder, too."""
+OF_SAMPLES = {5}
 BY_HAND = 32767
 
 
@@ -68,7 +83,7 @@ def read_head(source, limit):
     head.wide, head.parts, head.interpretation = bool(flags & 8), bool(flags & 4), flags & 3
     head.model = source.number(1)
     head.codec = source.number(1) if head.model == 0 else head.model
-    if head.codec not in MOST_LAYERS:
+    if head.codec not in CODECS:
         raise UnknownModel(f"model {head.model}, codec {head.codec}")
     if head.model == 0:
         head.hash = source.take(8)
@@ -91,17 +106,10 @@ def read_head(source, limit):
     if head.width * head.height > limit or head.width * head.height * head.bands > 4 * limit:
         raise TooLarge(f"{head.width} × {head.height} pixels of {head.bands} bands")
     head.n_layers = head.n_layers if head.parts else 1
-    if head.n_layers > MOST_LAYERS[head.codec]:
+    codec = CODECS[head.codec]
+    if head.n_layers > codec.LAYERS:
         raise CorruptStream("too many layers")
-    if head.codec == WAVELET:
-        if parameters is not None:
-            raise CorruptStream("apercu has no settings made by hand")
-        head.step_q8 = reference_wavelet.step_of_quality(quality_q8, TEXT)
-    elif head.codec == PREDICTIVE:
-        head.quality_q8 = None if parameters is not None else quality_q8
-        head.max_error = None if parameters is None else error_of_parameters(parameters)
-    else:
-        head.step_q3 = step_of_quality(quality_q8) if parameters is None else step_of_parameters(parameters)
+    head.setting = codec.setting(None if parameters is not None else quality_q8, parameters, TEXT)
     return head
 
 
@@ -123,9 +131,9 @@ def read_directory(source, head):
     head.checksum = checksum.to_bytes(4, "little")
 
 
-def read_tiles(source, head):
+def read_tiles(source, head, model):
     if head.parts:
-        return read_parts(source, head)
+        return read_parts(source, head, model)
     n_check = 2 if head.width * head.height <= 4096 else 4
     if source.left() < n_check:
         raise Truncated("no room for the checksum")
@@ -133,11 +141,11 @@ def read_tiles(source, head):
     if checksum != (binascii.crc_hqx(body, 0xFFFF) if n_check == 2 else zlib.crc32(body)):
         raise ChecksumError("file")
     tile = Tile(0, 0, head.height, head.width, [body[source.at :]])
-    check_room(head, tile, 0)
+    check_room(head, tile, model)
     return [tile]
 
 
-def read_parts(source, head):
+def read_parts(source, head, model):
     tiles = [
         Tile(y, x, min(head.side, head.height - y), min(head.side, head.width - x), [])
         for y in range(0, head.height, head.side)
@@ -148,95 +156,43 @@ def read_parts(source, head):
         if source.number(4) != zlib.crc32(head.checksum + number.to_bytes(4, "little") + segment):
             raise ChecksumError(f"segment {number}")
         tiles[number % len(tiles)].segments.append(segment)
-        check_room(head, tiles[number % len(tiles)], number // len(tiles))
+        check_room(head, tiles[number % len(tiles)], model)
     if source.left():
         raise CorruptStream("bytes after the last segment")
     return tiles
 
 
-def check_room(head, tile, layer):
-    """Whether the segment can hold what it should."""
-    n_bytes, planes = len(tile.segments[-1]), planes_of(head, tile)
-    if head.codec == PREDICTIVE:
-        n_samples = tile.height * tile.width * head.bands
-        too_few = n_samples > (2**19 if head.model == 0 else 2**13) * (n_bytes + 5)
-    elif head.codec == DUAL:
-        too_few = 8 * n_bytes < 12 * len(planes)
-    else:
-        last = head.n_layers - layer
-        stages = range(last, 6 if layer == 0 else last + 1)
-        least = 0
-        for plane in planes:
-            of_class = int(plane.is_chroma)
-            for band, (h, w) in reference_wavelet.layout(wavelet_plane(head, 0, plane)).items():
-                stage = 5 if band == "LL" else band[0] + of_class
-                if stage in stages:
-                    least += -(-h // 4) * -(-w // 4) if stage < 3 else h * w
-        too_few = least > (2**19 if head.model == 0 else 2**15) * (n_bytes + 5)
-    if too_few:
+def check_room(head, tile, model):
+    if not CODECS[head.codec].has_room(head, tile, planes_of(head, tile), model):
         raise Truncated("a segment has too few bytes for what it holds")
 
 
-# --- Settings and weights -------------------------------------------------------------------------
-def error_of_parameters(parameters):
-    source = Bytes(parameters)
-    try:
-        max_error = source.varint(0, 65535)
-    except Truncated:
-        raise CorruptStream("parameters end early") from None
-    if source.left():
-        raise CorruptStream("parameters go on")
-    return max_error
-
-
-def step_of_parameters(parameters):
-    source = Bytes(parameters)
-    try:
-        step_q3, _threshold_q4 = source.varint(1, 65535), source.varint(0, 2097151)
-    except Truncated:
-        raise CorruptStream("parameters end early") from None
-    if source.left():
-        raise CorruptStream("parameters go on")
-    return step_q3
-
-
-def step_of_quality(quality_q8):
-    """From the text: a table with rows of place, step_q3, threshold_q4, and one with rows of place, step_q3."""
-    section = TEXT.split("**Path of `taha2025`.**")[1].split("\n## ")[0]
-    q, variant = quality_q8 // 8, quality_q8 % 8
-    second = q >= 512 and variant >= 4
-    row = r"^\| (\d+) \| (\d+) \|$" if second else r"^\| (\d+) \| (\d+) \| \d+ \|$"
-    knots = [(int(place), int(step_q3)) for place, step_q3 in re.findall(row, section, re.MULTILINE)]
-    for (first, a), (last, b) in pairwise(knots):
-        if first <= q <= last:
-            d, p = last - first, q - first
-            return (a * (d - p) + b * p + d // 2) // d
-    raise AssertionError("the table of the path does not reach this quality")
-
-
-def weights_of(head, users):
-    """The array of the registry, or the user's: either way, the one with the right SHA-256."""
+# --- The model ------------------------------------------------------------------------------------
+def model_of(head, users):
+    """The array of the registry, or the user's: either way, the one with the right SHA-256; as the codec takes it."""
     row = re.search(rf"^\| {head.model} \| `\w+` \| `\w+` \| `(.*?)` \| `(.*?)` \|$", TEXT, re.MULTILINE)
-    weights, sha256 = (np.load(ROOT / row[1]), bytes.fromhex(row[2])) if row and head.model else (users, head.hash)
-    kind, size = {DUAL: ("i", 1152), WAVELET: ("u", 270 + 2 * 11166), PREDICTIVE: ("u", 384 + 2 * 25080)}[head.codec]
-    if weights is None or weights.dtype.kind != kind or weights.size != size:
+    array, sha256 = (np.load(ROOT / row[1]), bytes.fromhex(row[2])) if row and head.model else (users, head.hash)
+    if array is None:
+        raise ModelError("the file was made with weights that are not at hand")
+    model = CODECS[head.codec].tables(array, head.codec)
+    if hashlib.sha256(array.astype("<u2").tobytes()).digest()[: len(sha256)] != sha256:
         raise ModelError("the file was made with other weights")
-    if hashlib.sha256(weights.astype("<u2").tobytes()).digest()[: len(sha256)] != sha256:
-        raise ModelError("the file was made with other weights")
-    return weights
+    return model
 
 
 # --- Planes and samples ---------------------------------------------------------------------------
 class Plane(NamedTuple):
     height: int
     width: int
-    is_chroma: bool
+    of_class: int  # 1 for Cb and Cr
+    companion: int | None = None
 
 
 def planes_of(head, tile):
-    full = Plane(tile.height, tile.width, False)
-    half = Plane((tile.height + 1) // 2, (tile.width + 1) // 2, True)
-    return [full, half, half, full][: head.bands] if head.interpretation in (RGB, RGBA) else [full] * head.bands
+    full, half = (tile.height, tile.width, 0), ((tile.height + 1) // 2, (tile.width + 1) // 2, 1)
+    if head.interpretation in (RGB, RGBA):
+        return [Plane(*full), Plane(*half, 0), Plane(*half, 1), Plane(*full)][: head.bands]
+    return [Plane(*full, band - 1 if band else None) for band in range(head.bands)]
 
 
 def twice_the_rows(c, n_rows):
@@ -269,67 +225,32 @@ def samples(v, head, band):
 
 
 # --- The two functions ----------------------------------------------------------------------------
-def wavelet_plane(head, index, plane):
-    has_companion = plane.is_chroma or (head.interpretation == SPECTRAL and index > 0)
-    return reference_wavelet.Plane(plane.height, plane.width, int(plane.is_chroma), has_companion)
-
-
-def read_tile(head, tile, weights):
-    """taha2025: what read_segment returns. apercu: for each plane its symbols by band. predictive: the bands."""
-    planes = planes_of(head, tile)
-    if head.codec == PREDICTIVE:
-        spans = [extent for _, extent in head.levels]
-        how = reference_predictive.errors(head.quality_q8, head.max_error, tile.height, max(spans, default=255), TEXT)
-        order = [1, 0, 2, 3][: head.bands] if head.interpretation in (RGB, RGBA) else list(range(head.bands))
-        shape, peak = (tile.height, tile.width, head.bands), 65535 if head.wide else 255
-        coded = reference_predictive.decode(tile.segments[0], shape, peak, how[0], weights, how[1])
-        return [np.array(coded[order.index(band)]) for band in range(head.bands)]
-    if head.codec == DUAL:
-        return read_segment(tile.segments[0], planes)
-    reader = reference_wavelet.Tile([wavelet_plane(head, i, plane) for i, plane in enumerate(planes)], weights)
-    for layer, segment in enumerate(tile.segments):
-        last = head.n_layers - layer
-        try:
-            reader.layer(segment, last if layer else 5, last)
-        except reference_wavelet.Ended as end:
-            raise (Truncated if end.args[0] else CorruptStream)("the end of a stream") from None
-    return reader.symbols
-
-
-def synthesise_tile(head, tile, coded, weights):
-    planes = planes_of(head, tile)
-    if head.codec == DUAL:
-        return [synthesise(plane, *c, head.step_q3, weights) for plane, c in zip(planes, coded, strict=True)]
-    return [
-        reference_wavelet.synthesise(wavelet_plane(head, i, plane), symbols, head.step_q8)
-        for i, (plane, symbols) in enumerate(zip(planes, coded, strict=True))
-    ]
-
-
 def symbols(data, limit=2**28):
-    """For each tile, for each plane: (groups uint8, one a block, 0 for G1 and 1 for G2; symbols int64, as coded), or
-    symbols by band."""
+    """What the codec reads of each tile, given the registry's model."""
     source = Bytes(data)
     head = read_head(source, limit)
-    weights = None if head.codec == DUAL else weights_of(head, None)
-    return [read_tile(head, tile, weights) for tile in read_tiles(source, head)]
+    model = model_of(head, None)
+    tiles = read_tiles(source, head, model)
+    return [CODECS[head.codec].read(head, tile, planes_of(head, tile), model) for tile in tiles]
 
 
 def decode(data, weights=None, limit=2**28):
     """The image, uint8 or uint16, (H, W), or (H, W, bands) unless it is grey without an axis of one band.
 
-    `weights`: those of model 0. Raises a subclass of Refused.
+    `weights`: the array of model 0. Raises a subclass of Refused.
     """
     source = Bytes(data)
     head = read_head(source, limit)
-    weights = weights_of(head, weights)
+    model, codec = model_of(head, weights), CODECS[head.codec]
+    tiles = read_tiles(source, head, model)
     image = np.zeros((head.height, head.width, head.bands), np.uint16 if head.wide else np.uint8)
-    for tile in read_tiles(source, head):
-        bands = read_tile(head, tile, weights)
-        if head.codec != PREDICTIVE:
-            bands = synthesise_tile(head, tile, bands, weights)
+    for tile in tiles:
+        planes = planes_of(head, tile)
+        bands = codec.read(head, tile, planes, model)
+        if head.codec not in OF_SAMPLES:
+            bands = codec.synthesise(head, planes, bands, model)
             if head.interpretation in (RGB, RGBA):
-                bands[:3] = colour(*bands[:3])
+                bands = [*colour(*bands[:3]), *bands[3:]]
             bands = [samples(v, head, band) for band, v in enumerate(bands)]
         for band, v in enumerate(bands):
             image[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width, band] = v

@@ -1,15 +1,36 @@
-"""Symbol maps and the codec `dct` for the second decoder: written from spec/symbol_maps.md and spec/dct.md alone,
-plain, exact and slow."""
+"""Symbol maps for the second decoder: written from spec/symbol_maps.md alone, plain, exact and slow."""
 
 from itertools import groupby
 
 import numpy as np
 
 from reference_bytes import Bits, CorruptStream
+from reference_range import Context, Stream
 from reference_taha2025 import read_table
-from reference_wavelet import Context, Decoder, bucket
+from reference_wavelet import bucket
 
-BASIS = (1448, 2009, 1892, 1703, 1448, 1138, 784, 400)
+
+def in_blocks(planes, side):
+    """The planes of an image, each as `Maps` takes it."""
+    return [(-(-p.height // side), -(-p.width // side), p.of_class, p.companion) for p in planes]
+
+
+def least_bits(planes, maps, first, end):
+    """What these maps of these planes, in blocks, take at least: a bit in a context where a block must have a map."""
+    needed = sum(present is None for _, _, present, _ in maps[first:end])
+    return needed * sum(height * width for height, width, *_ in planes)
+
+
+def split_tables(numbers, maps):
+    """Weights and starts of contexts for these maps, which are all of `numbers`; None if they are not."""
+    n_groups = 1 + max(group for _, group, _, _ in maps)
+    n_contexts = 2 * n_groups * 283 + 8670 * any(kind == "selector" for kind, *_ in maps)
+    if len(numbers) != 2 * n_groups * 18 + 2 * n_contexts:
+        return None
+    weights = np.array(numbers[: 2 * n_groups * 18], np.int64).reshape(2, n_groups, 18)
+    starts = np.array(numbers[2 * n_groups * 18 :], np.int64).reshape(-1, 2)
+    right = weights.min() >= 0 and weights.max() <= 90 and starts.min() >= 1 and starts.max() <= 65535
+    return (weights, starts) if right and starts[:, 1].min() >= 2 and starts[:, 1].max() <= 128 else None
 
 
 def sign(v):
@@ -70,7 +91,7 @@ class RangeReader(Maps):
         self.n_groups = weights.shape[1]
 
     def read(self, stream, first, end):
-        coder = Decoder(stream)
+        coder = Stream(stream)
         for p, (height, width, *_) in enumerate(self.planes):
             for m in range(first, end):
                 for y in range(height):
@@ -193,72 +214,3 @@ class HuffmanReader(Maps):
         if abs(symbol) > 32767 or (kind == "selector" and symbol > 15):
             raise CorruptStream("symbol")
         self.symbols[p][m][y, x] = symbol
-
-
-def dct_maps():
-    """The list of maps of the codec `dct`, and the frequencies of each."""
-    places = sorted(((u, v) for u in range(8) for v in range(8)), key=lambda p: (sum(p), p[0] if sum(p) % 2 else p[1]))
-    maps = []
-    for m, (u, v) in enumerate(places):
-        like = [(u, v - 1), (u - 1, v), (u - 1, v - 1), (u, v - 2), (u - 2, v)]
-        earlier = [places.index(one) for one in like if min(one) >= 0 and one != (0, 0)][:4]
-        group = m if u + v <= 3 else 6 + u + v if u + v <= 7 else 14
-        maps.append(("plain" if m else "predicted", group, None, tuple(earlier)))
-    return maps, places
-
-
-def matrix():
-    rows = np.zeros((8, 8), np.int64)
-    for u in range(8):
-        for x in range(8):
-            angle = (2 * x + 1) * u % 32  # in sixteenths of pi
-            angle = min(angle, 32 - angle)
-            rows[u, x] = BASIS[angle] if angle < 8 else -BASIS[16 - angle]
-    return rows
-
-
-def dct_plane(symbols, chroma, step_q8, steps, expected):
-    """Samples of a plane. symbols: (64, height, width). steps: the matrix [2][64]."""
-    _, places = dct_maps()
-    z = np.empty(symbols.shape, np.int64)
-    for m in range(64):
-        step_q6 = max(1, step_q8 * int(steps[chroma, m]) >> 6)
-        z[m] = np.sign(symbols[m]) * np.minimum(32767, (np.abs(symbols[m]) * step_q6 + 32) >> 6)
-    c = z[0]
-    padded = np.pad(c, 1, mode="edge")
-    height, width = c.shape
-    nw, n, ne, w, _, e, sw, s, se = (padded[i : i + height, j : j + width] for i in range(3) for j in range(3))
-    none = 0 * c
-    sums = {
-        (0, 0): (n + s - 2 * c, w + e - 2 * c, nw + ne + sw + se - 4 * c),
-        (1, 0): (n - s, nw + ne - sw - se, none),
-        (0, 1): (w - e, nw + sw - ne - se, none),
-        (1, 1): (nw - ne - sw + se, none, none),
-    }
-    for m in range(1, 10):
-        u, v = places[m]
-        more = sum(int(k) * part for k, part in zip(expected[chroma, m - 1], sums[u % 2, v % 2], strict=True))
-        z[m] = np.clip(z[m] + ((more + 2048) >> 12), -32767, 32767)
-    blocks = np.zeros((height, width, 8, 8), np.int64)
-    for m, (u, v) in enumerate(places):
-        blocks[:, :, u, v] = z[m]
-    t = (matrix().T @ blocks + 1024) >> 11
-    p = np.clip(((t @ matrix() + 2048) >> 12) + (0 if chroma else 4080), -8191, 8191)
-    plane = p.transpose(0, 2, 1, 3).reshape(8 * height, 8 * width)
-    limit = step_q8 * 82 >> 14
-    return smoothed(smoothed(plane, limit).T, limit).T if limit else plane
-
-
-def smoothed(plane, limit):
-    out = plane.copy()
-    for x in range(8, plane.shape[1], 8):
-        p2, p1, p0, q0, q1, q2 = (plane[:, x + i] for i in range(-3, 3))
-        d = (9 * (q0 - p0) - 3 * (q1 - p1) + 8) >> 4
-        soft = np.abs(d) < 10 * limit
-        d, half = np.clip(d, -limit, limit), limit // 2
-        before = np.clip((((p2 + p0 + 1) >> 1) - p1 + d) >> 1, -half, half)
-        after = np.clip((((q2 + q0 + 1) >> 1) - q1 - d) >> 1, -half, half)
-        changed = [p1 + before, p0 + d, q0 - d, q1 + after]
-        for i, new in enumerate(changed, -2):
-            out[:, x + i] = np.where(soft, np.clip(new, -8191, 8191), plane[:, x + i])
-    return out

@@ -5,7 +5,10 @@ import itertools
 import re
 import struct
 
-from reference_bytes import CorruptStream, Truncated
+import numpy as np
+
+from reference_bytes import Bytes, CorruptStream, ModelError, Truncated
+from reference_range import Stream, contexts
 
 
 def level(v):
@@ -17,74 +20,6 @@ def level(v):
 
 def clamp(v, low, high):
     return max(low, min(v, high))
-
-
-class Context:
-    def __init__(self, start, age):
-        self.fast = self.slow = start
-        self.age = age
-
-    def p0(self):
-        return (self.fast + self.slow) // 2
-
-    def learn(self, bit):
-        s = self.age.bit_length() - 1
-        f, g = min(s, 4), min(s, 7)
-        self.fast += -(self.fast // 2**f) if bit else (65536 - self.fast) // 2**f
-        self.slow += -(self.slow // 2**g) if bit else (65536 - self.slow) // 2**g
-        self.age += self.age < 128
-
-
-class Stream:
-    """The range coder's decoder."""
-
-    def __init__(self, data):
-        self.data, self.n_read, self.range, self.code = data, 0, 2**32 - 1, 0
-        for _ in range(4):
-            self.code = self.code * 256 + self.byte()
-        self.code = min(self.code, 2**32 - 2)
-
-    def byte(self):
-        self.n_read += 1
-        return self.data[self.n_read - 1] if self.n_read <= len(self.data) else 0
-
-    def refill(self):
-        while self.range < 2**24:
-            self.code, self.range = self.code * 256 + self.byte(), self.range * 256
-        if self.n_read > len(self.data) + 8:
-            raise Truncated("the stream ends early")
-
-    def bit(self, p0):
-        bound = self.range * p0 // 65536
-        bit = int(self.code >= bound)
-        if bit:
-            self.code, self.range = self.code - bound, self.range - bound
-        else:
-            self.range = bound
-        self.refill()
-        return bit
-
-    def double(self, contexts, place):
-        a, b = (block[place] for block in contexts)
-        bit = self.bit((a.p0() + b.p0()) >> 1)
-        a.learn(bit)
-        b.learn(bit)
-        return bit
-
-    def even(self, n):
-        value = 0
-        while n:
-            p = min(n, 8)
-            self.range >>= p
-            v = min(self.code // self.range, 2**p - 1)
-            self.code = min(self.code - v * self.range, self.range - 1)
-            self.refill()
-            value, n = value << p | v, n - p
-        return value
-
-    def end(self):
-        if self.n_read < len(self.data) + 3:
-            raise CorruptStream("bytes are left over")
 
 
 class Grid:
@@ -139,9 +74,11 @@ def read_maps(data, n_bands, peak):
         for gap, times in runs:
             if gap == 0 or times == 0:
                 raise CorruptStream("a run of nothing")
+            if values[-1] + gap * times > peak:
+                raise CorruptStream("a value too large")
             for _ in range(times):
                 values.append(values[-1] + gap)
-        if values[-1] > peak:
+        if lowest > peak:
             raise CorruptStream("a value too large")
         maps[position] = values
     return maps, at
@@ -158,9 +95,9 @@ class Decoder:
         numbers = iter(array)
         signed = [(n + 32768) % 65536 - 32768 for n in itertools.islice(numbers, 3 * 8 * 16)]
         self.taps = [[signed[128 * k + 16 * m : 128 * k + 16 * m + 16] for m in range(8)] for k in range(3)]
-        contexts = [Context(start, age) for start, age in zip(numbers, numbers, strict=True)]
-        assert len(contexts) == 4176 + 20880 + 24
-        self.own, self.mixed, self.repeat = contexts[:4176], contexts[4176:25056], contexts[25056:]
+        all_of_them = contexts(numbers)
+        assert len(all_of_them) == 4176 + 20880 + 24
+        self.own, self.mixed, self.repeat = all_of_them[:4176], all_of_them[4176:25056], all_of_them[25056:]
         self.typical = [0, 0, 0]
         self.learnt = [[0] * 16 for _ in range(3)]
         self.biases = {}
@@ -238,7 +175,7 @@ class Decoder:
             self.past[kind] = 2 * (self.past[kind] % 2) + hit
 
         if asked:
-            hit = self.stream.bit(context.p0())
+            hit = self.stream.plain(context.p0())
             learn_repeat(hit)
             if hit:
                 place = (0, x - 1) if left else (1, x)
@@ -313,12 +250,13 @@ class Decoder:
             learn_repeat(int(sample == r))
 
     def residual(self, contexts, offset, mirrored, low, start):
-        bit, even = self.stream.double, self.stream.even
+        even = self.stream.even
+        bit = lambda both, place: self.stream.double(both[0][place], both[1][place])  # noqa: E731
         h = 0
         if bit(contexts, offset):
-            if low == 0 and start <= self.max_error:
+            if low == 0 and start == 0:
                 negative = False
-            elif low == 0 and start >= self.top - self.max_error:
+            elif low == 0 and start == self.top:
                 negative = True
             else:
                 negative = bool(bit(contexts, 5 + offset)) != mirrored
@@ -354,3 +292,42 @@ def decode(data, shape, peak, max_error, array, coarser_from=None):
     """Bands in coded order, rows, samples: of (height, width, bands) `shape`, with samples up to `peak`; `array` is the
     model's."""
     return Decoder(bytes(data), shape, peak, max_error, [int(n) for n in array], coarser_from).decode()
+
+
+# --- Of a file --------------------------------------------------------------------------------------
+LAYERS = 1
+
+
+def setting(quality_q8, parameters, text):
+    """Of a tile's height and the largest range of the levels: max_error, and the row from which it is one more."""
+    max_error = None
+    if parameters is not None:
+        source = Bytes(parameters)
+        try:
+            max_error = source.varint(0, 65535)
+        except Truncated:
+            raise CorruptStream("parameters end early") from None
+        if source.left():
+            raise CorruptStream("parameters go on")
+    return lambda height, span: errors(quality_q8, max_error, height, span, text)
+
+
+def tables(array, _codec):
+    if array.dtype.kind != "u" or array.size != 384 + 2 * 25080:
+        raise ModelError("not tables of predictive")
+    return array
+
+
+def has_room(head, tile, _planes, _array):
+    most = 2**19 if head.model == 0 else 2**13
+    return tile.height * tile.width * head.bands <= most * (len(tile.segments[-1]) + 5)
+
+
+def read(head, tile, _planes, array):
+    """The bands of the tile."""
+    max_error, coarser_from = head.setting(tile.height, max((span for _, span in head.levels), default=255))
+    of_colour = head.interpretation in (1, 2)  # rgb, rgba
+    order = [1, 0, 2, 3][: head.bands] if of_colour else list(range(head.bands))
+    shape, peak = (tile.height, tile.width, head.bands), 65535 if head.wide else 255
+    coded = decode(tile.segments[0], shape, peak, max_error, array, coarser_from)
+    return [np.array(coded[order.index(band)]) for band in range(head.bands)]

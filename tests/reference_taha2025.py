@@ -1,8 +1,11 @@
 """Codec `taha2025` for the second decoder: segments, code tables, synthesis; written from spec/taha2025.md alone."""
 
+import re
+from itertools import pairwise
+
 import numpy as np
 
-from reference_bytes import Bits, CorruptStream
+from reference_bytes import Bits, Bytes, CorruptStream, ModelError, Truncated
 
 
 def read_segment(segment, planes):
@@ -87,9 +90,9 @@ def canonical_code(lengths):
     return symbol_of
 
 
-def synthesise(plane, groups, symbols, step_q3, weights):
+def synthesise_plane(plane, groups, symbols, step_q3, weights):
     """The plane, with 5 fraction bits."""
-    if plane.is_chroma:
+    if plane.of_class:
         step_q3 = max((step_q3 * 8 + 8) // 16, 1)
     rows_of = weights[1, :1].astype(np.int64), weights[1, 1:].astype(np.int64)
     n_across = -(-plane.width // 8)
@@ -102,3 +105,51 @@ def synthesise(plane, groups, symbols, step_q3, weights):
         y, x = block // n_across * 8, block % n_across * 8
         values[y : y + 8, x : x + 8] = v.reshape(8, 8)
     return values[: plane.height, : plane.width]
+
+
+# --- Of a file --------------------------------------------------------------------------------------
+LAYERS = 1
+
+
+def setting(quality_q8, parameters, text):
+    """step_q3. In the text are a table with rows of place, step_q3, threshold_q4, and one with place, step_q3."""
+    if parameters is not None:
+        return step_of_parameters(Bytes(parameters))
+    section = text.split("**Path of `taha2025`.**")[1].split("\n## ")[0]
+    q, variant = quality_q8 // 8, quality_q8 % 8
+    second = q >= 512 and variant >= 4
+    row = r"^\| (\d+) \| (\d+) \|$" if second else r"^\| (\d+) \| (\d+) \| \d+ \|$"
+    knots = [(int(place), int(step_q3)) for place, step_q3 in re.findall(row, section, re.MULTILINE)]
+    for (first, a), (last, b) in pairwise(knots):
+        if first <= q <= last:
+            d, p = last - first, q - first
+            return (a * (d - p) + b * p + d // 2) // d
+    raise AssertionError("the table of the path does not reach this quality")
+
+
+def step_of_parameters(source):
+    try:
+        step_q3, _threshold_q4 = source.varint(1, 65535), source.varint(0, 2097151)
+    except Truncated:
+        raise CorruptStream("parameters end early") from None
+    if source.left():
+        raise CorruptStream("parameters go on")
+    return step_q3
+
+
+def tables(array, _codec):
+    if array.dtype.kind != "i" or array.size != 1152:
+        raise ModelError("not weights of taha2025")
+    return array
+
+
+def has_room(_head, tile, planes, _weights):
+    return 8 * len(tile.segments[-1]) >= 12 * len(planes)
+
+
+def read(_head, tile, planes, _weights):
+    return read_segment(tile.segments[0], planes)
+
+
+def synthesise(head, planes, coded, weights):
+    return [synthesise_plane(plane, *c, head.setting, weights) for plane, c in zip(planes, coded, strict=True)]

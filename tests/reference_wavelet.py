@@ -1,9 +1,12 @@
 """Codec `apercu` for the second decoder: written from spec/apercu.md alone, plain, exact and slow."""
 
+import re
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
+
+from reference_bytes import CorruptStream, ModelError
+from reference_range import Stream, contexts
 
 HL, LH, HH = range(3)
 STARTS = (0, 1, 3, 5, 8, 12, 19, 30, 47, 75)  # of the buckets
@@ -20,72 +23,8 @@ SHAPES = {
 }
 
 
-class Ended(Exception):
-    """The stream is shorter (args[0] True) or longer than its bits."""
-
-
 def bucket(number):
     return sum(number >= start for start in STARTS[1:])
-
-
-class Context:
-    def __init__(self, p, age):
-        self.fast = self.slow = p
-        self.age = age
-
-    def learn(self, bit):
-        s = self.age.bit_length() - 1
-        f, g = min(s, 4), min(s, 7)
-        self.fast += -(self.fast >> f) if bit else (65536 - self.fast) >> f
-        self.slow += -(self.slow >> g) if bit else (65536 - self.slow) >> g
-        self.age = min(self.age + 1, 128)
-
-
-class Decoder:
-    def __init__(self, stream):
-        self.stream, self.n_read, self.range, self.code = stream, 0, 2**32 - 1, 0
-        for _ in range(4):
-            self.code = self.code * 256 + self.byte()
-        self.code = min(self.code, 2**32 - 2)
-
-    def byte(self):
-        self.n_read += 1
-        return self.stream[self.n_read - 1] if self.n_read <= len(self.stream) else 0
-
-    def plain(self, p0):
-        bound = self.range * p0 // 65536
-        bit = int(self.code >= bound)
-        if bit:
-            self.code, self.range = self.code - bound, self.range - bound
-        else:
-            self.range = bound
-        while self.range < 2**24:
-            self.code, self.range = self.code * 256 + self.byte(), self.range * 256
-        if self.n_read > len(self.stream) + 8:
-            raise Ended(True)
-        return bit
-
-    def bit(self, context):
-        bit = self.plain((context.fast + context.slow) // 2)
-        context.learn(bit)
-        return bit
-
-    def bypass(self, n):
-        value = 0
-        for _ in range(n):
-            value = 2 * value + self.plain(32768)
-        return value
-
-    def end(self):
-        if self.n_read < len(self.stream) + 3:
-            raise Ended(False)
-
-
-class Plane(NamedTuple):
-    height: int
-    width: int
-    of_class: int
-    has_companion: bool  # the plane before
 
 
 def layout(plane):
@@ -116,16 +55,16 @@ class Tile:
     def __init__(self, planes, model):
         self.planes = planes
         self.weights = model[:270].reshape(2, 5, 3, 9).astype(int)
-        starts, at = model[270:].reshape(-1, 2).tolist(), 0
+        starts, at = contexts(model[270:]), 0
         self.contexts = {}
         for name, shape in SHAPES.items():
             n = int(np.prod(shape))
-            self.contexts[name] = np.array([Context(*s) for s in starts[at : at + n]], object).reshape(shape)
+            self.contexts[name] = np.array(starts[at : at + n], object).reshape(shape)
             at += n
         self.symbols = [{band: np.zeros(size, np.int64) for band, size in layout(p).items()} for p in planes]
 
     def layer(self, stream, first, last):
-        coder = Decoder(stream)
+        coder = Stream(stream)
         for stage in range(first, last - 1, -1):
             for index, plane in enumerate(self.planes):
                 if stage == 5:
@@ -169,8 +108,8 @@ class Tile:
             total += w[6] * placed(parent.repeat(2, 0).repeat(2, 1), shape)
         for sister in range(orientation):
             total += w[7] * placed(smoothed(symbols, (level, sister)), shape)
-        if plane.has_companion:
-            other = index - 1
+        if plane.companion is not None:
+            other = plane.companion
             band = (stage - self.planes[other].of_class, orientation)
             total += w[8] * placed(smoothed(self.symbols[other], band), shape)
         return np.minimum(total // 16, 255)
@@ -217,9 +156,9 @@ class Tile:
             return 0
         pattern = 27 * sign(0, -1) + 9 * sign(-1, 0) + 3 * sign(-1, -1) + sign(-1, 1)
         negative = coder.bit(self.contexts["sign"][of_class, stage - 1, orientation, pattern])
-        contexts = self.contexts["magnitude"][of_class, stage - 1, bucket((before + about) // 2)]
+        magnitude = self.contexts["magnitude"][of_class, stage - 1, bucket((before + about) // 2)]
         q = 1
-        while q <= 14 and coder.bit(contexts[q - 1]):
+        while q <= 14 and coder.bit(magnitude[q - 1]):
             q += 1
         if q == 15:
             z = 0
@@ -231,8 +170,6 @@ class Tile:
 
 
 def step_of_quality(quality_q8, text):
-    import re
-
     section = text.split("**Path of `apercu`.**")[1].split("\n\n`apercu` writes")[0]
     knots = [(int(a), int(b)) for a, b in re.findall(r"^\| (\d+) \| (\d+) \|$", section, re.MULTILINE)]
     for (first, a), (last, b) in pairwise(knots):
@@ -269,7 +206,7 @@ def undo_rows(x):
     return x
 
 
-def synthesise(plane, symbols, step_q8):
+def synthesise_plane(plane, symbols, step_q8):
     """The plane, with 5 fraction bits."""
 
     def coefficients(band, gain):
@@ -289,3 +226,46 @@ def synthesise(plane, symbols, step_q8):
             x[:, 1::2] = wrap(2 * x[:, 1::2])
         low = undo_rows(x)
     return np.clip(2 * low + (0 if plane.of_class else 4080), -8191, 8191)
+
+
+# --- Of a file --------------------------------------------------------------------------------------
+LAYERS = 5
+
+
+def setting(quality_q8, parameters, text):
+    """step_q8."""
+    if parameters is not None:
+        raise CorruptStream("apercu has no settings made by hand")
+    return step_of_quality(quality_q8, text)
+
+
+def tables(array, _codec):
+    if array.dtype.kind != "u" or array.size != 270 + 2 * 11166:
+        raise ModelError("not tables of apercu")
+    return array
+
+
+def has_room(head, tile, planes, _model):
+    layer, n_bytes = len(tile.segments) - 1, len(tile.segments[-1])
+    last = head.n_layers - layer
+    stages = range(last, 6 if layer == 0 else last + 1)
+    least = 0
+    for plane in planes:
+        for band, (h, w) in layout(plane).items():
+            stage = 5 if band == "LL" else band[0] + plane.of_class
+            if stage in stages:
+                least += -(-h // 4) * -(-w // 4) if stage < 3 else h * w
+    return least <= (2**19 if head.model == 0 else 2**15) * (n_bytes + 5)
+
+
+def read(head, tile, planes, array):
+    """For each plane its symbols by band."""
+    reader = Tile(planes, array)
+    for layer, segment in enumerate(tile.segments):
+        last = head.n_layers - layer
+        reader.layer(segment, last if layer else 5, last)
+    return reader.symbols
+
+
+def synthesise(head, planes, symbols, _array):
+    return [synthesise_plane(plane, s, head.setting) for plane, s in zip(planes, symbols, strict=True)]

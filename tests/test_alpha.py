@@ -140,3 +140,13 @@ def test_opaque_blocks_of_taha2025(quality):
     decoded = apercu.decode(apercu.encode(image, codec="taha2025", quality=quality))[..., 3]
     assert (decoded[alpha == 255] >= 254).mean() >= 0.85
     assert (decoded[alpha == 0] == 0).mean() >= 0.85
+
+
+@pytest.mark.parametrize("how", [{"max_error": 1}, {"max_error": 40}, {"quality": 0}, {"quality": 57}, {"quality": 98}])
+@pytest.mark.parametrize(("dtype", "unit"), [(np.uint8, 1), (np.uint16, 257)])
+def test_predictive_keeps_all_that_is_clear_or_opaque(how, dtype, unit):
+    alpha = disc(10).round().astype(dtype)[::4, ::4] * dtype(unit)
+    image = np.dstack([scene(75, 70, 3).astype(dtype) * dtype(unit), alpha])
+    decoded = apercu.decode(apercu.encode(image, codec="predictive", **how))[..., 3]
+    for end in (0, 255 * unit):
+        assert np.all(decoded[alpha == end] == end)

@@ -101,6 +101,25 @@ def test_sizes_between_two_errors(max_error):
     np.testing.assert_array_equal(np.array(decoded).transpose(1, 2, 0), told)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("max_error", [1, 6, 90])
+def test_ends_of_the_range_come_back_where_that_is_asked_for(max_error, dtype):
+    """In the second band: holes, edges that are soft and noise, none of which ends where it did not."""
+    top, rng = np.iinfo(dtype).max, np.random.default_rng(7)
+    y, x = np.mgrid[:40, :60]
+    soft = np.clip((np.hypot(y - 20, x - 30) - 12) * (top // 8), 0, top)
+    noisy = np.where(x < 20, rng.integers(0, 4, (40, 60)), np.where(x < 40, soft, top - rng.integers(0, 4, (40, 60))))
+    samples, told = np.dstack([noisy, noisy]).astype(dtype), np.empty((40, 60, 2), dtype)
+    data = encode_samples(samples, max_error, TABLES, decoded=told, ends_from=1)
+    back = np.empty_like(samples)
+    decode_samples(data, back, max_error, TABLES)
+    assert np.array_equal(back, told)
+    assert np.abs(back.astype(int) - samples).max() <= max_error
+    for end in (0, top):
+        assert np.all(back[samples[..., 1] == end, 1] == end)
+        assert not np.all(back[samples[..., 0] == end, 0] == end)
+
+
 def test_an_error_is_used_and_not_passed():
     """Some sample is off by as much as it may be."""
     samples = waves(60, 60, 1, np.uint8)

@@ -47,6 +47,7 @@ static coded take_tile(input *in)
     const uint32_t errors = take(in);
     c.tile.max_error = (int32_t)(errors & 1 ? take_number(in, 2) : errors >> 4);
     c.tile.coarser_from = (int32_t)(take(in) % ((uint32_t)c.tile.height + 1));
+    c.tile.ends_from = (int32_t)((errors >> 1 & 7) % ((uint32_t)c.tile.n_bands + 1));
     c.tops = exact((size_t)c.tile.n_bands * sizeof *c.tops);
     for (int32_t b = 0; b < c.tile.n_bands; b++) {
         const uint32_t kind = take(in) % 4;
@@ -164,6 +165,8 @@ void guided_predict_encode(input *in)
         claim(decoded[i] == told[i], "the encoder knows what a decoder makes");
         const int32_t y = (int32_t)(i % plane / (size_t)c.tile.width);
         claim((off < 0 ? -off : off) <= c.tile.max_error + (y >= c.tile.coarser_from), "every sample is within the largest error");
+        const size_t band = i / plane;
+        claim(band < (size_t)c.tile.ends_from || off == 0 || (samples[i] != 0 && samples[i] != c.tops[band]), "ends come back");
     }
     check_tops(&c, decoded);
     free(decoded);

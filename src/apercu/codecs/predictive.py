@@ -19,6 +19,7 @@ from apercu.errors import ApercuError, ModelError, OptionError
 from apercu.format.container import Header, put_varint, read_varints
 from apercu.options import option, whole
 from apercu.stages.colour import Samples
+from apercu.stages.fill import ALPHA
 from apercu.stages.layout import Evidence, Layout
 from apercu.stages.predict import (
     CLASSES,
@@ -164,10 +165,11 @@ def analyse(samples: Samples, layout: Layout, _: Setting | None, __: PredictTabl
 
 
 def code(analysis: Analysis, setting: Setting, tables: PredictTables, _: int) -> list[bytes]:
-    """The one segment of a tile."""
+    """The one segment of a tile. What is clear or opaque stays exactly that."""
     samples, layout = analysis
     error, coarser_from = errors_of(setting, layout)
-    return [encode_samples(samples, error, tables, ORDERS.get(layout.interpretation), coarser_from)]
+    order, ends_from = ORDERS.get(layout.interpretation), ALPHA if layout.interpretation == "rgba" else None
+    return [encode_samples(samples, error, tables, order, coarser_from, ends_from=ends_from)]
 
 
 def least_bytes(layout: Layout, _: int, __: int, of_user: bool) -> int:

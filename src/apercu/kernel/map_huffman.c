@@ -155,6 +155,12 @@ int64_t apercu_map_huffman_get_table(const uint8_t *data, size_t n_data, uint64_
     return fault ? fault : (int64_t)r.pos;
 }
 
+/* The fault of what was read: past the end of the data it means nothing. */
+static int64_t corrupt(const bit_reader *r)
+{
+    return bits_overrun(r) ? APERCU_ERROR_TRUNCATED : APERCU_ERROR_CORRUPT;
+}
+
 int64_t apercu_map_huffman_get(size_t height, size_t width, const map_kind *maps, size_t n_maps, size_t first, size_t end,
                                const uint8_t *data, size_t n_data, uint64_t table_at, uint64_t n_bits, void *workspace,
                                size_t n_workspace, int16_t *symbols)
@@ -177,7 +183,7 @@ int64_t apercu_map_huffman_get(size_t height, size_t width, const map_kind *maps
         while (i < n && !run) {
             int32_t word = huffman_get(&r, code);
             if (word < 0 || word >= WORDS)
-                return APERCU_ERROR_CORRUPT;
+                return corrupt(&r);
             if (word < WORD_ENDS) {
                 run = (1u << word) + get_bits(&r, (unsigned)word);
             } else if (word == WORD_ZEROS) {
@@ -186,27 +192,27 @@ int64_t apercu_map_huffman_get(size_t height, size_t width, const map_kind *maps
                 uint32_t bits = (uint32_t)(word - WORD_SYMBOL) / 16 + 1, extra = extra_of(&s, bits);
                 i += (uint32_t)(word - WORD_SYMBOL) % 16;
                 if (i >= n)
-                    return APERCU_ERROR_CORRUPT;
+                    return corrupt(&r);
                 uint32_t low = get_bits(&r, extra), size = bits;
                 if (s.kind == MAP_SELECTOR && size >= MAP_CHOICES)
-                    return APERCU_ERROR_CORRUPT;
+                    return corrupt(&r);
                 if (s.kind != MAP_SELECTOR)
                     size = 1u << (bits - 1) | (low & ((1u << (bits - 1)) - 1));
                 int negative = extra == bits && low >> (bits - 1);
                 int32_t symbol = guess_of(&s, block, symbols + places[i]) + (negative ? -(int32_t)size : (int32_t)size);
                 if (symbol < -MAP_LARGEST_VALUE || symbol > MAP_LARGEST_VALUE)
-                    return APERCU_ERROR_CORRUPT;
+                    return corrupt(&r);
                 symbols[places[i++]] = (int16_t)symbol;
             }
             if (bits_overrun(&r))
                 return APERCU_ERROR_TRUNCATED;
         }
         if (i > n)
-            return APERCU_ERROR_CORRUPT;
+            return corrupt(&r);
         if (i < n)
             run--;
         for (; s.kind == MAP_PREDICTED && i < n; i++)
             symbols[places[i]] = (int16_t)guess_of(&s, block, symbols + places[i]);
     }
-    return run ? APERCU_ERROR_CORRUPT : bits_overrun(&r) ? APERCU_ERROR_TRUNCATED : (int64_t)r.pos;
+    return run || bits_overrun(&r) ? corrupt(&r) : (int64_t)r.pos;
 }

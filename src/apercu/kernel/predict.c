@@ -142,8 +142,9 @@ APERCU_PART void code_row(coder *shared, const band *b, uint16_t *samples, uint8
             inputs_sum += look_ahead(b, inputs, n_inputs, x, width - x < RUN ? width - x : RUN, l.up, l.down, &next);
         const repeat again = find_repeat(b, &at, c.contexts, x);
         const uint32_t p0 = again.context ? range_context_p0(again.context) : RANGE_HALF;
+        const int stays = writing && b->keeps_ends && (samples[x] == 0 || samples[x] == top);
         if (p0 < REPEAT_MOST) {
-            uint32_t hit = writing && magnitude32(samples[x] - again.sample) <= k;
+            uint32_t hit = writing && magnitude32(samples[x] - again.sample) <= (stays ? 0 : k);
             if (writing)
                 range_put(&c.e, hit, p0);
             else
@@ -161,11 +162,11 @@ APERCU_PART void code_row(coder *shared, const band *b, uint16_t *samples, uint8
         setting s;
         make_guess(&g, &at, &next, b, &l, x, top << FRACTION);
         choose(&s, b, &at, &g, c.contexts, x, levels[x]);
-        const int one_sided = s.low ? 0 : s.from <= k ? 1 : s.from >= top - k ? -1 : 0;
+        const int one_sided = s.low ? 0 : s.from == 0 ? 1 : s.from == top ? -1 : 0;
         int32_t residual = 0;
         if (writing) {
-            const int32_t off = samples[x] - s.from;
-            residual = off < 0 ? -((k - off) / step) : (off + k) / step;
+            const int32_t off = samples[x] - s.from, up = stays ? 2 * k : k; /* what is clamped reaches an end */
+            residual = off < 0 ? -((up - off) / step) : (off + up) / step;
         }
         residual = code_residual(&c, s.own, s.mixed, residual, s.offset, s.mirrored, s.low, one_sided, writing);
         const int64_t reached = s.from + (int64_t)residual * step;
@@ -262,7 +263,8 @@ static int check_tile(const predict_tile *tile)
     const int32_t most = 65535;
     return tile->width < 1 || tile->width > most || tile->height < 1 || tile->height > most || tile->n_bands < 1 ||
                    tile->n_bands > most || tile->max_error < 0 ||
-                   tile->max_error > most || tile->coarser_from < 0 || tile->coarser_from > tile->height
+                   tile->max_error > most || tile->coarser_from < 0 || tile->coarser_from > tile->height ||
+                   tile->ends_from < 0 || tile->ends_from > tile->n_bands
                ? APERCU_ERROR_ARGUMENT
                : 0;
 }
@@ -287,7 +289,7 @@ static inline int64_t walk(coder *c, const predict_tile *tile, const int32_t *to
             r.weights[i] = i < 16 ? WEIGHT_MOST : clamp32((65536 + i * i / 2) / (i * i), 0, WEIGHT_MOST);
     for (int64_t i = first % 6; i; i--)
         turn(&r);
-    band b = {tile, &r, 0, 0, 0, 1, 0, {{0}}};
+    band b = {tile, &r, 0, 0, 0, 1, 0, 0, {{0}}};
     int64_t of_band = -1;
     for (int64_t row = first; row < end; row++) {
         size_t y = (size_t)(row % tile->height);
@@ -296,6 +298,7 @@ static inline int64_t walk(coder *c, const predict_tile *tile, const int32_t *to
                        *before_that = samples + (size_t)(index > 1 ? index - 2 : 0) * width * height;
         const size_t up = (y ? y - 1 : 0) * width, here = y * width, down = (y + 1 < height ? y + 1 : y) * width;
         b.class = (int32_t)(index < 2 ? index : 2);
+        b.keeps_ends = index >= tile->ends_from;
         b.top = tops[index];
         b.max_error = tile->max_error + ((int32_t)y >= tile->coarser_from);
         b.step = 2 * b.max_error + 1;

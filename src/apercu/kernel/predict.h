@@ -12,6 +12,7 @@ typedef struct {
     int32_t n_bands;       /* 1 to 65,535 */
     int32_t max_error;     /* 0 to 65,535 */
     int32_t coarser_from;  /* row of every band from which it is one more: 0 to height, which means none */
+    int32_t ends_from;     /* encoder: the band from which samples of 0 and of the most stay that: 0 to n_bands */
 } predict_tile;
 
 /* Bytes of workspace, or APERCU_ERROR_ARGUMENT. It is 8-byte aligned and begins as zeros. */

@@ -25,6 +25,7 @@ typedef struct {
     room *r;
     int32_t class, top, max_error, step; /* top: the largest sample */
     uint32_t scale;           /* 65536 / step */
+    int keeps_ends;           /* encoder: samples of 0 and of `top` stay that */
     int32_t taps[INPUTS][EXPERTS];
 } band;
 

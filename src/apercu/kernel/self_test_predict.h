@@ -42,7 +42,7 @@ static inline void test_predict(test *t, predict_room *r)
     memset(r->counts, 0, sizeof r->counts);
     for (int run = 0; run < 2; run++) {
         const int32_t top = run ? 65535 : 255, tops[PREDICT_B] = {top, top, top};
-        const predict_tile tile = {PREDICT_W, PREDICT_H, PREDICT_B, run ? 3 : 0, PREDICT_H - run};
+        const predict_tile tile = {PREDICT_W, PREDICT_H, PREDICT_B, run ? 3 : 0, PREDICT_H - run, 1};
         int64_t n = 0;
         draw_bands(t, r->samples, top);
         apercu_predict_count(r->samples, PREDICT_N, r->counts);

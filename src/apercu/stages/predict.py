@@ -91,10 +91,15 @@ class _Coder:
     """What the calls of the kernel for one tile share."""
 
     def __init__(
-        self, shape: tuple[int, int, int], tops: NDArray[np.int32], errors: tuple[int, int], tables: PredictTables
+        self,
+        shape: tuple[int, int, int],
+        tops: NDArray[np.int32],
+        errors: tuple[int, int],
+        tables: PredictTables,
+        ends_from: int | None = None,
     ) -> None:
         n_bands, height, width = shape
-        self._tile = np.array([width, height, n_bands, *errors], np.int32)
+        self._tile = np.array([width, height, n_bands, *errors, n_bands if ends_from is None else ends_from], np.int32)
         self._tops, self._taps, self.contexts = tops, tables.taps, tables.contexts.copy()
         n_workspace = checked(_workspace(address(self._tile)))
         self._memory = borrow(n_workspace)
@@ -124,6 +129,7 @@ def encode_samples(
     coarser_from: int | None = None,
     decoded: Samples | None = None,
     contexts: NDArray[np.uint64] | None = None,
+    ends_from: int | None = None,
 ) -> bytes:
     """Bytes from which `decode_samples` makes `samples` (H, W, B), uint8 or uint16, again, no sample off by more than
     `max_error`, 0 to 65,535.
@@ -133,6 +139,7 @@ def encode_samples(
     coarser_from: the row from which samples may be off by one more.
     decoded: receives what a decoder makes of the bytes.
     contexts: receives the contexts as they are in the end, (25080,) uint64.
+    ends_from: the band, in coded order, from which samples of 0 and of 255 or 65,535 come back exactly.
     Raises OptionError for arguments of another kind.
     """
     check_samples("samples", samples)
@@ -143,11 +150,13 @@ def encode_samples(
         check_array("decoded", decoded, samples.dtype, samples.shape, written=True)
     if contexts is not None:
         check_array("contexts", contexts, UINT64, (N_CONTEXTS,), written=True)
+    if ends_from is not None:
+        check_number("ends_from", ends_from, 0, len(bands))
     planes = _planes(samples, bands)
     tops = np.full(len(bands), 255 if samples.dtype.itemsize == 1 else 65535, np.int32)
     maps = _Maps.found(planes, tops) if errors == (0, planes.shape[1]) else _Maps([])
     maps.apply(planes, tops)
-    coder = _Coder(planes.shape, tops, errors, tables)
+    coder = _Coder(planes.shape, tops, errors, tables, ends_from)
     capacity = 64 + SAMPLE_BYTES * planes.size + CONTEXT_BYTES * N_CONTEXTS
     out = borrow(capacity)
     n_bytes = 0
