@@ -23,7 +23,6 @@ from apercu.codecs.tables import shipped
 from apercu.codecs.taha2025_path import PATH_KNOTS, PLAIN_FROM_Q5
 from apercu.format.container import Header
 from apercu.stages.colour import from_planes
-from apercu.stages.dual_ae import Weights
 
 STEPS_Q3 = tuple(step for place, step, _ in PATH_KNOTS if place >= PLAIN_FROM_Q5)
 SHARES = (0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.06, 0.08, 0.12)
@@ -39,13 +38,15 @@ def threshold_q4(step_q3: int, share: float) -> int:
     return round(16 * share * (step_q3 / 8) ** 2)
 
 
-def measure(image: Grey, analysis: taha2025.Analysis, weights: Weights, step: int, threshold: int) -> tuple[int, float]:
+def measure(
+    image: Grey, analysis: taha2025.Analysis, tables: taha2025.Tables, step: int, threshold: int
+) -> tuple[int, float]:
     """Bits of a file and summed squared error at a step and a threshold, symbols chosen as on the path."""
     setting = taha2025.Setting(None, step, threshold, PRICE_Q4)
-    (segment,) = segments = taha2025.code(analysis, setting, weights, 1)
+    (segment,) = segments = taha2025.code(analysis, setting, tables, 1)
     decoded = np.empty((*image.shape, 1), np.uint8)
-    symbols = taha2025.read(segments, analysis.layout, setting, weights, 1)
-    from_planes(taha2025.synthesise(symbols, analysis.layout, setting, weights), "grey", [], decoded)
+    symbols = taha2025.read(segments, analysis.layout, setting, tables, 1)
+    from_planes(taha2025.synthesise(symbols, analysis.layout, setting, tables), "grey", [], decoded)
     difference = image - decoded[:, :, 0].astype(float)
     return 8 * (len(segment) + HEAD_BYTES), float(np.vdot(difference, difference))
 
@@ -62,15 +63,15 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=20, help="take every so manieth image (default 20)")
     arguments = parser.parse_args()
     files = sorted(path for ending in ("webp", "png", "jpg") for path in arguments.images.rglob(f"*.{ending}"))
-    weights = shipped(1)
+    tables = shipped(1)
     cost = np.zeros((len(STEPS_Q3), len(SHARES)))
     lost: dict[float, list[float]] = {rate: [] for rate in RATES}
     for path in files[:: arguments.every]:
         image = np.asarray(Image.open(path).convert("L"))
         height, width = image.shape
         planes, layout = to_content(image[:, :, None], Header(height, width, 1, "grey"))
-        analysis = taha2025.analyse(planes, layout, None, weights)
-        at = partial(measure, image, analysis, weights)
+        analysis = taha2025.analyse(planes, layout, None, tables)
+        at = partial(measure, image, analysis, tables)
         points = [[at(step, threshold_q4(step, share)) for share in SHARES] for step in STEPS_Q3]
         grid = np.array(points)
         price = PRICE_Q4 / 16 * (np.array(STEPS_Q3) / 8) ** 2

@@ -15,7 +15,7 @@ from apercu.options import one_of, option, positive
 DOMAIN = "samples"
 VARIANTS = 1
 MOST_LAYERS = 2
-SYMBOLS_NEED_TABLES = True
+SYMBOLS_NEED_TABLES = frozenset({"huffman", "range"})
 counts = None
 SECOND_BITS = 2
 CODERS = {
@@ -81,7 +81,7 @@ def code(samples, setting, tables, layers):
     return [put(mark + (symbols >> SECOND_BITS).tobytes()), put((symbols & 3).tobytes())]
 
 
-def least_bytes(layout, layer, layers, of_user):
+def least_bytes(layout, layer, layers, entropy, of_user):
     return 8
 
 

@@ -53,7 +53,7 @@ def exact_mse_q4(block, latent, row):
 
 def planes():
     rng = np.random.default_rng(1)
-    weights = shipped(1)
+    weights = shipped(1).weights
     yield "grey", rng.integers(0, 8161, (40, 56)), weights
     yield "signed", rng.integers(-8191, 8192, (64, 40)), weights
     yield "ends", rng.choice([-8191, 8191], (64, 64)), weights
@@ -100,7 +100,7 @@ def test_the_bounds_are_reached():
     latents, mse_q4 = analysed(*ends)
     assert (latents.min(), latents.max()) == (-16383, 16383)
     assert mse_q4.max() > 2**22
-    assert max(mse for _, plane, _ in PLANES for mse in analysed(plane, shipped(1))[1]) <= 16 * 256**2
+    assert max(mse for _, plane, _ in PLANES for mse in analysed(plane, shipped(1).weights)[1]) <= 16 * 256**2
 
 
 @EACH_PLANE
@@ -117,17 +117,17 @@ def test_only_blocks_above_the_threshold_have_latents_of_g2(plane, weights):
 def test_blocks_within_a_larger_plane():
     rng = np.random.default_rng(3)
     plane = rng.integers(-8191, 8192, (50, 70)).astype(np.int16)
-    latents, mse_q4 = dual_analyse(plane, (3, 5), shipped(1), EVERY_BLOCK)
+    latents, mse_q4 = dual_analyse(plane, (3, 5), shipped(1).weights, EVERY_BLOCK)
     inside = np.ascontiguousarray(plane[:24, :40])
-    assert np.array_equal(latents, analysed(inside, shipped(1))[0])
-    assert np.array_equal(mse_q4, analysed(inside, shipped(1))[1])
+    assert np.array_equal(latents, analysed(inside, shipped(1).weights)[0])
+    assert np.array_equal(mse_q4, analysed(inside, shipped(1).weights)[1])
 
 
 @pytest.mark.parametrize("step_q3", [1, 7, 200, 65535])
 @pytest.mark.parametrize("bounds", [False, True])
 def test_synthesis(step_q3, bounds):
     rng = np.random.default_rng([4, step_q3])
-    weights = at_bounds(rng) if bounds else shipped(1)
+    weights = at_bounds(rng) if bounds else shipped(1).weights
     for limit in (1, 40, 16384 // step_q3 + 1, 32767):
         groups = rng.integers(0, 2, 30).astype(np.uint8)
         symbols = rng.integers(-limit, limit + 1, (30, 8)).astype(np.int16)
@@ -144,9 +144,9 @@ def test_synthesis(step_q3, bounds):
 def test_error_is_that_of_the_pixels():
     # What mse_q4 says without making the reconstruction is what synthesis leaves, but for its rounding.
     plane = np.random.default_rng(5).normal(4000, 900, (64, 64)).astype(np.int16)
-    latents, mse_q4 = analysed(plane, shipped(1))
+    latents, mse_q4 = analysed(plane, shipped(1).weights)
     groups, symbols = dual_quantise(latents, mse_q4, 2**31, 1)
-    back = dual_synthesise(groups, symbols, (8, 8), shipped(1), 1)
+    back = dual_synthesise(groups, symbols, (8, 8), shipped(1).weights, 1)
     assert not groups.any()
     rmse = np.sqrt(((blocks_of(plane) - blocks_of(back).astype(float)) ** 2).mean(1)) / 32
     assert np.abs(rmse - np.sqrt(mse_q4 / 16)).max() < 0.03
@@ -154,7 +154,7 @@ def test_error_is_that_of_the_pixels():
 
 def test_g2_restores_what_lies_in_its_subspace():
     rng = np.random.default_rng(6)
-    weights = shipped(1)
+    weights = shipped(1).weights
     blocks = rng.integers(-3000, 3000, (20, 8)) @ weights[1, 1:].astype(int) >> 14
     plane = np.ascontiguousarray(to_plane(blocks.astype(np.int16), 4, 5))
     latents, mse_q4 = analysed(plane, weights)
@@ -168,4 +168,4 @@ def test_step_out_of_range():
     symbols = np.zeros((1, 8), np.int16)
     for step_q3 in (-1, 0, 65536):
         with pytest.raises(OptionError):
-            dual_synthesise(np.zeros(1, np.uint8), symbols, (1, 1), shipped(1), step_q3)
+            dual_synthesise(np.zeros(1, np.uint8), symbols, (1, 1), shipped(1).weights, step_q3)

@@ -103,7 +103,7 @@ def test_the_best_start_comes_first(blocks, tmp_path):
 
 def test_latents_that_are_not_there_take_no_bits(tmp_path):
     image = grey(2, 128)
-    models = {k: bounds.write_model(shipped(1)[:, : 1 + k], tmp_path / f"{k}.npy") for k in published.OUTPUTS}
+    models = {k: bounds.write_model(shipped(1).weights[:, : 1 + k], tmp_path / f"{k}.npy") for k in published.OUTPUTS}
     sizes = []
     for k, model in models.items():
         assert not np.load(model)[:, 1 + k :].any()

@@ -32,7 +32,7 @@ from apercu.stages import (
 from tests import map_cases
 
 RNG = np.random.default_rng(1)
-WEIGHTS = np.array(shipped(1))
+WEIGHTS = np.array(shipped(1).weights)
 TABLES = shipped(2)
 PLANES = [bands.BandPlane(20, 12, 0, -1), bands.BandPlane(10, 6, 1, 0), bands.BandPlane(10, 6, 1, 1)]
 

@@ -59,6 +59,11 @@ def owners(by_name: Mapping[str, type]) -> dict[str, tuple[About, list[str]]]:
     return found
 
 
+def entropy_option(coders: Sequence[str]) -> Any:
+    """The field `entropy` of a codec that has several coders, its default first."""
+    return option("how symbols become bits", "NAME", one_of(coders))
+
+
 def anything(_: str, value: object) -> object:
     """A check of nothing."""
     return value

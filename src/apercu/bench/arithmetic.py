@@ -8,6 +8,7 @@ from apercu.codecs import tables, taha2025
 from apercu.codecs.content import to_content
 from apercu.errors import ApercuError
 from apercu.format.container import Header, read_header, read_segments
+from apercu.stages import dual_maps
 from apercu.stages.bands import STAGES
 from apercu.stages.blocks import BLOCK, tiles
 from apercu.stages.colour import Samples
@@ -15,6 +16,7 @@ from apercu.stages.dct import N_EXPECTED, N_SUMS
 from apercu.stages.dct_symbols import MAPS
 from apercu.stages.layout import layout_of
 from apercu.stages.map_huffman import PASSES
+from apercu.stages.symbol_maps import Map
 from apercu.stages.wavelet import band_places
 
 _LUMA_PRODUCTS, _CHROMA_PRODUCTS = 3, 1  # of a sample; chroma is made of luma and one colour
@@ -41,9 +43,9 @@ class Arithmetic:
     block's energy and the synthesis row) and, where that is above the threshold, G2's eight; on the way back one for
     every latent that is not zero. Of apercu, the lifting steps of all levels and the gain of LL; on the way there also
     what is done at the border, and all levels but the finest once more, to know there what is decoded. Colour:
-    products of the colour transform. Contexts: of apercu, the weighted sums of magnitudes, as if every sample were
-    visited; the decoder needs the same. Choice: of apercu, what the encoder spends on choosing symbols, as if none were
-    plainly 0, which nine in ten are. Shifts and sums are not in it.
+    products of the colour transform. Contexts: the weighted sums of magnitudes, as if every sample were visited, and of
+    taha2025 what is expected; the decoder needs the same. Choice: of apercu, what the encoder spends on choosing
+    symbols, as if none were plainly 0, which nine in ten are. Shifts and sums are not in it.
     """
 
     encoder_transform: float
@@ -103,15 +105,22 @@ def _of_apercu(_image: Samples, _data: bytes, header: Header, _model: str | None
     return transform + border, transform, contexts, choice
 
 
-def _of_dct(_image: Samples, _data: bytes, header: Header, _model: str | None) -> tuple[float, float, float, float]:
-    samples = blocks = contexts = 0
+def _contexts_of_maps(header: Header, maps: list[Map]) -> tuple[int, int]:
+    """Blocks of a file, and products of its contexts, as if every block had all maps."""
+    blocks = contexts = 0
     for window in tiles(header.height, header.width, header.tile):
         for plane in layout_of(header.interpretation, header.n_bands, window.height, window.width).planes:
             here = plane.blocks[0] * plane.blocks[1]
-            samples, blocks = samples + here * len(MAPS), blocks + here
-            for m, kind in enumerate(MAPS):
+            blocks += here
+            for m, kind in enumerate(maps):
                 weights = _WITHIN_MAP + len(kind.earlier) + min(len(kind.earlier), 2) + _OF_ALL + _OF_FIRST * (m > 0)
                 contexts += here * (weights + _OF_COMPANION * (plane.companion >= 0))
+    return blocks, contexts
+
+
+def _of_dct(_image: Samples, _data: bytes, header: Header, _model: str | None) -> tuple[float, float, float, float]:
+    blocks, contexts = _contexts_of_maps(header, MAPS)
+    samples = blocks * len(MAPS)
     transform = (_DCT + 1) * samples + N_EXPECTED * N_SUMS * blocks
     ranged = header.entropy == "range"
     choice = (_CHOSEN if ranged else _HUFFMAN_CHOSEN) * samples
@@ -119,10 +128,10 @@ def _of_dct(_image: Samples, _data: bytes, header: Header, _model: str | None) -
 
 
 def _of_taha2025(image: Samples, data: bytes, header: Header, model: str | None) -> tuple[float, float, float, float]:
-    weights = tables.of_file(header, model)
+    found = tables.of_file(header, model)
     setting = taha2025.setting_of(header)
     samples = image.reshape(header.height, header.width, header.n_bands)
-    row = weights.shape[2]
+    row = found.weights.shape[2]
     to_latents = to_pixels = 0
     windows = tiles(header.height, header.width, header.tile)
     for (top, left, height, width), segment in zip(windows, read_segments(data, header), strict=True):
@@ -130,12 +139,15 @@ def _of_taha2025(image: Samples, data: bytes, header: Header, model: str | None)
             raise segment
         tile = samples[top : top + height, left : left + width]
         planes, layout = to_content(tile, header)
-        for latents, _ in taha2025.analyse(planes, layout, setting, weights).planes:
+        for latents, _ in taha2025.analyse(planes, layout, setting, found).planes:
             detailed = np.any(latents[:, 1:], axis=1)  # where they were not computed, they are zero
-            to_latents += row * (3 * len(latents) + (weights.shape[1] - 1) * int(np.count_nonzero(detailed)))
-        for _, symbols in taha2025.read([segment], layout, setting, weights, 1):
+            to_latents += row * (3 * len(latents) + (found.weights.shape[1] - 1) * int(np.count_nonzero(detailed)))
+        for _, symbols in taha2025.read([segment], layout, setting, found, 1):
             to_pixels += row * int(np.count_nonzero(symbols))
-    return to_latents, to_pixels, 0.0, 0.0
+    if header.entropy == "huffman":
+        return to_latents, to_pixels, 0.0, 0.0
+    blocks, contexts = _contexts_of_maps(header, dual_maps.MAPS)
+    return to_latents, to_pixels, contexts + blocks * dual_maps.N_EXPECTED * dual_maps.N_SUMS, 0.0
 
 
 COUNTED = {"apercu": _of_apercu, "taha2025": _of_taha2025, "dct": _of_dct}

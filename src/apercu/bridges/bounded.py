@@ -18,7 +18,7 @@ _MOST_PER_SAMPLE = 16
 """Bytes. Of noise, and of images of one pixel, the encoder makes 5, and 15 at the most."""
 _SLACK = 1 << 20  # bytes: for the head of such a file, and its tables
 _MOST_AFTER = 1 << 16  # bytes after the last segment that are read, to be counted as the fault that they are
-_COUNTED = "taha2025"  # the codec of which `apercu.info` looks at the segments too
+_COUNTED = "taha2025", "huffman"  # the codec, so coded, of which `apercu.info` looks at the segments too
 _FIRST, _STEP = 1 << 16, 1 << 24  # bytes read at once
 _PIECE = 1 << 16  # bytes: as many as a pipe has ready
 
@@ -47,7 +47,7 @@ def read_head(stream: IO[bytes]) -> tuple[bytes, int]:
     """
     begin = _place(stream)
     data, header, limit = _with_head(stream)
-    if header.codec == _COUNTED:
+    if (header.codec, header.entropy) == _COUNTED:
         data += up_to(stream, limit - len(data))
     size = _file_size(stream)
     if size is not None and begin is not None and size - begin >= len(data):

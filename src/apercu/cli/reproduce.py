@@ -207,5 +207,5 @@ def _models(files: list[Path], kept: Path) -> dict[int, Path]:
 
         weights = lab.pairs(files, published.OUTPUTS, kept, _say)
     else:
-        weights = {outputs: shipped(1)[:, : 1 + outputs] for outputs in published.OUTPUTS}
+        weights = {outputs: shipped(1).weights[:, : 1 + outputs] for outputs in published.OUTPUTS}
     return {outputs: write_model(of, kept / f"model-64-{outputs}.npy") for outputs, of in weights.items()}

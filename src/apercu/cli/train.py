@@ -25,7 +25,8 @@ cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip i
 stacked_ae
           takes half an hour, goes on where it was cut off, and needs PyTorch. From pictures it makes tables for blocks
           of 8 × 8; from a folder with digits as MNIST has them (...images-idx3-ubyte.gz), for blocks of 28 × 28.
-taha2025, predictive  take minutes, and need PyTorch as well."""
+taha2025, predictive  take minutes, and need PyTorch as well. The file of taha2025 is for Huffman codes; --weights
+          FILE makes one of it that is for range coding too, and decodes to the same pixels."""
 
 EXAMPLES = """\
 examples:
@@ -48,6 +49,8 @@ TRAINERS = {
 }
 """Module, and the packages that it needs, of which some come at the end of hours."""
 GOALS = ("psnr", "ssim")
+OPTIONS = {"goal": "dct", "every": "dct", "weights": "taha2025"}
+"""Options of one codec, and which."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=None, help="of the random start (the recipe's own by default)")
     parser.add_argument("--goal", choices=GOALS, help="dct: the quality that its files shall have (psnr by default)")
+    parser.add_argument(
+        "--weights", metavar="FILE", type=Path, help="taha2025: keep these weights, and train what range coding needs"
+    )
     parser.add_argument("--every", metavar="N", type=int, help="dct: take one of every N images (all by default)")
 
 
@@ -72,9 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out.suffix == ".json":
         raise OptionError(f"--out {arguments.out}: the recipe, which is written beside it, has this name")
     check_target(arguments.out)
-    options = {name: value for name in ("goal", "every") if (value := getattr(arguments, name)) is not None}
-    if options and arguments.what != "dct":
-        raise OptionError(f"train {arguments.what} takes no --{next(iter(options))}")
+    options = {name: value for name in OPTIONS if (value := getattr(arguments, name)) is not None}
+    if strange := [name for name in options if OPTIONS[name] != arguments.what]:
+        raise OptionError(f"train {arguments.what} takes no --{strange[0]}")
     if arguments.what == "apercu":
         options["read"] = streams.read_picture
     trainer = import_module(module)

@@ -46,7 +46,7 @@ from apercu.stages.wavelet import Bands, band_places, wavelet_analyse, wavelet_s
 DOMAIN: Domain = "planes"
 VARIANTS = 1
 MOST_LAYERS = STAGES
-SYMBOLS_NEED_TABLES = True
+SYMBOLS_NEED_TABLES = frozenset({"range"})
 TILE_SIDES = 1 << 10, 1 << 12
 """The smallest and the largest tiles that an image is cut into."""
 
@@ -217,7 +217,7 @@ def code(analysis: Analysis, setting: Setting, tables: BandTables, layers: int) 
     return segments
 
 
-def least_bytes(layout: Layout, layer: int, layers: int, of_user: bool) -> int:
+def least_bytes(layout: Layout, layer: int, layers: int, _: str, of_user: bool) -> int:
     """The fewest bytes that a segment of a layer has, with tables of a user's or with the shipped ones
     (spec/apercu.md, "What a segment can hold")."""
     stages = stages_of(layer, layers)

@@ -24,7 +24,8 @@ from apercu.errors import ApercuError, FormatError, ModelError, OptionError, Tru
 from apercu.format.container import MOST_BYTES, Header, first_varint, put_varint
 from apercu.format.ids import CODECS
 from apercu.kernel.memory import borrow, give_back
-from apercu.options import one_of, option
+from apercu.options import entropy_option
+from apercu.stages import map_huffman, symbol_maps
 from apercu.stages.blocks import BLOCK
 from apercu.stages.colour import FULL, Plane
 from apercu.stages.dct import dct_analyse
@@ -40,16 +41,14 @@ from apercu.stages.dct_symbols import (
 )
 from apercu.stages.fill import ALPHA
 from apercu.stages.layout import Evidence, Layout
-from apercu.stages.map_huffman import HuffmanMapCoder
-from apercu.stages.symbol_maps import MapCoder, MapLayout, MapPlane, Values, least_bits
+from apercu.stages.map_huffman import map_coder
+from apercu.stages.symbol_maps import MapLayout, MapPlane, Values
 
 DOMAIN: Domain = "planes"
 VARIANTS = 1
 MOST_LAYERS = 2
-SYMBOLS_NEED_TABLES = True
+SYMBOLS_NEED_TABLES = frozenset({"range"})
 counts = None
-BITS_A_BYTE_LOG2, BEYOND = 19, 5
-"""The most bits in contexts that a byte of a stream can hold, and how many bytes more its tail counts for."""
 OPAQUE, LARGEST = FULL * 2, 32767
 """The coefficient of the mean of a block whose samples are all 8160, less the centre; and the largest of all."""
 
@@ -66,7 +65,7 @@ class Setting:
 class Options:
     """entropy: "range", by default, or "huffman", which takes more bits and less time to decode."""
 
-    entropy: str | None = option("how symbols become bits", "NAME", one_of(CODECS["dct"]))
+    entropy: str | None = entropy_option(CODECS["dct"])
 
 
 def at_quality(quality_q8: int, _: Options = Options()) -> Setting:
@@ -127,7 +126,7 @@ def code(analysis: Analysis, setting: Setting, tables: DctTables, layers: int) -
     values[:], symbols[:] = analysis.coefficients, 0
     if analysis.ends is not None:
         _settle(plane_of(maps, values, ALPHA), analysis.ends, int(dct_steps(setting.step_q8, tables.matrix)[0, 0]))
-    coder = _coder(maps, tables)
+    coder = map_coder(maps, tables.maps)
     streams = dct_encode(coder, values, setting.step_q8, tables, symbols)
     coder.close()
     for block in memory:
@@ -144,17 +143,15 @@ def _settle(values: NDArray[np.int16], ends: NDArray[np.int8], step_q6: int) -> 
     values[1:, ends != 0] = 0
 
 
-def _coder(maps: MapLayout, tables: DctTables) -> MapCoder | HuffmanMapCoder:
-    return HuffmanMapCoder(maps) if tables.maps is None else MapCoder(maps, tables.maps)
-
-
-def least_bytes(layout: Layout, layer: int, layers: int, _: bool) -> int:
-    """The fewest bytes that a segment of a layer has, in range coding (spec/symbol_maps.md, "What a stream can hold");
-    a stream of Huffman codes can hold more."""
+def least_bytes(layout: Layout, layer: int, layers: int, entropy: str, _: bool) -> int:
+    """The fewest bytes that a segment of a layer has (spec/symbol_maps.md, "What a stream can hold")."""
     streams = STREAMS if layers == 1 else STREAMS[layer : layer + 1]
     sizes = [of.blocks for of in layout.planes]
-    needed = [least_bits(sizes, MAPS, *stream) for stream in streams]
-    return sum(max(0, -(-n >> BITS_A_BYTE_LOG2) - BEYOND) for n in needed) + (layers == 1)
+    if entropy == "huffman":
+        least = len(streams) * map_huffman.least_bytes(sizes)
+    else:
+        least = sum(symbol_maps.least_bytes(sizes, MAPS, *stream) for stream in streams)
+    return least + (layers == 1)
 
 
 def read(segments: list[bytes], layout: Layout, _: Setting | None, tables: DctTables, layers: int) -> Values:
@@ -162,7 +159,7 @@ def read(segments: list[bytes], layout: Layout, _: Setting | None, tables: DctTa
     Truncated."""
     maps = map_layout(layout)
     symbols = np.zeros(maps.n_symbols, np.int16)
-    coder = _coder(maps, tables)
+    coder = map_coder(maps, tables.maps)
     for number, (stream, part) in enumerate(zip(_streams(segments, layers), STREAMS, strict=False)):
         try:
             coder.decode(stream, *part, symbols)

@@ -113,17 +113,18 @@ def _fault_of(segments: Segments, header: Header, layer: int, tile: int) -> Form
     if fault := segments.fault(index):
         return fault
     _, _, height, width = tile_at(tile, header.height, header.width, header.tile)
-    kind = (header.codec, header.model_id == USER_MODEL, header.interpretation, header.n_bands, header.wide)
+    coded = header.codec, header.entropy, header.model_id == USER_MODEL
+    kind = (*coded, header.interpretation, header.n_bands, header.wide)
     if segments.length(index) < _least_bytes(kind, height, width, layer, header.n_layers):
         return Truncated("the data end before the content does")
     return None
 
 
 @lru_cache(maxsize=64)  # the tiles of a file have four sizes at most
-def _least_bytes(kind: tuple[str, bool, str, int, bool], height: int, width: int, layer: int, layers: int) -> int:
-    codec, of_user, interpretation, n_bands, wide = kind
+def _least_bytes(kind: tuple[str, str, bool, str, int, bool], height: int, width: int, layer: int, layers: int) -> int:
+    codec, entropy, of_user, interpretation, n_bands, wide = kind
     header = Header(height, width, n_bands, interpretation, wide, codec=codec)
-    return codec_of(codec).least_bytes(layout_of_tile(header, height, width), layer, layers, of_user)
+    return codec_of(codec).least_bytes(layout_of_tile(header, height, width), layer, layers, entropy, of_user)
 
 
 def _sound(
@@ -201,7 +202,7 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
         codec, with_tables = codec_of(header.codec), None
         if model is not None or header.model_id != USER_MODEL:
             with_tables = tables.of_file(header, model)
-        elif not codec.SYMBOLS_NEED_TABLES:
+        elif header.entropy not in codec.SYMBOLS_NEED_TABLES:
             with_tables = tables.shipped(DEFAULT_MODEL_IDS[header.codec, header.entropy])
     except ApercuError as fault:
         return [fault]
@@ -248,6 +249,7 @@ def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
         "interpretation": header.interpretation,
         "dtype": "uint16" if header.wide else "uint8",
         "codec": header.codec,
+        "entropy": header.entropy,
         "model": header.model_hash.hex() if header.model_id == USER_MODEL else header.model_id,
         "version": header.version,
         "quality": None if header.quality_q8 is None else header.quality_q8 / 256,

@@ -36,7 +36,7 @@ from apercu.stages.predict import (
 DOMAIN: Domain = "samples"
 VARIANTS = 1
 MOST_LAYERS = 1
-SYMBOLS_NEED_TABLES = True
+SYMBOLS_NEED_TABLES = frozenset({"range"})
 counts = None
 LEAST_SIDE, MOST_SIDE, TILE_SAMPLES = 32, 2048, 1 << 22
 """Pixels a side of a tile; and the samples that it has at the most, half a second's worth. Each tile learns anew, which
@@ -172,7 +172,7 @@ def code(analysis: Analysis, setting: Setting, tables: PredictTables, _: int) ->
     return [encode_samples(samples, error, tables, order, coarser_from, ends_from=ends_from)]
 
 
-def least_bytes(layout: Layout, _: int, __: int, of_user: bool) -> int:
+def least_bytes(layout: Layout, _: int, __: int, ___: str, of_user: bool) -> int:
     """The fewest bytes that a segment has ("What a segment can hold" in the specification)."""
     n_samples = layout.height * layout.width * layout.n_bands
     return max(0, -(-n_samples >> (HELD_OF_USER_LOG2 if of_user else HELD_LOG2)) - BEYOND)

@@ -59,8 +59,8 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
     VARIANTS: int
     """Ways to code that each quality on the path has; the last bits of `quality_q8` number them."""
     MOST_LAYERS: int
-    SYMBOLS_NEED_TABLES: bool
-    """Whether no symbol can be read without the tables of the file."""
+    SYMBOLS_NEED_TABLES: frozenset[str]
+    """The entropy coders with which no symbol can be read without the tables of the file."""
     Options: type[OptionsT]
     """A frozen dataclass. A field is a keyword of `apercu.encode` and a flag of the command (`apercu.options`)."""
 
@@ -90,9 +90,9 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
     def code(self, analysis: Analysis, setting: SettingT, tables: Tables, layers: int, /) -> list[bytes]:
         """The segments of a tile, one for each layer. One for all settings may be coded again."""
 
-    def least_bytes(self, layout: Layout, layer: int, layers: int, of_user: bool, /) -> int:
-        """The fewest bytes that a segment of a layer has, with tables of a user's or with the shipped ones; shorter
-        ones are refused before memory is set aside."""
+    def least_bytes(self, layout: Layout, layer: int, layers: int, entropy: str, of_user: bool, /) -> int:
+        """The fewest bytes that a segment of a layer has by an entropy coder, with tables of a user's or with the
+        shipped ones; shorter ones are refused before memory is set aside."""
 
     def read(self, segments: list[bytes], layout: Layout, setting: SettingT, tables: Tables, layers: int, /) -> Symbols:
         """The symbols of a tile from the first segments, one or more, of `layers`; they may come multiplied by the

@@ -1,7 +1,7 @@
 """The codec of stacked autoencoders: the mean of each block, one of several experts, and the latents of that expert.
 
-    encode:  planes → experts tried, symbols chosen → symbol maps → range coder
-    decode:  planes ← the chosen experts            ← symbol maps ← range coder
+    encode:  planes → experts tried, symbols chosen → symbol maps → range coder, or Huffman codes
+    decode:  planes ← the chosen experts            ← symbol maps ← range coder, or Huffman codes
 
 After Fraihat and Al-Betar, Array 2023, as the survey of Baskar et al. tells it.
 """
@@ -15,46 +15,45 @@ from numpy.typing import NDArray
 
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import Codec, Domain
-from apercu.codecs.quality_path import Options as Options
 from apercu.codecs.quality_path import between, quality_of
 from apercu.codecs.quality_path import by_hand as by_hand
 from apercu.codecs.quality_path import parameters as parameters
-from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError
+from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError, OptionError
 from apercu.format.container import Header
+from apercu.format.ids import CODECS
+from apercu.options import entropy_option
+from apercu.stages import map_huffman, symbol_maps
 from apercu.stages.colour import FULL, Plane
 from apercu.stages.fill import ALPHA
 from apercu.stages.layout import Evidence, Layout
+from apercu.stages.map_huffman import map_coder
 from apercu.stages.stacked_ae import AT_A_TIME, Symbols, stacked_analyse, stacked_synthesise
-from apercu.stages.stacked_tables import StackedTables, unpack
+from apercu.stages.stacked_tables import SIDES, StackedTables, unpack
 from apercu.stages.symbol_maps import (
-    CLASSES,
-    LARGEST_WEIGHT,
-    N_WEIGHTS,
     Map,
-    MapCoder,
     MapLayout,
     MapPlane,
     MapTables,
-    n_contexts,
-    n_groups,
-    start_contexts,
+    as_they_are,
+    map_numbers,
+    map_tables,
+    n_numbers,
 )
 
 DOMAIN: Domain = "planes"
 VARIANTS = 1
 MOST_LAYERS = 2
-SYMBOLS_NEED_TABLES = True
+SYMBOLS_NEED_TABLES = frozenset({"range", "huffman"})
 counts = None
 TILE = 1024
 """Pixels a side of a tile."""
-FIRST_MAPS = 2
-"""Maps of the first of two layers: means and numbers of experts."""
+FIRST = [Map("predicted", 0), Map("selector", 1)]
+FIRST_MAPS = len(FIRST)
+"""Maps of the first of two layers, which every block has: means and numbers of experts."""
 CHROMA_STEP_Q4 = 8
 """The step of chroma planes relative to luma's, in sixteenths: at half size a sample stands for four pixels."""
 PRICE_Q8 = 38
 """What a bit costs, in 1/256 of the squared step: what the networks were trained for."""
-BITS_A_BYTE_LOG2, BEYOND = 19, 5
-"""The most bits that a byte of a segment can hold; and how many bytes more its tail counts for."""
 PATH_KNOTS = (
     (0, 32768), (1600, 23170), (3200, 16384), (4800, 11585), (6400, 8192), (8000, 5793), (9600, 4096), (11200, 2896),
     (12800, 2048), (14400, 1448), (16000, 1024), (17600, 724), (19200, 512), (20800, 362), (22400, 256), (24000, 181),
@@ -64,11 +63,18 @@ PATH_KNOTS = (
 
 
 class Tables(NamedTuple):
-    """Networks, the maps that their symbols make, and the tables of these."""
+    """Networks, the maps that their symbols make, and the tables of these; None for Huffman codes, which need none."""
 
     networks: StackedTables
     maps: list[Map]
-    coding: MapTables
+    coding: MapTables | None
+
+
+@dataclass(frozen=True)
+class Options:
+    """entropy: "range", by default, or "huffman", which takes more bits."""
+
+    entropy: str | None = entropy_option(CODECS["stacked_ae"])
 
 
 @dataclass(frozen=True)
@@ -100,8 +106,8 @@ def plan(_: str, __: int, height: int, width: int) -> Plan:
 
 
 def maps_of(networks: StackedTables) -> list[Map]:
-    """The maps of a plane: means, numbers of experts, and latents, each where the block's expert has it."""
-    maps = [Map("predicted", 0), Map("selector", 1)]
+    """The maps of a plane: the first, and latents, each where the block's expert has it."""
+    maps = FIRST.copy()
     for index in range(networks.n_maps - FIRST_MAPS):
         present = frozenset(number for number, one in enumerate(networks.experts) if one.n_latents > index)
         earlier = tuple(range(FIRST_MAPS + index - 1, max(FIRST_MAPS + index - 5, FIRST_MAPS - 1), -1))
@@ -138,10 +144,10 @@ def code(analysis: Analysis, setting: Setting, tables: Tables, layers: int) -> l
     """The segments of a tile, one for each layer."""
     maps = map_layout(analysis.layout, tables)
     values = np.concatenate([symbols.ravel() for symbols in symbols_of(analysis, setting, tables)])
-    steps, prices = np.full((CLASSES, len(maps.maps)), 64, np.int32), np.zeros((CLASSES, len(maps.maps)), np.int32)
-    coder = MapCoder(maps, tables.coding)
+    coder = map_coder(maps, tables.coding)
     symbols = np.zeros(maps.n_symbols, np.int16)
-    segments = [coder.encode(values, steps, prices, *part, symbols) for part in _parts(len(maps.maps), layers)]
+    settings = as_they_are(maps.maps)
+    segments = [coder.encode(values, *settings, *part, symbols) for part in _parts(len(maps.maps), layers)]
     coder.close()
     return [segments[0] or b"\0", *segments[1:]]
 
@@ -191,21 +197,23 @@ def _settled(alpha: Plane, blocks: tuple[int, int], side: int, of_all: int | Non
     return np.where((least == most) & np.isin(least, (0, FULL)), least, np.int16(-1))
 
 
-def least_bytes(layout: Layout, layer: int, _: int, of_user: bool) -> int:
-    """The fewest bytes that a segment of a layer has (spec/symbol_maps.md, "What a stream can hold"): the first holds
-    the first maps of every block, and has a byte or more. Of a user's tables, blocks may be larger."""
+def least_bytes(layout: Layout, layer: int, _: int, entropy: str, of_user: bool) -> int:
+    """The fewest bytes that a segment of a layer has: the first holds the first maps of every block, and has a byte or
+    more (spec/symbol_maps.md, "What a stream can hold"). Of a user's tables, blocks may be larger."""
     if layer > 0:
         return 0
-    n_blocks = sum(down * across for down, across in (plane.blocks for plane in layout.planes))
-    needed = FIRST_MAPS * (n_blocks // 16 if of_user else n_blocks)
-    return max(1, -(-needed >> BITS_A_BYTE_LOG2) - BEYOND)
+    side = SIDES[-1] if of_user else SIDES[0]
+    sizes = [(-(-plane.height // side), -(-plane.width // side)) for plane in layout.planes]
+    if entropy == "huffman":
+        return map_huffman.least_bytes(sizes)
+    return max(1, symbol_maps.least_bytes(sizes, FIRST, 0, len(FIRST)))
 
 
 def read(segments: list[bytes], layout: Layout, _: Setting | None, tables: Tables, layers: int) -> list[Symbols]:
     """The symbols of every plane from the first layers of a tile; raises CorruptStream or Truncated."""
     maps = map_layout(layout, tables)
     symbols = np.zeros(maps.n_symbols, np.int16)
-    coder = MapCoder(maps, tables.coding)
+    coder = map_coder(maps, tables.coding)
     for layer, (segment, part) in enumerate(zip(segments, _parts(len(maps.maps), layers), strict=False)):
         try:
             coder.decode(segment, *part, symbols)
@@ -245,9 +253,9 @@ def tell(setting: Setting, _: Iterable[tuple[bytes | ApercuError, Layout]]) -> d
     return {"step": setting.step_q5 / 32}
 
 
-def read_tables(array: NDArray[np.generic], _: str) -> Tables:
-    """A file holds int16: the networks (`stacked_tables`), then of their symbol maps the weights (2, groups, 18), and
-    of each context its probability, as uint16, and its age."""
+def read_tables(array: NDArray[np.generic], entropy: str) -> Tables:
+    """A file holds int16: the networks (`stacked_tables`), then, as uint16, the tables of their symbol maps, which
+    Huffman coding does not take."""
     if array.dtype != np.int16:
         raise ModelError("holds no array of int16")
     try:
@@ -255,28 +263,18 @@ def read_tables(array: NDArray[np.generic], _: str) -> Tables:
     except ValueError as fault:
         raise ModelError(f"holds no networks of stacked_ae: {fault}") from None
     maps = maps_of(networks)
-    n_weights = CLASSES * n_groups(maps) * N_WEIGHTS
-    if len(rest) != n_weights + 2 * n_contexts(maps):
-        raise ModelError(f"holds {len(rest)} numbers after its networks, not {n_weights + 2 * n_contexts(maps)}")
-    weights = rest[:n_weights].reshape(CLASSES, -1, N_WEIGHTS)
-    starts = rest[n_weights:].view(np.uint16).reshape(-1, 2)
-    ages = starts[:, 1]
-    if (
-        weights.min() < 0
-        or weights.max() > LARGEST_WEIGHT
-        or starts[:, 0].min() < 1
-        or ages.min() < 2
-        or ages.max() > 128
-    ):
-        raise ModelError("holds weights or probabilities that are out of range")
-    return Tables(
-        networks, maps, MapTables(weights.astype(np.uint8), start_contexts(np.ascontiguousarray(starts), maps))
-    )
+    if len(rest) != n_numbers(maps):
+        raise ModelError(f"holds {len(rest)} numbers after its networks, not {n_numbers(maps)}")
+    try:
+        coding = map_tables(rest.view(np.uint16).copy(), maps)
+    except OptionError:
+        raise ModelError("holds weights or probabilities that are out of range") from None
+    return Tables(networks, maps, coding if entropy == "range" else None)
 
 
 def to_array(networks: NDArray[np.int16], weights: NDArray[np.uint8], starts: NDArray[np.uint16]) -> NDArray[np.int16]:
     """The inverse of `read_tables`, from packed networks and the tables of their maps."""
-    return np.concatenate([networks, weights.ravel().astype(np.int16), starts.ravel().view(np.int16)])
+    return np.concatenate([networks, map_numbers(weights, starts).view(np.int16)])
 
 
 if TYPE_CHECKING:

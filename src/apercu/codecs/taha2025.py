@@ -1,8 +1,8 @@
 """The codec of Taha et al. 2025: one of two autoencoders for each 8x8 block, the larger where the smaller is too
 coarse.
 
-    encode:  planes → analyse → classify and quantise → optimise → Huffman
-    decode:  planes ← synthesise                                ← Huffman
+    encode:  planes → analyse → classify and quantise → optimise → Huffman, or symbol maps → range coder
+    decode:  planes ← synthesise                                 ← Huffman, or symbol maps ← range coder
 
 H. Taha, L. A. Elrefaei, H. Akah, M. Abdelrasoul, "Efficient Image Compression Technique for Low Bit Rate
 Requirements", Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608/fuje.2025.314170.1091.
@@ -10,7 +10,7 @@ Requirements", Fayoum University Journal of Engineering 8(2), 2025, doi 10.21608
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +21,28 @@ from apercu.codecs.quality_path import between
 from apercu.codecs.taha2025_path import ALL_G1, PATH_KNOTS, PLAIN_FROM_Q5, PLAIN_KNOTS
 from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError, OptionError
 from apercu.format.container import Header, put_varint, read_varints
-from apercu.options import number, one_of, option
+from apercu.format.ids import CODECS
+from apercu.options import entropy_option, number, one_of, option
+from apercu.stages import symbol_maps
 from apercu.stages.blocks import BLOCK
 from apercu.stages.colour import FULL, Plane
 from apercu.stages.dual_ae import EVERY_BLOCK, Weights, dual_analyse, dual_synthesise
 from apercu.stages.dual_code import TABLES, Groups, Symbols, dual_decode, dual_decode_groups, dual_encode, dual_optimise
+from apercu.stages.dual_maps import FIRST, MAPS, N_NUMBERS, DualMapTables, dual_get_maps, dual_map_tables, dual_put_maps
 from apercu.stages.dual_quantise import dual_quantise
 from apercu.stages.fill import ALPHA
 from apercu.stages.layout import Evidence, Layout
+from apercu.stages.symbol_maps import MapLayout, MapPlane
 
 TILE = 1024
 """Pixels a side of a tile."""
 DOMAIN: Domain = "planes"
 VARIANTS = 8
 MOST_LAYERS = 1
-SYMBOLS_NEED_TABLES = False
+SYMBOLS_NEED_TABLES = frozenset({"range"})
 counts = None
 WEIGHTS_SHAPE = 2, 9, 64
+N_WEIGHTS = 2 * 9 * 64
 MAX_STEP_Q3 = 65535
 LATENT_LIMIT = 16384
 """The limit that the decoder clamps latents to: for G1, the brightest block, 254 or 255 of 255 in every sample."""
@@ -57,13 +62,20 @@ FLAGS_DOUBTED_BELOW = 0.25
 smaller result is taken."""
 
 
+class Tables(NamedTuple):
+    """The autoencoders, and the tables of the range coder; None for Huffman codes, whose tables are in the file."""
+
+    weights: Weights
+    coding: DualMapTables | None
+
+
 @dataclass(frozen=True)
 class Setting:
     """A point of operation. `quality_q8` is None where step and threshold were set by hand.
 
     step_q3: quantiser step of the latents in 1/8 of an 8-bit sample. threshold_q4: blocks whose G1 error is above it
     go to G2, in 1/16 of an 8-bit sample squared. bit_price_q4: the price of a bit when symbols are
-    chosen, in 1/16 of the squared step; 0: they are not chosen but rounded.
+    chosen, in 1/16 of the squared step; 0: they are not chosen but rounded. The entropy coder codes what is chosen.
     """
 
     quality_q8: int | None
@@ -71,6 +83,7 @@ class Setting:
     threshold_q4: int
     bit_price_q4: int = 0
     tables: str | None = None
+    entropy: str = "huffman"
 
     @property
     def step_q8(self) -> int:
@@ -85,12 +98,14 @@ class Options:
     threshold: blocks whose mean squared error under the first autoencoder is above it go to the second.
     step: quantiser step of the latents.
     tables: "group" codes all latents of the second autoencoder with one table, as published, "latent" each with its
-        own; by default the smaller, for each plane.
+        own; by default the smaller, for each plane. Of Huffman coding only.
+    entropy: "huffman", as published and by default, or "range", which takes fewer bits for the same pixels.
     """
 
     threshold: float | None = option("block error above which the finer code is used", "T", number, float, True)
     step: float | None = option("quantiser step; --threshold and --step go together", "S", number, float, True)
     tables: str | None = option("Huffman tables per group or per latent: group or latent", "KIND", one_of((*TABLES,)))
+    entropy: str | None = entropy_option(CODECS["taha2025"])
 
 
 def at_quality(quality_q8: int, options: Options = Options()) -> Setting:
@@ -100,22 +115,24 @@ def at_quality(quality_q8: int, options: Options = Options()) -> Setting:
     sizes between two qualities (a Huffman code takes at least one bit) and finds the best of several ways to code.
     """
     quality_q5, variant = divmod(quality_q8, VARIANTS)
-    tables = options.tables
+    how = _how(options)
     start = quality_q5 < PLAIN_FROM_Q5
     knots = PLAIN_KNOTS if variant >= 4 and not start else PATH_KNOTS
     step, threshold = between(knots, quality_q5)
     if start:
-        return Setting(quality_q8, step, threshold, PLAIN_START_VARIANTS[variant], tables)
+        return Setting(quality_q8, step, threshold, PLAIN_START_VARIANTS[variant], *how)
     if variant >= 4:
-        return Setting(quality_q8, step, threshold, PLAIN_VARIANTS[variant - 4], tables)
+        return Setting(quality_q8, step, threshold, PLAIN_VARIANTS[variant - 4], *how)
     times, over, price = PATH_VARIANTS[variant]
-    return Setting(quality_q8, step, min(threshold * times // over, ALL_G1), price, tables)
+    return Setting(quality_q8, step, min(threshold * times // over, ALL_G1), price, *how)
 
 
 def by_hand(options: Options) -> Setting | None:
     """A setting from threshold and step: the codec as published, every latent going to the nearest multiple of the
     step. Raises OptionError."""
     threshold, step = options.threshold, options.step
+    if options.tables and options.entropy == "range":
+        raise OptionError("tables are those of Huffman codes: with entropy='range' there are none to choose")
     if threshold is None and step is None:
         return None
     if threshold is None or step is None:
@@ -124,7 +141,11 @@ def by_hand(options: Options) -> Setting | None:
         raise OptionError(f"step must be above 0 and at most {MAX_STEP_Q3 / 8}, not {step}")
     if not threshold >= 0:
         raise OptionError(f"threshold must be 0 or more, not {threshold}")
-    return Setting(None, max(round(step * 8), 1), round(min(threshold * 16, ALL_G1)), tables=options.tables)
+    return Setting(None, max(round(step * 8), 1), round(min(threshold * 16, ALL_G1)), 0, *_how(options))
+
+
+def _how(options: Options) -> tuple[str | None, str]:
+    return options.tables, options.entropy or CODECS["taha2025"][0]
 
 
 def plan(_: str, __: int, height: int, width: int) -> Plan:
@@ -142,11 +163,11 @@ def parameters(setting: Setting) -> bytes:
 def setting_of(header: Header) -> Setting:
     """The setting that a header names; raises CorruptStream where it is none of this codec's."""
     if header.quality_q8 is not None:
-        return at_quality(header.quality_q8)
+        return at_quality(header.quality_q8, Options(entropy=header.entropy))
     step, threshold = read_varints(header.parameters, 2, ALL_G1)
     if not 1 <= step <= MAX_STEP_Q3:
         raise CorruptStream(f"step {step} is out of range")
-    return Setting(None, step, threshold)
+    return Setting(None, step, threshold, entropy=header.entropy)
 
 
 def _of_plane(setting: Setting, chroma: int) -> tuple[int, int]:
@@ -168,12 +189,12 @@ class Analysis:
     """(n,), which blocks of an alpha plane are fully opaque; None where there is no alpha."""
 
 
-def analyse(planes: list[Plane], layout: Layout, setting: Setting | None, weights: Weights) -> Analysis:
+def analyse(planes: list[Plane], layout: Layout, setting: Setting | None, tables: Tables) -> Analysis:
     """Analysis of a tile for one setting, or for all of them if it is None."""
     found = []
     for plane, of in zip(planes, layout.planes, strict=True):
         threshold = _of_plane(setting, of.chroma)[1] if setting else EVERY_BLOCK
-        found.append(dual_analyse(plane, of.blocks, weights, threshold))
+        found.append(dual_analyse(plane, of.blocks, tables.weights, threshold))
     opaque = None
     if layout.interpretation == "rgba":
         down, across = layout.planes[ALPHA].blocks
@@ -182,8 +203,16 @@ def analyse(planes: list[Plane], layout: Layout, setting: Setting | None, weight
     return Analysis(layout, found, opaque)
 
 
-def code(analysis: Analysis, setting: Setting, _: Weights, __: int) -> list[bytes]:
+def code(analysis: Analysis, setting: Setting, tables: Tables, _: int) -> list[bytes]:
     """The one segment of a tile."""
+    planes = chosen(analysis, setting)
+    if tables.coding is None:
+        return [dual_encode(planes, setting.tables)]
+    return [dual_put_maps(planes, map_layout(analysis.layout), tables.coding)]
+
+
+def chosen(analysis: Analysis, setting: Setting) -> "Decoded":
+    """Groups and symbols of every plane, the same for both entropy coders."""
     planes = []
     for index, (latents, mse_q4) in enumerate(analysis.planes):
         chroma = analysis.layout.planes[index].chroma
@@ -200,31 +229,40 @@ def code(analysis: Analysis, setting: Setting, _: Weights, __: int) -> list[byte
             groups[opaque] = 0
             symbols[opaque, 0] = np.sign(latents[opaque, 0]) * min(-(-LATENT_LIMIT // step_q3), LATENT_LIMIT - 1)
         planes.append((groups, symbols))
-    return [dual_encode(planes, setting.tables)]
+    return planes
 
 
 Decoded = list[tuple[Groups, Symbols]]
 
 
-def least_bytes(layout: Layout, _: int, __: int, ___: bool) -> int:
-    """The fewest bytes that a segment has. A plane takes two bits for its mode and ten for a table whose symbols take
-    none, whatever its size."""
+def least_bytes(layout: Layout, _: int, __: int, entropy: str, ___: bool) -> int:
+    """The fewest bytes that a segment has. Of Huffman codes a plane takes two bits for its mode and ten for a table
+    whose symbols take none, whatever its size."""
+    if entropy == "range":
+        return symbol_maps.least_bytes([plane.blocks for plane in layout.planes], FIRST, 0, len(FIRST))
     return -(-LEAST_BITS * layout.n_bands // 8)
 
 
-def read(segments: list[bytes], layout: Layout, _: Setting | None, __: Weights, ___: int) -> Decoded:
+def read(segments: list[bytes], layout: Layout, _: Setting | None, tables: Tables, __: int) -> Decoded:
     """Groups and symbols of every plane of a tile; raises CorruptStream or Truncated."""
-    return dual_decode(segments[0], _n_blocks(layout))
+    if tables.coding is None:
+        return dual_decode(segments[0], _n_blocks(layout))
+    return dual_get_maps(segments[0], map_layout(layout), tables.coding)
+
+
+def map_layout(layout: Layout) -> MapLayout:
+    """The maps of a tile."""
+    return MapLayout([MapPlane(*of.blocks, of.chroma, of.companion) for of in layout.planes], MAPS)
 
 
 def _n_blocks(layout: Layout) -> list[int]:
     return [down * across for down, across in (plane.blocks for plane in layout.planes)]
 
 
-def synthesise(decoded: Decoded, layout: Layout, setting: Setting, weights: Weights) -> list[Plane]:
+def synthesise(decoded: Decoded, layout: Layout, setting: Setting, tables: Tables) -> list[Plane]:
     """The planes of a tile, sides extended to multiples of 8."""
     return [
-        dual_synthesise(groups, symbols, plane.blocks, weights, _of_plane(setting, plane.chroma)[0])
+        dual_synthesise(groups, symbols, plane.blocks, tables.weights, _of_plane(setting, plane.chroma)[0])
         for (groups, symbols), plane in zip(decoded, layout.planes, strict=True)
     ]
 
@@ -242,9 +280,12 @@ def evidence(decoded: Decoded, layout: Layout) -> Evidence:
 def tell(setting: Setting, tiles: Iterable[tuple[bytes | ApercuError, Layout]]) -> dict[str, object]:
     """Entries of `apercu.info` for files of this codec only.
 
-    `tiles`: the segment of each, or its fault. The shares of blocks are None unless every segment can be read.
+    `tiles`: the segment of each, or its fault. The shares of blocks are None unless every segment can be read; in range
+    coding nobody can know them without the tables.
     """
     told: dict[str, object] = {"step": setting.step_q3 / 8, "threshold": setting.threshold_q4 / 16}
+    if setting.entropy == "range":
+        return told
     try:
         total, detailed = _count_blocks(tiles)
     except FormatError:
@@ -263,8 +304,28 @@ def _count_blocks(tiles: Iterable[tuple[bytes | ApercuError, Layout]]) -> tuple[
     return total, detailed
 
 
-def read_tables(array: NDArray[np.generic], _: str) -> Weights:
-    """A file holds int16, (2, 9, 64)."""
+def read_tables(array: NDArray[np.generic], entropy: str) -> Tables:
+    """A file holds int16: for Huffman coding the weights, (2, 9, 64); for range coding a list of them and of its own
+    tables (`dual_map_tables`), of which Huffman coding takes the weights."""
+    if array.dtype == np.int16 and array.shape == (N_WEIGHTS + N_NUMBERS,):
+        numbers = np.ascontiguousarray(array, np.int16)
+        try:
+            coding = dual_map_tables(numbers[N_WEIGHTS:])
+        except OptionError as fault:
+            raise ModelError(f"holds no tables of taha2025: {fault}") from None
+        return Tables(_weights(numbers[:N_WEIGHTS].reshape(WEIGHTS_SHAPE)), coding if entropy == "range" else None)
+    weights = _weights(array)
+    if entropy == "range":
+        raise ModelError("holds no tables for range coding: apercu train taha2025 --weights makes them")
+    return Tables(weights, None)
+
+
+def to_array(weights: Weights, numbers: NDArray[np.int16]) -> NDArray[np.int16]:
+    """The inverse of `read_tables` for range coding, from weights and the numbers of `dual_map_tables`."""
+    return np.concatenate([weights.ravel(), numbers])
+
+
+def _weights(array: NDArray[np.generic]) -> Weights:
     if array.dtype.kind != "i":
         raise ModelError("holds no array of int16")
     if array.shape != WEIGHTS_SHAPE:
@@ -279,4 +340,4 @@ def read_tables(array: NDArray[np.generic], _: str) -> Weights:
 if TYPE_CHECKING:
     from apercu.codecs import taha2025
 
-    _: Codec[list[Plane], Setting, Options, Weights, Analysis, Decoded] = taha2025
+    _: Codec[list[Plane], Setting, Options, Tables, Analysis, Decoded] = taha2025

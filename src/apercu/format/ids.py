@@ -9,10 +9,10 @@ INTERPRETATION_IDS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
 
 CODECS = {
     "apercu": ("range",),
-    "taha2025": ("huffman",),
+    "taha2025": ("huffman", "range"),
     "dct": ("range", "huffman"),
     "predictive": ("range",),
-    "stacked_ae": ("range",),
+    "stacked_ae": ("range", "huffman"),
 }
 """The codecs, each a module of `apercu.codecs`, with the entropy coders that each has; its default comes first."""
 
@@ -23,6 +23,8 @@ CODEC_IDS = {
     ("dct", "huffman"): 4,
     ("predictive", "range"): 5,
     ("stacked_ae", "range"): 6,
+    ("taha2025", "range"): 7,
+    ("stacked_ae", "huffman"): 8,
 }
 """By codec and entropy coder."""
 
@@ -52,6 +54,12 @@ MODELS = {
     6: Model(
         "stacked_ae", "range", "stacked_ae.npy", "118c37757385e8ecabe971bded3a7993a31e7eac6184a3520360c80897f4e940"
     ),
+    7: Model(
+        "taha2025", "range", "taha2025_range.npy", "dce94d2ffcf536f9c5946eb8d622272dba178956ca2dcd2e68aa575cd48f65ea"
+    ),
+    8: Model(
+        "stacked_ae", "huffman", "stacked_ae.npy", "118c37757385e8ecabe971bded3a7993a31e7eac6184a3520360c80897f4e940"
+    ),
 }
 
 
@@ -72,5 +80,7 @@ DEFAULT_MODEL_IDS = {
     ("dct", "huffman"): 4,
     ("predictive", "range"): 5,
     ("stacked_ae", "range"): 6,
+    ("taha2025", "range"): 7,
+    ("stacked_ae", "huffman"): 8,
 }
 """The model that each codec encodes with by default, by codec and entropy coder."""

@@ -22,7 +22,7 @@ from apercu.processes import Run, in_order, n_cores, pool
 from apercu.stages.colour import FULL, Plane, to_planes
 from apercu.stages.dct import N_EXPECTED, N_SUMS, ORDER, SIDE, dct_analyse
 from apercu.stages.dct_symbols import BASES, MAPS, DctTables, dct_encode, dct_plane, dct_steps, plane_of
-from apercu.stages.symbol_maps import CLASSES, MapCoder, MapLayout, MapPlane, MapTables
+from apercu.stages.symbol_maps import CLASSES, MapCoder, MapLayout, MapPlane, MapTables, map_numbers
 
 SEED = 2026
 STEPS_Q8 = tuple(256 * step for step in (16, 24, 36, 54, 80, 120, 180))
@@ -282,15 +282,7 @@ def train(
 
 
 def pack(quantiser: Quantiser, expected: NDArray[np.int16], trained: Trained) -> NDArray[np.uint16]:
-    """The numbers of a file: price, matrix, expected + 32,768, weights, starts."""
+    """The numbers of a file: price, matrix, expected + 32,768, tables of maps."""
     shifted = (expected.astype(np.int32) + 32768).astype(np.uint16)
-    weights = trained.weights.astype(np.uint16)
-    return np.concatenate(
-        [
-            [np.uint16(quantiser.price)],
-            quantiser.matrix.ravel(),
-            shifted.ravel(),
-            weights.ravel(),
-            trained.starts.ravel(),
-        ]
-    )
+    maps = map_numbers(trained.weights, trained.starts)
+    return np.concatenate([[np.uint16(quantiser.price)], quantiser.matrix.ravel(), shifted.ravel(), maps])

@@ -16,7 +16,7 @@ from apercu.processes import in_order, n_cores, pool
 from apercu.stages.colour import to_planes
 from apercu.stages.layout import layout_of
 from apercu.stages.stacked_tables import StackedTables, unpack
-from apercu.stages.symbol_maps import CLASSES, Map, MapCoder, MapLayout, MapPlane, MapTables
+from apercu.stages.symbol_maps import Map, MapCoder, MapLayout, MapPlane, MapTables, as_they_are
 
 MAP_STEPS = (10, 16, 25, 40, 64, 100, 160)
 TIMES = 3  # of each image, each time at another step
@@ -34,7 +34,7 @@ class Job(NamedTuple):
 
 def _code(maps: list[Map], tables: MapTables, job: Job) -> Coded:
     layout = MapLayout(job.planes, maps)
-    steps, prices = np.full((CLASSES, len(maps)), 64, np.int32), np.zeros((CLASSES, len(maps)), np.int32)
+    steps, prices = as_they_are(maps)
     coder, symbols = MapCoder(layout, tables), np.zeros(layout.n_symbols, np.int16)
     n_bytes = sum(
         len(coder.encode(job.symbols, steps, prices, *part, symbols))
@@ -48,7 +48,7 @@ def _job(networks: StackedTables, source: tuple[Path | NDArray[np.uint8], int]) 
     picture, step = source
     image, bands = read_rgb(picture) if isinstance(picture, Path) else (picture[:, :, None], "grey")
     layout = layout_of(bands, image.shape[2], *image.shape[:2])
-    tables = codec.Tables(networks, codec.maps_of(networks), None)  # type: ignore[arg-type]  # which is to be trained
+    tables = codec.Tables(networks, codec.maps_of(networks), None)
     analysis = codec.Analysis(layout, to_planes(image, bands, []))
     found = codec.symbols_of(analysis, codec.Setting(0, 32 * step), tables)
     return Job(codec.map_layout(layout, tables).planes, np.concatenate([symbols.ravel() for symbols in found]))

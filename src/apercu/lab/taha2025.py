@@ -8,7 +8,6 @@ needs the blocks only through their second moments C. So every step below is a s
 64×64 product, in float64: the same training as with the blocks themselves, without the noise of batches.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from apercu.codecs.tables import of_user
+from apercu.codecs.taha2025 import to_array
 from apercu.errors import OptionError
+from apercu.format.weights import digest
 from apercu.lab.images import files_below, manifest, read_rgb
+from apercu.lab.taha2025_maps import PASSES, QUALITIES, TIMES, train_maps
 from apercu.stages.blocks import BLOCK
 from apercu.stages.colour import to_planes
 
@@ -31,12 +34,42 @@ WEIGHT_BITS = 14
 Matrix = NDArray[np.float64]
 
 
-def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] = print) -> None:
+def train(
+    folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] = print, weights: Path | None = None
+) -> None:
     """Trains on all images below `folder`; writes weights to `out` (.npy, int16 (2, 9, 64)) and the recipe beside them.
 
-    Raises OptionError where there is nothing to train on.
+    weights: a file of such weights; then these are kept, tables for range coding are trained for them, and `out` holds
+    both, for either entropy coder. Raises OptionError where there is nothing to train on, and ModelError for another
+    file than that.
     """
     files = files_below(folder)
+    if weights is None:
+        array, trained = _trained_weights(files, folder, seed, log)
+        kept = ""
+    else:
+        tables, _ = of_user("taha2025", weights)
+        array = to_array(tables.weights, train_maps(tables.weights, files, seed, log))
+        qualities = ", ".join(map(str, QUALITIES))
+        trained = {"weights": digest(tables.weights).hex(), "maps": f"{PASSES} passes, {TIMES} of {qualities} an image"}
+        kept = f"--weights {weights.name} "
+    recipe = {
+        "codec": "taha2025",
+        "command": f"apercu train taha2025 --images {folder.name} {kept}--seed {seed} --out {out.name}",
+        "seed": seed,
+        **trained,
+        "sha256": digest(array).hex(),
+        "images": manifest(files, folder),
+    }
+    with out.open("wb") as file:  # np.save would add an ending of its own
+        np.save(file, array)
+    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+
+
+def _trained_weights(
+    files: list[Path], folder: Path, seed: int, log: Callable[[str], None]
+) -> tuple[NDArray[np.int16], dict[str, object]]:
+    """Weights, and what the recipe says of them."""
     plain, n_blocks = second_moments(files)
     g1, loss_1 = fit(plain, LATENTS[0], seed)
     floor_1 = subspace_loss(plain, LATENTS[0])
@@ -50,20 +83,12 @@ def train(folder: Path, out: Path, seed: int = SEED, log: Callable[[str], None] 
     floor_2 = subspace_loss(detailed, LATENTS[1])
     log(f"G2: {n_detailed} blocks, loss {loss_2:.4f}, principal subspace {floor_2:.4f}")
     weights = to_integers(principal_axes(*g1, plain), principal_axes(*g2, detailed))
-    recipe = {
-        "codec": "taha2025",
-        "command": f"apercu train taha2025 --images {folder.name} --seed {seed} --out {out.name}",
-        "seed": seed,
+    return weights, {
         "torch": torch.__version__.split("+")[0],
         "loss": "mean squared error per sample, full batch through second moments, L-BFGS, float64",
         "G1": {"blocks": n_blocks, "loss": loss_1, "principal_subspace": floor_1},
         "G2": {"blocks": n_detailed, "loss": loss_2, "principal_subspace": floor_2, "G1_error_above": DETAIL},
-        "sha256": hashlib.sha256(weights.astype("<i2").tobytes()).hexdigest(),
-        "images": manifest(files, folder),
     }
-    with out.open("wb") as file:  # np.save would add an ending of its own
-        np.save(file, weights)
-    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
 
 
 def blocks_of(files: list[Path]) -> Iterator[Matrix]:

@@ -27,18 +27,15 @@ from apercu.stages.map_huffman import HuffmanMapCoder
 from apercu.stages.symbol_maps import (
     CLASSES,
     EARLIER,
-    N_WEIGHTS,
     Map,
     MapCoder,
     MapLayout,
     MapTables,
     Settings,
     Values,
-    n_contexts,
-    n_groups,
-    start_contexts,
+    map_tables,
+    n_numbers,
 )
-from apercu.stages.symbol_maps import LARGEST_WEIGHT as LARGEST_MAP_WEIGHT
 
 LARGEST_STEP_Q8 = 1 << 18
 LARGEST_MATRIX, LARGEST_PRICE = 4096, 255
@@ -93,23 +90,19 @@ def dct_tables(array: NDArray[np.uint16]) -> DctTables:
 
     Raises OptionError for an array of another size, and for numbers out of range.
     """
-    groups = n_groups(MAPS)
-    sizes = (1, CLASSES * N_MAPS, CLASSES * N_EXPECTED * N_SUMS, CLASSES * groups * N_WEIGHTS, 2 * n_contexts(MAPS))
+    sizes = (1, CLASSES * N_MAPS, CLASSES * N_EXPECTED * N_SUMS, n_numbers(MAPS))
     check_array("tables", array, UINT16, (sum(sizes),))
-    price, matrix, expected, weights, starts = np.split(array, np.cumsum(sizes[:-1]))
+    price, matrix, expected, maps = np.split(array, np.cumsum(sizes[:-1]))
     signed = expected.astype(np.int32) - 32768
     if not 1 <= price[0] <= LARGEST_PRICE or not 1 <= matrix.min() <= matrix.max() <= LARGEST_MATRIX:
         raise OptionError("a price is 1 to 255, and a number of the matrix 1 to 4096")
-    if np.abs(signed).max() > LARGEST_WEIGHT or weights.max() > LARGEST_MAP_WEIGHT:
+    if np.abs(signed).max() > LARGEST_WEIGHT:
         raise OptionError("a weight of the tables is too large")
     return DctTables(
         int(price[0]),
         matrix.reshape(CLASSES, N_MAPS).copy(),
         signed.astype(np.int16).reshape(CLASSES, N_EXPECTED, N_SUMS),
-        MapTables(
-            weights.astype(np.uint8).reshape(CLASSES, groups, N_WEIGHTS),
-            start_contexts(starts.reshape(-1, 2).copy(), MAPS),
-        ),
+        map_tables(maps.copy(), MAPS),
     )
 
 

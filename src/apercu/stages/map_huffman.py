@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from apercu.errors import CorruptStream
 from apercu.kernel import address, checked, function
 from apercu.stages.arguments import check_bytes
-from apercu.stages.symbol_maps import CLASSES, MapLayout, Settings, Values
+from apercu.stages.symbol_maps import CLASSES, MapCoder, MapLayout, MapTables, Settings, Values
 
 _choose = function("apercu_map_huffman_choose", "ssasssaaaiaa")
 _count = function("apercu_map_huffman_count", "ssasssaa")
@@ -31,6 +31,8 @@ SYMBOL_BYTES, TABLE_BYTES = 6, 1 << 11
 """Room in the stream: a symbol has a word of 16 bits and 16 others, and at most one word of zeros or of an end before
 it."""
 FIRST_END_Q8 = 256
+TABLE_BITS, END_BITS, MOST_ENDED = 10, 14, (1 << 15) - 1
+"""The bits of the shortest table; and of an end for as many blocks as can be."""
 
 
 class HuffmanMapCoder:
@@ -109,6 +111,18 @@ class HuffmanMapCoder:
             for chroma in range(CLASSES):
                 if planes := np.flatnonzero(classes == chroma).tolist():
                     yield scan, chroma, planes
+
+
+def least_bytes(planes: list[tuple[int, int]]) -> int:
+    """The fewest bytes of a stream with a scan that every block has, and in which a block takes a bit or ends; for
+    planes of so many (rows, columns) of blocks."""
+    n_bits = TABLE_BITS + END_BITS * sum(height * width // MOST_ENDED for height, width in planes)
+    return -(-n_bits // 8)
+
+
+def map_coder(layout: MapLayout, tables: MapTables | None) -> MapCoder | HuffmanMapCoder:
+    """A coder of a tile: with tables, the range coder; Huffman codes need none."""
+    return HuffmanMapCoder(layout) if tables is None else MapCoder(layout, tables)
 
 
 def scans_of(layout: MapLayout, first: int, end: int) -> list[tuple[int, int]]:

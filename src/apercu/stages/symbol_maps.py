@@ -31,6 +31,8 @@ MOST_BLOCKS = 1 << 20
 LARGEST_WEIGHT = 90
 LARGEST_PRICE = 65535
 LARGEST_STEP_Q6 = 1 << 24
+BITS_A_BYTE_LOG2, BEYOND = 19, 5
+"""The most bits in contexts that a byte of a stream can hold, and how many bytes more its tail counts for."""
 SYMBOL_BYTES, CONTEXT_BYTES = 9, 8
 """Room in the stream for each symbol and, besides, for each context, in bytes, as in `bands`. A symbol is 32 bits with
 contexts and 16 others at the most."""
@@ -105,6 +107,28 @@ def start_contexts(starts: NDArray[np.uint16], maps: list[Map]) -> NDArray[np.ui
     return contexts
 
 
+def n_numbers(maps: list[Map]) -> int:
+    """How many numbers the tables of these maps take in a file."""
+    return CLASSES * n_groups(maps) * N_WEIGHTS + 2 * n_contexts(maps)
+
+
+def map_tables(numbers: NDArray[np.uint16], maps: list[Map]) -> MapTables:
+    """Tables from the numbers of a file, (`n_numbers`,): the weights (2, groups, 18), then of each context its start,
+    see `start_contexts`. Raises OptionError for an array of another size, and for numbers out of range."""
+    check_array("numbers", numbers, UINT16, (n_numbers(maps),))
+    n_weights = len(numbers) - 2 * n_contexts(maps)
+    weights = numbers[:n_weights].reshape(CLASSES, -1, N_WEIGHTS)
+    if weights.max() > LARGEST_WEIGHT:
+        raise OptionError(f"a weight of symbol maps is {LARGEST_WEIGHT} at most")
+    starts = start_contexts(np.ascontiguousarray(numbers[n_weights:]).reshape(-1, 2), maps)
+    return MapTables(weights.astype(np.uint8), starts)
+
+
+def map_numbers(weights: NDArray[np.uint8], starts: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The numbers of a file, from weights (2, groups, 18) and starts (n, 2): the inverse of `map_tables`."""
+    return np.concatenate([weights.ravel().astype(np.uint16), starts.ravel()])
+
+
 def described_maps(maps: object) -> NDArray[np.int32]:
     """Maps as the kernel takes them, (n, 7). Raises OptionError for others than described at `Map`."""
     if not isinstance(maps, list) or not 1 <= len(maps) <= MOST_MAPS:
@@ -151,6 +175,17 @@ def least_bits(planes: list[tuple[int, int]], maps: list[Map], first: int, end: 
     many (rows, columns) of blocks: one for each block and map that is not absent in some."""
     n_blocks = sum(height * width for height, width in planes)
     return n_blocks * sum(one.present is None for one in maps[first:end])
+
+
+def least_bytes(planes: list[tuple[int, int]], maps: list[Map], first: int, end: int) -> int:
+    """The fewest bytes of such a stream (spec/symbol_maps.md, "What a stream can hold")."""
+    return max(0, -(-least_bits(planes, maps, first, end) >> BITS_A_BYTE_LOG2) - BEYOND)
+
+
+def as_they_are(maps: list[Map]) -> tuple[Settings, Settings]:
+    """Steps and prices with which the symbols are the values themselves: those of an encoder that has chosen them."""
+    shape = (CLASSES, len(maps))
+    return np.full(shape, 64, np.int32), np.zeros(shape, np.int32)
 
 
 class MapLayout:
