@@ -62,8 +62,9 @@ def probes(quality):
 
 @EVERY
 def test_a_budget_is_never_passed_and_met_within_2_percent_or_16_bytes(name, codec):
-    """Unless there is no file of such a size, or hardly any: codes of whole bits leap where the first symbols are not
-    0, and files of some dozen bytes go up and down by as much."""
+    """Unless there is no file of such a size: codes of whole bits leap where the first symbols are not 0. On a path
+    that ends without loss, files of some dozen bytes go up and down: one quality in a hundred may be missed there."""
+    lossless = psnr_at(name, codec, 25600) == np.inf
     least, most = size_at(name, codec, 0), size_at(name, codec, 25600)
     for n_bytes in share(np.unique(np.geomspace(least, most - 1, 16).astype(int)), codec, name, 2):
         data = encode(IMAGES[name], codec, n_bytes=int(n_bytes))
@@ -72,7 +73,7 @@ def test_a_budget_is_never_passed_and_met_within_2_percent_or_16_bytes(name, cod
         if len(data) < enough:
             others = probes(apercu.info(data)["quality"])
             near = sum(enough <= size_at(name, codec, quality) <= n_bytes for quality in others)
-            assert near <= (0.01 * len(others) if n_bytes < 64 else 0)
+            assert near <= (0.01 * len(others) if lossless and n_bytes < 64 else 0)
 
 
 @EVERY_CODEC
@@ -156,7 +157,10 @@ def test_a_psnr_is_met_on_a_photograph(codec, share):
 def test_a_psnr_beyond_quality_100_is_refused_from_a_twentieth_of_a_decibel(name, codec):
     best = psnr_at(name, codec, 25600)
     if best == np.inf:
-        assert psnr_of(name, encode(IMAGES[name], codec, psnr=99)) >= 98.9  # small pictures have few steps there
+        data = encode(IMAGES[name], codec, psnr=99)
+        if psnr_of(name, data) < 98.95:  # small pictures have few steps there
+            others = probes(apercu.info(data)["quality"])
+            assert not any(98.95 <= psnr_at(name, codec, quality) <= 99.05 for quality in others)
         return
     data = encode(IMAGES[name], codec, psnr=best + 0.045)
     assert abs(psnr_of(name, data) - best - 0.045) <= 0.05

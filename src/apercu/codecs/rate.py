@@ -193,7 +193,7 @@ def best_within(
             for place in (quality + variants * distance, quality - variants * distance):
                 if 0 <= place < last and len(sizes) < MOST_TRIES and is_near(place):
                     return place
-    return max(found, key=size_of)
+    return max([*found, *(quality for quality, size in sizes.items() if size <= n_bytes)], key=size_of)
 
 
 def _excess_expected(forecast: Expected, excess_of: Callable[[float], float], variants: int) -> Expected:

@@ -126,12 +126,12 @@ def stacked_analyse(
     """
     check_pair("blocks", blocks)
     (down, across), side = blocks, tables.side
-    several = getattr(plane, "shape", ())[:-2]
+    several: tuple[int, ...] = tuple(getattr(plane, "shape", ()))[:-2]
     check_plane("plane", plane[0] if len(several) == 1 and several[0] else plane, down * side, across * side)
     check_number("step_q5", step_q5, LEAST_STEP_Q5, LARGEST_STEP_Q5)
     check_number("price_q8", price_q8, 0, 1 << 12)
     cut = plane[..., : down * side, : across * side].reshape(-1, down, side, across, side).swapaxes(2, 3)
-    n_blocks = cut.shape[0] * down * across
+    n_blocks = cut.size // (side * side)
     samples = cut.reshape(n_blocks, side * side).astype(np.int64)
     unit = side * step_q5
     means = (2 * samples.sum(1) + unit) // (2 * unit)
