@@ -9,6 +9,7 @@ from pathlib import Path
 from apercu.cli import streams
 from apercu.cli.messages import flush_output, say
 from apercu.errors import MissingExtra, OptionError
+from apercu.format.ids import CODECS
 from apercu.replacing import check_target
 
 DESCRIPTION = """\
@@ -39,15 +40,11 @@ examples:
   apercu decode photo.apc back.png --restore cnn --network mine.onnx
 """
 
-TRAINERS = {
-    "apercu": ("apercu.lab.apercu", ()),
-    "dct": ("apercu.lab.dct", ()),
-    "cnn": ("apercu.lab.cnn_training", ("torch", "onnx", "onnxscript", "matplotlib")),
-    "stacked_ae": ("apercu.lab.stacked_ae", ("torch",)),
-    "taha2025": ("apercu.lab.taha2025", ("torch",)),
-    "predictive": ("apercu.lab.predictive", ("torch",)),
-}
-"""Module, and the packages that it needs, of which some come at the end of hours."""
+TRAINERS = {codec: f"apercu.lab.{codec}" for codec in CODECS} | {"cnn": "apercu.lab.cnn_training"}
+"""Modules that have `train`."""
+WITHOUT_TORCH = ("apercu", "dct")
+NEEDS_OF_CNN = ("torch", "onnx", "onnxscript", "matplotlib")
+"""Of these, some come at the end of hours."""
 GOALS = ("psnr", "ssim")
 OPTIONS = {"goal": "dct", "every": "dct", "weights": "taha2025"}
 """Options of one codec, and which."""
@@ -70,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write; returns the exit code."""
-    module, packages = TRAINERS[arguments.what]
+    packages = NEEDS_OF_CNN if arguments.what == "cnn" else () if arguments.what in WITHOUT_TORCH else ("torch",)
     if missing := [name for name in packages if find_spec(name) is None]:
         raise MissingExtra(f"train {arguments.what} needs {' and '.join(missing)}: pip install 'apercu[train]'")
     if not arguments.images.is_dir():
@@ -83,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"train {arguments.what} takes no --{strange[0]}")
     if arguments.what == "apercu":
         options["read"] = streams.read_picture
-    trainer = import_module(module)
+    trainer = import_module(TRAINERS[arguments.what])
     trainer.train(
         arguments.images, arguments.out, trainer.SEED if arguments.seed is None else arguments.seed, log=_log, **options
     )
