@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "spec").glob("*.md")))
 GREY, RGB, RGBA, SPECTRAL = range(4)
 DUAL, WAVELET, PREDICTIVE = 1, 2, 5
-LACKED = (3, 4, 6)
+LACKED = (3, 4, 6, 7, 8)
 """Numbers of models and of codecs, in the fourth byte or after a 0 there, that this decoder does not have."""
 MOST_LAYERS = {DUAL: 1, WAVELET: 5, PREDICTIVE: 1}
 BY_HAND = 32767
