@@ -24,8 +24,8 @@ def tables(array):
 
 
 def read_segment(segment, planes, expected, of_maps, starts):
-    """For each plane: the blocks' groups, and their symbols in coded order, as of Huffman codes. planes: (height, width,
-    class, companion or None), in blocks."""
+    """For each plane: the blocks' groups, and their symbols in coded order, as of Huffman codes. planes: height and
+    width in blocks, class, companion or None."""
     reader = RangeReader(planes, MAPS, of_maps, starts)
     reader.read(segment, 0, 9)
     coded = []
