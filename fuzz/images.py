@@ -26,7 +26,7 @@ def image(rng: random.Random, judge: Any, folder: Path) -> list[str]:
     model = None
     if rng.randrange(MODEL_ONE_IN) == 0:
         model = folder / f"user-{rng.randrange(4)}.npy"
-        options["model"] = models.write(model, models.random_model(rng, options["codec"]))
+        options["model"] = models.write(model, models.random_model(rng, options["codec"], options.get("entropy")))
         judge.counts["user models"] += 1
     try:
         data = apercu.encode(picture, **options)
@@ -165,7 +165,7 @@ def _options(rng: random.Random, bands: str | None) -> dict[str, Any]:
         options["tables"] = rng.choice(("group", "latent"))
     if rng.random() < 0.4:
         options["tile"] = rng.choice((32, 32, 64, 65536))
-    if len(coders := CODECS[options["codec"]]) > 1:
+    if "tables" not in options and len(coders := CODECS[options["codec"]]) > 1:
         options["entropy"] = rng.choice(coders)
     if (most := codec_of(options["codec"]).MOST_LAYERS) > 1 and rng.random() < 0.5:
         options["layers"] = rng.randrange(1, most + 1)

@@ -13,14 +13,17 @@ from mutate import havoc
 BANDS, CONTEXTS = 30 * 9, 11_166
 
 
-def random_model(rng: random.Random, codec: str) -> np.ndarray:
-    """Weights that are valid."""
+def random_model(rng: random.Random, codec: str, entropy: str | None = None) -> np.ndarray:
+    """Weights that are valid for a codec and an entropy coder, or for its default."""
     draw = np.random.default_rng(rng.randrange(1 << 32))
     if codec == "predictive":
         return _predictive(rng, draw)
     if codec not in ("apercu", "taha2025"):  # it takes its own tables, if nothing else
         return np.load(FOLDER / next(model.file for model in MODELS.values() if model.codec == codec))
-    return _taha2025(rng, draw) if codec == "taha2025" else _apercu(rng, draw)
+    if codec == "apercu":
+        return _apercu(rng, draw)
+    weights = _taha2025(rng, draw)
+    return weights if entropy != "range" and rng.random() < 0.5 else _with_maps(draw, weights)
 
 
 def _predictive(rng: random.Random, draw: np.random.Generator) -> np.ndarray:
@@ -36,6 +39,14 @@ def _predictive(rng: random.Random, draw: np.random.Generator) -> np.ndarray:
     likely = draw.choice((1, 65535), 25080) if kind == 0 else draw.integers(1, 65536, 25080)
     starts = np.stack([likely, draw.integers(2, 129, 25080)], 1)
     return np.concatenate([taps.astype(np.int16).ravel().view(np.uint16), starts.astype(np.uint16).ravel()])
+
+
+def _with_maps(draw: np.random.Generator, weights: np.ndarray) -> np.ndarray:
+    """Weights and what range coding takes: what is expected, weights of maps, starts of contexts."""
+    expected, of_maps = draw.integers(-2047, 2048, 56), draw.choice((0, 12, 90), 324)
+    starts = np.stack([draw.choice((1, 32768, 65535), 5094), draw.integers(2, 129, 5094)], 1)
+    parts = weights.ravel(), expected, of_maps, starts.astype(np.uint16).ravel().view(np.int16)
+    return np.concatenate([part.astype(np.int16) for part in parts])
 
 
 def _taha2025(rng: random.Random, draw: np.random.Generator) -> np.ndarray:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 import reference_dct
+import reference_dual_maps
 import reference_predictive
 import reference_stacked_ae
 import reference_taha2025
@@ -48,6 +49,8 @@ CODECS = {
     4: reference_dct,
     5: reference_predictive,
     6: reference_stacked_ae,
+    7: reference_dual_maps,
+    8: reference_stacked_ae,
 }
 """By the number in the file, which stands for an entropy coder, too."""
 OF_SAMPLES = {5}

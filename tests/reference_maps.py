@@ -21,6 +21,15 @@ def least_bits(planes, maps, first, end):
     return needed * sum(height * width for height, width, *_ in planes)
 
 
+def least_huffman_bits(planes):
+    """What a stream takes at least that has a scan of a predicted map, or of 63 plain ones, which every block has."""
+    n_bits = 10
+    for height, width, *_ in planes:
+        words, rest = divmod(height * width, 32767)
+        n_bits += 14 * words + int(np.log2(max(rest, 1)))
+    return n_bits
+
+
 def split_tables(numbers, maps):
     """Weights and starts of contexts for these maps, which are all of `numbers`; None if they are not."""
     n_groups = 1 + max(group for _, group, _, _ in maps)

@@ -60,6 +60,19 @@ def test_a_segment_that_cannot_hold_a_table_for_each_band_is_truncated(n_bytes):
     assert set(every_error(pack(header, [bytes(n_bytes)]))) == {apercu.Truncated}
 
 
+@pytest.mark.usefixtures("cheap")
+@pytest.mark.parametrize("n_bytes", [1, 4, 30])
+@pytest.mark.parametrize("model_id", [3, 4, 6, 7, 8])
+@pytest.mark.parametrize(
+    "size",
+    [{"height": 16384, "width": 16384, "n_bands": 4}, {"height": 128, "width": 128, "n_bands": 65535}],
+    ids=["large", "bands"],
+)
+def test_a_segment_that_cannot_hold_its_maps_is_truncated(model_id, size, n_bytes):
+    header = replace(APERCU, codec=MODELS[model_id].codec, model_id=model_id, interpretation="spectral", **size)
+    assert set(every_error(pack(header, [bytes(n_bytes)]))) == {apercu.Truncated}
+
+
 def most_bits_a_byte(starts):
     """Of any contexts with these starts: zeros alone make the likeliest zeros (spec/FORMAT.md, "Contexts")."""
     fast = starts[:, 0].astype(int)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import apercu.stages.symbol_maps
 from apercu.errors import CorruptStream, OptionError, Truncated
+from apercu.stages.map_huffman import least_bytes as least_bytes_of_huffman
 from apercu.stages.symbol_maps import Map, MapCoder, MapLayout, MapPlane, MapTables, least_bits, start_contexts
 from limits import assert_in_proportion
 from tests.map_cases import (
@@ -118,6 +119,15 @@ def _trained_size(layout):
     one = MapCoder(layout, MapTables(weights, start_contexts(starts, layout.maps)))
     nothing = np.zeros(layout.n_symbols, np.int16)
     return len(one.encode(nothing.copy(), *settings(layout), 0, 64, nothing))
+
+
+@pytest.mark.parametrize("sizes", [[(1, 1)], [(5, 7), (3, 4)], [(181, 182)], [(1, 32767)], [(200, 500), (1, 3)]])
+def test_maps_of_nothing_take_no_less_than_huffman_codes_can_hold(sizes):
+    layout = MapLayout([MapPlane(*size, 0, -1) for size in sizes], [Map("predicted", 0)])
+    data, _ = encoded("huffman", layout, np.zeros(layout.n_symbols, np.int16), *settings(layout), [(0, 1)])
+    assert (
+        0 <= len(data[0]) - least_bytes_of_huffman(sizes) <= 4
+    )  # a table of several words is longer than the shortest
 
 
 @pytest.mark.parametrize(("entropy", "known"), [("range", "d5d1df0a32ed14aa"), ("huffman", "02ddaba14943bd48")])

@@ -91,6 +91,35 @@ def test_command_trains_weights_that_encode_and_decode(folder, tmp_path, monkeyp
         apercu.decode(data, model=tmp_path / "other.npy")
 
 
+def test_tables_for_range_coding_keep_the_weights_and_save_bits(folder, tmp_path, monkeypatch):
+    """Trained tables take a tenth fewer bytes than what knows nothing; pixels are those of the weights alone."""
+    monkeypatch.setattr(lab, "STEPS", 200)
+    weights, both, none = (tmp_path / name for name in ("mine.npy", "both.npy", "none.npy"))
+    command = ["train", "taha2025", "--images", str(folder), "--out"]
+    assert main([*command, str(weights)]) == 0
+    assert main([*command, str(both), "--weights", str(weights)]) == 0
+    recipe = json.loads(both.with_suffix(".json").read_text())
+    assert recipe["weights"] == json.loads(weights.with_suffix(".json").read_text())["sha256"]
+    assert recipe["command"].endswith("--weights mine.npy --seed 2025 --out both.npy")
+    trained = np.load(both)
+    assert np.array_equal(trained[:1152], np.load(weights).ravel())
+    unknowing = np.concatenate([np.zeros(56), np.full(324, 12), np.tile((32768, 3), 5094)]).astype(np.uint16)
+    np.save(none, np.concatenate([trained[:1152], unknowing.view(np.int16)]))
+    image, sizes = scene(128, 128, 3, 9), []
+    for model in (both, none):
+        data = apercu.encode(image, codec="taha2025", entropy="range", quality=50, model=model)
+        sizes.append(len(data))
+        alone = apercu.encode(image, codec="taha2025", quality=50, model=weights)
+        assert np.array_equal(apercu.decode(data, model=model), apercu.decode(alone, model=weights))
+    assert sizes[0] < 0.9 * sizes[1]
+
+
+def test_options_of_one_codec_are_refused_with_others(folder, tmp_path, capsys):
+    for what, option in (("taha2025", "--every"), ("apercu", "--weights"), ("dct", "--weights")):
+        assert main(["train", what, "--images", str(folder), "--out", str(tmp_path / "o.npy"), option, "3"]) == 2
+        assert capsys.readouterr().err.endswith(f"train {what} takes no {option}\n")
+
+
 def test_deep_images_are_refused_and_not_cut(tmp_path):
     """Pillow turns samples of 16 bits to RGB by cutting them at 255."""
     Image.fromarray(np.full((64, 64), 3000, np.uint16)).save(tmp_path / "deep.png")

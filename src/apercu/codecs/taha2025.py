@@ -208,7 +208,7 @@ def code(analysis: Analysis, setting: Setting, tables: Tables, _: int) -> list[b
     planes = chosen(analysis, setting)
     if tables.coding is None:
         return [dual_encode(planes, setting.tables)]
-    return [dual_put_maps(planes, map_layout(analysis.layout), tables.coding)]
+    return [dual_put_maps(planes, map_layout(analysis.layout), tables.coding) or b"\0"]
 
 
 def chosen(analysis: Analysis, setting: Setting) -> "Decoded":
@@ -239,7 +239,7 @@ def least_bytes(layout: Layout, _: int, __: int, entropy: str, ___: bool) -> int
     """The fewest bytes that a segment has. Of Huffman codes a plane takes two bits for its mode and ten for a table
     whose symbols take none, whatever its size."""
     if entropy == "range":
-        return symbol_maps.least_bytes([plane.blocks for plane in layout.planes], FIRST, 0, len(FIRST))
+        return max(1, symbol_maps.least_bytes([plane.blocks for plane in layout.planes], FIRST, 0, len(FIRST)))
     return -(-LEAST_BITS * layout.n_bands // 8)
 
 

@@ -114,9 +114,12 @@ class HuffmanMapCoder:
 
 
 def least_bytes(planes: list[tuple[int, int]]) -> int:
-    """The fewest bytes of a stream with a scan that every block has, and in which a block takes a bit or ends; for
-    planes of so many (rows, columns) of blocks."""
-    n_bits = TABLE_BITS + END_BITS * sum(height * width // MOST_ENDED for height, width in planes)
+    """The fewest bytes of a stream with a scan that every block has, and in which a block that does not end takes a
+    bit, for planes of so many (rows, columns) of blocks (spec/symbol_maps.md, "What a stream can hold")."""
+    n_bits = TABLE_BITS
+    for height, width in planes:
+        times, rest = divmod(height * width, MOST_ENDED)
+        n_bits += END_BITS * times + max(rest, 1).bit_length() - 1
     return -(-n_bits // 8)
 
 
