@@ -47,7 +47,7 @@ TRAINERS = {
     "predictive": ("apercu.lab.predictive", ("torch",)),
 }
 """Module, and the packages that it needs, of which some come at the end of hours."""
-GOALS = ("psnr", "ssim")
+GOALS = ("psnr", "ssim", "none")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="FILE", type=Path, required=True, help="file to write: tables as .npy, a network as .onnx"
     )
     parser.add_argument("--seed", type=int, default=None, help="of the random start (the recipe's own by default)")
-    parser.add_argument("--goal", choices=GOALS, help="dct: the quality that its files shall have (psnr by default)")
+    parser.add_argument("--goal", choices=GOALS, help="dct: what its steps are for (psnr by default)")
     parser.add_argument("--every", metavar="N", type=int, help="dct: take one of every N images (all by default)")
 
 
