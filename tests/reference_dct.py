@@ -4,10 +4,11 @@ import numpy as np
 
 import reference_wavelet
 from reference_bytes import Bytes, CorruptStream, ModelError
-from reference_maps import HuffmanReader, RangeReader, in_blocks, least_bits, split_tables
+from reference_maps import HuffmanReader, RangeReader, in_blocks, least_bits, least_huffman_bits, split_tables
 
 BASIS = (1448, 2009, 1892, 1703, 1448, 1138, 784, 400)
 BY_RANGE, BY_HUFFMAN = 3, 4
+STREAMS = (0, 1), (1, 64)
 
 
 def dct_maps():
@@ -104,11 +105,14 @@ def tables(array, _codec):
 
 
 def has_room(head, tile, planes, _model):
-    if head.codec != BY_RANGE:
-        return True
-    first, end = (0, 64) if head.n_layers == 1 else ((0, 1), (1, 64))[len(tile.segments) - 1]
-    least = least_bits(in_blocks(planes, 8), dct_maps()[0], first, end)
-    return least <= 2**19 * (len(tile.segments[-1]) + 5)
+    in_maps, (maps, _), n_bytes = in_blocks(planes, 8), dct_maps(), len(tile.segments[-1])
+    streams = STREAMS if head.n_layers == 1 else STREAMS[len(tile.segments) - 1 :][:1]
+    n_bytes -= head.n_layers == 1
+    if head.codec == BY_RANGE:
+        least = sum(max(0, -(-least_bits(in_maps, maps, *stream) // 2**19) - 5) for stream in streams)
+    else:
+        least = len(streams) * -(-least_huffman_bits(in_maps) // 8)
+    return least <= n_bytes
 
 
 def read(head, tile, planes, model):
@@ -119,7 +123,7 @@ def read(head, tile, planes, model):
     if head.n_layers == 1:
         source = Bytes(tile.segments[0])
         streams = [source.take(source.varint(0, 2**28 - 1)), source.take(source.left())]
-    for stream, (first, end) in zip(streams, ((0, 1), (1, 64)), strict=False):
+    for stream, (first, end) in zip(streams, STREAMS, strict=False):
         reader.read(stream, first, end)
     return [np.array(of_plane) for of_plane in reader.symbols]
 

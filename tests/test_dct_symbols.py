@@ -13,7 +13,7 @@ from apercu.errors import OptionError
 from apercu.lab import dct as lab
 from apercu.stages.colour import FULL, from_planes, to_planes
 from apercu.stages.dct import dct_analyse
-from apercu.stages.dct_symbols import MAPS, STREAMS, dct_encode, dct_plane, dct_prices, dct_steps, dct_tables, plane_of
+from apercu.stages.dct_symbols import MAPS, STREAMS, dct_encode, dct_plane, dct_steps, dct_tables, plane_of
 from apercu.stages.map_huffman import HuffmanMapCoder
 from apercu.stages.symbol_maps import MapCoder, MapLayout, MapPlane
 from scripts.pictures import scene
@@ -118,13 +118,11 @@ def test_what_is_expected_saves_bits_and_shows_more(tables):
     assert found[0][1] > found[1][1] + 1
 
 
-def test_steps_and_prices():
+def test_steps():
     matrix = np.full((2, 64), 256, np.uint16)
     matrix[1], matrix[0, 5], matrix[0, 6] = 154, 512, 1
-    steps, prices = dct_steps(256 * 10, matrix), dct_prices(20, matrix)
+    steps = dct_steps(256 * 10, matrix)
     assert steps[0, :7].tolist() == [10240, 10240, 10240, 10240, 10240, 20480, 40]  # 10 x 16 x 64, twice, 1 / 256
-    assert prices[0, :7].tolist() == [20, 20, 20, 20, 20, 5, 65535]
-    assert prices[1].tolist() == [20] * 64
     assert dct_steps(1, matrix)[0, 6] == 1
     assert dct_steps(1 << 18, np.full((2, 64), 4096, np.uint16)).max() == 1 << 24
 
@@ -160,6 +158,37 @@ def test_the_command_trains(trained, monkeypatch, capsys):
         data = apercu.encode(IMAGE, codec="dct", entropy=entropy, quality=30, model=out)
         assert apercu.info(data)["model"] == recipe["sha256"][:16]
         assert apercu.decode(data, model=out).shape == IMAGE.shape
+
+
+def test_dissimilarity_is_that_of_one_window():
+    """Of 11 × 11 samples, weighted by a Gaussian whose standard deviation is 1.5."""
+    rng = np.random.default_rng(4)
+    a, b = (rng.integers(0, 8161, (11, 11)).astype(np.int16) for _ in range(2))
+    weights = np.exp(-(np.arange(-5, 6)[:, None] ** 2 + np.arange(-5, 6) ** 2) / 4.5)
+    x, y, weights = a / 32, b / 32, weights / weights.sum()
+    mx, my = (weights * x).sum(), (weights * y).sum()
+    vx, vy, cov = (weights * x * x).sum() - mx**2, (weights * y * y).sum() - my**2, (weights * x * y).sum() - mx * my
+    same = (2 * mx * my + 6.5025) * (2 * cov + 58.5225) / ((mx**2 + my**2 + 6.5025) * (vx + vy + 58.5225))
+    assert lab._dissimilarity(a, b) == pytest.approx(1 - same)
+    assert lab._dissimilarity(a, a) == pytest.approx(0)
+
+
+def test_changes_at_equal_quality_are_those_once_the_step_makes_up_for_it():
+    """Bytes fall by 2 and a distortion grows by 1 a step: a distortion that is larger by 1/4 takes bytes for half."""
+    steps = np.arange(3.0)
+    before = np.stack([-2 * steps, steps])[:, None]
+    after = before + np.array([0.1, 0.25])[:, None, None]
+    np.testing.assert_allclose(lab._at_equal(before, after, 1), np.array([0.6, 0])[:, None, None] + np.zeros(3))
+
+
+def test_the_matrix_for_ssim_differs_in_luma_alone_and_in_how_coarse_chroma_is(trained, tmp_path):
+    """Drawn pictures, at two steps."""
+    lab.train(trained[0].parent, tmp_path / "ssim.npy", log=lambda _: None, goal="ssim")
+    found = [json.loads(path.with_suffix(".json").read_text()) for path in (trained[0], tmp_path / "ssim.npy")]
+    psnr, ssim = (recipe["quantiser"] for recipe in found)
+    assert {name for name in psnr if psnr[name] != ssim[name]} & {"means 0", *(f"band 0 {n}" for n in range(5))}
+    of_chroma = [name for name in psnr if " 1 " in name or name == "means 1"]
+    assert [psnr[name] for name in of_chroma] == [ssim[name] for name in of_chroma]
 
 
 def test_options_that_training_refuses(trained, tmp_path, capsys):

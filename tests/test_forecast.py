@@ -10,17 +10,21 @@ from PIL import Image
 
 import apercu
 from apercu.codecs import apercu as codec
-from apercu.codecs import encoding, forecast
+from apercu.codecs import dct, encoding, forecast
 from apercu.codecs.content import to_content
 from apercu.codecs.tables import shipped
 from apercu.format.container import Header
 from apercu.lab import forecast as lab
 from scripts.pictures import scene, wide
 
+MODELS = [(codec, 2, "range"), (dct, 3, "range"), (dct, 4, "huffman")]
+"""Codec, model and entropy coder: each has weights of its own."""
 
-def counts_of(image, bands):
-    header = Header(*image.shape, bands, codec="apercu")
-    return codec.counts(codec.analyse(*to_content(image, header), None, shipped(2)))
+
+def counts_of(image, bands, module=codec, model_id=2):
+    header = Header(*image.shape, bands, codec=module.__name__.rsplit(".", 1)[-1])
+    tables = shipped(model_id)
+    return module.counts(module.analyse(*to_content(image, header), None, tables), tables)
 
 
 def test_magnitudes_are_counted_by_half_octaves_of_the_step():
@@ -52,14 +56,39 @@ def test_every_sample_of_a_picture_is_counted_but_the_first_of_each_row_of_ll():
     assert counts.sum(1).tolist() == [100 * 140 - 4 * 5, 2 * (50 * 70 - 4 * 5), 4 * 4, 2 * 4 * 4]
 
 
+def test_every_coefficient_of_blocks_is_counted_by_class_and_band():
+    """Of 14 x 18 blocks, and 7 x 9 of chroma twice."""
+    counts = counts_of(scene(100, 140, 3), "rgb", dct, 3)
+    in_bands = [1, 2, 7, 11, 22, 21]
+    assert counts.sum(1).tolist() == [n * 14 * 18 for n in in_bands] + [n * 2 * 7 * 9 for n in in_bands]
+
+
+def test_coefficients_of_blocks_are_counted_by_their_own_steps():
+    """A matrix twice as coarse is a bin of an octave lower, which is two."""
+    image = scene(80, 96, 1, 3)
+    header = Header(*image.shape, "grey", codec="dct")
+    tables = shipped(3)
+    coarse = tables._replace(matrix=2 * tables.matrix)
+    fine, half = (dct.counts(dct.analyse(*to_content(image, header), None, t), t) for t in (tables, coarse))
+    assert fine[:6, 30:].sum() > 0
+    assert np.array_equal(fine[:, 3:], half[:, 1:-2])
+
+
+def test_changes_of_means_are_those_that_are_coded():
+    means = np.array([[5, 7, 7], [6, 6, 90], [6, 8, 2]], np.int32)
+    assert dct._changes(means).tolist() == [[5, 2, 0], [1, -1, 84], [0, 2, -88]]
+
+
+@pytest.mark.parametrize(("module", "model_id", "entropy"), MODELS)
 @pytest.mark.parametrize("bands", ["grey", "rgb"])
-def test_sizes_and_errors_are_forecast(bands):
+def test_sizes_and_errors_are_forecast(bands, module, model_id, entropy):
     """Of drawn pictures, which the training images have little in common with."""
     for seed in (1, 2, 3):
         image = scene(200, 240, 3 if bands == "rgb" else 1, seed)
-        expected = forecast.forecast(counts_of(image, bands), forecast.shipped("apercu"))
-        for quality in (20, 40, 60):
-            data = apercu.encode(image, quality=quality)
+        expected = forecast.forecast(counts_of(image, bands, module, model_id), forecast.shipped(model_id))
+        for quality in (25, 40, 60):
+            options = {"codec": "dct", "entropy": entropy} if module is dct else {}
+            data = apercu.encode(image, quality=quality, **options)
             step_q8 = codec.at_quality(256 * quality).step_q8
             error = np.sum((image.astype(float) - apercu.decode(data).reshape(image.shape)) ** 2) / image.shape[2]
             assert 0.6 < expected.n_bytes(step_q8) / len(data) < 1.6
@@ -68,7 +97,7 @@ def test_sizes_and_errors_are_forecast(bands):
 
 def test_a_forecast_goes_evenly_from_step_to_step():
     """Sizes never grow with the step; at a knot both sides agree."""
-    expected = forecast.forecast(counts_of(scene(90, 90, 1, 4), "grey"), forecast.shipped("apercu"))
+    expected = forecast.forecast(counts_of(scene(90, 90, 1, 4), "grey"), forecast.shipped(2))
     steps = range(256, 262_144, 97)
     sizes = [expected.n_bytes(step) for step in steps]
     assert all(a >= b for a, b in pairwise(sizes))
@@ -87,14 +116,15 @@ def codings(monkeypatch):
     return made
 
 
+@pytest.mark.parametrize("options", [{}, {"codec": "dct"}, {"codec": "dct", "entropy": "huffman"}])
 @pytest.mark.parametrize("kind", ["grey", "rgb", "rgba", "spectral", "wide"])
-def test_few_codings_are_needed(kind, codings):
+def test_few_codings_are_needed(kind, options, codings):
     """Seven at the most, where a search without a forecast takes eleven."""
     image = scene(240, 260, {"grey": 1, "rgb": 3, "rgba": 4, "spectral": 5, "wide": 3}[kind], 5)
     image = wide(image, 300, 20_000) if kind == "wide" else image
     for target in ({"n_bytes": 1500}, {"n_bytes": 4000}, {"psnr": 27}, {"psnr": 30}):
         codings.clear()
-        data = apercu.encode(image, bands="spectral" if kind == "spectral" else None, **target)
+        data = apercu.encode(image, bands="spectral" if kind == "spectral" else None, **target, **options)
         assert 1 <= len(codings) <= 7
         assert "n_bytes" not in target or 0.98 * target["n_bytes"] <= len(data) <= target["n_bytes"]
 
@@ -105,11 +135,16 @@ def test_tiles_are_forecast_together(codings):
     assert len(codings) <= 7
 
 
-def test_shipped_weights_are_those_of_the_recipe_beside_them():
-    recipe = json.loads((forecast.FOLDER / "apercu_forecast.json").read_text())
-    weights = forecast.shipped("apercu")
-    assert weights.shape == (2, 4, 16)
+@pytest.mark.parametrize(
+    ("model_id", "name", "kinds"),
+    [(2, "apercu_forecast", 4), (3, "dct_forecast", 12), (4, "dct_huffman_forecast", 12)],
+)
+def test_shipped_weights_are_those_of_the_recipe_beside_them(model_id, name, kinds):
+    recipe = json.loads((forecast.FOLDER / f"{name}.json").read_text())
+    weights = forecast.shipped(model_id)
+    assert weights.shape == (2, kinds, 16)
     assert hashlib.sha256(weights.astype("<u4").tobytes()).hexdigest() == recipe["sha256"]
+    assert f" {name}.npy" in recipe["command"]
     assert recipe["wrong_by"]["size"] < 0.11
     assert recipe["wrong_by"]["error"] < 0.11
 

@@ -117,6 +117,7 @@ def in_order(run: Run, work: Callable[[Argument], Result], arguments: Iterable[A
             other, result = next(found)
             early[other] = result
         yield early.pop(number)
+    next(found, None)  # whose end, and no end in the middle, leaves the processes to the next work
 
 
 def n_cores() -> int:

@@ -45,7 +45,7 @@ TRAINERS = {codec: f"apercu.lab.{codec}" for codec in CODECS} | {"cnn": "apercu.
 WITHOUT_TORCH = ("apercu", "dct")
 NEEDS_OF_CNN = ("torch", "onnx", "onnxscript", "matplotlib")
 """Of these, some come at the end of hours."""
-GOALS = ("psnr", "ssim")
+GOALS = ("psnr", "ssim", "none")
 OPTIONS = {"goal": "dct", "every": "dct", "weights": "taha2025"}
 """Options of one codec, and which."""
 
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="FILE", type=Path, required=True, help="file to write: tables as .npy, a network as .onnx"
     )
     parser.add_argument("--seed", type=int, default=None, help="of the random start (the recipe's own by default)")
-    parser.add_argument("--goal", choices=GOALS, help="dct: the quality that its files shall have (psnr by default)")
+    parser.add_argument("--goal", choices=GOALS, help="dct: what its steps are for (psnr by default)")
     parser.add_argument(
         "--weights", metavar="FILE", type=Path, help="taha2025: keep these weights, and train what range coding needs"
     )

@@ -174,7 +174,7 @@ def coefficients_of(analysis: Analysis, step_q8: int, coefficients: Coefficients
         settle(analysis.alpha, step_q8, bands)  # alpha comes last
 
 
-def counts(analysis: Analysis) -> Counts:
+def counts(analysis: Analysis, _: BandTables) -> Counts:
     """Of luma and other planes at full size, of chroma, and of the differences along the rows of either's LL."""
     found = np.zeros((4, BINS), np.int64)
     memory = borrow(2 * max(of.height * of.width for of in analysis.layout.planes))

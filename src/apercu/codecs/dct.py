@@ -9,12 +9,14 @@ nothing else is.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs import apercu
+from apercu.codecs.forecast import BINS, Counts, counted
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import Codec, Domain
 from apercu.codecs.quality_path import by_hand as by_hand
@@ -24,7 +26,7 @@ from apercu.errors import ApercuError, FormatError, ModelError, OptionError, Tru
 from apercu.format.container import MOST_BYTES, Header, first_varint, put_varint
 from apercu.format.ids import CODECS
 from apercu.kernel.memory import borrow, give_back
-from apercu.options import entropy_option
+from apercu.options import entropy_option, one_of, option
 from apercu.stages import map_huffman, symbol_maps
 from apercu.stages.blocks import BLOCK
 from apercu.stages.colour import FULL, Plane
@@ -42,13 +44,15 @@ from apercu.stages.dct_symbols import (
 from apercu.stages.fill import ALPHA
 from apercu.stages.layout import Evidence, Layout
 from apercu.stages.map_huffman import map_coder
-from apercu.stages.symbol_maps import MapLayout, MapPlane, Values
+from apercu.stages.symbol_maps import CLASSES, MapLayout, MapPlane, Values
 
 DOMAIN: Domain = "planes"
 VARIANTS = 1
 MOST_LAYERS = 2
 SYMBOLS_NEED_TABLES = frozenset({"range"})
-counts = None
+COUNTED_TO = (1, 3, 10, 21, 43, 64)
+"""Where the maps of a kind end that are counted together: the means, and bands of frequencies, which end at u + v = 1,
+3, 5, 8 and 14."""
 OPAQUE, LARGEST = FULL * 2, 32767
 """The coefficient of the mean of a block whose samples are all 8160, less the centre; and the largest of all."""
 
@@ -63,9 +67,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Options:
-    """entropy: "range", by default, or "huffman", which takes more bits and less time to decode."""
+    """entropy: "range", by default, or "huffman", which takes more bits and less time to decode. tune: "psnr", by default,
+    or "ssim", the measure that the steps of frequencies are for."""
 
     entropy: str | None = entropy_option(CODECS["dct"])
+    tune: str | None = option("what the steps of frequencies are for: psnr or ssim", "NAME", one_of(("psnr", "ssim")))
 
 
 def at_quality(quality_q8: int, _: Options = Options()) -> Setting:
@@ -116,6 +122,30 @@ def _ends(alpha: Plane, layout: Layout) -> NDArray[np.int8]:
     none |= layout.alpha == 0
     ends: NDArray[np.int8] = full.astype(np.int8) - none
     return ends
+
+
+def counts(analysis: Analysis, tables: DctTables) -> Counts:
+    """For both classes, of the differences of means and of the bands of frequencies."""
+    maps = analysis.maps
+    found = np.zeros((CLASSES, len(COUNTED_TO), BINS), np.int64)
+    for index, (height, width, chroma, _) in enumerate(maps.planes):
+        values, steps = plane_of(maps, analysis.coefficients, index), tables.matrix[chroma] / 4096
+        changes = _changes(values[0].astype(np.int32)).ravel()
+        found[chroma, 0] += counted(changes, steps[:1].tolist(), [changes.size])
+        for kind, (first, end) in enumerate(pairwise(COUNTED_TO), 1):
+            sizes = [height * width] * (end - first)
+            found[chroma, kind] += counted(values[first:end].ravel(), steps[first:end].tolist(), sizes)
+    return found.reshape(-1, BINS)
+
+
+def _changes(means: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Means less what those before them predict, about as they are coded."""
+    changes = means.copy()
+    w, n = means[1:, :-1], means[:-1, 1:]
+    changes[1:, 1:] -= np.clip(w + n - means[:-1, :-1], np.minimum(w, n), np.maximum(w, n))
+    changes[0, 1:] -= means[0, :-1]
+    changes[1:, 0] -= means[:-1, 0]
+    return changes
 
 
 def code(analysis: Analysis, setting: Setting, tables: DctTables, layers: int) -> list[bytes]:

@@ -28,7 +28,7 @@ from apercu.format.container import (
     pack,
     read_header,
 )
-from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, USER_MODEL
+from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, TUNED_MODEL_IDS, USER_MODEL
 from apercu.options import about, made, owners
 from apercu.stages.blocks import Window, part, tiles
 from apercu.stages.colour import INTERPRETATIONS, Samples, ends
@@ -106,10 +106,13 @@ class _Job:
         if (counts := self.codec.counts) is None:
             return None
         analyses = self.analyses(None) if self.kept is None else self.kept
-        of_planes = forecast(reduce(add, map(counts, analyses)), shipped_weights(self.header.codec))
-        n_bands = self.header.n_bands
-        scales = [(high - low) / 255 for low, high in ends(self.header.interpretation, n_bands, self.header.levels)]
-        n_full_size = n_bands - 2 if self.header.interpretation in ("rgb", "rgba") else n_bands
+        header = self.header
+        of_user = header.model_id == USER_MODEL
+        weights = shipped_weights(DEFAULT_MODEL_IDS[header.codec, header.entropy] if of_user else header.model_id)
+        of_planes = forecast(reduce(add, (counts(analysis, self.tables) for analysis in analyses)), weights)
+        n_bands = header.n_bands
+        scales = [(high - low) / 255 for low, high in ends(header.interpretation, n_bands, header.levels)]
+        n_full_size = n_bands - 2 if header.interpretation in ("rgb", "rgba") else n_bands
         share = sum(scale * scale for scale in scales) / n_full_size
         return of_planes._replace(errors=[share * error for error in of_planes.errors])
 
@@ -155,6 +158,10 @@ def encode(
     plan = _planned(header, module, tile, layers, plan)
     if plan.tile and plan.tile < max(header.height, header.width):
         header = replace(header, tile_log2=plan.tile.bit_length() - 1)
+    tune = getattr(options, "tune", None)
+    if tune and model is not None:
+        raise OptionError("tune chooses one of the shipped models, and so does not go with a model of your own")
+    header = replace(header, model_id=TUNED_MODEL_IDS.get((codec, header.entropy, tune), header.model_id))
     if model is None:
         found = tables.shipped(header.model_id)
     else:

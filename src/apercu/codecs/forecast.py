@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.format.ids import CODECS, MODELS
+
 FOLDER = Path(__file__).parent.parent / "weights"
 BINS = 50
 """Of magnitudes, two an octave: bin k holds those from 2^(k/2) times the step of `step_q8` = 1 on; the first and the
@@ -95,9 +97,12 @@ def forecast(counts: Counts, weights: Weights) -> Forecast:
 
 
 @cache
-def shipped(codec: str) -> Weights:
-    """The weights that come with a codec."""
-    weights: Weights = np.load(FOLDER / f"{codec}_forecast.npy").astype(np.uint32)
+def shipped(model_id: int) -> Weights:
+    """The weights that come with a model, in a file of the model's name; where not with the codec's default, that of
+    its entropy coder is in it too."""
+    codec, entropy, file, _ = MODELS[model_id]
+    other = "" if entropy == CODECS[codec][0] else f"_{entropy}"
+    weights: Weights = np.load(FOLDER / f"{Path(file).stem}{other}_forecast.npy").astype(np.uint32)
     return weights
 
 

@@ -83,9 +83,9 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
         """Analysis of a tile for one setting, or for all of them if it is None. Does not write to what it is given."""
 
     @property
-    def counts(self) -> Callable[[Analysis], Counts] | None:
+    def counts(self) -> Callable[[Analysis, Tables], Counts] | None:
         """A function that counts the coefficients of a tile by kind and magnitude, from which the file's size and error
-        are forecast with the weights `<codec>_forecast.npy` (`apercu.codecs.forecast`). None: a search goes without."""
+        are forecast with weights of its own for each model (`apercu.codecs.forecast`). None: a search goes without."""
 
     def code(self, analysis: Analysis, setting: SettingT, tables: Tables, layers: int, /) -> list[bytes]:
         """The segments of a tile, one for each layer. One for all settings may be coded again."""

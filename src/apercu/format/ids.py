@@ -60,6 +60,8 @@ MODELS = {
     8: Model(
         "stacked_ae", "huffman", "stacked_ae.npy", "118c37757385e8ecabe971bded3a7993a31e7eac6184a3520360c80897f4e940"
     ),
+    9: Model("dct", "range", "dct_ssim.npy", "1efc47d0d91d084bcfc3fdbef6b179f70c27b0981b7894c3eb68d666bc343910"),
+    10: Model("dct", "huffman", "dct_ssim.npy", "1efc47d0d91d084bcfc3fdbef6b179f70c27b0981b7894c3eb68d666bc343910"),
 }
 
 
@@ -84,3 +86,9 @@ DEFAULT_MODEL_IDS = {
     ("stacked_ae", "huffman"): 8,
 }
 """The model that each codec encodes with by default, by codec and entropy coder."""
+
+TUNED_MODEL_IDS = {
+    ("dct", "range", "ssim"): 9,
+    ("dct", "huffman", "ssim"): 10,
+}
+"""The model in its place, by codec, entropy coder and what `tune` names."""

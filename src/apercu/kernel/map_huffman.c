@@ -49,42 +49,54 @@ static void put_ends(sink *to, uint32_t run)
     put_word(to, n, run - (1u << n), n);
 }
 
+static void walk_block(const scan *s, size_t n_maps, const block_numbers *of, sink *to, uint32_t *run)
+{
+    if (of->n && *run) {
+        put_ends(to, *run);
+        *run = 0;
+    }
+    uint32_t from = 0;
+    for (size_t k = 0; k < of->n; k++) {
+        int32_t number = of->number[k];
+        uint32_t zeros = of->at[k] - from;
+        for (; zeros >= 16; zeros -= 16)
+            put_word(to, WORD_ZEROS, 0, 0);
+        uint32_t size = (uint32_t)(number < 0 ? -number : number), bits = bits_of(s, number);
+        uint32_t extra = extra_of(s, bits), low = extra ? size - (1u << (bits - 1)) : 0;
+        if (extra == bits)
+            low |= (uint32_t)(number < 0) << (bits - 1);
+        put_word(to, WORD_SYMBOL + 16 * (bits - 1) + zeros, low, extra);
+        from = of->at[k] + 1u;
+    }
+    if (from < n_maps) {
+        to->ended++;
+        if (++*run == (1u << WORD_ENDS) - 1) {
+            put_ends(to, *run);
+            *run = 0;
+        }
+    }
+}
+
 static void walk_scan(const scan *s, const int16_t *symbols, sink *to)
 {
     uint32_t run = 0;
-    for (size_t block = 0; block < s->blocks; block++) {
-        size_t places[MAP_MOST], n = present(s, block, symbols, places), last = n;
-        int32_t numbers[MAP_MOST];
-        for (size_t i = 0; i < n; i++)
-            numbers[i] = symbols[places[i]] - guess_of(s, block, symbols + places[i]);
-        while (last && numbers[last - 1] == 0)
-            last--;
-        if (last && run) {
-            put_ends(to, run);
-            run = 0;
+    block_numbers of[BLOCKS_AT_ONCE];
+    uint8_t n_maps[BLOCKS_AT_ONCE];
+    for (size_t start = 0; start < s->blocks; start += BLOCKS_AT_ONCE) {
+        size_t n = s->blocks - start < BLOCKS_AT_ONCE ? s->blocks - start : BLOCKS_AT_ONCE;
+        for (size_t b = 0; b < n; b++)
+            n_maps[b] = 0, of[b].n = 0;
+        for (size_t m = s->first; m < s->end; m++) {
+            const int16_t *at = symbols + m * s->blocks + start;
+            int none = s->everywhere && s->kind != MAP_PREDICTED && all_below(at, n, 1);
+            for (size_t b = 0; none && b < n; b++)
+                n_maps[b]++;
+            for (size_t b = 0; !none && b < n; b++)
+                if (has_map(s, start + b, m, symbols))
+                    add_number(&of[b], n_maps[b]++, m, at[b] - guess_of(s, start + b, at + b));
         }
-        uint32_t zeros = 0;
-        for (size_t i = 0; i < last; i++) {
-            if (numbers[i] == 0) {
-                zeros++;
-                continue;
-            }
-            for (; zeros >= 16; zeros -= 16)
-                put_word(to, WORD_ZEROS, 0, 0);
-            uint32_t size = (uint32_t)(numbers[i] < 0 ? -numbers[i] : numbers[i]), bits = bits_of(s, numbers[i]);
-            uint32_t extra = extra_of(s, bits), low = extra ? size - (1u << (bits - 1)) : 0;
-            if (extra == bits)
-                low |= (uint32_t)(numbers[i] < 0) << (bits - 1);
-            put_word(to, WORD_SYMBOL + 16 * (bits - 1) + zeros, low, extra);
-            zeros = 0;
-        }
-        if (last < n) {
-            to->ended++;
-            if (++run == (1u << WORD_ENDS) - 1) {
-                put_ends(to, run);
-                run = 0;
-            }
-        }
+        for (size_t b = 0; b < n; b++)
+            walk_block(s, n_maps[b], &of[b], to, &run);
     }
     if (run)
         put_ends(to, run);

@@ -39,15 +39,46 @@ static inline int start_scan(scan *s, size_t height, size_t width, const map_kin
     return 0;
 }
 
+/* Blocks that are looked at together, map by map: their numbers in a map lie beside each other. */
+enum { BLOCKS_AT_ONCE = 32 };
+
+/* The numbers of a block that are not 0: which of its maps they belong to, counted from its first, and as `maps` has it. */
+typedef struct {
+    size_t n;
+    uint8_t at[MAP_MOST], map[MAP_MOST];
+    int32_t number[MAP_MOST];
+} block_numbers;
+
+static inline void add_number(block_numbers *to, uint8_t at, size_t m, int32_t number)
+{
+    to->at[to->n] = at;
+    to->map[to->n] = (uint8_t)m;
+    to->number[to->n] = number;
+    to->n += number != 0;
+}
+
+/* Whether all of n values are smaller than this. */
+static inline int all_below(const int16_t *values, size_t n, int32_t end)
+{
+    int32_t reached = 0;
+    for (size_t i = 0; i < n; i++)
+        reached |= (values[i] >= end) | (values[i] <= -end);
+    return !reached;
+}
+
+static inline int has_map(const scan *s, size_t block, size_t m, const int16_t *symbols)
+{
+    int32_t chosen = s->choice[m] < 0 ? 0 : symbols[(size_t)s->choice[m] * s->blocks + block];
+    return (uint32_t)s->maps[m].present >> clamp32(chosen, 0, MAP_CHOICES - 1) & 1;
+}
+
 /* The places in `symbols` of a block's maps that are present; returns their number. */
 static inline size_t present(const scan *s, size_t block, const int16_t *symbols, size_t *places)
 {
     size_t n = 0;
-    for (size_t m = s->first; m < s->end; m++) {
-        int32_t chosen = s->choice[m] < 0 ? 0 : symbols[(size_t)s->choice[m] * s->blocks + block];
-        if ((uint32_t)s->maps[m].present >> clamp32(chosen, 0, MAP_CHOICES - 1) & 1)
+    for (size_t m = s->first; m < s->end; m++)
+        if (has_map(s, block, m, symbols))
             places[n++] = m * s->blocks + block;
-    }
     return n;
 }
 

@@ -1,12 +1,14 @@
 """Training of the tables of the DCT: the matrix of the quantiser, what is expected of low frequencies, contexts.
 
 What is expected is found by least squares from means as they are decoded. The matrix and the price of a bit are found
-by coordinate descent: each of its parts becomes larger or smaller while that saves bits at equal PSNR, or at equal
-SSIM. Contexts: `apercu.lab.symbol_maps`.
+by coordinate descent: each of its parts becomes larger or smaller while that saves bits at equal PSNR. For SSIM, which
+knows luma only, those of luma then go on while that saves bits at equal SSIM and equal error of chroma. Contexts:
+`apercu.lab.symbol_maps`.
 """
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -21,19 +23,34 @@ from apercu.lab.symbol_maps import Coded, Real, Trained, train_tables
 from apercu.processes import Run, in_order, n_cores, pool
 from apercu.stages.colour import FULL, Plane, to_planes
 from apercu.stages.dct import N_EXPECTED, N_SUMS, ORDER, SIDE, dct_analyse
-from apercu.stages.dct_symbols import BASES, MAPS, DctTables, dct_encode, dct_plane, dct_steps, plane_of
+from apercu.stages.dct_symbols import MAPS, DctTables, dct_encode, dct_plane, dct_steps, plane_of
 from apercu.stages.symbol_maps import CLASSES, MapCoder, MapLayout, MapPlane, MapTables, map_numbers
 
 SEED = 2026
 STEPS_Q8 = tuple(256 * step for step in (16, 24, 36, 54, 80, 120, 180))
 SEARCH_STEPS_Q8 = tuple(256 * step for step in (30, 60, 110))
-FIRST_PRICE = 23
-FIRST_MEANS = 0.7  # the step of the means, as a share of that of other frequencies
-CHANGES, ROUNDS = (1.12, 1 / 1.12), 2
+PRICE = 23
+BASES = (256, 154)
+"""Of each class, in the unit of the matrix. A sample of chroma stands for four pixels: half the step, and a fifth
+more."""
+CHANGES, ROUNDS = (1.12, 1 / 1.12), 1
+BAND_ENDS = (1, 3, 5, 8, 14)  # the diagonals of frequencies that bands end at
+FIRST_PRICE, FIRST_MEANS = 1.2544, (0.9834, 0.7)
+FIRST_BANDS = ((1.12, 1.12, 1.12, 1.0, 1.0), (0.8929, 1.0, 0.8929, 0.8929, 0.8929))
+"""The parts to begin with, by class: what was found on 24 images at three steps."""
+FOR_SSIM = {"price": 0.7, "means 0": 0.85, "band 0 0": 0.8, "band 0 1": 0.95, "band 0 2": 1.15, "band 0 3": 1.4,
+            "band 0 4": 1.8}  # fmt: skip
+"""What some are multiplied by to begin with where the goal is SSIM."""
+SSIM_PRICE, SSIM_MEANS, SSIM_FIRST, SSIM_SLOPE = 0.7, 0.85, 0.8, 0.1
+"""The same for tables that are made from others: of the first diagonal of frequencies, and what each further one adds.
+Found on eight photographs at three steps: of six slopes, the one that gains in SSIM and keeps chroma's error."""
 SEARCH_IMAGES = 24
 MOST_SIDE, LEAST_SIDE = 1 << 12, 16  # chroma has half of it, and a block is 8
 PASSES = 2
-GOALS = ("psnr", "ssim")
+FEW = 200  # images that are coded at three steps each, where more are coded at one; jobs that weights are found from
+BYTES, ERROR, CHROMA_ERROR, DISSIMILARITY = range(4)  # of a point of a curve
+WINDOW, DEVIATION = 5, 1.5  # of SSIM
+GOALS = ("psnr", "ssim", "none")
 
 Job = tuple[Path, int]
 
@@ -86,25 +103,24 @@ def coded(read: Reader, quantiser: Quantiser, expected: NDArray[np.int16], table
 
 
 def quantiser_of(parts: dict[str, float]) -> Quantiser:
-    """The quantiser of named parts: the price and, for each class, the base, its means, and four bands of frequencies,
-    as shares of those to begin with."""
-    diagonals = np.array([sum(divmod(int(place), SIDE)) for place in ORDER])
-    bands = np.select([diagonals <= 1, diagonals <= 3, diagonals <= 5], [0, 1, 2], 3)
+    """The quantiser of named parts: the price and, for each class, the base, its means, and bands of frequencies, as
+    shares of those to begin with."""
+    bands = np.searchsorted(BAND_ENDS, [sum(divmod(int(place), SIDE)) for place in ORDER])
     rows = []
     for chroma, base in enumerate(BASES):
         row = base * parts[f"class {chroma}"] * np.array([parts[f"band {chroma} {band}"] for band in bands])
         row[0] = base * parts[f"class {chroma}"] * parts[f"means {chroma}"]
         rows.append(row)
     matrix = np.clip(np.rint(rows), 1, 4096).astype(np.uint16)
-    return Quantiser(min(255, max(1, round(FIRST_PRICE * parts["price"]))), matrix)
+    return Quantiser(min(255, max(1, round(PRICE * parts["price"]))), matrix)
 
 
 def first_parts() -> dict[str, float]:
-    """The parts to begin with: a flat matrix."""
-    parts = {"price": 1.0}
+    """The parts to begin with."""
+    parts = {"price": FIRST_PRICE}
     for chroma in range(CLASSES):
-        parts |= {f"class {chroma}": 1.0, f"means {chroma}": FIRST_MEANS}
-        parts |= {f"band {chroma} {band}": 1.0 for band in range(4)}
+        parts |= {f"class {chroma}": 1.0, f"means {chroma}": FIRST_MEANS[chroma]}
+        parts |= {f"band {chroma} {band}": share for band, share in enumerate(FIRST_BANDS[chroma])}
     return parts
 
 
@@ -158,53 +174,59 @@ def _mean_of_squares(a: Plane, b: Plane) -> float:
     return float(np.mean((a.astype(float) - b) ** 2)) / 1024
 
 
-def _box(a: Real) -> Real:
-    """Means over windows of 8 × 8."""
-    sums = np.pad(a, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
-    found: Real = (sums[8:, 8:] - sums[:-8, 8:] - sums[8:, :-8] + sums[:-8, :-8]) / 64
-    return found
+def _blurred(a: Real) -> Real:
+    """Means over windows, weighted by a Gaussian."""
+    weights = np.exp(-(np.arange(-WINDOW, WINDOW + 1) ** 2) / (2 * DEVIATION**2))
+    weights /= weights.sum()
+    for _ in range(2):
+        a = sum((w * a[i : len(a) - 2 * WINDOW + i] for i, w in enumerate(weights)), np.zeros(1)).T
+    return a
 
 
 def _dissimilarity(a: Plane, b: Plane) -> float:
-    """1 - SSIM (Wang et al. 2004) with square windows."""
+    """1 - SSIM (Wang et al., IEEE Transactions on Image Processing 13, 2004)."""
     x, y = a / 32.0, b / 32.0
-    mx, my = _box(x), _box(y)
-    vx, vy, cov = _box(x * x) - mx * mx, _box(y * y) - my * my, _box(x * y) - mx * my
+    mx, my = _blurred(x), _blurred(y)
+    vx, vy, cov = _blurred(x * x) - mx * mx, _blurred(y * y) - my * my, _blurred(x * y) - mx * my
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     return 1 - float(np.mean((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))))
 
 
 def _point(
-    read: Reader, goal: str, quantiser: Quantiser, expected: NDArray[np.int16], trained: Trained, job: Job
-) -> tuple[float, float]:
-    """Logarithms of the bytes and of the error of an image at a step."""
+    read: Reader, quantiser: Quantiser, expected: NDArray[np.int16], trained: Trained, for_ssim: bool, job: Job
+) -> list[float]:
+    """Logarithms of the bytes of an image at a step, of its squared error, of chroma's squared error, and of luma's
+    dissimilarity where that is wanted."""
     tables = trained.tables()
     one = coded(read, quantiser, expected, tables, job)
     one.coder.close()
     picture = _picture(job[0], read)
-    errors = []
+    planes = []
     for p, plane in enumerate(picture.planes):
-        out = np.empty_like(plane)
-        chroma = picture.layout.planes[p].chroma
+        planes.append(np.empty_like(plane))
         symbols = plane_of(picture.layout, one.symbols, p)
-        dct_plane(symbols, chroma, _centre(p), job[1], DctTables(*quantiser, expected, tables), out)
-        errors.append(_dissimilarity(plane, out) if goal == "ssim" else _mean_of_squares(plane, out))
-    # Of the three, in R, G and B: a sample of chroma makes up four pixels, with the weights of BT.601.
-    error = errors[0] if goal == "ssim" else errors[0] + 1.09 * errors[1] + 0.75 * errors[2]
-    if goal == "ssim":
-        error += 0.05 * (errors[1] + errors[2])  # else chroma would cost nothing
-    return float(np.log(one.n_bytes)), float(np.log(error))
+        dct_plane(symbols, int(p > 0), _centre(p), job[1], DctTables(*quantiser, expected, tables), planes[-1])
+    errors = [_mean_of_squares(*pair) for pair in zip(picture.planes, planes, strict=True)]
+    # In R, G and B: a sample of chroma makes up four pixels, with the weights of BT.601.
+    chroma = 1.09 * errors[1] + 0.75 * errors[2]
+    found = [one.n_bytes, errors[0] + chroma, chroma]
+    found += [_dissimilarity(picture.planes[0], planes[0])] if for_ssim else []
+    logarithms: list[float] = np.log(np.maximum(found, 1e-9)).tolist()
+    return logarithms
 
 
-def _curve(run: Run, point: Callable[[Job], tuple[float, float]], files: Sequence[Path]) -> NDArray[np.float64]:
+def _curve(run: Run, point: Callable[[Job], list[float]], files: Sequence[Path]) -> Real:
+    """(values, files, steps), of each what `_point` says."""
     jobs = [(path, step) for path in files for step in SEARCH_STEPS_Q8]
-    return np.array(list(in_order(run, point, jobs))).reshape(len(files), len(SEARCH_STEPS_Q8), 2)
+    return np.array(list(in_order(run, point, jobs))).reshape(len(files), len(SEARCH_STEPS_Q8), -1).transpose(2, 0, 1)
 
 
-def _more_bits(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
-    """The change in the logarithm of bytes at equal error, in the mean over images and steps."""
-    slopes = np.gradient(before[..., 0], axis=1) / np.gradient(before[..., 1], axis=1)
-    return float(np.mean(after[..., 0] - before[..., 0] - slopes * (after[..., 1] - before[..., 1])))
+def _at_equal(before: Real, after: Real, what: int) -> Real:
+    """The changes of the logarithms, (values, files, steps), once the step has been changed so that one of them is the
+    same."""
+    slopes = np.gradient(before, axis=2)
+    changed: Real = after - before - slopes / slopes[what] * (after[what] - before[what])
+    return changed
 
 
 def trained_quantiser(
@@ -217,21 +239,58 @@ def trained_quantiser(
     log: Callable[[str], None],
 ) -> dict[str, float]:
     """The parts of the quantiser that need the fewest bits for equal quality."""
+
+    def curve(parts: dict[str, float], for_ssim: bool = False) -> Real:
+        return _curve(run, partial(_point, read, quantiser_of(parts), expected, trained, for_ssim), files)
+
     parts = first_parts()
-
-    def curve(parts: dict[str, float]) -> NDArray[np.float64]:
-        return _curve(run, partial(_point, read, goal, quantiser_of(parts), expected, trained), files)
-
     first = curve(parts)
-    least = 0.0
+
+    def more_for_psnr(parts: dict[str, float]) -> float:
+        return float(_at_equal(first, curve(parts), ERROR)[BYTES].mean())
+
+    # "class 0" is the step itself.
+    parts, more = _descended(parts, [name for name in parts if name != "class 0"], more_for_psnr)
+    log(f"quantiser: {100 * more:.2f} % of bits at equal PSNR")
+    if goal == "psnr":
+        return parts
+
+    first, coarser = curve(parts, True), CHANGES[0]
+    of_chroma = curve(parts | {"class 1": parts["class 1"] * coarser}, True) - first
+    bits, error = of_chroma[BYTES].mean(0), of_chroma[CHROMA_ERROR].mean(0)  # at each step
+
+    def at_equal_chroma(parts: dict[str, float]) -> tuple[Real, Real]:
+        """At equal SSIM, how many times chroma must become `coarser` for its error to stay; and then, the change of
+        the logarithm of bytes."""
+        changed = _at_equal(first, curve(parts, True), DISSIMILARITY)
+        times = -changed[CHROMA_ERROR] / error
+        return times, changed[BYTES] + times * bits
+
+    def more_for_ssim(parts: dict[str, float]) -> float:
+        return float(at_equal_chroma(parts)[1].mean())
+
+    names = ["price", "means 0", *(f"band 0 {band}" for band in range(len(BAND_ENDS)))]
+    parts |= {name: parts[name] * share for name, share in FOR_SSIM.items()}
     for _ in range(ROUNDS):
-        for name in [name for name in parts if name != "class 0"]:  # which is the step itself
+        parts["class 1"] *= coarser ** float(at_equal_chroma(parts)[0].mean())
+        parts, more = _descended(parts, names, more_for_ssim, 1)
+    parts["class 1"] *= coarser ** float(at_equal_chroma(parts)[0].mean())
+    log(f"quantiser: {100 * more:.2f} % of bits at equal SSIM and equal error of chroma")
+    return parts
+
+
+def _descended(
+    parts: dict[str, float], names: Sequence[str], more_bits: Callable[[dict[str, float]], float], rounds: int = ROUNDS
+) -> tuple[dict[str, float], float]:
+    """The parts once those of these names have been made larger or smaller while that saved bits; and how many."""
+    parts, least = dict(parts), more_bits(parts)
+    for _ in range(rounds):
+        for name in names:
             for change in CHANGES:
-                while (more := _more_bits(first, curve(parts | {name: parts[name] * change}))) < least:
+                while (more := more_bits(parts | {name: parts[name] * change})) < least:
                     parts[name] *= change
                     least = more
-    log(f"quantiser: {100 * least:.2f} % of bits")
-    return parts
+    return parts, least
 
 
 def train(
@@ -246,25 +305,31 @@ def train(
     """Trains on all images below `folder`, or one of `every`; writes tables to `out` (.npy, uint16) and the recipe
     beside them.
 
-    goal: "psnr" or "ssim", for which the matrix is. read: how a file becomes an array (H, W, 3); what it cannot read is
+    goal: "psnr" or "ssim", for which the matrix is; "none": the one that a search begins with. read: how a file becomes an array (H, W, 3); what it cannot read is
     passed over and named in the log, as is what has less than 16 pixels a side. Raises OptionError where there is
     nothing to train on, and for another goal or an `every` below 1.
     """
     if goal not in GOALS or every < 1:
-        raise OptionError(f"the goal is psnr or ssim, and one of every 1 or more images is taken, not {goal}, {every}")
+        raise OptionError(
+            f"the goal is psnr, ssim or none, and one of every 1 or more images is taken, not {goal}, {every}"
+        )
     files = files_below(folder)[::every]
     with pool(n_cores(), None, how=None) as run:
         files = sound(files, in_order(run, partial(_fault, read), files), log)
-        jobs = [(path, STEPS_Q8[(i + k) % 7]) for i, path in enumerate(files) for k in (0, 2, 4)]
+        shifts = (0, 2, 4) if len(files) <= FEW else (0,)
+        jobs = [(path, STEPS_Q8[(i + k) % 7]) for i, path in enumerate(files) for k in shifts]
         quantiser = quantiser_of(first_parts())
         expected = trained_expected(run, read, quantiser, jobs)
         few = files[:: max(1, len(files) // SEARCH_IMAGES)]
-        some = [job for job in jobs if job[0] in few]
-        first = train_tables(run, partial(coded, read, quantiser, expected), some, MAPS, seed, 1, log)
-        parts = trained_quantiser(run, read, goal, few, expected, first, log)
-        quantiser = quantiser_of(parts)
-        expected = trained_expected(run, read, quantiser, jobs)
-        trained = train_tables(run, partial(coded, read, quantiser, expected), jobs, MAPS, seed, PASSES, log)
+        some = [(path, step) for path in few for step in SEARCH_STEPS_Q8]
+        parts = first_parts()
+        if goal != "none":
+            first = train_tables(run, partial(coded, read, quantiser, expected), some, MAPS, seed, 1, log)
+            parts = trained_quantiser(run, read, goal, few, expected, first, log)
+            quantiser = quantiser_of(parts)
+            expected = trained_expected(run, read, quantiser, jobs)
+        some = jobs[:: -(-len(jobs) // FEW)]
+        trained = train_tables(run, partial(coded, read, quantiser, expected), jobs, MAPS, seed, PASSES, log, some)
     array = pack(quantiser, expected, trained)
     options = f"--goal {goal} --every {every} --seed {seed}"
     recipe = {
@@ -286,3 +351,33 @@ def pack(quantiser: Quantiser, expected: NDArray[np.int16], trained: Trained) ->
     shifted = (expected.astype(np.int32) + 32768).astype(np.uint16)
     maps = map_numbers(trained.weights, trained.starts)
     return np.concatenate([[np.uint16(quantiser.price)], quantiser.matrix.ravel(), shifted.ravel(), maps])
+
+
+def tuned_for_ssim(array: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Tables for SSIM from those for PSNR: with another price and other steps of luma, finer at low frequencies and
+    coarser at high ones; all else is the same."""
+    diagonals = np.array([sum(divmod(int(place), SIDE)) for place in ORDER])
+    shares = np.where(diagonals == 0, SSIM_MEANS, SSIM_FIRST + SSIM_SLOPE * (diagonals - 1))
+    tuned = array.copy()
+    tuned[0] = max(1, round(SSIM_PRICE * array[0]))
+    tuned[1 : 1 + len(ORDER)] = np.clip(np.rint(shares * array[1 : 1 + len(ORDER)]), 1, 4096)
+    return tuned
+
+
+def write_for_ssim(source: Path, out: Path) -> None:
+    """Writes `tuned_for_ssim` of a file, and the recipe beside it."""
+    array = np.load(source)
+    tuned = tuned_for_ssim(array)
+    recipe = {
+        "codec": "dct",
+        "command": f"python -m apercu.lab.dct {source.name} {out.name}",
+        "goal": "ssim",
+        "made_from": hashlib.sha256(array.astype("<u2").tobytes()).hexdigest(),
+        "sha256": hashlib.sha256(tuned.astype("<u2").tobytes()).hexdigest(),
+    }
+    with out.open("wb") as file:
+        np.save(file, tuned)
+    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+
+
+if __name__ == "__main__":

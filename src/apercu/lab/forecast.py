@@ -5,36 +5,43 @@ Some images of a folder are coded at several qualities, each in colour, in grey,
 weights are those, zero or more, whose forecasts of all sizes and errors are least wrong, in relation to each. They are
 found by multiplicative updates (Lee and Seung, Advances in Neural Information Processing Systems 13, 2000).
 
-    python -m apercu.lab.forecast CODEC IMAGES OUT.npy
+    python -m apercu.lab.forecast CODEC IMAGES OUT.npy [OPTION=VALUE ...]
+
+Options are the codec's, by which the model is chosen: `entropy=huffman`, for instance.
 """
 
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 import apercu
-from apercu.codecs import tables
+from apercu.codecs import encoding, tables
 from apercu.codecs.by_name import codec_of
 from apercu.codecs.content import to_content
 from apercu.codecs.forecast import HEAD_BITS, RATIOS, STEPS_Q8, UNIT, Counts, between, by_ratio
 from apercu.errors import OptionError
-from apercu.format.container import Header
-from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS
+from apercu.format.container import read_header
 from apercu.lab.images import files_below, manifest, read_rgb
 from apercu.stages.colour import Samples
 
-MOST_IMAGES = 160
+MOST_IMAGES = {"apercu": 160}
+"""Of a codec; of others, 80."""
 QUALITIES = tuple(range(4, 78, 7))
+FROM_QUALITY = {"dct": 25}
+"""Where a codec codes next to nothing below: sizes there would spoil the forecast of others."""
 SMALL = 96  # sides of the small parts
 UPDATES = 20_000
 
 Real = NDArray[np.float64]
+Log = Callable[[str], None]
+Options = Mapping[str, Any]
 
 
 class Coded(NamedTuple):
@@ -48,12 +55,12 @@ class Coded(NamedTuple):
     error: float
 
 
-def train(codec: str, folder: Path, out: Path, log: Callable[[str], None] = print) -> None:
-    """Trains on images below `folder`; writes weights to `out` (.npy, uint32) and the recipe beside them. Raises
-    OptionError where there is nothing to train on."""
+def train(codec: str, folder: Path, out: Path, options: Options = MappingProxyType({}), log: Log = print) -> None:
+    """Trains on images below `folder`; writes weights to `out` (.npy, uint32) and the recipe beside them. `options`:
+    those of the codec that files are encoded with. Raises OptionError where there is nothing to train on."""
     files = files_below(folder)
-    files = files[:: -(-len(files) // MOST_IMAGES)]
-    coded = [point for path in files for part in _parts(read_rgb(path)[0]) for point in _points(codec, part)]
+    files = files[:: -(-len(files) // MOST_IMAGES.get(codec, 80))]
+    coded = [point for path in files for part in _parts(read_rgb(path)[0]) for point in _points(codec, options, part)]
     sizes = np.array([p.n_bits for p in coded])
     bits = least_wrong(np.stack([p.of_bits for p in coded]), sizes - [p.known_bits for p in coded], sizes)
     lossy = [p for p in coded if p.error > 0]
@@ -65,9 +72,10 @@ def train(codec: str, folder: Path, out: Path, log: Callable[[str], None] = prin
         "error": _wrong((float(p.of_errors @ errors) for p in lossy), true),
     }
     log(f"{len(coded)} files of {len(files)} images; forecasts are wrong by {wrong}")
+    given = [f"{name}={value}" for name, value in options.items()]
     recipe = {
         "codec": codec,
-        "command": f"python -m apercu.lab.forecast {codec} {folder.name} {out.name}",
+        "command": " ".join(["python -m apercu.lab.forecast", codec, folder.name, out.name, *given]),
         "wrong_by": wrong,
         "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
         "images": manifest(files, folder),
@@ -87,20 +95,20 @@ def _parts(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     return [image, image[:, :, 1:2], np.ascontiguousarray(image[top : top + SMALL, left : left + SMALL])]
 
 
-def _points(codec: str, image: Samples) -> Iterator[Coded]:
+def _points(codec: str, options: Options, image: Samples) -> Iterator[Coded]:
     """An image at every quality."""
     module = codec_of(codec)
-    height, width, n_bands = image.shape
-    header = Header(height, width, n_bands, "rgb" if n_bands == 3 else "grey", codec=codec)
-    shipped = tables.shipped(DEFAULT_MODEL_IDS[codec, CODECS[codec][0]])
     if module.counts is None:
         raise OptionError(f"the codec {codec} counts nothing that could be forecast from")
-    counts = module.counts(module.analyse(*to_content(image, header), None, shipped))
-    for quality in QUALITIES:
-        data = apercu.encode(image, quality=quality, codec=codec)
+    qualities = [quality for quality in QUALITIES if quality >= FROM_QUALITY.get(codec, 0)]
+    files = [apercu.encode(image, quality=quality, codec=codec, **options) for quality in qualities]
+    header = read_header(files[0])
+    shipped = tables.shipped(header.model_id)
+    counts = module.counts(module.analyse(*to_content(image, header), None, shipped), shipped)
+    for quality, data in zip(qualities, files, strict=True):
         difference = image.astype(np.int64) - apercu.decode(data).reshape(image.shape)
-        step_q8 = module.at_quality(256 * quality, module.Options()).step_q8
-        error = float(np.sum(difference**2)) / n_bands * (256 / step_q8) ** 2
+        step_q8 = module.at_quality(256 * quality, encoding.options_of(codec, options)).step_q8
+        error = float(np.sum(difference**2)) / header.n_bands * (256 / step_q8) ** 2
         yield Coded(*_features(counts, step_q8), 8 * len(data), error)
 
 
@@ -129,4 +137,4 @@ def least_wrong(features: Real, true: Real, scales: Real) -> Real:
 
 
 if __name__ == "__main__":
-    train(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    train(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), dict(word.split("=") for word in sys.argv[4:]))
