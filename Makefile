@@ -11,7 +11,7 @@
 #   make fuzz-guided [ARGS=...]  fuzz the kernel's C functions by coverage, with libFuzzer
 #   make bench [ARGS=...]    times beside Pillow's JPEG
 #   make cross [ARGS=...]    the kernel on other machines, by several compilers, and docs/machines.md
-#   make results             measure everything on the test images again, and write docs/results.md
+#   make results [ARGS=...]  measure on the test images again (a part with --only), and write docs/results.md
 #   make ablation            leave out one part of the codec after the other, and write docs/ablation.md
 #   make clean               remove what the above made, .venv included
 #
@@ -80,7 +80,7 @@ cross: $(VENV)/dev.stamp
 	@$(BIN)/python -m scripts.cross $(ARGS)
 
 results: $(VENV)/dev.stamp
-	@$(BIN)/python scripts/results.py $(ARGS)
+	@$(BIN)/python -m scripts.results $(ARGS)
 
 ablation: $(VENV)/dev.stamp
 	@$(BIN)/python -m scripts.ablation $(ARGS)
