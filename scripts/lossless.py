@@ -104,13 +104,13 @@ def jpeg_ls_of_differences(image: Samples, _: str, max_error: int) -> int | None
 
 
 def jpeg_xl(effort: int) -> Callable[[Samples, str, int], int | None]:
-    """JPEG XL (libjxl), without loss: grey, RGB and RGBA as such, others each band by itself. Three bands that are no
-    colours go as RGB where that is smaller."""
+    """JPEG XL (libjxl), without loss. Three or four spectral bands as RGB or RGBA, or each by itself: the smaller."""
 
-    def n_bytes(image: Samples, _: str, max_error: int) -> int | None:
+    def n_bytes(image: Samples, bands: str, max_error: int) -> int | None:
         if max_error:
             return None
-        ways = [bands_of(image)] + ([[image]] if image.ndim == 3 and image.shape[2] in (3, 4) else [])
+        whole = [[image]] if image.ndim == 2 or image.shape[2] in (3, 4) else []
+        ways = [*whole, bands_of(image)] if bands == "spectral" else whole
         return min(sum(coded(part) for part in parts) for parts in ways)
 
     def coded(part: Samples) -> int:
@@ -125,7 +125,7 @@ def lerc(image: Samples, _: str, max_error: int) -> int:
     """LERC, each band by itself, its stream compressed with Zstandard."""
     n_bytes = 0
     for band in bands_of(image):
-        data = imagecodecs.lerc_encode(band, level=max_error, compression="zstd", compressionargs={"level": 19})
+        data = imagecodecs.lerc_encode(band, level=max_error, compression="zstd")
         held(band, imagecodecs.lerc_decode(data), max_error, "LERC")
         n_bytes += len(data)
     return n_bytes
