@@ -24,7 +24,7 @@ from pathlib import Path
 
 from apercu.bench import plots
 from apercu.cli.main import main as apercu_command
-from scripts import lossless
+from scripts import figure_families, lossless
 
 BUILD = Path("build/results")
 PAGE = Path("docs/results.md")
@@ -114,6 +114,12 @@ def near_lossless(inputs: Inputs) -> str:
     return "\n".join(sections)
 
 
+def pictures(_: Inputs) -> str:
+    """A drawn scene by every codec, and the other pictures of the documents."""
+    figure_families.draw(CURVES)
+    return "![A drawn scene by every codec at 0.25 bpp, part of it enlarged](images/families.webp)"
+
+
 def speed(_: Inputs) -> str:
     """The output of `apercu bench`."""
     return f"```text\n{command('bench')}\n```"
@@ -143,6 +149,7 @@ PARTS: dict[str, tuple[str, Callable[[Inputs], str]]] = {
     "kodak": ("Kodak: 24 RGB photographs, 768 × 512", lambda inputs: comparison(inputs, "kodak")),
     "aerial": ("12 overhead RGB images", lambda inputs: comparison(inputs, "aerial")),
     "lossless": ("Without loss, and within a largest error", near_lossless),
+    "pictures": ("A drawn scene by every codec", pictures),
     "speed": ("Speed, memory and start-up", speed),
     "taha2025": ("The paper of Taha et al. 2025, again", paper),
     "fraihat2023": ("The rates of Fraihat and Al-Betar 2023, as a survey prints them, again", rates),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import apercu
+from apercu.codecs.stacked_ae import TILE
 from apercu.format.weights import FOLDER
 
 Picture = NDArray[np.uint8]
@@ -29,8 +30,10 @@ SURVEY = {
 DIGITS_MODEL = FOLDER / "stacked_digits.npy"
 LOW_QUALITIES = (1, 5, 10, 25)
 BEST = 100.0
-SAMPLE, CLOSE, TRIES = 100, 0.05, 12
-"""Pictures that a quality is looked for on; dB above what is wanted that are near enough; codings of a search."""
+EVERY, FEWEST = 20, 5
+"""A quality is looked for on one picture of so many, and on so many at least."""
+CLOSE, TRIES = 0.05, 12
+"""dB above what is wanted that are near enough; codings of a search."""
 SURVEY_DIGITS, SURVEY_BYTES = 10_000, 5_866_822
 AS_FILES = 96
 """The quality at which the 10,000 test digits of MNIST are JPEG files of 5.87 million bytes, as the survey's are."""
@@ -98,10 +101,10 @@ def row(name: str, pictures: Sequence[Picture], coded: Coded) -> Row:
 def at_psnr(pictures: Sequence[Picture], wanted: float, model: Path | None) -> tuple[float, Coded] | None:
     """The quality of `stacked_ae`, one for all pictures, at which the set just reaches a PSNR; None where none does.
 
-    It is looked for on SAMPLE of the pictures, and then held against all: what these are below the sample counts in the
+    It is looked for on some of the pictures, and then held against all: what these are below the others counts in the
     next search.
     """
-    few = pictures[:: -(-len(pictures) // SAMPLE)]
+    few = pictures[:: min(max(len(pictures) // FEWEST, 1), EVERY)]
     below = 0.0
     while True:
         quality, coded = _searched(few, wanted + below, model)
@@ -226,7 +229,7 @@ def report(
         model = DIGITS_MODEL if digits else None
         rows = lossless_rows(pictures) + lossy_rows(pictures, model, LOW_QUALITIES, log)
         if digits:
-            across = math.isqrt(len(pictures))
+            across = min(math.isqrt(len(pictures)), TILE // pictures[0].shape[1])  # a tile, whose blocks are digits
             whole = [mosaic(np.stack(pictures[: across**2]), across)]
             rows += lossy_rows(whole, model, LOW_QUALITIES, log, f"of one mosaic of {across**2}")
         n = f"{len(pictures):,} picture{'s' * (len(pictures) > 1)}"
