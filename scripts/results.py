@@ -1,4 +1,5 @@
-"""The results page: runs the commands that measure, and writes their output to docs/results.md.
+"""The results page: runs the commands that measure, and writes their output to docs/results.md, and that of
+`apercu reproduce fraihat2023` to docs/stacked_ae.md.
 
     python -m scripts.results [--only kodak lossless …] [--data ../shared/data/test] [--jobs 1]
 
@@ -21,6 +22,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from apercu.bench import plots
 from apercu.cli.main import main as apercu_command
@@ -144,17 +146,25 @@ def lowered(page: str) -> str:
     return "\n".join(f"#{line}" if line.startswith("#") else line for line in body.splitlines())
 
 
-PARTS: dict[str, tuple[str, Callable[[Inputs], str]]] = {
-    "classic": ("14 grey photographs, 512 × 512", lambda inputs: comparison(inputs, "classic", "--grey")),
-    "kodak": ("Kodak: 24 RGB photographs, 768 × 512", lambda inputs: comparison(inputs, "kodak")),
-    "aerial": ("12 overhead RGB images", lambda inputs: comparison(inputs, "aerial")),
-    "lossless": ("Without loss, and within a largest error", near_lossless),
-    "pictures": ("A drawn scene by every codec", pictures),
-    "speed": ("Speed, memory and start-up", speed),
-    "taha2025": ("The paper of Taha et al. 2025, again", paper),
-    "fraihat2023": ("The rates of Fraihat and Al-Betar 2023, as a survey prints them, again", rates),
+class Part(NamedTuple):
+    """A heading, what makes the text below it, and the page that has it."""
+
+    heading: str
+    measure: Callable[[Inputs], str]
+    page: Path = PAGE
+
+
+PARTS = {
+    "classic": Part("14 grey photographs, 512 × 512", lambda inputs: comparison(inputs, "classic", "--grey")),
+    "kodak": Part("Kodak: 24 RGB photographs, 768 × 512", lambda inputs: comparison(inputs, "kodak")),
+    "aerial": Part("12 overhead RGB images", lambda inputs: comparison(inputs, "aerial")),
+    "lossless": Part("Without loss, and within a largest error", near_lossless),
+    "pictures": Part("A drawn scene by every codec", pictures),
+    "speed": Part("Speed, memory and start-up", speed),
+    "taha2025": Part("The paper of Taha et al. 2025, again", paper),
+    "fraihat2023": Part("The survey's Figure 3, and ours", rates, Path("docs/stacked_ae.md")),
 }
-"""By the name for --only: the heading, and what makes the text below it. In the order of the page."""
+"""By the name for --only, in the order of the page."""
 
 
 def commit() -> str:
@@ -171,14 +181,17 @@ def processor() -> str:
     return f"{names[0]}, {len(names)} cores" if names else platform.machine()
 
 
-def sections_of(page: Path) -> dict[str, str]:
-    """The text below each heading of the page as it stands."""
-    parts = re.split(r"^## (.+)\n", page.read_text("utf-8") if page.exists() else "", flags=re.MULTILINE)
-    return {heading: text.strip() for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+def put(part: Part, text: str) -> None:
+    """Writes the text of a part below its heading, and leaves all else on the page as it stands."""
+    pieces = re.split(r"^## (.+)\n", part.page.read_text("utf-8") if part.page.exists() else HEAD, flags=re.MULTILINE)
+    found = dict(zip(pieces[1::2], pieces[2::2], strict=True)) | {part.heading: text}
+    order = [one.heading for one in PARTS.values() if one.heading in found] if part.page == PAGE else list(found)
+    sections = [f"## {heading}\n\n{found[heading].strip()}\n" for heading in order]
+    part.page.write_text("\n".join([f"{pieces[0].strip()}\n", *sections]), "utf-8")
 
 
 def main() -> None:
-    """Measures, and writes the page after each part."""
+    """Measures, and writes a page after each part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="parts to measure (default: all)")
     parser.add_argument("--data", type=Path, default=Path("../shared/data/test"), help="folder of the test sets")
@@ -195,14 +208,11 @@ def main() -> None:
     measured = commit()  # before curves are written over those that are in it
     BUILD.mkdir(parents=True, exist_ok=True)
     CURVES.mkdir(parents=True, exist_ok=True)
-    for part in arguments.only:
-        heading, measure = PARTS[part]
-        text = measure(inputs)
+    for name in arguments.only:
+        text = PARTS[name].measure(inputs)
         when = datetime.now(UTC).strftime("%Y-%m-%d")
         told = f"Measured on {when} from commit {measured}, on {processor()}, {platform.system()}, Python "
-        found = sections_of(PAGE) | {heading: f"{told}{platform.python_version()}.\n\n{text}"}
-        parts = [f"## {title}\n\n{found[title]}\n" for title, _ in PARTS.values() if title in found]
-        PAGE.write_text("\n".join([HEAD, *parts]), "utf-8")
+        put(PARTS[name], f"{told}{platform.python_version()}.\n\n{text}")
     print(PAGE)
 
 

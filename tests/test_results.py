@@ -21,29 +21,34 @@ def page(tmp_path, monkeypatch):
     measured = []
 
     def part(name):
-        return name.capitalize(), lambda _: measured.append(name) or f"### Below\n\n{name} {len(measured)}"
+        def text(_):
+            measured.append(name)
+            return f"### Below\n\n{name} {len(measured)}"
 
-    monkeypatch.setattr(results, "PARTS", {name: part(name) for name in ("first", "second", "third")})
+        return results.Part(name.capitalize(), text, tmp_path / ("other" if name == "elsewhere" else "PAGE"))
+
+    (tmp_path / "other").write_text("# Other\n\nhead\n\n## Z\n\nz\n\n## Elsewhere\n\nold\n\n## A\n\na\n")
     for name in ("PAGE", "BUILD", "CURVES"):
         monkeypatch.setattr(results, name, tmp_path / name)
+    monkeypatch.setattr(results, "PARTS", {name: part(name) for name in ("first", "second", "elsewhere", "third")})
     monkeypatch.setattr(results, "commit", lambda: "0123abc")
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["results", "--data", str(tmp_path), *arguments])
         results.main()
-        return results.PAGE.read_text("utf-8"), measured
+        return results.PAGE.read_text("utf-8") if results.PAGE.exists() else "", measured
 
     return run
 
 
 def test_a_part_is_measured_again_and_the_others_stay(page):
     text, measured = page()
-    assert measured == ["first", "second", "third"]
+    assert measured == ["first", "second", "elsewhere", "third"]
     assert [line for line in text.splitlines() if line.startswith("## ")] == ["## First", "## Second", "## Third"]
     assert text.count("from commit 0123abc") == 3
     again, measured = page("--only", "second")
-    assert measured == ["first", "second", "third", "second"]
-    assert again == text.replace("second 2", "second 4")
+    assert measured == ["first", "second", "elsewhere", "third", "second"]
+    assert again == text.replace("second 2", "second 5")
 
 
 def test_parts_stand_in_the_order_of_the_page(page):
@@ -51,6 +56,14 @@ def test_parts_stand_in_the_order_of_the_page(page):
     text, _ = page("--only", "first")
     assert text.index("## First") < text.index("## Third")
     assert "## Second" not in text
+
+
+def test_a_part_of_another_page_leaves_its_order(page, tmp_path):
+    page("--only", "elsewhere")
+    text = (tmp_path / "other").read_text("utf-8")
+    assert text.startswith("# Other\n\nhead\n\n## Z\n\nz\n\n## Elsewhere\n\nMeasured on ")
+    assert text.endswith("### Below\n\nelsewhere 1\n\n## A\n\na\n")
+    assert not results.PAGE.exists()
 
 
 def test_a_page_of_a_command_becomes_a_section():
