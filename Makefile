@@ -12,7 +12,7 @@
 #   make bench [ARGS=...]    times beside Pillow's JPEG
 #   make cross [ARGS=...]    the kernel on other machines, by several compilers, and docs/machines.md;
 #                            cross-check: without docs/machines.md
-#   make results             measure everything on the test images again, and write docs/results.md
+#   make results [ARGS=...]  measure on the test images again (a part with --only), and write docs/results.md
 #   make ablation            leave out one part of the codec after the other, and write docs/ablation.md
 #   make clean               remove what the above made, .venv included
 #
@@ -88,7 +88,7 @@ cross cross-check: $(VENV)/dev.stamp
 cross-check: ARGS = --no-table
 
 results: $(VENV)/dev.stamp
-	@$(BIN)/python scripts/results.py $(ARGS)
+	@$(BIN)/python -m scripts.results $(ARGS)
 
 ablation: $(VENV)/dev.stamp
 	@$(BIN)/python -m scripts.ablation $(ARGS)

@@ -1,45 +1,59 @@
-"""The results page: runs the commands that measure, and writes their output to docs/results.md.
+"""The results page: runs the commands that measure, and writes their output to docs/results.md, and that of
+`apercu reproduce fraihat2023` to docs/stacked_ae.md.
 
-    python scripts/results.py [--data ../shared/data/test] [--train ../shared/data/train/photo] [--quick]
+    python -m scripts.results [--only kodak lossless …] [--data ../shared/data/test] [--jobs 1]
 
-Needs the test images, which are not part of the project. Measurements and trained networks are kept, so that an
-interrupted run continues. Pictures remain under build/results; only curves, which contain nothing of the images, go
-into docs.
+Each part is a section of the page. With --only, the other sections stay as they are; each says when, where and from
+which commit it was measured. Needs the test images, which are not part of the project. Measurements and trained
+networks are kept, so that an interrupted run continues. Pictures remain under build/results; only curves, which contain
+nothing of the images, go into docs.
 """
 
 import argparse
 import io
+import json
 import platform
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
+from apercu.bench import plots
 from apercu.cli.main import main as apercu_command
+from scripts import figure_families, lossless
 
 BUILD = Path("build/results")
 PAGE = Path("docs/results.md")
 CURVES = Path("docs/images")
+CODECS = ("apercu", "dct", "dct-huffman", "stacked_ae", "taha2025")
 PEERS = ("jpeg-prog", "jpeg2000", "webp", "avif", "avif-psnr")
+OF_A_PAGE = {"dct": ("dct", "dct-huffman"), "stacked_ae": ("stacked_ae",), "taha2025": ("taha2025",)}
+"""Codecs whose curves the page of a family shows, beside those of `apercu` and of JPEG."""
+NEAR_LOSSLESS_BPP = ("0.5", "1", "2", "3", "4", "6", "8")
+NEAR_LOSSLESS_EVERY = 8
+HEAD = """# Results
+
+Made by `make results`; `make results ARGS="--only kodak"` measures a part again. Each part says when and from which
+commit it was measured. Rates count whole files. Of every other codec the best of full, half and quarter size is taken
+at each rate.
+"""
 
 
 @dataclass(frozen=True)
-class Set:
-    """A folder of test images."""
+class Inputs:
+    """Where the images are, and how much is done. jobs: processes of a comparison; empty: one for each core."""
 
-    folder: str
-    title: str
-    grey: bool
-
-
-SETS = (
-    Set("classic", "14 grey photographs, 512 × 512", grey=True),
-    Set("kodak", "Kodak: 24 RGB photographs, 768 × 512", grey=False),
-    Set("aerial", "12 overhead RGB images", grey=False),
-)
+    data: Path
+    train: Path
+    digits: Path
+    quick: list[str]
+    jobs: list[str]
 
 
 def command(*arguments: str) -> str:
@@ -53,37 +67,104 @@ def command(*arguments: str) -> str:
     return said.getvalue().rstrip()
 
 
-def comparison(images: Set, data: Path) -> str:
-    """A section: the tables of `apercu compare`, and its curves."""
-    out = BUILD / images.folder
-    grey = ["--grey"] if images.grey else []
-    options = [
-        *grey,
-        "--restore",
-        "none",
-        "cnn",
-        "--peers",
-        *PEERS,
-        "--repeat",
-        "1",
-        "--out",
-        str(out),
-    ]  # times are for `apercu bench` to tell
-    said = command("compare", str(data / images.folder), *options)
-    tables = said.rpartition("\n\n")[0]  # the last line says where the page is
-    sections = [f"## {images.title}\n"]
+def compare(images: Sequence[Path], out: Path, *options: str) -> str:
+    """The tables of `apercu compare`."""
+    repeat = ("--repeat", "1")  # times are for `apercu bench` to tell
+    said = command("compare", *map(str, images), *options, *repeat, "--out", str(out))
+    return said.rpartition("\n\n")[0]  # the last line says where the page is
+
+
+def comparison(inputs: Inputs, folder: str, *options: str) -> str:
+    """The tables of a test set, and its curves."""
+    out = BUILD / folder
+    options = ("--codecs", *CODECS, "--restore", "none", "cnn", "--peers", *PEERS, *options, *inputs.jobs)
+    tables = compare([inputs.data / folder], out, *options)
+    sections = []
     for metric in ("psnr", "ssim"):
-        picture = f"results-{images.folder}-{metric}.svg"
+        picture = f"results-{folder}-{metric}.svg"
         shutil.copy(out / f"curves-{metric}.svg", CURVES / picture)
         sections.append(f"![{metric} against rate](images/{picture})\n")
-    return "\n".join([*sections, f"```text\n{tables}\n```\n"])
+    for page, codecs in OF_A_PAGE.items():
+        curves_of_page(out, codecs, f"{page}-{folder}")
+    return "\n".join([*sections, f"```text\n{tables}\n```"])
 
 
-def paper_section(page: str) -> str:
-    """The page of `apercu reproduce` as a section: a level down, without the figures, which show test images."""
-    body = page.partition("\n## Figures")[0].partition("\n")[2].rstrip()
-    lowered = "\n".join(f"#{line}" if line.startswith("#") else line for line in body.splitlines())
-    return f"## The paper of Taha et al. 2025, again\n{lowered}\n"
+def curves_of_page(out: Path, codecs: Sequence[str], name: str) -> None:
+    """Draws the PSNR of some codecs of a comparison, exact, with that of `apercu` and of JPEG."""
+    report = json.loads((out / "comparison.json").read_text("utf-8"))
+    shown = [*(f"apercu:{codec}/none" for codec in ("apercu", *codecs)), "jpeg-prog"]
+    points = [point for point in report["points"] if point["codec"] in shown]
+    metrics = {"psnr": report["metrics"]["psnr"]}
+    drawn = plots.draw({**report, "codecs": shown, "points": points, "metrics": metrics})
+    (CURVES / f"{name}-psnr.svg").write_bytes(drawn["curves-psnr.svg"])
+
+
+def near_lossless(inputs: Inputs) -> str:
+    """Bytes without loss and within a largest error; and curves up to high rates."""
+    images = sorted((inputs.data / "kodak").glob("*.png"))[::NEAR_LOSSLESS_EVERY]
+    out = BUILD / "near-lossless"
+    codecs = ("apercu", "dct", "predictive")
+    options = ("--codecs", *codecs, "--peers", "jpeg-prog", "jpeg2000", "--metric", "psnr", "--bpp", *NEAR_LOSSLESS_BPP)
+    tables = compare(images, out, *options, *inputs.jobs)
+    curves_of_page(out, ["predictive"], "predictive-kodak")
+    sections = [
+        lossless.report(inputs.data),
+        f"### High rates: every {NEAR_LOSSLESS_EVERY}th image of Kodak\n",
+        "![psnr against rate](images/predictive-kodak-psnr.svg)\n",
+        f"```text\n{tables}\n```",
+    ]
+    return "\n".join(sections)
+
+
+def pictures(_: Inputs) -> str:
+    """A drawn scene by every codec, and the other pictures of the documents."""
+    figure_families.draw(CURVES)
+    return "![A drawn scene by every codec at 0.25 bpp, part of it enlarged](images/families.webp)"
+
+
+def speed(_: Inputs) -> str:
+    """The output of `apercu bench`."""
+    return f"```text\n{command('bench')}\n```"
+
+
+def paper(inputs: Inputs) -> str:
+    """The page of `apercu reproduce taha2025`, without the figures, which show test images."""
+    options = ["--images", str(inputs.data / "classic"), "--train", str(inputs.train), *inputs.quick]
+    page = command("reproduce", "taha2025", *options, "--out", str(BUILD / "reproduction"))
+    return lowered(page.partition("\n## Figures")[0])
+
+
+def rates(inputs: Inputs) -> str:
+    """The page of `apercu reproduce fraihat2023`."""
+    options = ["--images", str(inputs.data), "--digits", str(inputs.digits), *inputs.quick]
+    return lowered(command("reproduce", "fraihat2023", *options, "--out", str(BUILD / "rates")))
+
+
+def lowered(page: str) -> str:
+    """A page as part of a section: without its title, its headings a level down."""
+    body = page.partition("\n")[2].strip()
+    return "\n".join(f"#{line}" if line.startswith("#") else line for line in body.splitlines())
+
+
+class Part(NamedTuple):
+    """A heading, what makes the text below it, and the page that has it."""
+
+    heading: str
+    measure: Callable[[Inputs], str]
+    page: Path = PAGE
+
+
+PARTS = {
+    "classic": Part("14 grey photographs, 512 × 512", lambda inputs: comparison(inputs, "classic", "--grey")),
+    "kodak": Part("Kodak: 24 RGB photographs, 768 × 512", lambda inputs: comparison(inputs, "kodak")),
+    "aerial": Part("12 overhead RGB images", lambda inputs: comparison(inputs, "aerial")),
+    "lossless": Part("Without loss, and within a largest error", near_lossless),
+    "pictures": Part("A drawn scene by every codec", pictures),
+    "speed": Part("Speed, memory and start-up", speed),
+    "taha2025": Part("The paper of Taha et al. 2025, again", paper),
+    "fraihat2023": Part("The survey's Figure 3, and ours", rates, Path("docs/stacked_ae.md")),
+}
+"""By the name for --only, in the order of the page."""
 
 
 def commit() -> str:
@@ -100,33 +181,38 @@ def processor() -> str:
     return f"{names[0]}, {len(names)} cores" if names else platform.machine()
 
 
+def put(part: Part, text: str) -> None:
+    """Writes the text of a part below its heading, and leaves all else on the page as it stands."""
+    pieces = re.split(r"^## (.+)\n", part.page.read_text("utf-8") if part.page.exists() else HEAD, flags=re.MULTILINE)
+    found = dict(zip(pieces[1::2], pieces[2::2], strict=True)) | {part.heading: text}
+    order = [one.heading for one in PARTS.values() if one.heading in found] if part.page == PAGE else list(found)
+    sections = [f"## {heading}\n\n{found[heading].strip()}\n" for heading in order]
+    part.page.write_text("\n".join([f"{pieces[0].strip()}\n", *sections]), "utf-8")
+
+
 def main() -> None:
-    """Measures, and writes the page."""
+    """Measures, and writes a page after each part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="parts to measure (default: all)")
     parser.add_argument("--data", type=Path, default=Path("../shared/data/test"), help="folder of the test sets")
     parser.add_argument("--train", type=Path, default=Path("../shared/data/train/photo"), help="training images")
-    parser.add_argument("--quick", action="store_true", help="reproduce the paper with less training")
+    digits = Path("../shared/data/machine/digits/t10k-images-idx3-ubyte.gz")
+    parser.add_argument("--digits", type=Path, default=digits, help="10,000 digits, a gzipped IDX file")
+    parser.add_argument("--quick", action="store_true", help="reproduce the papers with less work")
+    parser.add_argument("--jobs", help="processes of a comparison (default: one for each core)")
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         parser.error(f"{arguments.data} is no folder: the results are those of the test images")
+    quick, jobs = ["--quick"] if arguments.quick else [], ["--jobs", arguments.jobs] if arguments.jobs else []
+    inputs = Inputs(arguments.data, arguments.train, arguments.digits, quick, jobs)
     measured = commit()  # before curves are written over those that are in it
     BUILD.mkdir(parents=True, exist_ok=True)
     CURVES.mkdir(parents=True, exist_ok=True)
-    sets = [images for images in SETS if (arguments.data / images.folder).is_dir()]
-    sections = [comparison(images, arguments.data) for images in sets]
-    sections.append(f"## Speed, memory and start-up\n\n```text\n{command('bench')}\n```\n")
-    options = ["--images", str(arguments.data / "classic"), "--train", str(arguments.train)]
-    quick = ["--quick"] if arguments.quick else []
-    paper = command("reproduce", "taha2025", *options, *quick, "--out", str(BUILD / "reproduction"))
-    sections.append(paper_section(paper))
-    when = datetime.now(UTC).strftime("%Y-%m-%d")
-    head = (
-        "# Results\n\n"
-        f"Made by `make results` on {when} from commit {measured}, on {processor()}, {platform.system()}, Python "
-        f"{platform.python_version()}. Rates count whole files. Of every other codec the best of full, half and "
-        "quarter size is taken at each rate.\n"
-    )
-    PAGE.write_text("\n".join([head, *sections]))
+    for name in arguments.only:
+        text = PARTS[name].measure(inputs)
+        when = datetime.now(UTC).strftime("%Y-%m-%d")
+        told = f"Measured on {when} from commit {measured}, on {processor()}, {platform.system()}, Python "
+        put(PARTS[name], f"{told}{platform.python_version()}.\n\n{text}")
     print(PAGE)
 
 

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 import apercu
+from apercu.bench.curves import at_rate, envelope
 from apercu.bench.metrics import bpp, psnr
 from apercu.codecs import stacked_ae as codec
 from apercu.lab import stacked_ae as lab
@@ -37,8 +38,8 @@ from apercu.stages.stacked_tables import pack, unpack
 from apercu.stages.symbol_maps import CLASSES, N_WEIGHTS, n_contexts, n_groups
 
 RATES = (0.05, 0.1, 0.15, 0.2, 0.3)
-DIGIT_RATES = (0.02, 0.04, 0.06, 0.08, 0.12)
-QUALITIES = (12, 20, 28, 36, 44, 52, 60, 70, 80, 92)
+DIGIT_RATES = (0.007, 0.01, 0.015, 0.02, 0.03, 0.04)
+QUALITIES = (0, 6, 12, 20, 28, 36, 44, 52, 60, 70, 80, 92, 100)
 IMAGES = 8
 FOUNDED_ON = 15_000
 
@@ -68,7 +69,7 @@ VARIANTS = [
         variant
         for m in (1, 2, 4, 8)
         for variant in (
-            Variant(f"digits, m = {m}, linear", (m,), stacks=False, digits=True, steps=600),
+            Variant(f"digits, m = {m}, linear", (m,), stacks=False, digits=True, steps=1000),
             Variant(f"digits, m = {m}", (m,), digits=True, steps=1000),
         )
     ),
@@ -138,15 +139,16 @@ def with_new_contexts(networks: NDArray[np.int16], path: Path) -> Path:
     return path
 
 
-def curve(image: NDArray[np.uint8], model: Path, rates: Sequence[float]) -> NDArray[np.float64]:
-    """PSNR at some rates, between the files of QUALITIES; none beyond them."""
+def curve(image: NDArray[np.uint8], model: Path, rates: Sequence[float]) -> list[float]:
+    """PSNR at some rates, between the files of QUALITIES: of the best file of all where that is smaller, NaN below the
+    smallest."""
     points = []
     for quality in QUALITIES:
         data = apercu.encode(image, quality=quality, codec="stacked_ae", model=model)
         points.append((bpp(data, image), psnr(image, apercu.decode(data, model=model))))
-    bits, decibels = np.array(sorted(points)).T
-    found: NDArray[np.float64] = np.interp(np.log(rates), np.log(bits), decibels, left=np.nan, right=np.nan)
-    return found
+    best = envelope(points)
+    found = (at_rate(best, min(rate, best[-1][0])) for rate in rates)
+    return [np.nan if value is None else value for value in found]
 
 
 def _images(folder: Path) -> Iterator[NDArray[np.uint8]]:
@@ -174,6 +176,7 @@ def main() -> None:
     part = digits[held_out(len(digits))]
     pictures = {False: list(_images(arguments.images)), True: [mosaic(part[:1600], 40)]}
     blocks: dict[bool, tuple[Blocks, Blocks]] = {}
+    headed: set[bool] = set()
     for variant in VARIANTS:
         if not variant.name.startswith(arguments.only):
             continue
@@ -186,7 +189,12 @@ def main() -> None:
         model = with_new_contexts(networks, arguments.out / f"model-{arguments.only}.npy")
         rates = DIGIT_RATES if variant.digits else RATES
         rows = [curve(picture, model, rates) for picture in pictures[variant.digits]]
-        print(variant.name, rates, np.round(np.mean(rows, 0), 2), flush=True)
+        cells = ("–" if np.isnan(value) else f"{value:.2f}" for value in np.mean(rows, 0))
+        if variant.digits not in headed:
+            headed.add(variant.digits)
+            print(f"\n| {'digits' if variant.digits else 'photographs'} | {' | '.join(map(str, rates))} |")
+            print(f"|---|{'---|' * len(rates)}")
+        print(f"| {variant.name} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import apercu
 from apercu.bench import arithmetic, speed, start_up
 from apercu.bench.images import default_images, drawn
 from apercu.cli.main import main
+from apercu.format.ids import CODECS
 
 GREY, RGB = drawn(480, 360), drawn(480, 360, 3)
 
@@ -143,6 +144,49 @@ def test_multiply_accumulates_of_dct(image, entropy, expected):
     count = arithmetic.count(image, apercu.encode(image, codec="dct", entropy=entropy))
     found = (count.encoder_transform, count.decoder_transform, count.decoder_contexts, count.encoder_choice)
     assert found == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("image", "max_error", "expected"),
+    # Of a sample 9 predictions from 11 inputs and what they learn (22 and 1), of the nine 3 and 2 to blend them; from
+    # 16 inputs in the other bands. With loss 5 more and 1 to quantise.
+    [
+        (NOISE, 0, (151, 0, 0)),
+        (np.dstack([NOISE] * 3), 0, (151 + 2 * 206, 0, 0)),
+        (NOISE, 2, (151, 5, 1)),
+    ],
+)
+def test_multiply_accumulates_of_predictive(image, max_error, expected):
+    count = arithmetic.count(image, apercu.encode(image, codec="predictive", max_error=max_error))
+    assert (count.encoder_transform, count.encoder_contexts, count.encoder_choice) == pytest.approx(expected)
+    assert (count.decoder_transform, count.decoder_contexts) == pytest.approx(expected[:2])
+    assert count.encoder_colour == count.decoder_colour == 0
+
+
+def test_multiply_accumulates_of_stacked_ae():
+    """Of eight experts with 0, 1, 2, 4, 4, 8, 8 and 16 latents, 74-32-16-m and (m + 10)-16-32-64 and straight layers of
+    74 m and (m + 10) 64. A flat picture is drawn by the first."""
+    latents = (0, 1, 2, 4, 4, 8, 8, 16)
+    there = [74 * 32 + 32 * 16 + 16 * m + 74 * m for m in latents if m]
+    back = [(m + 10) * 16 + 16 * 32 + 32 * 64 + (m + 10) * 64 for m in latents]
+    flat = np.full((64, 128), 200, np.uint8)
+    count = arithmetic.count(flat, apercu.encode(flat, codec="stacked_ae", quality=50))
+    assert count.encoder_transform == pytest.approx(sum(there) / 64 + 1)
+    assert count.encoder_choice == pytest.approx(sum(back) / 64 + 8)
+    assert count.decoder_transform == pytest.approx(back[0] / 64 + 1)
+    noisy = arithmetic.count(NOISE, apercu.encode(NOISE, codec="stacked_ae", quality=90))
+    assert back[0] / 64 < noisy.decoder_transform <= back[-1] / 64 + 1
+    assert noisy.encoder_choice > count.encoder_choice
+    # 17 maps that are no choice: of each 6 + 2, 2 from the second on; of earlier ones 1 to 4 and 2 beside at the most.
+    assert noisy.encoder_contexts == pytest.approx(251 / 64)
+    colour = np.dstack([NOISE] * 3)
+    count = arithmetic.count(colour, apercu.encode(colour, codec="stacked_ae", quality=90))
+    assert (count.encoder_colour, count.decoder_colour) == (3.5, 4)
+    assert count.encoder_transform == pytest.approx(1.5 * (sum(there) / 64 + 1))
+
+
+def test_a_codec_without_a_count_is_not_counted():
+    assert [name for name in (*CODECS, "wavelet") if not arithmetic.is_counted(name)] == ["wavelet"]
 
 
 def test_start_up_ratios_belong_to_their_times():

@@ -18,6 +18,7 @@ from apercu.bench.plan import Plan
 from apercu.bench.view import file_page
 from apercu.bridges import files
 from apercu.cli.main import main
+from apercu.format.container import read_header
 from apercu.format.weights import FOLDER
 from scripts.pictures import scene
 
@@ -59,6 +60,8 @@ def adding_nothing(path):
         ("apercu:apercu/none", "apercu, exact"),
         ("apercu:apercu/cnn", "apercu, restored (cnn)"),
         ("apercu:taha2025/none", "taha2025, exact"),
+        ("apercu:dct-huffman/none", "dct-huffman, exact"),
+        ("apercu:dct-huffman+mine/none", "dct-huffman (mine), exact"),
         ("apercu:apercu+mine/none", "apercu (mine), exact"),
         ("apercu:apercu+mine/cnn+net 2", "apercu (mine), restored (cnn, net 2)"),
         ("jpeg-prog", "jpeg-prog"),
@@ -69,6 +72,20 @@ def test_names_are_plain(name, label):
     if name.startswith("apercu:"):
         given = [Given("mine", "a", "1"), Given("net 2", "b", "2")]
         assert own.parsed(name, given, given).name == name
+
+
+def test_a_codec_with_another_entropy_coder():
+    """By a hyphen; each of them is measured with its own coder, and has results of its own in the cache."""
+    default, huffman = own.contestants(["dct", "dct-huffman"], ["none"], [], [])
+    assert default == Own("dct")
+    assert (huffman.name, huffman.codec, huffman.entropy) == ("apercu:dct-huffman/none", "dct", "huffman")
+    assert default.key != huffman.key
+    for one, coder in ((default, "range"), (huffman, "huffman")):
+        data = one.encode(PICTURE, "rgb", quality=30)
+        assert read_header(data).entropy == coder
+        assert np.array_equal(one.decode(data), apercu.decode(data))
+    assert "dct-range" in own.names()
+    assert "apercu-range" not in own.names()  # it has no other
 
 
 def test_the_page_of_one_file_has_a_plain_name():

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import apercu
+from apercu.codecs.stacked_ae import TILE
 from apercu.format.weights import FOLDER
 
 Picture = NDArray[np.uint8]
@@ -28,6 +29,11 @@ SURVEY = {
 """By set: its size, and the rates of Zip, of the authors' method and of JPEG, in per cent."""
 DIGITS_MODEL = FOLDER / "stacked_digits.npy"
 LOW_QUALITIES = (1, 5, 10, 25)
+BEST = 100.0
+EVERY, FEWEST = 20, 5
+"""A quality is looked for on one picture of so many, and on so many at least."""
+CLOSE, TRIES = 0.05, 12
+"""dB above what is wanted that are near enough; codings of a search."""
 SURVEY_DIGITS, SURVEY_BYTES = 10_000, 5_866_822
 AS_FILES = 96
 """The quality at which the 10,000 test digits of MNIST are JPEG files of 5.87 million bytes, as the survey's are."""
@@ -92,23 +98,50 @@ def row(name: str, pictures: Sequence[Picture], coded: Coded) -> Row:
     return Row(name, sum(map(len, files)), psnr_of(pictures, decoded))
 
 
-def at_psnr(
-    pictures: Sequence[Picture], wanted: float, model: Path | None, tries: int = 9
-) -> tuple[float, Coded] | None:
-    """The quality of `stacked_ae`, one for all pictures, at which the set just reaches a PSNR; None where none does."""
-    low, high, found = 0.0, 100.0, None
-    best = own(pictures, high, model)
-    if psnr_of(pictures, best[1]) < wanted:
-        return None
-    found = high, best
-    for _ in range(tries):
-        middle = (low + high) / 2
+def at_psnr(pictures: Sequence[Picture], wanted: float, model: Path | None) -> tuple[float, Coded] | None:
+    """The quality of `stacked_ae`, one for all pictures, at which the set just reaches a PSNR; None where none does.
+
+    It is looked for on some of the pictures, and then held against all: what these are below the others counts in the
+    next search.
+    """
+    few = pictures[:: min(max(len(pictures) // FEWEST, 1), EVERY)]
+    below = 0.0
+    while True:
+        quality, coded = _searched(few, wanted + below, model)
+        if len(few) < len(pictures):
+            coded = own(pictures, quality, model)
+        missing = wanted - psnr_of(pictures, coded[1])
+        if missing <= 0:
+            return quality, coded
+        if quality == BEST:
+            return None
+        below += missing + CLOSE / 2
+
+
+def _searched(pictures: Sequence[Picture], wanted: float, model: Path | None) -> tuple[float, Coded]:
+    """The quality, and what it codes, that reaches a PSNR by at most CLOSE more; the best where none does. Between the
+    ends of an interval it tries where a straight line reaches what is wanted, or the middle if that moved the same end
+    twice."""
+    low, high = 0.0, BEST
+    least, found = (own(pictures, quality, model) for quality in (low, high))
+    at_low, at_high = (psnr_of(pictures, decoded) for _, decoded in (least, found))
+    if at_low >= wanted:
+        return low, least
+    moved = ""
+    for _ in range(TRIES):
+        if at_high < wanted + CLOSE:
+            break
+        share = (wanted + CLOSE / 2 - at_low) / (at_high - at_low) if moved != "twice" else 0.5
+        middle = low + share * (high - low)
         coded = own(pictures, middle, model)
-        if psnr_of(pictures, coded[1]) >= wanted:
-            high, found = middle, (middle, coded)
+        reached = psnr_of(pictures, coded[1])
+        end = "high" if reached >= wanted else "low"
+        if end == "high":
+            high, at_high, found = middle, reached, coded
         else:
-            low = middle
-    return found
+            low, at_low = middle, reached
+        moved = "twice" if moved == end else end
+    return high, found
 
 
 def lossless_rows(pictures: Sequence[Picture]) -> list[Row]:
@@ -196,7 +229,7 @@ def report(
         model = DIGITS_MODEL if digits else None
         rows = lossless_rows(pictures) + lossy_rows(pictures, model, LOW_QUALITIES, log)
         if digits:
-            across = math.isqrt(len(pictures))
+            across = min(math.isqrt(len(pictures)), TILE // pictures[0].shape[1])  # a tile, whose blocks are digits
             whole = [mosaic(np.stack(pictures[: across**2]), across)]
             rows += lossy_rows(whole, model, LOW_QUALITIES, log, f"of one mosaic of {across**2}")
         n = f"{len(pictures):,} picture{'s' * (len(pictures) > 1)}"

@@ -38,6 +38,7 @@ Record = dict[str, Any]
 _BESIDE = ("bench", "bridges", "cli", "lab")  # folders that decide nothing about a file
 _DECIDING = (".py", ".so", ".dylib", ".dll", ".npy", ".onnx")
 _SAID = 200  # characters of another library's error
+_COUNTING = sorted(f"arithmetic/{path.stem}" for path in Path(arithmetic.__file__).parent.glob("*.py"))
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,14 @@ def pictures(
 
 
 def _picture(this: Subject, codec: str, record: Record, plan: Plan, store: Cache) -> dict[str, Any]:
-    key = ["picture", _code_of("shown"), *_key(this, codec, plan, {}), record["scale"], record["level"], plan.repeat]
+    key = [
+        "picture",
+        _code_of("shown", *_COUNTING),
+        *_key(this, codec, plan, {}),
+        record["scale"],
+        record["level"],
+        plan.repeat,
+    ]
     webp, facts = store.get([*key, "webp"]), _load(store, [*key, "facts"])
     if webp is None or facts is None:
         encode, decode = _at_setting(this, codec, plan, record)
@@ -273,7 +281,7 @@ def _picture(this: Subject, codec: str, record: Record, plan: Plan, store: Cache
             seconds[1].append(perf_counter() - encoded)
             seconds[0].append(encoded - begun)
         facts = {"n_bytes": len(data), "encode_s": median(seconds[0]), "decode_s": median(seconds[1])}
-        if codec.startswith(OURS) and (own := plan.own(codec)).codec in arithmetic.COUNTED:
+        if codec.startswith(OURS) and arithmetic.is_counted((own := plan.own(codec)).codec):
             work = arithmetic.count(this.image, data, own.model.path if own.model else None)
             facts["encoder"], facts["decoder"] = work.encoder, work.decoder
         webp = lossless(show(cut(decoded, centred(*this.image.shape[:2])), view_of(this.image, this.bands)))

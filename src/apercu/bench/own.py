@@ -1,13 +1,14 @@
 """The codecs of apercu as they are compared: with which restorer, and with whose tables and network.
 
 `apercu:CODEC/RESTORE` is the name in comparison.json and points.csv, `apercu:CODEC+LABEL/RESTORE+LABEL` where tables or
-a network of the user's take the place of the shipped ones. `label` is the name that people read.
+a network of the user's take the place of the shipped ones. CODEC is a codec, or one with one of its entropy coders, as
+in `dct-huffman`. `label` is the name that people read.
 """
 
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,27 +34,31 @@ class Given:
 
 @dataclass(frozen=True)
 class Own:
-    """A codec of apercu, and what it is used with; None stands for what is shipped."""
+    """A codec of apercu, and what it is used with; None stands for what is shipped, and for the codec's default."""
 
     codec: str
     restore: str = "none"
     model: Given | None = None
     network: Given | None = None
+    entropy: str | None = None
 
     @property
     def name(self) -> str:
         """As it stands in files."""
         model, network = (f"+{given.label}" if given else "" for given in (self.model, self.network))
-        return f"{OURS}{self.codec}{model}/{self.restore}{network}"
+        return f"{OURS}{self.codec}{f'-{self.entropy}' if self.entropy else ''}{model}/{self.restore}{network}"
 
     @property
     def key(self) -> list[str]:
         """What its numbers depend on, without the labels."""
-        return [self.codec, self.restore, *(given.digest if given else "" for given in (self.model, self.network))]
+        digests = [given.digest if given else "" for given in (self.model, self.network)]
+        return [self.codec, self.restore, *digests, self.entropy or ""]
 
     def encode(self, image: Samples, bands: str, **target: Any) -> bytes:
         """`apercu.encode` with this codec; one target as there."""
         options: dict[str, Any] = {"model": self.model.path} if self.model else {}
+        if self.entropy:
+            options["entropy"] = self.entropy
         return apercu.encode(image, bands=bands, codec=self.codec, **options, **target)
 
     def decode(self, data: bytes) -> Samples:
@@ -66,7 +71,8 @@ class Own:
 def parsed(name: str, models: Iterable[Given] = (), networks: Iterable[Given] = ()) -> Own:
     """The codec of a name, its files among those given. Raises OptionError."""
     (codec, model), (restore, network) = (part.partition("+")[::2] for part in _parts(name))
-    return Own(codec, restore, _find(model, models), _find(network, networks))
+    codec, _, entropy = codec.partition("-")
+    return Own(codec, restore, _find(model, models), _find(network, networks), entropy or None)
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -90,6 +96,11 @@ def label(name: str) -> str:
     (codec, model), (restore, network) = (part.partition("+")[::2] for part in _parts(name))
     how = "exact" if restore == "none" else f"restored ({restore}{f', {network}' if network else ''})"
     return f"{codec}{f' ({model})' if model else ''}, {how}"
+
+
+def names() -> list[str]:
+    """What `contestants` takes as codecs: each, and those with several entropy coders with each of these as well."""
+    return [*CODECS, *(f"{codec}-{one}" for codec, coders in CODECS.items() if len(coders) > 1 for one in coders)]
 
 
 def given(texts: Sequence[str], option: str) -> list[Given]:
@@ -116,20 +127,22 @@ def contestants(
 ) -> list[Own]:
     """Every codec with the shipped tables and with each of the user's, in each way it can be restored.
 
-    Raises OptionError, ModelError and MissingExtra for what could not be run.
+    codecs: some of `names`. Raises OptionError, ModelError and MissingExtra for what could not be run.
     """
-    ways_by_codec = {codec: ways_of(codec) for codec in codecs}
+    called = {name: parsed(f"{OURS}{name}/none") for name in codecs}
+    ways_by_codec = {name: ways_of(one.codec) for name, one in called.items()}
     if networks and not any("cnn" in ways for ways in ways_by_codec.values()):
         raise OptionError(f"--network: {' and '.join(codecs)} cannot be restored by a network")
     if strangers := [how for how in restorers if not any(how in ways for ways in ways_by_codec.values())]:
         raise OptionError(f"restore must be a way that {' or '.join(codecs)} has, not {strangers[0]!r}")
     own = []
-    tables = {codec: [None, *(one for one in models if _codec_of(one, codecs) == codec)] for codec in codecs}
-    for codec in codecs:
-        ways: list[tuple[str, Given | None]] = [(how, None) for how in restorers if how in ways_by_codec[codec]]
-        if "cnn" in ways_by_codec[codec]:
+    of_models = {model: _codec_of(model, [one.codec for one in called.values()]) for model in models}
+    for name, plain in called.items():
+        ways: list[tuple[str, Given | None]] = [(how, None) for how in restorers if how in ways_by_codec[name]]
+        if "cnn" in ways_by_codec[name]:
             ways += [("cnn", network) for network in networks]
-        own += [Own(codec, how, model, network) for model in tables[codec] for how, network in ways]
+        tables = [None, *(model for model, codec in of_models.items() if codec == plain.codec)]
+        own += [replace(plain, restore=how, model=model, network=network) for model in tables for how, network in ways]
     for codec, how, network in {(one.codec, one.restore, one.network) for one in own if one.restore != "none"}:
         restorer_for(how, codec, {"network": network.path} if network else {})  # reports what would be missing later
     return own

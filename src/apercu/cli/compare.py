@@ -44,7 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="picture files, and folders, which are searched")
     parser.add_argument("--out", metavar="FOLDER", required=True, type=Path, help="where the report goes")
-    parser.add_argument("--codecs", metavar="NAME", nargs="+", help="codecs of apercu (default: all)")
+    parser.add_argument(
+        "--codecs",
+        metavar="NAME",
+        nargs="+",
+        help="codecs of apercu (default: all); with another entropy coder: dct-huffman",
+    )
     parser.add_argument(
         "--restore",
         metavar="NAME",
@@ -118,7 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
     streams.set_limit(arguments)
     needs.check_packages()
     names, absent = peers.chosen(_listed(arguments.peers, "--peers", peers.PEERS))
-    codecs = _listed(arguments.codecs, "--codecs", CODECS) or list(CODECS)
+    codecs = _listed(arguments.codecs, "--codecs", own.names()) or list(CODECS)
     models, networks = own.given(arguments.model, "--model"), own.given(arguments.network, "--network")
     restorers = arguments.restore or (["none", "cnn"] if networks else ["none"])
     ours = own.contestants(codecs, list(dict.fromkeys(restorers)), models, networks)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apercu.cli.messages import remark, say
-from apercu.errors import MissingExtra, OptionError
+from apercu.errors import ApercuError, MissingExtra, OptionError
 
 if TYPE_CHECKING:
     from apercu.bench.paper.effort import Effort
@@ -122,7 +122,11 @@ def _rates(arguments: argparse.Namespace) -> int:
         sets["digits"] = others[:: QUICK_EVERY if arguments.quick else 1]
     for path in sorted(arguments.images.rglob("*")):
         if path.suffix.lower() in files.PICTURE_SUFFIXES and path.is_file():
-            image, bands = files.read(path)
+            try:
+                image, bands = files.read(path)
+            except ApercuError as error:
+                remark(f"passed over: {error}")
+                continue
             if bands in ("grey", "rgb") and image.dtype.itemsize == 1:
                 sets["grey" if bands == "grey" else "colour"].append(image.astype(np.uint8))
     if not any(sets.values()):
