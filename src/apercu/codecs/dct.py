@@ -67,8 +67,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class Options:
-    """entropy: "range", by default, or "huffman", which takes more bits and less time to decode. tune: "psnr", by default,
-    or "ssim", the measure that the steps of frequencies are for."""
+    """entropy: "range", by default, or "huffman", which takes more bits and less time to decode.
+
+    tune: "psnr", by default, or "ssim", the measure that the steps of frequencies are for.
+    """
 
     entropy: str | None = entropy_option(CODECS["dct"])
     tune: str | None = option("what the steps of frequencies are for: psnr or ssim", "NAME", one_of(("psnr", "ssim")))

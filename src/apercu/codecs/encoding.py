@@ -158,7 +158,7 @@ def encode(
     plan = _planned(header, module, tile, layers, plan)
     if plan.tile and plan.tile < max(header.height, header.width):
         header = replace(header, tile_log2=plan.tile.bit_length() - 1)
-    tune = getattr(options, "tune", None)
+    tune: str = getattr(options, "tune", None) or ""
     if tune and model is not None:
         raise OptionError("tune chooses one of the shipped models, and so does not go with a model of your own")
     header = replace(header, model_id=TUNED_MODEL_IDS.get((codec, header.entropy, tune), header.model_id))

@@ -305,9 +305,11 @@ def train(
     """Trains on all images below `folder`, or one of `every`; writes tables to `out` (.npy, uint16) and the recipe
     beside them.
 
-    goal: "psnr" or "ssim", for which the matrix is; "none": the one that a search begins with. read: how a file becomes an array (H, W, 3); what it cannot read is
-    passed over and named in the log, as is what has less than 16 pixels a side. Raises OptionError where there is
-    nothing to train on, and for another goal or an `every` below 1.
+    goal: "psnr" or "ssim", for which the matrix is; "none": the one that a search begins with. read: how a file becomes
+        an array (H, W, 3); what it cannot read is passed over and named in the log, as is what has less than 16 pixels
+        a side.
+
+    Raises OptionError where there is nothing to train on, and for another goal or an `every` below 1.
     """
     if goal not in GOALS or every < 1:
         raise OptionError(
