@@ -124,15 +124,32 @@ def contestants(
     if strangers := [how for how in restorers if not any(how in ways for ways in ways_by_codec.values())]:
         raise OptionError(f"restore must be a way that {' or '.join(codecs)} has, not {strangers[0]!r}")
     own = []
+    networks_of = _networks_of([codec for codec in codecs if "cnn" in ways_by_codec[codec]], networks)
     tables = {codec: [None, *(one for one in models if _codec_of(one, codecs) == codec)] for codec in codecs}
     for codec in codecs:
         ways: list[tuple[str, Given | None]] = [(how, None) for how in restorers if how in ways_by_codec[codec]]
-        if "cnn" in ways_by_codec[codec]:
-            ways += [("cnn", network) for network in networks]
+        ways += [("cnn", network) for network in networks_of.get(codec, ())]
         own += [Own(codec, how, model, network) for model in tables[codec] for how, network in ways]
-    for codec, how, network in {(one.codec, one.restore, one.network) for one in own if one.restore != "none"}:
-        restorer_for(how, codec, {"network": network.path} if network else {})  # reports what would be missing later
+    for codec, how in {(one.codec, one.restore) for one in own if one.restore != "none" and not one.network}:
+        restorer_for(how, codec, {})  # reports what would be missing later
     return own
+
+
+def _networks_of(codecs: Sequence[str], networks: Sequence[Given]) -> dict[str, list[Given]]:
+    """Those that fit each codec; raises ModelError for one that fits none of them."""
+    found: dict[str, list[Given]] = {codec: [] for codec in codecs}
+    for network in networks:
+        faults = []
+        for codec in codecs:
+            try:
+                restorer_for("cnn", codec, {"network": network.path})
+            except ModelError as fault:
+                faults.append(fault)
+            else:
+                found[codec].append(network)
+        if len(faults) == len(codecs):
+            raise faults[0]
+    return found
 
 
 def _codec_of(model: Given, codecs: Sequence[str]) -> str:

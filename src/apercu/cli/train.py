@@ -9,6 +9,7 @@ from pathlib import Path
 from apercu.cli import streams
 from apercu.cli.messages import flush_output, say
 from apercu.errors import MissingExtra, OptionError
+from apercu.format.ids import NETWORKS
 from apercu.replacing import check_target
 
 DESCRIPTION = """\
@@ -22,6 +23,8 @@ apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures 
 dct       takes minutes to hours, and needs no PyTorch. It takes pictures of 8 bits, as RGB; --goal says whether PSNR or
           SSIM shall be high.
 cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
+cnn_blocks
+          is the network for the codecs of 8 × 8 blocks, taha2025, dct and stacked_ae; it begins with the shipped cnn.
 stacked_ae
           takes half an hour, goes on where it was cut off, and needs PyTorch. From pictures it makes tables for blocks
           of 8 × 8; from a folder with digits as MNIST has them (...images-idx3-ubyte.gz), for blocks of 28 × 28.
@@ -41,7 +44,7 @@ examples:
 TRAINERS = {
     "apercu": ("apercu.lab.apercu", ()),
     "dct": ("apercu.lab.dct", ()),
-    "cnn": ("apercu.lab.cnn_training", ("torch", "onnx", "onnxscript", "matplotlib")),
+    **dict.fromkeys(NETWORKS, ("apercu.lab.cnn_training", ("torch", "onnx", "onnxscript", "matplotlib"))),
     "stacked_ae": ("apercu.lab.stacked_ae", ("torch",)),
     "taha2025": ("apercu.lab.taha2025", ("torch",)),
     "predictive": ("apercu.lab.predictive", ("torch",)),
@@ -77,6 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"train {arguments.what} takes no --{next(iter(options))}")
     if arguments.what == "apercu":
         options["read"] = streams.read_picture
+    if arguments.what in NETWORKS:
+        options["what"] = arguments.what
     trainer = import_module(module)
     trainer.train(
         arguments.images, arguments.out, trainer.SEED if arguments.seed is None else arguments.seed, log=_log, **options
