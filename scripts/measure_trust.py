@@ -1,11 +1,12 @@
-"""The table for fitting apercu.restore.trust: PSNR of restore="cnn" minus that of "none", in dB, with trust and
-without.
+"""The table for fitting apercu.restore.trust and block_trust: PSNR of restore="cnn" minus that of "none", in dB, with
+trust and without.
 
     python -m scripts.measure_trust                       drawn pictures
     python -m scripts.measure_trust --images FOLDER       and the first 24 images below FOLDER: training images
     python -m scripts.measure_trust --seed 5              other drawn pictures
+    python -m scripts.measure_trust --codec taha2025      files of a codec of blocks
 
-Each cell: with trust / with a factor of 1 everywhere. The numbers in trust.py are those that keep the first above
+Each cell: with trust / with a factor of 1 everywhere. The numbers in these modules are those that keep the first above
 -0.05 and lose the least of the second where it is a gain.
 """
 
@@ -31,21 +32,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--images", type=Path, metavar="FOLDER")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--codec", choices=cnn.CODECS, default="apercu")
     arguments = parser.parse_args()
     pictures = images(arguments.seed)
     for path in files_below(arguments.images)[:24] if arguments.images else ():
         pictures[path.stem], _ = read_rgb(path)
     print(f"{'':20}", *(f"{quality:>13}" for quality in QUALITIES))
     for name, image in pictures.items():
-        cells = ("{:.2f} / {:.2f}".format(*gains(image, quality)) for quality in QUALITIES)
+        cells = ("{:.2f} / {:.2f}".format(*gains(image, arguments.codec, quality)) for quality in QUALITIES)
         print(f"{name[:20]:20}", *(f"{cell:>13}" for cell in cells), flush=True)
 
 
-def gains(image: Samples, quality: float) -> tuple[float, float]:
+def gains(image: Samples, codec: str, quality: float) -> tuple[float, float]:
     """With trust, and without."""
-    data = apercu.encode(image, quality=quality, codec="apercu")
+    data = apercu.encode(image, quality=quality, codec=codec)
     plain, restored = _error(image, apercu.decode(data)), _error(image, apercu.decode(data, restore="cnn"))
-    everywhere = decoding.decode(data, restorer=cnn.load("apercu", cnn.Options(), trust=_in_full))
+    everywhere = decoding.decode(data, restorer=cnn.load(codec, cnn.Options(), trust=_in_full))
     in_full = _error(image, everywhere)
     return 10 * np.log10(plain / restored), 10 * np.log10(plain / in_full)
 

@@ -157,8 +157,8 @@ def test_targets_that_all_settings_meet(options):
 
 def test_a_restorer_that_the_codec_lacks_is_refused_before_a_package_is_asked_for(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    data = apercu.encode(scene(40, 40), codec="taha2025")
-    with pytest.raises(OptionError, match=r"^restore must be 'none' for a file of the codec taha2025, not 'cnn'$"):
+    data = apercu.encode(scene(40, 40), codec="predictive")
+    with pytest.raises(OptionError, match=r"^restore must be 'none' for a file of the codec predictive, not 'cnn'$"):
         apercu.decode(data, restore="cnn", network="none.onnx")
     with pytest.raises(NotApercu):
         apercu.decode(b"no file", restore="cnn", network="none.onnx")

@@ -132,8 +132,10 @@ def test_likeliest_weights_are_those_that_made_the_sizes():
 def short():
     """Runs of eight steps."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"STEPS": 8, "EVERY": 4, "HELD_OUT": 4, "BATCH": 4, "WARM": 1}.items():
+        for name, value in {"EVERY": 4, "HELD_OUT": 4, "BATCH": 4, "WARM": 1}.items():
             patch.setattr(cnn_training, name, value)
+        for name, recipe in cnn_training.RECIPES.items():
+            patch.setitem(cnn_training.RECIPES, name, recipe._replace(steps=8))
         yield
 
 
@@ -189,6 +191,46 @@ def test_network_whose_training_was_cut_off_goes_on(folder, tmp_path, trained, m
         assert {**whole, "seconds": 0} == pytest.approx({**gone_on, "seconds": 0}, abs=2e-3)
 
 
+@pytest.fixture(scope="module")
+def trained_for_blocks(folder, tmp_path_factory, short):
+    out = tmp_path_factory.mktemp("blocks") / "net.onnx"
+    cnn_training.train(folder, out, log=lambda _: None, what="cnn_blocks")
+    return out
+
+
+@pytest.mark.parametrize("codec", ["taha2025", "dct", "stacked_ae"])
+def test_network_for_blocks_takes_its_place(trained_for_blocks, codec):
+    """And begins with what the one for the wavelet knows."""
+    out = trained_for_blocks
+    recipe = json.loads(out.with_suffix(".json").read_text())
+    assert recipe["command"] == "apercu train cnn_blocks --images images0 --seed 2026 --out net.onnx"
+    assert recipe["start"] == "cnn"
+    assert recipe["log"][0]["error"] < 0.99
+    data = apercu.encode(scene(64, 64, 3, 7), quality=40, codec=codec)
+    plain, shipped, own = (
+        apercu.decode(data, restore=restore, network=network).astype(int)
+        for restore, network in (("none", None), ("cnn", None), ("cnn", out))
+    )
+    assert 0 < np.abs(own - plain).max() < 60
+    assert not np.array_equal(own, shipped)
+
+
+def test_a_network_for_other_codecs_is_refused(trained, trained_for_blocks):
+    for codec, network in (("apercu", trained_for_blocks), ("taha2025", trained[0])):
+        data = apercu.encode(scene(64, 64, 3, 7), quality=40, codec=codec)
+        with pytest.raises(apercu.ModelError, match="another network"):
+            apercu.decode(data, restore="cnn", network=network)
+
+
+def test_the_error_of_few_pictures_falls(folder, tmp_path, short):
+    """From nothing, to less than 0.85 of what it was."""
+    recipe = cnn_training.RECIPES["cnn_blocks"]._replace(steps=48, rate=2e-3, start=None)
+    samples = cnn_training._samples_of("cnn_blocks", 1, (0, folder / "0.png"))
+    _, rows = cnn_training.fit(samples, samples, recipe, tmp_path / "a.pt", 1, lambda _: None)
+    assert rows[0]["error"] > 0.95
+    assert rows[-1]["error"] < 0.85
+
+
 def test_too_little_to_train_on(tmp_path):
     Image.fromarray(scene(60, 60, 3)).save(tmp_path / "small.png")
     with pytest.raises(apercu.OptionError, match="too few images"):
@@ -200,8 +242,9 @@ def test_shipped_files_are_those_of_the_recipes_beside_them():
     assert tables["sha256"] == ids.MODELS[2].sha256
     sizes = tables["bytes_before_each_pass"]
     assert sizes[2] < sizes[1] < sizes[0]
-    network = json.loads((WEIGHTS / "cnn.json").read_text())
-    assert network["sha256"] == ids.NETWORKS["cnn"].sha256
-    last = network["log"][-1]
-    assert last["step"] == network["steps"]
-    assert last["held_out_error"] < 0.95
+    for name, known in ids.NETWORKS.items():
+        network = json.loads((WEIGHTS / f"{name}.json").read_text())
+        assert network["sha256"] == known.sha256
+        last = network["log"][-1]
+        assert last["step"] == network["steps"]
+        assert last["held_out_error"] < 0.95

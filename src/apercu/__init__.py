@@ -177,8 +177,9 @@ def decode(
 ) -> Samples:
     """The image of an apercu file, with the shape and dtype of what was encoded.
 
-    restore: "none", integer synthesis only, the same pixels on every machine; "cnn" (codec "apercu", extra `restore`),
-        followed by a network that brings them closer to the original, the same on every machine but for rounding.
+    restore: "none", integer synthesis only, the same pixels on every machine; "cnn" (not for "predictive"; extra
+        `restore`), followed by a network that brings them closer to the original, the same on every machine but for
+        rounding.
     damaged: "raise" raises on any fault; "conceal" returns every tile and layer that is intact, and the middle of the
         range where a tile has none. It raises the first fault where no tile has any.
     window: (top, left, height, width), a part of the image; its pixels are the same as in the whole image. Only the
@@ -186,8 +187,8 @@ def decode(
     layers: the number of layers to decode, 1 or more: the same image with less detail.
     model, progress: as for `encode`.
     options: those of the restorer, each a field of `apercu.restore.NAME.Options`; one that only others have is refused.
-        "cnn" has `network`: the file of your own network (`apercu train cnn`) in place of the shipped one. What it may
-        hold and take is limited (docs/replace-a-stage.md).
+        "cnn" has `network`: the file of your own network (`apercu train cnn`, or `cnn_blocks`) in place of the shipped
+        one. What it may hold and take is limited (docs/replace-a-stage.md).
 
     Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError,
     CorruptStream), ModelError, MissingExtra or OptionError.

@@ -136,16 +136,33 @@ def contestants(
     if strangers := [how for how in restorers if not any(how in ways for ways in ways_by_codec.values())]:
         raise OptionError(f"restore must be a way that {' or '.join(codecs)} has, not {strangers[0]!r}")
     own = []
+    networks_of = _networks_of([one.codec for name, one in called.items() if "cnn" in ways_by_codec[name]], networks)
     of_models = {model: _codec_of(model, [one.codec for one in called.values()]) for model in models}
     for name, plain in called.items():
         ways: list[tuple[str, Given | None]] = [(how, None) for how in restorers if how in ways_by_codec[name]]
-        if "cnn" in ways_by_codec[name]:
-            ways += [("cnn", network) for network in networks]
+        ways += [("cnn", network) for network in networks_of.get(plain.codec, ())]
         tables = [None, *(model for model, codec in of_models.items() if codec == plain.codec)]
         own += [replace(plain, restore=how, model=model, network=network) for model in tables for how, network in ways]
-    for codec, how, network in {(one.codec, one.restore, one.network) for one in own if one.restore != "none"}:
-        restorer_for(how, codec, {"network": network.path} if network else {})  # reports what would be missing later
+    for codec, how in {(one.codec, one.restore) for one in own if one.restore != "none" and not one.network}:
+        restorer_for(how, codec, {})  # reports what would be missing later
     return own
+
+
+def _networks_of(codecs: Sequence[str], networks: Sequence[Given]) -> dict[str, list[Given]]:
+    """Those that fit each codec; raises ModelError for one that fits none of them."""
+    found: dict[str, list[Given]] = {codec: [] for codec in codecs}
+    for network in networks:
+        faults = []
+        for codec in found:
+            try:
+                restorer_for("cnn", codec, {"network": network.path})
+            except ModelError as fault:
+                faults.append(fault)
+            else:
+                found[codec].append(network)
+        if len(faults) == len(found):
+            raise faults[0]
+    return found
 
 
 def _codec_of(model: Given, codecs: Sequence[str]) -> str:

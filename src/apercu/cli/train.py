@@ -9,7 +9,7 @@ from pathlib import Path
 from apercu.cli import streams
 from apercu.cli.messages import flush_output, say
 from apercu.errors import MissingExtra, OptionError
-from apercu.format.ids import CODECS
+from apercu.format.ids import CODECS, NETWORKS
 from apercu.replacing import check_target
 
 DESCRIPTION = """\
@@ -23,6 +23,8 @@ apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures 
 dct       takes minutes to hours, and needs no PyTorch. It takes pictures of 8 bits, as RGB; --goal says whether PSNR or
           SSIM shall be high.
 cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
+cnn_blocks
+          is the network for the codecs of 8 × 8 blocks, taha2025, dct and stacked_ae; it begins with the shipped cnn.
 stacked_ae
           takes half an hour, goes on where it was cut off, and needs PyTorch. From pictures it makes tables for blocks
           of 8 × 8; from a folder with digits as MNIST has them (...images-idx3-ubyte.gz), for blocks of 28 × 28.
@@ -40,10 +42,10 @@ examples:
   apercu decode photo.apc back.png --restore cnn --network mine.onnx
 """
 
-TRAINERS = {codec: f"apercu.lab.{codec}" for codec in CODECS} | {"cnn": "apercu.lab.cnn_training"}
+TRAINERS = {codec: f"apercu.lab.{codec}" for codec in CODECS} | dict.fromkeys(NETWORKS, "apercu.lab.cnn_training")
 """Modules that have `train`."""
 WITHOUT_TORCH = ("apercu", "dct")
-NEEDS_OF_CNN = ("torch", "onnx", "onnxscript", "matplotlib")
+NEEDS_OF_NETWORKS = ("torch", "onnx", "onnxscript", "matplotlib")
 """Of these, some come at the end of hours."""
 GOALS = ("psnr", "ssim", "none")
 OPTIONS = {"goal": "dct", "every": "dct", "weights": "taha2025"}
@@ -67,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write; returns the exit code."""
-    packages = NEEDS_OF_CNN if arguments.what == "cnn" else () if arguments.what in WITHOUT_TORCH else ("torch",)
+    packages = NEEDS_OF_NETWORKS if arguments.what in NETWORKS else () if arguments.what in WITHOUT_TORCH else ("torch",)
     if missing := [name for name in packages if find_spec(name) is None]:
         raise MissingExtra(f"train {arguments.what} needs {' and '.join(missing)}: pip install 'apercu[train]'")
     if not arguments.images.is_dir():
@@ -80,6 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"train {arguments.what} takes no --{strange[0]}")
     if arguments.what == "apercu":
         options["read"] = streams.read_picture
+    if arguments.what in NETWORKS:
+        options["what"] = arguments.what
     trainer = import_module(TRAINERS[arguments.what])
     trainer.train(
         arguments.images, arguments.out, trainer.SEED if arguments.seed is None else arguments.seed, log=_log, **options

@@ -72,8 +72,11 @@ class Network(NamedTuple):
     sha256: str
 
 
-NETWORKS = {"cnn": Network("cnn.onnx", "65947dc5f608746f139bd9d263d12f242d04769a5b5ca7fb883b853e499eeba1")}
-"""By the name of the restorer. The receiver chooses one: no file names it."""
+NETWORKS = {
+    "cnn": Network("cnn.onnx", "65947dc5f608746f139bd9d263d12f242d04769a5b5ca7fb883b853e499eeba1"),
+    "cnn_blocks": Network("cnn_blocks.onnx", "c538592b6334cf21400c1b9caecbe1561c3fc82535196bf1bec7eca87379c07b"),
+}
+"""By name. The receiver chooses one: no file names it."""
 
 DEFAULT_MODEL_IDS = {
     ("taha2025", "huffman"): 1,

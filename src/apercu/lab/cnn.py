@@ -1,7 +1,8 @@
-"""The network behind restore="cnn": a residual U of two scales on the planes that a decoder has.
+"""The networks behind restore="cnn": a residual U of two scales on the planes that a decoder has.
 
-Its input is luma in squares of 4×4 samples, chroma in squares of 2×2 (space to depth), and the quantiser step. It
-predicts the residual: the original planes minus the decoded ones.
+The input is luma in squares of 4×4 samples, chroma in squares of 2×2 (space to depth), and what `apercu.restore.told`
+has to say, of which the quantiser's step is the first. A network predicts the residual: the original planes minus the
+decoded ones.
 """
 
 import logging
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from apercu.restore.cnn import IN, INPUT, OUT, OUTPUT
+from apercu.restore.cnn import INPUT, OUT, OUTPUT
 
 NEAR, FAR = 64, 96  # channels at a quarter and at an eighth of the size
 
@@ -34,11 +35,11 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    """(N, 25, H / 4, W / 4) to (N, 24, H / 4, W / 4); H and W are multiples of 8. 38,000 products a pixel."""
+    """(N, C, H / 4, W / 4) to (N, 24, H / 4, W / 4); H and W are multiples of 8. 38,000 products a pixel for C = 25."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.head = nn.Conv2d(IN, NEAR, 3, padding=1)
+        self.head = nn.Conv2d(channels, NEAR, 3, padding=1)
         self.before = nn.Sequential(Block(NEAR), Block(NEAR), Block(NEAR))
         self.down = nn.Conv2d(NEAR, FAR, 2, stride=2)
         self.far = nn.Sequential(Block(FAR), Block(FAR), Block(FAR))
@@ -55,16 +56,30 @@ class Network(nn.Module):
         return residual
 
 
-def to_input(luma: Tensor, chroma: Tensor, step: Tensor) -> Tensor:
-    """Luma (N, 1, H, W), chroma (N, 2, H / 2, W / 2), both in -1 .. 1, and steps (N,), to (N, 25, H / 4, W / 4)."""
-    near = functional.pixel_unshuffle(luma, 4)
-    colour = functional.pixel_unshuffle(chroma, 2)
-    plane = ((torch.log2(step) - 6) / 3)[:, None, None, None].expand(-1, 1, *near.shape[2:])
-    return torch.cat([near, colour, plane], 1)
+def to_input(luma: Tensor, chroma: Tensor, told: Tensor) -> Tensor:
+    """Luma (N, 1, H, W), chroma (N, 2, H / 2, W / 2), both in -1 .. 1, and what the network is told beside them,
+    (N, n, H / 4, W / 4), to (N, 24 + n, H / 4, W / 4)."""
+    return torch.cat([functional.pixel_unshuffle(luma, 4), functional.pixel_unshuffle(chroma, 2), told], 1)
+
+
+def start_from(network: Network, data: bytes) -> None:
+    """Takes over the weights of a network that `export` wrote. Of more channels that this one has as its input, the
+    weights begin at 0."""
+    import onnx
+    from onnx import numpy_helper
+
+    known = {one.name: numpy_helper.to_array(one) for one in onnx.load_from_string(data).graph.initializer}
+    state = network.state_dict()
+    for name, tensor in state.items():
+        values = torch.from_numpy(known[name + "_16"].astype(np.float32))
+        if name == "head.weight":
+            values = functional.pad(values, (0, 0, 0, 0, 0, tensor.shape[1] - values.shape[1]))
+        tensor.copy_(values)
+    network.load_state_dict(state)
 
 
 def export(network: Network, path: Path) -> None:
-    """Writes an ONNX file: INPUT (1, 25, H / 4, W / 4) to OUTPUT (1, 24, H / 4, W / 4).
+    """Writes an ONNX file: INPUT (1, C, H / 4, W / 4) to OUTPUT (1, 24, H / 4, W / 4).
 
     Weights have 16 bits, which halves the file and is far finer than the rounding of pixels; sums have 32.
     """
@@ -78,7 +93,7 @@ def export(network: Network, path: Path) -> None:
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network.eval(),
-            (torch.zeros(1, IN, 32, 32),),
+            (torch.zeros(1, network.head.in_channels, 32, 32),),
             dynamo=True,
             input_names=[INPUT],
             output_names=[OUTPUT],

@@ -1,4 +1,4 @@
-"""Training of the network behind restore="cnn" on images that the codec has encoded and decoded.
+"""Training of the networks behind restore="cnn" on images that their codecs have encoded and decoded.
 
 Loss: the squared error of RGB and 1 - SSIM of luma, each relative to its value before the network.
 """
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,31 +21,61 @@ from torch.nn import functional
 import apercu
 from apercu.codecs import decoding
 from apercu.errors import OptionError
-from apercu.lab.cnn import Network, export, to_input
+from apercu.lab.cnn import Network, export, start_from, to_input
 from apercu.lab.images import files_below, manifest, read_rgb
 from apercu.processes import in_order, n_cores, pool
+from apercu.restore import cnn
+from apercu.restore.told import COUNTS, GRID, n_told, places
+from apercu.restore.told import told as told_beside
 from apercu.stages.blocks import Window
 from apercu.stages.colour import Plane
 from apercu.stages.layout import Evidence, Layout
 
 SEED = 2026
-STEPS = 18_000
 BATCH, CROP = 16, 128
-RATE, DECAY = 1e-3, 1e-4  # of AdamW; the rate rises for WARM steps and falls to zero like a cosine
+DECAY = 1e-4  # of AdamW; its rate rises for WARM steps and falls to zero like a cosine
 WARM = 100
 AVERAGED = 0.998  # weights are averaged over about 500 steps
 SIMILARITY = 0.2  # weight of dissimilarity against squared error
 GREY = 0.35  # share of crops shown without chroma
-VERSIONS = 3  # of every image, each at another quality
-QUALITIES_Q8 = 6400, 16_000  # steps from 256 down to 22
 HELD_OUT = 20  # each image of so many is not trained on, and tells how training goes
 EVERY = 200  # steps, a line of the log and a checkpoint
 LUMA = torch.tensor([0.299, 0.587, 0.114])[None, :, None, None]
 
-Sample = tuple[NDArray[np.int16], NDArray[np.int16], float, NDArray[np.uint8]]
-"""Luma (H, W), chroma (2, H / 2, W / 2), both with 5 fraction bits; the step; the original (H, W, 3)."""
+
+class Recipe(NamedTuple):
+    """`versions` of every image: codec, and the qualities in 1/256 among which one is drawn. `grid`: crops begin at
+    multiples of so many pixels. `start`: the shipped network whose weights come first."""
+
+    versions: tuple[tuple[str, int, int], ...]
+    steps: int
+    rate: float
+    grid: int
+    start: str | None = None
+
+    @property
+    def channels(self) -> int:
+        """Of the input."""
+        return cnn.OUT + n_told(self.versions[0][0])
+
+
+RECIPES = {
+    "cnn": Recipe(3 * (("apercu", 6400, 16_000),), 18_000, 1e-3, 2),  # steps from 256 down to 22
+    "cnn_blocks": Recipe(
+        (*3 * (("taha2025", 4000, 19_500),), ("dct", 6400, 16_500), ("stacked_ae", 6400, 19_000)),
+        16_500,
+        7e-4,
+        GRID,
+        "cnn",
+    ),
+}
+"""By the name of the network."""
+
+Sample = tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.float16], NDArray[np.uint8]]
+"""Luma (H, W), chroma (2, H / 2, W / 2), both with 5 fraction bits; what the network is told beside them, (n, H / 4,
+W / 4), without the place; the original (H, W, 3)."""
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
-"""Luma, chroma, steps, originals in -1 to 1, and which are shown grey (N,)."""
+"""Luma, chroma, what the network is told beside them, originals in -1 to 1, and which are shown grey (N,)."""
 
 
 def train(
@@ -53,31 +84,35 @@ def train(
     seed: int = SEED,
     log: Callable[[str], None] = print,
     setup: Callable[[], object] | None = None,
+    what: str = "cnn",
 ) -> None:
     """Trains on all images below `folder`; writes the network to `out` (ONNX), and recipe and curve beside it.
 
     A run that was cut off goes on from `out` with the ending .pt, which is gone at the end. `setup`: as of
-    `apercu.lab.apercu.train`. Raises OptionError where there is nothing to train on.
+    `apercu.lab.apercu.train`. `what`: the network, by its name in RECIPES. Raises OptionError where there is nothing to
+    train on.
     """
     if setup:
         setup()
     files = files_below(folder)
     with pool(n_cores(), setup, how=None) as run:
-        by_file = list(in_order(run, partial(_samples_of, seed), enumerate(files)))
+        by_file = list(in_order(run, partial(_samples_of, what, seed), enumerate(files)))
     samples = [sample for index, some in enumerate(by_file) if index % HELD_OUT for sample in some]
     held_out = [sample for some in by_file[::HELD_OUT] for sample in some]
     if not samples or not held_out:
         raise OptionError(f"too few images of {CROP} × {CROP} pixels below {folder} to train on")
-    network, rows = fit(samples, held_out, out.with_suffix(".pt"), seed, log)
+    how = RECIPES[what]
+    network, rows = fit(samples, held_out, how, out.with_suffix(".pt"), seed, log)
     export(network, out)
     recipe = {
         "restorer": "cnn",
-        "command": f"apercu train cnn --images {folder.name} --seed {seed} --out {out.name}",
+        "command": f"apercu train {what} --images {folder.name} --seed {seed} --out {out.name}",
         "seed": seed,
         "torch": torch.__version__.split("+")[0],
-        "steps": STEPS,
+        "start": how.start,
+        "steps": how.steps,
         "batch": [BATCH, CROP, CROP],
-        "optimiser": f"AdamW, rate {RATE}, decay {DECAY}, cosine; bfloat16 autocast; weights averaged at {AVERAGED}",
+        "optimiser": f"AdamW, rate {how.rate}, decay {DECAY}, cosine; bfloat16 autocast; mean of weights at {AVERAGED}",
         "loss": f"share of squared error + {SIMILARITY} x share of dissimilarity",
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
         "log": rows,
@@ -89,7 +124,7 @@ def train(
     out.with_suffix(".pt").unlink(missing_ok=True)
 
 
-def _samples_of(seed: int, numbered: tuple[int, Path]) -> list[Sample]:
+def _samples_of(what: str, seed: int, numbered: tuple[int, Path]) -> list[Sample]:
     """An image as decoders have it before the network, at random qualities; none where it is smaller than a crop."""
     index, path = numbered
     rng = np.random.default_rng((seed, index))
@@ -98,24 +133,27 @@ def _samples_of(seed: int, numbered: tuple[int, Path]) -> list[Sample]:
         return []
     samples: list[Sample] = []
 
-    def keep(planes: list[Plane], _: Layout, step_q8: int, __: Evidence, ___: Window) -> None:
-        samples.append((planes[0].copy(), np.stack(planes[1:]), step_q8 / 256, image))
+    def keep(codec: str, planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, _: Window) -> None:
+        luma, *pair = (plane[: of.height, : of.width] for plane, of in zip(planes, layout.planes, strict=True))
+        told = told_beside(codec, step_q8, evidence, *luma.shape).astype(np.float16)
+        samples.append((luma.copy(), np.stack(pair), told, image))
 
-    for quality_q8 in rng.integers(*QUALITIES_Q8, VERSIONS):
-        data = apercu.encode(image, quality=int(quality_q8) / 256, codec="apercu")
-        decoding.decode(data, restorer=keep)
+    for codec, *qualities in RECIPES[what].versions:
+        data = apercu.encode(image, quality=int(rng.integers(qualities[0], qualities[1])) / 256, codec=codec)
+        decoding.decode(data, restorer=partial(keep, codec))
     return samples
 
 
-def batch_of(samples: list[Sample], shares: NDArray[np.float64], rng: np.random.Generator) -> Batch:
-    """Crops of random samples; `shares`: how likely each is to be taken."""
-    lumas, chromas, steps, originals = [], [], [], []
+def batch_of(samples: list[Sample], shares: NDArray[np.float64], grid: int, rng: np.random.Generator) -> Batch:
+    """Crops of random samples, from multiples of `grid` on; `shares`: how likely each is to be taken."""
+    lumas, chromas, tolds, originals = [], [], [], []
     for index in rng.choice(len(samples), BATCH, p=shares):
-        luma, chroma, step, original = samples[index]
-        y, x = (2 * int(rng.integers(0, (side - CROP) // 2 + 1)) for side in luma.shape)
+        luma, chroma, told, original = samples[index]
+        y, x = (grid * int(rng.integers(0, (side - CROP) // grid + 1)) for side in luma.shape)
         parts = [
             luma[y : y + CROP, x : x + CROP],
             chroma[:, y // 2 : (y + CROP) // 2, x // 2 : (x + CROP) // 2].transpose(1, 2, 0),
+            told[:, y // 4 : (y + CROP) // 4, x // 4 : (x + CROP) // 4].transpose(1, 2, 0),
             original[y : y + CROP, x : x + CROP],
         ]
         for flip in range(2):
@@ -125,15 +163,20 @@ def batch_of(samples: list[Sample], shares: NDArray[np.float64], rng: np.random.
             parts = [part.swapaxes(0, 1) for part in parts]
         lumas.append(parts[0][None].astype(np.float32))
         chromas.append(parts[1].transpose(2, 0, 1).astype(np.float32))
-        steps.append(step)
-        originals.append(parts[2].transpose(2, 0, 1).astype(np.float32))
+        tolds.append(parts[2].transpose(2, 0, 1).astype(np.float32))
+        originals.append(parts[3].transpose(2, 0, 1).astype(np.float32))
     grey = torch.from_numpy(rng.random(BATCH) < GREY)
     hidden = grey[:, None, None, None]
     luma_, chroma_ = torch.from_numpy(np.stack(lumas)) / 4080 - 1, torch.from_numpy(np.stack(chromas)) / 4080
     original_ = torch.from_numpy(np.stack(originals)) / 127.5 - 1
     original_ = torch.where(hidden, (original_ * LUMA).sum(1, keepdim=True).expand(-1, 3, -1, -1), original_)
     chroma_ = torch.where(hidden, torch.zeros(()), chroma_)
-    return luma_, chroma_, torch.tensor(steps, dtype=torch.float32), original_, grey
+    told_ = torch.from_numpy(np.stack(tolds))
+    told_[grey, COUNTS + 1 :] = 0
+    if grid == GRID:  # the place is that of the crop after it was turned
+        place = torch.from_numpy(places(*told_.shape[2:]))
+        told_ = torch.cat([told_, place.expand(BATCH, -1, -1, -1)], 1)
+    return luma_, chroma_, told_, original_, grey
 
 
 def to_rgb(luma: Tensor, chroma: Tensor) -> Tensor:
@@ -169,9 +212,9 @@ def dissimilarity(a: Tensor, b: Tensor) -> Tensor:
 
 def loss_of(network: nn.Module, batch: Batch) -> tuple[Tensor, float, float]:
     """The loss, and the shares of squared error and of dissimilarity that are left."""
-    luma, chroma, step, original, grey = batch
+    luma, chroma, told, original, grey = batch
     with torch.autocast("cpu", torch.bfloat16):
-        residual = network(to_input(luma, chroma, step).to(memory_format=torch.channels_last)).float()
+        residual = network(to_input(luma, chroma, told).to(memory_format=torch.channels_last)).float()
     restored = luma + functional.pixel_shuffle(residual[:, :16], 4)
     colour = chroma + functional.pixel_shuffle(residual[:, 16:], 2) * ~grey[:, None, None, None]
     with torch.no_grad():
@@ -194,14 +237,21 @@ def _shares(samples: list[Sample]) -> NDArray[np.float64]:
 
 
 def fit(
-    samples: list[Sample], held_out: list[Sample], checkpoint: Path, seed: int, log: Callable[[str], None]
+    samples: list[Sample],
+    held_out: list[Sample],
+    recipe: Recipe,
+    checkpoint: Path,
+    seed: int,
+    log: Callable[[str], None],
 ) -> tuple[Network, list[dict[str, float]]]:
     """Trains from `checkpoint` on, where there is one. Returns the averaged network and the lines of the log."""
     torch.manual_seed(seed)
-    network, averaged = Network(), Network()
+    network, averaged = Network(recipe.channels), Network(recipe.channels)
+    if recipe.start:
+        start_from(network, cnn.shipped_file(recipe.start))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from the stubs
     averaged.load_state_dict(network.state_dict())
-    optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
+    optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=DECAY)
     rows: list[dict[str, float]] = []
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
@@ -213,10 +263,10 @@ def fit(
     seconds_before = rows[-1]["seconds"] if rows else 0
     shares, shares_held_out = _shares(samples), _shares(held_out)
     errors = []
-    for step in range(start, STEPS):
+    for step in range(start, recipe.steps):
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min((step + 1) / WARM, 0.5 * (1 + math.cos(math.pi * step / STEPS)))
-        loss, *now = loss_of(network, batch_of(samples, shares, np.random.default_rng((seed, step))))
+            group["lr"] = recipe.rate * min((step + 1) / WARM, 0.5 * (1 + math.cos(math.pi * step / recipe.steps)))
+        loss, *now = loss_of(network, batch_of(samples, shares, recipe.grid, np.random.default_rng((seed, step))))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -225,11 +275,13 @@ def fit(
             for mean, current in zip(averaged.parameters(), network.parameters(), strict=True):
                 mean.lerp_(current, 1 - min(AVERAGED, (step + 1) / (step + 10)))
         errors.append(now)
-        if (step + 1) % EVERY and step + 1 < STEPS:
+        if (step + 1) % EVERY and step + 1 < recipe.steps:
             continue
         with torch.no_grad():
             # The same crops each time.
-            unseen = [batch_of(held_out, shares_held_out, np.random.default_rng((seed, 0, k))) for k in range(8)]
+            unseen = [
+                batch_of(held_out, shares_held_out, recipe.grid, np.random.default_rng((seed, 0, k))) for k in range(8)
+            ]
             told = np.mean([loss_of(averaged, batch)[1:] for batch in unseen], 0)
         values = [*np.mean(errors, 0), *told, seconds_before + time.monotonic() - begin]
         names = ("error", "dissimilarity", "held_out_error", "held_out_dissimilarity", "seconds")

@@ -1,7 +1,9 @@
 """restore="cnn": a network that predicts the residual of the planes of a tile, run by ONNX Runtime.
 
-The network runs on one square of a fixed grid at a time, with a margin, so that its pixels depend only on the tile. Its
-residual is multiplied by the factors of `apercu.restore.trust`. Layers and training are in `apercu.lab.cnn`.
+There is one network for the wavelet and one for the codecs of blocks. It runs on one square of a fixed grid at a time,
+with a margin, so that its pixels depend only on the tile. Beside the planes it has what `apercu.restore.told` says. Its
+residual is multiplied by the factors of `apercu.restore.trust` or `block_trust`. Layers and training are in
+`apercu.lab.cnn`.
 """
 
 import os
@@ -20,22 +22,25 @@ from apercu.format.ids import NETWORKS
 from apercu.format.weights import naming
 from apercu.options import anything, option
 from apercu.restore import runtime
+from apercu.restore.block_trust import block_trust
 from apercu.restore.onnx_file import MOST_BYTES
 from apercu.restore.protocol import Kind, Restorer
 from apercu.restore.runtime import Network, Values
+from apercu.restore.told import BLOCK_CODECS, TOLD, n_told, places, told
 from apercu.restore.trust import Factors, trust
 from apercu.stages.blocks import BLOCK, Window, n_blocks
 from apercu.stages.colour import FULL, Plane
 from apercu.stages.layout import Evidence, Layout, Restore
-from apercu.stages.wavelet import Bands
 
 NAME = "cnn"
 KIND: Kind = "fidelity"
-CODECS: tuple[str, ...] = ("apercu",)
+NETWORK_OF = {"apercu": "cnn", **dict.fromkeys(BLOCK_CODECS, "cnn_blocks")}
+"""The shipped network for files of each codec."""
+CODECS: tuple[str, ...] = (*NETWORK_OF,)
 SQUARE, MARGIN = 512, 32
 """Pixels a side of a square, and of the margin around it inside the tile."""
-IN, OUT = 25, 24
-"""Channels of the network's input and output."""
+OUT = 24
+"""Channels of the network's output, and of its input before what it is told: 16 of luma, and 4 each of Cb and Cr."""
 INPUT, OUTPUT = "planes", "lack"
 """Their names in an ONNX file. `lack` is the residual: networks that are in use have it under this name."""
 UNIT = 8
@@ -47,7 +52,7 @@ CHROMA_REACH = 2
 """The colour of a pixel depends on chroma samples up to this many pixels away."""
 
 T = TypeVar("T", bound=np.generic)
-Trust = Callable[[list[Plane], list[Bands], int], list[Factors]]
+Trust = Callable[[list[Plane], Evidence, int], list[Factors]]
 
 
 @dataclass(frozen=True)
@@ -57,38 +62,46 @@ class Options:
     network: str | Path | None = option("a network of your own for --restore cnn", "FILE", anything)
 
 
-def load(_: str, options: Options, square: int = SQUARE, trust: Trust = trust) -> Restore:
+def load(codec: str, options: Options, square: int = SQUARE, trust: Trust | None = None) -> Restore:
     """`restore` by the shipped network, or by a user's. Raises MissingExtra or ModelError."""
-    network = _shipped() if options.network is None else _of_user(options.network)
-    return partial(restore, network, square, trust)
+    user, name = options.network, NETWORK_OF[codec]
+    network = _shipped(name) if user is None else _of_user(user, OUT + n_told(codec))
+    return partial(restore, network, codec, square, trust or _trust_in(codec))
+
+
+def _trust_in(codec: str) -> Trust:
+    return partial(block_trust, codec) if codec in BLOCK_CODECS else trust
 
 
 def restore(
     network: Network,
+    codec: str,
     square: int,
     trust: Trust,
     planes: list[Plane],
     layout: Layout,
     step_q8: int,
-    bands: Evidence,
+    evidence: Evidence,
     wanted: Window,
 ) -> None:
     """Brings the planes of a tile, int16 with 5 fraction bits, closer to what was encoded; in place.
 
     Cb and Cr go through the network with luma, alpha does not, every other plane goes by itself. `step_q8`: the
-    quantiser's step. `bands`: the coefficients that each plane was made of. `wanted`: the pixels of the tile whose
-    planes must be right; the network runs over the squares that they need, `square` pixels a side, and the rest may
+    quantiser's step. `evidence`: of what each plane was made. `wanted`: the pixels of the tile whose planes must be
+    right; the network runs over the squares that they need, `square` pixels a side, a multiple of 32, and the rest may
     stay as it is. Raises ModelError.
     """
+    shown = [plane[: of.height, : of.width] for plane, of in zip(planes, layout.planes, strict=True)]
     colour = layout.interpretation in ("rgb", "rgba")
     groups = [slice(0, 3)] if colour else [slice(i, i + 1) for i in range(len(planes))]
     for group in groups:
-        factors = trust(planes[group], bands[group], step_q8)
-        _restore_group(network, square, planes[group], factors, step_q8, wanted)
+        beside = told(codec, step_q8, evidence[group], *shown[group][0].shape)
+        factors = trust(shown[group], evidence[group], step_q8)
+        _restore_group(network, square, shown[group], factors, beside, wanted)
 
 
 def _restore_group(
-    network: Network, square: int, planes: list[Plane], factors: list[Factors], step_q8: int, wanted: Window
+    network: Network, square: int, planes: list[Plane], factors: list[Factors], told: Values, wanted: Window
 ) -> None:
     """A plane, or luma with its chroma. A row of squares is written once the next one has seen it as it was."""
     height, width = planes[0].shape
@@ -101,9 +114,8 @@ def _restore_group(
             if not any(of.any() for of in of_square):
                 continue
             seen = _grown(place, MARGIN, height, width)
-            corrections = _run(
-                network, [_part(p, seen, scale) for p, scale in zip(planes, scales, strict=True)], step_q8
-            )
+            parts = [_part(plane, seen, scale) for plane, scale in zip(planes, scales, strict=True)]
+            corrections = _run(network, parts, [_part(channel, seen, 4) for channel in told])
             at = place._replace(top=place.top - seen.top, left=place.left - seen.left)
             for plane, correction, of, scale in zip(planes, corrections, of_square, scales, strict=True):
                 target = _part(plane, place, scale)
@@ -137,19 +149,23 @@ def _part(plane: NDArray[T], window: Window, scale: int) -> NDArray[T]:
     return plane[top : top + n_blocks(window.height, scale), left : left + n_blocks(window.width, scale)]
 
 
-def _run(network: Network, planes: list[Plane], step_q8: int) -> list[Values]:
+def _run(network: Network, planes: list[Plane], told: list[Values]) -> list[Values]:
     """What the network adds to a square with its margin."""
     luma, *pair = planes
     height, width = (-(-side // UNIT) * UNIT for side in luma.shape)
-    shape = (1, IN, height // 4, width // 4)
-    values: Values = np.zeros(shape, np.float32)
+    down, across = height // 4, width // 4
+    where = places(down, across) if len(told) == TOLD else ()
+    values: Values = np.zeros((1, OUT + len(told) + len(where), down, across), np.float32)
     _split(luma.astype(np.float32) / np.float32(HALF) - 1, height, width, 4, values[0, :16])
     for index, plane in enumerate(pair):
         start = 16 + 4 * index
         _split(plane.astype(np.float32) / np.float32(HALF), height // 2, width // 2, 2, values[0, start : start + 4])
-    values[0, 24] = (np.log2(step_q8 / 256) - 6) / 3
+    for index, channel in enumerate(told):
+        _split(channel, down, across, 1, values[0, OUT + index : OUT + index + 1])
+    if len(where):
+        values[0, -len(where) :] = where
     found = network(values)
-    if found.shape != (1, OUT, *shape[2:]):
+    if found.shape != (1, OUT, down, across):
         raise ModelError("the network gives planes of another size than it is given")
     pairs = (_joined(found[0, 16 + 4 * index : 20 + 4 * index], 2) for index in range(len(pair)))
     return [_joined(found[0, :16], 4), *pairs]
@@ -178,20 +194,25 @@ def _add(plane: Plane, correction: Values, factors: Factors, side: int) -> Plane
     return found
 
 
-@cache
-def _shipped() -> Network:
-    known = NETWORKS[NAME]
+def shipped_file(name: str) -> bytes:
+    """The file of a network of `apercu.format.ids.NETWORKS`. Raises ModelError."""
+    known = NETWORKS[name]
     data = _read(Path(__file__).parent.parent / "weights" / known.file)
     if sha256(data).hexdigest() != known.sha256:
         raise ModelError(f"{known.file} is not the file that was shipped: its SHA-256 differs")
-    return runtime.of_shipped(data)
+    return data
+
+
+@cache
+def _shipped(name: str) -> Network:
+    return runtime.of_shipped(shipped_file(name))
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_shipped.cache_clear)  # the threads of a session do not come along
 
 
-def _of_user(file: str | Path) -> Network:
+def _of_user(file: str | Path, n_channels: int) -> Network:
     try:
         path = Path(file)
     except TypeError:
@@ -200,7 +221,7 @@ def _of_user(file: str | Path) -> Network:
 
     data = _read(path)
     with naming(path):
-        network = of_user(data, [(INPUT, [1, IN]), (OUTPUT, [1, OUT])])
+        network = of_user(data, [(INPUT, [1, n_channels]), (OUTPUT, [1, OUT])])
 
     def run(values: Values) -> Values:
         with naming(path):

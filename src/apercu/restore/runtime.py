@@ -72,7 +72,7 @@ def of_stranger(data: bytes, ends: Ends) -> Network:
     except Exception as error:  # of ONNX Runtime, whose errors have no common class
         raise ModelError(f"holds no network that can be run: {error}") from None
     if not all(len(of) == 1 and _fits(of[0], end) for of, end in zip(shown, ends, strict=True)):
-        raise ModelError("holds another network than `apercu train cnn` makes")
+        raise ModelError("holds another network than `apercu train` makes for this codec")
     (given, _), (_, n_found) = ends
 
     def run(values: Values) -> Values:

@@ -59,35 +59,39 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
     if step <= STEPS[0] or min(luma.shape) < LEAST_SIDE:
         return [np.zeros((n_blocks(luma.shape[0]), n_blocks(luma.shape[1])), np.float32) for _ in planes]
     levels, diagonal = _symbols(bands[0], luma, STAGES)
-    share = {2: _mean(levels[1] + levels[2] > 0, REACH), 3: _mean(levels[3] > 0, REACH), 4: _mean(levels[4] > 0, REACH)}
+    share = {
+        2: mean_around(levels[1] + levels[2] > 0, REACH),
+        3: mean_around(levels[3] > 0, REACH),
+        4: mean_around(levels[4] > 0, REACH),
+    }
     fall = {level: share[level] / (share[level + 1] + FEW) for level in (2, 3)}
-    by_level = {level: _ramp(share[level], *shares) for level, (shares, _) in LIVELY.items()}
-    by_level[3] *= _ramp(fall[3], *STEEP)
-    counts = {level: _log_ramp(step, *steps) if steps else 1.0 for level, (_, steps) in LIVELY.items()}
+    by_level = {level: ramp(share[level], *shares) for level, (shares, _) in LIVELY.items()}
+    by_level[3] *= ramp(fall[3], *STEEP)
+    counts = {level: log_ramp(step, *steps) if steps else 1.0 for level, (_, steps) in LIVELY.items()}
     lively = np.max([counts[level] * by_level[level] for level in LIVELY], axis=0)
-    hollow = _ramp(np.maximum(fall[2], fall[3]), *HOLLOW)
-    busy = _ramp(9 * _mean(levels[1] + (DIAGONAL - 1) * diagonal, 1), *BUSY)
-    factors = _log_ramp(step, *STEPS) * lively * (1 - hollow) * (1 - busy) * (1 - _drawn(bands[0], luma, step))
+    hollow = ramp(np.maximum(fall[2], fall[3]), *HOLLOW)
+    busy = ramp(9 * mean_around(levels[1] + (DIAGONAL - 1) * diagonal, 1), *BUSY)
+    factors = log_ramp(step, *STEPS) * lively * (1 - hollow) * (1 - busy) * (1 - _drawn(bands[0], luma, step))
     found = [factors]
-    n_luma = _mean(levels[1] + levels[2] + levels[3], NEAR) + LITTLE
+    n_luma = mean_around(levels[1] + levels[2] + levels[3], NEAR) + LITTLE
     for plane, its_bands in zip(pair, bands[1:], strict=True):
         levels, _ = _symbols(its_bands, plane, STAGES - 1)
-        n_chroma = _mean(levels[1] + levels[2] + levels[3], NEAR // 2).repeat(2, 0).repeat(2, 1)
-        rich = _ramp(n_chroma[: factors.shape[0], : factors.shape[1]] / n_luma, *RICH)
+        n_chroma = mean_around(levels[1] + levels[2] + levels[3], NEAR // 2).repeat(2, 0).repeat(2, 1)
+        rich = ramp(n_chroma[: factors.shape[0], : factors.shape[1]] / n_luma, *RICH)
         found.append(factors * (1 - rich))
     return found
 
 
 def _drawn(bands: Bands, plane: Plane, step: float) -> Factors:
     """How surely there are waves of one period around each block, or drawings of hard contrast, 0 to 1."""
-    squares = [_mean(values, REACH) / 1024 for values in _squares(bands, plane)]  # of 5 fraction bits
+    squares = [mean_around(values, REACH) / 1024 for values in _squares(bands, plane)]  # of 5 fraction bits
     finest, *coarser = [values / step**2 + PEAK for values in squares]
     most = np.maximum(coarser[0] / finest, coarser[1] / coarser[0])
     least = 1 / (PEAK_FLOOR + (step / PEAK_STEP) ** 1.7)
     (usual, peaked), wave_steps = WAVES
     loud, loud_steps = LOUD
-    waves = _ramp(most, 1 + usual * least, 1 + peaked * least) * (1 - _log_ramp(step, *wave_steps))
-    drawn: Factors = np.maximum(waves, _ramp(squares[0], *loud) * (1 - _log_ramp(step, *loud_steps)))
+    waves = ramp(most, 1 + usual * least, 1 + peaked * least) * (1 - log_ramp(step, *wave_steps))
+    drawn: Factors = np.maximum(waves, ramp(squares[0], *loud) * (1 - log_ramp(step, *loud_steps)))
     return drawn
 
 
@@ -133,7 +137,7 @@ def _symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts]
     return found, diagonal
 
 
-def _mean(values: Counts | NDArray[np.int64] | NDArray[np.bool_], reach: int) -> Factors:
+def mean_around(values: Counts | NDArray[np.int64] | NDArray[np.bool_], reach: int) -> Factors:
     """Of the blocks around each, `reach` to each side as far as there are any. Sums are of integers: exact."""
     sums = np.pad(values.astype(np.int64), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     (top, bottom), (left, right) = (
@@ -145,11 +149,12 @@ def _mean(values: Counts | NDArray[np.int64] | NDArray[np.bool_], reach: int) ->
     return mean
 
 
-def _ramp(values: Factors | NDArray[np.float64], low: float, high: float) -> Factors:
+def ramp(values: Factors | NDArray[np.float64], low: float, high: float) -> Factors:
     """0 up to `low`, 1 from `high` on, a straight line between."""
     ramp: Factors = np.clip((values - low) / (high - low), 0, 1)
     return ramp
 
 
-def _log_ramp(step: float, low: float, high: float) -> float:
+def log_ramp(step: float, low: float, high: float) -> float:
+    """The same of a step, a straight line in its logarithm."""
     return min(max(math.log2(step / low) / math.log2(high / low), 0.0), 1.0)
