@@ -41,6 +41,7 @@ RATES = (0.05, 0.1, 0.15, 0.2, 0.3)
 DIGIT_RATES = (0.007, 0.01, 0.015, 0.02, 0.03, 0.04)
 QUALITIES = (0, 6, 12, 20, 28, 36, 44, 52, 60, 70, 80, 92, 100)
 IMAGES = 8
+ACROSS = 36  # digits in a row of the mosaic, which is one tile: in the next, blocks would not be digits
 FOUNDED_ON = 15_000
 
 
@@ -174,7 +175,7 @@ def main() -> None:
     lab.FOUNDED_ON = FOUNDED_ON
     digits = read_idx(arguments.digits)
     part = digits[held_out(len(digits))]
-    pictures = {False: list(_images(arguments.images)), True: [mosaic(part[:1600], 40)]}
+    pictures = {False: list(_images(arguments.images)), True: [mosaic(part[: ACROSS**2], ACROSS)]}
     blocks: dict[bool, tuple[Blocks, Blocks]] = {}
     headed: set[bool] = set()
     for variant in VARIANTS:
