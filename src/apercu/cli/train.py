@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write; returns the exit code."""
-    packages = NEEDS_OF_NETWORKS if arguments.what in NETWORKS else () if arguments.what in WITHOUT_TORCH else ("torch",)
+    packages = NEEDS_OF_NETWORKS if arguments.what in NETWORKS else ("torch",) * (arguments.what not in WITHOUT_TORCH)
     if missing := [name for name in packages if find_spec(name) is None]:
         raise MissingExtra(f"train {arguments.what} needs {' and '.join(missing)}: pip install 'apercu[train]'")
     if not arguments.images.is_dir():

@@ -383,3 +383,4 @@ def write_for_ssim(source: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
+    write_for_ssim(Path(sys.argv[1]), Path(sys.argv[2]))
