@@ -49,7 +49,7 @@ def cases() -> dict[str, Case]:
     for height, width in ((1, 1), (1, 20), (17, 1), (8, 8), (9, 7)):
         sizes[f"stacked-{height}x{width}"] = _case("grey of this size", scene(height, width)[:, :, 0], quality=60)
         sizes[f"stacked-rgb-{height}x{width}"] = _case("colour of this size", scene(height, width, 3), quality=70)
-    return sizes | _kinds() | _settings() | _written()
+    return sizes | _kinds() | _settings() | _written() | _huffman()
 
 
 def _case(
@@ -100,6 +100,16 @@ def _settings() -> dict[str, Case]:
     for quality in (0, 15.5, 33, 48.4, 66, 81, 92.3, 100):
         found[f"stacked-quality-{quality:g}".replace(".", "-")] = _case("a place on the path", RGB, quality=quality)
     return found
+
+
+def _huffman() -> dict[str, Case]:
+    return {
+        "stacked-huffman": _case("Huffman codes", GREY, quality=60, entropy="huffman"),
+        "stacked-huffman-rgb": _case("the same in colour", RGB, quality=80, entropy="huffman"),
+        "stacked-huffman-flat": _case("words for no bits", np.full((20, 24, 3), 77, np.uint8), entropy="huffman"),
+        "stacked-huffman-tiles": _case("in tiles and two layers", scene(40, 70), 5, 2, quality=55, entropy="huffman"),
+        "stacked-huffman-spectral16": _case("bands of 16 bits", wide(scene(9, 17, 2), 5, 900), entropy="huffman"),
+    }
 
 
 def _header(height: int, width: int, interpretation: str = "grey", **changes: object) -> Header:

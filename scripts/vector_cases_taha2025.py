@@ -7,10 +7,10 @@ import numpy as np
 
 from apercu.format.container import Header, pack
 from apercu.stages.colour import Levels, Samples
+from scripts import vector_cases_dual_maps, vector_faults
 from scripts.pictures import noise, scene, walsh_weights, wide
 from scripts.segment_writer import bits_of, by_hand, canonical, flat_table, listed_table, to_bytes
-from scripts.vector_case import Case, Encoded, Written
-from scripts.vector_faults import faults as faults
+from scripts.vector_case import Case, Encoded, Fault, Written
 
 GREY = scene(24, 24)[:, :, 0]
 RGB = scene(16, 16, 3)
@@ -19,7 +19,12 @@ user_model = walsh_weights
 
 def cases() -> dict[str, Case]:
     """All of them by name."""
-    return _greys() | _colours() | _settings() | _tilings() | _written()
+    return _greys() | _colours() | _settings() | _tilings() | _written() | vector_cases_dual_maps.cases()
+
+
+def faults(user_file: bytes) -> dict[str, Fault]:
+    """Damaged files; `user_file` is a sound one that needs weights of the user's."""
+    return vector_faults.faults(user_file) | vector_cases_dual_maps.faults()
 
 
 def _greys() -> dict[str, Case]:
