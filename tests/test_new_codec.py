@@ -146,7 +146,7 @@ def test_its_options_are_its_own(capsys):
     with pytest.raises(OptionError, match=r"^the codec plain has no step and no tables; the codec taha2025 has$"):
         apercu.encode(IMAGES["grey"], codec="plain", step=3, tables="group")
     with pytest.raises(
-        OptionError, match=r"^the codec apercu has no step and no entropy; the codecs taha2025 and dct and plain"
+        OptionError, match=r"^the codec apercu has no step and no entropy; the codecs taha2025 and dct and stacked_ae"
     ):
         apercu.encode(IMAGES["grey"], step=3, entropy="range")
     with pytest.raises(
@@ -156,7 +156,7 @@ def test_its_options_are_its_own(capsys):
     assert main(["encode", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "--off-by K largest error of a sample (plain)" in said
-    assert "--entropy NAME how symbols become bits (dct, plain)" in said
+    assert "--entropy NAME how symbols become bits (taha2025, dct, stacked_ae, plain)" in said
 
 
 def test_the_command_and_the_plugin_take_them(plain, capsys):

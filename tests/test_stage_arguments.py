@@ -94,10 +94,19 @@ MAP_TABLES = map_cases.tables(MAP_LAYOUT.maps)
 MAP_VALUES = map_cases.drawn(MAP_LAYOUT, 1)
 STEPS_Q6, PRICES = map_cases.settings(MAP_LAYOUT)
 MAP_STARTS = np.full((len(MAP_TABLES.contexts), 2), 9, np.uint16)
+MAP_NUMBERS = symbol_maps.map_numbers(MAP_TABLES.weights, MAP_STARTS)
 
 
 def map_coder(weights, contexts):
     symbol_maps.MapCoder(MAP_LAYOUT, symbol_maps.MapTables(weights, contexts)).close()
+
+
+def map_coder_of(weights, contexts):
+    map_huffman.map_coder(MAP_LAYOUT, symbol_maps.MapTables(weights, contexts)).close()
+
+
+def map_numbers(numbers):
+    symbol_maps.map_tables(numbers, MAP_LAYOUT.maps)
 
 
 def map_start(starts):
@@ -190,6 +199,8 @@ EXAMPLES = [
     (wavelet.wavelet_synthesise, wavelet.wavelet_synthesise,
      {"bands": int16(240), "plane": np.empty((12, 20), np.int16), "levels": 5, "centre": 4080}),
     (symbol_maps.start_contexts, map_start, {"starts": MAP_STARTS}),
+    (symbol_maps.map_tables, map_numbers, {"numbers": MAP_NUMBERS}),
+    (map_huffman.map_coder, map_coder_of, {"weights": MAP_TABLES.weights, "contexts": MAP_TABLES.contexts}),
     (symbol_maps.MapCoder, map_coder, {"weights": MAP_TABLES.weights, "contexts": MAP_TABLES.contexts}),
     (symbol_maps.MapCoder, range_maps, MAP_ENCODE),
     (symbol_maps.MapCoder, range_read,
