@@ -4,7 +4,7 @@ import numpy as np
 
 import reference_wavelet
 from reference_bytes import Bytes, CorruptStream, ModelError
-from reference_maps import HuffmanReader, RangeReader, in_blocks, least_bits, least_huffman_bits, split_tables
+from reference_maps import HuffmanReader, RangeReader, in_blocks, least_bits, least_bits_of_huffman, split_tables
 
 BASIS = (1448, 2009, 1892, 1703, 1448, 1138, 784, 400)
 BY_RANGE, BY_HUFFMAN = 3, 4
@@ -111,7 +111,7 @@ def has_room(head, tile, planes, _model):
     if head.codec == BY_RANGE:
         least = sum(max(0, -(-least_bits(in_maps, maps, *stream) // 2**19) - 5) for stream in streams)
     else:
-        least = len(streams) * -(-least_huffman_bits(in_maps) // 8)
+        least = len(streams) * -(-least_bits_of_huffman(in_maps) // 8)
     return least <= n_bytes
 
 

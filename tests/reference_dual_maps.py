@@ -4,24 +4,38 @@ import numpy as np
 
 import reference_taha2025
 from reference_bytes import CorruptStream, ModelError
-from reference_maps import RangeReader, in_blocks, least_bits
+from reference_maps import RangeReader, in_blocks, least_bits, split_tables
+
+LAYERS = 1
+setting = reference_taha2025.setting
 
 MAPS = [("predicted", 0, None, ()), ("count", 1, None, ())] + [
     ("plain", 1 + k, {1}, tuple(range(k, max(2, k - 3) - 1, -1))) for k in range(1, 8)
 ]
 
 
-def tables(array, _codec=None):
+def tables(array, _codec):
     """Weights [2][9][64], expected [2][7][4], weights of maps [2][9][18], start and age of each context."""
     if array.dtype.kind != "i" or array.shape != (11720,):
         raise ModelError("not tables of taha2025 for range coding")
-    weights, expected, of_maps, starts = np.split(array, [1152, 1208, 1532])
-    of_maps, starts = of_maps.view(np.uint16), starts.view(np.uint16).reshape(-1, 2)
-    if abs(expected.astype(int)).max() > 2047 or of_maps.max() > 90:
-        raise ModelError("a weight is too large")
-    if starts[:, 0].min() < 1 or starts[:, 1].min() < 2 or starts[:, 1].max() > 128:
-        raise ModelError("a context out of range")
-    return weights.reshape(2, 9, 64), expected.reshape(2, 7, 4), of_maps.reshape(2, 9, 18), starts
+    weights, expected, numbers = np.split(array, [1152, 1208])
+    of_maps = split_tables(numbers.view(np.uint16).tolist(), MAPS)
+    if abs(expected.astype(int)).max() > 2047 or of_maps is None:
+        raise ModelError("tables of taha2025 out of their range")
+    return weights.reshape(2, 9, 64), expected.reshape(2, 7, 4), *of_maps
+
+
+def has_room(_head, tile, planes, _model):
+    n_bytes = len(tile.segments[-1])
+    return n_bytes > 0 and least_bits(in_blocks(planes, 8), MAPS, 0, 2) <= 2**19 * (n_bytes + 5)
+
+
+def read(_head, tile, planes, model):
+    return read_segment(tile.segments[0], in_blocks(planes, 8), *model[1:])
+
+
+def synthesise(head, planes, coded, model):
+    return reference_taha2025.synthesise(head, planes, coded, model[0])
 
 
 def read_segment(segment, planes, expected, of_maps, starts):
@@ -50,21 +64,3 @@ def guessed(first, y, x, weights):
     w, e = int(first[y, max(x - 1, 0)]), int(first[y, min(x + 1, first.shape[1] - 1)])
     sums = (n - s, w - e, n + s - 2 * c, w + e - 2 * c)
     return max(-16383, min(16383, (sum(k * a for k, a in zip(weights, sums, strict=True)) + 2048) >> 12))
-
-
-# --- Of a file --------------------------------------------------------------------------------------
-LAYERS = 1
-setting = reference_taha2025.setting
-
-
-def has_room(_head, tile, planes, _model):
-    n_bytes = len(tile.segments[-1])
-    return n_bytes > 0 and least_bits(in_blocks(planes, 8), MAPS, 0, len(MAPS)) <= 2**19 * (n_bytes + 5)
-
-
-def read(_head, tile, planes, model):
-    return read_segment(tile.segments[0], in_blocks(planes, 8), *model[1:])
-
-
-def synthesise(head, planes, coded, model):
-    return reference_taha2025.synthesise(head, planes, coded, model[0])

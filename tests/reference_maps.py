@@ -21,13 +21,10 @@ def least_bits(planes, maps, first, end):
     return needed * sum(height * width for height, width, *_ in planes)
 
 
-def least_huffman_bits(planes):
-    """What a stream takes at least that has a scan of a predicted map, or of 63 plain ones, which every block has."""
-    n_bits = 10
-    for height, width, *_ in planes:
-        words, rest = divmod(height * width, 32767)
-        n_bits += 14 * words + int(np.log2(max(rest, 1)))
-    return n_bits
+def least_bits_of_huffman(planes):
+    """Of a stream with a scan of a predicted map, or of 63 plain maps, that all blocks have."""
+    blocks = [height * width for height, width, *_ in planes]
+    return 10 + sum(14 * (n // 32767) + max(1, n % 32767).bit_length() - 1 for n in blocks)
 
 
 def split_tables(numbers, maps):

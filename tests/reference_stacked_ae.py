@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from reference_bytes import CorruptStream, ModelError
-from reference_maps import HuffmanReader, RangeReader, in_blocks, least_bits, least_huffman_bits, split_tables
+from reference_maps import HuffmanReader, RangeReader, in_blocks, least_bits, least_bits_of_huffman, split_tables
 
 BY_RANGE = 6
 AROUND = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]
@@ -104,10 +104,10 @@ def streams_of(head, t):
 
 def has_room(head, tile, planes, t):
     layer = len(tile.segments) - 1
-    in_maps, n_bytes = in_blocks(planes, t.side), len(tile.segments[layer])
     if head.codec != BY_RANGE:
-        return layer > 0 or least_huffman_bits(in_maps) <= 8 * n_bytes
-    least = least_bits(in_maps, t.maps, *streams_of(head, t)[layer])
+        return layer > 0 or 8 * len(tile.segments[0]) >= least_bits_of_huffman(in_blocks(planes, t.side))
+    least = least_bits(in_blocks(planes, t.side), t.maps, *streams_of(head, t)[layer])
+    n_bytes = len(tile.segments[layer])
     return (n_bytes > 0 or layer > 0) and least <= 2**19 * (n_bytes + 5)
 
 
