@@ -237,7 +237,7 @@ def test_a_folder_with_files_that_cannot_be_read(picture, tmp_path, capsys):
         (["--model", "{text}"], "--model text: "),
         (["--network", "{text}"], "text"),
         (["--network", "nowhere.onnx"], "nowhere.onnx"),
-        (["--codecs", "taha2025", "--network", "{text}"], "taha2025 cannot be restored by a network"),
+        (["--codecs", "predictive", "--network", "{text}"], "predictive cannot be restored by a network"),
         (["--codecs", "taha2025", "--model", "{mine}"], "tables of apercu, which is not compared"),
         (["--bytes", "0"], "--bytes takes sizes of 1 byte or more"),
         (["--out", "{text}"], "is no folder"),
