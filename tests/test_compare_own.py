@@ -129,6 +129,22 @@ def test_tables_and_networks_of_ones_own_stand_beside_the_shipped_ones(picture, 
     )
 
 
+def test_a_network_is_compared_with_the_codecs_that_it_fits(tmp_path):
+    pytest.importorskip("onnxruntime")
+    adding_nothing(tmp_path / "net.onnx")
+    (network,) = own.given([str(tmp_path / "net.onnx")], "--network")
+    found = own.contestants(["apercu", "dct"], ["none", "cnn"], [], [network])
+    assert [(one.codec, one.restore, one.network) for one in found] == [
+        ("apercu", "none", None),
+        ("apercu", "cnn", None),
+        ("apercu", "cnn", network),
+        ("dct", "none", None),
+        ("dct", "cnn", None),
+    ]
+    with pytest.raises(apercu.ModelError, match="another network"):
+        own.contestants(["dct"], ["none"], [], [network])
+
+
 def test_another_label_is_no_other_measurement_and_another_file_is(picture, mine, tmp_path, monkeypatch):
     store = Cache(tmp_path / "cache")
 
