@@ -1,5 +1,5 @@
-"""restore="cnn" is never worse than "none" by more than 0.05 dB, of codecs of blocks 0.1 dB, whatever the picture and
-the quality."""
+"""restore="cnn" is never worse than "none" by more than 0.05 dB, whatever the picture and the quality; with codecs of
+blocks by more than 0.1 dB, of the pictures drawn here."""
 
 import numpy as np
 import pytest
