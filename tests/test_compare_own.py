@@ -146,6 +146,22 @@ def test_tables_and_networks_of_ones_own_stand_beside_the_shipped_ones(picture, 
     )
 
 
+def test_a_network_is_compared_with_the_codecs_that_it_fits(tmp_path):
+    pytest.importorskip("onnxruntime")
+    adding_nothing(tmp_path / "net.onnx")
+    (network,) = own.given([str(tmp_path / "net.onnx")], "--network")
+    found = own.contestants(["apercu", "dct"], ["none", "cnn"], [], [network])
+    assert [(one.codec, one.restore, one.network) for one in found] == [
+        ("apercu", "none", None),
+        ("apercu", "cnn", None),
+        ("apercu", "cnn", network),
+        ("dct", "none", None),
+        ("dct", "cnn", None),
+    ]
+    with pytest.raises(apercu.ModelError, match="another network"):
+        own.contestants(["dct"], ["none"], [], [network])
+
+
 def test_another_label_is_no_other_measurement_and_another_file_is(picture, mine, tmp_path, monkeypatch):
     store = Cache(tmp_path / "cache")
 
@@ -254,7 +270,7 @@ def test_a_folder_with_files_that_cannot_be_read(picture, tmp_path, capsys):
         (["--model", "{text}"], "--model text: "),
         (["--network", "{text}"], "text"),
         (["--network", "nowhere.onnx"], "nowhere.onnx"),
-        (["--codecs", "taha2025", "--network", "{text}"], "taha2025 cannot be restored by a network"),
+        (["--codecs", "predictive", "--network", "{text}"], "predictive cannot be restored by a network"),
         (["--codecs", "taha2025", "--model", "{mine}"], "tables of apercu, which is not compared"),
         (["--bytes", "0"], "--bytes takes sizes of 1 byte or more"),
         (["--out", "{text}"], "is no folder"),

@@ -48,7 +48,7 @@ ALTERNATING = 2.7, 3.0
 chequers and stripes of whole blocks, less in photographs."""
 REACH = 16
 """Blocks to each side."""
-VARIED = 0.2, 0.4
+VARIED = 0.25, 0.4
 """Share of the blocks around that have symbols, or another mean than a neighbour. Elsewhere the plane is even."""
 EVEN = 0.25
 """The most that means differ which are the same, in 8-bit samples."""
