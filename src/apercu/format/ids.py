@@ -46,8 +46,8 @@ class Model(NamedTuple):
 MODELS = {
     1: Model("taha2025", "huffman", "taha2025.npy", "b34b70d5f525cc9bdf5c974a5da08c343b9adecae28c128a1ae5b03854b114df"),
     2: Model("apercu", "range", "apercu.npy", "c35fb02ae3cf46933c9c1a9a82e7a2d20283c3f1d4a5464080b8f8b5f26594d4"),
-    3: Model("dct", "range", "dct.npy", "9a113d7d19c0cd99bd0536e519f875b703a82b72d914101e4cc06f15df534235"),
-    4: Model("dct", "huffman", "dct.npy", "9a113d7d19c0cd99bd0536e519f875b703a82b72d914101e4cc06f15df534235"),
+    3: Model("dct", "range", "dct.npy", "44808accd2fdff4808d233114d5b7a6394e37346c7bd4ebdec23902be72d2059"),
+    4: Model("dct", "huffman", "dct.npy", "44808accd2fdff4808d233114d5b7a6394e37346c7bd4ebdec23902be72d2059"),
     5: Model(
         "predictive", "range", "predictive.npy", "f2eda66cbfaaa07fa71777ce33ecabb412549dd337131106f7d2b3abb418a74c"
     ),
@@ -60,8 +60,8 @@ MODELS = {
     8: Model(
         "stacked_ae", "huffman", "stacked_ae.npy", "118c37757385e8ecabe971bded3a7993a31e7eac6184a3520360c80897f4e940"
     ),
-    9: Model("dct", "range", "dct_ssim.npy", "3e686ceb0087b60c260edfb33457e5048ef671c34646388f515c48f55d2a1f2e"),
-    10: Model("dct", "huffman", "dct_ssim.npy", "3e686ceb0087b60c260edfb33457e5048ef671c34646388f515c48f55d2a1f2e"),
+    9: Model("dct", "range", "dct_ssim.npy", "1efc47d0d91d084bcfc3fdbef6b179f70c27b0981b7894c3eb68d666bc343910"),
+    10: Model("dct", "huffman", "dct_ssim.npy", "1efc47d0d91d084bcfc3fdbef6b179f70c27b0981b7894c3eb68d666bc343910"),
 }
 
 

@@ -23,16 +23,13 @@ from apercu.lab.symbol_maps import Coded, Real, Trained, train_tables
 from apercu.processes import Run, in_order, n_cores, pool
 from apercu.stages.colour import FULL, Plane, to_planes
 from apercu.stages.dct import N_EXPECTED, N_SUMS, ORDER, SIDE, dct_analyse
-from apercu.stages.dct_symbols import MAPS, DctTables, dct_encode, dct_plane, dct_steps, plane_of
+from apercu.stages.dct_symbols import BASES, MAPS, DctTables, dct_encode, dct_plane, dct_steps, plane_of
 from apercu.stages.symbol_maps import CLASSES, MapCoder, MapLayout, MapPlane, MapTables, map_numbers
 
 SEED = 2026
 STEPS_Q8 = tuple(256 * step for step in (16, 24, 36, 54, 80, 120, 180))
 SEARCH_STEPS_Q8 = tuple(256 * step for step in (30, 60, 110))
 PRICE = 23
-BASES = (256, 154)
-"""Of each class, in the unit of the matrix. A sample of chroma stands for four pixels: half the step, and a fifth
-more."""
 CHANGES, ROUNDS = (1.12, 1 / 1.12), 1
 BAND_ENDS = (1, 3, 5, 8, 14)  # the diagonals of frequencies that bands end at
 FIRST_PRICE, FIRST_MEANS = 1.2544, (0.9834, 0.7)

@@ -40,6 +40,9 @@ from apercu.stages.symbol_maps import (
 LARGEST_STEP_Q8 = 1 << 18
 LARGEST_MATRIX, LARGEST_PRICE = 4096, 255
 """With these, steps in coefficients are 2^24 at the most."""
+BASES = (256, 154)
+"""Of each class, in the unit of the matrix. A sample of chroma stands for four pixels: half the step, and a fifth
+more."""
 SMOOTHING_Q14 = 82
 """The limit of smoothing, as a share of the step: 1/200 of it, 32 units of a plane to a sample."""
 STREAMS = ((0, 1), (1, N_MAPS))
@@ -49,7 +52,8 @@ STREAMS = ((0, 1), (1, N_MAPS))
 class DctTables(NamedTuple):
     """What is trained.
 
-    price: what an encoder holds a bit to cost, in 2^-16 squared steps of a map for each 1/256 bit, 1 to 255.
+    price: what an encoder holds a bit to cost, in 2^-16 squared steps of the base of a class for each 1/256 bit, 1 to
+        255.
     matrix: (2, 64) uint16, the step of each map as a multiple of the quantiser's, in 1/256, 1 to 4096.
     expected: (2, 9, 3) int16, see `dct_expect`.
     maps: those of the range coder; None for Huffman codes, which need none.
@@ -111,13 +115,23 @@ def dct_steps(step_q8: int, matrix: NDArray[np.uint16]) -> Settings:
     return steps
 
 
+def dct_prices(price: int, matrix: NDArray[np.uint16]) -> Settings:
+    """Prices of the maps, (2, 64) int32, as `MapCoder.encode` takes them: the same squared error for a bit in all. That
+    of means goes by their own step: what follows goes by them."""
+    squares = matrix.astype(np.int64) ** 2
+    bases = np.array(BASES)[:, None] ** 2
+    prices: Settings = np.clip((price * bases + squares // 2) // squares, 1, 65535).astype(np.int32)
+    prices[:, 0] = price
+    return prices
+
+
 def dct_encode(
     coder: MapCoder | HuffmanMapCoder, coefficients: Values, step_q8: int, tables: DctTables, symbols: Values
 ) -> list[bytes]:
     """The streams of a tile. `coefficients`: as `dct_analyse` makes them, laid out as the coder says; what is expected
     is taken from them. `symbols` receives what was chosen, and begins as zeros."""
     layout = coder.layout
-    steps, prices = dct_steps(step_q8, tables.matrix), np.full((CLASSES, N_MAPS), tables.price, np.int32)
+    steps, prices = dct_steps(step_q8, tables.matrix), dct_prices(tables.price, tables.matrix)
     (first, end), rest = STREAMS
     streams = [coder.encode(coefficients, steps, prices, first, end, symbols)]
     for index, plane in enumerate(layout.planes):
