@@ -13,7 +13,7 @@ typedef struct {
 
 #include "cross_calls.h" /* made by cross_calls.py */
 
-enum { MOST_PLACES = 64, NONE = 0, ANY = 1, CONTENT = 2, ZEROS = 3, KEPT = 4, WORKSPACE = 8 };
+enum { MOST_PLACES = 1024, NONE = 0, ANY = 1, CONTENT = 2, ZEROS = 3, KEPT = 4, WORKSPACE = 8 };
 
 typedef struct {
     const uint8_t *data, *end;

@@ -75,7 +75,7 @@ def test_a_budget_is_never_passed_and_met_within_2_percent_or_16_bytes(name, cod
             found = apercu.info(data)["quality"]
             others = [one for one in probes(found) if n_bytes >= 128 or one > 256 * found]
             near = sum(enough <= size_at(name, codec, quality) <= n_bytes for quality in others)
-            assert near <= (0.01 * len(others) if lossless and n_bytes < 64 else 0)
+            assert near <= (0.01 * len(others) if lossless and n_bytes < 128 else 0)
 
 
 @EVERY_CODEC
@@ -134,9 +134,9 @@ def test_a_psnr_is_met_within_a_twentieth_of_a_decibel(name, codec):
     """Wherever a file comes near enough: at whole qualities there are such. In drawn pictures PSNR leaps by decibels
     from a quality to the next, and 39 codings may miss the few that do."""
     missed, targets = [], 0
-    for whole in share(range(5, 100, 6), codec, name, 2):
+    for whole in range(5, 100, 6):
         known = psnr_at(name, codec, 256 * whole)
-        target = known + (0.04, -0.04)[whole // 12 % 2]
+        target = known + (0.04, -0.04)[whole // 6 % 2]
         if psnr_at(name, codec, 0) < target < psnr_at(name, codec, 25600) < np.inf:
             targets += 1
             miss = abs(psnr_of(name, encode(IMAGES[name], codec, psnr=target)) - target)

@@ -40,6 +40,7 @@ INFO = {
     "interpretation",
     "dtype",
     "codec",
+    "entropy",
     "model",
     "version",
     "layers",

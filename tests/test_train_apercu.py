@@ -199,11 +199,11 @@ def trained_for_blocks(folder, tmp_path_factory, short):
 
 
 @pytest.mark.parametrize("codec", ["taha2025", "dct", "stacked_ae"])
-def test_network_for_blocks_takes_its_place(trained_for_blocks, codec):
+def test_network_for_blocks_takes_its_place(folder, trained_for_blocks, codec):
     """And begins with what the one for the wavelet knows."""
     out = trained_for_blocks
     recipe = json.loads(out.with_suffix(".json").read_text())
-    assert recipe["command"] == "apercu train cnn_blocks --images images0 --seed 2026 --out net.onnx"
+    assert recipe["command"] == f"apercu train cnn_blocks --images {folder.name} --seed 2026 --out net.onnx"
     assert recipe["start"] == "cnn"
     assert recipe["log"][0]["error"] < 0.99
     data = apercu.encode(scene(64, 64, 3, 7), quality=40, codec=codec)

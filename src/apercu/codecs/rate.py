@@ -26,18 +26,22 @@ _STRETCH, _SLACK = 8, 2
 """With a forecast: what strides grow by, and how many more steps than bisection may be taken."""
 _ALIKE, _ALIKE_DB = 0.3, 1.0
 """With a forecast, the ends of the path are tried only where their sizes are expected to be so near to that of the
-place found, in relation to it, or the PSNR of quality 0 so near."""
-_LOW, _LOW_PSNR = 20, 4
+place found, in relation to it, or the PSNR of quality 0 so near; or if it is no farther off than the forecast was
+wrong."""
+_LOW, _LOW_PSNR = 20, 3
 """Quality 0 is also tried where a size, or a PSNR, is met in the first of so many parts of the path, and quality 100
 where a PSNR is met in the last of _LOW: there both go up and down."""
+_FEW_TRIES = 8
+"""And where a size took more tries than these, which the forecast has not helped."""
 _NEARER = 0.7
 """PSNRs are looked for where the forecast says as long as each is nearer to the target than this part of the last."""
 
 _STEPS, _CLOSE, _BESIDE = 5, 0.004, 400
 """For a size, in each further variant: the sizes tried at the most, how close one ends it, and from what distance in
 places the slope is taken."""
-_LOOK_AROUND = (1, 2, 3, 5, 8, 14, 24, 42, 74, 128, 256, 512, 1024)
-"""Distances in places from those found: what lies next to each other often makes the same file."""
+_LOOK_AROUND = (2, 14, 128, 1024, 5, 42, 256, 2048, 8, 74, 512, 3, 24, 1)
+"""Distances in places from those found, near and far ones in turn: what lies next to each other often makes the same
+file."""
 
 _SHARES = (0.25, 0.5, 0.75)
 """Where places between two others are considered."""
@@ -170,7 +174,8 @@ def best_within(
         first = _highest(top + 1, excess, GUESS * last // variants // WHOLE)
     else:
         first = _highest(top + 1, excess, 0, expected, excess_of((1 - _GOOD_SHARE) * n_bytes))
-        if expected(first) - expected(0) < _ALIKE or first * _LOW <= top:
+        wrong = abs(expected(first) - excess(first))
+        if expected(first) - expected(0) < _ALIKE + wrong or first * _LOW <= top or len(sizes) > _FEW_TRIES:
             size_of(0)
         if expected(top) - expected(first) < _ALIKE and size_of(last) <= n_bytes:
             return last
@@ -267,7 +272,8 @@ def nearest_psnr(
         place = _crossing(expected, known, low, high, 0.0)
         excess = known[place] = excess_at(variants * place)
         if abs(excess) <= PSNR_TOLERANCE:
-            may_be_low = place * _LOW_PSNR <= top or expected(place) - expected(0) < _ALIKE_DB
+            wrong = abs(expected(place) - excess)
+            may_be_low = place * _LOW_PSNR <= top or expected(place) - expected(0) < _ALIKE_DB + wrong
             if may_be_low and excess_at(0) >= -PSNR_TOLERANCE:
                 return 0
             if (top - place) * _LOW <= top and (at_last := excess_at(last)) < -PSNR_TOLERANCE:
