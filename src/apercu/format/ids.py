@@ -78,17 +78,9 @@ NETWORKS = {
 }
 """By name. The receiver chooses one: no file names it."""
 
-DEFAULT_MODEL_IDS = {
-    ("taha2025", "huffman"): 1,
-    ("apercu", "range"): 2,
-    ("dct", "range"): 3,
-    ("dct", "huffman"): 4,
-    ("predictive", "range"): 5,
-    ("stacked_ae", "range"): 6,
-    ("taha2025", "range"): 7,
-    ("stacked_ae", "huffman"): 8,
-}
-"""The model that each codec encodes with by default, by codec and entropy coder."""
+DEFAULT_MODEL_IDS = dict(CODEC_IDS)
+"""The model that each codec encodes with by default, by codec and entropy coder: its first, which has its number, until a
+better one comes."""
 
 TUNED_MODEL_IDS = {
     ("dct", "range", "ssim"): 9,
