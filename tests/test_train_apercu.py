@@ -223,11 +223,11 @@ def test_a_network_for_other_codecs_is_refused(trained, trained_for_blocks):
 
 
 def test_the_error_of_a_picture_falls(folder, tmp_path, short):
-    """From nothing, to less than 0.87 of what it was."""
-    recipe = cnn_training.RECIPES["cnn_blocks"]._replace(steps=80, rate=2e-3, start=None)
+    """From nothing, to less than 0.8 of what it was."""
+    recipe = cnn_training.RECIPES["cnn_blocks"]._replace(steps=120, rate=2e-3, start=None)
     samples = cnn_training._samples_of("cnn_blocks", 1, (0, folder / "0.png"))
     _, rows = cnn_training.fit(samples, samples, recipe, tmp_path / "a.pt", 1, lambda _: None)
-    assert rows[-1]["held_out_error"] < 0.87 * rows[0]["held_out_error"]
+    assert rows[-1]["held_out_error"] < 0.8 * rows[0]["held_out_error"]
 
 
 def test_too_little_to_train_on(tmp_path):

@@ -79,8 +79,8 @@ NETWORKS = {
 """By name. The receiver chooses one: no file names it."""
 
 DEFAULT_MODEL_IDS = dict(CODEC_IDS)
-"""The model that each codec encodes with by default, by codec and entropy coder: its first, which has its number, until a
-better one comes."""
+"""The model that each codec encodes with by default, by codec and entropy coder: its first, which has its number, until
+a better one comes."""
 
 TUNED_MODEL_IDS = {
     ("dct", "range", "ssim"): 9,
