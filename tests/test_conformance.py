@@ -10,12 +10,14 @@ import pytest
 
 import apercu
 import reference_decoder
+from apercu.format.ids import NETWORKS
 from scripts import encoded
 from scripts.freeze_vectors import freeze
 from scripts.vector_files import read_pixels, write_pixels, write_symbols
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 LEAST_VALID, LEAST_INVALID = 118, 93  # as many as were frozen first
+UNNAMED = "65947dc5f608746f139bd9d263d12f242d04769a5b5ca7fb883b853e499eeba1"  # the network of cases that name none
 
 
 def frozen(root=VECTORS):
@@ -39,6 +41,11 @@ def faults_of_manifest(root):
     return faults
 
 
+def shipped_as(sha256):
+    """The name of the shipped network that has this SHA-256; None where none has."""
+    return next((name for name, network in NETWORKS.items() if network.sha256 == sha256), None)
+
+
 def faults_of_valid(folder):
     """Where a sound file is not decoded as it should be."""
     test = json.loads((folder / "test.json").read_text())
@@ -48,7 +55,11 @@ def faults_of_valid(folder):
     if write_symbols(data, model) != ((folder / test["symbols"]).read_text() if test["symbols"] else ""):
         faults.append("symbols")
     for restore, wanted in test["restore"].items():
-        found = apercu.decode(data, restore=restore, model=model)
+        network = None if restore == "none" else shipped_as(wanted.get("network", UNNAMED))
+        if restore != "none" and network is None:
+            faults.append(f"the network of {restore} is not shipped")
+            continue
+        found = apercu.decode(data, restore=restore, model=model, network=network)
         pixels = read_pixels((folder / wanted["file"]).read_bytes(), wanted["file"], test["shape"])
         if list(found.shape) != test["shape"] or str(found.dtype) != test["dtype"] or found.dtype != pixels.dtype:
             faults.append(f"shape or dtype of {restore}")
@@ -179,6 +190,23 @@ def test_another_pixel_fails(some, name):
     assert faults_of_valid(folder) == ["pixels of none"]
     edit(folder / "test.json", restore={"none": {"file": file.name, "tolerance": 1}})
     assert faults_of_valid(folder) == []
+
+
+def test_another_restored_pixel_and_another_network_fail(tmp_path):
+    pytest.importorskip("onnxruntime")
+    freeze(tmp_path, ["ranged-restored"])
+    folder = tmp_path / "valid" / "ranged-restored"
+    test = json.loads((folder / "test.json").read_text())
+    assert test["restore"]["cnn"]["network"] == NETWORKS["cnn_blocks"].sha256
+    assert faults_of_valid(folder) == []
+    pixels = read_pixels((folder / "cnn.png").read_bytes(), "cnn.png", test["shape"]).copy()
+    for more, faults in ((1, []), (2, ["pixels of cnn"])):
+        changed = pixels.copy()
+        changed[30, 40, 1] += more
+        (folder / "cnn.png").write_bytes(write_pixels(changed)[1])
+        assert faults_of_valid(folder) == faults
+    edit(folder / "test.json", restore={"cnn": {"file": "cnn.png", "tolerance": 255, "network": "0" * 64}})
+    assert faults_of_valid(folder) == ["the network of cnn is not shipped"]
 
 
 def test_another_shape_dtype_or_interpretation_fails(some):

@@ -209,6 +209,22 @@ def test_networks_that_are_none(tmp_path):
         apercu.decode(data, network=tmp_path / "nowhere.onnx")
 
 
+def test_a_network_that_was_shipped_has_a_name(monkeypatch):
+    image = rich(80, 90, 3)
+    for codec, name, other in (("apercu", "cnn", "cnn_blocks"), ("taha2025", "cnn_blocks", "cnn")):
+        data = apercu.encode(image, codec=codec, quality=40)
+        restored = apercu.decode(data, restore="cnn")
+        monkeypatch.setitem(ids.NETWORKS, f"{name}-1", ids.NETWORKS[name])
+        for chosen in (name, f"{name}-1"):
+            assert np.array_equal(apercu.decode(data, restore="cnn", network=chosen), restored)
+        for strange in (other, f"{other}-1"):
+            with pytest.raises(ModelError, match=f"^the network {other}.* is not for files of the codec {codec}$"):
+                monkeypatch.setitem(ids.NETWORKS, strange, ids.NETWORKS[other])
+                apercu.decode(data, restore="cnn", network=strange)
+        with pytest.raises(ModelError, match="cannot read the network"):
+            apercu.decode(data, restore="cnn", network=f"{name}-9")
+
+
 def test_without_onnxruntime(monkeypatch, anew):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     data = apercu.encode(IMAGES["grey"], codec="apercu")

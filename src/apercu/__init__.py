@@ -188,7 +188,7 @@ def decode(
     model, progress: as for `encode`.
     options: those of the restorer, each a field of `apercu.restore.NAME.Options`; one that only others have is refused.
         "cnn" has `network`: the file of your own network (`apercu train cnn`, or `cnn_blocks`) in place of the shipped
-        one. What it may hold and take is limited (docs/replace-a-stage.md).
+        one, or the name of one that was shipped. What yours may hold and take is limited (docs/replace-a-stage.md).
 
     Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError,
     CorruptStream), ModelError, MissingExtra or OptionError.

@@ -57,15 +57,23 @@ Trust = Callable[[list[Plane], Evidence, int], list[Factors]]
 
 @dataclass(frozen=True)
 class Options:
-    """`network`: the file of a user's own network, as `apercu train cnn` writes it, in place of the shipped one."""
+    """`network`: the file of a user's own network, as `apercu train cnn` writes it, in place of the shipped one; or the
+    name of a shipped one, of `apercu.format.ids.NETWORKS`."""
 
     network: str | Path | None = option("a network of your own for --restore cnn", "FILE", anything)
 
 
 def load(codec: str, options: Options, square: int = SQUARE, trust: Trust | None = None) -> Restore:
-    """`restore` by the shipped network, or by a user's. Raises MissingExtra or ModelError."""
-    user, name = options.network, NETWORK_OF[codec]
-    network = _shipped(name) if user is None else _of_user(user, OUT + n_told(codec))
+    """`restore` by the shipped network, by another one that was shipped, or by a user's. Raises MissingExtra or
+    ModelError."""
+    own = NETWORK_OF[codec]
+    name = own if options.network is None else options.network
+    if isinstance(name, str) and name in NETWORKS:
+        if name.partition("-")[0] != own:  # cnn-1 is one that cnn took the place of
+            raise ModelError(f"the network {name} is not for files of the codec {codec}")
+        network = _shipped(name)
+    else:
+        network = _of_user(name, OUT + n_told(codec))
     return partial(restore, network, codec, square, trust or _trust_in(codec))
 
 
