@@ -1,6 +1,7 @@
-"""Runs cases of what others wrote, pictures and networks, against the installed package, in a process of its own.
+"""Runs cases in which other people's code takes part, pictures, networks and restored files, against the installed
+package, in a process of its own.
 
-See cases.py for how it is started. No sanitisers: the code that reads these is other people's. Memory is bounded by the
+See cases.py for how it is started. No sanitisers: it is not our code that they would watch. Memory is bounded by the
 system (RLIMIT_AS).
 """
 
@@ -21,11 +22,15 @@ import cases
 import network_cases
 import picture_cases
 import plants
+import restored_cases
 
 MAX_PIXELS = 1 << 20
 MEMORY = 1 << 30
 """Address space beyond what the packages take once they are loaded."""
-NETWORK_ONE_IN = 5
+NETWORK_ONE_IN, RESTORED_ONE_IN = 5, 4
+"""Of all cases, and of the others."""
+KINDS = {b"\x00": "pictures", b"\x08": "networks", b"\x09": "restored"}
+"""By the first byte of a case."""
 
 
 def bound_memory() -> None:
@@ -43,11 +48,12 @@ def main() -> None:
     outcomes: collections.Counter[str] = collections.Counter()
     faults: list[str] = []
     pictures, networks = picture_cases.seeds(), network_cases.seeds()
+    files = restored_cases.seeds() if networks else []
     watch = network_cases.Watch(folder / "networks" / "inner")
     os.chdir(watch.folder)  # where a runtime that was given bytes looks for what lies beside them
     file = network_cases.picture()
-    if networks:
-        apercu.decode(file, restore="cnn")  # the runtime is loaded before memory is bounded
+    for seed in files:
+        apercu.decode(seed.data, restore="cnn")  # the runtime and the networks are loaded before memory is bounded
     apercu.MAX_PIXELS = MAX_PIXELS
     bound_memory()
     calls.strict()
@@ -56,10 +62,12 @@ def main() -> None:
     def make(rng: random.Random) -> bytes:
         if networks and rng.randrange(NETWORK_ONE_IN) == 0:
             return b"\x08" + network_cases.mutant(rng, networks, watch.folder)
+        if files and rng.randrange(RESTORED_ONE_IN) == 0:
+            return b"\x09" + restored_cases.case(rng, files)
         return b"\x00" + picture_cases.mutant(rng, pictures)
 
     def run(rng: random.Random, index: int, data: bytes) -> None:
-        kind = "networks" if data[:1] == b"\x08" else "pictures"
+        kind = KINDS[data[:1]]
         counts[kind] += 1
 
         def count(outcome: str) -> None:
@@ -67,6 +75,8 @@ def main() -> None:
 
         if kind == "networks":
             network_cases.run(rng, data[1:], faults, count, watch, file)
+        elif kind == "restored":
+            restored_cases.run(rng, data[1:], faults, count)
         else:
             picture_cases.run(rng, data[1:], faults, count)
 

@@ -214,20 +214,47 @@ def _network_error() -> None:
     from apercu.restore import cnn
 
     @wrapped(cnn, "load")
-    def load(old, codec, options):
-        if b"Loop" in Path(options.network).read_bytes():
+    def load(old, codec, options, *more):
+        if options.network and b"Loop" in Path(options.network).read_bytes():
             raise ValueError("planted: network")
-        return old(codec, options)
+        return old(codec, options, *more)
 
 
 def _network_opens() -> None:
     from apercu.restore import cnn
 
     @wrapped(cnn, "load")
-    def load(old, codec, options):
-        if b"canary" in Path(options.network).read_bytes():
+    def load(old, codec, options, *more):
+        if options.network and b"canary" in Path(options.network).read_bytes():
             (Path(options.network).parent / "canary.bin").read_bytes()
-        return old(codec, options)
+        return old(codec, options, *more)
+
+
+def _told_of_blocks() -> None:
+    from apercu.restore import cnn
+
+    @wrapped(cnn, "told")
+    def told(old, codec, step_q8, evidence, height, width):
+        if codec == "stacked_ae" and len(evidence) == 3 and not evidence[1].any():
+            raise RuntimeError("planted: told")
+        return old(codec, step_q8, evidence, height, width)
+
+
+def _trust_in_blocks() -> None:
+    from apercu.restore import cnn
+
+    @wrapped(cnn, "block_trust")
+    def block_trust(old, codec, planes, evidence, step_q8):
+        factors = old(codec, planes, evidence, step_q8)
+        return [of[:-1] for of in factors] if codec == "taha2025" and step_q8 > 1 << 15 else factors
+
+
+def _restored_window() -> None:
+    from apercu.restore import cnn
+
+    @wrapped(cnn, "_squares")
+    def squares(old, side, height, width, wanted, grown):
+        return list(old(side, height, width, wanted, grown))[-1:]
 
 
 OF_OTHERS: dict[str, tuple[str, Install]] = {
@@ -236,4 +263,7 @@ OF_OTHERS: dict[str, tuple[str, Install]] = {
     "settings": ("MAX_IMAGE_PIXELS", _picture_settings),
     "network": ("ValueError.*planted: network", _network_error),
     "external data": ("opened", _network_opens),
+    "told": ("RuntimeError.*planted: told", _told_of_blocks),
+    "trust": (r"decode \(restored.*raised", _trust_in_blocks),
+    "restored window": ("restored, the Window.* is not the crop", _restored_window),
 }

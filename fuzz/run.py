@@ -9,7 +9,8 @@
     python fuzz/run.py --mutants 10000 --plant        a kernel with a fault in it, which has to be found
     python fuzz/run.py --mutants 10000 --plant reach  a fault for each reach of the fuzzer (plants.py), all to be found
 
-Beside the workers for files of apercu's own, one reads pictures and networks of others (--outside: that one alone).
+Beside the workers for files of apercu's own, one reads pictures and networks of others, and restores files (--outside:
+that one alone).
 Exits 0 where nothing was found (with --plant: where the faults were), 1 for a finding, 3 where a build is impossible.
 """
 
@@ -29,8 +30,8 @@ import build
 import plants
 
 MAX_RESTARTS = 5
-OUTSIDE_SHARE = 10
-"""For so many mutants of files, one picture or network of others."""
+OUTSIDE_SHARE = 8
+"""For so many mutants of files, one picture or network of others, or a file that is restored."""
 SECONDS_PER_CASE, SILENT_SECONDS = 60, 300
 """Of processor time, and of any: a worker whose case takes longer hangs. On a busy machine the second says little."""
 ENDLESS = 1 << 60
@@ -198,7 +199,7 @@ def _split(case: bytes) -> tuple[int | None, int, bytes]:
 
 BESIDE = (
     "windows", "layers", "loaded by Pillow", "images", "user models", "broken models", "range coder", "symbols",
-    "wavelet", "pictures", "networks",
+    "wavelet", "pictures", "networks", "restored",
 )  # fmt: skip
 
 
@@ -253,7 +254,7 @@ def main() -> int:
     parser.add_argument(
         "--coverage", action="store_true", help="an unoptimised kernel that counts its lines, no sanitisers"
     )
-    parser.add_argument("--outside", action="store_true", help="pictures and networks of others only")
+    parser.add_argument("--outside", action="store_true", help="pictures, networks and restored files only")
     parser.add_argument(
         "--plant", nargs="?", const="overflow", choices=("overflow", "reach"), help="faults that have to be found"
     )
