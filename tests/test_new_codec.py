@@ -3,6 +3,7 @@
 import hashlib
 import io
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from apercu.bench import compare, own
 from apercu.bench.cache import Cache
 from apercu.bench.plan import Plan
 from apercu.bridges import files
+from apercu.cli import train
 from apercu.cli.main import main
 from apercu.codecs import by_name, encoding, tables
 from apercu.codecs.by_name import codec_of
@@ -180,6 +182,27 @@ def test_it_is_compared_and_has_no_restorer(plain):
     assert own.contestants(["plain"], ["none"], [given], []) == [own.Own("plain"), own.Own("plain", "none", given)]
     with pytest.raises(OptionError, match=r"^restore must be 'none' for a file of the codec plain, not 'cnn'$"):
         apercu.decode(apercu.encode(IMAGES["grey"], codec="plain"), restore="cnn")
+
+
+def test_it_has_no_training_until_a_module_of_its_name_says_what_it_takes(plain, monkeypatch, capsys):
+    call = ["train", "plain", "--images", str(plain), "--out", str(plain / "made.npy")]
+    monkeypatch.setitem(
+        train.TRAINERS, "plain", "apercu.lab.plain"
+    )  # which the command has from the names at its start
+    assert main(call) == 2
+    assert capsys.readouterr().err == "apercu: the codec plain has no training\n"
+    lab, given = ModuleType("apercu.lab.plain"), []
+
+    def train_plain(folder, out, seed=5, log=print, every=1):
+        given.append((folder, out, seed, every))
+
+    lab.train = train_plain
+    monkeypatch.setitem(sys.modules, "apercu.lab.plain", lab)
+    assert main(call) == 0
+    assert main([*call, "--every", "3", "--seed", "7"]) == 0
+    assert given == [(plain, plain / "made.npy", 5, 1), (plain, plain / "made.npy", 7, 3)]
+    assert main([*call, "--goal", "ssim"]) == 2
+    assert capsys.readouterr().err.endswith("train plain takes no --goal\n")
 
 
 def test_it_has_its_points_on_the_page(plain):

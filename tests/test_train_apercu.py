@@ -13,7 +13,6 @@ from PIL import Image
 
 import apercu
 from apercu.bridges import files
-from apercu.cli import train
 from apercu.cli.main import main
 from apercu.format import ids
 from apercu.lab import apercu as lab
@@ -59,12 +58,16 @@ def test_tables_need_no_torch(folder, tmp_path):
 
 
 def test_what_training_needs_is_looked_for_first(folder, tmp_path, capsys, monkeypatch):
-    """Packages of the end of a training of hours, and a name that the recipe has."""
-    monkeypatch.setattr(train, "find_spec", lambda name: None if name in ("onnxscript", "matplotlib") else name)
+    """PyTorch, packages of the end of a training of hours, and a name that the recipe has."""
+    monkeypatch.setattr(cnn_training, "find_spec", lambda name: None if name in ("onnxscript", "matplotlib") else name)
     call = ["train", "cnn", "--images", str(folder), "--out", str(tmp_path / "mine.onnx")]
     assert main(call) == 2
     said = capsys.readouterr().err
     assert said == "apercu: train cnn needs onnxscript and matplotlib: pip install 'apercu[train]'\n"
+    monkeypatch.delitem(sys.modules, "apercu.lab.predictive", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["train", "predictive", *call[2:]]) == 2
+    assert capsys.readouterr().err == "apercu: train predictive needs torch: pip install 'apercu[train]'\n"
     assert main(["train", "apercu", "--images", str(folder), "--out", str(tmp_path / "mine.json")]) == 2
     assert "recipe" in capsys.readouterr().err
     assert main(["train", "apercu", "--images", str(folder), "--out", str(tmp_path / "none" / "mine.npy")]) == 2

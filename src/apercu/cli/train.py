@@ -1,10 +1,11 @@
 """`apercu train`: weights from one's own images."""
 
 import argparse
+import inspect
 import os
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from apercu.cli import streams
 from apercu.cli.messages import flush_output, say
@@ -43,13 +44,9 @@ examples:
 """
 
 TRAINERS = {codec: f"apercu.lab.{codec}" for codec in CODECS} | dict.fromkeys(NETWORKS, "apercu.lab.cnn_training")
-"""Modules that have `train`."""
-WITHOUT_TORCH = ("apercu", "dct")
-NEEDS_OF_NETWORKS = ("torch", "onnx", "onnxscript", "matplotlib")
-"""Of these, some come at the end of hours."""
-GOALS = ("psnr", "ssim", "none")
-OPTIONS = {"goal": "dct", "every": "dct", "weights": "taha2025"}
-"""Options of one codec, and which."""
+"""Modules that have `train(folder, out, seed, log)`; each says itself what else that takes."""
+OPTIONS = ("goal", "weights", "every")
+"""Flags that are parameters of some of these functions."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="FILE", type=Path, required=True, help="file to write: tables as .npy, a network as .onnx"
     )
     parser.add_argument("--seed", type=int, default=None, help="of the random start (the recipe's own by default)")
-    parser.add_argument("--goal", choices=GOALS, help="dct: what its steps are for (psnr by default)")
+    parser.add_argument("--goal", help="dct: what its steps are for, psnr (by default), ssim or none")
     parser.add_argument(
         "--weights", metavar="FILE", type=Path, help="taha2025: keep these weights, and train what range coding needs"
     )
@@ -69,28 +66,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and write; returns the exit code."""
-    packages = NEEDS_OF_NETWORKS if arguments.what in NETWORKS else ("torch",) * (arguments.what not in WITHOUT_TORCH)
-    if missing := [name for name in packages if find_spec(name) is None]:
-        raise MissingExtra(f"train {arguments.what} needs {' and '.join(missing)}: pip install 'apercu[train]'")
     if not arguments.images.is_dir():
         raise OptionError(f"{arguments.images}: no such folder")
     if arguments.out.suffix == ".json":
         raise OptionError(f"--out {arguments.out}: the recipe, which is written beside it, has this name")
     check_target(arguments.out)
-    options = {name: value for name in OPTIONS if (value := getattr(arguments, name)) is not None}
-    if strange := [name for name in options if OPTIONS[name] != arguments.what]:
+    trainer = _trainer(arguments.what)
+    takes = inspect.signature(trainer.train).parameters
+    options: dict[str, Any] = {name: value for name in OPTIONS if (value := getattr(arguments, name)) is not None}
+    if strange := [name for name in options if name not in takes]:
         raise OptionError(f"train {arguments.what} takes no --{strange[0]}")
-    if arguments.what == "apercu":
-        options["read"] = streams.read_picture
-    if arguments.what in NETWORKS:
+    if arguments.seed is not None:
+        options["seed"] = arguments.seed
+    if "what" in takes:
         options["what"] = arguments.what
-    trainer = import_module(TRAINERS[arguments.what])
-    trainer.train(
-        arguments.images, arguments.out, trainer.SEED if arguments.seed is None else arguments.seed, log=_log, **options
-    )
+    if getattr(trainer, "TAKES_ANY_PICTURE", False):
+        options["read"] = streams.read_picture
+    trainer.train(arguments.images, arguments.out, log=_log, **options)
     names = (streams.label(os.fspath(path)) for path in (arguments.out, arguments.out.with_suffix(".json")))
     say("wrote {}, and the recipe {}".format(*names))
     return 0
+
+
+def _trainer(what: str) -> Any:
+    """The module that trains a codec or a network; raises MissingExtra where it needs more than there is."""
+    try:
+        return import_module(TRAINERS[what])
+    except ModuleNotFoundError as error:
+        if error.name == TRAINERS[what]:
+            raise OptionError(f"the codec {what} has no training") from None
+        raise MissingExtra(f"train {what} needs {error.name}: pip install 'apercu[train]'") from error
 
 
 def _log(line: str) -> None:

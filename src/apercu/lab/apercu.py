@@ -40,6 +40,8 @@ from apercu.stages.colour import Samples
 from apercu.stages.wavelet import band_places
 
 SEED = 2026
+TAKES_ANY_PICTURE = True
+"""Not RGB of 8 bits alone: the command reads what `encode` takes."""
 STEPS_Q8 = tuple(256 * step for step in (16, 28, 48, 80, 130, 220))
 FIRST_WEIGHTS = (5, 5, 2, 2, 1, 1, 6, 5, 5)
 NEW = (32768, 3)  # a context that knows nothing

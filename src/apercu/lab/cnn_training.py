@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from torch.nn import functional
 
 import apercu
 from apercu.codecs import decoding
-from apercu.errors import OptionError
+from apercu.errors import MissingExtra, OptionError
 from apercu.lab.cnn import Network, export, start_from, to_input
 from apercu.lab.images import files_below, manifest, read_rgb
 from apercu.processes import in_order, n_cores, pool
@@ -32,6 +33,7 @@ from apercu.stages.colour import Plane
 from apercu.stages.layout import Evidence, Layout
 
 SEED = 2026
+NEEDED_AT_THE_END = ("onnx", "onnxscript", "matplotlib")
 BATCH, CROP = 16, 128
 DECAY = 1e-4  # of AdamW; its rate rises for WARM steps and falls to zero like a cosine
 WARM = 100
@@ -90,8 +92,10 @@ def train(
 
     A run that was cut off goes on from `out` with the ending .pt, which is gone at the end. `setup`: as of
     `apercu.lab.apercu.train`. `what`: the network, by its name in RECIPES. Raises OptionError where there is nothing to
-    train on.
+    train on, and MissingExtra where a package is missing that is needed at the end of hours.
     """
+    if missing := [name for name in NEEDED_AT_THE_END if find_spec(name) is None]:
+        raise MissingExtra(f"train {what} needs {' and '.join(missing)}: pip install 'apercu[train]'")
     if setup:
         setup()
     files = files_below(folder)
