@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 import apercu
+from apercu.codecs import encoding
 from apercu.codecs import stacked_ae as codec
-from apercu.errors import CorruptStream, ModelError
+from apercu.codecs.encoding import Target
+from apercu.codecs.plan import Plan
+from apercu.errors import CorruptStream, ModelError, OptionError
 from apercu.stages.layout import layout_of
 from apercu.stages.stacked_tables import pack
 from apercu.stages.symbol_maps import CLASSES, N_WEIGHTS, MapCoder, n_contexts, n_groups
@@ -66,6 +69,35 @@ def test_alpha_without_shades_stays_as_it_is(model):
     for quality in (0, 40, 100):
         data = apercu.encode(image, quality=quality, codec="stacked_ae", model=model)
         assert np.array_equal(apercu.decode(data, model=model)[:, :, 3], image[:, :, 3])
+
+
+def test_tiles_cut_no_block(model):
+    """Where a tile would, the image is one, and what was asked for otherwise is refused."""
+    image = scene(1040, 9, 1)
+    small = np.load(model)[0] == 8
+    assert apercu.info(apercu.encode(image, codec="stacked_ae", quality=30))["tiles"] == 2
+    data = apercu.encode(image, codec="stacked_ae", quality=30, model=model)
+    assert apercu.info(data)["tiles"] == (2 if small else 1)
+    assert apercu.decode(data, model=model).shape == image.shape
+    for how in ({"tile": 64}, {"plan": Plan(64)}):
+        given = {"codec": "stacked_ae", "target": Target(quality=30), "model": model, **how}
+        if small:
+            assert apercu.info(encoding.encode(image, **given))["tiles"] == 17
+        else:
+            with pytest.raises(OptionError, match=r"^tiles of 64 .* cut the blocks of 28 × 28 of this model"):
+                encoding.encode(image, **given)
+    one = apercu.encode(image, codec="stacked_ae", quality=30, model=model, tile=2048)
+    assert apercu.info(one)["tiles"] == 1
+
+
+def test_blocks_of_digits_lie_on_digits(tmp_path):
+    """Beyond 1,024 pixels too: a mosaic of the same digit has the same symbols everywhere."""
+    path = tmp_path / "drawn.npy"
+    np.save(path, file_of(drawn_tables(28, 6, size=100)))
+    digit = scene(28, 28)[:, :, 0]
+    data = apercu.encode(np.tile(digit, (1, 40)), codec="stacked_ae", quality=60, model=path)
+    decoded = apercu.decode(data, model=path)
+    assert np.array_equal(decoded[:, 28 * 20 : 28 * 21], decoded[:, 28 * 37 : 28 * 38])
 
 
 def test_the_first_layer_shows_the_means(model):

@@ -155,9 +155,6 @@ def encode(
     if entropy := getattr(options, "entropy", None):
         other = "" if entropy == header.entropy else entropy
         header = replace(header, model_id=DEFAULT_MODEL_IDS[codec, entropy], other_entropy=other)
-    plan = _planned(header, module, tile, layers, plan)
-    if plan.tile and plan.tile < max(header.height, header.width):
-        header = replace(header, tile_log2=plan.tile.bit_length() - 1)
     tune: str = getattr(options, "tune", None) or ""
     if tune and model is not None:
         raise OptionError("tune chooses one of the shipped models, and so does not go with a model of your own")
@@ -167,6 +164,9 @@ def encode(
     else:
         found, model_hash = tables.of_user(codec, model, header.entropy)
         header = replace(header, model_id=USER_MODEL, model_hash=model_hash)
+    plan = _planned(header, module, found, tile, layers, plan)
+    if plan.tile and plan.tile < max(header.height, header.width):
+        header = replace(header, tile_log2=plan.tile.bit_length() - 1)
     if header.wide:
         psnr = target.psnr if module.DOMAIN == "planes" else None
         header = replace(header, levels=counted.levels_for(samples, mask, header.interpretation, psnr))
@@ -200,9 +200,11 @@ def _first_layer_end(data: bytes) -> int:
     return header.head_size + sum(length + 4 for length in header.lengths[: header.n_tiles])
 
 
-def _planned(header: Header, codec: AnyCodec, tile: int | None, layers: int | None, plan: Plan | None) -> Plan:
+def _planned(
+    header: Header, codec: AnyCodec, tables: Any, tile: int | None, layers: int | None, plan: Plan | None
+) -> Plan:
     """The plan, with the tiles and layers that were asked for; raises OptionError where codec or format does not allow
-    them."""
+    them. Where tiles would cut blocks of the tables, the image is one tile."""
     if layers is not None and layers > (most := codec.MOST_LAYERS):
         raise OptionError(f"{header.codec} has {f'1 to {most} layers' if most > 1 else 'one layer'}, not {layers}")
     if tile is not None and tile not in _SIDES:
@@ -210,7 +212,16 @@ def _planned(header: Header, codec: AnyCodec, tile: int | None, layers: int | No
     planned = plan or codec.plan(header.interpretation, header.n_bands, header.height, header.width)
     if layers is not None:
         planned = planned._replace(layers=layers, most_layers=layers, layered_from=0)
-    return planned if tile is None else planned._replace(tile=tile)
+    if tile is not None:
+        planned = planned._replace(tile=tile)
+    side: int = getattr(tables, "block_side", 1)
+    if planned.tile is None or planned.tile >= max(header.height, header.width) or planned.tile % side == 0:
+        return planned
+    if tile is not None or plan is not None:
+        raise OptionError(
+            f"tiles of {planned.tile} pixels a side would cut the blocks of {side} × {side} of this model: name none"
+        )
+    return planned._replace(tile=None)
 
 
 def options_of(codec: str, given: Mapping[str, object]) -> Any:

@@ -111,7 +111,7 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
 
     def read_tables(self, array: NDArray[np.generic], entropy: str, /) -> Tables:
         """The tables that a file of int16 or uint16 holds; raises ModelError, whose words follow the file's name, for
-        any others."""
+        any others. If they have a `block_side`, in pixels, no tile of an encoder cuts such a block."""
 
 
 AnyCodec: TypeAlias = Codec[Any, Any, Any, Any, Any, Any]

@@ -69,6 +69,11 @@ class Tables(NamedTuple):
     maps: list[Map]
     coding: MapTables | None
 
+    @property
+    def block_side(self) -> int:
+        """Pixels; 28 does not divide a tile, so that an image whose blocks are as large is one tile."""
+        return self.networks.side
+
 
 @dataclass(frozen=True)
 class Options:
