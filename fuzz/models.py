@@ -9,6 +9,7 @@ import numpy as np
 from apercu.format.ids import MODELS
 from apercu.format.weights import FOLDER
 from mutate import havoc
+from scripts.vector_cases import OF_CODECS
 
 BANDS, CONTEXTS = 30 * 9, 11_166
 
@@ -18,8 +19,9 @@ def random_model(rng: random.Random, codec: str, entropy: str | None = None) -> 
     draw = np.random.default_rng(rng.randrange(1 << 32))
     if codec == "predictive":
         return _predictive(rng, draw)
-    if codec not in ("apercu", "taha2025"):  # it takes its own tables, if nothing else
-        return np.load(FOLDER / next(model.file for model in MODELS.values() if model.codec == codec))
+    if codec not in ("apercu", "taha2025"):  # it takes its own tables, if nothing else, and those of its vectors
+        own = np.load(FOLDER / next(model.file for model in MODELS.values() if model.codec == codec))
+        return rng.choice((own, OF_CODECS[codec].user_model()))
     if codec == "apercu":
         return _apercu(rng, draw)
     weights = _taha2025(rng, draw)

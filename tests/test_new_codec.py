@@ -201,8 +201,8 @@ def test_it_has_no_training_until_a_module_of_its_name_says_what_it_takes(plain,
     assert main(call) == 0
     assert main([*call, "--every", "3", "--seed", "7"]) == 0
     assert given == [(plain, plain / "made.npy", 5, 1), (plain, plain / "made.npy", 7, 3)]
-    assert main([*call, "--goal", "ssim"]) == 2
-    assert capsys.readouterr().err.endswith("train plain takes no --goal\n")
+    assert main([*call, "--weights", "a.npy"]) == 2
+    assert capsys.readouterr().err.endswith("train plain takes no --weights\n")
 
 
 def test_it_has_its_points_on_the_page(plain):

@@ -115,7 +115,7 @@ def test_tables_for_range_coding_keep_the_weights_and_save_bits(folder, tmp_path
 
 
 def test_options_of_one_codec_are_refused_with_others(folder, tmp_path, capsys):
-    for what, option in (("taha2025", "--every"), ("apercu", "--weights"), ("dct", "--weights"), ("cnn", "--goal")):
+    for what, option in (("taha2025", "--every"), ("apercu", "--weights"), ("dct", "--weights"), ("cnn", "--every")):
         assert main(["train", what, "--images", str(folder), "--out", str(tmp_path / "o.npy"), option, "3"]) == 2
         assert capsys.readouterr().err.endswith(f"train {what} takes no {option}\n")
 
