@@ -24,8 +24,9 @@ BIN := $(VENV)/bin
 SOURCES = $(shell find src -type f -not -path '*/__pycache__/*' | LC_ALL=C sort)
 
 # The kernel is compiled in build/wheel, so that an edit of a Python file does not compile it again. Without build
-# isolation, because a reinstallation then works without a network.
-INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
+# isolation, because a reinstallation then works without a network. Python compiles the modules that it imports when it
+# does; to compile all of every package would take half the time of an installation.
+INSTALL = $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 INSTALL_APERCU = sh scripts/check_machine.sh $(BIN)/python && $(INSTALL) --no-build-isolation \
 	--config-settings=build-dir=build/wheel
 
@@ -45,11 +46,12 @@ test-slow: $(VENV)/dev.stamp
 
 # With the lowest versions that pyproject.toml allows, but for torch, whose old releases come with 2 GB of CUDA.
 # What those versions say about their own dependencies, which are new ones, is no fault of theirs or ours. Left out is
-# what no version changes, since it is a matter of the kernel, of our own Python or of processes and files. What the
-# codecs need of NumPy shows in test_every_codec.py, the vectors and all that reads and restores pictures.
-NO_MATTER_OF_VERSIONS = border every_codec_budgets every_codec_cost every_codec_damage extreme_models few_bytes forks fuzz \
-	machines memory processes rate rate_forecast reference reference_maps reference_predictive replacing \
-	replacing_ended standard_streams
+# what no version changes, since it is a matter of the kernel, of our own Python, of trained networks or of processes and
+# files. What the codecs need of NumPy shows in test_every_codec.py, the vectors and all that reads and restores pictures.
+NO_MATTER_OF_VERSIONS = border cli_streams every_codec_budgets every_codec_cost every_codec_damage extreme_models few_bytes \
+	forks fuzz machines memory predict processes properties rate rate_forecast reference reference_codecs \
+	reference_dual_maps reference_maps reference_predictive replacing replacing_ended restore_never_worse search \
+	standard_streams
 lowest: $(VENV)/lowest/lowest.stamp
 	@$(VENV)/lowest/bin/python -m pytest -q -W ignore::DeprecationWarning \
 		$(NO_MATTER_OF_VERSIONS:%=--ignore tests/test_%.py) $(ARGS)
@@ -114,7 +116,15 @@ $(VENV)/venv.stamp: $(VENV)/made-by.txt pyproject.toml constraints.txt
 	@$(INSTALL) scikit-build-core
 	@touch $@
 
-$(VENV)/lowest/lowest.stamp: $(VENV)/venv.stamp $(VENV)/sources.txt $(SOURCES) CMakeLists.txt README.md LICENSE
+# After the other installation of apercu, since both compile the kernel in the same folder.
+$(VENV)/lowest/lowest.stamp: $(VENV)/lowest/versions.stamp $(VENV)/dev.stamp
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --config-settings=build-dir=build/wheel \
+		--wheel-dir $(VENV)/lowest/wheel .
+	@$(VENV)/lowest/bin/python -m pip install --quiet --no-compile --no-deps --force-reinstall \
+		$(VENV)/lowest/wheel/apercu-*.whl
+	@touch $@
+
+$(VENV)/lowest/versions.stamp: $(VENV)/venv.stamp
 	@echo "Installing the lowest versions into $(VENV)/lowest"
 	@sh scripts/install_lowest.sh $(BIN) $(VENV)/lowest
 	@touch $@

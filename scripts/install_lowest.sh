@@ -4,12 +4,10 @@
 set -eu
 bin=$1 lowest=$2
 
-"$bin/python" -m pip install --quiet --constraint constraints.txt uv
 [ -e "$lowest/bin/python" ] || "$bin/python" -m venv "$lowest"
+"$lowest/bin/python" -m pip install --quiet --no-compile --constraint constraints.txt uv
 echo 'torch; python_version < "3"' >"$lowest/without-torch.txt"
-"$bin/python" -m uv pip compile --quiet --no-header --no-annotate --python "$lowest/bin/python" \
+"$lowest/bin/python" -m uv pip compile --quiet --no-header --no-annotate --python "$lowest/bin/python" \
     --resolution lowest-direct --override "$lowest/without-torch.txt" --extra test pyproject.toml >"$lowest/lowest.txt"
-"$lowest/bin/python" -m pip install --quiet --requirement "$lowest/lowest.txt" "$(grep '^torch==' constraints.txt)"
-"$bin/python" -m pip wheel --quiet --no-deps --no-build-isolation --config-settings=build-dir=build/wheel \
-    --wheel-dir "$lowest/wheel" .
-"$lowest/bin/python" -m pip install --quiet --no-deps --force-reinstall "$lowest"/wheel/apercu-*.whl
+"$lowest/bin/python" -m pip install --quiet --no-compile --requirement "$lowest/lowest.txt" \
+    "$(grep '^torch==' constraints.txt)"

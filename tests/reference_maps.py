@@ -5,7 +5,7 @@ from itertools import groupby
 import numpy as np
 
 from reference_bytes import Bits, CorruptStream
-from reference_range import Context, Stream
+from reference_range import Contexts, Stream
 from reference_taha2025 import read_table
 from reference_wavelet import bucket
 
@@ -93,7 +93,7 @@ class RangeReader(Maps):
     def __init__(self, planes, maps, weights, starts):
         super().__init__(planes, maps)
         self.weights = weights
-        self.contexts = [Context(int(p), int(age)) for p, age in starts]
+        self.contexts = Contexts(starts.ravel())
         self.n_groups = weights.shape[1]
 
     def read(self, stream, first, end):

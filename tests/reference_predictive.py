@@ -8,7 +8,10 @@ import struct
 import numpy as np
 
 from reference_bytes import Bytes, CorruptStream, ModelError, Truncated
-from reference_range import Stream, contexts
+from reference_range import Contexts, Stream
+
+MIXED, REPEAT = 72 * 58, 432 * 58
+"""The first of the contexts of each kind; the own ones stand before."""
 
 
 def level(v):
@@ -92,12 +95,10 @@ class Decoder:
         self.maps, at = read_maps(data, self.n_bands, peak) if lossless else ({}, 0)
         self.tops = [len(self.maps[p]) - 1 if p in self.maps else peak for p in range(self.n_bands)]
         self.stream = Stream(data[at:])
-        numbers = iter(array)
-        signed = [(n + 32768) % 65536 - 32768 for n in itertools.islice(numbers, 3 * 8 * 16)]
+        assert len(array) == 3 * 8 * 16 + 2 * (REPEAT + 24)
+        signed = [(int(n) + 32768) % 65536 - 32768 for n in array[: 3 * 8 * 16]]
         self.taps = [[signed[128 * k + 16 * m : 128 * k + 16 * m + 16] for m in range(8)] for k in range(3)]
-        all_of_them = contexts(numbers)
-        assert len(all_of_them) == 4176 + 20880 + 24
-        self.own, self.mixed, self.repeat = all_of_them[:4176], all_of_them[4176:25056], all_of_them[25056:]
+        self.contexts = Contexts(array[3 * 8 * 16 :])
         self.typical = [0, 0, 0]
         self.learnt = [[0] * 16 for _ in range(3)]
         self.biases = {}
@@ -167,7 +168,7 @@ class Decoder:
             c = [self.other(position - 1, y + dy, x + dx) for dy, dx in ((0, 0), (-1, 0), (0, -1), (0, 1), (1, 0))]
         if above or left:
             too = n == ne if self.kind == 0 else c[0] == c[2] if left else c[0] == c[1]
-            context = self.repeat[8 * kind + 4 * too + self.past[kind]]
+            context = self.contexts[REPEAT + 8 * kind + 4 * too + self.past[kind]]
             asked = context.p0() < 4096
 
         def learn_repeat(hit):
@@ -215,8 +216,7 @@ class Decoder:
         beside = min(max(kept - 4 * low, 0) // 3, 9)
         apart = min(level(self.steps(spread) >> low) // 2, 11)
         own = 58 * (24 * self.kind + a)
-        mixed = 58 * ((12 * self.kind + apart) * 10 + beside)
-        contexts = self.own[own : own + 58], self.mixed[mixed : mixed + 58]
+        mixed = MIXED + 58 * ((12 * self.kind + apart) * 10 + beside)
         # 5. Prediction.
         lies = [8 * w, 8 * n, 8 * nw, 8 * ne, 8 * ww, 8 * nn, 8 * (2 * n - nn), 8 * (2 * w - ww)]
         around = sum((v > blend) << i for i, v in enumerate(lies))
@@ -230,7 +230,7 @@ class Decoder:
         off = prediction - 8 * start
         offset = 0 if low else self.steps(abs(off))
         # 6. Residual.
-        residual = self.residual(contexts, offset, off < 0, low, start)
+        residual = self.residual((own, mixed), offset, off < 0, low, start)
         sample = clamp(start + residual * self.step, 0, top)
         # 7. Learning.
         self.s.put(sample)
@@ -249,24 +249,24 @@ class Decoder:
         if context and not asked:
             learn_repeat(int(sample == r))
 
-    def residual(self, contexts, offset, mirrored, low, start):
+    def residual(self, first, offset, mirrored, low, start):
         even = self.stream.even
-        bit = lambda both, place: self.stream.double(both[0][place], both[1][place])  # noqa: E731
+        bit = lambda place: self.stream.double(*(self.contexts[n + place] for n in first))  # noqa: E731
         h = 0
-        if bit(contexts, offset):
+        if bit(offset):
             if low == 0 and start == 0:
                 negative = False
             elif low == 0 and start == self.top:
                 negative = True
             else:
-                negative = bool(bit(contexts, 5 + offset)) != mirrored
+                negative = bool(bit(5 + offset)) != mirrored
             k = 0
-            while k < 16 and bit(contexts, 10 + k):
+            while k < 16 and bit(10 + k):
                 k += 1
             h, left = 1, k
             if 1 <= k <= 8:
                 for _ in range(min(k, 2)):
-                    h = 2 * h + bit(contexts, 26 + 4 * (k - 1) + h)
+                    h = 2 * h + bit(26 + 4 * (k - 1) + h)
                     left -= 1
             h = h << left | even(left)
             h = -h if negative else h
@@ -291,7 +291,7 @@ def errors(quality_q8, max_error, height, span, text):
 def decode(data, shape, peak, max_error, array, coarser_from=None):
     """Bands in coded order, rows, samples: of (height, width, bands) `shape`, with samples up to `peak`; `array` is the
     model's."""
-    return Decoder(bytes(data), shape, peak, max_error, [int(n) for n in array], coarser_from).decode()
+    return Decoder(bytes(data), shape, peak, max_error, array, coarser_from).decode()
 
 
 # --- Of a file --------------------------------------------------------------------------------------

@@ -19,10 +19,17 @@ class Context:
         self.age = min(self.age + 1, 128)
 
 
-def contexts(numbers):
-    """Those of a model: `fast` = `slow` and `age` of each, flat."""
-    numbers = iter(numbers)
-    return [Context(int(start), int(age)) for start, age in zip(numbers, numbers, strict=True)]
+class Contexts(dict):
+    """Those of a model, from `fast` = `slow` and `age` of each, flat; each is made when it is first asked for."""
+
+    def __init__(self, numbers):
+        super().__init__()
+        self.numbers = numbers
+
+    def __missing__(self, place):
+        start, age = self.numbers[2 * place : 2 * place + 2]
+        self[place] = Context(int(start), int(age))
+        return self[place]
 
 
 class Stream:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from reference_bytes import CorruptStream, ModelError
-from reference_range import Stream, contexts
+from reference_range import Contexts, Stream
 
 HL, LH, HH = range(3)
 STARTS = (0, 1, 3, 5, 8, 12, 19, 30, 47, 75)  # of the buckets
@@ -55,13 +55,15 @@ class Tile:
     def __init__(self, planes, model):
         self.planes = planes
         self.weights = model[:270].reshape(2, 5, 3, 9).astype(int)
-        starts, at = contexts(model[270:]), 0
-        self.contexts = {}
+        self.contexts, self.places, at = Contexts(model[270:]), {}, 0
         for name, shape in SHAPES.items():
             n = int(np.prod(shape))
-            self.contexts[name] = np.array(starts[at : at + n], object).reshape(shape)
+            self.places[name] = np.arange(at, at + n).reshape(shape)
             at += n
         self.symbols = [{band: np.zeros(size, np.int64) for band, size in layout(p).items()} for p in planes]
+
+    def context(self, name, *place):
+        return self.contexts[int(self.places[name][place])]
 
     def layer(self, stream, first, last):
         coder = Stream(stream)
@@ -81,15 +83,15 @@ class Tile:
             w = int(s[y, x - 1]) if x else n
             nw = int(s[y - 1, x - 1]) if x and y else n
             guess = sorted((n, w, n + w - nw))[1]
-            lengths = self.contexts["length"][of_class, bucket(2 * (abs(n - nw) + abs(w - nw)))]
+            about = bucket(2 * (abs(n - nw) + abs(w - nw)))
             k = 0
-            while k < 16 and coder.bit(lengths[k]):
+            while k < 16 and coder.bit(self.context("length", of_class, about, k)):
                 k += 1
             size = min(k, 1)
             if k > 1:
-                size = 2 + coder.bit(self.contexts["second"][of_class, k])
+                size = 2 + coder.bit(self.context("second", of_class, k))
                 size = (size << (k - 2)) + coder.bypass(k - 2)
-            if k and coder.bit(self.contexts["sign of LL"][of_class]):
+            if k and coder.bit(self.context("sign of LL", of_class)):
                 size = -size
             s[y, x] = min(max(guess + size, -32768), 32767)
 
@@ -125,7 +127,7 @@ class Tile:
             if stage <= 2:
                 f = flags[gy + 1, gx] + 2 * flags[gy, gx + 1] + 4 * flags[gy, gx + 2]
                 total = int(around[rows.start : rows.stop, columns.start : columns.stop].sum())
-                context = self.contexts["flag"][of_class, stage - 1, orientation, f, bucket(total // 8)]
+                context = self.context("flag", of_class, stage - 1, orientation, f, bucket(total // 8))
                 flags[gy + 1, gx + 1] = coder.bit(context)
                 if not flags[gy + 1, gx + 1]:
                     continue
@@ -151,14 +153,14 @@ class Tile:
         before = sum(weight * min(abs(at(*place)), 15) for weight, place in zip(w, places, strict=False))
         about = int(around[y, x])
         group = int(has and stage <= 2)
-        zero = self.contexts["zero"][of_class, stage - 1, orientation, bucket(about), bucket(before), group]
+        zero = self.context("zero", of_class, stage - 1, orientation, bucket(about), bucket(before), group)
         if not must and not coder.bit(zero):
             return 0
         pattern = 27 * sign(0, -1) + 9 * sign(-1, 0) + 3 * sign(-1, -1) + sign(-1, 1)
-        negative = coder.bit(self.contexts["sign"][of_class, stage - 1, orientation, pattern])
-        magnitude = self.contexts["magnitude"][of_class, stage - 1, bucket((before + about) // 2)]
+        negative = coder.bit(self.context("sign", of_class, stage - 1, orientation, pattern))
+        near = bucket((before + about) // 2)
         q = 1
-        while q <= 14 and coder.bit(magnitude[q - 1]):
+        while q <= 14 and coder.bit(self.context("magnitude", of_class, stage - 1, near, q - 1)):
             q += 1
         if q == 15:
             z = 0

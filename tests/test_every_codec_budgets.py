@@ -17,14 +17,14 @@ def disc(side):
 
 
 IMAGES = {
-    "grey": scene(200, 180, 1, 9)[:, :, 0],
+    "grey": scene(120, 108, 1, 9)[:, :, 0],
     "rgb": scene(70, 60, 3, 2),
     "rgba": scene(52, 66, 4, 3),
     "spectral": scene(40, 40, 5, 7),
     "noise": rough(48, 48, seed=3),
     "slope": np.add.outer(np.arange(90), np.arange(90)).astype(np.uint8),
     "disc": disc(96),
-    "detailed": (scene(144, 144, 1, 6)[:, :, 0] // 2 + (noise((144, 144), 3) >> 9)).astype(np.uint8),
+    "detailed": (scene(96, 96, 1, 6)[:, :, 0] // 2 + (noise((96, 96), 3) >> 9)).astype(np.uint8),
     "grey of 16 bits": wide(scene(60, 50, 1, 4), 300, 4000)[:, :, 0],
     "rgb of 16 bits": wide(scene(50, 60, 3, 8), 0, 65535),
 }

@@ -41,7 +41,6 @@ def test_encode_and_what_reads_a_sound_file(codec, name):
     for job in (
         apercu.decode,
         lambda data: apercu.decode(data, window=(0, 0, 1, 1)),
-        lambda data: apercu.decode(data, layers=1),
         apercu.check,
         apercu.info,
     ):
