@@ -1,5 +1,5 @@
 """Every codec: cost in proportion. Doubling bands, tiles or sides makes time and memory grow at most 2.5-fold, and a
-window costs what it shows."""
+window costs what it shows. The largest images there are."""
 
 import numpy as np
 import pytest
@@ -110,3 +110,12 @@ def test_a_window_costs_what_it_shows(codec):
     whole, one = seconds(lambda: apercu.decode(data)), seconds(lambda: apercu.decode(data, window=(9, 9, 1, 1)))
     assert one < whole / 10
     assert peak(lambda: apercu.decode(data, window=(9, 9, 1, 1))) < 1 << 20  # half of the picture
+
+
+@EVERY_CODEC
+@pytest.mark.parametrize("shape", [(1, 65535), (65535, 1), (1, 1, 65535)])
+def test_the_longest_sides_and_the_most_bands(codec, shape):
+    data = encode(np.zeros(shape, np.uint8), codec, quality=0)
+    assert apercu.decode(data).shape == shape
+    with pytest.raises(apercu.ImageError):
+        encode(np.zeros([65536 if side == 65535 else 1 for side in shape], np.uint8), codec)
