@@ -66,9 +66,12 @@ def test_the_variant_of_much_the_least_error_or_the_least_size_is_picked():
     assert forecast.picked({0: forecasts[0], 2: forecasts[2]}, 1000, 0.0) == 0
     assert forecast.picked({0: forecasts[0], 1: line(1500, 328.0)}, 1000, 0.0) == 1  # 492
     assert forecast.picked({0: forecasts[0], 1: line(1500, 329.0)}, 1000, 0.0) == 0  # 493.5: not much less
+    assert forecast.picked(forecasts, 800, 0.0) == 1
+    assert forecast.picked(forecasts, 799, 0.0) == 0  # next to empty
     # At an error of 500, they take 1000, 960 and 1100 bytes.
     assert forecast.picked(forecasts, None, 500.0) == 1
     assert forecast.picked({2: forecasts[2], 0: forecasts[0]}, None, 500.0) == 0
+    assert forecast.picked(forecasts, None, 700.0) == 0  # of 714 bytes
 
 
 @pytest.mark.parametrize("target", [{"n_bytes": 1500}, {"psnr": 27}])

@@ -43,6 +43,8 @@ HEAD_BITS = 8 * 14
 """Of a file, with its checksums."""
 _MUCH = 0.015
 """A share that a forecast can tell: on training images kept apart, picks that promised less than this lost by it."""
+_LARGE = 800
+"""Bytes of a file that a pick is made for; those that are next to empty were left out when variants were trained."""
 _PIECE = 1 << 16
 """Coefficients that are counted at a time, so that little memory is needed."""
 _MANTISSA_BITS, _BIAS, _EXPONENTS = 23, 127, 256
@@ -103,7 +105,7 @@ def forecast(counts: Counts, weights: Weights, share: float = 1.0) -> Forecast:
 
 def picked(forecasts: Mapping[int, Forecast], n_bytes: int | None, error: float) -> int:
     """The variant of the least error that is expected in a file of `n_bytes`; or where that is None, of the smallest
-    file that is expected to have this error. If it is not much less, the first one."""
+    file that is expected to have this error. If it is not much less, or the file is next to empty, the first one."""
     found, first = {}, next(iter(forecasts))
     for variant, expected in forecasts.items():
         finest = 0
@@ -114,7 +116,8 @@ def picked(forecasts: Mapping[int, Forecast], n_bytes: int | None, error: float)
         step = max(finest, 1)
         found[variant] = expected.error(step) if n_bytes is not None else expected.n_bytes(step)
     best = min(found, key=found.__getitem__)
-    return best if found[best] < (1 - _MUCH) * found[first] else first
+    large = (found[first] if n_bytes is None else n_bytes) >= _LARGE
+    return best if large and found[best] < (1 - _MUCH) * found[first] else first
 
 
 @cache
