@@ -125,7 +125,8 @@ def codings(monkeypatch):
 @pytest.mark.parametrize("kind", ["grey", "rgb", "rgba", "spectral", "wide"])
 def test_few_codings_are_needed(kind, options, codings):
     """Seven at the most, where a search without a forecast takes eleven; with dct thirteen for a size, in place of
-    fifteen: files of such pictures are next to empty. In one, sizes leap over the target: another quantiser meets it."""
+    fifteen: files of such pictures are next to empty. In one, sizes leap over the target, and another quantiser meets
+    it."""
     image = scene(240, 260, {"grey": 1, "rgb": 3, "rgba": 4, "spectral": 5, "wide": 3}[kind], 5)
     image = wide(image, 300, 20_000) if kind == "wide" else image
     for target in ({"n_bytes": 1500}, {"n_bytes": 4000}, {"psnr": 27}, {"psnr": 30})[: 2 if options else 4]:
