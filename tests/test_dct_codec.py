@@ -85,6 +85,13 @@ def test_a_search_stays_with_what_was_picked(pick, target, monkeypatch):
     assert apercu.encode(scene(120, 140, 3, 6), codec="dct", quality=apercu.info(data)["quality"]) == data
 
 
+@pytest.mark.parametrize("codec", ["apercu", "dct"])
+@pytest.mark.parametrize("psnr", [99_999, 1e308])
+def test_a_psnr_beyond_all_numbers_cannot_be_reached(codec, psnr):
+    with pytest.raises(apercu.TargetUnreachable, match="quality 100"):
+        apercu.encode(IMAGE, codec=codec, psnr=psnr)
+
+
 def test_a_search_for_psnr_is_given_three_quantisers_and_one_for_ssim():
     assert list(dct.variants(dct.Options())) == list(dct.variants(dct.Options(tune="psnr"))) == [0, 1, 2]
     assert list(dct.variants(dct.Options(tune="ssim"))) == [3]

@@ -261,7 +261,7 @@ def _search(job: _Job, target: Target, options: Any) -> bytes:
     n_bytes, psnr, expected = target.n_bytes, target.psnr, None
     variants = tuple(job.codec.variants(options))
     if forecasts := job.forecasts(variants):
-        error = 0.0 if psnr is None else peak**2 * n_counted / 10 ** (psnr / 10)
+        error = 0.0 if psnr is None else peak**2 * n_counted * 10 ** (-psnr / 10)
         first = picked(forecasts, n_bytes, error)
         variants = (first, *(variant for variant in variants if variant != first))
         of_file = forecasts[first]

@@ -134,10 +134,10 @@ def best_within(
     """The quality, 0 to `last`, of least error among those whose files come nearest to `n_bytes` and do not pass it.
 
     `size_at` gives a file's size, `error_at` its squared error; `forecast` says what size to expect. For the first
-    variant the highest place that fits is found, or one whose file leaves next to nothing unused, for the others (with
-    a forecast, which chose the first, only if its file does not come that close) a place near it whose file is hardly
-    smaller, and the best of those that leave no more than 2 % or 16 bytes unused is
-    taken. Sizes grow with the place except for ripples: if no variant comes that close, the places around are tried
+    variant the highest place that fits is found, or one whose file leaves next to nothing unused. For the others, which
+    with a forecast are tried only if that file does not come near, a place near it whose file is hardly smaller is
+    found. The best of those that leave no more than 2 % or 16 bytes unused is taken. Sizes grow with the place except
+    for ripples: if no variant comes that close, the places around are tried
     too, and at last the largest file found is taken. With `lossless` the last quality is without loss: its file may be
     smaller than some before it, and is taken if it fits. Raises TargetUnreachable if quality 0 is too large.
     """
