@@ -23,13 +23,16 @@ MODELS = {"range": 3, "huffman": 4}
 
 def user_model() -> NDArray[np.uint16]:
     """Drawn tables, some numbers at the ends of their ranges."""
-    matrix = 1 + noise((128,), 1) % 700
-    matrix[:2], matrix[70] = 4096, 1
+    smoothing = noise((8,), 6) % 500
+    smoothing[[0, 3]] = 4096, 0
+    matrices = 1 + noise((512,), 1) % 700
+    matrices[:2], matrices[70] = 4096, 1
     expected = 32768 + noise((54,), 2) % 801 - 400
     expected[:2] = 32768 + 2047, 32768 - 2047
     weights = noise((2, 15, 18), 3) % 91
     starts = np.stack([1 + noise((8490,), 4) % 65535, 2 + noise((8490,), 5) % 127], 1)
-    return np.concatenate([[23], matrix, expected, weights.ravel(), starts.ravel()]).astype(np.uint16)
+    parts = [23, 1, 255, 40], smoothing, matrices, expected, weights.ravel(), starts.ravel()
+    return np.concatenate(parts).astype(np.uint16)
 
 
 def cases() -> dict[str, Case]:
@@ -112,6 +115,14 @@ def _settings(entropy: str) -> dict[str, Case]:
     }
     for quality in (0, 15.5, 33, 48.4, 66, 81, 92.3, 100):
         found[f"quality-{quality:g}".replace(".", "-")] = _case(entropy, "a place on the path", RGB, quality=quality)
+    for number in (1, 2, 3):
+        quality = 60 + number / 256
+        found[f"quantiser-{number}"] = _case(entropy, "a quantiser that is not the first", uneven, quality=quality)
+        found[f"user-quantiser-{number}"] = _case(
+            entropy, "another quantiser of the user's", _steep(), user=True, quality=quality
+        )
+    found["tuned"] = _case(entropy, "tuned for SSIM", scene(40, 37, 3, 4), quality=55, tune="ssim")
+    found["tuned-100"] = _case(entropy, "the finest, which is not tuned", RGB, quality=100, tune="ssim")
     return found
 
 
@@ -146,7 +157,7 @@ def _written(entropy: str) -> dict[str, Case]:
     made = {
         "made-greatest": ("coefficients that no image has", _header(entropy, 24, 17), 1, 32767, 1),
         "made-rgb": ("the same in colour", _header(entropy, 17, 25, "rgb"), 2, 32767, 3),
-        "made-coarse": ("the largest step", _header(entropy, 20, 17, "rgb", quality_q8=0), 3, 700, 9),
+        "made-coarse": ("the largest step", _header(entropy, 20, 17, "rgb", quality_q8=3), 3, 700, 9),
         "made-fine": ("the finest step", _header(entropy, 24, 33, quality_q8=25600), 4, 90, 20),
     }
     found: dict[str, Case] = {

@@ -52,6 +52,10 @@ def at_quality(quality_q8, _=None):
     return Setting(quality_q8, 5 - quality_q8 * 5 // 25600)
 
 
+def variants(_):
+    return (0,)
+
+
 def by_hand(options):
     return options.off_by and Setting(None, options.off_by.bit_length() - 1)
 

@@ -33,8 +33,8 @@ def matrix():
     return rows
 
 
-def dct_plane(symbols, chroma, step_q8, steps, expected):
-    """Samples of a plane. symbols: (64, height, width). steps: the matrix [2][64]."""
+def dct_plane(symbols, chroma, step_q8, steps, smoothing, expected):
+    """Samples of a plane. symbols: (64, height, width). steps, smoothing: the matrix [2][64] and the limits [2]."""
     _, places = dct_maps()
     z = np.empty(symbols.shape, np.int64)
     for m in range(64):
@@ -61,7 +61,7 @@ def dct_plane(symbols, chroma, step_q8, steps, expected):
     t = (matrix().T @ blocks + 1024) >> 11
     p = np.clip(((t @ matrix() + 2048) >> 12) + (0 if chroma else 4080), -8191, 8191)
     plane = p.transpose(0, 2, 1, 3).reshape(8 * height, 8 * width)
-    limit = step_q8 * 82 >> 14
+    limit = step_q8 * int(smoothing[chroma]) >> 14
     return smoothed(smoothed(plane, limit).T, limit).T if limit else plane
 
 
@@ -85,23 +85,26 @@ LAYERS = 2
 
 
 def setting(quality_q8, parameters, text):
-    """step_q8."""
+    """step_q8, and the number of the quantiser."""
     if parameters is not None:
         raise CorruptStream("dct has no settings made by hand")
-    return reference_wavelet.step_of_quality(quality_q8, text)
+    number = quality_q8 % 4
+    return reference_wavelet.step_of_quality(quality_q8 - number, text), number
 
 
 def tables(array, _codec):
-    """matrix, expected, weights, starts."""
+    """matrices, smoothing, expected, weights, starts."""
     numbers = array.tolist()
-    of_maps = split_tables(numbers[183:], dct_maps()[0]) if array.dtype == np.uint16 and array.ndim == 1 else None
+    of_maps = split_tables(numbers[578:], dct_maps()[0]) if array.dtype == np.uint16 and array.ndim == 1 else None
     if of_maps is None:
         raise ModelError("not tables of dct")
-    matrix_q8 = np.array(numbers[1:129]).reshape(2, 64)
-    expected = np.array(numbers[129:183]).reshape(2, 9, 3) - 32768
-    if not (1 <= numbers[0] <= 255 and matrix_q8.min() >= 1 and matrix_q8.max() <= 4096 and abs(expected).max() < 2048):
+    prices, smoothing = numbers[:4], np.array(numbers[4:12]).reshape(4, 2)
+    matrices = np.array(numbers[12:524]).reshape(4, 2, 64)
+    expected = np.array(numbers[524:578]).reshape(2, 9, 3) - 32768
+    in_range = 1 <= min(prices) <= max(prices) <= 255 and smoothing.max() <= 4096
+    if not (in_range and 1 <= matrices.min() <= matrices.max() <= 4096 and abs(expected).max() < 2048):
         raise ModelError("tables of dct out of their range")
-    return matrix_q8, expected, *of_maps
+    return matrices, smoothing, expected, *of_maps
 
 
 def has_room(head, tile, planes, _model):
@@ -118,7 +121,7 @@ def has_room(head, tile, planes, _model):
 def read(head, tile, planes, model):
     """The symbols of each plane, (64, height, width)."""
     in_maps, (maps, _) = in_blocks(planes, 8), dct_maps()
-    reader = RangeReader(in_maps, maps, *model[2:]) if head.codec == BY_RANGE else HuffmanReader(in_maps, maps)
+    reader = RangeReader(in_maps, maps, *model[3:]) if head.codec == BY_RANGE else HuffmanReader(in_maps, maps)
     streams = tile.segments
     if head.n_layers == 1:
         source = Bytes(tile.segments[0])
@@ -129,5 +132,8 @@ def read(head, tile, planes, model):
 
 
 def synthesise(head, planes, symbols, model):
-    whole = [dct_plane(s, p.of_class, head.setting, *model[:2]) for p, s in zip(planes, symbols, strict=True)]
+    matrices, smoothing, expected, *_ = model
+    step_q8, number = head.setting
+    how = step_q8, matrices[number], smoothing[number], expected
+    whole = [dct_plane(s, p.of_class, *how) for p, s in zip(planes, symbols, strict=True)]
     return [v[: p.height, : p.width] for v, p in zip(whole, planes, strict=True)]

@@ -11,6 +11,7 @@ import apercu
 from apercu.cli.main import main
 from apercu.errors import OptionError
 from apercu.lab import dct as lab
+from apercu.lab import dct_quantisers as search
 from apercu.stages.colour import FULL, from_planes, to_planes
 from apercu.stages.dct import dct_analyse
 from apercu.stages.dct_symbols import MAPS, STREAMS, dct_encode, dct_plane, dct_steps, dct_tables, plane_of
@@ -28,9 +29,10 @@ def short():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lab, "n_cores", lambda: 1)
         patch.setattr(lab, "SEARCH_IMAGES", 1)
-        patch.setattr(lab, "ROUNDS", 1)
-        patch.setattr(lab, "CHANGES", (1.12,))
-        patch.setattr(lab, "SEARCH_STEPS_Q8", (7680, 15360))
+        patch.setattr(search, "ROUNDS", 1)
+        patch.setattr(search, "CHANGES", (1.12,))
+        patch.setattr(search, "STEPS_Q8", (7680, 15360))
+        patch.setattr(search, "REFERENCE_STEPS_Q8", (5120, 7680, 10240, 15360, 20480))
         yield
 
 
@@ -61,14 +63,16 @@ def coded(image, entropy, step, tables):
     for p, (plane, size) in enumerate(zip(planes, sizes, strict=True)):
         dct_analyse(plane, *size, 0 if p else FULL // 2, plane_of(layout, coefficients, p))
     coder = MapCoder(layout, tables.maps) if entropy == "range" else HuffmanMapCoder(layout)
-    return dct_encode(coder, coefficients, 256 * step, tables, symbols), layout, symbols
+    streams = dct_encode(coder, coefficients, 256 * step, tables.quantisers[0], tables.expected, symbols)
+    return streams, layout, symbols
 
 
 def shown(image, layout, symbols, step, tables):
     planes = []
     for p, (height, width, chroma, _) in enumerate(layout.planes):
         planes.append(np.empty((8 * height, 8 * width), np.int16))
-        dct_plane(plane_of(layout, symbols, p), chroma, 0 if p else FULL // 2, 256 * step, tables, planes[-1])
+        how = 0 if p else FULL // 2, 256 * step, tables.quantisers[0], tables.expected
+        dct_plane(plane_of(layout, symbols, p), chroma, *how, planes[-1])
     out = np.empty_like(image)
     from_planes(planes, "rgb", [], out)
     return out
@@ -127,6 +131,27 @@ def test_steps():
     assert dct_steps(1 << 18, np.full((2, 64), 4096, np.uint16)).max() == 1 << 24
 
 
+def test_edges_between_blocks_are_smoothed_by_class(tables):
+    """By a number of the quantiser: 0 leaves them, a large one changes those of its own class."""
+    _, layout, symbols = coded(IMAGE, "range", 60, tables)
+
+    def planes(*smoothing):
+        quantiser = tables.quantisers[0]._replace(smoothing=smoothing)
+        made = [np.empty((8 * height, 8 * width), np.int16) for height, width, *_ in layout.planes]
+        for p, plane in enumerate(made):
+            how = int(p > 0), 0 if p else FULL // 2, 256 * 60, quantiser, tables.expected
+            dct_plane(plane_of(layout, symbols, p), *how, plane)
+        return made
+
+    plain = planes(0, 0)
+    for of_class, more in ((0, planes(300, 0)), (1, planes(0, 300))):
+        for p, (a, b) in enumerate(zip(plain, more, strict=True)):
+            changed = a != b
+            assert changed.any() == (of_class == int(p > 0))
+            inner = changed.reshape(len(a) // 8, 8, -1, 8)[:, 2:6, :, 2:6]
+            assert not inner.any()
+
+
 def test_training(trained):
     """Contexts and weights bring what they should on the very pictures; the recipe belongs to the file."""
     path, said = trained
@@ -143,7 +168,7 @@ def test_the_command_trains(trained, monkeypatch, capsys):
     """That of the recipe makes the same file, with its options, and files of these tables need them."""
     folder = trained[0].parent
     monkeypatch.chdir(folder.parent)
-    call = f"apercu train dct --images {folder.name} --goal ssim --every 4 --seed 7 --out mine.npy"
+    call = f"apercu train dct --images {folder.name} --every 4 --seed 7 --out mine.npy"
     made = []
     for _ in range(2):
         assert main(call.split()[1:]) == 0
@@ -153,7 +178,7 @@ def test_the_command_trains(trained, monkeypatch, capsys):
         recipe = json.loads(out.with_suffix(".json").read_text())
         call = recipe["command"]
     assert made[0] == made[1] != trained[0].read_bytes()
-    assert (recipe["goal"], recipe["seed"], set(recipe["images"])) == ("ssim", 7, {"0.png"})
+    assert (recipe["seed"], set(recipe["images"])) == (7, {"0.png"})
     for entropy in ENTROPIES:
         data = apercu.encode(IMAGE, codec="dct", entropy=entropy, quality=30, model=out)
         assert apercu.info(data)["model"] == recipe["sha256"][:16]
@@ -169,37 +194,50 @@ def test_dissimilarity_is_that_of_one_window():
     mx, my = (weights * x).sum(), (weights * y).sum()
     vx, vy, cov = (weights * x * x).sum() - mx**2, (weights * y * y).sum() - my**2, (weights * x * y).sum() - mx * my
     same = (2 * mx * my + 6.5025) * (2 * cov + 58.5225) / ((mx**2 + my**2 + 6.5025) * (vx + vy + 58.5225))
-    assert lab._dissimilarity(a, b) == pytest.approx(1 - same)
-    assert lab._dissimilarity(a, a) == pytest.approx(0)
+    assert search._dissimilarity(a, b) == pytest.approx(1 - same)
+    assert search._dissimilarity(a, a) == pytest.approx(0)
 
 
-def test_changes_at_equal_quality_are_those_once_the_step_makes_up_for_it():
+def test_how_much_more_there_is_at_equal_quality():
     """Bytes fall by 2 and a distortion grows by 1 a step: a distortion that is larger by 1/4 takes bytes for half."""
-    steps = np.arange(3.0)
-    before = np.stack([-2 * steps, steps])[:, None]
-    after = before + np.array([0.1, 0.25])[:, None, None]
-    np.testing.assert_allclose(lab._at_equal(before, after, 1), np.array([0.6, 0])[:, None, None] + np.zeros(3))
+    steps = np.arange(4.0)
+    reference = np.stack([-2 * steps, steps])[:, None]
+    found = reference[:, :, 1:3] + np.array([0.1, 0.25])[:, None, None]
+    np.testing.assert_allclose(search.at_equal(reference, found, 1), np.array([0.6, 0])[:, None, None] + np.zeros(2))
+    beyond = np.array([[[2.5, -8.0]], [[-0.01, 3.01]]])
+    assert np.all(search.at_equal(reference, beyond, 1) == np.inf)
 
 
-def test_the_matrix_for_ssim_differs_in_luma_alone_and_in_how_coarse_chroma_is(trained, tmp_path):
-    """Drawn pictures, at two steps."""
-    lab.train(trained[0].parent, tmp_path / "ssim.npy", log=lambda _: None, goal="ssim")
-    found = [json.loads(path.with_suffix(".json").read_text()) for path in (trained[0], tmp_path / "ssim.npy")]
-    psnr, ssim = (recipe["quantiser"] for recipe in found)
-    assert {name for name in psnr if psnr[name] != ssim[name]} & {"means 0", *(f"band 0 {n}" for n in range(5))}
-    of_chroma = [name for name in psnr if " 1 " in name or name == "means 1"]
-    assert [psnr[name] for name in of_chroma] == [ssim[name] for name in of_chroma]
+def test_the_quantiser_for_ssim_differs_in_luma_alone_and_in_how_coarse_chroma_is(trained):
+    first, *_, ssim = json.loads(trained[0].with_suffix(".json").read_text())["quantisers"]
+    changed = {name for name in first if first[name] != ssim[name]}
+    of_luma = {"price", "smoothing 0", "means 0", *(f"band 0 {band}" for band in (0, 2, 3, 4))}
+    assert changed & of_luma
+    assert changed <= of_luma | {"class 1"}
+
+
+def test_each_part_goes_where_the_score_is_least():
+    """Of a sum of squares of logarithms, from which one part is left out."""
+    best = {"a": 1.3, "b": 0.8, "c": 1.1}
+
+    def score(parts):
+        return sum(np.log(parts[name] / best[name]) ** 2 for name in parts)
+
+    found, least = search._descended(dict.fromkeys(best, 1.0), ["a", "b"], score)
+    assert found["c"] == 1
+    assert least == score(found) < score(dict.fromkeys(best, 1.0))
+    assert all(abs(np.log(found[name] / best[name])) < 0.07 for name in "ab")
 
 
 def test_options_that_training_refuses(trained, tmp_path, capsys):
     call = ["--images", str(trained[0].parent), "--out", str(tmp_path / "mine.npy")]
-    for wrong in (["apercu", "--goal", "ssim"], ["apercu", "--every", "2"], ["dct", "--every", "0"]):
+    for wrong in (["apercu", "--every", "2"], ["dct", "--every", "0"]):
         assert main(["train", *wrong, *call]) == 2
         assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize(("place", "number"), [(0, 0), (0, 256), (1, 0), (128, 4097), (129, 30720), (182, 34816),
-                                               (183, 91), (723, 0), (724, 1), (724, 129)])  # fmt: skip
+@pytest.mark.parametrize(("place", "number"), [(0, 0), (3, 256), (4, 4097), (12, 0), (523, 4097), (524, 30720),
+                                               (577, 34816), (578, 91), (1118, 0), (1119, 1), (1119, 129)])  # fmt: skip
 def test_tables_out_of_range_are_refused(place, number, trained):
     array = np.load(trained[0])
     array[place] = number

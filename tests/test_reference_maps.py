@@ -6,7 +6,7 @@ import pytest
 import reference_dct
 import reference_maps
 from apercu.errors import CorruptStream, Truncated
-from apercu.stages.dct_symbols import MAPS, DctTables, dct_plane
+from apercu.stages.dct_symbols import MAPS, Quantiser, dct_plane
 from apercu.stages.symbol_maps import MapLayout, MapPlane
 from reference_bytes import Refused
 from tests.map_cases import COLOUR, ENTROPIES, EVERY_KIND, coder, drawn, encoded, layout_of, settings, tables
@@ -83,7 +83,9 @@ def test_it_makes_the_same_samples(chroma, step_q8):
     symbols[0] = rng.integers(-9, 10, (4, 5)) + 20000 * (step_q8 == 1)
     matrix = rng.integers(1, 4097, (2, 64)).astype(np.uint16)
     expected = rng.integers(-2047, 2048, (2, 9, 3)).astype(np.int16)
+    smoothing = (4096, 300) if step_q8 == 700 else (60, 4096)
     plane = np.empty((32, 40), np.int16)
-    dct_plane(symbols, chroma, 0 if chroma else 4080, step_q8, DctTables(23, matrix, expected, tables(MAPS)), plane)
-    found = reference_dct.dct_plane(symbols.astype(np.int64), chroma, step_q8, matrix, expected)
+    quantiser = Quantiser(23, smoothing, matrix)
+    dct_plane(symbols, chroma, 0 if chroma else 4080, step_q8, quantiser, expected, plane)
+    found = reference_dct.dct_plane(symbols.astype(np.int64), chroma, step_q8, matrix, smoothing, expected)
     assert np.array_equal(plane, found)

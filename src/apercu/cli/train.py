@@ -21,8 +21,7 @@ SHA-256 of every image) is written beside it, ending in .json.
 apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures that `encode` takes: grey, colour,
           16 bits, many bands; what cannot be read is passed over and named. Only the middle of a picture of more
           than 33 million samples is used.
-dct       takes minutes to hours, and needs no PyTorch. It takes pictures of 8 bits, as RGB; --goal says whether PSNR or
-          SSIM shall be high.
+dct       takes minutes to hours, and needs no PyTorch. It takes pictures of 8 bits, as RGB.
 cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
 cnn_blocks
           is the network for the codecs of 8 × 8 blocks, taha2025, dct and stacked_ae; it begins with the shipped cnn,
@@ -37,7 +36,7 @@ EXAMPLES = """\
 examples:
   apercu train apercu --images photos --out mine.npy
   apercu compare others --model mine=mine.npy --out report/   what they bring, on other pictures
-  apercu train dct --images photos --goal ssim --out mine-dct.npy
+  apercu train dct --images photos --every 5 --out mine-dct.npy   one of five pictures
   apercu train cnn --images photos --out mine.onnx
   apercu encode scene.png scene.apc --bpp 0.1 --model mine.npy
   apercu decode scene.apc back.png --model mine.npy
@@ -46,7 +45,7 @@ examples:
 
 TRAINERS = {codec: f"apercu.lab.{codec}" for codec in CODECS} | dict.fromkeys(NETWORKS, "apercu.lab.cnn_training")
 """Modules that have `train(folder, out, seed, log)`; each says itself what else that takes."""
-OPTIONS = ("goal", "weights", "every")
+OPTIONS = ("weights", "every")
 """Flags that are parameters of some of these functions."""
 
 
@@ -58,7 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="FILE", type=Path, required=True, help="file to write: tables as .npy, a network as .onnx"
     )
     parser.add_argument("--seed", type=int, default=None, help="of the random start (the recipe's own by default)")
-    parser.add_argument("--goal", help="dct: what its steps are for, psnr (by default), ssim or none")
     parser.add_argument(
         "--weights", metavar="FILE", type=Path, help="taha2025: keep these weights, and train what range coding needs"
     )

@@ -20,6 +20,7 @@ from apercu.codecs.quality_path import Options as Options
 from apercu.codecs.quality_path import between, quality_of
 from apercu.codecs.quality_path import by_hand as by_hand
 from apercu.codecs.quality_path import parameters as parameters
+from apercu.codecs.quality_path import variants as variants
 from apercu.codecs.settled_alpha import AlphaEnds, find, settle
 from apercu.errors import FormatError, ModelError
 from apercu.format.container import Header

@@ -23,7 +23,7 @@ from apercu.codecs.quality_path import by_hand as by_hand
 from apercu.codecs.quality_path import parameters as parameters
 from apercu.codecs.quality_path import quality_of
 from apercu.errors import ApercuError, FormatError, ModelError, OptionError, Truncated
-from apercu.format.container import MOST_BYTES, Header, first_varint, put_varint
+from apercu.format.container import MAX_QUALITY_Q8, MOST_BYTES, Header, first_varint, put_varint
 from apercu.format.ids import CODECS
 from apercu.kernel.memory import borrow, give_back
 from apercu.options import entropy_option, one_of, option
@@ -33,6 +33,7 @@ from apercu.stages.colour import FULL, Plane
 from apercu.stages.dct import dct_analyse
 from apercu.stages.dct_symbols import (
     MAPS,
+    N_QUANTISERS,
     STREAMS,
     DctTables,
     dct_encode,
@@ -47,7 +48,9 @@ from apercu.stages.map_huffman import map_coder
 from apercu.stages.symbol_maps import CLASSES, MapLayout, MapPlane, Values
 
 DOMAIN: Domain = "planes"
-VARIANTS = 1
+VARIANTS = N_QUANTISERS
+"""The first for all images, the next two also for PSNR, of which a forecast picks one, the last for SSIM."""
+FOR_SSIM = 3
 MOST_LAYERS = 2
 SYMBOLS_NEED_TABLES = frozenset({"range"})
 COUNTED_TO = (1, 3, 10, 21, 43, 64)
@@ -59,26 +62,39 @@ OPAQUE, LARGEST = FULL * 2, 32767
 
 @dataclass(frozen=True)
 class Setting:
-    """A point of operation: `step_q8`, quantiser step in 8-bit samples of an orthonormal transform, 8 fraction bits."""
+    """A point of operation: `step_q8`, quantiser step in 8-bit samples of an orthonormal transform, 8 fraction bits;
+    `variant`, which of the quantisers in the tables."""
 
     quality_q8: int
     step_q8: int
+    variant: int
 
 
 @dataclass(frozen=True)
 class Options:
     """entropy: "range", by default, or "huffman", which takes more bits and less time to decode.
 
-    tune: "psnr", by default, or "ssim", the measure that the steps of frequencies are for.
+    tune: "psnr", by default, or "ssim", the measure that the steps of frequencies are for. A search for a size or a
+        PSNR picks one of three quantisers for PSNR by the image's statistics; a quality takes the first of them, unless
+        it is one that `info` has told.
     """
 
     entropy: str | None = entropy_option(CODECS["dct"])
     tune: str | None = option("what the steps of frequencies are for: psnr or ssim", "NAME", one_of(("psnr", "ssim")))
 
 
-def at_quality(quality_q8: int, _: Options = Options()) -> Setting:
-    """The setting of a quality of 0 to 25,600, in 1/256: the path is that of `apercu`."""
-    return Setting(quality_q8, apercu.at_quality(quality_q8).step_q8)
+def at_quality(quality_q8: int, options: Options = Options()) -> Setting:
+    """The setting of a quality of 0 to 25,600, in 1/256: the path is that of `apercu`, without the last two bits, which
+    number the quantiser."""
+    place, variant = divmod(quality_q8, VARIANTS)
+    if options.tune == "ssim" and quality_q8 < MAX_QUALITY_Q8:
+        variant = FOR_SSIM
+    return Setting(VARIANTS * place + variant, apercu.at_quality(VARIANTS * place).step_q8, variant)
+
+
+def variants(options: Options) -> tuple[int, ...]:
+    """Those that a search may take."""
+    return (FOR_SSIM,) if options.tune == "ssim" else tuple(range(FOR_SSIM))
 
 
 def setting_of(header: Header) -> Setting:
@@ -127,11 +143,12 @@ def _ends(alpha: Plane, layout: Layout) -> NDArray[np.int8]:
 
 
 def counts(analysis: Analysis, tables: DctTables) -> Counts:
-    """For both classes, of the differences of means and of the bands of frequencies."""
+    """For both classes, of the differences of means and of the bands of frequencies, by the steps of the first
+    quantiser."""
     maps = analysis.maps
     found = np.zeros((CLASSES, len(COUNTED_TO), BINS), np.int64)
     for index, (height, width, chroma, _) in enumerate(maps.planes):
-        values, steps = plane_of(maps, analysis.coefficients, index), tables.matrix[chroma] / 4096
+        values, steps = plane_of(maps, analysis.coefficients, index), tables.quantisers[0].matrix[chroma] / 4096
         changes = _changes(values[0].astype(np.int32)).ravel()
         found[chroma, 0] += counted(changes, steps[:1].tolist(), [changes.size])
         for kind, (first, end) in enumerate(pairwise(COUNTED_TO), 1):
@@ -156,10 +173,11 @@ def code(analysis: Analysis, setting: Setting, tables: DctTables, layers: int) -
     memory = [borrow(2 * maps.n_symbols) for _ in range(2)]
     values, symbols = (block.view(np.int16)[: maps.n_symbols] for block in memory)
     values[:], symbols[:] = analysis.coefficients, 0
+    quantiser = tables.quantisers[setting.variant]
     if analysis.ends is not None:
-        _settle(plane_of(maps, values, ALPHA), analysis.ends, int(dct_steps(setting.step_q8, tables.matrix)[0, 0]))
+        _settle(plane_of(maps, values, ALPHA), analysis.ends, int(dct_steps(setting.step_q8, quantiser.matrix)[0, 0]))
     coder = map_coder(maps, tables.maps)
-    streams = dct_encode(coder, values, setting.step_q8, tables, symbols)
+    streams = dct_encode(coder, values, setting.step_q8, quantiser, tables.expected, symbols)
     coder.close()
     for block in memory:
         give_back(block)
@@ -215,11 +233,12 @@ def _streams(segments: list[bytes], layers: int) -> list[bytes]:
 def synthesise(symbols: Values, layout: Layout, setting: Setting, tables: DctTables) -> list[Plane]:
     """The planes of a tile, sides extended to multiples of 8."""
     maps = map_layout(layout)
+    how = setting.step_q8, tables.quantisers[setting.variant], tables.expected
     planes = []
     for index, of in enumerate(layout.planes):
         down, across = of.blocks
         planes.append(np.empty((BLOCK * down, BLOCK * across), np.int16))
-        dct_plane(plane_of(maps, symbols, index), of.chroma, of.centre, setting.step_q8, tables, planes[-1])
+        dct_plane(plane_of(maps, symbols, index), of.chroma, of.centre, *how, planes[-1])
     return planes
 
 

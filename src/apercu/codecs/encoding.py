@@ -1,7 +1,7 @@
 """From an image to a file: tiles, planes, layers, targets. What a tile's bytes mean is the codec's."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, reduce
 from operator import add
@@ -13,7 +13,7 @@ import numpy as np
 from apercu.codecs import counted, rate, tables
 from apercu.codecs.by_name import codec_of, options_by_codec
 from apercu.codecs.content import from_content, layout_of_tile, to_content
-from apercu.codecs.forecast import Forecast, forecast
+from apercu.codecs.forecast import Forecast, forecast, picked
 from apercu.codecs.forecast import shipped as shipped_weights
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import AnyCodec, Progress, Setting, no_progress
@@ -28,7 +28,7 @@ from apercu.format.container import (
     pack,
     read_header,
 )
-from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, TUNED_MODEL_IDS, USER_MODEL
+from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.options import about, made, owners
 from apercu.stages.blocks import Window, part, tiles
 from apercu.stages.colour import INTERPRETATIONS, Samples, ends
@@ -101,20 +101,21 @@ class _Job:
             by_tile.append(self.codec.code(analysis, setting, self.tables, layers))
         return pack(header, [segment for layer in zip(*by_tile, strict=True) for segment in layer])
 
-    def forecast(self) -> Forecast | None:
-        """What to expect of the file, and of the error of its samples; None where the codec counts nothing."""
+    def forecasts(self, variants: Iterable[int]) -> dict[int, Forecast]:
+        """By variant, what to expect of the file, and of the error of its samples; none where the codec counts
+        nothing."""
         if (counts := self.codec.counts) is None:
-            return None
+            return {}
         analyses = self.analyses(None) if self.kept is None else self.kept
         header = self.header
         of_user = header.model_id == USER_MODEL
         weights = shipped_weights(DEFAULT_MODEL_IDS[header.codec, header.entropy] if of_user else header.model_id)
-        of_planes = forecast(reduce(add, (counts(analysis, self.tables) for analysis in analyses)), weights)
         n_bands = header.n_bands
         scales = [(high - low) / 255 for low, high in ends(header.interpretation, n_bands, header.levels)]
         n_full_size = n_bands - 2 if header.interpretation in ("rgb", "rgba") else n_bands
         share = sum(scale * scale for scale in scales) / n_full_size
-        return of_planes._replace(errors=[share * error for error in of_planes.errors])
+        found = reduce(add, (counts(analysis, self.tables) for analysis in analyses))
+        return {variant: forecast(found, weights[variant], share) for variant in variants}
 
     def squared_error(self, setting: Setting) -> int:
         """Summed over all samples of the image that count, as decoded with restore="none"."""
@@ -155,10 +156,6 @@ def encode(
     if entropy := getattr(options, "entropy", None):
         other = "" if entropy == header.entropy else entropy
         header = replace(header, model_id=DEFAULT_MODEL_IDS[codec, entropy], other_entropy=other)
-    tune: str = getattr(options, "tune", None) or ""
-    if tune and model is not None:
-        raise OptionError("tune chooses one of the shipped models, and so does not go with a model of your own")
-    header = replace(header, model_id=TUNED_MODEL_IDS.get((codec, header.entropy, tune), header.model_id))
     if model is None:
         found = tables.shipped(header.model_id)
     else:
@@ -266,47 +263,55 @@ def _search(job: _Job, target: Target, options: Any) -> bytes:
     progress = job.progress
     job.progress = went_on
 
-    def setting(quality_q8: int) -> Setting:
-        made: Setting = job.codec.at_quality(quality_q8, options)
+    n_counted = counted.n_counted(job.samples, job.mask, job.header.interpretation)
+    peak = 65535 if job.header.wide else 255
+
+    def psnr_of(error: float) -> float:
+        return 10 * math.log10(peak**2 * n_counted / error) if error and n_counted else math.inf
+
+    n_bytes, psnr, expected = target.n_bytes, target.psnr, None
+    variants = tuple(job.codec.variants(options))
+    if forecasts := job.forecasts(variants):
+        error = 0.0 if psnr is None else peak**2 * n_counted * 10 ** (-psnr / 10)
+        first = picked(forecasts, n_bytes, error)
+        variants = (first, *(variant for variant in variants if variant != first))
+        of_file = forecasts[first]
+        of_step = of_file.n_bytes if n_bytes is not None else lambda step_q8: psnr_of(of_file.error(step_q8))
+        expected = lambda at: of_step(setting(at).step_q8)  # noqa: E731
+    end = MAX_QUALITY_Q8 // job.codec.VARIANTS * len(variants)
+
+    @cache
+    def setting(at: int) -> Setting:
+        """Of a place and one of the variants in their order; at the ends those of quality 0 and 100."""
+        place, number = divmod(at, len(variants))
+        variant = variants[number] if 0 < at < end else 0
+        made: Setting = job.codec.at_quality(job.codec.VARIANTS * place + variant, options)
         return made
 
     last: dict[int, bytes] = {}
 
     @cache
-    def size_at(quality_q8: int) -> int:
+    def size_at(at: int) -> int:
         nonlocal tries
         tries += 1
-        data = job.file(setting(quality_q8))
-        if target.n_bytes is not None and len(data) <= target.n_bytes:
+        data = job.file(setting(at))
+        if n_bytes is not None and len(data) <= n_bytes:
             last.clear()
-            last[quality_q8] = data
+            last[at] = data
         return len(data)
 
-    n_counted = counted.n_counted(job.samples, job.mask, job.header.interpretation)
-
     @cache
-    def error_at(quality_q8: int) -> int:
+    def error_at(at: int) -> int:
         nonlocal tries
         tries += 1
-        return job.squared_error(setting(quality_q8))
+        return job.squared_error(setting(at))
 
-    def psnr_of(error: float) -> float:
-        peak = 65535 if job.header.wide else 255
-        return 10 * math.log10(peak**2 * n_counted / error) if error and n_counted else math.inf
-
-    def psnr_at(quality_q8: int) -> float:
-        return psnr_of(error_at(quality_q8))
-
-    how: tuple[int, int, rate.Expected | None] = MAX_QUALITY_Q8, job.codec.VARIANTS, None
-    if expected := job.forecast():
-        of_step = expected.n_bytes if target.n_bytes is not None else lambda step_q8: psnr_of(expected.error(step_q8))
-        how = *how[:2], lambda quality_q8: of_step(setting(quality_q8).step_q8)
-    if target.n_bytes is not None:
-        lossless = job.codec.DOMAIN == "samples"
-        found = rate.best_within(target.n_bytes, size_at, error_at, *how, lossless)
+    how = end, len(variants), expected
+    if n_bytes is not None:
+        found = rate.best_within(n_bytes, size_at, error_at, *how, job.codec.DOMAIN == "samples")
     else:
-        assert target.psnr is not None  # the only one left
-        found = rate.nearest_psnr(target.psnr, psnr_at, *how)
+        assert psnr is not None  # the only one left
+        found = rate.nearest_psnr(psnr, lambda at: psnr_of(error_at(at)), *how)
     if found in last:
         return last[found]
     tries += 1

@@ -9,7 +9,7 @@ every machine.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,9 +35,16 @@ STEPS_Q8 = [256 << knot // 2 if knot % 2 == 0 else (362039 << knot // 2) // 1000
 Counts = NDArray[np.int64]
 """(kinds, BINS), how many coefficients there are of each magnitude; a codec says what its kinds are."""
 Weights = NDArray[np.uint32]
-"""(2, kinds, RATIOS): bits and squared errors for each ratio of a magnitude to the step, in 1/UNIT."""
+"""(2, kinds, RATIOS): bits and squared errors for each ratio of a magnitude to the step, in 1/UNIT. A model has those
+of each variant of its codec."""
+LARGEST_STEP_LOG2 = 18
+"""Of steps that a pick considers, in `step_q8`."""
 HEAD_BITS = 8 * 14
 """Of a file, with its checksums."""
+_MUCH = 0.015
+"""A share that a forecast can tell: on training images kept apart, picks that promised less than this lost by it."""
+_LARGE = 800
+"""Bytes of a file that a pick is made for; those that are next to empty were left out when variants were trained."""
 _PIECE = 1 << 16
 """Coefficients that are counted at a time, so that little memory is needed."""
 _MANTISSA_BITS, _BIAS, _EXPONENTS = 23, 127, 256
@@ -86,24 +93,41 @@ def between(step_q8: int, inverse: bool = False) -> tuple[int, float]:
     return index, share * behind / step_q8 if inverse else share
 
 
-def forecast(counts: Counts, weights: Weights) -> Forecast:
-    """For an image with these counts."""
+def forecast(counts: Counts, weights: Weights, share: float = 1.0) -> Forecast:
+    """For an image with these counts. Errors are multiplied by `share`."""
     bits, errors = (of_knots @ counts.ravel() for of_knots in _at_knots(weights.tobytes(), len(counts)))
     squares = [(step / 256) ** 2 / UNIT for step in STEPS_Q8]
     return Forecast(
         [HEAD_BITS + n / UNIT for n in np.minimum.accumulate(bits).tolist()],
-        [n * square for n, square in zip(errors.tolist(), squares, strict=True)],
+        [share * (n * square) for n, square in zip(errors.tolist(), squares, strict=True)],
     )
+
+
+def picked(forecasts: Mapping[int, Forecast], n_bytes: int | None, error: float) -> int:
+    """The variant of the least error that is expected in a file of `n_bytes`; or where that is None, of the smallest
+    file that is expected to have this error. If it is not much less, or the file is next to empty, the first one."""
+    found, first = {}, next(iter(forecasts))
+    for variant, expected in forecasts.items():
+        finest = 0
+        for bit in range(LARGEST_STEP_LOG2 - 1, -1, -1):  # the largest step that is too fine, or not too coarse
+            step = finest + (1 << bit)
+            if expected.n_bytes(step) > n_bytes if n_bytes is not None else expected.error(step) <= error:
+                finest = step
+        step = max(finest, 1)
+        found[variant] = expected.error(step) if n_bytes is not None else expected.n_bytes(step)
+    best = min(found, key=found.__getitem__)
+    large = (found[first] if n_bytes is None else n_bytes) >= _LARGE
+    return best if large and found[best] < (1 - _MUCH) * found[first] else first
 
 
 @cache
 def shipped(model_id: int) -> Weights:
-    """The weights that come with a model, in a file of the model's name; where not with the codec's default, that of
-    its entropy coder is in it too."""
+    """The weights that come with a model, (variants, 2, kinds, RATIOS), in a file of the model's name; where not with
+    the codec's default, that of its entropy coder is in it too."""
     codec, entropy, file, _ = MODELS[model_id]
     other = "" if entropy == CODECS[codec][0] else f"_{entropy}"
     weights: Weights = np.load(FOLDER / f"{Path(file).stem}{other}_forecast.npy").astype(np.uint32)
-    return weights
+    return weights.reshape(-1, *weights.shape[-3:])
 
 
 @cache

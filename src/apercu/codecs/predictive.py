@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import Codec, Domain
+from apercu.codecs.quality_path import variants as variants
 from apercu.errors import ApercuError, ModelError, OptionError
 from apercu.format.container import Header, put_varint, read_varints
 from apercu.options import option, whole

@@ -64,6 +64,10 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
     Options: type[OptionsT]
     """A frozen dataclass. A field is a keyword of `apercu.encode` and a flag of the command (`apercu.options`)."""
 
+    def variants(self, options: OptionsT, /) -> Iterable[int]:
+        """Those that a search may take. All are tried; where the codec counts, a forecast picks one, and others are
+        tried if that does not meet the target."""
+
     def plan(self, interpretation: str, n_bands: int, height: int, width: int, /) -> Plan:
         """How an image is divided by default."""
 

@@ -22,6 +22,11 @@ def between(knots: Sequence[tuple[int, ...]], place: int) -> list[int]:
     return [(a * (apart - past) + b * past + apart // 2) // apart for a, b in zip(before, after, strict=True)]
 
 
+def variants(_: object) -> tuple[int, ...]:
+    """One way to code each quality."""
+    return (0,)
+
+
 def by_hand(_: object) -> None:
     """No setting is made by hand."""
 

@@ -134,9 +134,10 @@ def best_within(
     """The quality, 0 to `last`, of least error among those whose files come nearest to `n_bytes` and do not pass it.
 
     `size_at` gives a file's size, `error_at` its squared error; `forecast` says what size to expect. For the first
-    variant the highest place that fits is found, or one whose file leaves next to nothing unused, for the others a
-    place near it whose file is hardly smaller, and the best of those that leave no more than 2 % or 16 bytes unused is
-    taken. Sizes grow with the place except for ripples: if no variant comes that close, the places around are tried
+    variant the highest place that fits is found, or one whose file leaves next to nothing unused. For the others, which
+    with a forecast are tried only if that file does not come near, a place near it whose file is hardly smaller is
+    found. The best of those that leave no more than 2 % or 16 bytes unused is taken. Sizes grow with the place except
+    for ripples: if no variant comes that close, the places around are tried
     too, and at last the largest file found is taken. With `lossless` the last quality is without loss: its file may be
     smaller than some before it, and is taken if it fits. Raises TargetUnreachable if quality 0 is too large.
     """
@@ -182,11 +183,13 @@ def best_within(
     found = [variants * first]
     if found == [last]:
         return last
-    slope = 0.0
-    if variants > 1:
+    slope, others = 0.0, range(1, variants)
+    if expected and is_near(found[0]):
+        others = range(0)
+    if others:
         places = (first, max(first - _BESIDE, 0) if first else 1) if expected else {at // variants for at in sizes}
         slope = _slope([(place, (expected or excess)(place)) for place in places], first)
-    for variant in range(1, variants):
+    for variant in others:
         place = _near(partial(excess, variant=variant), max(first, 1), slope, top, may_try)
         found += [variants * place + variant] if place is not None else []
     if near := list(filter(is_near, found)):

@@ -18,6 +18,7 @@ from apercu.codecs.protocol import Codec, Domain
 from apercu.codecs.quality_path import between, quality_of
 from apercu.codecs.quality_path import by_hand as by_hand
 from apercu.codecs.quality_path import parameters as parameters
+from apercu.codecs.quality_path import variants as variants
 from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError, OptionError
 from apercu.format.container import Header
 from apercu.format.ids import CODECS

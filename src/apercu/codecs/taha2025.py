@@ -127,6 +127,11 @@ def at_quality(quality_q8: int, options: Options = Options()) -> Setting:
     return Setting(quality_q8, step, min(threshold * times // over, ALL_G1), price, *how)
 
 
+def variants(_: Options) -> range:
+    """All of them."""
+    return range(VARIANTS)
+
+
 def by_hand(options: Options) -> Setting | None:
     """A setting from threshold and step: the codec as published, every latent going to the nearest multiple of the
     step. Raises OptionError."""

@@ -46,8 +46,8 @@ class Model(NamedTuple):
 MODELS = {
     1: Model("taha2025", "huffman", "taha2025.npy", "b34b70d5f525cc9bdf5c974a5da08c343b9adecae28c128a1ae5b03854b114df"),
     2: Model("apercu", "range", "apercu.npy", "c35fb02ae3cf46933c9c1a9a82e7a2d20283c3f1d4a5464080b8f8b5f26594d4"),
-    3: Model("dct", "range", "dct.npy", "44808accd2fdff4808d233114d5b7a6394e37346c7bd4ebdec23902be72d2059"),
-    4: Model("dct", "huffman", "dct.npy", "44808accd2fdff4808d233114d5b7a6394e37346c7bd4ebdec23902be72d2059"),
+    3: Model("dct", "range", "dct.npy", "d5de1fbfcef4224e791f29dbde25e5d988609120804ff7803731ccd673ccb2af"),
+    4: Model("dct", "huffman", "dct.npy", "d5de1fbfcef4224e791f29dbde25e5d988609120804ff7803731ccd673ccb2af"),
     5: Model(
         "predictive", "range", "predictive.npy", "f2eda66cbfaaa07fa71777ce33ecabb412549dd337131106f7d2b3abb418a74c"
     ),
@@ -60,8 +60,6 @@ MODELS = {
     8: Model(
         "stacked_ae", "huffman", "stacked_ae.npy", "118c37757385e8ecabe971bded3a7993a31e7eac6184a3520360c80897f4e940"
     ),
-    9: Model("dct", "range", "dct_ssim.npy", "1efc47d0d91d084bcfc3fdbef6b179f70c27b0981b7894c3eb68d666bc343910"),
-    10: Model("dct", "huffman", "dct_ssim.npy", "1efc47d0d91d084bcfc3fdbef6b179f70c27b0981b7894c3eb68d666bc343910"),
 }
 
 
@@ -82,9 +80,3 @@ as `cnn-1`, `cnn-2` and so on if a conformance vector names it; so do what it is
 DEFAULT_MODEL_IDS = dict(CODEC_IDS)
 """The model that each codec encodes with by default, by codec and entropy coder: its first, which has its number, until
 a better one comes."""
-
-TUNED_MODEL_IDS = {
-    ("dct", "range", "ssim"): 9,
-    ("dct", "huffman", "ssim"): 10,
-}
-"""The model in its place, by codec, entropy coder and what `tune` names."""

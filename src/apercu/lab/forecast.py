@@ -3,7 +3,8 @@ takes, and the squared error that it leaves.
 
 Some images of a folder are coded at several qualities, each in colour, in grey, and in colour a small part of it. The
 weights are those, zero or more, whose forecasts of all sizes and errors are least wrong, in relation to each. They are
-found by multiplicative updates (Lee and Seung, Advances in Neural Information Processing Systems 13, 2000).
+found by multiplicative updates (Lee and Seung, Advances in Neural Information Processing Systems 13, 2000). Each
+variant of a codec that counts has weights of its own.
 
     python -m apercu.lab.forecast CODEC IMAGES OUT.npy [OPTION=VALUE ...]
 
@@ -13,7 +14,7 @@ Options are the codec's, by which the model is chosen: `entropy=huffman`, for in
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -60,17 +61,12 @@ def train(codec: str, folder: Path, out: Path, options: Options = MappingProxyTy
     those of the codec that files are encoded with. Raises OptionError where there is nothing to train on."""
     files = files_below(folder)
     files = files[:: -(-len(files) // MOST_IMAGES.get(codec, 80))]
+    module = codec_of(codec)
     coded = [point for path in files for part in _parts(read_rgb(path)[0]) for point in _points(codec, options, part)]
-    sizes = np.array([p.n_bits for p in coded])
-    bits = least_wrong(np.stack([p.of_bits for p in coded]), sizes - [p.known_bits for p in coded], sizes)
-    lossy = [p for p in coded if p.error > 0]
-    true = np.array([p.error for p in lossy])
-    errors = least_wrong(np.stack([p.of_errors for p in lossy]), true, true)
-    array = np.rint(UNIT * np.stack([bits, errors])).astype("<u4").reshape(2, -1, RATIOS)
-    wrong = {
-        "size": _wrong((float(p.of_bits @ bits) + p.known_bits for p in coded), sizes),
-        "error": _wrong((float(p.of_errors @ errors) for p in lossy), true),
-    }
+    found = [_weights(coded[variant :: module.VARIANTS]) for variant in range(module.VARIANTS)]
+    array = np.rint(UNIT * np.stack([weights for weights, *_ in found])).astype("<u4")
+    of_sizes, of_errors = (np.concatenate(shares) for shares in zip(*(shares for _, *shares in found), strict=True))
+    wrong = {"size": _wrong(of_sizes), "error": _wrong(of_errors)}
     log(f"{len(coded)} files of {len(files)} images; forecasts are wrong by {wrong}")
     given = [f"{name}={value}" for name, value in options.items()]
     recipe = {
@@ -85,9 +81,22 @@ def train(codec: str, folder: Path, out: Path, options: Options = MappingProxyTy
     out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
 
 
-def _wrong(found: Iterable[float], true: Real) -> float:
-    """Root of the mean square, in relation to each."""
-    return round(float(np.sqrt(np.mean((np.array([*found]) / true - 1) ** 2))), 4)
+def _weights(coded: list[Coded]) -> tuple[Real, Real, Real]:
+    """Weights, (2, kinds, RATIOS), and how large forecasts of sizes and errors are by them, in relation to each."""
+    sizes = np.array([p.n_bits for p in coded])
+    known = np.array([p.known_bits for p in coded])
+    of_bits = np.stack([p.of_bits for p in coded])
+    bits = least_wrong(of_bits, sizes - known, sizes)
+    lossy = [p for p in coded if p.error > 0]
+    true, of_errors = np.array([p.error for p in lossy]), np.stack([p.of_errors for p in lossy])
+    errors = least_wrong(of_errors, true, true)
+    weights = np.stack([bits, errors]).reshape(2, -1, RATIOS)
+    return weights, (of_bits @ bits + known) / sizes, of_errors @ errors / true
+
+
+def _wrong(shares: Real) -> float:
+    """Root of the mean square of how far from 1 they are."""
+    return round(float(np.sqrt(np.mean((shares - 1) ** 2))), 4)
 
 
 def _parts(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
@@ -96,18 +105,19 @@ def _parts(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 
 
 def _points(codec: str, options: Options, image: Samples) -> Iterator[Coded]:
-    """An image at every quality."""
+    """An image at every quality, by each variant in turn."""
     module = codec_of(codec)
     if module.counts is None:
         raise OptionError(f"the codec {codec} counts nothing that could be forecast from")
-    qualities = [quality for quality in QUALITIES if quality >= FROM_QUALITY.get(codec, 0)]
-    files = [apercu.encode(image, quality=quality, codec=codec, **options) for quality in qualities]
+    whole = [quality for quality in QUALITIES if quality >= FROM_QUALITY.get(codec, 0)]
+    qualities = [256 * quality + variant for quality in whole for variant in range(module.VARIANTS)]
+    files = [apercu.encode(image, quality=quality / 256, codec=codec, **options) for quality in qualities]
     header = read_header(files[0])
     shipped = tables.shipped(header.model_id)
     counts = module.counts(module.analyse(*to_content(image, header), None, shipped), shipped)
     for quality, data in zip(qualities, files, strict=True):
         difference = image.astype(np.int64) - apercu.decode(data).reshape(image.shape)
-        step_q8 = module.at_quality(256 * quality, encoding.options_of(codec, options)).step_q8
+        step_q8 = module.at_quality(quality, encoding.options_of(codec, options)).step_q8
         error = float(np.sum(difference**2)) / header.n_bands * (256 / step_q8) ** 2
         yield Coded(*_features(counts, step_q8), 8 * len(data), error)
 

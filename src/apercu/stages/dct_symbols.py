@@ -4,6 +4,7 @@ The means of all blocks are coded first. They tell what to expect of the low fre
 that is coded.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -38,29 +39,41 @@ from apercu.stages.symbol_maps import (
 )
 
 LARGEST_STEP_Q8 = 1 << 18
-LARGEST_MATRIX, LARGEST_PRICE = 4096, 255
-"""With these, steps in coefficients are 2^24 at the most."""
+LARGEST_MATRIX, LARGEST_PRICE, LARGEST_SMOOTHING = 4096, 255, 4096
+"""With these, steps in coefficients are 2^24 and limits of smoothing 2^16 at the most."""
+N_QUANTISERS = 4
+"""Of which a file names one."""
 BASES = (256, 154)
 """Of each class, in the unit of the matrix. A sample of chroma stands for four pixels: half the step, and a fifth
 more."""
-SMOOTHING_Q14 = 82
-"""The limit of smoothing, as a share of the step: 1/200 of it, 32 units of a plane to a sample."""
 STREAMS = ((0, 1), (1, N_MAPS))
 """The means, then all other frequencies, as maps from the first to before the end."""
+
+
+class Quantiser(NamedTuple):
+    """A way to quantise at every step.
+
+    price: what an encoder holds a bit to cost, in 2^-16 squared steps of the base of a class for each 1/256 bit, 1 to
+        255.
+    smoothing: of each class, the limit of `dct_smooth` in units of a plane for a step of 64 samples (`step_q8` of
+        2^14), 0 to 4096.
+    matrix: (2, 64) uint16, the step of each map as a multiple of the setting's, in 1/256, 1 to 4096.
+    """
+
+    price: int
+    smoothing: tuple[int, int]
+    matrix: NDArray[np.uint16]
 
 
 class DctTables(NamedTuple):
     """What is trained.
 
-    price: what an encoder holds a bit to cost, in 2^-16 squared steps of the base of a class for each 1/256 bit, 1 to
-        255.
-    matrix: (2, 64) uint16, the step of each map as a multiple of the quantiser's, in 1/256, 1 to 4096.
+    quantisers: four, of which a setting names one.
     expected: (2, 9, 3) int16, see `dct_expect`.
     maps: those of the range coder; None for Huffman codes, which need none.
     """
 
-    price: int
-    matrix: NDArray[np.uint16]
+    quantisers: tuple[Quantiser, ...]
     expected: NDArray[np.int16]
     maps: MapTables | None
 
@@ -85,25 +98,35 @@ MAPS = _maps()
 
 
 def dct_tables(array: NDArray[np.uint16]) -> DctTables:
-    """Tables from the numbers of a file, uint16: price; matrix; expected, 32,768 more; weights of maps; starts of
-    contexts.
+    """Tables from the numbers of a file, uint16: prices, (4,); smoothing, (4, 2); matrices, (4, 2, 64); expected,
+    32,768 more; weights of maps; starts of contexts.
 
     Raises OptionError for an array of another size, and for numbers out of range.
     """
-    sizes = (1, CLASSES * N_MAPS, CLASSES * N_EXPECTED * N_SUMS, n_numbers(MAPS))
+    of_quantisers = N_QUANTISERS, N_QUANTISERS * CLASSES, N_QUANTISERS * CLASSES * N_MAPS
+    sizes = (*of_quantisers, CLASSES * N_EXPECTED * N_SUMS, n_numbers(MAPS))
     check_array("tables", array, UINT16, (sum(sizes),))
-    price, matrix, expected, maps = np.split(array, np.cumsum(sizes[:-1]))
+    prices, smoothing, matrices, expected, maps = np.split(array, np.cumsum(sizes[:-1]))
     signed = expected.astype(np.int32) - 32768
-    if not 1 <= price[0] <= LARGEST_PRICE or not 1 <= matrix.min() <= matrix.max() <= LARGEST_MATRIX:
-        raise OptionError("a price is 1 to 255, and a number of the matrix 1 to 4096")
+    if not 1 <= prices.min() <= prices.max() <= LARGEST_PRICE or smoothing.max() > LARGEST_SMOOTHING:
+        raise OptionError("a price is 1 to 255, and a limit of smoothing 0 to 4096")
+    if not 1 <= matrices.min() <= matrices.max() <= LARGEST_MATRIX:
+        raise OptionError("a number of a matrix is 1 to 4096")
     if np.abs(signed).max() > LARGEST_WEIGHT:
         raise OptionError("a weight of the tables is too large")
+    pairs = [(luma, chroma) for luma, chroma in smoothing.reshape(-1, CLASSES).tolist()]
     return DctTables(
-        int(price[0]),
-        matrix.reshape(CLASSES, N_MAPS).copy(),
+        tuple(map(Quantiser, prices.tolist(), pairs, matrices.reshape(-1, CLASSES, N_MAPS).copy())),
         signed.astype(np.int16).reshape(CLASSES, N_EXPECTED, N_SUMS),
         map_tables(maps.copy(), MAPS),
     )
+
+
+def dct_numbers(quantisers: Iterable[Quantiser], expected: NDArray[np.int16]) -> NDArray[np.uint16]:
+    """What `dct_tables` reads of a file, up to the tables of maps."""
+    prices, smoothing, matrices = zip(*quantisers, strict=True)
+    parts = prices, np.ravel(smoothing), np.ravel(matrices), expected.ravel().astype(np.int32) + 32768
+    return np.concatenate(parts).astype(np.uint16)
 
 
 def dct_steps(step_q8: int, matrix: NDArray[np.uint16]) -> Settings:
@@ -126,12 +149,17 @@ def dct_prices(price: int, matrix: NDArray[np.uint16]) -> Settings:
 
 
 def dct_encode(
-    coder: MapCoder | HuffmanMapCoder, coefficients: Values, step_q8: int, tables: DctTables, symbols: Values
+    coder: MapCoder | HuffmanMapCoder,
+    coefficients: Values,
+    step_q8: int,
+    quantiser: Quantiser,
+    expected: NDArray[np.int16],
+    symbols: Values,
 ) -> list[bytes]:
     """The streams of a tile. `coefficients`: as `dct_analyse` makes them, laid out as the coder says; what is expected
     is taken from them. `symbols` receives what was chosen, and begins as zeros."""
     layout = coder.layout
-    steps, prices = dct_steps(step_q8, tables.matrix), dct_prices(tables.price, tables.matrix)
+    steps, prices = dct_steps(step_q8, quantiser.matrix), dct_prices(quantiser.price, quantiser.matrix)
     (first, end), rest = STREAMS
     streams = [coder.encode(coefficients, steps, prices, first, end, symbols)]
     for index, plane in enumerate(layout.planes):
@@ -139,26 +167,27 @@ def dct_encode(
         coefficient = np.zeros_like(maps)
         dct_dequantise(plane_of(layout, symbols, index), steps[plane.chroma], coefficient)
         maps[0] = coefficient[0]
-        dct_expect(maps, tables.expected[plane.chroma], -1)
+        dct_expect(maps, expected[plane.chroma], -1)
     return [*streams, coder.encode(coefficients, steps, prices, *rest, symbols)]
 
 
 def dct_plane(
-    symbols: NDArray[np.int16], chroma: int, centre: int, step_q8: int, tables: DctTables, plane: NDArray[np.int16]
+    symbols: NDArray[np.int16],
+    chroma: int,
+    centre: int,
+    step_q8: int,
+    quantiser: Quantiser,
+    expected: NDArray[np.int16],
+    plane: NDArray[np.int16],
 ) -> None:
     """The samples that the symbols (64, height, width) of a plane stand for, into its first blocks."""
     check_array("symbols", symbols, INT16, (N_MAPS, *symbols.shape[1:]))
     _, height, width = symbols.shape
     maps = np.empty_like(symbols)
-    dct_dequantise(symbols, dct_steps(step_q8, tables.matrix)[chroma], maps)
-    dct_expect(maps, tables.expected[chroma], 1)
+    dct_dequantise(symbols, dct_steps(step_q8, quantiser.matrix)[chroma], maps)
+    dct_expect(maps, expected[chroma], 1)
     dct_synthesise(maps, height, width, centre, plane)
-    dct_smooth(plane, height, width, smoothing(step_q8))
-
-
-def smoothing(step_q8: int) -> int:
-    """The limit of `dct_smooth` that belongs to a step."""
-    return step_q8 * SMOOTHING_Q14 >> 14
+    dct_smooth(plane, height, width, step_q8 * quantiser.smoothing[chroma] >> 14)
 
 
 def plane_of(layout: MapLayout, values: Values, index: int) -> Values:
