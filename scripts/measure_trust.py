@@ -1,13 +1,12 @@
-"""The table for fitting apercu.restore.trust and block_trust: PSNR of restore="cnn" minus that of "none", in dB, with
-trust and without.
+"""The table for fitting apercu.restore.trust: PSNR of restore="cnn" minus that of "none" in dB, with trust and without.
 
     python -m scripts.measure_trust                       drawn pictures
     python -m scripts.measure_trust --images FOLDER       and the first 24 images below FOLDER: training images
     python -m scripts.measure_trust --seed 5              other drawn pictures
     python -m scripts.measure_trust --codec taha2025      files of a codec of blocks
 
-Each cell: with trust / with a factor of 1 everywhere. The numbers in these modules are those that keep the first above
--0.05 and lose the least of the second where it is a gain.
+Each cell: with trust / with a factor of 1 everywhere. The numbers in `trust` are those that keep the first above -0.05
+and lose the least of the second where it is a gain. Those of `block_trust` are fitted by `scripts.fit_block_trust`.
 """
 
 import argparse

@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import apercu
@@ -17,7 +19,7 @@ from apercu.cli import train
 from apercu.cli.main import main
 from apercu.format import ids
 from apercu.lab import apercu as lab
-from apercu.lab import cnn_training
+from apercu.lab import cnn_training, drawn
 from apercu.lab.apercu import likeliest_weights
 from apercu.restore import cnn
 from scripts.pictures import scene
@@ -135,7 +137,8 @@ def short():
         for name, value in {"EVERY": 4, "HELD_OUT": 4, "BATCH": 4, "WARM": 1}.items():
             patch.setattr(cnn_training, name, value)
         for name, recipe in cnn_training.RECIPES.items():
-            patch.setitem(cnn_training.RECIPES, name, recipe._replace(steps=8))
+            few = {"steps": 8, "drawn": min(recipe.drawn, 8), "in_batch": min(recipe.in_batch, 1)}
+            patch.setitem(cnn_training.RECIPES, name, recipe._replace(**few))
         yield
 
 
@@ -206,6 +209,8 @@ def test_network_for_blocks_takes_its_place(folder, trained_for_blocks, codec):
     assert recipe["command"] == f"apercu train cnn_blocks --images {folder.name} --seed 2026 --out net.onnx"
     assert recipe["start"] == "cnn"
     assert recipe["log"][0]["error"] < 0.99
+    assert (recipe["drawn"], recipe["drawn_in_batch"]) == (8, 1)
+    assert recipe["log"][-1]["held_out_drawn_error"] > 0
     data = apercu.encode(scene(64, 64, 3, 7), quality=40, codec=codec)
     plain, shipped, own = (
         apercu.decode(data, restore=restore, network=network).astype(int)
@@ -222,12 +227,49 @@ def test_a_network_for_other_codecs_is_refused(trained, trained_for_blocks):
             apercu.decode(data, restore="cnn", network=network)
 
 
-def test_the_error_of_a_picture_falls(folder, tmp_path, short):
+def test_the_error_of_a_picture_falls(folder, tmp_path, short, monkeypatch):
     """From nothing, to less than 0.8 of what it was."""
-    recipe = cnn_training.RECIPES["cnn_blocks"]._replace(steps=120, rate=2e-3, start=None)
-    samples = cnn_training._samples_of("cnn_blocks", 1, (0, folder / "0.png"))
-    _, rows = cnn_training.fit(samples, samples, recipe, tmp_path / "a.pt", 1, lambda _: None)
+    versions = (*3 * (("taha2025", 4000, 19_500),), ("dct", 6400, 16_500), ("stacked_ae", 6400, 19_000))
+    changed = {"versions": versions, "steps": 120, "rate": 2e-3, "sizes": (1,), "start": None, "in_batch": 0}
+    recipe = cnn_training.RECIPES["cnn_blocks"]._replace(**changed)
+    monkeypatch.setitem(cnn_training.RECIPES, "cnn_blocks", recipe)
+    groups = [cnn_training._samples_of("cnn_blocks", 1, (0, folder / "0.png"))]
+    _, rows = cnn_training.fit(groups, groups, recipe, tmp_path / "a.pt", 1, lambda _: None)
     assert rows[-1]["held_out_error"] < 0.8 * rows[0]["held_out_error"]
+
+
+def test_drawn_pictures_are_those_of_their_seed_and_come_last_in_a_batch(folder, short):
+    first, again, other = (drawn.picture(np.random.default_rng(seed)) for seed in (3, 3, 4))
+    assert (first.shape, first.dtype) == ((256, 256, 3), np.uint8)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    recipe = cnn_training.RECIPES["cnn_blocks"]
+    groups = [cnn_training._samples_of("cnn_blocks", 1, (0, folder / "0.png"))]
+    groups.append(cnn_training._samples_of_drawing("cnn_blocks", 1, 0))
+    assert [len(group) for group in groups] == [5, 5]
+    for _, _, told, original in groups[1]:
+        told[0], original[:] = 9, 0  # a step that no file has, and black
+    _, _, told, original, _ = cnn_training.batch_of(groups, recipe, np.random.default_rng(0))
+    assert (told[:, 0].amax((1, 2)) == 9).tolist() == [False, False, False, True]
+    assert original[3].max() == -1 < original[:3].max()
+
+
+def test_what_is_lost_in_a_drawn_picture_counts_although_its_error_is_small(short):
+    """Relative to its error and to an eighth of the usual one."""
+    luma, chroma = torch.zeros(4, 1, 128, 128), torch.zeros(4, 2, 64, 64)
+    original = torch.full((4, 3, 128, 128), 0.1)
+    original[3] = 0.01
+    batch = (luma, chroma, torch.zeros(4, 0, 32, 32), original, torch.zeros(4, dtype=torch.bool))
+
+    def darker(_):
+        residual = torch.zeros(4, 24, 32, 32)
+        residual[:, :16] = -0.01
+        return residual
+
+    _, shares = cnn_training.loss_of(darker, batch, 1)
+    assert shares[0] == pytest.approx(0.11**2 / 0.1**2, rel=1e-3)
+    assert shares[2] == pytest.approx((1 + 1 / 8) * 0.02**2 / (0.01**2 + 0.1**2 / 8), rel=1e-3)
+    assert len(cnn_training.loss_of(darker, batch, 0)[1]) == 2
 
 
 def test_too_little_to_train_on(tmp_path):
@@ -247,3 +289,6 @@ def test_shipped_files_are_those_of_the_recipes_beside_them():
         last = network["log"][-1]
         assert last["step"] == network["steps"]
         assert last["held_out_error"] < 0.95
+    trust = json.loads((WEIGHTS / "block_trust.json").read_text())
+    assert trust["sha256"] == sha256((WEIGHTS / "block_trust.npy").read_bytes()).hexdigest()
+    assert trust["network"] == ids.NETWORKS["cnn_blocks"].sha256

@@ -24,7 +24,8 @@ dct       takes minutes to hours, and needs no PyTorch. It takes pictures of 8 b
           SSIM shall be high.
 cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
 cnn_blocks
-          is the network for the codecs of 8 × 8 blocks, taha2025, dct and stacked_ae; it begins with the shipped cnn.
+          is the network for the codecs of 8 × 8 blocks, taha2025, dct and stacked_ae; it begins with the shipped cnn,
+          and learns from pictures that are drawn, too.
 stacked_ae
           takes half an hour, goes on where it was cut off, and needs PyTorch. From pictures it makes tables for blocks
           of 8 × 8; from a folder with digits as MNIST has them (...images-idx3-ubyte.gz), for blocks of 28 × 28.

@@ -15,12 +15,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
 import apercu
 from apercu.codecs import decoding
 from apercu.errors import OptionError
+from apercu.lab import drawn
 from apercu.lab.cnn import Network, export, start_from, to_input
 from apercu.lab.images import files_below, manifest, read_rgb
 from apercu.processes import in_order, n_cores, pool
@@ -40,18 +42,25 @@ SIMILARITY = 0.2  # weight of dissimilarity against squared error
 GREY = 0.35  # share of crops shown without chroma
 HELD_OUT = 20  # each image of so many is not trained on, and tells how training goes
 EVERY = 200  # steps, a line of the log and a checkpoint
+DRAWN_QUALITIES = 512, 24_320  # in 1/256, of drawn pictures
+FAINT = 8  # a drawn picture's loss is relative to its error and to this part of the usual one
 LUMA = torch.tensor([0.299, 0.587, 0.114])[None, :, None, None]
 
 
 class Recipe(NamedTuple):
     """`versions` of every image: codec, and the qualities in 1/256 among which one is drawn. `grid`: crops begin at
-    multiples of so many pixels. `start`: the shipped network whose weights come first."""
+    multiples of so many pixels. `start`: the shipped network whose weights come first. `sizes`: parts of an image's
+    size, of which each version has one. `drawn`: how many pictures are drawn to train on beside the images; `in_batch`:
+    how many crops of a batch are of these."""
 
     versions: tuple[tuple[str, int, int], ...]
     steps: int
     rate: float
     grid: int
     start: str | None = None
+    sizes: tuple[float, ...] = (1,)
+    drawn: int = 0
+    in_batch: int = 0
 
     @property
     def channels(self) -> int:
@@ -62,11 +71,14 @@ class Recipe(NamedTuple):
 RECIPES = {
     "cnn": Recipe(3 * (("apercu", 6400, 16_000),), 18_000, 1e-3, 2),  # steps from 256 down to 22
     "cnn_blocks": Recipe(
-        (*3 * (("taha2025", 4000, 19_500),), ("dct", 6400, 16_500), ("stacked_ae", 6400, 19_000)),
-        16_500,
+        (*3 * (("taha2025", 1500, 21_000),), ("dct", 1500, 17_500), ("stacked_ae", 1500, 21_000)),
+        25_600,
         7e-4,
         GRID,
-        "cnn",
+        start="cnn",
+        sizes=(1, 1, 0.75, 0.5),
+        drawn=1500,
+        in_batch=3,
     ),
 }
 """By the name of the network."""
@@ -74,8 +86,11 @@ RECIPES = {
 Sample = tuple[NDArray[np.int16], NDArray[np.int16], NDArray[np.float16], NDArray[np.uint8]]
 """Luma (H, W), chroma (2, H / 2, W / 2), both with 5 fraction bits; what the network is told beside them, (n, H / 4,
 W / 4), without the place; the original (H, W, 3)."""
+Groups = list[list[Sample]]
+"""Of images, and of drawn pictures where a recipe has them."""
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
-"""Luma, chroma, what the network is told beside them, originals in -1 to 1, and which are shown grey (N,)."""
+"""Luma, chroma, what the network is told beside them, originals in -1 to 1, and which are shown grey (N,). Drawn
+pictures come last."""
 
 
 def train(
@@ -95,13 +110,15 @@ def train(
     if setup:
         setup()
     files = files_below(folder)
-    with pool(n_cores(), setup, how=None) as run:
-        by_file = list(in_order(run, partial(_samples_of, what, seed), enumerate(files)))
-    samples = [sample for index, some in enumerate(by_file) if index % HELD_OUT for sample in some]
-    held_out = [sample for some in by_file[::HELD_OUT] for sample in some]
-    if not samples or not held_out:
-        raise OptionError(f"too few images of {CROP} × {CROP} pixels below {folder} to train on")
     how = RECIPES[what]
+    with pool(n_cores(), setup, how=None) as run:
+        groups = [list(in_order(run, partial(_samples_of, what, seed), enumerate(files)))]
+        if how.drawn:
+            groups.append(list(in_order(run, partial(_samples_of_drawing, what, seed), range(how.drawn))))
+    samples = [[one for index, some in enumerate(group) if index % HELD_OUT for one in some] for group in groups]
+    held_out = [[one for some in group[::HELD_OUT] for one in some] for group in groups]
+    if not all(samples) or not all(held_out):
+        raise OptionError(f"too few images of {CROP} × {CROP} pixels below {folder} to train on")
     network, rows = fit(samples, held_out, how, out.with_suffix(".pt"), seed, log)
     export(network, out)
     recipe = {
@@ -112,6 +129,10 @@ def train(
         "start": how.start,
         "steps": how.steps,
         "batch": [BATCH, CROP, CROP],
+        "versions": how.versions,
+        "sizes": how.sizes,
+        "drawn": how.drawn,
+        "drawn_in_batch": how.in_batch,
         "optimiser": f"AdamW, rate {how.rate}, decay {DECAY}, cosine; bfloat16 autocast; mean of weights at {AVERAGED}",
         "loss": f"share of squared error + {SIMILARITY} x share of dissimilarity",
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
@@ -131,24 +152,48 @@ def _samples_of(what: str, seed: int, numbered: tuple[int, Path]) -> list[Sample
     image, _ = read_rgb(path)
     if min(image.shape[:2]) < CROP:
         return []
-    samples: list[Sample] = []
-
-    def keep(codec: str, planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, _: Window) -> None:
-        luma, *pair = (plane[: of.height, : of.width] for plane, of in zip(planes, layout.planes, strict=True))
-        told = told_beside(codec, step_q8, evidence, *luma.shape).astype(np.float16)
-        samples.append((luma.copy(), np.stack(pair), told, image))
-
-    for codec, *qualities in RECIPES[what].versions:
-        data = apercu.encode(image, quality=int(rng.integers(qualities[0], qualities[1])) / 256, codec=codec)
-        decoding.decode(data, restorer=partial(keep, codec))
+    recipe, samples = RECIPES[what], []
+    for codec, low, high in recipe.versions:
+        samples.append(_sample(_smaller(image, rng.choice(recipe.sizes)), codec, int(rng.integers(low, high))))
     return samples
 
 
-def batch_of(samples: list[Sample], shares: NDArray[np.float64], grid: int, rng: np.random.Generator) -> Batch:
-    """Crops of random samples, from multiples of `grid` on; `shares`: how likely each is to be taken."""
+def _samples_of_drawing(what: str, seed: int, index: int) -> list[Sample]:
+    """The same of a drawn picture."""
+    rng = np.random.default_rng((seed, index, 1))
+    image = drawn.picture(rng)
+    return [_sample(image, codec, int(rng.integers(*DRAWN_QUALITIES))) for codec, _, _ in RECIPES[what].versions]
+
+
+def _smaller(image: NDArray[np.uint8], part: float) -> NDArray[np.uint8]:
+    """To a part of its size, but not below a crop's."""
+    height, width = (max(round(part * side), CROP) for side in image.shape[:2])
+    if (height, width) == image.shape[:2]:
+        return image
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _sample(image: NDArray[np.uint8], codec: str, quality_q8: int) -> Sample:
+    """An image as the decoder of a codec has it before the network."""
+    found: list[Sample] = []
+
+    def keep(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, _: Window) -> None:
+        luma, *pair = (plane[: of.height, : of.width] for plane, of in zip(planes, layout.planes, strict=True))
+        told = told_beside(codec, step_q8, evidence, *luma.shape).astype(np.float16)
+        found.append((luma.copy(), np.stack(pair), told, image))
+
+    decoding.decode(apercu.encode(image, quality=quality_q8 / 256, codec=codec), restorer=keep)
+    return found[0]
+
+
+def batch_of(groups: Groups, recipe: Recipe, rng: np.random.Generator) -> Batch:
+    """Crops of random samples, from multiples of the grid on; each sample as likely as it is large."""
     lumas, chromas, tolds, originals = [], [], [], []
-    for index in rng.choice(len(samples), BATCH, p=shares):
-        luma, chroma, told, original = samples[index]
+    grid, taken = recipe.grid, []
+    for samples, n_taken in zip(groups, (BATCH - recipe.in_batch, recipe.in_batch), strict=False):
+        pixels = np.array([luma.size for luma, *_ in samples], float)
+        taken += [samples[index] for index in rng.choice(len(samples), n_taken, p=pixels / pixels.sum())]
+    for luma, chroma, told, original in taken:
         y, x = (grid * int(rng.integers(0, (side - CROP) // grid + 1)) for side in luma.shape)
         parts = [
             luma[y : y + CROP, x : x + CROP],
@@ -210,8 +255,9 @@ def dissimilarity(a: Tensor, b: Tensor) -> Tensor:
     return 1 - ssim.mean((1, 2, 3))
 
 
-def loss_of(network: nn.Module, batch: Batch) -> tuple[Tensor, float, float]:
-    """The loss, and the shares of squared error and of dissimilarity that are left."""
+def loss_of(network: nn.Module, batch: Batch, n_drawn: int) -> tuple[Tensor, list[float]]:
+    """The loss, and of images the shares of squared error and of dissimilarity that are left; of drawn pictures, which
+    are the last `n_drawn`, the mean share of squared error."""
     luma, chroma, told, original, grey = batch
     with torch.autocast("cpu", torch.bfloat16):
         residual = network(to_input(luma, chroma, told).to(memory_format=torch.channels_last)).float()
@@ -224,21 +270,20 @@ def loss_of(network: nn.Module, batch: Batch) -> tuple[Tensor, float, float]:
     with torch.no_grad():
         unlike = dissimilarity(luma, luma_of)
     still_unlike = dissimilarity(restored, luma_of)
-    shares = [2 * (left / (was + was.mean())).mean() for left, was in ((after, before), (still_unlike, unlike))]
-    error, structure = (left.detach().sum() / was.sum() for left, was in ((after, before), (still_unlike, unlike)))
-    return shares[0] + SIMILARITY * shares[1], float(error), float(structure)
-
-
-def _shares(samples: list[Sample]) -> NDArray[np.float64]:
-    """Weights of images by their number of pixels."""
-    pixels = np.array([luma.size for luma, *_ in samples], float)
-    shares: NDArray[np.float64] = pixels / pixels.sum()
-    return shares
+    n_images = BATCH - n_drawn
+    part = torch.ones(BATCH)
+    part[n_images:] = 1 / FAINT
+    pairs = ((after, before), (still_unlike, unlike))
+    error, structure = ((1 + part) * left / (was + part * was[:n_images].mean()) for left, was in pairs)
+    told_of = [float(left[:n_images].detach().sum() / was[:n_images].sum()) for left, was in pairs]
+    if n_drawn:
+        told_of.append(float(error[n_images:].detach().mean()))
+    return error.mean() + SIMILARITY * structure.mean(), told_of
 
 
 def fit(
-    samples: list[Sample],
-    held_out: list[Sample],
+    samples: Groups,
+    held_out: Groups,
     recipe: Recipe,
     checkpoint: Path,
     seed: int,
@@ -261,12 +306,13 @@ def fit(
         rows = state["rows"]
     start, begin = int(rows[-1]["step"]) if rows else 0, time.monotonic()
     seconds_before = rows[-1]["seconds"] if rows else 0
-    shares, shares_held_out = _shares(samples), _shares(held_out)
     errors = []
+    names = ["error", "dissimilarity", "drawn_error"][: 2 + len(samples[1:])]
     for step in range(start, recipe.steps):
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * min((step + 1) / WARM, 0.5 * (1 + math.cos(math.pi * step / recipe.steps)))
-        loss, *now = loss_of(network, batch_of(samples, shares, recipe.grid, np.random.default_rng((seed, step))))
+        batch = batch_of(samples, recipe, np.random.default_rng((seed, step)))
+        loss, now = loss_of(network, batch, recipe.in_batch)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -279,13 +325,11 @@ def fit(
             continue
         with torch.no_grad():
             # The same crops each time.
-            unseen = [
-                batch_of(held_out, shares_held_out, recipe.grid, np.random.default_rng((seed, 0, k))) for k in range(8)
-            ]
-            told = np.mean([loss_of(averaged, batch)[1:] for batch in unseen], 0)
+            unseen = [batch_of(held_out, recipe, np.random.default_rng((seed, 0, k))) for k in range(8)]
+            told = np.mean([loss_of(averaged, batch, recipe.in_batch)[1] for batch in unseen], 0)
         values = [*np.mean(errors, 0), *told, seconds_before + time.monotonic() - begin]
-        names = ("error", "dissimilarity", "held_out_error", "held_out_dissimilarity", "seconds")
-        rows.append({"step": step + 1, **{name: round(float(v), 4) for name, v in zip(names, values, strict=True)}})
+        columns = [*names, *(f"held_out_{name}" for name in names), "seconds"]
+        rows.append({"step": step + 1, **{name: round(float(v), 4) for name, v in zip(columns, values, strict=True)}})
         log(json.dumps(rows[-1]))
         errors.clear()
         state = {"network": network.state_dict(), "averaged": averaged.state_dict(), "rows": rows}

@@ -1,53 +1,41 @@
 """How much of the residual that restore="cnn" predicts for a codec of 8×8 blocks is added, block by block: 0 to 1.
 
-The network was trained on photographs at the steps where such codecs are used. At finer ones its residual can be larger
-than the error that is left. Where nothing but one level was coded there is nothing to go by. Mosaics and chequers of
-whole blocks may be exact as they are. The numbers are fitted to training images and to drawn ones
-(`scripts/measure_trust.py` prints the table).
+On photographs the network's residual is right. In drawings it can be wrong: what a code of one wave or one edge leaves
+out cannot be told from what is left. The signs of a photograph are in what was decoded. Its contrasts are of all sizes,
+most are small and a few large, they have no single direction, and no block is that of its neighbour again. Two
+perceptrons of one hidden layer for each codec weigh these signs, and both must find them. Their numbers are fitted to
+training photographs and to drawn pictures (`python -m scripts.fit_block_trust`).
 """
 
-from typing import NamedTuple
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.restore.told import FIRST_SYMBOL
+from apercu.restore.told import BLOCK_CODECS, FIRST_SYMBOL
 from apercu.restore.trust import Factors, log_ramp, mean_around, ramp
 from apercu.stages.blocks import BLOCK, n_blocks
 from apercu.stages.colour import Plane
 from apercu.stages.layout import Evidence
 
-
-class Limits(NamedTuple):
-    """Of a codec: pairs of numbers, between which the factor goes from one end to the other.
-
-    `steps`: from 0 to 1, linearly in the logarithm of the step. `few`: the same where hardly any block around has a
-    symbol, as on slopes. `busy`: from 1 to 0, symbols in a block, the mean of those around; photographs have fewer than
-    print and noise. `even`: from 0 to 1, their variance relative to their mean. In photographs symbols crowd at edges,
-    in noise and clouds they are spread evenly.
-    """
-
-    steps: tuple[float, float]
-    few: tuple[float, float]
-    busy: tuple[float, float]
-    even: tuple[float, float]
-
-
-LIMITS = {
-    "taha2025": Limits((5, 9), (5, 9), (7, 8), (0.15, 0.3)),
-    "dct": Limits((24, 48), (113, 200), (8, 14), (0.9, 1.2)),
-    "stacked_ae": Limits((8, 14), (30, 60), (12, 14), (0.3, 0.6)),
-}
-LIVELY = 0.01, 0.04
-"""Share of the blocks around that have symbols, below which there are hardly any."""
-JUMP, HARD = 1.0, (0.3, 0.6)
-"""A block without symbols beside one whose mean is more than JUMP steps away is a sharp edge between two blocks. Few
-edges of photographs lie there. HARD: the share of such blocks within REACH."""
-ALTERNATING = 2.7, 3.0
-"""The squares of second differences of the means of blocks, relative to those of first differences: 3 for noise, 4 for
-chequers and stripes of whole blocks, less in photographs."""
-REACH = 16
-"""Blocks to each side."""
+FILE = Path(__file__).parent.parent / "weights" / "block_trust.npy"
+"""(3, 2, 2 + HIDDEN, SIGNS + 2) float32, by codec and perceptron: the means of the signs and the last bias; their
+deviations; and for each hidden unit the weights of the signs, its bias and its weight in the sum."""
+HIDDEN = 16
+SURE = 0.3, 0.8
+"""The probabilities between which the factor goes from 0 to 1."""
+STEPS = {"taha2025": (4, 5.5), "dct": (12, 24), "stacked_ae": (5, 7)}
+"""The factor rises from 0 to 1 between these steps, linearly in the logarithm of the step. The network has learnt no
+finer ones."""
+REACH, NEAR = 16, 5
+"""Blocks to each side that are looked at."""
+CELLS = 2, 4
+"""Samples a side of the squares whose contrasts are taken, beside those of blocks and of four blocks."""
+SHIFTS = (0, 1), (1, 0), (0, 2), (2, 0), (1, 1)
+"""Where a block is looked for again, in blocks down and across."""
+SIGNS = 15 + len(SHIFTS) + 6 * len(CELLS)
 VARIED = 0.25, 0.4
 """Share of the blocks around that have symbols, or another mean than a neighbour. Elsewhere the plane is even."""
 EVEN = 0.25
@@ -55,24 +43,22 @@ EVEN = 0.25
 LEAST_SIDE = 32
 """In smaller planes there is too little to decide."""
 
-Means = NDArray[np.float32]
+Means = NDArray[np.float64]
+Maps = list[NDArray[Any]]
 
 
 def block_trust(codec: str, planes: list[Plane], evidence: Evidence, step_q8: int) -> list[Factors]:
     """Factors for a plane, or for luma and the two of chroma at half size that go with it."""
     luma, step = planes[0], step_q8 / 256
     shape = n_blocks(luma.shape[0]), n_blocks(luma.shape[1])
-    limits = LIMITS[codec]
-    if step <= limits.steps[0] or min(luma.shape) < LEAST_SIDE:
+    if step <= STEPS[codec][0] or min(luma.shape) < LEAST_SIDE:
         return [np.zeros(shape, np.float32) for _ in planes]
-    means = _means(luma)
-    counts = np.count_nonzero(evidence[0][..., FIRST_SYMBOL[codec] :], axis=2)
-    hard = mean_around((counts == 0) & (_largest_jump(means) > JUMP * step), REACH)
-    factors = log_ramp(step, *limits.steps) * _natural(counts, limits, step)
-    factors *= (1 - ramp(hard, *HARD)) * (1 - _alternating(means))
+    seen = signs(codec, luma, evidence[0], step)
+    first, second = (_photographic(seen, weights) for weights in _weights()[BLOCK_CODECS.index(codec)])
+    factors = first * second * log_ramp(step, *STEPS[codec])
     found = []
     for index, (plane, symbols) in enumerate(zip(planes, evidence, strict=True)):
-        varied = _varied(_means(plane), (symbols[..., FIRST_SYMBOL[codec] :] != 0).any(axis=2))
+        varied = _varied(_means(plane, BLOCK), (symbols[..., FIRST_SYMBOL[codec] :] != 0).any(axis=2))
         trusted = varied * ramp(mean_around(varied, REACH), *VARIED)
         if index:
             trusted = trusted.repeat(2, 0).repeat(2, 1)[: shape[0], : shape[1]]
@@ -80,25 +66,130 @@ def block_trust(codec: str, planes: list[Plane], evidence: Evidence, step_q8: in
     return found
 
 
-def _natural(counts: NDArray[np.int64], limits: Limits, step: float) -> Factors:
-    """How surely the symbols around each block are those of a photograph, 0 to 1; `counts`: of each block."""
-    mean = mean_around(counts, REACH)
+@cache
+def _weights() -> NDArray[np.float32]:
+    weights: NDArray[np.float32] = np.load(FILE)
+    return weights
+
+
+def _photographic(found: NDArray[np.float32], weights: NDArray[np.float32]) -> Factors:
+    """How surely each block is of a photograph, 0 to 1, by its signs (SIGNS, H, W)."""
+    means, deviations = weights[:2, :SIGNS, None, None]
+    values = np.clip((found - means) / deviations, -4, 4)
+    total = np.full(found.shape[1:], weights[0, SIGNS], np.float32)
+    for *of_signs, bias, weight in weights[2:]:
+        total += weight * np.tanh(np.tensordot(np.array(of_signs), values, 1) + bias)
+    return ramp(1 / (1 + np.exp(-total)), *SURE)
+
+
+def signs(codec: str, luma: Plane, symbols: NDArray[np.int16], step: float) -> NDArray[np.float32]:
+    """(SIGNS, H, W) for a plane of H × W blocks. All are of the order of 1."""
+    means = _means(luma, BLOCK)
+    coded = symbols[..., FIRST_SYMBOL[codec] :]
+    found = [np.full(means.shape, np.log2(step) - 5), *_of_symbols(coded), *_of_means(luma, means, coded, step)]
+    for side in CELLS:
+        found += _of_cells(luma, side, means.shape, step)
+    return np.stack([np.asarray(sign, np.float32) for sign in found])
+
+
+def _of_symbols(coded: NDArray[np.int16]) -> Maps:
+    """How many there are, whether they crowd as at edges, and how many blocks come again."""
+    counts = np.count_nonzero(coded, axis=2)
+    mean, lively = mean_around(counts, REACH), mean_around(counts > 0, REACH)
     spread = (mean_around(counts**2, REACH) - mean**2) / np.maximum(mean, 1e-6)
-    lively = ramp(mean_around(counts > 0, REACH), *LIVELY)
-    crowded = lively * ramp(spread, *limits.even) + (1 - lively) * log_ramp(step, *limits.few)
-    natural: Factors = crowded * (1 - ramp(mean, *limits.busy))
-    return natural
+    found: Maps = [
+        _log(counts) / 3,
+        _log(mean_around(counts, 1)) / 3,
+        _log(mean) / 3,
+        np.minimum(spread, 4) / 2,
+        lively,
+    ]
+    for down, across in SHIFTS:
+        again = np.zeros(counts.shape, bool)
+        height, width = (max(side - by, 0) for side, by in zip(counts.shape, (down, across), strict=True))
+        again[:height, :width] = (coded[down:, across:] == coded[:height, :width]).all(axis=2)
+        found.append(mean_around(again & (counts > 0), REACH) / (lively + 0.02))
+    return found
 
 
-def _means(plane: Plane) -> Means:
-    """Of each block, in 8-bit samples."""
-    down, across = (np.arange(0, side, BLOCK) for side in plane.shape)
-    sums = np.add.reduceat(np.add.reduceat(plane, down, 0, np.int32), across, 1)
-    sizes = (np.diff(np.append(starts, side)) for starts, side in zip((down, across), plane.shape, strict=True))
-    means: Means = (sums / (32 * np.multiply.outer(*sizes))).astype(np.float32)
-    if plane.shape[0] % BLOCK:  # the part of a block that is there tells another mean
+def _of_means(luma: Plane, means: Means, coded: NDArray[np.int16], step: float) -> Maps:
+    """Their contrasts, whether they go up and down from block to block, sharp edges between blocks without symbols, and
+    where nothing varies."""
+    empty, varied = (coded == 0).all(axis=2), _varied(means, (coded != 0).any(axis=2))
+    edges = (_largest_jump(means) > step) & empty
+    first, second = (mean_around(_whole(_squares(means, order)), REACH) / 64 for order in (1, 2))
+    found: Maps = [mean_around(edges, REACH), second / (first + 1) / 3, _log(first) / 8]
+    found += [varied, mean_around(varied, REACH)]
+    for size in (1, 2):
+        values = means if size == 1 else _means(luma, size * BLOCK)
+        steep = np.sum(np.abs(_contrasts(values)), axis=0)
+        squares, sums = (mean_around(_whole(of), REACH // size) / 64 for of in (_squares(values, 1), steep))
+        tail, energy = np.minimum(_log(2 * squares / (sums**2 + 0.1)), 5) / 3, _log(squares / step**2) / 3
+        found += [sign.repeat(size, 0).repeat(size, 1)[: means.shape[0], : means.shape[1]] for sign in (tail, energy)]
+    return found
+
+
+def _of_cells(luma: Plane, side: int, shape: tuple[int, ...], step: float) -> Maps:
+    """Contrasts of neighbouring squares: whether they have one direction, whether a few are large and most small, how
+    large they are, and how many are none."""
+    down, across = _contrasts(_means(luma, side))
+    steep = np.abs(down) + np.abs(across)
+    values = (down**2, across**2, down * across, steep, steep < 0.5)
+    maps = [_whole(_by_block(one, BLOCK // side, shape)) for one in values]
+    found: Maps = []
+    for reach in (NEAR, REACH):
+        rows, columns, both, sums, none = (mean_around(one, reach) / 64 for one in maps)
+        energy = rows + columns
+        found.append(np.sqrt((rows - columns) ** 2 + 4 * both**2) / (energy + 0.01))
+        found.append(np.minimum(_log(2 * energy / (sums**2 + 0.02)), 5) / 3)
+        if reach == REACH:
+            found += [_log(energy / step**2) / 3, none]
+    return found
+
+
+def _log(values: NDArray[Any]) -> NDArray[Any]:
+    logarithm: NDArray[Any] = np.log2(1 + values)
+    return logarithm
+
+
+def _whole(values: Means | Factors) -> NDArray[np.int64]:
+    """In 64ths, since sums of whole numbers are exact."""
+    whole: NDArray[np.int64] = np.rint(64 * values).astype(np.int64)
+    return whole
+
+
+def _contrasts(values: Means) -> tuple[Means, Means]:
+    """To the next one down and across, 0 at the end."""
+    down, across = np.zeros_like(values), np.zeros_like(values)
+    down[:-1], across[:, :-1] = np.diff(values, axis=0), np.diff(values, axis=1)
+    return down, across
+
+
+def _squares(values: Means, order: int) -> Means:
+    """The squares of differences of an order, down and across together."""
+    found = np.zeros_like(values)
+    for axis in (0, 1):
+        differences = np.diff(values, order, axis)
+        found[: differences.shape[0], : differences.shape[1]] += differences**2
+    return found
+
+
+def _by_block(values: NDArray[np.generic], n: int, shape: tuple[int, ...]) -> Means:
+    """The means of n × n cells, as many as a block has a side; beyond the plane they are 0."""
+    padded = np.pad(values.astype(float), [(0, n * of - side) for of, side in zip(shape, values.shape, strict=True)])
+    means: Means = padded.reshape(shape[0], n, shape[1], n).mean((1, 3))
+    return means
+
+
+def _means(plane: Plane, side: int) -> Means:
+    """Of each square of so many samples a side, in 8-bit samples."""
+    starts = [np.arange(0, length, side) for length in plane.shape]
+    sums = np.add.reduceat(np.add.reduceat(plane, starts[0], 0, np.int32), starts[1], 1)
+    sizes = (np.diff(np.append(at, length)) for at, length in zip(starts, plane.shape, strict=True))
+    means: Means = sums / (32 * np.multiply.outer(*sizes))
+    if plane.shape[0] % side:  # the part of a square that is there tells another mean
         means[-1] = means[-2]
-    if plane.shape[1] % BLOCK:
+    if plane.shape[1] % side:
         means[:, -1] = means[:, -2]
     return means
 
@@ -112,18 +203,6 @@ def _largest_jump(means: Means) -> Means:
         np.maximum(before, np.moveaxis(jumps, axis, 0), out=before)
         np.maximum(after, np.moveaxis(jumps, axis, 0), out=after)
     return found
-
-
-def _alternating(means: Means) -> Factors:
-    """How surely the means around each block go up and down from block to block, 0 to 1."""
-    energies = []
-    for order in (1, 2):
-        squares = np.zeros(means.shape, np.int64)
-        for axis in (0, 1):
-            differences = np.rint(64 * np.diff(means, n=order, axis=axis) ** 2).astype(np.int64)
-            squares[: differences.shape[0], : differences.shape[1]] += differences
-        energies.append(mean_around(squares, REACH))
-    return ramp(energies[1] / (energies[0] + 64), *ALTERNATING)
 
 
 def _varied(means: Means, coded: NDArray[np.bool_] | np.bool_) -> NDArray[np.bool_]:
