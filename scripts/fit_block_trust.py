@@ -64,7 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--images", type=Path, metavar="FOLDER", required=True)
     folder = parser.parse_args().images
-    begin, members = time.monotonic(), []
+    begin, members, counts = time.monotonic(), [], [0, 0]
     for seed in (SEED, SEED + 1):
         rng, pictures, weights = np.random.default_rng(seed), list(_pictures(folder, seed)), []
         for codec in BLOCK_CODECS:
@@ -72,6 +72,7 @@ def main() -> None:
             print(seed, codec, len(cases), round(time.monotonic() - begin), flush=True)
             weights.append(_fit(cases))
         members.append(np.stack(weights))
+        counts = [sum(photograph == kind for _, photograph in pictures) for kind in (True, False)]
     np.save(FILE, np.stack(members, 1))
     data = FILE.read_bytes()
     recipe = {
@@ -79,8 +80,8 @@ def main() -> None:
         "network": NETWORKS["cnn_blocks"].sha256,
         "seed": SEED,
         "members": len(members),
-        "photographs": sum(photograph for _, photograph in pictures),
-        "drawn": sum(not photograph for _, photograph in pictures),
+        "photographs": counts[0],
+        "drawn": counts[1],
         "steps": STEPS,
         "torch": torch.__version__.split("+")[0],
         "sha256": hashlib.sha256(data).hexdigest(),
