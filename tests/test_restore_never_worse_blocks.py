@@ -67,6 +67,12 @@ def test_patterns_stay_as_good_as_they_were(codec, name, quality):
     assert gain(pixels(PATTERNS[name]), codec, quality) >= -0.02
 
 
+def test_chroma_that_has_more_contrast_than_luma_stays_as_it_is():
+    second = ((X // 24 + Y // 24) % 2).astype(bool)
+    image = np.where(second[:, :, None], (60, 84, 172), (80, 112, 128)).astype(np.uint8)
+    assert min(gain(image, "taha2025", quality) for quality in (30, 50, 53)) >= -0.02
+
+
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize(("index", "name"), list(enumerate(IMAGES)))
 def test_drawn_pictures_stay_as_good_as_they_were(codec, index, name):

@@ -36,6 +36,8 @@ CELLS = 2, 4
 SHIFTS = (0, 1), (1, 0), (0, 2), (2, 0), (1, 1)
 """Where a block is looked for again, in blocks down and across."""
 SIGNS = 15 + len(SHIFTS) + 6 * len(CELLS)
+COLOURFUL = 0.5, 1.0
+"""The energy of contrasts between blocks of chroma, relative to those of luma. Photographs have less."""
 VARIED = 0.25, 0.4
 """Share of the blocks around that have symbols, or another mean than a neighbour. Elsewhere the plane is even."""
 EVEN = 0.25
@@ -56,11 +58,13 @@ def block_trust(codec: str, planes: list[Plane], evidence: Evidence, step_q8: in
     seen = signs(codec, luma, evidence[0], step)
     first, second = (_photographic(seen, weights) for weights in _weights()[BLOCK_CODECS.index(codec)])
     factors = first * second * log_ramp(step, *STEPS[codec])
-    found = []
+    found, of_luma = [], _energy(_means(luma, 2 * BLOCK))
     for index, (plane, symbols) in enumerate(zip(planes, evidence, strict=True)):
-        varied = _varied(_means(plane, BLOCK), (symbols[..., FIRST_SYMBOL[codec] :] != 0).any(axis=2))
+        means = _means(plane, BLOCK)
+        varied = _varied(means, (symbols[..., FIRST_SYMBOL[codec] :] != 0).any(axis=2))
         trusted = varied * ramp(mean_around(varied, REACH), *VARIED)
         if index:
+            trusted *= 1 - ramp(_energy(means) / (of_luma + 1), *COLOURFUL)
             trusted = trusted.repeat(2, 0).repeat(2, 1)[: shape[0], : shape[1]]
         found.append((factors * trusted).astype(np.float32))
     return found
@@ -172,6 +176,11 @@ def _squares(values: Means, order: int) -> Means:
         differences = np.diff(values, order, axis)
         found[: differences.shape[0], : differences.shape[1]] += differences**2
     return found
+
+
+def _energy(means: Means) -> Factors:
+    """The mean square of the differences of neighbouring means around each."""
+    return mean_around(_whole(_squares(means, 1)), REACH // 2) / 64
 
 
 def _by_block(values: NDArray[np.generic], n: int, shape: tuple[int, ...]) -> Means:
