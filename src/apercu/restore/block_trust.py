@@ -178,9 +178,10 @@ def _squares(values: Means, order: int) -> Means:
     return found
 
 
-def _energy(means: Means) -> Factors:
+def _energy(means: Means) -> Means:
     """The mean square of the differences of neighbouring means around each."""
-    return mean_around(_whole(_squares(means, 1)), REACH // 2) / 64
+    energy: Means = mean_around(_whole(_squares(means, 1)), REACH // 2) / 64
+    return energy
 
 
 def _by_block(values: NDArray[np.generic], n: int, shape: tuple[int, ...]) -> Means:
