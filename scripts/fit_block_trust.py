@@ -5,8 +5,9 @@
 Parts of the training images below FOLDER and drawn pictures are encoded by each codec at random qualities and decoded.
 Each block has signs of a photograph, and the network's residual there brings so much or does so much harm. A perceptron
 of one hidden layer learns factors for which photographs gain, no picture loses, and drawn ones are left alone where
-nothing is gained. Minutes on one core; needs PyTorch. Every image with an even number among those that
-`apercu train cnn_blocks` held out is one of them, those with an odd number are not.
+nothing is gained; a second one learns the same from other pictures. A quarter of an hour on one core; needs PyTorch.
+Every image with an even number among those that `apercu train cnn_blocks` held out is one of them, those with an odd
+number are not.
 """
 
 import argparse
@@ -63,21 +64,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--images", type=Path, metavar="FOLDER", required=True)
     folder = parser.parse_args().images
-    begin, pictures = time.monotonic(), list(_pictures(folder))
-    rng = np.random.default_rng(SEED)
-    weights = []
-    for codec in BLOCK_CODECS:
-        cases = [_case(codec, *picture, rng) for picture in pictures]
-        print(codec, len(cases), round(time.monotonic() - begin), flush=True)
-        weights.append(_fit(cases))
-    np.save(FILE, np.stack(weights))
+    begin, members, counts = time.monotonic(), [], [0, 0]
+    for seed in (SEED, SEED + 1):
+        rng, pictures, weights = np.random.default_rng(seed), list(_pictures(folder, seed)), []
+        for codec in BLOCK_CODECS:
+            cases = [_case(codec, *picture, rng) for picture in pictures]
+            print(seed, codec, len(cases), round(time.monotonic() - begin), flush=True)
+            weights.append(_fit(cases))
+        members.append(np.stack(weights))
+        counts = [sum(photograph == kind for _, photograph in pictures) for kind in (True, False)]
+    np.save(FILE, np.stack(members, 1))
     data = FILE.read_bytes()
     recipe = {
         "command": f"python -m scripts.fit_block_trust --images {folder.name}",
         "network": NETWORKS["cnn_blocks"].sha256,
         "seed": SEED,
-        "photographs": sum(photograph for _, photograph in pictures),
-        "drawn": sum(not photograph for _, photograph in pictures),
+        "members": len(members),
+        "photographs": counts[0],
+        "drawn": counts[1],
         "steps": STEPS,
         "torch": torch.__version__.split("+")[0],
         "sha256": hashlib.sha256(data).hexdigest(),
@@ -85,9 +89,9 @@ def main() -> None:
     FILE.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
 
 
-def _pictures(folder: Path) -> Iterator[tuple[Samples, bool]]:
+def _pictures(folder: Path, seed: int) -> Iterator[tuple[Samples, bool]]:
     """Grey pictures, and whether each is a photograph; each one several times where there are few of its kind."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     files = files_below(folder)
     learnt = [path for index, path in enumerate(files) if index % HELD_OUT]
     chosen = [learnt[index] for index in rng.choice(len(learnt), min(PHOTOGRAPHS, len(learnt)), False)]
@@ -97,14 +101,14 @@ def _pictures(folder: Path) -> Iterator[tuple[Samples, bool]]:
             y, x = (int(rng.integers(0, max(length - side, 0) + 1)) for length in grey.shape)
             yield grey[y : y + side, x : x + side], True
     for index in range(DRAWINGS):
-        grey = _grey(drawn.picture(np.random.default_rng((SEED, index))))
+        grey = _grey(drawn.picture(np.random.default_rng((seed, index))))
         for _ in range(2):
             height, width = rng.integers(70, 250, 2)
             yield grey[:height, :width], False
     for _ in range(REGULAR):
         yield _regular(rng), False
-    for seed in SEEDS:
-        for image in images(seed).values():
+    for of_images in SEEDS:
+        for image in images(of_images).values():
             if min(image.shape[:2]) >= block_trust.LEAST_SIDE:
                 yield from 3 * [(_grey(image), False)]
 
@@ -172,7 +176,7 @@ def _sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _fit(cases: list[Case]) -> NDArray[np.float32]:
-    """The numbers of one codec, as `apercu.restore.block_trust.FILE` has them."""
+    """The numbers of a perceptron, as `apercu.restore.block_trust.FILE` has them."""
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
     signs, products, squares = (torch.from_numpy(np.concatenate([case[part] for case in cases])) for part in (1, 2, 3))

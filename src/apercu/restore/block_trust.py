@@ -2,9 +2,9 @@
 
 On photographs the network's residual is right. In drawings it can be wrong: what a code of one wave or one edge leaves
 out cannot be told from what is left. The signs of a photograph are in what was decoded. Its contrasts are of all sizes,
-most are small and a few large, they have no single direction, and no block is that of its neighbour again. A perceptron
-of one hidden layer for each codec weighs these signs. Its numbers are fitted to training photographs and to drawn
-pictures (`python -m scripts.fit_block_trust`).
+most are small and a few large, they have no single direction, and no block is that of its neighbour again. Two
+perceptrons of one hidden layer for each codec weigh these signs, and both must find them. Their numbers are fitted to
+training photographs and to drawn pictures (`python -m scripts.fit_block_trust`).
 """
 
 from functools import cache
@@ -21,8 +21,8 @@ from apercu.stages.colour import Plane
 from apercu.stages.layout import Evidence
 
 FILE = Path(__file__).parent.parent / "weights" / "block_trust.npy"
-"""(3, 2 + HIDDEN, SIGNS + 2) float32, by codec: the means of the signs and the last bias; their deviations; and for
-each hidden unit the weights of the signs, its bias and its weight in the sum."""
+"""(3, 2, 2 + HIDDEN, SIGNS + 2) float32, by codec and perceptron: the means of the signs and the last bias; their
+deviations; and for each hidden unit the weights of the signs, its bias and its weight in the sum."""
 HIDDEN = 16
 SURE = 0.3, 0.8
 """The probabilities between which the factor goes from 0 to 1."""
@@ -36,6 +36,8 @@ CELLS = 2, 4
 SHIFTS = (0, 1), (1, 0), (0, 2), (2, 0), (1, 1)
 """Where a block is looked for again, in blocks down and across."""
 SIGNS = 15 + len(SHIFTS) + 6 * len(CELLS)
+COLOURFUL = 0.5, 1.0
+"""The energy of contrasts between blocks of chroma, relative to those of luma. Photographs have less."""
 VARIED = 0.25, 0.4
 """Share of the blocks around that have symbols, or another mean than a neighbour. Elsewhere the plane is even."""
 EVEN = 0.25
@@ -53,13 +55,16 @@ def block_trust(codec: str, planes: list[Plane], evidence: Evidence, step_q8: in
     shape = n_blocks(luma.shape[0]), n_blocks(luma.shape[1])
     if step <= STEPS[codec][0] or min(luma.shape) < LEAST_SIDE:
         return [np.zeros(shape, np.float32) for _ in planes]
-    weights = _weights()[BLOCK_CODECS.index(codec)]
-    factors = _photographic(signs(codec, luma, evidence[0], step), weights) * log_ramp(step, *STEPS[codec])
-    found = []
+    seen = signs(codec, luma, evidence[0], step)
+    first, second = (_photographic(seen, weights) for weights in _weights()[BLOCK_CODECS.index(codec)])
+    factors = first * second * log_ramp(step, *STEPS[codec])
+    found, of_luma = [], _energy(_means(luma, 2 * BLOCK))
     for index, (plane, symbols) in enumerate(zip(planes, evidence, strict=True)):
-        varied = _varied(_means(plane, BLOCK), (symbols[..., FIRST_SYMBOL[codec] :] != 0).any(axis=2))
+        means = _means(plane, BLOCK)
+        varied = _varied(means, (symbols[..., FIRST_SYMBOL[codec] :] != 0).any(axis=2))
         trusted = varied * ramp(mean_around(varied, REACH), *VARIED)
         if index:
+            trusted *= 1 - ramp(_energy(means) / (of_luma + 1), *COLOURFUL)
             trusted = trusted.repeat(2, 0).repeat(2, 1)[: shape[0], : shape[1]]
         found.append((factors * trusted).astype(np.float32))
     return found
@@ -171,6 +176,12 @@ def _squares(values: Means, order: int) -> Means:
         differences = np.diff(values, order, axis)
         found[: differences.shape[0], : differences.shape[1]] += differences**2
     return found
+
+
+def _energy(means: Means) -> Means:
+    """The mean square of the differences of neighbouring means around each."""
+    energy: Means = mean_around(_whole(_squares(means, 1)), REACH // 2) / 64
+    return energy
 
 
 def _by_block(values: NDArray[np.generic], n: int, shape: tuple[int, ...]) -> Means:
