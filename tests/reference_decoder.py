@@ -53,8 +53,6 @@ CODECS = {
     8: reference_stacked_ae,
 }
 """By the number in the file, which stands for an entropy coder, too."""
-CODEC_OF_MODEL = {9: 3, 10: 4}
-"""Of models that are not their codec's first."""
 OF_SAMPLES = {5}
 BY_HAND = 32767
 
@@ -87,7 +85,7 @@ def read_head(source, limit):
         raise UnsupportedVersion(f"version {flags >> 4}")
     head.wide, head.parts, head.interpretation = bool(flags & 8), bool(flags & 4), flags & 3
     head.model = source.number(1)
-    head.codec = source.number(1) if head.model == 0 else CODEC_OF_MODEL.get(head.model, head.model)
+    head.codec = source.number(1) if head.model == 0 else head.model
     if head.codec not in CODECS:
         raise UnknownModel(f"model {head.model}, codec {head.codec}")
     if head.model == 0:
