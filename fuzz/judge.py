@@ -136,8 +136,9 @@ class Judge:
         self.counts["layers"] += 1
 
     def _pillow(self, data: bytes, image: Any) -> None:
-        """As a file that Pillow opens; the errors of its plugins are OSErrors. It has no user's models."""
-        opened = self.call("Image.open", _load, data, expected=OSError)
+        """As a file that Pillow opens; the errors of its plugins are OSErrors, and it has a limit of its own for the
+        pixels of a picture. It has no user's models."""
+        opened = self.call("Image.open", _load, data, expected=(OSError, Image.DecompressionBombError))
         if isinstance(opened, np.ndarray) and isinstance(image, np.ndarray):
             if not np.array_equal(opened, image.reshape(opened.shape)):
                 self.faults.append("Pillow loads other pixels")
