@@ -31,9 +31,9 @@ from scripts import figure_families, lossless
 BUILD = Path("build/results")
 PAGE = Path("docs/results.md")
 CURVES = Path("docs/images")
-CODECS = ("apercu", "dct", "dct-huffman", "stacked_ae", "taha2025")
+CODECS = ("apercu", "dct", "dct-huffman", "stacked_ae", "taha2025", "taha2025-range")
 PEERS = ("jpeg-prog", "jpeg2000", "webp", "avif", "avif-psnr")
-OF_A_PAGE = {"dct": ("dct", "dct-huffman"), "stacked_ae": ("stacked_ae",), "taha2025": ("taha2025",)}
+OF_A_PAGE = {"dct": ("dct", "dct-huffman"), "stacked_ae": ("stacked_ae",), "taha2025": ("taha2025", "taha2025-range")}
 """Codecs whose curves the page of a family shows, beside those of `apercu` and of JPEG."""
 NEAR_LOSSLESS_BPP = ("0.5", "1", "2", "3", "4", "6", "8")
 NEAR_LOSSLESS_EVERY = 8
