@@ -50,8 +50,8 @@ test-slow: $(VENV)/dev.stamp
 # files. What the codecs need of NumPy shows in test_every_codec.py, the vectors and all that reads and restores pictures.
 NO_MATTER_OF_VERSIONS = border cli_streams every_codec_budgets every_codec_cost every_codec_damage extreme_models few_bytes \
 	forks fuzz machines memory predict processes properties rate rate_forecast reference reference_codecs \
-	reference_dual_maps reference_maps reference_predictive replacing replacing_ended restore_never_worse search \
-	standard_streams
+	reference_dual_maps reference_maps reference_predictive replacing replacing_ended restore_never_worse \
+	restore_never_worse_blocks search standard_streams
 lowest: $(VENV)/lowest/lowest.stamp
 	@$(VENV)/lowest/bin/python -m pytest -q -W ignore::DeprecationWarning \
 		$(NO_MATTER_OF_VERSIONS:%=--ignore tests/test_%.py) $(ARGS)

@@ -3,11 +3,11 @@
     python -m scripts.fit_block_trust --images FOLDER
 
 Parts of the training images below FOLDER and drawn pictures are encoded by each codec at random qualities and decoded.
-Each block has signs of a photograph, and the network's residual there brings so much or does so much harm. A perceptron
-of one hidden layer learns factors for which photographs gain, no picture loses, and drawn ones are left alone where
-nothing is gained; a second one learns the same from other pictures. A quarter of an hour on one core; needs PyTorch.
-Every image with an even number among those that `apercu train cnn_blocks` held out is one of them, those with an odd
-number are not.
+Of each block are taken its signs of a photograph, and the gain or the harm of the network's residual. From these a
+perceptron of one hidden layer learns factors by which photographs gain, hardly a picture loses, and drawn ones are left
+alone where nothing is gained. A second one learns the same from other pictures. A quarter of an hour on one core; needs
+PyTorch. Of the images that `apercu train cnn_blocks` held out every other one is learnt from, the first among them; the
+others are left to measure by.
 """
 
 import argparse
@@ -31,11 +31,11 @@ from apercu.lab.cnn_training import HELD_OUT, LUMA
 from apercu.lab.images import files_below, read_rgb
 from apercu.restore import block_trust, cnn
 from apercu.restore.told import BLOCK_CODECS
-from apercu.restore.trust import Factors
-from apercu.stages.blocks import BLOCK, Window, n_blocks
+from apercu.stages.blocks import BLOCK, Window
 from apercu.stages.colour import Plane, Samples
 from apercu.stages.layout import Evidence, Layout
 from scripts.drawn import images
+from scripts.measure_trust import in_full
 
 FILE = Path("src/apercu/weights/block_trust.npy")
 SEED = 12
@@ -142,7 +142,7 @@ def _grey(image: Samples) -> NDArray[np.uint8]:
 
 def _case(codec: str, image: Samples, photograph: bool, rng: np.random.Generator) -> Case:
     """Of a picture at a random quality."""
-    restore = cnn.load(codec, cnn.Options(), trust=_in_full)
+    restore = cnn.load(codec, cnn.Options(), trust=in_full)
     found: list[Case] = []
 
     def look(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, wanted: Window) -> None:
@@ -162,10 +162,6 @@ def _case(codec: str, image: Samples, photograph: bool, rng: np.random.Generator
     data = apercu.encode(image, codec=codec, quality=float(rng.uniform(*QUALITIES[rng.integers(2)])))
     decoding.decode(data, restorer=look)
     return found[0]
-
-
-def _in_full(planes: list[Plane], _: object, __: int) -> list[Factors]:
-    return [np.ones((n_blocks(planes[0].shape[0]), n_blocks(planes[0].shape[1])), np.float32) for _ in planes]
 
 
 def _sums(values: NDArray[np.float64]) -> NDArray[np.float64]:

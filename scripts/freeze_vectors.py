@@ -32,9 +32,9 @@ Models = dict[str, Path]
 
 
 TOLERANCES = {"uint8": 1, "uint16": 24}
-"""By which a restored sample may differ: sums of float32 in another order round a plane's sample to the next value now
-and then: by 1/32 of a sample of uint8, or 8 samples of uint16, and up to three times as much where a colour is made of
-several planes."""
+"""By which a restored sample may differ. Sums of float32 in another order now and then round a sample of a plane to the
+next value. That is 1/32 of a level of uint8, or 8 levels of uint16, and up to three times as much in a colour, which is
+made of several planes."""
 
 
 def valid_case(name: str, case: Case, models: Models) -> Files:

@@ -29,7 +29,6 @@ def short():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lab, "n_cores", lambda: 1)
         patch.setattr(lab, "SEARCH_IMAGES", 1)
-        patch.setattr(search, "ROUNDS", 1)
         patch.setattr(search, "CHANGES", (1.12,))
         patch.setattr(search, "STEPS_Q8", (7680, 15360))
         patch.setattr(search, "REFERENCE_STEPS_Q8", (5120, 7680, 10240, 15360, 20480))

@@ -186,9 +186,8 @@ def test_it_is_compared_and_has_no_restorer(plain):
 
 def test_it_has_no_training_until_a_module_of_its_name_says_what_it_takes(plain, monkeypatch, capsys):
     call = ["train", "plain", "--images", str(plain), "--out", str(plain / "made.npy")]
-    monkeypatch.setitem(
-        train.TRAINERS, "plain", "apercu.lab.plain"
-    )  # which the command has from the names at its start
+    # The command made this of the names that there were when it was imported.
+    monkeypatch.setitem(train.TRAINERS, "plain", "apercu.lab.plain")
     assert main(call) == 2
     assert capsys.readouterr().err == "apercu: the codec plain has no training\n"
     lab, given = ModuleType("apercu.lab.plain"), []

@@ -106,14 +106,16 @@ def encode(
         peak 255 or 65,535; met within 0.05 dB where the steps of the codec allow, and exceeded where even quality 0
         is better.
     quality: 0 to 100, in steps of 1/256. `info` gives the quality of a file, and the same quality makes the same
-        bytes. (taha2025 rounds to 1/32 unless the number is a multiple of 1/256, whose last three bits are a variant
-        of the encoder's choices that a rate search may use.)
+        bytes. (The last bits number a variant of the encoder's choices, of which a search may take another than the
+        first: three bits with "taha2025", two with "dct". A number that is no multiple of 1/256 is rounded to one of
+        the first variant, to 1/32 or 1/64.)
 
     model: file of user-trained weights in place of the shipped ones; decoding needs the same file.
     tile: pixels a side of a tile, a power of two from 32 to 65,536. Each tile is decoded without the others, so that a
         window of small tiles is quick to read. But small tiles take more bytes, and at low rates their seams can be
         visible. By default an image is one tile up to 2^25 samples in its planes (22 megapixels in colour, where
-        chroma is at half size), of "predictive" up to 2^22 samples.
+        chroma is at half size), of "predictive" up to 2^22 samples. Tiles that would cut blocks of the model are
+        refused; without `tile`, an image with such a model is one tile.
     layers: 1 to 5 ("taha2025", "predictive": 1), coarse to fine; a file that is cut short shows the layers that are
         complete. By default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less, else 5.
     progress: called with the share of the work done, 0 to 1.

@@ -49,7 +49,7 @@ from apercu.stages.symbol_maps import CLASSES, MapLayout, MapPlane, Values
 
 DOMAIN: Domain = "planes"
 VARIANTS = N_QUANTISERS
-"""The first for all images, the next two also for PSNR, of which a forecast picks one, the last for SSIM."""
+"""Those for PSNR, of which a forecast picks one (the first is for all images); then the one for SSIM."""
 FOR_SSIM = 3
 MOST_LAYERS = 2
 SYMBOLS_NEED_TABLES = frozenset({"range"})
@@ -74,9 +74,9 @@ class Setting:
 class Options:
     """entropy: "range", by default, or "huffman", which takes more bits and less time to decode.
 
-    tune: "psnr", by default, or "ssim", the measure that the steps of frequencies are for. A search for a size or a
-        PSNR picks one of three quantisers for PSNR by the image's statistics; a quality takes the first of them, unless
-        it is one that `info` has told.
+    tune: "psnr", by default, or "ssim", the measure that the steps of frequencies are for. For PSNR there are three
+        quantisers. A search for a size or a PSNR picks one by the image's statistics; a quality takes the first, unless
+        its last two bits name another, as those that `info` tells do. Quality 100 is the same for both measures.
     """
 
     entropy: str | None = entropy_option(CODECS["dct"])
@@ -84,8 +84,8 @@ class Options:
 
 
 def at_quality(quality_q8: int, options: Options = Options()) -> Setting:
-    """The setting of a quality of 0 to 25,600, in 1/256: the path is that of `apercu`, without the last two bits, which
-    number the quantiser."""
+    """The setting of a quality of 0 to 25,600, in 1/256: the last two bits number the quantiser, the rest
+    is a place on the path of `apercu`."""
     place, variant = divmod(quality_q8, VARIANTS)
     if options.tune == "ssim" and quality_q8 < MAX_QUALITY_Q8:
         variant = FOR_SSIM
@@ -93,7 +93,7 @@ def at_quality(quality_q8: int, options: Options = Options()) -> Setting:
 
 
 def variants(options: Options) -> tuple[int, ...]:
-    """Those that a search may take."""
+    """The quantisers that a search may take."""
     return (FOR_SSIM,) if options.tune == "ssim" else tuple(range(FOR_SSIM))
 
 

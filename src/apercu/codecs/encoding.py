@@ -102,8 +102,8 @@ class _Job:
         return pack(header, [segment for layer in zip(*by_tile, strict=True) for segment in layer])
 
     def forecasts(self, variants: Iterable[int]) -> dict[int, Forecast]:
-        """By variant, what to expect of the file, and of the error of its samples; none where the codec counts
-        nothing."""
+        """What to expect of the file with each of these variants: its size, and the error of its samples. Empty where
+        the codec counts nothing."""
         if (counts := self.codec.counts) is None:
             return {}
         analyses = self.analyses(None) if self.kept is None else self.kept
@@ -198,10 +198,11 @@ def _first_layer_end(data: bytes) -> int:
 
 
 def _planned(
-    header: Header, codec: AnyCodec, tables: Any, tile: int | None, layers: int | None, plan: Plan | None
+    header: Header, codec: AnyCodec, of_model: Any, tile: int | None, layers: int | None, plan: Plan | None
 ) -> Plan:
     """The plan, with the tiles and layers that were asked for; raises OptionError where codec or format does not allow
-    them. Where tiles would cut blocks of the tables, the image is one tile."""
+    them, or would cut blocks of the tables `of_model`. Where nobody asked for tiles, and they would, the image is one
+    tile."""
     if layers is not None and layers > (most := codec.MOST_LAYERS):
         raise OptionError(f"{header.codec} has {f'1 to {most} layers' if most > 1 else 'one layer'}, not {layers}")
     if tile is not None and tile not in _SIDES:
@@ -211,12 +212,12 @@ def _planned(
         planned = planned._replace(layers=layers, most_layers=layers, layered_from=0)
     if tile is not None:
         planned = planned._replace(tile=tile)
-    side: int = getattr(tables, "block_side", 1)
+    side: int = getattr(of_model, "block_side", 1)
     if planned.tile is None or planned.tile >= max(header.height, header.width) or planned.tile % side == 0:
         return planned
     if tile is not None or plan is not None:
         raise OptionError(
-            f"tiles of {planned.tile} pixels a side would cut the blocks of {side} × {side} of this model: name none"
+            f"tiles of {planned.tile} would cut the blocks of {side} × {side} of this model: leave tile (--tile) out"
         )
     return planned._replace(tile=None)
 
@@ -282,7 +283,8 @@ def _search(job: _Job, target: Target, options: Any) -> bytes:
 
     @cache
     def setting(at: int) -> Setting:
-        """Of a place and one of the variants in their order; at the ends those of quality 0 and 100."""
+        """Of place * len(variants) + number: a place on the path, coded by variants[number]. The first and the last are
+        those of quality 0 and 100, whatever was picked."""
         place, number = divmod(at, len(variants))
         variant = variants[number] if 0 < at < end else 0
         made: Setting = job.codec.at_quality(job.codec.VARIANTS * place + variant, options)

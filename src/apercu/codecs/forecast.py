@@ -42,9 +42,10 @@ LARGEST_STEP_LOG2 = 18
 HEAD_BITS = 8 * 14
 """Of a file, with its checksums."""
 _MUCH = 0.015
-"""A share that a forecast can tell: on training images kept apart, picks that promised less than this lost by it."""
+"""What a pick must promise, as a share of the first variant's error or size. On training images that were kept apart,
+picks that promised less lost by it."""
 _LARGE = 800
-"""Bytes of a file that a pick is made for; those that are next to empty were left out when variants were trained."""
+"""Bytes of the smallest file that a pick is made for. Smaller ones are next to empty; variants were trained without."""
 _PIECE = 1 << 16
 """Coefficients that are counted at a time, so that little memory is needed."""
 _MANTISSA_BITS, _BIAS, _EXPONENTS = 23, 127, 256
@@ -104,8 +105,9 @@ def forecast(counts: Counts, weights: Weights, share: float = 1.0) -> Forecast:
 
 
 def picked(forecasts: Mapping[int, Forecast], n_bytes: int | None, error: float) -> int:
-    """The variant of the least error that is expected in a file of `n_bytes`; or where that is None, of the smallest
-    file that is expected to have this error. If it is not much less, or the file is next to empty, the first one."""
+    """The variant with the least error expected in a file of `n_bytes`, or, where that is None, the one with the
+    smallest file expected to have this error, the squared one over all samples. The first variant, where that promises
+    little or the file is next to empty."""
     found, first = {}, next(iter(forecasts))
     for variant, expected in forecasts.items():
         finest = 0

@@ -65,8 +65,8 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
     """A frozen dataclass. A field is a keyword of `apercu.encode` and a flag of the command (`apercu.options`)."""
 
     def variants(self, options: OptionsT, /) -> Iterable[int]:
-        """Those that a search may take. All are tried; where the codec counts, a forecast picks one, and others are
-        tried if that does not meet the target."""
+        """The variants that a search may take. It tries all of them; but where the codec counts, it tries the one that
+        a forecast picks, and the others only if that does not meet the target."""
 
     def plan(self, interpretation: str, n_bands: int, height: int, width: int, /) -> Plan:
         """How an image is divided by default."""
@@ -115,7 +115,7 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
 
     def read_tables(self, array: NDArray[np.generic], entropy: str, /) -> Tables:
         """The tables that a file of int16 or uint16 holds; raises ModelError, whose words follow the file's name, for
-        any others. If they have a `block_side`, in pixels, no tile of an encoder cuts such a block."""
+        any others. Tables may have a `block_side`, the side in pixels of blocks that no tile of an encoder cuts."""
 
 
 AnyCodec: TypeAlias = Codec[Any, Any, Any, Any, Any, Any]

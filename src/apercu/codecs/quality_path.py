@@ -23,7 +23,7 @@ def between(knots: Sequence[tuple[int, ...]], place: int) -> list[int]:
 
 
 def variants(_: object) -> tuple[int, ...]:
-    """One way to code each quality."""
+    """There is one way to code each quality."""
     return (0,)
 
 

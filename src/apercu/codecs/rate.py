@@ -137,9 +137,9 @@ def best_within(
     variant the highest place that fits is found, or one whose file leaves next to nothing unused. For the others, which
     with a forecast are tried only if that file does not come near, a place near it whose file is hardly smaller is
     found. The best of those that leave no more than 2 % or 16 bytes unused is taken. Sizes grow with the place except
-    for ripples: if no variant comes that close, the places around are tried
-    too, and at last the largest file found is taken. With `lossless` the last quality is without loss: its file may be
-    smaller than some before it, and is taken if it fits. Raises TargetUnreachable if quality 0 is too large.
+    for ripples: if no variant comes that close, the places around are tried too, and at last the largest file found is
+    taken. With `lossless` the last quality is without loss: its file may be smaller than some before it, and is taken
+    if it fits. Raises TargetUnreachable if quality 0 is too large.
     """
     sizes: dict[int, int] = {}
     top = last // variants

@@ -72,7 +72,7 @@ class Tables(NamedTuple):
 
     @property
     def block_side(self) -> int:
-        """Pixels; 28 does not divide a tile, so that an image whose blocks are as large is one tile."""
+        """Of blocks, in pixels: 8 or 28. No side of a tile is a multiple of 28; an image in such blocks is one tile."""
         return self.networks.side
 
 

@@ -128,7 +128,7 @@ def at_quality(quality_q8: int, options: Options = Options()) -> Setting:
 
 
 def variants(_: Options) -> range:
-    """All of them."""
+    """All of them may be taken by a search."""
     return range(VARIANTS)
 
 

@@ -74,8 +74,8 @@ NETWORKS = {
     "cnn": Network("cnn.onnx", "65947dc5f608746f139bd9d263d12f242d04769a5b5ca7fb883b853e499eeba1"),
     "cnn_blocks": Network("cnn_blocks.onnx", "4947e82105935e67c701cde37d06dd78d8bdcc5eda64d64d2f6bbb407b5e90fc"),
 }
-"""By name. The receiver chooses one: no file names it. A better network takes the name of the one before, which stays
-as `cnn-1`, `cnn-2` and so on if a conformance vector names it; so do what it is told and how far it is trusted."""
+"""By name. The receiver chooses one: no file names it. A better network takes the name of the one before. If a
+conformance vector names the older one, that stays as `cnn-1`, `cnn-2` and so on, and keeps its inputs and its trust."""
 
 DEFAULT_MODEL_IDS = dict(CODEC_IDS)
 """The model that each codec encodes with by default, by codec and entropy coder: its first, which has its number, until

@@ -44,8 +44,8 @@ SIMILARITY = 0.2  # weight of dissimilarity against squared error
 GREY = 0.35  # share of crops shown without chroma
 HELD_OUT = 20  # each image of so many is not trained on, and tells how training goes
 EVERY = 200  # steps, a line of the log and a checkpoint
-DRAWN_QUALITIES = 512, 24_320  # in 1/256, of drawn pictures
-FAINT = 8  # a drawn picture's loss is relative to its error and to this part of the usual one
+DRAWN_QUALITIES = 512, 24_320  # of drawn pictures, in 1/256
+FAINT = 8  # the loss of a drawn picture is relative to its error and 1 / FAINT of the mean one of images
 LUMA = torch.tensor([0.299, 0.587, 0.114])[None, :, None, None]
 
 
@@ -260,8 +260,8 @@ def dissimilarity(a: Tensor, b: Tensor) -> Tensor:
 
 
 def loss_of(network: nn.Module, batch: Batch, n_drawn: int) -> tuple[Tensor, list[float]]:
-    """The loss, and of images the shares of squared error and of dissimilarity that are left; of drawn pictures, which
-    are the last `n_drawn`, the mean share of squared error."""
+    """The loss, and what the log tells: of images, the shares of squared error and of dissimilarity that are left; of
+    the last `n_drawn` pictures, which are drawn, the mean share of squared error."""
     luma, chroma, told, original, grey = batch
     with torch.autocast("cpu", torch.bfloat16):
         residual = network(to_input(luma, chroma, told).to(memory_format=torch.channels_last)).float()

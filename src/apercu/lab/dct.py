@@ -26,7 +26,7 @@ from apercu.stages.symbol_maps import CLASSES, map_numbers
 SEED = 2026
 TABLE_STEPS_Q8 = tuple(256 * step for step in (16, 24, 36, 54, 80, 120, 180))
 SHIFTS = (0, 2, 4)
-"""An image is coded at three of these steps, as far apart as this, the next one at those that follow."""
+"""Image i is coded at three of these steps, those at i, i + 2 and i + 4, counted round."""
 SEARCH_IMAGES = 32
 PASSES = 2
 FEW = 200  # jobs that weights are found from
@@ -94,7 +94,7 @@ def train(
     Raises OptionError where there is nothing to train on, and for an `every` below 1.
     """
     if every < 1:
-        raise OptionError(f"one of every 1 or more images is taken, not {every}")
+        raise OptionError(f"every (--every) must be 1 or more, not {every}")
     files = files_below(folder)[::every]
     with pool(n_cores(), None, how=None) as run:
         files = sound(files, in_order(run, partial(fault, read), files), log)

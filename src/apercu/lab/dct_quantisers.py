@@ -26,20 +26,22 @@ PRICE = 23
 STEPS_Q8 = tuple(256 * step for step in (30, 60, 110))
 REFERENCE_STEPS_Q8 = tuple(round(256 * 12 * 1.14**k) for k in range(25))
 """Of the curves that bits are compared with: so near to each other that they are straight between two."""
-CHANGES, ROUNDS = (1.2, 1.08), 1
+CHANGES = 1.2, 1.08
 BAND_ENDS = (1, 3, 5, 8, 14)  # the diagonals of frequencies that bands end at
 FIRST = {"price": 1.1, "smoothing 0": 170.0, "smoothing 1": 88.0, "means 0": 0.92, "means 1": 0.65, "class 1": 1.0,
          "band 0 0": 1.2, "band 0 1": 1.12, "band 0 2": 1.12, "band 0 3": 1.07, "band 0 4": 1.07, "band 1 0": 0.95,
          "band 1 1": 1.0, "band 1 2": 0.9, "band 1 3": 0.9, "band 1 4": 0.9}  # fmt: skip
 """The parts to begin with."""
 FOR_SSIM = {"price": 0.37, "means 0": 0.92, "band 0 0": 0.92, "band 0 2": 1.2, "band 0 3": 1.7, "band 0 4": 3.0}
-"""What some are multiplied by to begin with where the goal is SSIM. Both were found on other training images."""
+"""What some of them are multiplied by to begin with where the goal is SSIM. `FIRST` and these were found on other
+training images."""
 OF_LUMA = ("price", "smoothing 0", "means 0", "band 0 0", "band 0 2", "band 0 3", "band 0 4", "class 1")
-"""What all but the first quantiser have of their own."""
+"""What quantisers change of the first; for SSIM, "class 1" otherwise than the rest."""
 LEAST_BYTES = 800
 """Smaller files, which are next to empty, do not count: a byte is so much of them."""
 MOST_GAIN = 0.015
-"""What a file may gain by a further quantiser, as a share of its bits: else a few odd ones would make it."""
+"""The most that counts of what a file gains by a further quantiser, as a share of its bits: else a few odd files would
+decide how it is."""
 WINDOW, DEVIATION = 5, 1.5  # of SSIM
 BYTES, ERROR, CHROMA_ERROR, DISSIMILARITY = range(4)  # of a point of a curve
 
@@ -208,13 +210,9 @@ def _descended(parts: Parts, names: Sequence[str], score: Score) -> tuple[Parts,
     """The parts once those of these names have been made larger or smaller while that lowered the score; and it."""
     parts, least = dict(parts), score(parts)
     for change in CHANGES:
-        for _ in range(ROUNDS):
-            before = least
-            for name in names:
-                for factor in (change, 1 / change):
-                    while (found := score(parts | {name: parts[name] * factor})) < least:
-                        parts[name] *= factor
-                        least = found
-            if least == before:
-                break
+        for name in names:
+            for factor in (change, 1 / change):
+                while (found := score(parts | {name: parts[name] * factor})) < least:
+                    parts[name] *= factor
+                    least = found
     return parts, least

@@ -32,7 +32,7 @@ def picture(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def pixels(values: Values) -> NDArray[np.uint8]:
-    """Rounded and clipped."""
+    """Rounded, and clipped to 0 to 255."""
     rounded: NDArray[np.uint8] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return rounded
 
@@ -56,8 +56,8 @@ def _period(rng: np.random.Generator) -> float:
 
 
 def _waves(rng: np.random.Generator) -> Values:
-    along: Values = 0.5 + 0.5 * np.sin(2 * np.pi * _along(rng) / _period(rng) + rng.uniform(0, 6))
-    return along
+    waves: Values = 0.5 + 0.5 * np.sin(2 * np.pi * _along(rng) / _period(rng) + rng.uniform(0, 6))
+    return waves
 
 
 def _rings(rng: np.random.Generator) -> Values:
@@ -153,4 +153,4 @@ KINDS: tuple[Callable[[np.random.Generator], Values], ...] = (
     *(_waves, _waves, _rings, _stripes, _stripes, _chequers, _edge, _edge, _discs, _clouds, _clouds),
     *(_slope, _glow, _flat, _halftone, _print, _print, _lines),
 )
-"""Each as likely as often it stands here."""
+"""The more often one stands here, the likelier it is."""

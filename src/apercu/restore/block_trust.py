@@ -1,10 +1,10 @@
 """How much of the residual that restore="cnn" predicts for a codec of 8×8 blocks is added, block by block: 0 to 1.
 
-On photographs the network's residual is right. In drawings it can be wrong: what a code of one wave or one edge leaves
-out cannot be told from what is left. The signs of a photograph are in what was decoded. Its contrasts are of all sizes,
-most are small and a few large, they have no single direction, and no block is that of its neighbour again. Two
-perceptrons of one hidden layer for each codec weigh these signs, and both must find them. Their numbers are fitted to
-training photographs and to drawn pictures (`python -m scripts.fit_block_trust`).
+On photographs the network's residual is right. In drawings it can be wrong: from the code of a wave or an edge it
+cannot tell how much error is left. What was decoded shows whether a block is of a photograph. Contrasts there are of
+all sizes, most of them small and a few large, they have no single direction, and no block repeats its neighbour. Two
+perceptrons of one hidden layer for each codec weigh such signs, and the factor is the product of what they say. Their
+numbers are fitted to training photographs and to drawn pictures (`python -m scripts.fit_block_trust`).
 """
 
 from functools import cache
@@ -34,7 +34,7 @@ REACH, NEAR = 16, 5
 CELLS = 2, 4
 """Samples a side of the squares whose contrasts are taken, beside those of blocks and of four blocks."""
 SHIFTS = (0, 1), (1, 0), (0, 2), (2, 0), (1, 1)
-"""Where a block is looked for again, in blocks down and across."""
+"""Where a repetition of a block is looked for, in blocks down and across."""
 SIGNS = 15 + len(SHIFTS) + 6 * len(CELLS)
 COLOURFUL = 0.5, 1.0
 """The energy of contrasts between blocks of chroma, relative to those of luma. Photographs have less."""
@@ -87,7 +87,8 @@ def _photographic(found: NDArray[np.float32], weights: NDArray[np.float32]) -> F
 
 
 def signs(codec: str, luma: Plane, symbols: NDArray[np.int16], step: float) -> NDArray[np.float32]:
-    """(SIGNS, H, W) for a plane of H × W blocks. All are of the order of 1."""
+    """Signs (SIGNS, H, W) of a photograph for each of H × W blocks, all of the order of 1. luma: decoded, int16 with 5
+    fraction bits. symbols: (H, W, n) of its blocks. step: in 8-bit samples."""
     means = _means(luma, BLOCK)
     coded = symbols[..., FIRST_SYMBOL[codec] :]
     found = [np.full(means.shape, np.log2(step) - 5), *_of_symbols(coded), *_of_means(luma, means, coded, step)]
@@ -97,7 +98,7 @@ def signs(codec: str, luma: Plane, symbols: NDArray[np.int16], step: float) -> N
 
 
 def _of_symbols(coded: NDArray[np.int16]) -> Maps:
-    """How many there are, whether they crowd as at edges, and how many blocks come again."""
+    """How many there are, whether they crowd as at edges, and how many blocks are repeated."""
     counts = np.count_nonzero(coded, axis=2)
     mean, lively = mean_around(counts, REACH), mean_around(counts > 0, REACH)
     spread = (mean_around(counts**2, REACH) - mean**2) / np.maximum(mean, 1e-6)

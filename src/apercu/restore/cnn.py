@@ -58,7 +58,7 @@ Trust = Callable[[list[Plane], Evidence, int], list[Factors]]
 @dataclass(frozen=True)
 class Options:
     """`network`: the file of a user's own network, as `apercu train cnn` writes it, in place of the shipped one; or the
-    name of a shipped one, of `apercu.format.ids.NETWORKS`."""
+    name of a shipped one in `apercu.format.ids.NETWORKS`."""
 
     network: str | Path | None = option("a network of your own for --restore cnn", "FILE", anything)
 

@@ -42,7 +42,7 @@ LARGEST_STEP_Q8 = 1 << 18
 LARGEST_MATRIX, LARGEST_PRICE, LARGEST_SMOOTHING = 4096, 255, 4096
 """With these, steps in coefficients are 2^24 and limits of smoothing 2^16 at the most."""
 N_QUANTISERS = 4
-"""Of which a file names one."""
+"""In the tables; a file's quality names one."""
 BASES = (256, 154)
 """Of each class, in the unit of the matrix. A sample of chroma stands for four pixels: half the step, and a fifth
 more."""
@@ -51,7 +51,7 @@ STREAMS = ((0, 1), (1, N_MAPS))
 
 
 class Quantiser(NamedTuple):
-    """A way to quantise at every step.
+    """How coefficients are quantised and edges smoothed, at every step.
 
     price: what an encoder holds a bit to cost, in 2^-16 squared steps of the base of a class for each 1/256 bit, 1 to
         255.
@@ -157,7 +157,8 @@ def dct_encode(
     symbols: Values,
 ) -> list[bytes]:
     """The streams of a tile. `coefficients`: as `dct_analyse` makes them, laid out as the coder says; what is expected
-    is taken from them. `symbols` receives what was chosen, and begins as zeros."""
+    is taken from them. `step_q8`: see `dct_steps`; `expected`: see `DctTables`. `symbols` receives what was chosen,
+    and begins as zeros."""
     layout = coder.layout
     steps, prices = dct_steps(step_q8, quantiser.matrix), dct_prices(quantiser.price, quantiser.matrix)
     (first, end), rest = STREAMS
@@ -180,7 +181,8 @@ def dct_plane(
     expected: NDArray[np.int16],
     plane: NDArray[np.int16],
 ) -> None:
-    """The samples that the symbols (64, height, width) of a plane stand for, into its first blocks."""
+    """The samples that the symbols (64, height, width) of a plane stand for, into its first blocks: int16 with 5
+    fraction bits. chroma: 0 for luma, 1 for chroma. centre: of the samples of this plane, see `dct_analyse`."""
     check_array("symbols", symbols, INT16, (N_MAPS, *symbols.shape[1:]))
     _, height, width = symbols.shape
     maps = np.empty_like(symbols)
