@@ -27,6 +27,7 @@ SECONDS = 10.0
 SQUARE = 64
 """Pixels a side of a square of the network's grid where windows are read, so that small images have several."""
 WAYS_TO_READ: tuple[dict[str, Any], ...] = ({}, {}, {"layers": 1}, {"damaged": "conceal"})
+"""Each as likely; half of all cases read the file as it is."""
 
 
 def seeds() -> list[Seed]:

@@ -179,7 +179,7 @@ def _call_the_rest() -> None:
 
 
 def _call_cases_to_come(recorder: Recorder) -> None:
-    """The cases that are not frozen yet, which the vectors will have."""
+    """Cases of the scripts that no vector has yet."""
     for name, case in cases().items():
         if not (ROOT / "vectors" / "valid" / name).exists() and not (isinstance(case, Encoded) and case.user_model):
             apercu.decode(encode(case, None) if isinstance(case, Encoded) else case.data)
