@@ -24,6 +24,7 @@ def test_the_last_bits_of_a_quality_name_the_quantiser(entropy):
     assert len(set(files)) == 4
     assert {apercu.info(data)["step"] for data in files} == {apercu.info(files[0])["step"]}
     assert [apercu.info(data)["quality"] for data in files] == [40, 40.00390625, 40.0078125, 40.01171875]
+    assert [apercu.info(data)["quantiser"] for data in files] == [0, 1, 2, 3]
     pictures = [apercu.decode(data) for data in files]
     assert not any(np.array_equal(a, b) for a, b in pairwise(pictures))
 

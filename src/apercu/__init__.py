@@ -215,9 +215,9 @@ def info(data: bytes) -> dict[str, object]:
 
     Keys: width, height, bands (a number), interpretation ("grey", "rgb", "rgba" or "spectral"), dtype, codec, model
     (an id, or the start of a user-trained model's SHA-256), version, quality (None where threshold and step, or
-    max_error, were set by hand), n_bytes, bpp, tiles, layers; of predictive max_error, of the others step; of taha2025
-    also threshold, and g1_share and g2_share, the parts of the
-    blocks that each autoencoder codes, or None where a damaged or missing segment keeps them from being counted.
+    max_error, were set by hand), n_bytes, bpp, tiles, layers; of predictive max_error, of the others step; of dct also
+    quantiser, 0 to 3; of taha2025 also threshold, and g1_share and g2_share, the parts of the blocks that each
+    autoencoder codes, or None where a damaged or missing segment keeps them from being counted.
 
     Only the head is needed; the rest may be damaged or missing. Raises a FormatError if the head cannot be read.
     """

@@ -250,7 +250,7 @@ def evidence(symbols: Values, layout: Layout) -> Evidence:
 
 def tell(setting: Setting, _: Iterable[tuple[bytes | ApercuError, Layout]]) -> dict[str, object]:
     """Entries of `apercu.info` for files of this codec only."""
-    return {"step": setting.step_q8 / 256}
+    return {"step": setting.step_q8 / 256, "quantiser": setting.variant}
 
 
 def read_tables(array: NDArray[np.generic], entropy: str) -> DctTables:
