@@ -382,3 +382,16 @@ def test_closed_streams(apc, photo, monkeypatch, capsys):
     assert main(["decode", "-", str(photo)]) == 2
     said = capsys.readouterr().err
     assert re.fullmatch("(apercu: standard output is closed; .*\n){2}apercu: standard input: closed\n", said)
+
+
+def test_a_quality_that_was_printed_makes_the_same_file(tmp_path, capsys):
+    """All of its digits: with the last ones another variant of the encoder's choices would go."""
+    paths = [str(tmp_path / name) for name in ("a.png", "a.apc", "b.apc")]
+    Image.fromarray(RGB).save(paths[0])
+    options = ["--codec", "taha2025", "--quality"]
+    assert main(["encode", *paths[:2], *options, "40.57421875"]) == 0
+    assert main(["info", paths[1]]) == 0
+    said = capsys.readouterr().out.split()
+    assert main(["encode", paths[0], paths[2], *options, said[said.index("quality") + 1].rstrip(",")]) == 0
+    assert (tmp_path / "a.apc").read_bytes() == (tmp_path / "b.apc").read_bytes()
+    assert said[len(said) - said[::-1].index("quality")] == "40.57421875"

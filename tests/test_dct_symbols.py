@@ -184,6 +184,16 @@ def test_the_command_trains(trained, monkeypatch, capsys):
         assert apercu.decode(data, model=out).shape == IMAGE.shape
 
 
+@pytest.mark.parametrize("picture", [scene(96, 112)[:, :, 0], np.full((64, 64), 90, np.uint8)], ids=["grey", "flat"])
+def test_pictures_without_colour_make_tables_that_can_be_used(picture, short, tmp_path):
+    """Chroma has no error then, that of a flat picture has none at all."""
+    Image.fromarray(picture).save(tmp_path / "grey.png")
+    lab.train(tmp_path, tmp_path / "grey.npy", log=lambda line: None)
+    for options in ({"psnr": 30}, {"quality": 40, "tune": "ssim"}, {"quality": 40, "entropy": "huffman"}):
+        data = apercu.encode(IMAGE, codec="dct", model=tmp_path / "grey.npy", **options)
+        assert apercu.decode(data, model=tmp_path / "grey.npy").shape == IMAGE.shape
+
+
 def test_dissimilarity_is_that_of_one_window():
     """Of 11 × 11 samples, weighted by a Gaussian whose standard deviation is 1.5."""
     rng = np.random.default_rng(4)

@@ -120,6 +120,13 @@ def test_options_of_one_codec_are_refused_with_others(folder, tmp_path, capsys):
         assert capsys.readouterr().err.endswith(f"train {what} takes no {option}\n")
 
 
+@pytest.mark.parametrize("seed", ["-1", "9223372036854775808"])
+def test_seeds_that_no_generator_takes_are_refused(seed, folder, tmp_path, capsys):
+    call = ["train", "apercu", "--images", str(folder), "--out", str(tmp_path / "o.npy"), "--seed", seed]
+    assert main(call) == 2
+    assert capsys.readouterr().err.endswith(f"--seed is a number from 0 to 2^63 - 1, not {seed}\n")
+
+
 def test_deep_images_are_refused_and_not_cut(tmp_path):
     """Pillow turns samples of 16 bits to RGB by cutting them at 255."""
     Image.fromarray(np.full((64, 64), 3000, np.uint16)).save(tmp_path / "deep.png")

@@ -129,7 +129,7 @@ def summary(name: str, facts: dict[str, Any]) -> str:
         own = about(options_by_codec()[facts["codec"]])
         how = ", ".join(f"{name} {facts[name]:g}" for name, what in own.items() if what.is_target)
     else:
-        how = f"quality {facts['quality']:.7g}"
+        how = f"quality {facts['quality']:.10g}"
     return (
         f"{name}: {facts['width']} × {facts['height']} {facts['interpretation']} {facts['dtype']}, "
         f"{facts['n_bytes']:,} bytes (1/{ratio:.0f} of the samples), {facts['bpp']:.3f} bpp, {how}"

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
             say(streams.label(name))
             for key, value in facts.items():
                 if value is not None:
-                    say(f"  {key:15} {f'{value:.7g}' if isinstance(value, float) else value}")
+                    say(f"  {key:15} {f'{value:.10g}' if isinstance(value, float) else value}")
     return code
 
 

@@ -47,6 +47,7 @@ TRAINERS = {codec: f"apercu.lab.{codec}" for codec in CODECS} | dict.fromkeys(NE
 """Modules that have `train(folder, out, seed, log)`; each says itself what else that takes."""
 OPTIONS = ("weights", "every")
 """Flags that are parameters of some of these functions."""
+LARGEST_SEED = 2**63 - 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
     if strange := [name for name in options if name not in takes]:
         raise OptionError(f"train {arguments.what} takes no --{strange[0]}")
     if arguments.seed is not None:
+        if not 0 <= arguments.seed <= LARGEST_SEED:
+            raise OptionError(f"--seed is a number from 0 to 2^63 - 1, not {arguments.seed}")
         options["seed"] = arguments.seed
     if "what" in takes:
         options["what"] = arguments.what

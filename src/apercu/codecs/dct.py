@@ -76,7 +76,8 @@ class Options:
 
     tune: "psnr", by default, or "ssim", the measure that the steps of frequencies are for. For PSNR there are three
         quantisers. A search for a size or a PSNR picks one by the image's statistics; a quality takes the first, unless
-        its last two bits name another, as those that `info` tells do. Quality 100 is the same for both measures.
+        its last two bits name another, as those that `info` tells do. Quality 100 is the same for both measures. So
+        with "ssim" there is nothing between its finest files, of 45 to 48 dB, and that one, which is a fifth larger.
     """
 
     entropy: str | None = entropy_option(CODECS["dct"])
@@ -187,7 +188,8 @@ def code(analysis: Analysis, setting: Setting, tables: DctTables, layers: int) -
 
 
 def _settle(values: NDArray[np.int16], ends: NDArray[np.int8], step_q6: int) -> None:
-    """Puts the means of blocks at an end of alpha's range beyond it, so that whatever is chosen decodes to that end."""
+    """Puts the means of blocks at an end of alpha's range beyond it, so that whatever is chosen decodes to that end,
+    but for what is expected of a block beside an edge and the smoothing there."""
     beyond = min(OPAQUE + 2 * (step_q6 >> 6) + 1, LARGEST)
     values[0][ends != 0] = (ends * np.int16(beyond))[ends != 0]
     values[1:, ends != 0] = 0

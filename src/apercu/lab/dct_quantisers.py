@@ -193,9 +193,9 @@ def _for_ssim(first: Parts, curve: Callable[..., Real], log: Callable[[str], Non
 
     def at_equal_chroma(parts: Parts) -> tuple[float, float]:
         """How many times chroma must become `coarser` for its error to stay; and the change of the logarithm of bytes
-        once it has."""
+        once it has. Grey pictures have no such error."""
         more = at_equal(reference, curve(parts, True), DISSIMILARITY)
-        times = -more[CHROMA_ERROR] / error
+        times = -more[CHROMA_ERROR] / error if error.all() else np.zeros_like(more[BYTES])
         return float(times[counts].mean()), float((more[BYTES] + times * bits)[counts].mean())
 
     parts = {name: share * FOR_SSIM.get(name, 1.0) for name, share in first.items()}

@@ -139,8 +139,9 @@ def _of_cells(luma: Plane, side: int, shape: tuple[int, ...], step: float) -> Ma
     large they are, and how many are none."""
     down, across = _contrasts(_means(luma, side))
     steep = np.abs(down) + np.abs(across)
-    values = (down**2, across**2, down * across, steep, steep < 0.5)
-    maps = [_whole(_by_block(one, BLOCK // side, shape)) for one in values]
+    # One after the other, since each is as large as the plane.
+    maps = [_whole(_by_block(a * b, BLOCK // side, shape)) for a, b in ((down, down), (across, across), (down, across))]
+    maps += [_whole(_by_block(one, BLOCK // side, shape)) for one in (steep, steep < 0.5)]
     found: Maps = []
     for reach in (NEAR, REACH):
         rows, columns, both, sums, none = (mean_around(one, reach) / 64 for one in maps)
