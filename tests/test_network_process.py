@@ -153,8 +153,9 @@ def test_a_process_that_does_not_answer_is_ended(started):
     ],
 )
 def test_an_answer_that_no_process_of_ours_gives(monkeypatch, program, words):
-    """From one that the network has taken over."""
-    program = f"import sys; out = sys.stdout.buffer.write; {program}"
+    """From one that the network has taken over, once both parts have been sent: before that a pipe would be broken."""
+    heard = "ask = sys.stdin.buffer.read; [ask(int.from_bytes(ask(8), 'little')) for _ in range(2)]"
+    program = f"import sys; out = sys.stdout.buffer.write; {heard}; {program}"
     call, pipe = [sys.executable, "-c", program], subprocess.PIPE
     monkeypatch.setattr(network_process, "_started", lambda: subprocess.Popen(call, stdin=pipe, stdout=pipe))
     with pytest.raises(ModelError, match=words) as caught:
