@@ -270,7 +270,8 @@ def _search(job: _Job, target: Target, options: Any) -> bytes:
     def psnr_of(error: float) -> float:
         return 10 * math.log10(peak**2 * n_counted / error) if error and n_counted else math.inf
 
-    n_bytes, psnr, expected = target.n_bytes, target.psnr, None
+    n_bytes, psnr = target.n_bytes, target.psnr
+    expected: rate.Expected | None = None
     variants = tuple(job.codec.variants(options))
     if forecasts := job.forecasts(variants):
         error = 0.0 if psnr is None else peak**2 * n_counted * 10 ** (-psnr / 10)
@@ -278,7 +279,10 @@ def _search(job: _Job, target: Target, options: Any) -> bytes:
         variants = (first, *(variant for variant in variants if variant != first))
         of_file = forecasts[first]
         of_step = of_file.n_bytes if n_bytes is not None else lambda step_q8: psnr_of(of_file.error(step_q8))
-        expected = lambda at: of_step(setting(at).step_q8)  # noqa: E731
+
+        def expected(at: int) -> float:
+            return of_step(setting(at).step_q8)
+
     end = MAX_QUALITY_Q8 // job.codec.VARIANTS * len(variants)
 
     @cache
