@@ -5,7 +5,7 @@ import pytest
 
 from apercu.errors import OptionError
 from apercu.stages.blocks import Window
-from apercu.stages.resize import add_up, enlarged, means, needed, reduced_size, source_of
+from apercu.stages.resize import add_up, enlarged, means, needed_window, reduced_size, source_window
 from scripts.pictures import noise
 
 SIZES = ((1, 1), (1, 2), (2, 1), (3, 5), (1, 37), (16, 16), (33, 62))
@@ -60,7 +60,7 @@ def test_means_beside_plain_ones(size, dtype):
                 assert np.array_equal(np.zeros(found.shape, bool) if out is None else out, empty)
 
 
-@pytest.mark.parametrize("log2", [8, 16])
+@pytest.mark.parametrize("log2", [8, 15])
 def test_the_largest_sums_have_room(log2):
     samples = np.full((2**log2 + 1, 300, 1), 65535, np.uint16)
     found, _ = means(*add_up(samples, None, log2), samples.dtype)
@@ -78,7 +78,7 @@ def test_enlarging_beside_the_specification(size, dtype):
         for of in range(log2 - 1, -1, -1):
             wanted = plain_doubled(wanted, reduced_size(height, of), reduced_size(width, of))
         whole = Window(0, 0, height, width)
-        assert needed(whole, height, width, log2) == (0, 0, *samples.shape[:2])
+        assert needed_window(whole, height, width, log2) == (0, 0, *samples.shape[:2])
         assert np.array_equal(enlarged(samples, whole, height, width, log2), wanted)
 
 
@@ -88,7 +88,7 @@ def test_a_large_image_is_enlarged_strip_by_strip_alike():
     assert np.array_equal(found[60:68, 1000:1020], plain_doubled(small[20:44, 490:520], 48, 60)[20:28, 20:40])
     for rows in (slice(0, 20), slice(50, 110), slice(100, 139)):
         part = Window(rows.start, 0, rows.stop - rows.start, 1800)
-        top, _, n, _ = needed(part, 139, 1800, 1)
+        top, _, n, _ = needed_window(part, 139, 1800, 1)
         assert np.array_equal(enlarged(small[top : top + n], part, 139, 1800, 1), found[rows])
 
 
@@ -100,12 +100,12 @@ def test_windows_are_crops(log2):
     again = enlarged(small, Window(0, 0, height, width), height, width, log2)
     for window in [(0, 0, 1, 1), (100, 66, 1, 1), (13, 5, 40, 62), (50, 0, 51, 9), (31, 32, 2, 3), (0, 0, 101, 67)]:
         top, left, n_rows, n_columns = window
-        y, x, h, w = needed(Window(*window), height, width, log2)
+        y, x, h, w = needed_window(Window(*window), height, width, log2)
         assert h <= (n_rows >> log2) + 8
         found = enlarged(small[y : y + h, x : x + w], Window(*window), height, width, log2)
         assert np.array_equal(found, again[top : top + n_rows, left : left + n_columns])
     for y, x, h, w in [(0, 0, *small.shape[:2]), (1, 2, 3, 1), (small.shape[0] - 1, small.shape[1] - 1, 1, 1)]:
-        top, left, n_rows, n_columns = source_of(Window(y, x, h, w), height, width, log2)
+        top, left, n_rows, n_columns = source_window(Window(y, x, h, w), height, width, log2)
         found, _ = means(*add_up(full[top : top + n_rows, left : left + n_columns], None, log2), full.dtype)
         assert np.array_equal(found, small[y : y + h, x : x + w])
 
@@ -124,4 +124,4 @@ def test_samples_of_another_window_are_refused():
     with pytest.raises(OptionError, match="samples must be those of"):
         enlarged(small, Window(0, 0, 8, 8), 20, 20, 1)
     with pytest.raises(OptionError, match="log2"):
-        enlarged(small, Window(0, 0, 10, 10), 10, 10, 17)
+        enlarged(small, Window(0, 0, 10, 10), 10, 10, 16)

@@ -15,8 +15,8 @@ from apercu.stages.blocks import Window
 from apercu.stages.colour import Samples
 from apercu.stages.fill import Mask
 
-MOST_LOG2 = 16
-"""Reduced by 2^16, every image is a single pixel."""
+MOST_LOG2 = 15
+"""Reduced by 2^15, an image of 65,535 × 65,535 is one of 2 × 2."""
 NEAR, BESIDE, OPPOSITE, FAR = 29, 7, -3, -1
 """Parts of 2^FRACTION_BITS that the samples of a row have in one that lies a quarter of their distance beside the
 nearest: that, its neighbour on the same side, its neighbour on the other side, and the next on the same side. Fitted on
@@ -78,7 +78,7 @@ def means(sums: Sums, counts: Sums, dtype: np.dtype[Any]) -> tuple[Samples, Mask
     return ((sums + some // 2) // some).astype(dtype), empty if empty.any() else None
 
 
-def source_of(window: Window, height: int, width: int, log2: int) -> Window:
+def source_window(window: Window, height: int, width: int, log2: int) -> Window:
     """The part of an image of this height and width that a window of it, reduced by 2^log2, is the means of."""
     top, left = window.top << log2, window.left << log2
     bottom = min((window.top + window.height) << log2, height)
@@ -86,7 +86,7 @@ def source_of(window: Window, height: int, width: int, log2: int) -> Window:
     return Window(top, left, bottom - top, right - left)
 
 
-def needed(window: Window, height: int, width: int, log2: int) -> Window:
+def needed_window(window: Window, height: int, width: int, log2: int) -> Window:
     """The part of the reduced image that a window of the full size, `height` × `width`, takes to be made again."""
     for of in range(1, log2 + 1):
         window = _needed(window, reduced_size(height, of), reduced_size(width, of))
@@ -102,7 +102,7 @@ def _needed(window: Window, height: int, width: int) -> Window:
 
 
 def enlarged(samples: Samples, window: Window, height: int, width: int, log2: int) -> Samples:
-    """A window of an image of height × width from samples of it reduced by 2^log2, those that `needed` names.
+    """A window of an image of height × width from samples of it reduced by 2^log2, those that `needed_window` names.
 
     samples: (h, w, B). Returns (window.height, window.width, B), of the same dtype. Raises OptionError.
     """
