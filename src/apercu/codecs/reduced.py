@@ -14,6 +14,7 @@ import numpy as np
 
 from apercu.codecs.source import ArraySource, Source
 from apercu.errors import OptionError, TargetUnreachable
+from apercu.format.container import MAX_SIDE
 from apercu.options import positive
 from apercu.stages.blocks import Window, part
 from apercu.stages.colour import Samples, plane_sizes
@@ -138,6 +139,8 @@ def best_size(
     large = source.height * source.width * source.n_bands > LARGE
     best: tuple[int, bytes] | None = None
     for log2 in range(most + 1):
+        if reduced_size(max(source.height, source.width), log2) > MAX_SIDE:
+            continue
         bits = _bits_a_sample(source, n_bytes, interpretation, log2)
         if best and bits > ENOUGH:
             break
