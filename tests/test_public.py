@@ -25,6 +25,7 @@ NAMES = {
     "TargetUnreachable",
     "TooLarge",
     "Truncated",
+    "UnknownChunk",
     "UnknownModel",
     "UnsupportedVersion",
     "__version__",
@@ -91,7 +92,15 @@ def test_keys_of_info():
 
 
 def test_errors_are_a_tree():
-    format_errors = {"NotApercu", "UnsupportedVersion", "UnknownModel", "TooLarge", "Truncated", "ChecksumError"}
+    format_errors = {
+        "NotApercu",
+        "UnsupportedVersion",
+        "UnknownModel",
+        "UnknownChunk",
+        "TooLarge",
+        "Truncated",
+        "ChecksumError",
+    }
     for name in NAMES:
         thing = getattr(apercu, name)
         if not isinstance(thing, type):

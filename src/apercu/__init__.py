@@ -36,6 +36,7 @@ from apercu.errors import (
     TargetUnreachable,
     TooLarge,
     Truncated,
+    UnknownChunk,
     UnknownModel,
     UnsupportedVersion,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "TargetUnreachable",
     "TooLarge",
     "Truncated",
+    "UnknownChunk",
     "UnknownModel",
     "UnsupportedVersion",
     "__version__",
