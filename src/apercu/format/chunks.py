@@ -95,10 +95,11 @@ class Bands(NamedTuple):
 class SampleType(NamedTuple):
     """What the samples were.
 
-    dtype: one of `DTYPES`; of uint8 and uint16 without a mapping it is that of the coded samples.
+    dtype: one of `DTYPES`; without a mapping it is that of the coded samples.
     mapping: (offset, scale) of each band: a coded sample c is the value offset + scale * c, in float64, the product
         rounded first, then the sum, then the value to the dtype (to the nearest, ties to even, within its range).
-    nodata: of each band, the value of samples that do not count; NaN is one.
+    nodata: of each band, the value of samples that do not count, None where there is none; NaN is one.
+    Of either, a tuple of one item is for all bands; `apercu.format.prefix.fitted` repeats it.
     """
 
     dtype: str
