@@ -19,6 +19,9 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 LEAST_VALID, LEAST_INVALID = 118, 93  # as many as were frozen first
 UNNAMED = "65947dc5f608746f139bd9d263d12f242d04769a5b5ca7fb883b853e499eeba1"  # the network of cases that name none
 
+NOW = {"version-2": "ChecksumError"}
+"""Refusals of a number that was unknown: a decoder that knows it reads on, and finds another fault."""
+
 
 def frozen(root=VECTORS):
     manifest = root / "manifest.json"
@@ -77,7 +80,7 @@ def faults_of_invalid(file):
     test = json.loads(file.with_suffix(".json").read_text())
     data = file.read_bytes()
     model = file.parents[1] / test["model"] if test["model"] else None
-    error = getattr(apercu, test["error"])
+    error = getattr(apercu, NOW.get(file.stem, test["error"]))
     faults = []
     for damaged in ("raise", "conceal"):
         try:

@@ -33,6 +33,7 @@ NAMES = {
     "decode",
     "encode",
     "info",
+    "mask",
 }
 INFO = {
     "width",
@@ -79,9 +80,11 @@ def test_signatures():
         "tile=None, layers=None, progress=None, options"
     )
     assert parameters(apercu.decode) == (
-        "data, *, restore='none', damaged='raise', window=None, layers=None, model=None, progress=None, options"
+        "data, *, restore='none', damaged='raise', window=None, layers=None, full_size=False, model=None, "
+        "progress=None, options"
     )
     assert parameters(apercu.info) == "data"
+    assert parameters(apercu.mask) == "data, *, window=None, full_size=False"
     assert parameters(apercu.check) == "data, *, model=None"
 
 

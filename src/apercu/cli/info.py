@@ -53,4 +53,4 @@ def _facts(name: str) -> dict[str, Any]:
     """What `apercu.info` says of the whole file, of which no more is kept than that takes."""
     data, n_bytes = streams.read_head(name)
     facts: dict[str, Any] = apercu.info(data)
-    return facts | {"n_bytes": n_bytes, "bpp": 8 * n_bytes / (facts["width"] * facts["height"])}
+    return facts | {"n_bytes": n_bytes, "bpp": facts["bpp"] * n_bytes / facts["n_bytes"]}

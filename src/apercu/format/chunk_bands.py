@@ -18,20 +18,19 @@ from apercu.format.chunk_parts import (
 from apercu.format.chunks import Bands, Tags
 from apercu.format.container import Reader, put_varint
 
-_WORDS = 3
-"""So many fields of `Bands` are words, those after them numbers."""
-
 
 def put_bands(bands: Bands) -> bytes:
     """The payload; no bytes if nothing is said."""
-    said = {place: values for place, values in enumerate(bands) if values is not None}
+    words, numbers = (bands.names, bands.units, bands.colours), (bands.scales, bands.offsets)
+    said = [place for place, values in enumerate((*words, *numbers)) if values is not None]
     if not said:
         return b""
-    if len(lengths := {len(values) for values in said.values()}) != 1:
-        raise OptionError(f"what a scene says of its bands is of {sorted(lengths)} bands")
-    out = [bytes([sum(1 << place for place in said)]), put_count(*lengths, "bands")]
-    for place, values in said.items():
-        out += map(put_optional, values) if place < _WORDS else [put_floats(values)]
+    first, *others = (len(values) for values in (*words, *numbers) if values is not None)
+    if others.count(first) != len(others):
+        raise OptionError(f"what a scene says of its bands is of {first} bands, and of {others}")
+    out = [bytes([sum(1 << place for place in said)]), put_count(first, "bands")]
+    out += [put_optional(word) for those in words for word in those or ()]
+    out += [put_floats(those) for those in numbers if those is not None]
     return deflated(b"".join(out))
 
 
@@ -39,19 +38,15 @@ def read_bands(reader: Reader) -> Bands:
     """The inverse of `put_bands`."""
     text = Reader(inflated(reader.rest()), part=reader.part)
     said = text.byte()
-    if said >> len(Bands._fields):
+    if said >> 5:
         raise CorruptStream("something without meaning is said of the bands")
     n = count(text, "bands", said.bit_count())
-    found = [
-        None
-        if not said >> place & 1
-        else tuple(optional(text) for _ in range(n))
-        if place < _WORDS
-        else floats(text, n)
-        for place in range(len(Bands._fields))
-    ]
+    names, units, colours = (
+        tuple(optional(text) for _ in range(n)) if said >> place & 1 else None for place in range(3)
+    )
+    scales, offsets = (floats(text, n) if said >> place & 1 else None for place in (3, 4))
     text.end()
-    return Bands(*found)  # type: ignore[arg-type]  # words and numbers by their place
+    return Bands(names, units, colours, scales, offsets)
 
 
 def put_tags(tags: Tags) -> bytes:

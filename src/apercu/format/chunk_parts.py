@@ -141,7 +141,7 @@ def put_count(n: int, what: str) -> bytes:
 
 
 def count(reader: Reader, what: str, least_bytes: int = 1) -> int:
-    """The inverse of `put_count`; each thing takes so many bytes at least: no memory is set aside for a false number."""
+    """The inverse of `put_count`; each thing takes so many bytes at least: a false number takes no memory."""
     n = reader.varint(MOST_COUNTED, what)
     if n == 0 or n * least_bytes > reader.left():
         raise CorruptStream(f"a number is out of range: {what}")

@@ -1,8 +1,10 @@
-"""Chunks that say where an image lies: geo, control points, rational polynomials (spec/scenes.md, "Geo", "Control
-points", "Rational polynomials")."""
+"""Chunks that say where an image lies: its transform, control points or rational polynomials (spec/scenes.md, "Geo",
+"Control points", "Rational polynomials")."""
 
 import math
 import struct
+from dataclasses import replace
+from typing import Any
 
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.chunk_parts import (
@@ -18,7 +20,7 @@ from apercu.format.chunk_parts import (
     read_crs,
     string,
 )
-from apercu.format.chunks import ControlPoint, Gcps, Geo, Rpcs
+from apercu.format.chunks import ControlPoint, Gcps, Geo, Rpcs, Scene
 from apercu.format.container import Reader
 
 _NONE, _SQUARE, _UPRIGHT, _ANY, _RAW = range(5)
@@ -116,6 +118,29 @@ def read_rpcs(reader: Reader) -> Rpcs:
     known = reader.byte()
     if known > 3:
         raise CorruptStream("a kind of error is out of range")
-    found: dict[str, float] = {name: floats(reader, 1)[0] for bit, name in enumerate(_ERRORS) if known >> bit & 1}
+    found: dict[str, Any] = {name: floats(reader, 1)[0] for bit, name in enumerate(_ERRORS) if known >> bit & 1}
     found |= {f"{field}_{what}": floats(reader, 1)[0] for what in ("off", "scale") for field in _FIELDS}
-    return Rpcs(**found, **{name: floats(reader, 20) for name in _COEFFICIENTS})
+    found |= {name: floats(reader, 20) for name in _COEFFICIENTS}
+    return Rpcs(**found)
+
+
+def at_coded_size(scene: Scene) -> Scene:
+    """A scene with the places of the size that is coded (spec/scenes.md, "Georeference of the coded size")."""
+    if scene.reduced is None:
+        return scene
+    size = 1 << scene.reduced.log2
+    geo, gcps, rpcs = scene.geo, scene.gcps, scene.rpcs
+    if geo and geo.transform:
+        a, b, c, d, e, f = geo.transform
+        geo = geo._replace(transform=(a * size, b * size, c, d * size, e * size, f))
+    if gcps:
+        points = (point._replace(row=point.row / size, column=point.column / size) for point in gcps.points)
+        gcps = gcps._replace(points=tuple(points))
+    if rpcs:
+        rpcs = rpcs._replace(
+            line_off=(rpcs.line_off + 0.5) / size - 0.5,
+            samp_off=(rpcs.samp_off + 0.5) / size - 0.5,
+            line_scale=rpcs.line_scale / size,
+            samp_scale=rpcs.samp_scale / size,
+        )
+    return replace(scene, geo=geo, gcps=gcps, rpcs=rpcs)

@@ -265,25 +265,31 @@ class Reader:
         self.data, self.at, self.part = data, at, part
 
     def left(self) -> int:
+        """Bytes that are left."""
         return len(self.data) - self.at
 
     def rest(self) -> bytes:
+        """All of them."""
         return self.take(self.left())
 
     def end(self) -> None:
+        """Raises CorruptStream where there are any."""
         if self.left():
             raise CorruptStream(f"bytes follow the end of the {self.part}")
 
     def take(self, n: int) -> bytes:
+        """The next bytes; raises Truncated where fewer are left, as do all below."""
         if self.left() < n:
             raise Truncated(f"the file ends within its {self.part}")
         self.at += n
         return self.data[self.at - n : self.at]
 
     def byte(self) -> int:
+        """The next byte."""
         return self.take(1)[0]
 
     def varint(self, largest: int, what: str) -> int:
+        """The next number; raises CorruptStream where it is above the largest, or longer than need be."""
         value, shift = 0, 0
         while True:
             byte = self.byte()

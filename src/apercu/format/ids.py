@@ -41,7 +41,7 @@ CHUNK_IDS = {
     "rotation": 0x83,
     "reduced": 0x84,
 }
-"""Chunks of a prefix, by field of `apercu.format.chunks.Scene`. Bit 7: a reader that does not know it refuses the file."""
+"""Chunks of a prefix, by field of `apercu.format.chunks.Scene`. Bit 7: who does not know it refuses the file."""
 
 USER_MODEL = 0
 """Model id of tables that are not shipped: the id of the codec and its entropy coder and eight bytes of the tables'

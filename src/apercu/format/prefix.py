@@ -3,12 +3,11 @@
 import binascii
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from apercu.errors import (
     ChecksumError,
     CorruptStream,
-    NotApercu,
     OptionError,
     Truncated,
     UnknownChunk,
@@ -26,13 +25,14 @@ from apercu.format.chunk_samples import (
     read_rotation,
     read_samples,
 )
-from apercu.format.chunks import Scene
+from apercu.format.chunks import SampleType, Scene
 from apercu.format.container import Header, Reader, put_varint
 from apercu.format.ids import CHUNK_IDS, MAGIC, SCENE_VERSION
 
 MOST_BYTES = (1 << 24) - 1
 """Of all chunks of a file."""
 _CRITICAL = 0x80
+_Item = TypeVar("_Item")
 
 
 class _Payload(NamedTuple):
@@ -57,8 +57,10 @@ _FIELDS = {number: field for field, number in CHUNK_IDS.items()}
 
 
 def pack_prefix(scene: Scene) -> bytes:
-    """What stands before the file of version 1; no bytes if the scene says nothing. Raises OptionError for what a prefix
-    cannot hold."""
+    """What stands before the file of version 1; no bytes if the scene says nothing.
+
+    Raises OptionError for what a prefix cannot hold.
+    """
     chunks = bytearray()
     for field, number in CHUNK_IDS.items():
         value = getattr(scene, field)
@@ -98,7 +100,8 @@ def has_prefix(data: bytes) -> bool:
 
 
 def _read_chunks(chunks: bytes) -> Scene:
-    reader, last, found = Reader(chunks, part="chunks"), -1, {}
+    found: dict[str, Any] = {}
+    reader, last = Reader(chunks, part="chunks"), -1
     while reader.left():
         number = reader.byte()
         if number <= last:
@@ -115,7 +118,7 @@ def _read_chunks(chunks: bytes) -> Scene:
     return Scene(**found)
 
 
-def _read_payload(field: str, payload: bytes) -> object:
+def _read_payload(field: str, payload: bytes) -> Any:
     reader = Reader(payload, part=f"{field} chunk")
     try:
         value = _PAYLOADS[field].read(reader)
@@ -123,6 +126,14 @@ def _read_payload(field: str, payload: bytes) -> object:
     except Truncated:
         raise CorruptStream(f"the {field} chunk ends too soon") from None
     return value
+
+
+def _of_each(values: tuple[_Item, ...] | None, n_bands: int) -> tuple[_Item, ...] | None:
+    if values is None:
+        return None
+    if len(values) not in (1, n_bands):
+        raise CorruptStream(f"the samples chunk does not fit an image of {n_bands} bands")
+    return values if len(values) == n_bands else values * n_bands
 
 
 def fitted(scene: Scene, header: Header) -> Scene:
@@ -133,21 +144,16 @@ def fitted(scene: Scene, header: Header) -> Scene:
     """
     n_bands = header.n_bands
     n_told = n_bands + 1 if scene.mask and scene.mask.kind == "alpha" else n_bands
-    if scene.bands:
-        if any(values is not None and len(values) not in (n_bands, n_told) for values in scene.bands):
-            raise CorruptStream(f"the bands chunk does not fit an image of {n_bands} bands")
+    if scene.bands and any(values is not None and len(values) not in (n_bands, n_told) for values in scene.bands):
+        raise CorruptStream(f"the bands chunk does not fit an image of {n_bands} bands")
     if scene.tags and max(band for band, _ in scene.tags) > n_told:
         raise CorruptStream(f"the tags chunk does not fit an image of {n_bands} bands")
     samples, mask = scene.samples, scene.mask
     if samples:
         if not samples.mapping and samples.dtype != ("uint16" if header.wide else "uint8"):
             raise CorruptStream(f"samples of {samples.dtype} without a mapping from those of the image")
-        nodata, mapping = (
-            values * n_bands if values and len(values) == 1 else values for values in (samples.nodata, samples.mapping)
-        )
-        if any(values and len(values) != n_bands for values in (nodata, mapping)):
-            raise CorruptStream(f"the samples chunk does not fit an image of {n_bands} bands")
-        samples = samples._replace(nodata=nodata, mapping=mapping)
+        mapping, nodata = _of_each(samples.mapping, n_bands), _of_each(samples.nodata, n_bands)
+        samples = SampleType(samples.dtype, mapping, nodata)
     if mask and not mask.n_masks:
         mask = mask._replace(n_masks=n_bands)
     if scene.rotation and len(scene.rotation.levels) != n_bands:
