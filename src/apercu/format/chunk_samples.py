@@ -9,6 +9,7 @@ from apercu.stages.colour import MAX_LEVEL_CODE, Levels
 
 MOST_HALVINGS = 16
 MOST_LOG2 = 15
+MOST_ROTATED = 64
 _MOST_SIDE = 1 << 31
 _ZERO, _ALL, _EACH = 1, 2, 3  # of what bands a no-data value is
 _MAPPED, _EACH_MAPPED = 1, 2
@@ -16,15 +17,13 @@ _N_INTEGERS = 8  # the first of `DTYPES`
 
 
 def put_samples(samples: SampleType) -> bytes:
-    """The payload; no bytes if nothing is said."""
+    """The payload."""
     if samples.dtype not in DTYPES:
         raise OptionError(f"samples are of {', '.join(DTYPES)}, not {samples.dtype}")
     nodata = [b"" if value is None else put_number(value) for value in samples.nodata or ()]
     mapping = [put_floats(pair) for pair in samples.mapping or ()]
     if any(scale == 0 for _, scale in samples.mapping or ()):
         raise OptionError("the scale of a mapping is not 0")
-    if not any(nodata) and not mapping and samples.dtype in ("uint8", "uint16"):
-        return b""
     of_nodata = 0 if not any(nodata) else _EACH if len(set(nodata)) > 1 else _ALL if nodata[0] != b"\0" else _ZERO
     of_mapping = 0 if not mapping else _EACH_MAPPED if len(set(mapping)) > 1 else _MAPPED
     out = [bytes([DTYPES.index(samples.dtype) | of_nodata << 4 | of_mapping << 6])]
@@ -95,17 +94,20 @@ def read_mask(reader: Reader) -> MaskBits:
 def put_rotation(rotation: Rotation) -> bytes:
     """The payload."""
     n = len(rotation.levels)
+    if not 2 <= n <= MOST_ROTATED:
+        raise OptionError(f"2 to {MOST_ROTATED} bands can be rotated, not {n}")
     if len(rotation.matrix) != n or any(len(row) != n for row in rotation.matrix):
         raise OptionError(f"the matrix of a rotation is {n} × {n}")
     if not all(-128 <= weight <= 127 for row in rotation.matrix for weight in row):
         raise OptionError("a number in the matrix of a rotation is not from -128 to 127")
-    out = [put_count(n, "bands"), *(bytes(weight & 255 for weight in row) for row in rotation.matrix)]
+    out = [put_varint(n), *(bytes(weight & 255 for weight in row) for row in rotation.matrix)]
     return b"".join([*out, *map(bytes, rotation.levels)])
 
 
 def read_rotation(reader: Reader) -> Rotation:
     """The inverse of `put_rotation`."""
-    n = count(reader, "bands")
+    if (n := reader.varint(MOST_ROTATED, "bands")) < 2:
+        raise CorruptStream("a rotation of less than two bands")
     matrix = tuple(tuple(byte - 256 if byte > 127 else byte for byte in reader.take(n)) for _ in range(n))
     levels = tuple(Levels(*reader.take(2)) for _ in range(n))
     if any(max(codes) > MAX_LEVEL_CODE or codes.range_code == 0 for codes in levels):
