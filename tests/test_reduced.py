@@ -138,7 +138,7 @@ def test_smaller_ones_are_taken_until_one_fits():
     assert coder.choose(1) == 3
     coder = Coder(FLAT, [0] * 7, unreachable=(0, 1, 2, 3, 4, 5))
     assert coder.choose(64 * 64) == 6
-    with pytest.raises(TargetUnreachable, match="too few; and this is at 1/64 of the size"):
+    with pytest.raises(TargetUnreachable, match="at 1/64 of the size, too few"):
         Coder(FLAT, [0] * 7, unreachable=range(7)).choose(1)
     with pytest.raises(TargetUnreachable):
         Coder(FLAT[:1, :1], [0], unreachable=[0]).choose(1)

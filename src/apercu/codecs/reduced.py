@@ -151,7 +151,7 @@ def best_size(
         except TargetUnreachable as unreachable:
             if log2 < most or best:
                 continue
-            raise TargetUnreachable(f"{unreachable}; and this is at 1/{1 << most} of the size") from None
+            raise TargetUnreachable(f"at 1/{1 << most} of the size, {unreachable}") from None
         if not best and (log2 == most or 4 * bits > ENOUGH):
             return data
         error = _squared_error(source, log2, partial(decoded, data))
