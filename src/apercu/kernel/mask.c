@@ -48,8 +48,8 @@ static void start(room *r)
 {
     memset(r->plane - 1 - 2 * r->stride, 0, 1 + 2 * r->stride);
     for (uint32_t i = 0; i < N_CONTEXTS; i++) {
-        const int follows = i >= MISS_AT && i < MISS_PAST_AT;
-        r->c.contexts[i] = range_context_at(follows ? EXPECTED : RANGE_HALF, 2, RANGE_FAST_SHIFT, RANGE_SLOW_SHIFT);
+        const uint32_t p0 = i >= MISS_AT && i < MISS_PAST_AT ? EXPECTED : RANGE_HALF;
+        r->c.contexts[i] = range_context_at(p0, NEW_AGE, i < GROUP_AT ? RANGE_FAST_SHIFT : RANGE_SLOW_SHIFT, RANGE_SLOW_SHIFT);
     }
 }
 
@@ -203,6 +203,7 @@ static int64_t read_mask(room *r, const uint8_t *before, uint8_t *mask)
     r->differs = later && !code_adaptive(r, APART_AT, 0, 0);
     int64_t fault;
     if (code_adaptive(r, PIXELS_AT, 0, 0)) {
+        memset(r->plane, 0, (size_t)r->height * r->stride);
         fault = code_pixels(r, 0);
     } else {
         if (r->differs)
@@ -248,7 +249,7 @@ int64_t apercu_mask_decode(const uint8_t *data, size_t n_data, int32_t width, in
         uint8_t *mask = bits + (size_t)i * n;
         const int64_t fault = read_mask(&r, i ? mask - n : NULL, mask);
         if (fault)
-            return fault;
+            return range_overrun(&r.c.d) ? APERCU_ERROR_TRUNCATED : fault;
     }
     return range_end(&r.c.d);
 }

@@ -10,7 +10,8 @@ enum {
     MOVES = 5,     /* that a context looks back */
     HISTORIES = 1 << 2 * MOVES,
     TEMPLATE = 11, /* pixels around one that its context is made of */
-    EXPECTED = 57344 /* p0 of a step as expected, at the start */
+    EXPECTED = 57344, /* p0 of a step as expected, at the start */
+    NEW_AGE = 2
 };
 
 /* Offsets into the array of contexts. */
@@ -23,7 +24,7 @@ enum {
     LIKELY_AT = 7,
     LENGTH_AT = 8,                      /* [2] of gaps between all places, and between likely ones */
     TOP_AT = LENGTH_AT + 2 * LENGTHS,   /* [2] */
-    MISS_AT = TOP_AT + 2 * LENGTHS, /* [kind 4][expected to turn 2][periods 8][period 8] */
+    MISS_AT = TOP_AT + 2 * LENGTHS, /* [kind 4][expected to turn 2][along 8][period 8] */
     MISS_PAST_AT = MISS_AT + 8 * OCTAVES * OCTAVES, /* [turn 3][expected to turn 2][past] */
     OTHER_AT = MISS_PAST_AT + 6 * HISTORIES,        /* as both */
     OTHER_PAST_AT = OTHER_AT + 8 * OCTAVES * OCTAVES,

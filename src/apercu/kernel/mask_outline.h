@@ -74,19 +74,22 @@ APERCU_PART int32_t code_way(room *r, const trail *t, int32_t x, int32_t y, int3
     if (!on_goes && !right_goes)
         return left;
     int32_t expected = way, turn = NOWHERE;
-    uint32_t kind = 0, period = 1;
+    uint32_t kind = 0, along = (uint32_t)l->n_steps, period = 1;
     if (l->ways[1] != NOWHERE) {
         turn = l->ways[way == l->ways[0]];
-        period = (uint32_t)(l->a + l->b);
         kind = 1;
+        along = (uint32_t)l->a; /* one turn so far: the steps behind it and before it */
+        period = (uint32_t)l->b;
         if (l->n_turns > 1) {
             const int first = line_class(l, l->ways[0]) == INSIDE;
             expected = l->ways[!first];
             kind = line_class(l, l->ways[first]) == WEAK ? 2 : 3;
+            period = (uint32_t)(l->a + l->b);
+            along = (uint32_t)l->n_steps / period;
         }
     }
     const uint32_t turns = expected != way, side = turn == NOWHERE ? 0 : turn == left ? 1 : 2;
-    const uint32_t own = ((kind * 2 + turns) * OCTAVES + octave((uint32_t)l->n_steps / period)) * OCTAVES + octave(period);
+    const uint32_t own = ((kind * 2 + turns) * OCTAVES + octave(along)) * OCTAVES + octave(period);
     const uint32_t past = (side * 2 + turns) * HISTORIES + t->past;
     uint32_t miss = expected == way ? !on_goes : expected == right ? !right_goes : 0;
     if (!miss)
@@ -128,7 +131,7 @@ APERCU_PART int64_t code_outline(room *r, trail *t, int32_t x, int32_t y, int32_
     }
 }
 
-/* Codes a number from 0 to 2^32 - 1: how many bits it has, with 1 added, behind the first, and these bits. `of` chooses among
+/* Codes a number from 0 to 2^32 - 2: how many bits it has, with 1 added, behind the first, and these bits. `of` chooses among
  * two sets of contexts. */
 APERCU_PART uint64_t code_gap(room *r, uint64_t gap, uint32_t of, const int writing)
 {
@@ -139,7 +142,7 @@ APERCU_PART uint64_t code_gap(room *r, uint64_t gap, uint32_t of, const int writ
     for (uint32_t i = 6; i-- > 0;)
         node = node << 1 | code_adaptive(r, LENGTH_AT + of + node, length >> i & 1, writing);
     length = node - LENGTHS;
-    if (length == 0 || length > 32)
+    if (length == 0 || length > 31)
         return length ? UINT64_MAX : 0;
     const uint64_t top = 2 | code_adaptive(r, TOP_AT + of + length, (gap + 1) >> (length - 1) & 1, writing);
     const uint32_t below = (uint32_t)((gap + 1) & (((uint64_t)1 << (length - 1)) - 1));
