@@ -72,12 +72,11 @@ def klt(moments: Moments, levels: Sequence[Levels], n_pixels: int) -> tuple[Matr
     those of the matrix itself."""
     ranges = [LEVELS[codes.range_code] for codes in levels]
     vectors = _eigenvectors(*_covariances(moments[_SCALE : _SCALE + 1], ranges, _COVARIANCE_BITS))
-    matrix = (vectors * (1 << FRACTION_BITS) + (1 << _ANGLE_BITS - 1) >> _ANGLE_BITS).astype(np.int8)
-    wide = matrix.astype(np.int64)
+    matrix = vectors * (1 << FRACTION_BITS) + (1 << _ANGLE_BITS - 1) >> _ANGLE_BITS
     found = _covariances(moments, ranges, _VARIANCE_BITS)
     before = [np.diag(of) for of in found]
-    after = [np.diag(wide @ of @ wide.T) >> 2 * FRACTION_BITS for of in found]
-    return matrix, _saved_bits(before, after, n_pixels)
+    after = [np.diag(matrix @ of @ matrix.T) >> 2 * FRACTION_BITS for of in found]
+    return tuple(tuple(row) for row in matrix.tolist()), _saved_bits(before, after, n_pixels)
 
 
 def _covariances(moments: Moments, ranges: list[int], bits: int) -> list[NDArray[np.int64]]:

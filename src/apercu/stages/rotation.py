@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.errors import OptionError
-from apercu.stages.arguments import check_array, check_samples
+from apercu.stages.arguments import check_number, check_samples
 from apercu.stages.colour import LEVELS, MOST, Levels, Samples, check_levels
 
 MAX_BANDS = 64
@@ -32,27 +32,28 @@ _EXACT = 1 << 51
 _STRIP = 1 << 15
 """Samples worked on at a time, so that they stay in the cache."""
 
-Matrix = NDArray[np.int8]
+Matrix = tuple[tuple[int, ...], ...]
+"""(B, B) of -128 to 127: row k is what component k adds to each band, with 6 fraction bits."""
 
 
 class Rotation(NamedTuple):
-    """What makes bands of components."""
+    """What makes bands of components: the matrix, offset and range of each band as codes, and whether bands are uint16,
+    else uint8."""
 
     matrix: Matrix
-    """(B, B): row k is what component k adds to each band, with 6 fraction bits."""
     levels: tuple[Levels, ...]
-    """Offset and range of each band, as codes; of uint8, too."""
+    wide: bool = True
 
 
 class Forward(NamedTuple):
     """What makes components of bands, the inverse of a rotation."""
 
     offsets: NDArray[np.float64]
-    """(B,) of each band."""
+    """(B, 1) of each band."""
     ranges: NDArray[np.float64]
-    """(B,) of each band."""
+    """(B, 1) of each band."""
     gains: NDArray[np.float64]
-    """(B, B) whole numbers: column k is what each band adds to component k, with 24 fraction bits."""
+    """(B, B) whole numbers: row k is what each band adds to component k, with 24 fraction bits."""
     levels: Levels
     """Those that every component is coded with."""
 
@@ -67,54 +68,58 @@ def check_rotation(rotation: Rotation, n_bands: int) -> None:
     """Raises OptionError unless a rotation is one of this number of bands."""
     if not 2 <= n_bands <= MAX_BANDS:
         raise OptionError(f"2 to {MAX_BANDS} bands can be rotated, not {n_bands}")
-    check_array("the matrix", rotation.matrix, np.dtype(np.int8), (n_bands, n_bands))
+    if [len(row) for row in rotation.matrix] != [n_bands] * n_bands:
+        raise OptionError(f"the matrix of a rotation of {n_bands} bands is {n_bands} × {n_bands}")
+    for row in rotation.matrix:
+        for weight in row:
+            check_number("a number in the matrix of a rotation", weight, -128, 127)
     check_levels(np.empty((1, 1, n_bands), np.uint16), "spectral", rotation.levels)
 
 
-def to_bands(components: Samples, rotation: Rotation, out: Samples) -> None:
-    """Components (H, W, B) of uint16 to bands, into `out` (H, W, B) of uint8 or uint16 (spec/rotation.md).
+def to_bands(components: Samples, rotation: Rotation) -> Samples:
+    """Components (H, W, B) of uint16 to bands of uint8 or uint16 (spec/rotation.md).
 
-    Raises OptionError for arrays or a rotation of another kind.
+    Raises OptionError for an array or a rotation of another kind.
     """
+    check_samples("components", components)
+    if components.itemsize != 2:
+        raise OptionError("components must be uint16, not uint8")
     height, width, n_bands = components.shape
     check_rotation(rotation, n_bands)
-    _check_components(components)
-    check_samples("out", out)
-    if out.shape != components.shape:
-        raise OptionError(f"out must have the shape of the components, {components.shape}, not {out.shape}")
+    out = np.empty(components.shape, np.uint16 if rotation.wide else np.uint8)
     offsets, ranges = _ends(rotation.levels)
-    matrix, most = rotation.matrix.astype(np.float64), 255 if out.itemsize == 1 else MOST
+    matrix, most = np.array(rotation.matrix, np.float64).T, MOST if rotation.wide else 255
     whole = float(1 << FRACTION_BITS + unit_log2(n_bands))
+    middle = whole / 2 - CENTRE * matrix.sum(axis=1, keepdims=True)
     for rows in _strips(height, width * n_bands):
-        bands = (components[rows].reshape(-1, n_bands) - np.float64(CENTRE)) @ matrix
-        bands += whole / 2
+        bands = matrix @ components[rows].reshape(-1, n_bands).T
+        bands += middle
         np.clip(bands, 0, whole, out=bands)
-        bands *= ranges
-        bands += whole / 2
-        bands *= 1 / whole
-        np.floor(bands, out=bands)
-        bands += offsets
+        bands *= ranges / whole
+        bands += offsets + 0.5
         np.minimum(bands, most, out=bands)
-        out[rows] = bands.reshape(-1, width, n_bands)
+        out[rows] = bands.T.reshape(-1, width, n_bands)  # rounded down
+    return out
 
 
 def to_components(bands: Samples, forward: Forward) -> Samples:
-    """Bands (H, W, B) of uint8 or uint16 to components of uint16. Samples beyond a band's range become its end."""
+    """The inverse of `to_bands`: bands (H, W, B) of uint8 or uint16 to components. Samples beyond the range of their band
+    become its end. Raises OptionError for an array of another kind."""
     check_samples("bands", bands)
+    if bands.shape[2] != len(forward.gains):
+        raise OptionError(f"{len(forward.gains)} bands are rotated, not {bands.shape[2]}")
     height, width, n_bands = bands.shape
     out = np.empty(bands.shape, np.uint16)
+    middle = (CENTRE + 0.5) * (2 << _GAIN_BITS) - forward.gains @ forward.ranges
     for rows in _strips(height, width * n_bands):
-        samples = bands[rows].reshape(-1, n_bands) - forward.offsets
+        samples = bands[rows].reshape(-1, n_bands).T.astype(np.float64, order="C")
+        samples -= forward.offsets
         np.clip(samples, 0, forward.ranges, out=samples)
-        samples *= 2
-        samples -= forward.ranges
-        components = samples @ forward.gains
-        components += 1 << _GAIN_BITS
+        components = 2 * forward.gains @ samples
+        components += middle
         components *= 1 / (2 << _GAIN_BITS)
-        np.floor(components, out=components)
-        components += CENTRE
         np.clip(components, 0, MOST, out=components)
-        out[rows] = components.reshape(-1, width, n_bands)
+        out[rows] = components.T.reshape(-1, width, n_bands)  # rounded down
     return out
 
 
@@ -123,14 +128,15 @@ def forward_of(rotation: Rotation) -> Forward:
     n_bands = len(rotation.levels)
     check_rotation(rotation, n_bands)
     offsets, ranges = _ends(rotation.levels)
+    widths = [int(r) for r in ranges[:, 0]]
     inverse, determinant = _inverse(rotation.matrix)
     # Bands are matrix.T @ components / 64, in units of 2^unit_log2 for the range of each.
     scale = 1 << FRACTION_BITS + unit_log2(n_bands) + _GAIN_BITS
     gains = [
-        [(2 * scale * inverse[b][k] + determinant * r) // (2 * determinant * r) for k in range(n_bands)]
-        for b, r in enumerate(int(r) for r in ranges)
+        [(2 * scale * row[k] + determinant * r) // (2 * determinant * r) for row, r in zip(inverse, widths, strict=True)]
+        for k in range(n_bands)
     ]
-    reach = max(sum(abs(gains[b][k]) * int(ranges[b]) for b in range(n_bands)) for k in range(n_bands))
+    reach = max(sum(abs(gain) * r for gain, r in zip(row, widths, strict=True)) for row in gains)
     if reach >= _EXACT:
         raise OptionError("the matrix of a rotation must be near to orthogonal")
     bound = (reach >> 1 + _GAIN_BITS) + 1
@@ -143,15 +149,10 @@ def _levels_around(bound: int) -> Levels:
     return Levels(offset_code, bisect_left(LEVELS, min(CENTRE + bound, MOST) - LEVELS[offset_code]))
 
 
-def _check_components(components: Samples) -> None:
-    check_samples("components", components)
-    if components.itemsize != 2:
-        raise OptionError("components are uint16")
-
-
 def _ends(levels: tuple[Levels, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    offsets = np.array([LEVELS[offset_code] for offset_code, _ in levels], np.float64)
-    return offsets, np.array([LEVELS[range_code] for _, range_code in levels], np.float64)
+    """Offsets and ranges, (B, 1) each."""
+    offsets = np.array([[LEVELS[offset_code]] for offset_code, _ in levels], np.float64)
+    return offsets, np.array([[LEVELS[range_code]] for _, range_code in levels], np.float64)
 
 
 def _strips(height: int, n_samples: int) -> Iterator[slice]:
@@ -163,7 +164,7 @@ def _inverse(matrix: Matrix) -> tuple[list[list[int]], int]:
     """The inverse of a matrix as whole numbers over a positive one; exact, by elimination without fractions (E. H.
     Bareiss, "Sylvester's identity and multistep integer-preserving Gaussian elimination", 1968)."""
     n = len(matrix)
-    rows = np.concatenate([matrix.astype(object), np.eye(n, dtype=np.int64).astype(object)], axis=1)
+    rows = np.concatenate([np.array(matrix, object), np.eye(n, dtype=object)], axis=1)
     before = 1
     for k in range(n):
         below = [row for row in range(k, n) if rows[row, k]]
