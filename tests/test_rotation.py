@@ -82,7 +82,7 @@ def fitted(samples, mask=None, levels=None):
 
 def test_the_matrix_is_the_same_on_every_machine():
     matrix, saved = fitted(correlated(4), levels=(FULL, Levels(100, 190), FULL, Levels(0, 200)))
-    assert matrix == ((25, 49, 22, 25), (32, -13, -44, 32), (8, -38, 40, 32), (49, -10, 11, -38))
+    assert matrix == ((25, 49, 22, 25), (32, -13, -44, 32), (7, -37, 40, 33), (49, -11, 12, -37))
     assert saved == 949
 
 

@@ -4,7 +4,7 @@ The matrix has the eigenvectors of the covariance of detail, not of samples: dif
 of 4 × 4 samples, which is the detail that low rates code. Noise, which is not coded, is in finer ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import isqrt
 
 import numpy as np
@@ -23,9 +23,8 @@ BITS_A_SAMPLE_LOG2 = -4
 MOST_SIDE = 512
 """Of a window whose moments are taken: sums stay below 2^53."""
 _ANGLE_BITS = 30
-_VARIANCE_BITS, _COVARIANCE_BITS = 30, 24
-"""The largest variance has at most so many bits; that of the matrix whose eigenvectors are taken, which may become
-MAX_BANDS times as large, fewer."""
+_VARIANCE_BITS = 30
+"""The largest variance has at most so many bits."""
 _FINE_BITS = 64
 _WORTH_Q8 = 369
 """256 / ln 2."""
@@ -71,7 +70,9 @@ def klt(moments: Moments, levels: Sequence[Levels], n_pixels: int) -> tuple[Matr
     """The matrix of a rotation, and about how many bits it saves in an image of so many pixels that count, without
     those of the matrix itself."""
     ranges = [LEVELS[codes.range_code] for codes in levels]
-    vectors = _eigenvectors(*_covariances(moments[_SCALE : _SCALE + 1], ranges, _COVARIANCE_BITS))
+    # Eigenvalues, up to B times the largest variance, stay below 2^31, and their products with cosines below 2^62.
+    bits = _VARIANCE_BITS + 1 - len(ranges).bit_length()
+    vectors = _eigenvectors(*_covariances(moments[_SCALE : _SCALE + 1], ranges, bits))
     matrix = vectors * (1 << FRACTION_BITS) + (1 << _ANGLE_BITS - 1) >> _ANGLE_BITS
     found = _covariances(moments, ranges, _VARIANCE_BITS)
     before = [np.diag(of) for of in found]
@@ -99,36 +100,55 @@ def _covariances(moments: Moments, ranges: list[int], bits: int) -> list[NDArray
 
 def _eigenvectors(covariance: NDArray[np.int64]) -> NDArray[np.int64]:
     """The eigenvectors (B, B) of a symmetric matrix, a row each, with _ANGLE_BITS fraction bits; that of the largest
-    eigenvalue first, and each with a sum of 0 or more. By Jacobi's rotations (C. G. J. Jacobi, 1846)."""
+    eigenvalue first, and each with a sum of 0 or more.
+
+    By Jacobi's rotations, of as many pairs at once as have nothing in common (R. P. Brent, F. T. Luk, "The solution of
+    singular-value and symmetric eigenvalue problems on multiprocessor arrays", 1985).
+    """
     n = len(covariance)
     rest, vectors = covariance.copy(), np.eye(n, dtype=np.int64) << _ANGLE_BITS
     for _ in range(_SWEEPS):
         turned = False
-        for p in range(n - 1):
-            for q in range(p + 1, n):
-                apart, twice = int(rest[q, q] - rest[p, p]), 2 * int(rest[p, q])
-                # Angles that do not show in 6 fraction bits are left.
-                if abs(twice) << 12 <= abs(apart) or abs(twice) <= 2:
-                    continue
-                turned = True
-                size = abs(apart) + isqrt(apart * apart + twice * twice)
-                tangent = ((-twice if apart < 0 else twice) << _ANGLE_BITS) // size
-                cosine = (1 << 2 * _ANGLE_BITS) // isqrt((1 << 2 * _ANGLE_BITS) + tangent * tangent)
-                sine = tangent * cosine >> _ANGLE_BITS
-                _turn(rest, p, q, cosine, sine)
-                _turn(rest.T, p, q, cosine, sine)
-                _turn(vectors, p, q, cosine, sine)
+        for pairs in _rounds(n):
+            angles = [_angle(*(int(rest[place]) for place in ((p, p), (q, q), (p, q)))) for p, q in pairs]
+            if not any(sine for _, sine in angles):
+                continue
+            turned = True
+            for rows in (rest, rest.T, vectors):
+                _turn(rows, np.array(pairs), np.array(angles))
         if not turned:
             break
-    order = np.argsort(-np.diag(rest), kind="stable")
-    vectors = vectors[order]
+    vectors = vectors[np.argsort(-np.diag(rest), kind="stable")]
     vectors[vectors.sum(axis=1) < 0] *= -1
     return vectors
 
 
-def _turn(rows: NDArray[np.int64], p: int, q: int, cosine: int, sine: int) -> None:
-    """Rotates two rows."""
-    first, second, half = rows[p].copy(), rows[q].copy(), 1 << _ANGLE_BITS - 1
+def _rounds(n: int) -> Iterator[list[tuple[int, int]]]:
+    """All pairs of n, in rounds in which each is in one pair at most: as in a tournament."""
+    others = list(range(1, n + n % 2))
+    for _ in others:
+        order = [0, *others]
+        pairs = zip(order[: len(order) // 2], reversed(order[len(order) // 2 :]), strict=True)
+        yield [(min(pair), max(pair)) for pair in pairs if max(pair) < n]
+        others = others[-1:] + others[:-1]
+
+
+def _angle(first: int, second: int, both: int) -> tuple[int, int]:
+    """Cosine and sine, with _ANGLE_BITS fraction bits, of the rotation that takes the covariance `both` from two
+    variances. One that does not show in 6 fraction bits is 0."""
+    whole, apart, twice = 1 << _ANGLE_BITS, second - first, 2 * both
+    if abs(twice) << 12 <= abs(apart) or abs(twice) <= 2:
+        return whole, 0
+    size = abs(apart) + isqrt(apart * apart + twice * twice)
+    tangent = ((-twice if apart < 0 else twice) << _ANGLE_BITS) // size
+    cosine = whole * whole // isqrt(whole * whole + tangent * tangent)
+    return cosine, tangent * cosine >> _ANGLE_BITS
+
+
+def _turn(rows: NDArray[np.int64], pairs: NDArray[np.int64], angles: NDArray[np.int64]) -> None:
+    """Rotates pairs of rows."""
+    (p, q), (cosine, sine), half = pairs.T, angles.T[:, :, np.newaxis], 1 << _ANGLE_BITS - 1
+    first, second = rows[p], rows[q]
     rows[p] = cosine * first - sine * second + half >> _ANGLE_BITS
     rows[q] = sine * first + cosine * second + half >> _ANGLE_BITS
 
