@@ -278,7 +278,14 @@ def test_other_sizes_are_refused(sizes):
 
 def test_planes_of_another_shape_are_refused():
     planes = np.zeros((2, 5, 3), np.uint8)
-    for wrong, width in ((planes, 16), (planes, 25), (planes[0], 24), (planes.astype(int), 24), (planes[:0], 24), (planes, 0)):
+    for wrong, width in (
+        (planes, 16),
+        (planes, 25),
+        (planes[0], 24),
+        (planes.astype(int), 24),
+        (planes[:0], 24),
+        (planes, 0),
+    ):
         with pytest.raises(OptionError):
             encode_planes(wrong, width)
         with pytest.raises(OptionError):
