@@ -41,7 +41,8 @@ def range_coder(rng: random.Random) -> list[str]:
 
 def drawn_mask(rng: random.Random) -> NDArray[np.bool_]:
     """Masks (H, W, B) with slanted edges, points and noise, more or less alike; sides below 64."""
-    shape = height, width, n_masks = rng.randrange(1, 64), rng.randrange(1, 64), rng.choice((1, 1, 2, 4))
+    height, width = rng.randrange(1, 64), rng.randrange(1, 64)
+    shape = height, width, rng.choice((1, 1, 2, 4))
     draw, (y, x) = np.random.default_rng(rng.randrange(1 << 32)), np.mgrid[:height, :width]
     mask = np.zeros(shape, np.bool_)
     for _ in range(rng.choice((0, 1, 2, 4))):

@@ -35,7 +35,9 @@ def clouds(height, width, size=6.0, seed=1, share=0.3):
     """Areas with smooth outlines: smoothed noise above a threshold, that a `share` of it passes."""
     rng = np.random.default_rng(seed)
     y, x = np.fft.fftfreq(height)[:, np.newaxis], np.fft.rfftfreq(width)
-    field = np.fft.irfft2(np.fft.rfft2(rng.normal(size=(height, width))) * np.exp(-2 * size**2 * (x**2 + y**2)), (height, width))
+    field = np.fft.irfft2(
+        np.fft.rfft2(rng.normal(size=(height, width))) * np.exp(-2 * size**2 * (x**2 + y**2)), (height, width)
+    )
     return field > np.quantile(field, 1 - share)
 
 

@@ -143,7 +143,9 @@ def outlines(bits, height, width, before):
     if before:
         for y in range(height):
             row = [0, *before[y], 0, 0]
-            likely += [y * (width + 1) + x for x in range(width + 1) if row[x] != row[x + 1] or row[x + 1] != row[x + 2]]
+            likely += [
+                y * (width + 1) + x for x in range(width + 1) if row[x] != row[x + 1] or row[x + 1] != row[x + 2]
+            ]
     while not bits.bit("more", more):
         more = 1
         if before and bits.bit("likely"):
