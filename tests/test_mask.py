@@ -223,9 +223,8 @@ def test_refusals_have_their_errors():
 def test_few_bytes_for_many_pixels_take_no_longer_than_the_pixels_do():
     """The most that a stream of likely bits can ask for: masks that follow every edge there is, or none."""
     for data in (b"", b"\0" * 3000, b"\xff" * 3000, b"\x5a\x93" * 1500, bytes(range(256)) * 12):
-        with at_most(2):
-            with suppress(FormatError):
-                decode_planes(data, 2000, 2000, 8)
+        with at_most(2), suppress(FormatError):
+            decode_planes(data, 2000, 2000, 8)
 
 
 # --- Half the size ---------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def encode_mask(mask: Mask) -> bytes:
 def decode_mask(data: bytes, height: int, width: int, n_masks: int) -> Mask:
     """The inverse: bool (height, width, n_masks), from bytes of anyone.
 
-    Memory depends on the three numbers alone, which the caller judges before: a byte for a pixel of each mask, an eighth
+    Memory depends on the three numbers alone, which the caller judges: a byte for a pixel of each mask, an eighth
     of that while it works, and three eighths of one mask. Raises CorruptStream or Truncated where the data are no such
     masks (some damage makes another mask), and OptionError where a number is not from 1 to 65,535.
     """
