@@ -1,0 +1,180 @@
+"""apercu as an engine of xarray: `xr.open_dataset("scene.apc")`, read where it is looked at.
+
+    scene = xr.open_dataarray("scene.apc", engine="apercu")                      # nothing is decoded yet
+    scene.isel(y=slice(0, 512), x=slice(0, 512)).values                          # the tiles that this touches
+    xr.open_dataset("s3://bucket/scene.apc", engine="apercu", chunks={}, restore="cnn")      # Dask, a chunk for each tile
+
+The samples are the variable `band_data`, (band, y, x), or (y, x) of an image without an axis of bands, as rioxarray
+names them. xarray finds the engine by itself for names that end in .apc.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import IO, Any, cast
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from xarray.backends import BackendArray, BackendEntrypoint, CachingFileManager
+from xarray.core import indexing
+
+import apercu
+from apercu.bridges import bounded
+from apercu.errors import MissingExtra, OptionError
+from apercu.format.container import Header, read_header
+from apercu.format.ids import MAGIC
+from apercu.options import positive
+from apercu.restore import by_name
+from apercu.stages.colour import Samples
+
+NAME = "band_data"
+"""The variable of the samples."""
+
+
+class ApercuBackendEntrypoint(BackendEntrypoint):
+    """What xarray calls; see `open_dataset`."""
+
+    description = "Open apercu files (.apc), window by window"
+    url = ""
+
+    def guess_can_open(self, filename_or_obj: object) -> bool:
+        """Whether the name ends in .apc, or bytes or a file at its beginning start as an apercu file does."""
+        if isinstance(filename_or_obj, str | os.PathLike):
+            return os.fspath(filename_or_obj).endswith(".apc")
+        if isinstance(filename_or_obj, bytes):
+            return filename_or_obj.startswith(MAGIC)
+        if not hasattr(filename_or_obj, "read") or filename_or_obj.tell() != 0:  # type: ignore[attr-defined]
+            return False
+        start = filename_or_obj.read(len(MAGIC))
+        filename_or_obj.seek(0)  # type: ignore[attr-defined]
+        return bool(start == MAGIC)
+
+    def open_dataset(  # type: ignore[override]  # with options of its own, as xarray asks
+        self,
+        filename_or_obj: object,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        mask_and_scale: bool = True,
+        restore: str = "none",
+        layers: int | None = None,
+        model: str | os.PathLike[str] | None = None,
+        storage_options: dict[str, Any] | None = None,
+    ) -> xr.Dataset:
+        """The image of a file, lazily; a window of it decodes the tiles that it touches.
+
+        filename_or_obj: a path, an URL for fsspec, the bytes of a file, or a binary file that is open.
+        restore, layers, model: as for `apercu.decode`.
+        storage_options: for fsspec.
+
+        Raises FormatError, ModelError, MissingExtra, OptionError or OSError: here for what the head of the file tells, of
+        the rest when samples are looked at.
+        """
+        manager = CachingFileManager(_content, _source_of(filename_or_obj, storage_options or {}), mode="rb")
+        content = cast(_Content, manager.acquire())
+        how = {"restore": restore, "layers": None if layers is None else positive("layers", layers), "model": model}
+        by_name.check_options(restore, {})
+        if restore != "none":
+            by_name.restorer_for(restore, content.header.codec, {})
+        samples = _Samples(content.header, manager, how)
+        dataset = xr.Dataset({NAME: _variable(samples, content.header)})
+        dataset.set_close(manager.close)
+        dropped = [drop_variables] if isinstance(drop_variables, str) else list(drop_variables or ())
+        return dataset.drop_vars(dropped, errors="ignore")
+
+
+@dataclass(frozen=True)
+class _Content:
+    """A file that has been read; files are small, so that a process reads each but once."""
+
+    data: bytes
+    header: Header
+
+    def close(self) -> None:
+        """What xarray calls of a file that it no longer needs."""
+
+
+_Source = str | bytes | tuple[Any, str]
+"""The path of a file, its content, or a file system of fsspec and a path there: what another process can use too, and
+what is equal there."""
+
+
+def _source_of(given: object, storage_options: Mapping[str, Any]) -> _Source:
+    if isinstance(given, bytes):
+        return given
+    if hasattr(given, "read"):
+        return bounded.read_apercu(cast(IO[bytes], given))
+    if not isinstance(given, str | os.PathLike):
+        raise OptionError(f"a path, bytes or a binary file can be opened, not {type(given).__name__}")
+    path = os.fspath(given)
+    if "://" not in path and "::" not in path:
+        return path
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError:
+        raise MissingExtra("to open an URL takes fsspec: pip install 'apercu[archive]'") from None
+    return cast(_Source, url_to_fs(path, **storage_options))
+
+
+def _content(source: _Source, mode: str) -> _Content:
+    if isinstance(source, bytes):
+        data = source
+    else:
+        with open(source, mode) if isinstance(source, str) else source[0].open(source[1], mode) as stream:
+            data = bounded.read_apercu(stream)
+    apercu.info(data)  # raises what is to be said of the head, TooLarge above all
+    return _Content(data, read_header(data))
+
+
+def _variable(samples: "_Samples", header: Header) -> xr.Variable:
+    dimensions = ("band", "y", "x")[-len(samples.shape) :]
+    chunks = (header.n_bands, min(header.tile, header.height), min(header.tile, header.width))
+    variable = xr.Variable(dimensions, indexing.LazilyIndexedArray(samples))
+    variable.encoding["preferred_chunks"] = dict(zip(dimensions, chunks[-len(dimensions) :], strict=True))
+    return variable
+
+
+class _Samples(BackendArray):
+    """The samples of a file as xarray indexes them."""
+
+    def __init__(self, header: Header, manager: CachingFileManager, how: dict[str, Any]) -> None:
+        flat = header.flat and header.interpretation == "grey"
+        self.shape = (header.height, header.width) if flat else (header.n_bands, header.height, header.width)
+        self.dtype = np.dtype(np.uint16 if header.wide else np.uint8)
+        self._manager, self._how = manager, how
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        support = indexing.IndexingSupport.OUTER
+        return indexing.explicit_indexing_adapter(key, self.shape, support, self._indexed)
+
+    def _indexed(self, key: tuple[Any, ...]) -> Samples:
+        """Of an integer, a slice or an array of integers for each axis."""
+        axes = [np.arange(size)[part] for size, part in zip(self.shape, key, strict=True)]
+        bands = np.atleast_1d(axes[0]) if len(axes) == 3 else np.arange(1)
+        rows, columns = np.atleast_1d(axes[-2]), np.atleast_1d(axes[-1])
+        if not (bands.size and rows.size and columns.size):
+            return np.empty([part.size for part in axes if part.ndim], self.dtype)
+        image = self._read(rows, columns, bands)
+        return np.moveaxis(image, -1, 0).reshape([part.size for part in axes if part.ndim])
+
+    def _read(self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]) -> Samples:
+        """These rows, columns and bands, (rows, columns, bands), from as few samples as need be at a time: those of a row
+        of tiles, where most rows between the chosen ones are not wanted."""
+        content = cast(_Content, self._manager.acquire())
+        left, width = int(columns.min()), int(np.ptp(columns)) + 1
+        sparse = 2 * rows.size <= np.ptp(rows) + 1
+        strip_of = rows // content.header.tile if sparse else np.zeros_like(rows)
+        out = np.empty((rows.size, columns.size, bands.size), self.dtype)
+        for strip in np.unique(strip_of):
+            those = np.flatnonzero(strip_of == strip)
+            top, height = int(rows[those].min()), int(np.ptp(rows[those])) + 1
+            image = apercu.decode(content.data, window=(top, left, height, width), **self._how)
+            image = image.reshape(height, width, -1)
+            if image.shape == out.shape and _ascend(rows) and _ascend(columns) and _ascend(bands):
+                return image
+            out[those] = image[np.ix_(rows[those] - top, columns - left, bands)]
+        return out
+
+
+def _ascend(chosen: NDArray[np.intp]) -> bool:
+    return bool(np.all(np.diff(chosen) == 1))
