@@ -7,9 +7,11 @@ refused.
 import inspect
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import apercu
 from apercu.codecs.by_name import options_by_codec
@@ -55,10 +57,8 @@ def _plain(name: str, value: object) -> object:
 def _try_out(options: Mapping[str, Any]) -> None:
     """Raises OptionError where `apercu.encode` would, whatever the chunk."""
     n_bands = _N_BANDS.get(str(options.get("bands")), 1)
-    try:
+    with suppress(TargetUnreachable):  # by this image
         apercu.encode(np.zeros((8, 8, n_bands), np.uint8), **options)
-    except TargetUnreachable:
-        pass  # by this image
 
 
 def encode(chunk: Samples, axes: str, options: Options) -> bytes:
@@ -72,14 +72,14 @@ def encode(chunk: Samples, axes: str, options: Options) -> bytes:
     n_others = refuse_dimensions(chunk.ndim, axes)
     if any(n != 1 for n in chunk.shape[:n_others]):
         raise ImageError(
-            f"a chunk of the shape {chunk.shape} is no image with the axes {axes!r}: set the chunks (inside shards, the "
-            f"chunks of a shard) to 1 along the first {n_others} axes"
+            f"a chunk of the shape {chunk.shape} is no image with the axes {axes!r}: set the chunks (inside shards, "
+            f"those of a shard) to 1 along the first {n_others} axes"
         )
     image = chunk.reshape(chunk.shape[n_others:])
     if axes.endswith("byx"):
         image = np.moveaxis(image, 0, -1)
-    bands = {} if "bands" in dict(options) else {"bands": _bands_of(image)}
-    return apercu.encode(image, **bands, **dict(options))
+    given = dict(options)
+    return apercu.encode(image, **{"bands": given.get("bands") or _bands_of(image), **given})
 
 
 def refuse_dimensions(n_dimensions: int, axes: str) -> int:
@@ -87,9 +87,9 @@ def refuse_dimensions(n_dimensions: int, axes: str) -> int:
     n_others = n_dimensions - len(axes.removeprefix("..."))
     if n_others < 0 or (n_others and not axes.startswith("...")):
         raise ImageError(
-            f"chunks of {n_dimensions} dimensions cannot have the axes {axes!r}: give axes='yxb' where the last axis is "
-            "that of bands, 'byx' where the first of three is, and '...yx' or '...byx' where others come before these, "
-            "along which chunks have the length 1"
+            f"chunks of {n_dimensions} dimensions cannot have the axes {axes!r}: give axes='yxb' where the last axis "
+            "is that of bands, 'byx' where the first of three is, and '...yx' or '...byx' where others come before "
+            "these, along which chunks have the length 1"
         )
     return n_others
 
@@ -126,10 +126,10 @@ def decode(data: bytes, axes: str, expected: tuple[tuple[int, ...], np.dtype[Any
                 f"a chunk of {found['dtype']} and the shape {shape} in an array of {expected[1]} and the chunks "
                 f"{expected[0]}"
             )
-    image = apercu.decode(data, **settings)
+    image: NDArray[Any] = apercu.decode(data, **settings)
     if axes.endswith("byx") and image.ndim == 3:
         image = np.ascontiguousarray(np.moveaxis(image, -1, 0))
-    chunk = image.reshape(shape)
+    chunk: Samples = image.reshape(shape)
     return chunk if expected is None else chunk.astype(expected[1], copy=False)
 
 

@@ -9,7 +9,6 @@ numcodecs finds it by the id `apercu`. The setting `apercu` of `zarr.config` say
 
 from typing import Any, Self
 
-import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
 

@@ -2,7 +2,7 @@
 
     scene = xr.open_dataarray("scene.apc", engine="apercu")                      # nothing is decoded yet
     scene.isel(y=slice(0, 512), x=slice(0, 512)).values                          # the tiles that this touches
-    xr.open_dataset("s3://bucket/scene.apc", engine="apercu", chunks={}, restore="cnn")      # Dask, a chunk for each tile
+    xr.open_dataset("s3://bucket/scene.apc", engine="apercu", chunks={}, restore="cnn")    # Dask, a chunk for each tile
 
 The samples are the variable `band_data`, (band, y, x), or (y, x) of an image without an axis of bands, as rioxarray
 names them. xarray finds the engine by itself for names that end in .apc.
@@ -38,19 +38,19 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
     description = "Open apercu files (.apc), window by window"
     url = ""
 
-    def guess_can_open(self, filename_or_obj: object) -> bool:
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Whether the name ends in .apc, or bytes or a file at its beginning start as an apercu file does."""
         if isinstance(filename_or_obj, str | os.PathLike):
             return os.fspath(filename_or_obj).endswith(".apc")
         if isinstance(filename_or_obj, bytes):
             return filename_or_obj.startswith(MAGIC)
-        if not hasattr(filename_or_obj, "read") or filename_or_obj.tell() != 0:  # type: ignore[attr-defined]
+        if not hasattr(filename_or_obj, "seekable") or not filename_or_obj.seekable() or filename_or_obj.tell() != 0:
             return False
         start = filename_or_obj.read(len(MAGIC))
-        filename_or_obj.seek(0)  # type: ignore[attr-defined]
+        filename_or_obj.seek(0)
         return bool(start == MAGIC)
 
-    def open_dataset(  # type: ignore[override]  # with options of its own, as xarray asks
+    def open_dataset(
         self,
         filename_or_obj: object,
         *,
@@ -67,11 +67,13 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
         restore, layers, model: as for `apercu.decode`.
         storage_options: for fsspec.
 
-        Raises FormatError, ModelError, MissingExtra, OptionError or OSError: here for what the head of the file tells, of
-        the rest when samples are looked at.
+        Raises FormatError, ModelError, MissingExtra, OptionError or OSError: here for what the head of the file tells,
+        of the rest when samples are looked at.
         """
-        manager = CachingFileManager(_content, _source_of(filename_or_obj, storage_options or {}), mode="rb")
-        content = cast(_Content, manager.acquire())
+        manager: CachingFileManager[_Content] = CachingFileManager(
+            _content, _source_of(filename_or_obj, storage_options or {}), mode="rb"
+        )
+        content = manager.acquire()
         how = {"restore": restore, "layers": None if layers is None else positive("layers", layers), "model": model}
         by_name.check_options(restore, {})
         if restore != "none":
@@ -137,7 +139,7 @@ def _variable(samples: "_Samples", header: Header) -> xr.Variable:
 class _Samples(BackendArray):
     """The samples of a file as xarray indexes them."""
 
-    def __init__(self, header: Header, manager: CachingFileManager, how: dict[str, Any]) -> None:
+    def __init__(self, header: Header, manager: "CachingFileManager[_Content]", how: dict[str, Any]) -> None:
         flat = header.flat and header.interpretation == "grey"
         self.shape = (header.height, header.width) if flat else (header.n_bands, header.height, header.width)
         self.dtype = np.dtype(np.uint16 if header.wide else np.uint8)
@@ -158,9 +160,9 @@ class _Samples(BackendArray):
         return np.moveaxis(image, -1, 0).reshape([part.size for part in axes if part.ndim])
 
     def _read(self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]) -> Samples:
-        """These rows, columns and bands, (rows, columns, bands), from as few samples as need be at a time: those of a row
-        of tiles, where most rows between the chosen ones are not wanted."""
-        content = cast(_Content, self._manager.acquire())
+        """These rows, columns and bands, (rows, columns, bands). Where most rows between them are not wanted, a row of
+        tiles at a time."""
+        content = self._manager.acquire()
         left, width = int(columns.min()), int(np.ptp(columns)) + 1
         sparse = 2 * rows.size <= np.ptp(rows) + 1
         strip_of = rows // content.header.tile if sparse else np.zeros_like(rows)
