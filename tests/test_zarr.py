@@ -1,6 +1,7 @@
 """Arrays whose chunks are apercu files: the codecs of Zarr and of numcodecs."""
 
 import asyncio
+import json
 import pickle
 import subprocess
 import sys
@@ -215,6 +216,20 @@ def test_numcodecs_decodes_to_what_the_file_says_or_into_out():
         bridge_v2.Apercu().decode(data)
     with pytest.raises(ValueError, match="reshape"):
         codec.decode(data, out=np.zeros((2, 2), np.uint8))
+
+
+def test_files_that_are_there_become_an_array(tmp_path):
+    """As reference file systems make one of them."""
+    images = [scene(64, 48, 3, seed) for seed in (1, 2)]
+    for number, image in enumerate(images):
+        (tmp_path / f"0.{number}.0").write_bytes(apercu.encode(image, bpp=0.5 + number, layers=2))
+    metadata = {
+        "zarr_format": 2, "shape": [64, 96, 3], "chunks": [64, 48, 3], "dtype": "|u1", "fill_value": 0, "order": "C",
+        "filters": None, "compressor": {"id": "apercu", "axes": "yxb"},
+    }  # fmt: skip
+    (tmp_path / ".zarray").write_text(json.dumps(metadata), "utf-8")
+    expected = [coded(image, bpp=0.5 + number, layers=2) for number, image in enumerate(images)]
+    assert np.array_equal(zarr.open_array(tmp_path, mode="r")[...], np.concatenate(expected, axis=1))
 
 
 def test_numcodecs_refuses_orders_that_zarr_would_mix_up():
