@@ -177,7 +177,7 @@ def test_a_chunk_that_is_not_what_the_metadata_say_is_refused_before_it_is_decod
     for other in (GREY, RGB[:50, :45], WIDE[:50, :45]):
         asyncio.run(array.store.set("c/0/0", put(apercu.encode(other))))
         with pytest.raises(apercu.FormatError, match="chunk of"):
-            array[:10]
+            array[:10, :10]
 
 
 def test_the_byte_order_of_the_array_is_kept():

@@ -9,12 +9,15 @@ numcodecs finds it by the id `apercu`. The setting `apercu` of `zarr.config` say
 
 from typing import Any, Self
 
-from numcodecs.abc import Codec
-from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
-
 from apercu.bridges import chunks
-from apercu.errors import ImageError
+from apercu.errors import ImageError, MissingExtra
 from apercu.stages.colour import Samples
+
+try:
+    from numcodecs.abc import Codec
+    from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
+except ImportError as error:
+    raise MissingExtra("apercu.bridges.numcodecs needs numcodecs: pip install 'apercu[arrays]'") from error
 
 
 class Apercu(Codec):  # type: ignore[misc]  # numcodecs is not typed

@@ -15,12 +15,15 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Self
 
-from zarr.abc.codec import ArrayBytesCodec
-from zarr.core.array_spec import ArraySpec
-from zarr.core.buffer import Buffer, NDBuffer
-
 from apercu.bridges import chunks
-from apercu.errors import OptionError
+from apercu.errors import MissingExtra, OptionError
+
+try:
+    from zarr.abc.codec import ArrayBytesCodec
+    from zarr.core.array_spec import ArraySpec
+    from zarr.core.buffer import Buffer, NDBuffer
+except ImportError as error:
+    raise MissingExtra("apercu.bridges.zarr needs zarr: pip install 'apercu[arrays]'") from error
 
 NAME = "apercu"
 
