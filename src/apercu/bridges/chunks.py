@@ -17,7 +17,7 @@ import apercu
 from apercu.codecs.by_name import options_by_codec
 from apercu.errors import FormatError, ImageError, OptionError, TargetUnreachable
 from apercu.options import owners
-from apercu.restore.by_name import options_by_restorer
+from apercu.restore import by_name
 from apercu.stages.colour import Samples
 
 AXES = ("yx", "yxb", "byx", "...yx", "...yxb", "...byx")
@@ -109,8 +109,8 @@ def decode(data: bytes, axes: str, expected: tuple[tuple[int, ...], np.dtype[Any
 
     Raises FormatError, ModelError, MissingExtra or OptionError.
     """
-    settings = _reading()
     found = apercu.info(data)
+    settings = _reading(str(found["codec"]))
     shape: tuple[Any, ...] = found["height"], found["width"], found["bands"]
     if axes.endswith("yx") and not axes.endswith("byx"):
         if shape[2] != 1:
@@ -133,11 +133,14 @@ def decode(data: bytes, axes: str, expected: tuple[tuple[int, ...], np.dtype[Any
     return chunk if expected is None else chunk.astype(expected[1], copy=False)
 
 
-def _reading() -> dict[str, Any]:
-    """What `apercu.decode` is given, from the setting `apercu` of `zarr.config`; empty where there is no Zarr."""
+def _reading(codec: str) -> dict[str, Any]:
+    """What `apercu.decode` is given, from the setting `apercu` of `zarr.config`; empty where there is no Zarr. Since it
+    holds for all arrays, a restorer is left out where it has not learnt the codec."""
     config = getattr(sys.modules.get("zarr"), "config", None)
     given = config.get("apercu", {}) if config is not None else {}
-    known = [*_AT_READING, *owners(options_by_restorer())]
+    known = [*_AT_READING, *owners(by_name.options_by_restorer())]
     if not isinstance(given, Mapping) or given.keys() - known:
         raise OptionError(f"the setting apercu of zarr.config holds {', '.join(known)}, not {given!r}")
-    return dict(given)
+    by_name.check_options(given.get("restore", "none"), {})
+    learnt = given.get("restore", "none") in by_name.ways_of(codec)
+    return {name: value for name, value in given.items() if learnt or name in ("layers", "damaged", "model")}
