@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("xarray")
 
 from apercu.bridges.coordinates import attributes, coordinates
-from apercu.format.chunks import Bands, ControlPoint, Gcps, Geo, Rpcs, Scene
+from apercu.format.chunks import Bands, ControlPoint, Gcps, Geo, Rpcs, SampleType, Scene
 
 UTM = (10.0, 0.0, 399960.0, 0.0, -10.0, 4900020.0)
 
@@ -52,7 +52,7 @@ def test_what_is_no_grid_has_no_x_and_y():
     assert turned["spatial_ref"].attrs == {"GeoTransform": "0 10 1 5 2 -10"}
     points = (ControlPoint(0.5, 7, 10.25, 50, 3, "a", "tower"), ControlPoint(2, 1, 11, 51))
     coefficients = tuple(map(float, range(20)))
-    rpcs = Rpcs(1, 2, 3, 4, coefficients, coefficients, 5, 6, coefficients, 7, 8, coefficients, 9, 10)
+    rpcs = Rpcs(1, 2, 3, 4, coefficients, coefficients, 5, 6, 7, 8, coefficients, coefficients, 9, 10)
     said = coordinates(Scene(gcps=Gcps(points, 4326), rpcs=rpcs), 3, 2)["spatial_ref"].attrs
     assert json.loads(said["gcps"])["features"][0] == {
         "type": "Feature", "properties": {"id": "a", "info": "tower", "row": 0.5, "col": 7},
@@ -62,16 +62,22 @@ def test_what_is_no_grid_has_no_x_and_y():
     assert "4326" in said["spatial_ref"]
 
 
+def told(dtype, nodata=None, bands=None, n_bands=2):
+    return attributes(Scene(samples=SampleType(dtype, None, nodata), bands=bands), np.dtype(dtype), n_bands)
+
+
 def test_attributes_of_the_samples():
     same = Bands(("red", "nir"), ("W", "W"), None, (0.5, 0.5), (3.0, 3.0))
-    assert attributes(same, (0, 0), np.dtype("uint16")) == {
+    found = told("uint16", (0, 0), same)
+    assert found == {
         "_FillValue": 0, "scale_factor": 0.5, "add_offset": 3.0, "long_name": ["red", "nir"], "units": "W"
     }  # fmt: skip
-    assert attributes(same, (0, 0), np.dtype("uint16"))["_FillValue"].dtype == np.uint16
+    assert found["_FillValue"].dtype == np.uint16
     each = Bands((None, "nir"), None, None, (1.0, 0.5), (0.0, 0.0))
-    assert attributes(each, (0, 1), np.dtype("uint8")) == {"scales": [1.0, 0.5], "long_name": ["", "nir"]}
-    nan = attributes(None, (float("nan"), float("nan")), np.dtype("float32"))
+    assert told("uint8", (0, 1), each) == {"scales": [1.0, 0.5], "long_name": ["", "nir"]}
+    assert told("uint8", None, each, 1) == {}
+    nan = told("float32", (float("nan"), float("nan")))
     assert list(nan) == ["_FillValue"]
     assert np.isnan(nan["_FillValue"])
     for nodata in (None, (None, 3), (-1, -1), (300, 300), (0.5, 0.5)):
-        assert attributes(None, nodata, np.dtype("uint8")) == {}
+        assert told("uint8", nodata) == {}

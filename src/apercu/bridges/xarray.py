@@ -14,19 +14,27 @@ from dataclasses import dataclass
 from typing import IO, Any, cast
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
-from xarray.backends import BackendArray, BackendEntrypoint, CachingFileManager
-from xarray.core import indexing
 
 import apercu
 from apercu.bridges import bounded
+from apercu.bridges.coordinates import GRID_MAPPING, attributes, coordinates
 from apercu.errors import MissingExtra, OptionError
+from apercu.format.chunk_places import at_coded_size
+from apercu.format.chunks import Scene
 from apercu.format.container import Header, read_header
 from apercu.format.ids import MAGIC
+from apercu.format.prefix import fitted, read_prefix
 from apercu.options import positive
 from apercu.restore import by_name
 from apercu.stages.colour import Samples
+
+try:
+    import xarray as xr
+    from xarray.backends import BackendArray, BackendEntrypoint, CachingFileManager
+    from xarray.core import indexing
+except ImportError as error:
+    raise MissingExtra("apercu.bridges.xarray needs xarray: pip install 'apercu[arrays]'") from error
 
 NAME = "band_data"
 """The variable of the samples."""
@@ -59,12 +67,14 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
         restore: str = "none",
         layers: int | None = None,
         model: str | os.PathLike[str] | None = None,
+        full_size: bool = False,
         storage_options: dict[str, Any] | None = None,
     ) -> xr.Dataset:
         """The image of a file, lazily; a window of it decodes the tiles that it touches.
 
         filename_or_obj: a path, an URL for fsspec, the bytes of a file, or a binary file that is open.
-        restore, layers, model: as for `apercu.decode`.
+        mask_and_scale: whether samples that do not count become NaN, and scales and offsets are applied.
+        restore, layers, model, full_size: as for `apercu.decode`.
         storage_options: for fsspec.
 
         Raises FormatError, ModelError, MissingExtra, OptionError or OSError: here for what the head of the file tells,
@@ -78,8 +88,9 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
         by_name.check_options(restore, {})
         if restore != "none":
             by_name.restorer_for(restore, content.header.codec, {})
-        samples = _Samples(content.header, manager, how)
-        dataset = xr.Dataset({NAME: _variable(samples, content.header)})
+        log2 = content.scene.reduced.log2 if content.scene.reduced and full_size else 0
+        scene = content.scene if log2 else at_coded_size(content.scene)
+        dataset = _dataset(content, _Samples(content, manager, how, log2), scene, mask_and_scale)
         dataset.set_close(manager.close)
         dropped = [drop_variables] if isinstance(drop_variables, str) else list(drop_variables or ())
         return dataset.drop_vars(dropped, errors="ignore")
@@ -91,6 +102,8 @@ class _Content:
 
     data: bytes
     header: Header
+    """Of the image that is coded."""
+    scene: Scene
 
     def close(self) -> None:
         """What xarray calls of a file that it no longer needs."""
@@ -125,25 +138,49 @@ def _content(source: _Source, mode: str) -> _Content:
         with open(source, mode) if isinstance(source, str) else source[0].open(source[1], mode) as stream:
             data = bounded.read_apercu(stream)
     apercu.info(data)  # raises what is to be said of the head, TooLarge above all
-    return _Content(data, read_header(data))
+    scene, start = read_prefix(data)
+    header = read_header(data[start:])
+    return _Content(data, header, fitted(scene, header))
 
 
-def _variable(samples: "_Samples", header: Header) -> xr.Variable:
+def _dataset(content: _Content, samples: "_Samples", scene: Scene, mask_and_scale: bool) -> xr.Dataset:
+    """The samples with coordinates and attributes, decoded by the CF conventions if `mask_and_scale` is set."""
+    said = attributes(scene, samples.dtype, content.header.n_bands)
+    if mask_and_scale and scene.mask and "_FillValue" not in said:
+        samples.hide()
     dimensions = ("band", "y", "x")[-len(samples.shape) :]
-    chunks = (header.n_bands, min(header.tile, header.height), min(header.tile, header.width))
-    variable = xr.Variable(dimensions, indexing.LazilyIndexedArray(samples))
+    variable = xr.Variable(dimensions, indexing.LazilyIndexedArray(samples), said)
+    height, width = samples.shape[-2:]
+    chunks = content.header.n_bands, min(samples.tile, height), min(samples.tile, width)
     variable.encoding["preferred_chunks"] = dict(zip(dimensions, chunks[-len(dimensions) :], strict=True))
-    return variable
+    places = coordinates(scene, height, width)
+    if GRID_MAPPING in places:
+        variable.encoding["grid_mapping"] = GRID_MAPPING
+    if "band" in dimensions:
+        places["band"] = xr.Variable("band", np.arange(1, content.header.n_bands + 1))
+    dataset = xr.Dataset({NAME: variable}, places, (scene.tags or {}).get((0, "")))
+    return xr.decode_cf(dataset, mask_and_scale=mask_and_scale, decode_times=False, decode_coords=False)
 
 
 class _Samples(BackendArray):
-    """The samples of a file as xarray indexes them."""
+    """The samples of a file as xarray indexes them, at 2^log2 times the size that is coded."""
 
-    def __init__(self, header: Header, manager: "CachingFileManager[_Content]", how: dict[str, Any]) -> None:
+    def __init__(
+        self, content: _Content, manager: "CachingFileManager[_Content]", how: dict[str, Any], log2: int
+    ) -> None:
+        header, reduced, samples = content.header, content.scene.reduced, content.scene.samples
+        size = (reduced.height, reduced.width) if log2 and reduced else (header.height, header.width)
         flat = header.flat and header.interpretation == "grey"
-        self.shape = (header.height, header.width) if flat else (header.n_bands, header.height, header.width)
-        self.dtype = np.dtype(np.uint16 if header.wide else np.uint8)
-        self._manager, self._how = manager, how
+        self.shape = size if flat else (header.n_bands, *size)
+        self.dtype = np.dtype(samples.dtype if samples else "uint16" if header.wide else "uint8")
+        self._manager, self._how, self._full_size, self._hides = manager, how, log2 > 0, False
+        self.tile = header.tile << log2
+
+    def hide(self) -> None:
+        """From now on, samples that do not count are NaN."""
+        if self.dtype.kind != "f":
+            self.dtype = np.dtype(np.float32 if self.dtype.itemsize <= 2 else np.float64)
+        self._hides = True
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         support = indexing.IndexingSupport.OUTER
@@ -165,17 +202,24 @@ class _Samples(BackendArray):
         content = self._manager.acquire()
         left, width = int(columns.min()), int(np.ptp(columns)) + 1
         sparse = 2 * rows.size <= np.ptp(rows) + 1
-        strip_of = rows // content.header.tile if sparse else np.zeros_like(rows)
+        strip_of = rows // self.tile if sparse else np.zeros_like(rows)
         out = np.empty((rows.size, columns.size, bands.size), self.dtype)
         for strip in np.unique(strip_of):
             those = np.flatnonzero(strip_of == strip)
             top, height = int(rows[those].min()), int(np.ptp(rows[those])) + 1
-            image = apercu.decode(content.data, window=(top, left, height, width), **self._how)
-            image = image.reshape(height, width, -1)
+            image = self._window(content.data, (top, left, height, width))
             if image.shape == out.shape and _ascend(rows) and _ascend(columns) and _ascend(bands):
                 return image
             out[those] = image[np.ix_(rows[those] - top, columns - left, bands)]
         return out
+
+    def _window(self, data: bytes, window: tuple[int, int, int, int]) -> Samples:
+        image = apercu.decode(data, window=window, full_size=self._full_size, **self._how)
+        image = image.reshape(*window[2:], -1)
+        if self._hides:
+            hidden = apercu.mask(data, window=window, full_size=self._full_size).reshape(*window[2:], -1)
+            image = np.where(hidden, self.dtype.type(np.nan), image).astype(self.dtype, copy=False)
+        return image
 
 
 def _ascend(chosen: NDArray[np.intp]) -> bool:
