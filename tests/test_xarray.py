@@ -11,6 +11,7 @@ import apercu
 from apercu.errors import MissingExtra
 from apercu.format.chunks import Bands, Geo, MaskBits, Reduced, SampleType, Scene
 from apercu.format.prefix import pack_prefix
+from apercu.stages.mask import encode_mask
 from scripts.pictures import scene, wide
 
 xr = pytest.importorskip("xarray")
@@ -178,10 +179,9 @@ def test_samples_have_the_type_that_they_had():
 
 
 def test_samples_that_do_not_count_are_nan():
-    masks = pytest.importorskip("apercu.stages.mask")
     hidden = np.zeros(RGB.shape[:2], bool)
     hidden[:64, :64] = True
-    data = scene_of(RGB, mask=MaskBits("band", 0, 1, masks.encode_mask(hidden)))
+    data = scene_of(RGB, mask=MaskBits("band", 0, 1, encode_mask(hidden)))
     array = opened(data)
     assert array.dtype == np.float32
     assert np.array_equal(np.isnan(array[:, 40:80, 50:].values), np.stack([hidden[40:80, 50:]] * 3))
