@@ -221,12 +221,12 @@ def test_refusals_have_their_errors():
         decode_mask(data[:-30], 300, 300, 1)
 
 
-@pytest.mark.parametrize(("side", "data"), [(3, "80188b7d5a73"), (4, "8052a558")])
-def test_an_outline_has_no_more_steps_than_pixels_have_edges(side, data):
-    """These would be sound if it might have twice as many."""
+@pytest.mark.parametrize(("height", "width", "data"), [(3, 3, "80188b7d5a73"), (4, 4, "8052a558"), (3, 2, "8079cb74")])
+def test_outlines_have_no_more_steps_than_pixels_have_edges(height, width, data):
+    """These would be sound if one might have twice as many, and the last if each might have as many."""
     with pytest.raises(CorruptStream):
-        decode_mask(bytes.fromhex(data), side, side, 1)
-    agree(bytes.fromhex(data), (side, side, 1))
+        decode_mask(bytes.fromhex(data), height, width, 1)
+    agree(bytes.fromhex(data), (height, width, 1))
 
 
 def test_few_bytes_for_many_pixels_take_no_longer_than_the_pixels_do():
