@@ -1,6 +1,7 @@
 """Masks: they come back, in how many bytes, at what cost, and what damage does; a second decoder of the same text."""
 
 import itertools
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_masks_of_every_size_come_back(shape, share):
 
 @st.composite
 def drawn_masks(draw):
-    """Slanted rectangles, holes, points and noise, one over the other, in up to four bands that are more or less alike."""
+    """Slanted areas, discs, points and noise, one over the other, in up to four bands that are more or less alike."""
     height, width, n_masks = draw(st.integers(1, 40)), draw(st.integers(1, 40)), draw(st.integers(1, 4))
     mask = np.zeros((height, width, n_masks), bool)
     y, x = np.mgrid[:height, :width]
@@ -124,7 +125,7 @@ def test_masks_as_bits():
 # --- In how many bytes -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("angle, curve", [(12, 0), (9.3, 0.02), (16, -0.03), (2, 0.01)])
+@pytest.mark.parametrize(("angle", "curve"), [(12, 0), (9.3, 0.02), (16, -0.03), (2, 0.01)])
 def test_a_footprint_of_fourteen_modules_is_small(angle, curve):
     assert len(there_and_back(footprint(2500, angle=angle, curve=curve))) <= 320
 
@@ -222,11 +223,8 @@ def test_refusals_have_their_errors():
 def test_few_bytes_for_many_pixels_take_no_longer_than_the_pixels_do():
     """The most that a stream of likely bits can ask for: masks that follow every edge there is, or none."""
     for data in (b"", b"\0" * 3000, b"\xff" * 3000, b"\x5a\x93" * 1500, bytes(range(256)) * 12):
-        with at_most(2):
-            try:
-                decode_planes(data, 2000, 2000, 8)
-            except FormatError:
-                pass
+        with at_most(2), suppress(FormatError):
+            decode_planes(data, 2000, 2000, 8)
 
 
 # --- Half the size ---------------------------------------------------------------------------------

@@ -5,15 +5,19 @@ from typing import Any
 
 import numpy as np
 
+from apercu.codecs import counted
 from apercu.codecs.source import Source
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import Levels, Samples
 from apercu.stages.fill import Mask, filled
 from apercu.stages.klt import Moments, added, detail_moments, klt
-from apercu.stages.rotation import MAX_BANDS, Rotation, forward_of, to_bands, to_components
+from apercu.stages.levels import measure
+from apercu.stages.rotation import MAX_BANDS, Rotation, check_rotation, forward_of, to_bands, to_components
 
 _SIDE, _MOST_WINDOWS = 256, 32
 """Of the windows whose detail is measured."""
+_SIDE_READ = 1024
+"""Of the windows that levels are measured of."""
 
 
 class Rotated:
@@ -25,6 +29,7 @@ class Rotated:
 
     def __init__(self, source: Source, rotation: Rotation) -> None:
         """Raises OptionError for a rotation of other bands, and for one that cannot be inverted."""
+        check_rotation(rotation, source.n_bands)
         self.source, self.rotation = source, rotation
         self.height, self.width, self.n_bands = source.height, source.width, source.n_bands
         self.dtype: np.dtype[Any] = np.dtype(np.uint16)
@@ -42,6 +47,20 @@ class Rotated:
     def squared_error(self, window: Window, decoded: Samples) -> int:
         """Of the bands that decoded components make; see `Source`."""
         return self.source.squared_error(window, to_bands(decoded, self.rotation))
+
+
+def levels_of(source: Source, psnr: float | None = None) -> tuple[Levels, ...]:
+    """The levels of the bands of a source, as those of a spectral image, of uint8 too. `psnr`: that a uint16 image is to
+    reach, as for `apercu.codecs.counted.levels_for`."""
+    image = counted.image_to_measure(source, _SIDE_READ)
+    if source.dtype.itemsize == 2:
+        return counted.levels_for(image, "spectral", psnr)
+
+    def read(window: Window) -> tuple[Samples, Mask | None]:
+        samples, mask = image.read(window)
+        return samples.astype(np.uint16), mask
+
+    return measure(image._replace(read=read), "spectral").full
 
 
 def rotation_of(source: Source, levels: Sequence[Levels]) -> Rotation | None:

@@ -1,7 +1,7 @@
 """Masks to bytes and back, exactly: which samples do not count (spec/mask.md).
 
-Outlines of areas are followed along the edges of pixels. A straight or gently curved one costs little more than its ends
-do, however long it is; a mask that is like the one before it costs what differs.
+Outlines of areas are followed along the edges of pixels. A straight or gently curved one costs little more than its
+ends do, however long it is; a mask that is like the one before it costs what differs.
 """
 
 from collections.abc import Iterator
@@ -44,9 +44,9 @@ def encode_mask(mask: Mask) -> bytes:
 def decode_mask(data: bytes, height: int, width: int, n_masks: int) -> Mask:
     """The inverse: bool (height, width, n_masks), from bytes of anyone.
 
-    The result and the memory needed besides, which is little more than half as much for one mask, depend on the three
-    numbers alone: the caller judges them before. Raises CorruptStream or Truncated where the data are no such masks (some
-    damage makes another mask), and OptionError where a number is not from 1 to 65,535.
+    Memory depends on the three numbers alone, which the caller judges: a byte for a pixel of each mask, an eighth
+    of that while it works, and three eighths of one mask. Raises CorruptStream or Truncated where the data are no such
+    masks (some damage makes another mask), and OptionError where a number is not from 1 to 65,535.
     """
     return unpack(decode_planes(data, height, width, n_masks), width)
 
