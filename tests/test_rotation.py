@@ -67,7 +67,9 @@ def test_any_rows_may_be_decoded_alone():
 def correlated(n_bands, side=64, seed=1):
     """Bands of uint16 that resemble each other: two pictures in different parts, and some noise."""
     first, second = (wide(scene(side, side, 1, seed + k), 2000, 30000, seed)[:, :, 0].astype(np.int64) for k in (0, 5))
-    bands = [(first * (12 - b % 5) + second * (b % 3)) // 14 + noise((side, side), seed + b) % 99 for b in range(n_bands)]
+    bands = [
+        (first * (12 - b % 5) + second * (b % 3)) // 14 + noise((side, side), seed + b) % 99 for b in range(n_bands)
+    ]
     return np.stack(bands, axis=2).astype(np.uint16)
 
 

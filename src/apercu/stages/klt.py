@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.stages.colour import LEVELS, Levels, Samples
-from apercu.stages.fill import Mask
+from apercu.stages.fill import Mask, Places
 from apercu.stages.rotation import FRACTION_BITS, Matrix
 
 SCALES = 6
@@ -43,7 +43,7 @@ def detail_moments(samples: Samples, mask: Mask | None, levels: Sequence[Levels]
     offsets = np.array([LEVELS[codes.offset_code] for codes in levels], np.int32)
     ranges = np.array([LEVELS[codes.range_code] for codes in levels], np.int32)
     low = np.clip(samples - offsets, 0, ranges)
-    valid = np.ones(samples.shape[:2], np.bool_) if mask is None else ~mask.any(axis=2)
+    valid: Places = np.ones(samples.shape[:2], np.bool_) if mask is None else ~mask.any(axis=2)
     found = []
     for _ in range(SCALES):
         across = (low[:, 1:] - low[:, :-1])[valid[:, 1:] & valid[:, :-1]]
@@ -158,9 +158,9 @@ def _saved_bits(before: list[NDArray[np.int64]], after: list[NDArray[np.int64]],
     worth in bits.
 
     At an error D, detail of a larger variance V takes log2(V / D) / 2 bits and is left with D; other detail is left
-    with V (reverse water-filling; T. M. Cover, J. A. Thomas, "Elements of Information Theory", 10.3.3). Along this curve
-    an error of D is worth 1 / ln 4 bits. D is that of the rate at which rotations are judged, and more than all bits of
-    that rate cannot be saved.
+    with V (reverse water-filling; T. M. Cover, J. A. Thomas, "Elements of Information Theory", 10.3.3). Along this
+    curve an error of D is worth 1 / ln 4 bits. D is that of the rate at which rotations are judged, and more than all
+    bits of that rate cannot be saved.
     """
 
     def bits(scales: list[NDArray[np.int64]], error: int, worth: int) -> int:
