@@ -151,7 +151,8 @@ def searched(name: str, samples: Samples, most: int) -> Iterator[tuple[int, Samp
     if best:
         pairs = zip(best, parts, strict=True)
         decoded = [codec.decode(data, part.shape).reshape(*part.shape[:2], -1) for data, part in pairs]
-        yield sum(map(len, best)), np.concatenate(decoded, axis=2).astype(samples.dtype)
+        whole: Samples = np.concatenate(decoded, axis=2)
+        yield sum(map(len, best)), whole
 
 
 CODINGS: dict[str, Coding] = {
@@ -211,9 +212,9 @@ Made by `python -m scripts.scenes`. PSNR in dB of the samples that count, decode
 - *by peak*: of a peak of 255 or 65,535.
 
 *Border*: RMSE of the first {BORDER} pixels beside no-data over that of the others. Bytes are of whole files, with
-{PREFIX} for the georeference and {MASK} for the mask. The other codecs get the same bytes for the pixels, no-data filled as for
-ours, at full or half size, whichever is better; JPEG 2000 with its transform of three components. *Stretched*: each
-band is brought to the range of 16 bits first.
+{PREFIX} for the georeference and {MASK} for the mask. The other codecs get the same bytes for the pixels, no-data
+filled as for ours, at full or half size, whichever is better; JPEG 2000 with its transform of three components.
+*Stretched*: each band is brought to the range of 16 bits first.
 
 """
 

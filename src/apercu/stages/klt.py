@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.stages.colour import LEVELS, Levels, Samples
-from apercu.stages.fill import Mask, Places
+from apercu.stages.fill import Mask
 from apercu.stages.rotation import FRACTION_BITS, Matrix
 
 SCALES = 6
@@ -43,7 +43,9 @@ def detail_moments(samples: Samples, mask: Mask | None, levels: Sequence[Levels]
     offsets = np.array([LEVELS[codes.offset_code] for codes in levels], np.int32)
     ranges = np.array([LEVELS[codes.range_code] for codes in levels], np.int32)
     low = np.clip(samples - offsets, 0, ranges)
-    valid: Places = np.ones(samples.shape[:2], np.bool_) if mask is None else ~mask.any(axis=2)
+    valid = np.ones(samples.shape[:2], np.bool_)
+    if mask is not None:
+        np.logical_not(np.logical_or.reduce(mask, axis=2), out=valid)
     found = []
     for _ in range(SCALES):
         across = (low[:, 1:] - low[:, :-1])[valid[:, 1:] & valid[:, :-1]]
