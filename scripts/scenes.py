@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,8 +151,7 @@ def searched(name: str, samples: Samples, most: int) -> Iterator[tuple[int, Samp
     if best:
         pairs = zip(best, parts, strict=True)
         decoded = [codec.decode(data, part.shape).reshape(*part.shape[:2], -1) for data, part in pairs]
-        whole: Samples = np.concatenate(decoded, axis=2)
-        yield sum(map(len, best)), whole
+        yield sum(map(len, best)), cast("Samples", np.concatenate(decoded, axis=2))
 
 
 CODINGS: dict[str, Coding] = {

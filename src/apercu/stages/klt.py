@@ -53,7 +53,7 @@ def detail_moments(samples: Samples, mask: Mask | None, levels: Sequence[Levels]
         changes = np.concatenate([across, down]).astype(np.float64)  # sums of products below 2^53: exact
         products = changes.T @ changes
         found.append((len(changes), [[int(value) for value in row] for row in products]))
-        height, width = (side // 2 * 2 for side in valid.shape)
+        height, width = valid.shape[0] // 2 * 2, valid.shape[1] // 2 * 2
         quarters = [(slice(top, height, 2), slice(left, width, 2)) for top in (0, 1) for left in (0, 1)]
         low = sum(low[quarter] for quarter in quarters) >> 1  # as the low band of an orthonormal transform
         valid = np.logical_and.reduce([valid[quarter] for quarter in quarters])
