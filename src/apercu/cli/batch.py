@@ -2,8 +2,8 @@
 
 import argparse
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import apercu
@@ -16,16 +16,16 @@ from apercu.processes import n_cores
 
 if TYPE_CHECKING:
     from apercu.bridges.archive.making import Step
-    from apercu.bridges.archive.work import Outcome
 
 DESCRIPTION = """\
 Make a preview of every picture in an archive: DEST/NAME.apc, NAME being that of the source below its folder, with its
-suffix. A source is a file, a folder with all pictures below it, or a pattern ('*', '?', '[]', '**'), on this machine, in
-S3 (s3://) or on a web server (http://, https://). DEST is a folder of this machine or of a store such as S3.
+suffix. A source is a file, a folder with all pictures below it, or a pattern ('*', '?', '[]', '**'), on this machine,
+in S3 (s3://) or on a web server (http://, https://). DEST is a folder of this machine or of a store such as S3.
 
 A manifest, an SQLite file, has a row for each source: what became of it, and what it was made from. So the call may be
 interrupted, or killed, and made again: only what is missing, has changed or is to be made by other options is done. A
-source that cannot be encoded is named, recorded with its error, and not tried again without --retry; the exit code is 2.
+source that cannot be encoded is named, recorded with its error, and not tried again without --retry; the exit code is 2
+as long as there is one.
 """
 
 EXAMPLES = """\
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="names",
         metavar="FILE",
-        help="a list of the sources, one in each line, below the one SRC (- for standard input); millions are no burden",
+        help="a list of the sources, one in each line, below the one SRC (- for standard input); there may be millions",
     )
     how = parser.add_argument_group("who does the work (default: all cores of this machine)")
     who = how.add_mutually_exclusive_group()
@@ -148,14 +148,11 @@ def _workers(arguments: argparse.Namespace) -> Iterator[Callable[..., Any] | Non
         return
     from apercu.bridges.archive import cluster
 
-    said = nullcontext() if arguments.quiet else None
-    with cluster.workers(
-        n_workers, arguments.scheduler, lambda url: None if said else remark(f"dashboard: {url}")
-    ) as do:
+    with cluster.workers(n_workers, arguments.scheduler, (lambda _: None) if arguments.quiet else remark) as do:
         yield do
 
 
-def _followed(steps: "Any") -> "Step":
+def _followed(steps: "Generator[Step, None, None]") -> "Step":
     """Work through all steps, with a progress bar and a line for each failure; returns the last step."""
     n_named = 0
     last: Step | None = None

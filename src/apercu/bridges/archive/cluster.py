@@ -8,6 +8,7 @@ while nothing else is being done, and the one with which workers end then has fa
 
 import logging
 import pickle
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +32,7 @@ _SETTINGS = {
     "distributed.scheduler.allowed-failures": _ENDS,
     "distributed.worker.profile.enabled": False,  # which takes a few per cent of each processor
     "distributed.admin.system-monitor.interval": "2s",
-    "distributed.worker.memory.rebalance.measure": "managed",
+    "distributed.deploy.lost-worker-timeout": "1 hour",  # on a busy machine one takes long to start
 }
 
 
@@ -46,6 +47,7 @@ def workers(
     Raises:
         MissingExtra: `distributed` is not installed.
         OptionError: no scheduler answers there.
+        ChildProcessError: processes cannot be started.
     """
     try:
         import dask
@@ -58,16 +60,7 @@ def workers(
     try:
         with dask.config.set(_SETTINGS):
             if scheduler is None:
-                with (
-                    distributed.LocalCluster(
-                        n_workers=n_workers,
-                        threads_per_worker=1,
-                        processes=True,
-                        dashboard_address="127.0.0.1:0",
-                        silence_logs=logging.CRITICAL,
-                    ) as cluster,
-                    distributed.Client(cluster) as client,
-                ):
+                with _own(n_workers) as client:
                     said = "" if find_spec("bokeh") else " (which needs bokeh)"
                     say(f"dashboard{said}: {client.dashboard_link}")
                     yield partial(_lots, client)
@@ -78,9 +71,56 @@ def workers(
                 raise OptionError(f"no scheduler answers at {scheduler}: {error}") from error
             with client:
                 say(f"dashboard: {client.dashboard_link}")
+                if not client.nthreads():
+                    say("the scheduler has no workers yet; the work begins when it has")
                 yield partial(_lots, client)
     finally:
         quiet.setLevel(before)
+
+
+@contextmanager
+def _own(n_workers: int | None) -> Iterator[Any]:
+    """A cluster of this machine, which ends with the block or this process."""
+    import distributed
+
+    try:
+        cluster = distributed.LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        )
+    except RuntimeError as error:  # out of memory, or killed already
+        raise ChildProcessError(f"the workers cannot be started: {error}") from error
+    with cluster, distributed.Client(cluster) as client, _kept_whole(cluster, len(cluster.workers)):
+        yield client
+
+
+@contextmanager
+def _kept_whole(cluster: Any, n_workers: int) -> Iterator[None]:
+    """Start a worker anew that ended while it was being started, which Dask gives up."""
+    from distributed.core import Status
+
+    async def forget() -> bool:
+        gone = [name for name, nanny in cluster.workers.items() if nanny.status in (Status.closed, Status.failed)]
+        for name in gone:
+            del cluster.workers[name]
+        return bool(gone)
+
+    def look() -> None:
+        while not ended.wait(_LOOK):
+            if cluster.sync(forget):
+                cluster.scale(n_workers)
+
+    ended = threading.Event()
+    keeper = threading.Thread(target=look, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join()
 
 
 def _lots(client: Any, take: Take, job: Job) -> Lots:
@@ -122,7 +162,7 @@ def _lots(client: Any, take: Take, job: Job) -> Lots:
                 outcomes, seconds = future.result()
             except distributed.KilledWorker:
                 if future is alone:
-                    yield [work.failed(tasks[0], RuntimeError("its workers ended: killed, or out of memory"))]
+                    yield [work.failed(tasks[0], "its workers ended: killed, or out of memory")]
                 else:
                     suspects.extend(tasks)
                 continue

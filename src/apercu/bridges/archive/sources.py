@@ -152,7 +152,7 @@ def _below(
 def _behind(fs: Any, path: str) -> dict[str, Any]:
     """What a link leads to, if it is a file."""
     real = os.path.realpath(path)
-    return fs.info(real) if os.path.isfile(real) else {"type": "other"}  # type: ignore[no-any-return]
+    return fs.info(real) if os.path.isfile(real) else {"type": "other"}
 
 
 def _of_list(folder: str, names: str) -> Iterator[Listed]:

@@ -122,16 +122,14 @@ def done(tasks: Sequence[Task], job: Job) -> list[Outcome]:
     return found
 
 
-def failed(task: Task, error: Exception, sha256: bytes | None = None) -> Outcome:
+def failed(task: Task, error: Exception | str, sha256: bytes | None = None) -> Outcome:
     """The outcome of a source that cannot be done."""
-    if isinstance(error, ApercuError):
-        said = str(error)
-    elif isinstance(error, MemoryError):
+    if isinstance(error, MemoryError):
         said = f"not enough memory: {error}"
     elif isinstance(error, OSError) and error.strerror:
         said = error.strerror
     else:
-        said = f"{type(error).__name__}: {error}"
+        said = str(error) if isinstance(error, ApercuError | str) else f"{type(error).__name__}: {error}"
     said = " ".join(said.removeprefix(f"{printable(task.source)}: ")[:_MOST_SAID].split())
     return Outcome(task.source, task.target, "failed", task.identity, sha256, message=printable(said))
 
