@@ -3,7 +3,7 @@
 import argparse
 import re
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import apercu
@@ -148,8 +148,17 @@ def _workers(arguments: argparse.Namespace) -> Iterator[Callable[..., Any] | Non
         return
     from apercu.bridges.archive import cluster
 
-    with cluster.workers(n_workers, arguments.scheduler, (lambda _: None) if arguments.quiet else remark) as do:
+    said: list[str] = []
+    stack = ExitStack()
+    try:
+        with streams.muted():  # what processes have to say as they are started or ended is of no use
+            do = stack.enter_context(cluster.workers(n_workers, arguments.scheduler, said.append))
+        if said and not arguments.quiet:
+            remark("\n".join(said))
         yield do
+    finally:
+        with streams.muted():
+            stack.close()
 
 
 def _followed(steps: "Generator[Step, None, None]") -> "Step":

@@ -47,35 +47,43 @@ def workers(
     Raises:
         MissingExtra: `distributed` is not installed.
         OptionError: no scheduler answers there.
-        ChildProcessError: processes cannot be started.
+        ChildProcessError: processes cannot be started, or, during the work: the scheduler is gone.
     """
     try:
         import dask
         import distributed
     except ImportError as error:
         raise MissingExtra("workers need distributed: pip install 'apercu[archive]'") from error
-    quiet = logging.getLogger("distributed")
-    before = quiet.level
-    quiet.setLevel(logging.CRITICAL)  # what ends, and what is done about it, is said here
-    try:
-        with dask.config.set(_SETTINGS):
-            if scheduler is None:
-                with _own(n_workers) as client:
-                    said = "" if find_spec("bokeh") else " (which needs bokeh)"
-                    say(f"dashboard{said}: {client.dashboard_link}")
-                    yield partial(_lots, client)
-                return
-            try:
-                client = distributed.Client(scheduler, timeout="20s")
-            except (OSError, ValueError) as error:
-                raise OptionError(f"no scheduler answers at {scheduler}: {error}") from error
-            with client:
-                say(f"dashboard: {client.dashboard_link}")
-                if not client.nthreads():
-                    say("the scheduler has no workers yet; the work begins when it has")
+    with _quiet(), dask.config.set(_SETTINGS):
+        if scheduler is None:
+            with _own(n_workers) as client:
+                said = "" if find_spec("bokeh") else " (which needs bokeh)"
+                say(f"dashboard{said}: {client.dashboard_link}")
                 yield partial(_lots, client)
+            return
+        try:
+            client = distributed.Client(scheduler, timeout="20s")
+        except (OSError, ValueError) as error:
+            raise OptionError(f"no scheduler answers at {scheduler}: {error}") from error
+        with client:
+            say(f"dashboard: {client.dashboard_link}")
+            if not client.nthreads():
+                say("the scheduler has no workers yet; the work begins when it has")
+            yield partial(_lots, client)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask from logging what ends, and what it does about that."""
+    of_dask = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    levels = [logger.level for logger in of_dask]
+    for logger in of_dask:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
     finally:
-        quiet.setLevel(before)
+        for logger, level in zip(of_dask, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager
@@ -166,6 +174,10 @@ def _lots(client: Any, take: Take, job: Job) -> Lots:
                 else:
                     suspects.extend(tasks)
                 continue
+            except distributed.client.FutureCancelledError as error:
+                raise ChildProcessError(
+                    "the scheduler is gone; what was done is recorded, so go on by calling again"
+                ) from error
             finally:
                 future.release()
             pace = seconds / len(tasks) if not pace else 0.7 * pace + 0.3 * seconds / len(tasks)
