@@ -14,7 +14,7 @@ from tests.archives import png, processes_below, rows, s3_server
 
 for needed in ("distributed", "s3fs", "moto.server"):
     pytest.importorskip(needed)
-from apercu.bridges.archive import cluster, making
+from apercu.bridges.archive import cluster, making  # noqa: E402  # which need them
 
 linux = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc to find processes in")
 
@@ -39,8 +39,11 @@ def last(steps):
 
 def objects(s3, prefix):
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket="previews", Prefix=prefix)
-    return {entry["Key"]: s3.get_object(Bucket="previews", Key=entry["Key"])["Body"].read()
-            for page in pages for entry in page.get("Contents", ())}
+    return {
+        entry["Key"]: s3.get_object(Bucket="previews", Key=entry["Key"])["Body"].read()
+        for page in pages
+        for entry in page.get("Contents", ())
+    }
 
 
 def test_from_s3_to_s3(s3, workers, tmp_path):

@@ -30,9 +30,18 @@ _ENDS = 1  # ends of workers that a task of our own cluster survives
 
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": _ENDS,
-    "distributed.worker.profile.enabled": False,  # which takes a few per cent of each processor
-    "distributed.admin.system-monitor.interval": "2s",
     "distributed.deploy.lost-worker-timeout": "1 hour",  # on a busy machine one takes long to start
+    # By default Dask has each worker give back all memory that it frees, and be given it again for the next picture.
+    "distributed.nanny.pre-spawn-environ": dict.fromkeys(
+        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
+    ),
+    # What follows takes a few per cent of each processor at its usual pace.
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.monitor-interval": "500ms",
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.client.scheduler-info-interval": "10s",
 }
 
 

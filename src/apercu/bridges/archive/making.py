@@ -121,6 +121,7 @@ class _Todo:
         if not self._waiting:
             lot = list(islice(self._found, _LOT))
             if not lot:
+                self._step = self._step._replace(share=1.0)
                 return None
             self._look_up(lot)
             self._step = self._step._replace(share=lot[-1].share)
@@ -132,8 +133,9 @@ class _Todo:
         self._refused.clear()
         manifest.record(self.database, lot, self.settings)
         for one in lot:
-            self._at_work.pop(one.target or "", None)
-        failures = [one for one in lot if one.state == "failed"]
+            if one.state != "refused":
+                self._at_work.pop(manifest.text_of(one.target), None)
+        failures = [one for one in lot if one.state in ("failed", "refused")]
         made = [one for one in lot if one.state == "done"]
         was = self._step
         self._step = was._replace(
@@ -146,37 +148,37 @@ class _Todo:
         return self._step._replace(failures=failures)
 
     def _look_up(self, lot: list[Listed]) -> None:
-        rows = manifest.known(self.database, [one.source for one in lot], [one.target for one in lot])
-        by_source = {row.source: row for row in rows}
-        owners = {row.target: row.source for row in rows if row.target is not None} | self._at_work
+        rows = manifest.known(self.database, [one.target for one in lot])
+        known = {(row.source, row.target): row for row in rows}
+        owners = {row.target: row.source for row in rows if row.state != "refused"} | self._at_work
         for one in lot:
-            row = by_source.get(manifest.text_of(one.source))
-            target = manifest.text_of(one.target)
-            owner = owners.setdefault(target, manifest.text_of(one.source))
+            source, target = manifest.text_of(one.source), manifest.text_of(one.target)
+            row, owner = known.get((source, target)), owners.setdefault(target, source)
             if row is not None and self._is_settled(row, one):
-                n_done, n_failed = self._step.n_done, self._step.n_failed
-                is_done = row.state == "done"
-                self._step = self._step._replace(n_done=n_done + is_done, n_failed=n_failed + (not is_done))
-            elif one.fault or owner != manifest.text_of(one.source):
-                self._refuse(one, one.fault or f"{one.target} is the preview of {owner}")
+                is_done, was = row.state == "done", self._step
+                self._step = was._replace(n_done=was.n_done + is_done, n_failed=was.n_failed + (not is_done))
+            elif one.fault or owner != source:
+                self._refuse(one, "refused", one.fault or f"{one.target} is the preview of {owner}")
+            elif target in self._at_work:
+                continue  # listed twice
             elif row is not None and row.state == "begun" and row.tries >= _MOST_ENDS and not self.retry:
-                self._refuse(one, f"ended the process that it was in, {row.tries} times", one.target)
+                self._refuse(one, "failed", f"ended the process that it was in, {row.tries} times")
             else:
                 of_now = row is not None and row.state == "done" and row.settings == self.settings
                 before = (row.identity, row.sha256) if row is not None and of_now and row.sha256 else None
-                self._at_work[target] = one.source
+                self._at_work[target] = source
                 self._waiting.append(Task(one.source, one.url, one.target, one.identity, before))
 
     def _is_settled(self, row: manifest.Row, one: Listed) -> bool:
         """Whether a source need not be looked at again."""
-        if row.settings != self.settings:
+        if row.settings != self.settings or row.state == "begun":
             return False
         if row.state == "done":  # without an identity, a worker asks for it
             return one.identity is not None and one.identity == row.identity
-        return row.state == "failed" and not self.retry and one.identity in (None, row.identity)
+        return not self.retry and one.identity in (None, row.identity)
 
-    def _refuse(self, one: Listed, why: str, target: str | None = None) -> None:
-        self._refused.append(Outcome(one.source, target, "failed", one.identity, None, message=why))
+    def _refuse(self, one: Listed, state: str, why: str) -> None:
+        self._refused.append(Outcome(one.source, one.target, state, one.identity, None, message=why))
 
 
 def _here(todo: _Todo, job: Job) -> Lots:

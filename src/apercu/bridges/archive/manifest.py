@@ -22,9 +22,10 @@ _SCHEMA = """
 CREATE TABLE archive (destination TEXT NOT NULL);
 CREATE TABLE settings (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, content TEXT NOT NULL);
 CREATE TABLE previews (
-    source TEXT PRIMARY KEY,     -- URL, or path on this machine
-    object TEXT UNIQUE,          -- name below the destination; NULL: it was refused
-    state TEXT NOT NULL,         -- done, failed; begun: a process alone with it has not come back yet
+    source TEXT NOT NULL,        -- URL, or path on this machine
+    object TEXT NOT NULL,        -- name below the destination
+    state TEXT NOT NULL,         -- done; failed; refused: the object is another's; begun: by a process that has not
+                                 -- come back yet
     settings INTEGER NOT NULL REFERENCES settings (id),
     identity TEXT,               -- size and ETag or time, as the source's store says
     sha256 BLOB,                 -- of the source's content
@@ -33,23 +34,25 @@ CREATE TABLE previews (
     width INTEGER, height INTEGER, bands INTEGER, dtype TEXT, quality REAL,
     rmse REAL,                   -- of all samples that count, in units of the samples
     seconds REAL NOT NULL,       -- processor time of the last try
-    message TEXT NOT NULL        -- why it failed
+    message TEXT NOT NULL,       -- why there is no preview
+    PRIMARY KEY (object, source)
 );
-CREATE INDEX failed ON previews (source) WHERE state != 'done';
+CREATE INDEX undone ON previews (state) WHERE state != 'done';
 """
 _COLUMNS = (
     *("source", "object", "state", "settings", "identity", "sha256", "tries", "bytes", "width", "height", "bands"),
     *("dtype", "quality", "rmse", "seconds", "message"),
 )
-_UPSERT = (
+_TRIES = """tries = CASE
+    WHEN previews.state = 'begun' AND excluded.state != 'begun' THEN previews.tries
+    WHEN previews.state = 'done' THEN 1
+    ELSE previews.tries + 1 END"""
+_INSERT = (
     f"INSERT INTO previews ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
-    "ON CONFLICT (source) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:] if name != "tries")
-    + """, tries = CASE
-        WHEN previews.state = 'begun' AND excluded.state != 'begun' THEN previews.tries
-        WHEN previews.state = 'done' THEN 1
-        ELSE previews.tries + 1 END"""
+    f"ON CONFLICT (object, source) DO UPDATE SET {_TRIES}, "
 )
+_RECORD = _INSERT + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[2:] if name != "tries")
+_BEGIN = _INSERT + "state = excluded.state"  # what is known of it may still hold
 _ROWS = 1 << 16  # of a row group
 
 
@@ -57,7 +60,7 @@ class Row(NamedTuple):
     """What is known of a source from before."""
 
     source: str
-    target: str | None
+    target: str
     state: str
     settings: int
     identity: str | None
@@ -134,12 +137,10 @@ def settings_of(database: sqlite3.Connection, digest: str, content: Mapping[str,
     return int(number)
 
 
-def known(database: sqlite3.Connection, sources: Sequence[str], targets: Sequence[str]) -> list[Row]:
-    """The rows of these sources, and those that have one of these objects."""
-    columns = "source, object, state, settings, identity, sha256, tries"
-    marks = ", ".join("?" * len(sources))
-    text = f"SELECT {columns} FROM previews WHERE source IN ({marks}) UNION SELECT {columns} FROM previews "
-    found = database.execute(f"{text} WHERE object IN ({marks})", [*map(text_of, sources), *map(text_of, targets)])
+def known(database: sqlite3.Connection, targets: Sequence[str]) -> list[Row]:
+    """The rows of these objects."""
+    columns, marks = "source, object, state, settings, identity, sha256, tries", ", ".join("?" * len(targets))
+    found = database.execute(f"SELECT {columns} FROM previews WHERE object IN ({marks})", [*map(text_of, targets)])
     return [Row(*row) for row in found]
 
 
@@ -148,18 +149,20 @@ def record(database: sqlite3.Connection, outcomes: Iterable[Outcome], settings: 
     with database:
         for one in outcomes:
             if one.state == "same":
-                database.execute(
-                    "UPDATE previews SET identity = ? WHERE source = ?", (one.identity, text_of(one.source))
-                )
-                continue
-            target = None if one.target is None else text_of(one.target)
-            row = (text_of(one.source), target, one.state, settings, one.identity, one.sha256, 1, *one[5:])
-            database.execute(_UPSERT, row)
+                changed = "UPDATE previews SET state = 'done', identity = ? WHERE object = ? AND source = ?"
+                database.execute(changed, (one.identity, text_of(one.target), text_of(one.source)))
+            else:
+                database.execute(_RECORD, _row(one, settings))
 
 
 def begin(database: sqlite3.Connection, source: str, target: str, settings: int) -> None:
     """Note that a source is begun, and so tried, by a process that may end with it."""
-    record(database, [Outcome(source, target, "begun", None, None)], settings)
+    with database:
+        database.execute(_BEGIN, _row(Outcome(source, target, "begun", None, None), settings))
+
+
+def _row(one: Outcome, settings: int) -> tuple[Any, ...]:
+    return (text_of(one.source), text_of(one.target), one.state, settings, one.identity, one.sha256, 1, *one[5:])
 
 
 def text_of(name: str) -> str:

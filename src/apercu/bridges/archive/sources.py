@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
+from urllib.parse import unquote
 
 from fsspec.core import url_to_fs
 from fsspec.utils import glob_translate
@@ -193,9 +194,13 @@ def _lines(names: str) -> Iterator[tuple[IO[bytes], int]]:
 
 def _described(fs: Any, path: str, name: str, found: str | None, share: float) -> Listed:
     url = path if is_local(fs) else fs.unstrip_protocol(path)
+    name = unquote(name) if _is_web(fs) else name
     target = posixpath.normpath(name) + ".apc"
-    long = len(target.encode("utf-8", "surrogateescape")) > _MOST_NAME
-    fault = f"a name of more than {_MOST_NAME} bytes" if long else ""
+    fault = ""
+    if target.startswith(("/", "../")) or "\0" in target:
+        fault = f"{target} would be no name below the destination"
+    elif len(target.encode("utf-8", "surrogateescape")) > _MOST_NAME:
+        fault = f"a name of more than {_MOST_NAME} bytes"
     return Listed(_plain(fs, url), url, target, found, share, fault)
 
 

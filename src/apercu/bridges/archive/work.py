@@ -58,9 +58,9 @@ class Outcome(NamedTuple):
     """What became of a source: a row of the manifest."""
 
     source: str
-    target: str | None
+    target: str
     state: str
-    """"done" or "failed"; "same": what was done before still holds."""
+    """"done", "failed" or "refused"; "same": what was done before still holds."""
     identity: str | None
     sha256: bytes | None
     """Of the source's content."""
