@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import apercu
-from apercu.bridges import bounded, files
+from apercu.bridges import bounded, files, scene_files
 from apercu.bridges.line_art import is_line_art
 from apercu.errors import ApercuError, OptionError, TargetUnreachable, naming
 from apercu.format.container import read_header
@@ -113,6 +113,14 @@ def encoded(image: Samples, name: str, options: Mapping[str, Any]) -> Made:
     return Made(data, {**apercu.info(data), "line_art": is_line_art(image)})
 
 
+def encoded_scene(source: str, options: Mapping[str, Any]) -> Made:
+    """A scene, whatever GDAL opens by that name, as an apercu file; errors name it."""
+    from apercu.bridges import geo  # rasterio comes with it
+
+    data = geo.encode(source, **options)
+    return Made(data, {**apercu.info(data), "line_art": False})
+
+
 def decoded(data: bytes, name: str, suffix: str, options: Mapping[str, Any], target: str | None = None) -> Made:
     """An apercu file as a picture file of the kind of `suffix`; errors begin with `name`, or, where that kind is what
     is wrong, with `target`."""
@@ -132,6 +140,8 @@ def decoded(data: bytes, name: str, suffix: str, options: Mapping[str, Any], tar
 
 
 def _encode_file(source: str, page: int | None, options: Mapping[str, Any]) -> Made:
+    if scene_files.is_scene(source, page) and scene_files.can_be_read(source):
+        return encoded_scene(source, options)
     image, bands = files.read(source, page=page)
     return encoded(image, source, {"bands": bands, **options})
 

@@ -4,9 +4,11 @@ GDAL makes some namespaces of tags itself, of how a file is written and of what 
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from apercu.format.chunks import Bands, ControlPoint, Crs, Gcps, Geo, Rpcs, Scene, Tags
+from apercu.stages.blocks import Window
 
 _MADE_BY_GDAL = frozenset(
     {
@@ -24,20 +26,22 @@ _AREA_OR_POINT = "AREA_OR_POINT"
 _COEFFICIENTS = 20
 
 
-def described(dataset: Any, bands: list[int], interpretation: str, *, with_tags: bool = True) -> Scene:
+def described(dataset: Any, bands: list[int], interpretation: str, has_alpha: bool, with_tags: bool = True) -> Scene:
     """What an open rasterio dataset says.
 
     Args:
         dataset: open for reading.
-        bands: the numbers, from 1, of those that are coded.
+        bands: the numbers, from 1, of those that are coded, and at the end that of an alpha that becomes a mask.
         interpretation: of what is coded, as in the head of a file; colours that follow from it are not said.
+        has_alpha: whether the last of `bands` is such an alpha.
         with_tags: whether to take the tags, and names and units of bands.
     """
+    usual = usual_colours(interpretation, len(bands), has_alpha)
     return Scene(
         geo=_geo(dataset),
         gcps=_gcps(*dataset.gcps),
         rpcs=_rpcs(dataset.rpcs),
-        bands=_bands(dataset, [band - 1 for band in bands], interpretation, with_tags),
+        bands=_bands(dataset, [band - 1 for band in bands], usual, with_tags),
         tags=(_tags(dataset, bands) or None) if with_tags else None,
     )
 
@@ -72,17 +76,22 @@ def describe(dataset: Any, scene: Scene, interpretation: str) -> None:
 
 def colours_of(scene: Scene, interpretation: str, n_bands: int) -> list[str]:
     """The colour interpretation of each band, by rasterio's names; what follows the coded bands is alpha."""
-    usual = usual_colours(interpretation, n_bands)
+    usual = usual_colours(interpretation, n_bands, has_mask_of_alpha(scene))
     said = scene.bands.colours if scene.bands and scene.bands.colours else ()
-    found = [name or usual[band] for band, name in enumerate(said)] or usual
-    return [*found, *["alpha"] * (n_bands - len(found))]
+    return [name or usual[band] for band, name in enumerate(said)] + usual[len(said) :]
 
 
-def usual_colours(interpretation: str, n_bands: int) -> list[str]:
-    """The colour interpretations that GDAL gives to bands of which nothing else is said."""
+def has_mask_of_alpha(scene: Scene) -> bool:
+    """Whether its mask was a band of alpha, which is one more than those that are coded."""
+    return scene.mask is not None and scene.mask.kind == "alpha"
+
+
+def usual_colours(interpretation: str, n_bands: int, has_alpha: bool) -> list[str]:
+    """The colour interpretations of bands of which nothing else is said; the last may be a mask of alpha."""
     if interpretation in ("rgb", "rgba"):
         return ["red", "green", "blue", "alpha"][:n_bands]
-    return ["gray", *["undefined"] * (n_bands - 1)]
+    found = ["gray", *["undefined"] * (n_bands - 1)]
+    return [*found[:-1], "alpha"] if has_alpha else found
 
 
 def at_coded_size(scene: Scene) -> Scene:
@@ -104,7 +113,22 @@ def at_coded_size(scene: Scene) -> Scene:
             line_scale=rpcs.line_scale / by,
             samp_scale=rpcs.samp_scale / by,
         )
-    return Scene(geo, gcps, rpcs, scene.bands, scene.tags, scene.samples, scene.mask, scene.rotation, scene.reduced)
+    return replace(scene, geo=geo, gcps=gcps, rpcs=rpcs)
+
+
+def cropped(scene: Scene, window: Window) -> Scene:
+    """The same with a georeference of a window of its size."""
+    geo, gcps, rpcs = scene.geo, scene.gcps, scene.rpcs
+    top, left = window.top, window.left
+    if geo and geo.transform:
+        a, b, c, d, e, f = geo.transform
+        geo = geo._replace(transform=(a, b, a * left + b * top + c, d, e, d * left + e * top + f))
+    if gcps:
+        points = (point._replace(row=point.row - top, column=point.column - left) for point in gcps.points)
+        gcps = gcps._replace(points=tuple(points))
+    if rpcs:
+        rpcs = rpcs._replace(line_off=rpcs.line_off - top, samp_off=rpcs.samp_off - left)
+    return replace(scene, geo=geo, gcps=gcps, rpcs=rpcs)
 
 
 def crs_said(crs: Any) -> Crs:
@@ -154,10 +178,10 @@ def _geo(dataset: Any) -> Geo | None:
 def _gcps(points: Any, crs: Any) -> Gcps | None:
     if not points:
         return None
-    found = (
-        ControlPoint(*map(float, (each.row, each.col, each.x, each.y, each.z or 0)), each.id or "", each.info or "")
-        for each in points
-    )
+    found = []
+    for each in points:
+        row, column, x, y, z = map(float, (each.row, each.col, each.x, each.y, each.z or 0))
+        found.append(ControlPoint(row, column, x, y, z, each.id or "", each.info or ""))
     return Gcps(tuple(found), crs_said(crs))
 
 
@@ -188,7 +212,7 @@ def rpc_tags(rpcs: Rpcs) -> dict[str, str]:
     }
 
 
-def _bands(dataset: Any, places: list[int], interpretation: str, with_names: bool) -> Bands | None:
+def _bands(dataset: Any, places: list[int], usual: list[str], with_names: bool) -> Bands | None:
     def of_bands(values: Any, default: Any) -> Any:
         found = tuple(default if values[place] in (None, "") else values[place] for place in places)
         return None if found == (default,) * len(found) else found
@@ -197,7 +221,7 @@ def _bands(dataset: Any, places: list[int], interpretation: str, with_names: boo
     bands = Bands(
         names=of_bands(dataset.descriptions, None) if with_names else None,
         units=of_bands(dataset.units, None) if with_names else None,
-        colours=None if colours == usual_colours(interpretation, len(places)) else tuple(colours),
+        colours=None if colours == usual else tuple(colours),
         scales=of_bands(dataset.scales, 1.0),
         offsets=of_bands(dataset.offsets, 0.0),
     )

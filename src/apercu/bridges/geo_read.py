@@ -15,12 +15,14 @@ from apercu.codecs.source import squared_error
 from apercu.errors import FileFormatError, MissingExtra, printable
 from apercu.format.chunks import DTYPES
 from apercu.stages.blocks import Window
-from apercu.stages.colour import MOST, Samples
+from apercu.stages.colour import Samples
 from apercu.stages.fill import Mask
+from apercu.stages.sample_types import Mapping, mapping_for, representable, to_codes
 
 CACHE = 64 << 20
 """Bytes of GDAL's own cache of blocks, which would be 5 % of the memory of the machine."""
 _AT_ONCE = 1 << 21  # samples
+NoData = float | int | None
 _NEAR = 2  # of no-data values in floating point: times the distance of neighbours, as GDAL has it
 
 
@@ -35,7 +37,7 @@ class Bands(NamedTuple):
     """"grey", "rgb", "rgba" or "spectral"."""
     kind: str | None
     """Of the mask: "nodata", "alpha", "band" (see `apercu.format.chunks`), or None."""
-    nodata: tuple[float | int | None, ...] | None
+    nodata: tuple[NoData, ...] | None
     """Of each band that is coded; of the samples that it returns where they are masked, too."""
     alpha: int = 0
     """The number of a band of alpha that is a mask."""
@@ -164,6 +166,24 @@ class RasterSource:
         return _wide(hidden, self.n_bands)
 
 
+class Mapped:
+    """A source whose samples become uint16, band by band, as `mapping` says (see `apercu.codecs.source.Source`)."""
+
+    def __init__(self, source: RasterSource, mapping: Mapping) -> None:
+        self._source, self._mapping = source, mapping
+        self.height, self.width, self.n_bands = source.height, source.width, source.n_bands
+        self.dtype: np.dtype[Any] = np.dtype(np.uint16)
+
+    def read(self, window: Window) -> tuple[Samples, Mask | None]:
+        """See `Source`."""
+        samples, mask = self._source.read(window)
+        return to_codes(samples, self._mapping), mask
+
+    def squared_error(self, window: Window, decoded: Samples) -> int:
+        """See `Source`: of the codes."""
+        return squared_error(*self.read(window), decoded)
+
+
 def windows_to_scan(dataset: Any) -> Iterator[Window]:
     """Windows over all of a dataset, of whole blocks in the order in which they lie in the file."""
     rows, columns = dataset.block_shapes[0]
@@ -174,28 +194,22 @@ def windows_to_scan(dataset: Any) -> Iterator[Window]:
             yield Window(top, left, min(rows, dataset.height - top), min(columns, dataset.width - left))
 
 
-def mapping_of(source: RasterSource, windows: Iterator[Window]) -> tuple[tuple[float, float], ...]:
-    """(offset, scale) of each band, by which its samples that count become 0 to 65,535: a sample is
-    offset + scale * code. Integers of no larger range keep their differences (a scale of 1).
-
-    One pass over all windows.
-    """
+def scanned(source: RasterSource, windows: Iterator[Window]) -> tuple[tuple[tuple[float, float], ...], bool]:
+    """The mapping of each band by the range of its samples that count, and whether there are any that do not; one pass
+    over all windows."""
     ends: list[set[Any]] = [set() for _ in range(source.n_bands)]
+    has_hidden = False
     for window in windows:
         samples, mask = source.read(window)
+        has_hidden |= mask is not None
         for band, found in enumerate(ends):
             of_band = samples[:, :, band]
             valid = of_band if mask is None else of_band[~mask[:, :, band]]
             if valid.size:
                 found |= {valid.min().item(), valid.max().item()}
                 found.intersection_update({min(found), max(found)})
-    return tuple(_scaled(min(found), max(found), source.dtype) if found else (0.0, 1.0) for found in ends)
-
-
-def _scaled(low: Any, high: Any, dtype: np.dtype[Any]) -> tuple[float, float]:
-    """Of a band whose samples are `low` to `high`."""
-    exact = dtype.kind != "f" and high - low <= MOST
-    return float(low), 1.0 if exact or low == high else float(high) / MOST - float(low) / MOST
+    mapping = (mapping_for(min(found), max(found), source.dtype) if found else (0.0, 1.0) for found in ends)
+    return tuple(mapping), has_hidden
 
 
 def _dtype(dataset: Any) -> np.dtype[Any]:
@@ -207,15 +221,10 @@ def _dtype(dataset: Any) -> np.dtype[Any]:
     return dtype
 
 
-def _nodata(value: float | int | None, dtype: np.dtype[Any]) -> float | int | None:
+def _nodata(value: NoData, dtype: np.dtype[Any]) -> NoData:
     """A no-data value as samples of that dtype have it; None where none can have it."""
-    if value is None:
-        return None
-    if dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            return float(dtype.type(value))
-    whole = np.isfinite(value) and value == int(value) and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max
-    return int(value) if whole else None
+    found = None if value is None else representable(value, dtype)
+    return None if found is None else found.item()
 
 
 def _interpretation(colours: list[str], dtype: np.dtype[Any]) -> str:
@@ -228,9 +237,7 @@ def _interpretation(colours: list[str], dtype: np.dtype[Any]) -> str:
     return "spectral"
 
 
-def _palette(
-    colours: dict[int, tuple[int, ...]], dtype: np.dtype[Any], nodata: float | int | None
-) -> NDArray[np.uint8]:
+def _palette(colours: dict[int, tuple[int, ...]], dtype: np.dtype[Any], nodata: NoData) -> NDArray[np.uint8]:
     out = np.zeros((np.iinfo(dtype).max + 1, 4), np.uint8)
     for index, colour in colours.items():
         if 0 <= index < len(out):
@@ -253,7 +260,7 @@ def _rasterio_window(window: Window) -> Any:
     return Place(window.left, window.top, window.width, window.height)
 
 
-def _equal(samples: NDArray[Any], values: list[float | int | None]) -> Mask:
+def _equal(samples: NDArray[Any], values: list[NoData]) -> Mask:
     """Where samples (h, w, B) have the no-data value of their band, as GDAL sees it."""
     out = np.zeros(samples.shape, np.bool_)
     for band, value in enumerate(values):

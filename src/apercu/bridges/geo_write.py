@@ -18,6 +18,13 @@ from apercu.stages.fill import Mask
 
 _BLOCK = 512
 _LARGE = 256  # pixels a side, from which a file is tiled
+_COG = {
+    "compress": "DEFLATE",
+    "predictor": "YES",
+    "blocksize": _BLOCK,
+    "bigtiff": "IF_SAFER",
+    "overview_resampling": "AVERAGE",
+}
 
 
 class Raster(NamedTuple):
@@ -65,10 +72,23 @@ def write(target: str | os.PathLike[str], raster: Raster, parts: Iterator[Part],
                 with rasterio.open(first, "w", **_profile(raster, 1 if cog else 6)) as dataset:
                     _fill(dataset, raster, parts)
                 if cog:
-                    copy(first, name, driver="COG", **_cog_options(raster))
+                    copy(first, name, driver="COG", **_COG)
                     os.unlink(first)
         except RasterioError as error:
             raise FileFormatError(" ".join(str(error.__cause__ or error).split())) from error
+
+
+def write_empty(name: str, raster: Raster) -> None:
+    """Write a GeoTIFF that says all that is said of a scene, and holds next to no samples."""
+    rasterio = rasterio_of("a GeoTIFF needs")
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(name, "w", **_profile(raster, 1), sparse_ok=True) as dataset:
+            describe(dataset, raster.scene, raster.interpretation)
+            if raster.kind == "band":
+                dataset.write_mask(np.ones((1, 1), np.bool_), window=((0, 1), (0, 1)))
 
 
 def _profile(raster: Raster, effort: int) -> dict[str, Any]:
@@ -101,16 +121,6 @@ def _profile(raster: Raster, effort: int) -> dict[str, Any]:
 
         profile["transform"] = Affine(*geo.transform)
     return profile
-
-
-def _cog_options(raster: Raster) -> dict[str, Any]:
-    return {
-        "compress": "DEFLATE",
-        "predictor": "YES",
-        "blocksize": _BLOCK,
-        "bigtiff": "IF_SAFER",
-        "overview_resampling": "AVERAGE",
-    }
 
 
 def _fill(dataset: Any, raster: Raster, parts: Iterator[Part]) -> None:

@@ -69,6 +69,13 @@ def add_window(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--window", metavar="TOP,LEFT,HEIGHT,WIDTH", type=_window, help=what)
 
 
+def add_full_size(parser: argparse.ArgumentParser) -> None:
+    """Add `--full-size`."""
+    parser.add_argument(
+        "--full-size", action="store_true", help="of an image that is coded at a reduced size, show the full one"
+    )
+
+
 def _window(text: str) -> tuple[int, int, int, int]:
     try:
         top, left, height, width = map(int, text.split(","))

@@ -1,0 +1,203 @@
+"""Scenes: whatever GDAL reads, with its georeference, to an apercu file, and back to GeoTIFF.
+
+    data = apercu.bridges.geo.encode("scene.tif", n_bytes=40_000)
+    apercu.bridges.geo.decode(data, "quicklook.tif", cog=True)
+    scene = apercu.bridges.geo.open(data)
+    scene.read(window=rasterio.windows.Window(0, 0, 256, 256), masked=True), scene.transform, scene.crs
+
+They need rasterio (`pip install 'apercu[geo]'`).
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import apercu
+from apercu.bridges import bounded, geo_metadata, geo_write
+from apercu.codecs.decoding import check_head
+from apercu.errors import OptionError
+from apercu.format.container import read_header
+from apercu.format.prefix import read_prefix
+from apercu.stages.blocks import Window, tiles
+from apercu.stages.fill import Mask
+
+_AT_ONCE = 1 << 25
+"""Samples of the full size that are decoded together, where the coded size is smaller."""
+
+
+class Opened:
+    """An apercu file as a raster that is read window by window, with names that rasterio has.
+
+    Args:
+        data: the file.
+        full_size: where the image is coded at a reduced size, show it at the full one.
+        window: (top, left, height, width), the part to show, in pixels of this size; by default all.
+        how: further arguments of `apercu.decode`.
+    """
+
+    def __init__(
+        self, data: bytes, full_size: bool = False, window: tuple[int, int, int, int] | None = None, **how: Any
+    ) -> None:
+        said, start = read_prefix(data)
+        header = read_header(data[start:] if start else data)
+        check_head(header, apercu.MAX_PIXELS)
+        self._data, self._how, self._header = data, how, header
+        self._log2 = said.reduced.log2 if full_size and said.reduced else 0
+        self._of_size = {"full_size": True} if self._log2 else {}
+        self._whole = Window(0, 0, header.height, header.width)
+        if self._log2 and said.reduced:
+            self._whole = Window(0, 0, said.reduced.height, said.reduced.width)
+        else:
+            said = geo_metadata.at_coded_size(said)
+        self._place = self._whole if window is None else _inside(Window(*window), self._whole)
+        self.scene = geo_metadata.cropped(said, self._place)
+        """What is said of it; its georeference is that of what is shown."""
+        self.shape: tuple[int, int] = self._place[2:]
+        """Rows and columns."""
+        samples = said.samples
+        self.dtype: np.dtype[Any] = np.dtype(samples.dtype if samples else "uint16" if header.wide else "uint8")
+        self.nodata = samples.nodata[0] if samples and samples.nodata else None
+        self._kind = said.mask.kind if said.mask else None
+        self.count: int = header.n_bands + (self._kind == "alpha")
+        """The number of bands."""
+
+    @property
+    def crs(self) -> Any:
+        """The reference system, a `rasterio.crs.CRS`, or None."""
+        return geo_metadata.crs_as_rasterio(self.scene.geo.crs) if self.scene.geo else None
+
+    @property
+    def transform(self) -> Any:
+        """From columns and rows to coordinates, an `affine.Affine`; the identity where there is none."""
+        from rasterio import Affine
+
+        geo = self.scene.geo
+        return Affine(*geo.transform) if geo and geo.transform else Affine.identity()
+
+    def tags(self, bidx: int = 0, ns: str | None = None) -> dict[str, str]:
+        """The tags of a namespace, of the dataset or of a band (from 1)."""
+        found = dict((self.scene.tags or {}).get((bidx, ns or ""), {}))
+        if not bidx and not ns and self.scene.geo:
+            found["AREA_OR_POINT"] = "Point" if self.scene.geo.point else "Area"
+        return found
+
+    def read(self, window: Any = None, *, masked: bool = False) -> NDArray[Any]:
+        """The samples of a window (`rasterio.windows.Window`), by default of all, (count, rows, columns); a masked
+        array, where `masked` is set, hides what does not count."""
+        place = Window(0, 0, *self.shape)
+        if window is not None:
+            place = Window(*(int(each) for each in (window.row_off, window.col_off, window.height, window.width)))
+        samples, hidden = self.part(place)
+        if self._kind == "alpha":
+            shows = np.ones(samples.shape[:2], np.bool_) if hidden is None else ~hidden[:, :, 0]
+            alpha = shows.astype(self.dtype) * self.dtype.type(np.iinfo(self.dtype).max)
+            samples = np.concatenate([samples, alpha[:, :, np.newaxis]], axis=2)
+        out = np.ascontiguousarray(np.moveaxis(samples, -1, 0))
+        if not masked:
+            return out
+        mask = False if hidden is None else np.moveaxis(np.broadcast_to(hidden, samples.shape), -1, 0)
+        return np.ma.MaskedArray(out, mask, fill_value=self.nodata)
+
+    def part(self, place: Window) -> tuple[NDArray[Any], Mask | None]:
+        """The samples of a window (h, w, B), without alpha, and which do not count, (h, w, 1) or (h, w, B)."""
+        place = Window(self._place.top + place.top, self._place.left + place.left, place.height, place.width)
+        window = {} if place == self._whole else {"window": tuple(place)}
+        samples = apercu.decode(self._data, **window, **self._of_size, **self._how)
+        samples = samples.reshape(*samples.shape[:2], -1)
+        if self.scene.mask is None:
+            return samples, None
+        hidden = apercu.mask(self._data, **window, **self._of_size)
+        return samples, hidden.reshape(*hidden.shape[:2], -1)
+
+    def windows(self) -> Iterator[Window]:
+        """Windows over all of it that can be decoded without any other, in scan order."""
+        side = self._header.tile << self._log2
+        if self._log2:
+            while min(side, max(self.shape)) ** 2 * self._header.n_bands > _AT_ONCE:
+                side //= 2
+        for tile in tiles(*self._whole[2:], side):
+            if common := _common(tile, self._place):
+                yield common
+
+    def raster(self) -> geo_write.Raster:
+        """What a GeoTIFF of it is."""
+        bands, kind = (self._header.n_bands, self._header.interpretation), self._kind
+        return geo_write.Raster(*self.shape, bands[0], self.dtype, bands[1], self.nodata, kind, self.scene)
+
+
+def _inside(window: Window, whole: Window) -> Window:
+    if _common(window, whole) != window:
+        raise OptionError(f"window {tuple(window)} does not lie within {whole.height} rows and {whole.width} columns")
+    return window
+
+
+def _common(tile: Window, place: Window) -> Window | None:
+    """What a tile has in common with a place, in pixels from the corner of the place; None where there is nothing."""
+    top, left = max(tile.top, place.top), max(tile.left, place.left)
+    height = min(tile.top + tile.height, place.top + place.height) - top
+    width = min(tile.left + tile.width, place.left + place.width) - left
+    return Window(top - place.top, left - place.left, height, width) if height > 0 and width > 0 else None
+
+
+def open(source: bytes | str | os.PathLike[str], *, full_size: bool = False) -> Opened:
+    """An apercu file, its content or its path, as a raster that is read window by window.
+
+    full_size: where the image is coded at a reduced size, show it at the full one; its transform follows.
+
+    Raises OSError, a FormatError, or OptionError.
+    """
+    return Opened(_content(source), full_size)
+
+
+def decode(
+    source: bytes | str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    cog: bool = False,
+    full_size: bool = False,
+    window: tuple[int, int, int, int] | None = None,
+    restore: str = "none",
+    damaged: str = "raise",
+    layers: int | None = None,
+    model: str | Path | None = None,
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
+) -> None:
+    """Write an apercu file, its content or its path, as GeoTIFF, tile by tile: with its georeference, no-data value,
+    mask, dtype and tags. The file takes the place of `path`, whole or not at all.
+
+    cog: whether to write a cloud-optimised GeoTIFF, with overviews.
+    full_size: where the image is coded at a reduced size, write the full one.
+    window: (top, left, height, width), the part to write, in pixels of that size; its georeference follows.
+    restore, damaged, layers, model, options: as for `apercu.decode`.
+    progress: called with the share of the work done, 0 to 1.
+
+    Raises as `apercu.decode`, MissingExtra, FileFormatError where GDAL cannot write it, or OSError.
+    """
+    how = {"restore": restore, "damaged": damaged, "layers": layers, "model": model, **options}
+    opened = Opened(_content(source, cut=damaged == "conceal"), full_size, window, **how)
+    geo_write.write(path, opened.raster(), _parts(opened, progress), cog=cog)
+    if progress:
+        progress(1.0)
+
+
+def _parts(opened: Opened, progress: Callable[[float], None] | None) -> Iterator[geo_write.Part]:
+    windows = list(opened.windows())
+    for done, window in enumerate(windows):
+        if progress:
+            progress(done / len(windows))
+        samples, hidden = opened.part(window)
+        yield window, samples, None if hidden is None else hidden.all(axis=2)
+
+
+def _content(source: bytes | str | os.PathLike[str], *, cut: bool = False) -> bytes:
+    if isinstance(source, str | os.PathLike):
+        with Path(source).open("rb") as stream:
+            return bounded.read_apercu(stream, cut=cut)
+    if not isinstance(source, bytes):
+        raise OptionError(f"an apercu file is bytes or a path, not {type(source).__name__}")
+    return source
