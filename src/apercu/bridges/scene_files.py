@@ -11,7 +11,7 @@ import re
 from importlib.util import find_spec
 from typing import BinaryIO
 
-from PIL import ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from apercu.bridges.files import PICTURE_SUFFIXES, suffix_of
 from apercu.bridges.opened import open_picture
@@ -83,12 +83,22 @@ def _is_scene(stream: BinaryIO, suffix: str) -> bool:
         return _GEO_JP2 in ends or _GML_JP2 in ends
     if suffix in _PICTURES:
         return False
+    if _is_known_by_name_only(head):
+        return True
     try:
-        return isinstance(open_picture(stream, None), ImageFile.StubImageFile)
+        open_picture(stream, None)
+        return False
     except UnidentifiedImageError:
         return True
     except Exception:  # Pillow knows it, and does not like it
         return False
+
+
+def _is_known_by_name_only(head: bytes) -> bool:
+    """Whether Pillow knows a kind of file, and leaves it to others to read it: HDF5, GRIB, BUFR."""
+    Image.init()
+    kinds = (kind for kind in Image.OPEN.values() if isinstance(kind[0], type))
+    return any(accepts(head) for make, accepts in kinds if accepts and issubclass(make, ImageFile.StubImageFile))
 
 
 def _is_scene_tiff(stream: BinaryIO) -> bool:
