@@ -8,8 +8,10 @@
 They need rasterio (`pip install 'apercu[geo]'`).
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import apercu
-from apercu.bridges import bounded, geo_metadata, geo_write
+from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
+from apercu.codecs import encoding, scenes
 from apercu.codecs.decoding import check_head
+from apercu.codecs.protocol import no_progress
 from apercu.errors import OptionError
+from apercu.format.chunks import SampleType
 from apercu.format.container import read_header
 from apercu.format.prefix import read_prefix
 from apercu.stages.blocks import Window, tiles
@@ -27,6 +32,62 @@ from apercu.stages.fill import Mask
 
 _AT_ONCE = 1 << 25
 """Samples of the full size that are decoded together, where the coded size is smaller."""
+
+
+def encode(
+    scene: Any,
+    *,
+    n_bytes: int | None = None,
+    bpp: float | None = None,
+    psnr: float | None = None,
+    quality: float | None = None,
+    codec: str = "apercu",
+    bands: str | None = None,
+    tags: bool = True,
+    model: str | Path | None = None,
+    tile: int | None = None,
+    layers: int | None = None,
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
+) -> bytes:
+    """A scene as the bytes of an apercu file that says where it lies, what has no data, and what its samples were.
+
+    It is read window by window, never as a whole. Its reference system, transform, control points, RPCs, the names,
+    units, scales and offsets of its bands and its tags are kept, but for namespaces that GDAL makes itself and colour
+    profiles. Samples of any type from int8 to float64 come back as such: integers exactly mapped where those that count
+    are no further than 65,535 apart, all others to their range over 131,070. What has the no-data value, is hidden by a
+    mask or by an alpha that is 0, or is not finite does not count, and comes back as it was; where there is no no-data
+    value, what is not finite comes back as NaN, which is the no-data value then. Where bands have no-data values of
+    their own, that of the first becomes that of all, since a GeoTIFF has one. A palette becomes colours.
+
+    scene: a path, a URL, whatever else GDAL opens (`/vsizip/…`, `NETCDF:"a.nc":t`), or an open rasterio dataset.
+    bands: what the bands are, in place of what GDAL says: "grey", "rgb", "rgba" or "spectral".
+    tags: whether to keep tags, and names and units of bands.
+    All others are those of `apercu.encode`.
+
+    Raises FileFormatError where GDAL cannot read it, or it has complex samples or no bands; FileNotFoundError;
+    MissingExtra without rasterio; and what `apercu.encode` raises.
+    """
+    target = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
+    with geo_read.opened(scene) as dataset:
+        found = geo_read.bands_of(dataset)
+        interpretation = bands or found.interpretation
+        numbers = found.numbers + [found.alpha] * bool(found.alpha) if found.palette is None else []
+        said = geo_metadata.described(dataset, numbers, interpretation, bool(found.alpha), tags)
+        raster = geo_read.RasterSource(dataset, found)
+        mapping, nodata, source = None, found.nodata, raster
+        if found.dtype not in (np.uint8, np.uint16):
+            mapping, has_hidden = geo_read.scanned(raster, geo_read.windows_to_scan(dataset))
+            if found.kind == "nodata" and nodata is None and has_hidden:
+                nodata = (math.nan,) * raster.n_bands
+            source = geo_read.Mapped(raster, mapping)
+        if mapping or nodata:
+            said = replace(said, samples=SampleType(found.dtype.name, mapping, nodata))
+        given = encoding.target_of(target, source.height * source.width)
+        chosen = encoding.options_of(codec, options)
+        return scenes.encode(
+            source, said, given, codec, chosen, interpretation, found.kind, model, progress or no_progress, tile, layers
+        )
 
 
 class Opened:

@@ -23,7 +23,8 @@ CACHE = 64 << 20
 """Bytes of GDAL's own cache of blocks, which would be 5 % of the memory of the machine."""
 _AT_ONCE = 1 << 21  # samples
 NoData = float | int | None
-_NEAR = 2  # of no-data values in floating point: times the distance of neighbours, as GDAL has it
+_NEAR = 2 * float(np.finfo(np.float32).eps)
+"""What differs from a no-data value in floating point by less than this, times the sum of both, is no data to GDAL."""
 
 
 class Bands(NamedTuple):
@@ -270,7 +271,7 @@ def _equal(samples: NDArray[Any], values: list[NoData]) -> Mask:
         out[:, :, band] = of_band == value
         if samples.dtype.kind == "f" and np.isfinite(value):
             with np.errstate(over="ignore", invalid="ignore"):
-                near = np.abs(of_band - value) < np.finfo(samples.dtype).eps * _NEAR * np.abs(of_band + value)
+                near = np.abs(of_band - value) < _NEAR * np.abs(of_band + value)
             out[:, :, band] |= near
     return out
 

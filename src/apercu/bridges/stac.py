@@ -29,6 +29,7 @@ _RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 _MEDIA_TYPE = "image/x-apercu"
 _THUMBNAILS = {".webp": "image/webp", ".png": "image/png"}
 _DENSE = 32  # points on a side of a footprint, which need not be straight on the globe
+_TOLERANCE, _DECIMALS = 1e-6, 7  # in degrees, a tenth of a metre and less
 _TIMES = {
     ("IMAGERY", "ACQUISITIONDATETIME"): "%Y-%m-%d %H:%M:%S",  # what GDAL finds in products of many satellites
     ("", "ACQUISITIONDATETIME"): "",
@@ -162,11 +163,12 @@ def _footprint(opened: geo.Opened, small: _Small) -> dict[str, Any] | None:
     hull = shapely.MultiPoint(points).convex_hull.segmentize(max(height, width) / _DENSE)
     columns, lines = np.array(hull.exterior.coords).T
     longitudes, latitudes = transform(crs, "EPSG:4326", *on_ground(lines, columns))
-    places = np.round(np.column_stack([longitudes, latitudes]), 7)
+    places = np.column_stack([longitudes, latitudes])
     if not np.isfinite(places).all():
         raise FileFormatError("the corners of the scene have no longitude and latitude")
-    fixed = antimeridian.fix_polygon(shapely.Polygon(places))
-    geometry: dict[str, Any] = json.loads(json.dumps(shapely.geometry.mapping(fixed)))
+    fixed = antimeridian.fix_polygon(shapely.Polygon(places)).simplify(_TOLERANCE)
+    rounded = shapely.transform(fixed, lambda corners: np.round(corners, _DECIMALS))
+    geometry: dict[str, Any] = json.loads(shapely.to_geojson(rounded))
     return geometry
 
 

@@ -35,13 +35,18 @@ def vrt(path: str | os.PathLike[str], *, full_size: bool = False, python: str = 
     with tempfile.TemporaryDirectory(prefix="apercu-") as folder:
         empty, made = (os.path.join(folder, name) for name in ("scene.tif", "scene.vrt"))
         geo_write.write_empty(empty, raster)  # GDAL itself knows best how a VRT says what is said of a scene
-        copy(empty, made, driver="VRT")
+        copy(empty, made, driver="VRT", copy_src_mdd="YES")
         root = ElementTree.parse(made).getroot()
     for metadata in root.findall("Metadata[@domain='IMAGE_STRUCTURE']"):
         root.remove(metadata)
     arguments = {"python": python, "file": os.path.abspath(path), "full_size": "yes" if full_size else "no"}
     for number, band in enumerate(root.findall("VRTRasterBand"), 1):
         _derive(band, {**arguments, "band": str(number)})
+        for (of_band, namespace), pairs in (raster.scene.tags or {}).items():
+            if of_band == number and namespace:  # which GDAL leaves out
+                metadata = ElementTree.SubElement(band, "Metadata", domain=namespace)
+                for name, value in pairs.items():
+                    ElementTree.SubElement(metadata, "MDI", key=name).text = value
     for band in root.findall("MaskBand/VRTRasterBand"):
         _derive(band, {**arguments, "band": "0"})
     ElementTree.indent(root)

@@ -5,6 +5,7 @@ standard library, of any Python 3, and asks a process of the right Python, which
 (`vrt_process.py`).
 """
 
+import atexit
 import json
 import os
 import subprocess
@@ -33,9 +34,16 @@ def _answer(python, given, n_bytes):
         command = [python, "-E", "-m", "apercu.bridges.vrt_process"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         PROCESSES[python, os.getpid()] = process
+        atexit.register(_end, process)
     process.stdin.write(json.dumps(given).encode() + b"\n")
     process.stdin.flush()
     said = process.stdout.readline().decode().strip()
     if said != "sound":
         raise RuntimeError(said or "the process that decodes has ended")
     return process.stdout.read(n_bytes)
+
+
+def _end(process):
+    process.stdin.close()
+    process.stdout.close()
+    process.wait()
