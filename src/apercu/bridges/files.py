@@ -143,6 +143,11 @@ def check_suffix(suffix: str, bands: str, dtype: Any) -> None:
         raise FileFormatError(f"{bits}-bit {bands} samples cannot be written as {suffix}; use {' or '.join(serving)}")
 
 
+def holds_alpha(suffix: str, bands: str, dtype: Any) -> bool:
+    """Whether grey or colours of a type could be written with alpha under a suffix."""
+    return bands in ("grey", "rgb") and ("rgba", 8 * np.dtype(dtype).itemsize) in _HELD_BY[suffix]
+
+
 def no_format(suffix: str, serving: Iterable[str] = PICTURE_SUFFIXES) -> str:
     """What is wrong with a suffix that no picture format has; `serving` are those to use."""
     by = f"by the suffix {suffix!r}" if suffix else "without a suffix"

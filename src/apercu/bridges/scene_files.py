@@ -14,12 +14,15 @@ from typing import BinaryIO
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from apercu.bridges.files import PICTURE_SUFFIXES, suffix_of
+from apercu.bridges.geo_read import rasterio_of
 from apercu.bridges.opened import open_picture
 from apercu.bridges.tiff import is_tiff
 from apercu.bridges.tiff_page import number
 from apercu.bridges.tiff_pages import directories
 from apercu.bridges.tiff_tags import form_and_first, read_tags, values_of
+from apercu.errors import OptionError
 from apercu.format.ids import MAGIC
+from apercu.format.prefix import has_prefix
 
 _GEOREFERENCE = (33550, 33922, 34264, 34735, 50844)  # scale, tie points, matrix, GeoKeys (OGC 19-008r4), RPCs
 _GDAL = (42112, 42113)  # metadata, no-data
@@ -28,6 +31,7 @@ _WANTED = {
     **dict.fromkeys((*_GEOREFERENCE, *_GDAL), 1 << 24),
     **dict.fromkeys((_BITS, _PHOTOMETRIC, _N_SAMPLES, _EXTRA, _FORMAT), 1 << 18),
 }
+_TIFF = (".tif", ".tiff")
 _UNSIGNED, _BLACK_IS_ZERO, _RGB = 1, 1, 2
 
 _JPEG_2000 = b"\0\0\0\x0cjP  \r\n\x87\n"
@@ -47,6 +51,24 @@ LEFT_OUT = "its georeference, no-data value and tags are left out; pip install '
 def can_be_read(source: str | os.PathLike[str]) -> bool:
     """Whether a scene is for GDAL to read: rasterio is installed, or it is no file, for which there is no other way."""
     return find_spec("rasterio") is not None or not os.path.exists(source)
+
+
+def is_geotiff(data: bytes, suffix: str, cog: bool) -> bool:
+    """Whether an apercu file is to be written by GDAL, under this suffix: as a COG, or since a prefix says more of it
+    than other writers of TIFF keep.
+
+    Raises OptionError for a COG under another suffix, and MissingExtra for one without rasterio.
+    """
+    if cog and suffix not in _TIFF:
+        raise OptionError(f"a cloud-optimised GeoTIFF is named .tif, not {suffix!r}")
+    if cog:
+        rasterio_of("a cloud-optimised GeoTIFF needs")
+    return cog or (suffix in _TIFF and has_prefix(data) and find_spec("rasterio") is not None)
+
+
+def loses_its_place(data: bytes, suffix: str) -> bool:
+    """Whether a TIFF of an apercu file leaves out what its prefix says, since rasterio is not installed."""
+    return suffix in _TIFF and has_prefix(data) and find_spec("rasterio") is None
 
 
 def is_scene(source: str | os.PathLike[str], page: int | None = None) -> bool:

@@ -82,7 +82,7 @@ def item(
         id=Path(path).stem,
         geometry=footprint,
         bbox=None if footprint is None else list(antimeridian.bbox(footprint)),
-        datetime=when if when.tzinfo else when.replace(tzinfo=UTC),
+        datetime=(when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC),
         properties=_projection(opened),
         stac_extensions=[_PROJECTION, _RASTER],
     )
