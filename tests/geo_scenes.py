@@ -160,7 +160,9 @@ ALL = {
         colours=("undefined", "gray", "undefined"),
         tags={(0, ""): TAGS, (0, "IMAGERY"): {"CLOUDCOVER": "12"}, (2, ""): {"a": "b"}, (2, "X"): {"a": "=c=<d>"}},
     ),
-    "mask": lambda path: write(path, smooth("uint8", 3, 10, 240), mask=SHOWS, photometric="RGB"),
+    "mask": lambda path: write(
+        path, smooth("uint8", 3, 10, 240), mask=SHOWS, photometric="RGB", crs="EPSG:32632", transform=SENTINEL_2
+    ),
     "alpha": lambda path: write(
         path,
         np.concatenate([smooth("uint8", 3, 10, 240), np.where(SHOWS, 255, 0)[np.newaxis].astype(np.uint8)]),
