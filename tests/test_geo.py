@@ -200,13 +200,16 @@ def test_scenes_that_are_refused(tmp_path):
 
 
 def test_a_file_that_is_there_stays_where_writing_fails(made, tmp_path):
-    _, data, _ = made("nothing")
+    scene, *_ = made("nothing")
+    data = geo.encode(scene, quality=60, tile=32)
     (tmp_path / "a.tif").write_bytes(b"before")
     with pytest.raises(apercu.ApercuError):
         geo.decode(data[:-3], tmp_path / "a.tif")
     assert (tmp_path / "a.tif").read_bytes() == b"before"
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
     geo.decode(data[:-3], tmp_path / "a.tif", damaged="conceal")
+    with opened(tmp_path / "a.tif") as found:
+        np.testing.assert_array_equal(found.read(1), apercu.decode(data[:-3], damaged="conceal"))
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
 
 

@@ -229,7 +229,7 @@ def decode(
     **options: Any,
 ) -> None:
     """Write an apercu file, its content or its path, as GeoTIFF, tile by tile: with its georeference, no-data value,
-    mask, dtype and tags. The file takes the place of `path`, whole or not at all.
+    mask, dtype and tags. The file takes the place of `path`, whole or not at all. Damage is concealed in memory.
 
     cog: whether to write a cloud-optimised GeoTIFF, with overviews.
     full_size: where the image is coded at a reduced size, write the full one.
@@ -241,13 +241,14 @@ def decode(
     """
     how = {"restore": restore, "damaged": damaged, "layers": layers, "model": model, **options}
     opened = Opened(_content(source, cut=damaged == "conceal"), full_size, window, **how)
-    geo_write.write(path, opened.raster(), _parts(opened, progress), cog=cog)
+    # What is lost is known only of all tiles together.
+    windows = [Window(0, 0, *opened.shape)] if damaged == "conceal" else list(opened.windows())
+    geo_write.write(path, opened.raster(), _parts(opened, windows, progress), cog=cog)
     if progress:
         progress(1.0)
 
 
-def _parts(opened: Opened, progress: Callable[[float], None] | None) -> Iterator[geo_write.Part]:
-    windows = list(opened.windows())
+def _parts(opened: Opened, windows: list[Window], progress: Callable[[float], None] | None) -> Iterator[geo_write.Part]:
     for done, window in enumerate(windows):
         if progress:
             progress(done / len(windows))
