@@ -12,6 +12,7 @@ from PIL import Image
 
 from apercu.codecs.by_name import codec_of
 from apercu.codecs.content import layout_of_tile
+from apercu.codecs.scenes import split
 from apercu.codecs.tables import of_file
 from apercu.errors import ApercuError
 from apercu.format.container import read_header, read_segments
@@ -46,6 +47,7 @@ def write_symbols(data: bytes, model: Path | None) -> str:
 
     model: the user's, where the file needs it.
     """
+    _, data = split(data)
     header = read_header(data)
     codec, tables = codec_of(header.codec), of_file(header, model)
     if codec.DOMAIN == "samples":

@@ -6,8 +6,9 @@ import apercu
 from apercu.bench import metrics, shown
 from apercu.bench.own import label
 from apercu.bench.page import page_html
+from apercu.codecs.scenes import split
 from apercu.errors import OptionError, size_of
-from apercu.format.container import Header, read_header
+from apercu.format.container import read_header
 from apercu.stages.colour import Samples
 
 SIDE = 2048  # pixels: the longest side of what is shown; a page of two such pictures stays below the limit
@@ -36,9 +37,13 @@ def file_page(
         FormatError: the file cannot be decoded.
         OptionError: the original or the window does not fit the file.
     """
-    header = read_header(data)
+    header, dtype = read_header(split(data)[1]), apercu.info(data)["dtype"]
+    if dtype not in ("uint8", "uint16"):
+        raise OptionError(f"a page shows samples of uint8 and uint16, and this file holds {dtype}: use apercu.decode")
     height, width = header.height, header.width
-    if original is not None and (said := _what(original)) != (held := _held(header)):
+    if original is not None and (said := _what(original)) != (
+        held := f"{size_of(width, height, header.n_bands)}, {dtype}"
+    ):
         raise OptionError(f"the original is {said}, the file holds {held}")
     shown_part = window or shown.centred(height, width, SIDE)
     wanted = shown_part if original is None else window  # None: all of it, since all is measured
@@ -104,8 +109,3 @@ def _what(image: Samples) -> str:
     height, width = image.shape[:2]
     n_bands = 1 if image.ndim == 2 else image.shape[2]
     return f"{size_of(width, height, n_bands)}, {image.dtype}"
-
-
-def _held(header: Header) -> str:
-    dtype = "uint16" if header.wide else "uint8"
-    return f"{size_of(header.width, header.height, header.n_bands)}, {dtype}"
