@@ -23,7 +23,9 @@ from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
 from apercu.codecs import encoding, scenes
 from apercu.codecs.decoding import check_head
 from apercu.codecs.protocol import no_progress
+from apercu.codecs.source import Source
 from apercu.errors import OptionError
+from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import SampleType
 from apercu.format.container import read_header
 from apercu.format.prefix import read_prefix
@@ -75,7 +77,8 @@ def encode(
         numbers = found.numbers + [found.alpha] * bool(found.alpha) if found.palette is None else []
         said = geo_metadata.described(dataset, numbers, interpretation, bool(found.alpha), tags)
         raster = geo_read.RasterSource(dataset, found)
-        mapping, nodata, source = None, found.nodata, raster
+        source: Source = raster
+        mapping, nodata = None, found.nodata
         if found.dtype not in (np.uint8, np.uint16):
             mapping, has_hidden = geo_read.scanned(raster, geo_read.windows_to_scan(dataset))
             if found.kind == "nodata" and nodata is None and has_hidden:
@@ -108,12 +111,11 @@ class Opened:
         check_head(header, apercu.MAX_PIXELS)
         self._data, self._how, self._header = data, how, header
         self._log2 = said.reduced.log2 if full_size and said.reduced else 0
-        self._of_size = {"full_size": True} if self._log2 else {}
         self._whole = Window(0, 0, header.height, header.width)
         if self._log2 and said.reduced:
             self._whole = Window(0, 0, said.reduced.height, said.reduced.width)
         else:
-            said = geo_metadata.at_coded_size(said)
+            said = at_coded_size(said)
         self._place = self._whole if window is None else _inside(Window(*window), self._whole)
         self.scene = geo_metadata.cropped(said, self._place)
         """What is said of it; its georeference is that of what is shown."""
@@ -166,12 +168,12 @@ class Opened:
     def part(self, place: Window) -> tuple[NDArray[Any], Mask | None]:
         """The samples of a window (h, w, B), without alpha, and which do not count, (h, w, 1) or (h, w, B)."""
         place = Window(self._place.top + place.top, self._place.left + place.left, place.height, place.width)
-        window = {} if place == self._whole else {"window": tuple(place)}
-        samples = apercu.decode(self._data, **window, **self._of_size, **self._how)
+        window, full_size = None if place == self._whole else place, bool(self._log2)
+        samples = apercu.decode(self._data, window=window, full_size=full_size, **self._how)
         samples = samples.reshape(*samples.shape[:2], -1)
         if self.scene.mask is None:
             return samples, None
-        hidden = apercu.mask(self._data, **window, **self._of_size)
+        hidden = apercu.mask(self._data, window=window, full_size=full_size)
         return samples, hidden.reshape(*hidden.shape[:2], -1)
 
     def windows(self) -> Iterator[Window]:
@@ -253,7 +255,7 @@ def _parts(opened: Opened, windows: list[Window], progress: Callable[[float], No
         if progress:
             progress(done / len(windows))
         samples, hidden = opened.part(window)
-        yield window, samples, None if hidden is None else hidden.all(axis=2)
+        yield window, samples, None if hidden is None else np.asarray(hidden.all(axis=2))
 
 
 def _content(source: bytes | str | os.PathLike[str], *, cut: bool = False) -> bytes:

@@ -94,28 +94,6 @@ def usual_colours(interpretation: str, n_bands: int, has_alpha: bool) -> list[st
     return [*found[:-1], "alpha"] if has_alpha else found
 
 
-def at_coded_size(scene: Scene) -> Scene:
-    """The same with a georeference of the size that is coded, in place of the full one."""
-    if not scene.reduced:
-        return scene
-    by = 2.0**scene.reduced.log2
-    geo, gcps, rpcs = scene.geo, scene.gcps, scene.rpcs
-    if geo and geo.transform:
-        a, b, c, d, e, f = geo.transform
-        geo = geo._replace(transform=(a * by, b * by, c, d * by, e * by, f))
-    if gcps:
-        points = (point._replace(row=point.row / by, column=point.column / by) for point in gcps.points)
-        gcps = gcps._replace(points=tuple(points))
-    if rpcs:  # whose lines and samples are counted from the middle of the first pixel
-        rpcs = rpcs._replace(
-            line_off=(rpcs.line_off + 0.5) / by - 0.5,
-            samp_off=(rpcs.samp_off + 0.5) / by - 0.5,
-            line_scale=rpcs.line_scale / by,
-            samp_scale=rpcs.samp_scale / by,
-        )
-    return replace(scene, geo=geo, gcps=gcps, rpcs=rpcs)
-
-
 def cropped(scene: Scene, window: Window) -> Scene:
     """The same with a georeference of a window of its size."""
     geo, gcps, rpcs = scene.geo, scene.gcps, scene.rpcs

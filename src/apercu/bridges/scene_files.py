@@ -119,8 +119,11 @@ def _is_scene(stream: BinaryIO, suffix: str) -> bool:
 def _is_known_by_name_only(head: bytes) -> bool:
     """Whether Pillow knows a kind of file, and leaves it to others to read it: HDF5, GRIB, BUFR."""
     Image.init()
-    kinds = (kind for kind in Image.OPEN.values() if isinstance(kind[0], type))
-    return any(accepts(head) for make, accepts in kinds if accepts and issubclass(make, ImageFile.StubImageFile))
+    return any(
+        accepts(head)
+        for make, accepts in Image.OPEN.values()
+        if accepts and isinstance(make, type) and issubclass(make, ImageFile.StubImageFile)
+    )
 
 
 def _is_scene_tiff(stream: BinaryIO) -> bool:

@@ -114,7 +114,7 @@ class _Small:
             )
             sums[rows, columns] += _added(np.where(counted, samples, 0), window, self.side, np.float64)
             counts[rows, columns] += _added(counted, window, self.side, np.int64)
-        self.valid: NDArray[np.bool_] = counts.any(axis=2)
+        self.valid: NDArray[np.bool_] = np.asarray(counts.any(axis=2))
         """(h, w), where any sample counts."""
         self.means = np.ma.MaskedArray(sums / np.maximum(counts, 1), counts == 0)
 
