@@ -175,6 +175,12 @@ ALL = {
         np.concatenate([smooth("uint16", 2), np.full((1, HEIGHT, WIDTH), 65535, np.uint16)]),
         colours=("gray", "undefined", "alpha"),
     ),
+    "opaque_rgb": lambda path: write(
+        path,
+        np.concatenate([smooth("uint8", 3, 10, 240), np.full((1, HEIGHT, WIDTH), 255, np.uint8)]),
+        photometric="RGB",
+        alpha="YES",
+    ),
     "soft_alpha": lambda path: write(path, smooth("uint8", 4, 0, 255), photometric="RGB", alpha="YES"),
     "nan": lambda path: write(path, _with(smooth("float32", 2, -0.25, 1.5), np.nan, ~SHOWS), nodata=np.nan),
     "least": lambda path: write(

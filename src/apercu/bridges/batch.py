@@ -143,8 +143,8 @@ def decoded(
         if facts.get("mask") and files.holds_alpha(suffix, bands, facts["dtype"]):
             of_place = {name: options[name] for name in ("window", "full_size") if name in options}
             hidden = apercu.mask(data, **of_place)
-            hidden = hidden.reshape(*hidden.shape[:2], -1).all(axis=2)
-            image, bands = masked(image, bands, np.where(hidden, 0, 1).astype(np.uint8))
+            shown = np.where(hidden.reshape(*hidden.shape[:2], -1).all(axis=2), 0, 1)
+            image, bands = masked(image, bands, shown.astype(np.uint8))
     picture = BytesIO()
     with naming(target or name):
         files.write(picture, image, bands, suffix)

@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 import apercu
 from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
 from apercu.codecs import encoding, scenes
-from apercu.codecs.decoding import check_head
 from apercu.codecs.protocol import no_progress
 from apercu.codecs.source import Source
+from apercu.codecs.target import target_of
 from apercu.errors import OptionError
 from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import SampleType
 from apercu.format.container import read_header
-from apercu.format.prefix import read_prefix
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.fill import Mask
+from apercu.stages.layout import Restore
 
 _AT_ONCE = 1 << 25
 """Samples of the full size that are decoded together, where the coded size is smaller."""
@@ -86,8 +86,8 @@ def encode(
             source = geo_read.Mapped(raster, mapping)
         if mapping or nodata:
             said = replace(said, samples=SampleType(found.dtype.name, mapping, nodata))
-        given = encoding.target_of(target, source.height * source.width)
         chosen = encoding.options_of(codec, options)
+        given = target_of(target, source.height * source.width, chosen if options else None)
         return scenes.encode(
             source, said, given, codec, chosen, interpretation, found.kind, model, progress or no_progress, tile, layers
         )
@@ -100,21 +100,18 @@ class Opened:
         data: the file.
         full_size: where the image is coded at a reduced size, show it at the full one.
         window: (top, left, height, width), the part to show, in pixels of this size; by default all.
-        how: further arguments of `apercu.decode`.
+        how: further arguments of `apercu.codecs.scenes.part`.
     """
 
     def __init__(
         self, data: bytes, full_size: bool = False, window: tuple[int, int, int, int] | None = None, **how: Any
     ) -> None:
-        said, start = read_prefix(data)
-        header = read_header(data[start:] if start else data)
-        check_head(header, apercu.MAX_PIXELS)
-        self._data, self._how, self._header = data, how, header
+        self._file = scenes.opened(data, apercu.MAX_PIXELS)
+        said, header = self._file.scene, self._file.header
+        self._how = {**how, "full_size": full_size, "max_pixels": apercu.MAX_PIXELS}
         self._log2 = said.reduced.log2 if full_size and said.reduced else 0
-        self._whole = Window(0, 0, header.height, header.width)
-        if self._log2 and said.reduced:
-            self._whole = Window(0, 0, said.reduced.height, said.reduced.width)
-        else:
+        self._whole = Window(0, 0, *self._file.size(full_size))
+        if not full_size:
             said = at_coded_size(said)
         self._place = self._whole if window is None else _inside(Window(*window), self._whole)
         self.scene = geo_metadata.cropped(said, self._place)
@@ -168,19 +165,19 @@ class Opened:
     def part(self, place: Window) -> tuple[NDArray[Any], Mask | None]:
         """The samples of a window (h, w, B), without alpha, and which do not count, (h, w, 1) or (h, w, B)."""
         place = Window(self._place.top + place.top, self._place.left + place.left, place.height, place.width)
-        window, full_size = None if place == self._whole else place, bool(self._log2)
-        samples = apercu.decode(self._data, window=window, full_size=full_size, **self._how)
+        samples = scenes.part(self._file, place, **self._how)
         samples = samples.reshape(*samples.shape[:2], -1)
         if self.scene.mask is None:
             return samples, None
-        hidden = apercu.mask(self._data, window=window, full_size=full_size)
+        limits = self._how["max_pixels"], self._how["full_size"]
+        hidden = scenes.part_of_mask(self._file, place, *limits)
         return samples, hidden.reshape(*hidden.shape[:2], -1)
 
     def windows(self) -> Iterator[Window]:
         """Windows over all of it that can be decoded without any other, in scan order."""
-        side = self._header.tile << self._log2
+        side = self._file.header.tile << self._log2
         if self._log2:
-            while min(side, max(self.shape)) ** 2 * self._header.n_bands > _AT_ONCE:
+            while min(side, max(self.shape)) ** 2 * self._file.header.n_bands > _AT_ONCE:
                 side //= 2
         for tile in tiles(*self._whole[2:], side):
             if common := _common(tile, self._place):
@@ -188,7 +185,7 @@ class Opened:
 
     def raster(self) -> geo_write.Raster:
         """What a GeoTIFF of it is."""
-        bands, kind = (self._header.n_bands, self._header.interpretation), self._kind
+        bands, kind = (self._file.header.n_bands, self._file.header.interpretation), self._kind
         return geo_write.Raster(*self.shape, bands[0], self.dtype, bands[1], self.nodata, kind, self.scene)
 
 
@@ -241,8 +238,11 @@ def decode(
 
     Raises as `apercu.decode`, MissingExtra, FileFormatError where GDAL cannot write it, or OSError.
     """
-    how = {"restore": restore, "damaged": damaged, "layers": layers, "model": model, **options}
-    opened = Opened(_content(source, cut=damaged == "conceal"), full_size, window, **how)
+    if damaged not in ("raise", "conceal"):
+        raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
+    data = _content(source, cut=damaged == "conceal")
+    how = {"damaged": damaged, "layers": layers, "model": model, "restorer": _restorer(restore, data, options)}
+    opened = Opened(data, full_size, window, **how)
     # What is lost is known only of all tiles together.
     windows = [Window(0, 0, *opened.shape)] if damaged == "conceal" else list(opened.windows())
     geo_write.write(path, opened.raster(), _parts(opened, windows, progress), cog=cog)
@@ -256,6 +256,17 @@ def _parts(opened: Opened, windows: list[Window], progress: Callable[[float], No
             progress(done / len(windows))
         samples, hidden = opened.part(window)
         yield window, samples, None if hidden is None else np.asarray(hidden.all(axis=2))
+
+
+def _restorer(restore: str, data: bytes, options: dict[str, Any]) -> Restore | None:
+    if restore == "none" and not options:
+        return None
+    from apercu.restore import by_name
+
+    by_name.check_options(restore, options)
+    return (
+        None if restore == "none" else by_name.restorer_for(restore, read_header(scenes.split(data)[1]).codec, options)
+    )
 
 
 def _content(source: bytes | str | os.PathLike[str], *, cut: bool = False) -> bytes:

@@ -20,9 +20,9 @@ from apercu.stages.fill import Mask
 from apercu.stages.sample_types import Mapping, mapping_for, representable, to_codes
 
 CACHE = 16 << 20
-"""Bytes of GDAL's own cache of blocks, which would be 5 % of the memory of the machine."""
-_CACHE_OF_ROWS = 64 << 20
-"""Where blocks are rows of the whole width, which several windows need one after the other."""
+"""Bytes of GDAL's own cache of blocks at least, which would be 5 % of the memory of the machine."""
+_MOST_CACHE = 64 << 20
+"""And at most: blocks that are rows of the whole width are needed by several tiles, one after the other."""
 _AT_ONCE = 1 << 21  # samples
 NoData = float | int | None
 _NEAR = 2 * float(np.finfo(np.float32).eps)
@@ -82,8 +82,7 @@ def opened(scene: Any, **how: Any) -> Iterator[Any]:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", NotGeoreferencedWarning)
                     scene = stack.enter_context(rasterio.open(scene, **how))
-            in_rows = bool(scene.count) and scene.block_shapes[0][1] == scene.width
-            stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_OF_ROWS if in_rows else CACHE))
+            stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_cache_for(scene)))
             yield scene
         except RasterioError as error:
             said = " ".join(str(error.__cause__ or error).split())
@@ -92,18 +91,26 @@ def opened(scene: Any, **how: Any) -> Iterator[Any]:
             raise FileFormatError(said if name in said else f"{name}: {said}") from error
 
 
+def _cache_for(dataset: Any) -> int:
+    """Bytes for a row of blocks, which some read again and again as whole rows of pixels."""
+    if not dataset.count or dataset.block_shapes[0][1] == dataset.width:
+        return _MOST_CACHE
+    n_samples = (dataset.block_shapes[0][0] + 1) * (dataset.width + dataset.block_shapes[0][1]) * dataset.count
+    return min(max(n_samples * np.dtype(dataset.dtypes[0]).itemsize, CACHE), _MOST_CACHE)
+
+
 def bands_of(dataset: Any) -> Bands:
     """Which bands of a dataset are coded, and how.
 
     Three or four bands of red, green, blue (and alpha) are a picture, one band is grey, all others are spectral. A band
-    of a palette becomes RGB. A band of alpha that is 0 or the largest value everywhere is a mask.
+    of a palette becomes RGB. A band of alpha that is 0 or the largest value everywhere, and 0 somewhere, is a mask.
 
     Raises:
         FileFormatError: no bands, but datasets within the file; complex samples; or samples of a kind that is unknown.
     """
     if not dataset.count:
-        found = [printable(name) for name in dataset.subdatasets]
-        raise FileFormatError(f"holds {len(found)} datasets; name one of them: {', '.join(found[:8])}")
+        names = [printable(name) for name in dataset.subdatasets]
+        raise FileFormatError(f"holds {len(names)} datasets; name one of them: {', '.join(names[:8])}")
     dtype = _dtype(dataset)
     colours = [colour.name for colour in dataset.colorinterp]
     flags = [{flag.name for flag in of_band} for of_band in dataset.mask_flag_enums]
@@ -117,15 +124,15 @@ def bands_of(dataset: Any) -> Bands:
     if {"nodata"} in flags:
         kind = "nodata"
     elif "alpha" in flags[0]:
-        if colours[-1] == "alpha" and dataset.count > 1 and _is_hard(dataset, numbers[-1], dtype):
+        if colours[-1] == "alpha" and dataset.count > 1 and _is_mask(dataset, numbers[-1], dtype):
             kind, alpha = "alpha", numbers.pop()
     elif any(of_band != {"all_valid"} for of_band in flags):
         kind, mask_each = "band", "per_dataset" not in flags[0]
     elif dtype.kind == "f":
         kind = "nodata"  # NaN and infinities
     same = tuple(value for value in nodata if value is not None)  # a GeoTIFF has one no-data value for all bands
-    found = None if not same else (same[0],) * len(numbers)
-    return Bands(numbers, dtype, _interpretation(colours[: len(numbers)], dtype), kind, found, alpha, mask_each)
+    of_all = None if not same else (same[0],) * len(numbers)
+    return Bands(numbers, dtype, _interpretation(colours[: len(numbers)], dtype), kind, of_all, alpha, mask_each)
 
 
 class RasterSource:
@@ -153,7 +160,7 @@ class RasterSource:
 
     def squared_error(self, window: Window, decoded: Samples) -> int:
         """See `Source`."""
-        return squared_error(*self.read(window), decoded)  # type: ignore[arg-type]  # of its own dtype
+        return squared_error(*self.read(window), decoded)
 
     def _mask(self, samples: NDArray[Any], place: Any) -> Mask | None:
         bands, hidden = self._bands, np.zeros((1, 1, 1), np.bool_)
@@ -252,11 +259,16 @@ def _palette(colours: dict[int, tuple[int, ...]], dtype: np.dtype[Any], nodata: 
     return out
 
 
-def _is_hard(dataset: Any, alpha: int, dtype: np.dtype[Any]) -> bool:
-    """Whether a band of alpha is 0 or the largest value everywhere."""
-    most = np.iinfo(dtype).max
-    found = (dataset.read(alpha, window=_rasterio_window(window)) for window in windows_to_scan(dataset))
-    return all(bool(((part == 0) | (part == most)).all()) for part in found)
+def _is_mask(dataset: Any, alpha: int, dtype: np.dtype[Any]) -> bool:
+    """Whether a band of alpha is 0 or the largest value everywhere, and 0 somewhere."""
+    most, is_clear = np.iinfo(dtype).max, False
+    for window in windows_to_scan(dataset):
+        found = dataset.read(alpha, window=_rasterio_window(window))
+        clear = found == 0
+        if not (clear | (found == most)).all():
+            return False
+        is_clear |= bool(clear.any())
+    return is_clear
 
 
 def _rasterio_window(window: Window) -> Any:

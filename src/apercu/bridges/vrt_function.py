@@ -12,13 +12,16 @@ import subprocess
 import sys
 import threading
 import types
+from typing import Any
 
 SHARED = sys.modules.setdefault("apercu_of_vrts", types.ModuleType("apercu_of_vrts"))
 LOCK = SHARED.__dict__.setdefault("lock", threading.Lock())
 PROCESSES = SHARED.__dict__.setdefault("processes", {})
 
 
-def window(_sources, out, left, top, width, height, *_more, **arguments):
+def window(
+    _sources: Any, out: Any, left: int, top: int, width: int, height: int, *_more: Any, **arguments: Any
+) -> None:
     """Fill `out`, (rows, columns), with a window of a band."""
     given = {name: value if isinstance(value, str) else value.decode() for name, value in arguments.items()}
     python = given.pop("python")
@@ -28,8 +31,8 @@ def window(_sources, out, left, top, width, height, *_more, **arguments):
         out[:] = type(out)(out.shape, out.dtype, _answer(python, given, out.nbytes))
 
 
-def _answer(python, given, n_bytes):
-    process = PROCESSES.get((python, os.getpid()))  # a process that was forked off has its own
+def _answer(python: str, given: Any, n_bytes: int) -> bytes:
+    process: Any = PROCESSES.get((python, os.getpid()))  # a process that was forked off has its own
     if process is None or process.poll() is not None:
         command = [python, "-E", "-m", "apercu.bridges.vrt_process"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -40,10 +43,11 @@ def _answer(python, given, n_bytes):
     said = process.stdout.readline().decode().strip()
     if said != "sound":
         raise RuntimeError(said or "the process that decodes has ended")
-    return process.stdout.read(n_bytes)
+    content: bytes = process.stdout.read(n_bytes)
+    return content
 
 
-def _end(process):
+def _end(process: Any) -> None:
     process.stdin.close()
     process.stdout.close()
     process.wait()
