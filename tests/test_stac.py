@@ -18,7 +18,7 @@ WHEN = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
 
 
 def item_of(scene, folder, **options):
-    (folder / "a.apc").write_bytes(geo.encode(scene, **({"quality": 60} | options)))
+    (folder / "a.apc").write_bytes(geo.encode(scene, **(options or {"quality": 60})))
     made = stac.item(folder / "a.apc", folder / "a.json", "a.webp", WHEN)
     assert validation.validate_dict(made.item, extensions=[])  # extensions are validated by schemas of the network
     return made
