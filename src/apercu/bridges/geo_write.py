@@ -127,14 +127,16 @@ def _fill(dataset: Any, raster: Raster, parts: Iterator[Part]) -> None:
     from rasterio.windows import Window as Place
 
     describe(dataset, raster.scene, raster.interpretation)
-    most = np.iinfo(raster.dtype).max if raster.kind == "alpha" else 0
+    numbers = list(range(1, raster.n_bands + 1))
     for window, samples, mask in parts:
-        place = Place(window.left, window.top, window.width, window.height)
-        bands = np.moveaxis(samples, -1, 0)
-        dataset.write(bands, list(range(1, raster.n_bands + 1)), window=place)
-        if raster.kind in ("alpha", "band"):
-            shows = np.ones(samples.shape[:2], np.bool_) if mask is None else ~mask
+        for top in range(0, window.height, _BLOCK):  # rasterio copies what it writes
+            rows = slice(top, min(top + _BLOCK, window.height))
+            place = Place(window.left, window.top + top, window.width, rows.stop - top)
+            dataset.write(np.moveaxis(samples[rows], -1, 0), numbers, window=place)
+            if raster.kind not in ("alpha", "band"):
+                continue
+            shown = np.ones((rows.stop - top, window.width), np.bool_) if mask is None else ~mask[rows]
             if raster.kind == "alpha":
-                dataset.write(shows.astype(raster.dtype) * most, raster.n_bands + 1, window=place)
+                dataset.write(shown.astype(raster.dtype) * np.iinfo(raster.dtype).max, len(numbers) + 1, window=place)
             else:
-                dataset.write_mask(shows, window=place)
+                dataset.write_mask(shown, window=place)
