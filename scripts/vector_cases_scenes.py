@@ -31,13 +31,13 @@ def chunk(number: int, payload: bytes) -> bytes:
 
 
 @cache
-def inner(n_bands: int = 1, is_wide: bool = False, **options: object) -> bytes:
+def inner(n_bands: int = 1, is_wide: bool = False, layers: int = 1) -> bytes:
     """A small file of version 1."""
     image = scene(9, 13, n_bands)
-    image = image[:, :, 0] if n_bands == 1 else image
-    return apercu.encode(
-        wide(image, 0, 40000) if is_wide else image, quality=30, bands="spectral" if n_bands > 1 else "grey", **options
-    )
+    samples = wide(image, 0, 40000) if is_wide else image
+    if n_bands == 1:
+        return apercu.encode(samples[:, :, 0], quality=30, layers=layers)
+    return apercu.encode(samples, quality=30, layers=layers, bands="spectral")
 
 
 def cases() -> dict[str, Case]:
@@ -50,8 +50,8 @@ def faults() -> dict[str, Fault]:
     return {f"scene-{name}": fault for name, fault in (_prefixes() | _payloads() | _misfits()).items()}
 
 
-def _case(about: str, said: Scene, n_bands: int = 1, is_wide: bool = False, **options: object) -> Written:
-    return Written(about, pack_prefix(said) + inner(n_bands, is_wide, **options))
+def _case(about: str, said: Scene, n_bands: int = 1, is_wide: bool = False, layers: int = 1) -> Written:
+    return Written(about, pack_prefix(said) + inner(n_bands, is_wide, layers))
 
 
 def _places() -> dict[str, Case]:
@@ -178,11 +178,12 @@ def _payloads() -> dict[str, Fault]:
         "mask: a fourth kind": chunk(0x82, b"\x03"),
         "mask: 17 halvings": chunk(0x82, b"\x88"),
         "mask: no bytes": chunk(0x82, b""),
-        "rotation: one band": chunk(0x83, b"\x01\x40\x00\x01"),
-        "rotation: 65 bands": chunk(0x83, b"\x41" + bytes(65 * 67)),
-        "rotation: cut": chunk(0x83, b"\x02\x40\x00\x00\x40\x00\x01\x00"),
-        "rotation: a range of nothing": chunk(0x83, b"\x02\x40\x00\x00\x40\x00\x01\x00\x00"),
-        "rotation: an offset code of 209": chunk(0x83, b"\x02\x40\x00\x00\x40\x00\x01\xd1\x01"),
+        "rotation: one band": chunk(0x83, b"\x10\x40\x00\x01"),
+        "rotation: 65 bands": chunk(0x83, b"\x10" + bytes(65 * 67)),
+        "rotation: cut": chunk(0x83, b"\x10\x40\x00\x00\x40\x00\x01\x00"),
+        "rotation: 9 bits": chunk(0x83, b"\x09\x40\x00\x00\x40\x00\x01\x00\x01"),
+        "rotation: a range of nothing": chunk(0x83, b"\x10\x40\x00\x00\x40\x00\x01\x00\x00"),
+        "rotation: an offset code of 209": chunk(0x83, b"\x10\x40\x00\x00\x40\x00\x01\xd1\x01"),
         "reduced: 2^0": chunk(0x84, b"\x00\x00\x00"),
         "reduced: 2^16": chunk(0x84, b"\x10\x00\x00"),
         "reduced: a side of 2^31 + 1": chunk(0x84, b"\x01" + put_varint(1 << 31) + b"\x00"),
@@ -198,7 +199,7 @@ def _misfits() -> dict[str, Fault]:
     found = {
         "bands": (Scene(bands=Bands(("a", "b"))), 3, False),
         "tags": (Scene(tags={(4, ""): {"a": "b"}}), 3, False),
-        "dtype": (Scene(samples=SampleType("uint16")), 1, False),
+        "dtype": (Scene(samples=SampleType("uint16", nodata=(0,))), 1, False),
         "no-mapping": (Scene(samples=SampleType("int16")), 1, True),
         "values": (Scene(samples=SampleType("uint16", nodata=(1, 2))), 3, True),
         "mappings": (Scene(samples=SampleType("int16", ((0.0, 1.0), (0.0, 2.0)))), 3, True),

@@ -21,6 +21,10 @@ from apercu.stages.colour import Samples
 from apercu.stages.layout import Layout
 from apercu.stages.wavelet import band_places
 
+NOW = {"version-2": "ChecksumError"}
+"""The error of invalid files whose number was unknown when they were frozen: a decoder that knows it reads on, and
+finds another fault."""
+
 
 def write_pixels(image: Samples) -> tuple[str, bytes]:
     """File name ending and content: PNG where it can hold the samples, else TIFF without compression."""

@@ -248,12 +248,15 @@ def mask(source):
 
 
 def rotation(source):
-    n = source.varint(2, 64)
+    n = math.isqrt(source.left()) - 1
+    bits = source.number(1)
+    if (n + 1) ** 2 != source.left() + 1 or not 2 <= n <= 64 or bits not in (8, 16):
+        raise CorruptStream("rotation")
     matrix = np.frombuffer(source.take(n * n), np.int8).reshape(n, n)
     levels = [tuple(source.take(2)) for _ in range(n)]
     if any(offset > 208 or not 1 <= width <= 208 for offset, width in levels):
         raise CorruptStream("levels")
-    return matrix, levels
+    return matrix, levels, bits == 16
 
 
 def reduced(source):
@@ -284,8 +287,8 @@ def check_fit(chunks, head):
     fits = {
         0x04: lambda found: found[0] in (n_bands, most),
         0x05: lambda found: all(band <= most for band, _ in found),
-        0x81: lambda found: fitting_samples(found, head, 0x83 in chunks),
-        0x83: lambda found: len(found[1]) == n_bands and head.wide,
+        0x81: lambda found: fitting_samples(found, head, chunks[0x83][2] if 0x83 in chunks else head.wide),
+        0x83: lambda found: len(found[1]) == n_bands and head.wide and head.interpretation == 3,
         0x84: lambda found: [-(-side // 2 ** found[0]) for side in found[1:]] == [head.height, head.width],
     }
     for number, fit in fits.items():
@@ -293,10 +296,11 @@ def check_fit(chunks, head):
             raise CorruptStream(f"chunk {number:02x} does not fit the head")
 
 
-def fitting_samples(found, head, rotated):
-    own = {"uint8", "uint16"} if rotated else {"uint16" if head.wide else "uint8"}
+def fitting_samples(found, head, wide):
     each = [values for values in (found["nodata"], found["mapping"]) if values and len(values) > 1]
-    return (found["mapping"] or found["dtype"] in own) and all(len(values) == head.bands for values in each)
+    return (found["mapping"] or found["dtype"] == ("uint16" if wide else "uint8")) and all(
+        len(values) == head.bands for values in each
+    )
 
 
 # --- Pixels ---------------------------------------------------------------------------------------

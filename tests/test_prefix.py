@@ -58,7 +58,7 @@ EVERYTHING = Scene(
     tags={(0, ""): {"A": "1", "B": ""}, (0, "IMD"): {"é": "<x/>"}, (2, ""): {"C": "line\nline"}},
     samples=SampleType("int16", ((-5.0, 1.0), (0.25, 1 / 3)), (-9999, None)),
     mask=MaskBits("nodata", 2, 1, b"mask"),
-    rotation=Rotation(((64, -128), (127, 0)), (Levels(0, 1), Levels(208, 208))),
+    rotation=Rotation(((64, -128), (127, 0)), (Levels(0, 1), Levels(208, 208)), False),
     reduced=Reduced(3, 100_000, 7),
 )
 
@@ -96,7 +96,9 @@ def test_a_reference_system_of_the_usual_words_takes_few_bytes():
     assert len(pack_prefix(Scene(geo=Geo(WKT)))) < 8 + 40
 
 
-@pytest.mark.parametrize("scene", [Scene(), Scene(Geo(), Gcps(()), bands=Bands(), tags={(1, "x"): {}})])
+@pytest.mark.parametrize(
+    "scene", [Scene(), Scene(Geo(), Gcps(()), bands=Bands(), tags={(1, "x"): {}}, samples=SampleType("uint8"))]
+)
 def test_nothing_to_say_takes_no_bytes(scene):
     assert pack_prefix(scene) == b""
 
@@ -133,7 +135,8 @@ def told(scene):
     if scene.mask:
         found[0x82] = (("nodata", "alpha", "band").index(scene.mask.kind), *scene.mask[1:])
     if scene.rotation:
-        found[0x83] = [[*row] for row in scene.rotation.matrix], [tuple(levels) for levels in scene.rotation.levels]
+        matrix, levels, is_wide = scene.rotation
+        found[0x83] = [[*row] for row in matrix], [tuple(codes) for codes in levels], is_wide
     if scene.reduced:
         found[0x84] = tuple(scene.reduced)
     return found
@@ -144,7 +147,7 @@ def told_by_reference(found):
         0x04: lambda bands: bands[1],
         0x81: lambda samples: (samples["dtype"], samples["nodata"], samples["mapping"]),
         0x82: lambda mask: (mask["kind"], mask["halvings"], 0 if mask["each"] else 1, mask["data"]),
-        0x83: lambda rotation: (rotation[0].tolist(), rotation[1]),
+        0x83: lambda rotation: (rotation[0].tolist(), *rotation[1:]),
     }
     return {number: shapes.get(number, lambda value: value)(value) for number, value in found.items()}
 
@@ -291,6 +294,7 @@ NARROW, WIDE = Header(9, 13, 3, "rgb"), Header(9, 13, 3, "spectral", wide=True)
         (Scene(tags={(4, ""): {"a": "b"}}), NARROW),
         (Scene(samples=SampleType("uint16")), NARROW),
         (Scene(samples=SampleType("uint8")), WIDE),
+        (Scene(samples=SampleType("uint8"), rotation=Rotation(((64, 0, 0),) * 3, (Levels(0, 1),) * 3)), WIDE),
         (Scene(samples=SampleType("int16")), WIDE),
         (Scene(samples=SampleType("uint16", nodata=(1, 2))), WIDE),
         (Scene(samples=SampleType("int8", ((0.0, 1.0), (0.0, 2.0)))), WIDE),

@@ -6,6 +6,7 @@ import apercu
 from apercu.bench import metrics, shown
 from apercu.bench.own import label
 from apercu.bench.page import page_html
+from apercu.bench.planes import Peak
 from apercu.codecs.scenes import split
 from apercu.errors import OptionError, size_of
 from apercu.format.container import read_header
@@ -21,6 +22,7 @@ def file_page(
     original: Samples | None = None,
     *,
     window: shown.Window | None = None,
+    peak: Peak = None,
     **options: Any,
 ) -> str:
     """The page of one file as HTML.
@@ -31,6 +33,7 @@ def file_page(
         original: what was encoded, of the same shape and dtype; with it the page shows both, and metrics.
         window: (top, left, height, width), the part that is shown, measured and decoded, and no more. By default all
             is measured where there is an original, and as much of the middle shown as a page can hold.
+        peak: of the metrics, see `apercu.bench.planes.peak_of`.
         options: those of `apercu.decode`.
 
     Raises:
@@ -61,7 +64,7 @@ def file_page(
         "n_bytes": len(data),
         "bpp": 8 * len(data) / (width * height),
         "level": "set by hand" if header.quality_q8 is None else f"quality {header.quality_q8 / 256:g}",
-        "metrics": {} if original is None else _measured(original, decoded),
+        "metrics": {} if original is None else _measured(original, decoded, peak),
     }
     comparison = {
         "codecs": [point["codec"]],
@@ -95,11 +98,11 @@ def file_page(
     return page_html(comparison, pictures, originals, title=f"apercu view: {name}")
 
 
-def _measured(original: Samples, decoded: Samples) -> dict[str, float]:
+def _measured(original: Samples, decoded: Samples, peak: Peak) -> dict[str, float]:
     """What every metric says that this picture is neither too small nor too large for."""
     side, n_pixels = min(original.shape[:2]), original.shape[0] * original.shape[1]
     return {
-        name: metric.function(original, decoded)
+        name: metric.function(original, decoded, peak=peak)
         for name, metric in metrics.METRICS.items()
         if name == "psnr" or (side >= metric.smallest and n_pixels <= MOST_MEASURED)
     }

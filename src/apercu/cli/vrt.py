@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     parser.add_argument("file", metavar="IN.apc", help="apercu file")
     parser.add_argument("out", metavar="OUT.vrt", nargs="?", help="the VRT (default: the name of the file, with .vrt)")
-    streams.add_full_size(parser)
+    streams.add_full_size(parser, "show what was coded at a reduced size enlarged")
     streams.add_limit(parser)
 
 
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     target = arguments.out or os.path.splitext(source)[0] + ".vrt"
     streams.check_output(source, target)
     with naming(streams.label(source)):
-        text = vrt.vrt(source, full_size=arguments.full_size)
+        text = vrt.vrt(source, full_size=bool(arguments.full_size))
     streams.write_bytes(target, text.encode())
     if not arguments.out:
         remark(streams.label(target))

@@ -1,6 +1,8 @@
 """Chunks without which samples cannot be understood: samples, mask, rotation, reduced (spec/scenes.md, "Samples",
 "Mask", "Rotation", "Reduced")."""
 
+import math
+
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.chunk_parts import count, floats, number, put_count, put_floats, put_number
 from apercu.format.chunks import DTYPES, MASK_KINDS, MaskBits, Reduced, Rotation, SampleType
@@ -17,13 +19,15 @@ _N_INTEGERS = 8  # the first of `DTYPES`
 
 
 def put_samples(samples: SampleType) -> bytes:
-    """The payload."""
+    """The payload; no bytes if nothing is said."""
     if samples.dtype not in DTYPES:
         raise OptionError(f"samples are of {', '.join(DTYPES)}, not {samples.dtype}")
     nodata = [b"" if value is None else put_number(value) for value in samples.nodata or ()]
     mapping = [put_floats(pair) for pair in samples.mapping or ()]
     if any(scale == 0 for _, scale in samples.mapping or ()):
         raise OptionError("the scale of a mapping is not 0")
+    if not any(nodata) and not mapping and samples.dtype in ("uint8", "uint16"):
+        return b""
     of_nodata = 0 if not any(nodata) else _EACH if len(set(nodata)) > 1 else _ALL if nodata[0] != b"\0" else _ZERO
     of_mapping = 0 if not mapping else _EACH_MAPPED if len(set(mapping)) > 1 else _MAPPED
     out = [bytes([DTYPES.index(samples.dtype) | of_nodata << 4 | of_mapping << 6])]
@@ -100,19 +104,22 @@ def put_rotation(rotation: Rotation) -> bytes:
         raise OptionError(f"the matrix of a rotation is {n} × {n}")
     if not all(-128 <= weight <= 127 for row in rotation.matrix for weight in row):
         raise OptionError("a number in the matrix of a rotation is not from -128 to 127")
-    out = [put_varint(n), *(bytes(weight & 255 for weight in row) for row in rotation.matrix)]
+    out = [bytes([16 if rotation.wide else 8]), *(bytes(weight & 255 for weight in row) for row in rotation.matrix)]
     return b"".join([*out, *map(bytes, rotation.levels)])
 
 
 def read_rotation(reader: Reader) -> Rotation:
     """The inverse of `put_rotation`."""
-    if (n := reader.varint(MOST_ROTATED, "bands")) < 2:
-        raise CorruptStream("a rotation of less than two bands")
+    n = math.isqrt(reader.left()) - 1
+    if (n + 1) ** 2 != reader.left() or not 2 <= n <= MOST_ROTATED:
+        raise CorruptStream("the rotation chunk has a length of no number of bands")
+    if (bits := reader.byte()) not in (8, 16):
+        raise CorruptStream("bands of a rotation have neither 8 nor 16 bits")
     matrix = tuple(tuple(byte - 256 if byte > 127 else byte for byte in reader.take(n)) for _ in range(n))
     levels = tuple(Levels(*reader.take(2)) for _ in range(n))
     if any(max(codes) > MAX_LEVEL_CODE or codes.range_code == 0 for codes in levels):
         raise CorruptStream("a level code is out of range")
-    return Rotation(matrix, levels)
+    return Rotation(matrix, levels, bits == 16)
 
 
 def put_reduced(reduced: Reduced) -> bytes:

@@ -123,11 +123,13 @@ class MaskBits(NamedTuple):
 class Rotation(NamedTuple):
     """What makes bands of the components that are coded (`apercu.stages.rotation`).
 
-    matrix: (B, B) of -128 to 127, 6 fraction bits. levels: of each band, as in a head.
+    matrix: (B, B) of -128 to 127, 6 fraction bits. levels: of each band, as in a head. wide: whether bands are uint16,
+    not uint8.
     """
 
     matrix: tuple[tuple[int, ...], ...]
     levels: tuple[Levels, ...]
+    wide: bool = True
 
 
 class Reduced(NamedTuple):

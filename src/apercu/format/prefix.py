@@ -150,15 +150,19 @@ def fitted(scene: Scene, header: Header) -> Scene:
         raise CorruptStream(f"the tags chunk does not fit an image of {n_bands} bands")
     samples, mask = scene.samples, scene.mask
     if samples:
-        own = ("uint8", "uint16") if scene.rotation else ("uint16" if header.wide else "uint8",)
-        if not samples.mapping and samples.dtype not in own:
+        is_wide = scene.rotation.wide if scene.rotation else header.wide
+        if not samples.mapping and samples.dtype != ("uint16" if is_wide else "uint8"):
             raise CorruptStream(f"samples of {samples.dtype} without a mapping from those of the image")
         mapping, nodata = _of_each(samples.mapping, n_bands), _of_each(samples.nodata, n_bands)
         samples = SampleType(samples.dtype, mapping, nodata)
     if mask and not mask.n_masks:
         mask = mask._replace(n_masks=n_bands)
-    if scene.rotation and not (header.wide and len(scene.rotation.levels) == n_bands):
-        raise CorruptStream(f"the rotation chunk does not fit an image of {n_bands} bands, or one that is not uint16")
+    if scene.rotation and (len(scene.rotation.levels), header.interpretation, header.wide) != (
+        n_bands,
+        "spectral",
+        True,
+    ):
+        raise CorruptStream(f"the rotation chunk does not fit a file of {n_bands} {header.interpretation} bands")
     if reduced := scene.reduced:
         coded = tuple(-(-side >> reduced.log2) for side in (reduced.height, reduced.width))
         if coded != (header.height, header.width):
