@@ -176,6 +176,35 @@ def test_the_georeference_of_a_window(made, tmp_path):
         geo.decode(data, tmp_path / "part.tif", window=(0, 0, 73, 5))
 
 
+@pytest.mark.parametrize("name", ["rotated", "gcps", "rpcs", "no_epsg"])
+def test_a_reduced_size_lies_at_the_same_place(name, made, tmp_path):
+    scene, _, whole = made(name)
+    data = geo.encode(scene, quality=80, reduce=4)
+    geo.decode(data, tmp_path / "small.tif")
+    geo.decode(data, tmp_path / "full.tif", full_size=True)
+    assert said_of(tmp_path / "full.tif") == said_of(scene)
+    with opened(whole) as before, opened(tmp_path / "small.tif") as small, opened(tmp_path / "full.tif") as full:
+        assert (small.shape, full.shape) == ((18, 25), (72, 100))
+        assert np.abs(full.read().astype(float) - before.read()).mean() < 0.05 * np.ptp(before.read().astype(float))
+        if small.gcps[0]:
+            assert (small.gcps[0][30].row, small.gcps[0][30].col) == (1, 11.25)
+        elif small.rpcs:
+            found = small.rpcs.line_off, small.rpcs.samp_off, small.rpcs.line_scale, small.rpcs.samp_scale
+            assert found == (3.5, 3.75, 3.125 / 4, 4.125 / 4)
+        else:
+            a, b, c, d, e, f = before.transform[:6]
+            assert small.transform[:6] == (4 * a, 4 * b, c, 4 * d, 4 * e, f)
+
+
+def test_a_peak_is_in_units_of_the_samples(made):
+    scene, *_ = made("float64")
+    with pytest.raises(apercu.OptionError, match="range"):
+        geo.encode(scene, psnr=30, peak=100)
+    scene, *_ = made("no_epsg")
+    assert len(geo.encode(scene, psnr=30, peak=3500)) > len(geo.encode(scene, psnr=30, peak=65535))
+    assert geo.encode(scene, psnr=30, peak="range") != geo.encode(scene, psnr=30)
+
+
 def test_a_scene_in_an_archive_and_one_that_is_open(made, tmp_path):
     scene, data, _ = made("sentinel_2")
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:

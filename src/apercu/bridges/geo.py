@@ -22,15 +22,18 @@ import apercu
 from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
 from apercu.codecs import encoding, scenes
 from apercu.codecs.protocol import no_progress
+from apercu.codecs.reduced import log2_of
 from apercu.codecs.source import Source
 from apercu.codecs.target import target_of
 from apercu.errors import OptionError
 from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import SampleType
 from apercu.format.container import read_header
+from apercu.options import positive
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.fill import Mask
 from apercu.stages.layout import Restore
+from apercu.stages.sample_types import Mapping
 
 _AT_ONCE = 1 << 25
 """Samples of the full size that are decoded together, where the coded size is smaller."""
@@ -49,6 +52,8 @@ def encode(
     model: str | Path | None = None,
     tile: int | None = None,
     layers: int | None = None,
+    reduce: int | str | None = None,
+    peak: float | str | None = None,
     progress: Callable[[float], None] | None = None,
     **options: Any,
 ) -> bytes:
@@ -65,7 +70,7 @@ def encode(
     scene: a path, a URL, whatever else GDAL opens (`/vsizip/…`, `NETCDF:"a.nc":t`), or an open rasterio dataset.
     bands: what the bands are, in place of what GDAL says: "grey", "rgb", "rgba" or "spectral".
     tags: whether to keep tags, and names and units of bands.
-    All others are those of `apercu.encode`.
+    All others are those of `apercu.encode`; `peak` is in units of the samples.
 
     Raises FileFormatError where GDAL cannot read it, or it has complex samples or no bands; FileNotFoundError;
     MissingExtra without rasterio; and what `apercu.encode` raises.
@@ -87,10 +92,21 @@ def encode(
         if mapping or nodata:
             said = replace(said, samples=SampleType(found.dtype.name, mapping, nodata))
         chosen = encoding.options_of(codec, options)
-        given = target_of(target, source.height * source.width, chosen if options else None)
-        return scenes.encode(
-            source, said, given, codec, chosen, interpretation, found.kind, model, progress or no_progress, tile, layers
-        )
+        given = target_of(target, raster.height * raster.width, chosen if options else None, _of_codes(peak, mapping))
+        tile = None if tile is None else positive("tile", tile)
+        layers = None if layers is None else positive("layers", layers)
+        how = codec, chosen, interpretation, found.kind, model, progress or no_progress, tile, layers
+        return scenes.encode(source, said, given, *how, log2_of(reduce))
+
+
+def _of_codes(peak: Any, mapping: Mapping | None) -> Any:
+    """A peak in units of the samples as one in those of the codes that samples are mapped to."""
+    if mapping is None or not isinstance(peak, int | float):
+        return peak
+    scales = {scale for _, scale in mapping}
+    if len(scales) > 1:
+        raise OptionError("these bands are scaled each by its own range: give peak='range'")
+    return peak / scales.pop()
 
 
 class Opened:

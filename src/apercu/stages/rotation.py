@@ -133,7 +133,10 @@ def forward_of(rotation: Rotation) -> Forward:
     # Bands are matrix.T @ components / 64, in units of 2^unit_log2 for the range of each.
     scale = 1 << FRACTION_BITS + unit_log2(n_bands) + _GAIN_BITS
     gains = [
-        [(2 * scale * row[k] + determinant * r) // (2 * determinant * r) for row, r in zip(inverse, widths, strict=True)]
+        [
+            (2 * scale * row[k] + determinant * r) // (2 * determinant * r)
+            for row, r in zip(inverse, widths, strict=True)
+        ]
         for k in range(n_bands)
     ]
     reach = max(sum(abs(gain) * r for gain, r in zip(row, widths, strict=True)) for row in gains)
