@@ -49,8 +49,8 @@ class Reduced:
         self.source, self.log2, self.interpretation = source, log2, interpretation
         self.height, self.width = reduced_size(source.height, log2), reduced_size(source.width, log2)
         self.n_bands, self.dtype = source.n_bands, source.dtype
-        self.flat: bool = source.n_bands == 1 and getattr(source, "flat", interpretation == "grey")
-        """Whether a decoder gives (H, W), without an axis for one band."""
+        self.flat = getattr(source, "flat", source.n_bands == 1 and interpretation == "grey")
+        """Whether it has the shape (H, W), as the source."""
 
     def read(self, window: Window) -> tuple[Samples, Mask | None]:
         """See `Source`."""
@@ -111,8 +111,9 @@ def reduced(source: Source, log2: int, interpretation: str) -> Source:
     small = Reduced(source, log2, interpretation)
     if small.height * small.width * small.n_bands > LARGE:
         return small
-    samples, mask = small.read(Window(0, 0, small.height, small.width))
-    return ArraySource(samples[:, :, 0] if small.flat else samples, mask)
+    kept = ArraySource(*small.read(Window(0, 0, small.height, small.width)))
+    kept.flat = small.flat
+    return kept
 
 
 def log2_of(reduce: object) -> int | None:
