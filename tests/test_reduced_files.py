@@ -1,9 +1,13 @@
 """Files at a reduced size: any budget, never worse, exact at the full size; and the peak of a PSNR."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import apercu
+from apercu.cli.main import main
 from apercu.codecs.forecast import FOLDER
 from apercu.errors import OptionError, TargetUnreachable
 from apercu.stages.resize import add_up, means
@@ -163,3 +167,29 @@ def test_peaks_that_there_are_not(peak):
     else:
         with pytest.raises(OptionError, match="peak must be"):
             apercu.encode(image, psnr=30, peak=peak)
+
+
+# --- The command ------------------------------------------------------------------------------------
+
+
+def test_the_command_reduces_and_enlarges(tmp_path, capsys):
+    image = scene(150, 201, 3, 4)
+    picture, coded, full, small = (str(tmp_path / name) for name in ("a.png", "a.apc", "full.png", "small.png"))
+    Image.fromarray(image).save(picture)
+    assert main(["encode", picture, coded, "--quality", "70", "--reduce", "4"]) == 0
+    assert "a.apc: 201 × 150 at 1/4 rgb uint8, " in capsys.readouterr().err
+    assert main(["decode", coded, full, "--full-size"]) == 0
+    assert main(["decode", coded, small]) == 0
+    data = Path(coded).read_bytes()
+    assert data == apercu.encode(image, quality=70, reduce=4)
+    assert np.array_equal(np.asarray(Image.open(full)), apercu.decode(data, full_size=True))
+    assert np.array_equal(np.asarray(Image.open(small)), apercu.decode(data))
+    assert apercu.decode(data).shape == (38, 51, 3)
+    assert main(["encode", picture, coded, "--bytes", "64", "--reduce", "auto", "--quiet"]) == 0
+    assert Path(coded).read_bytes() == apercu.encode(image, n_bytes=64, reduce="auto")
+    assert main(["encode", picture, coded, "--psnr", "30", "--peak", "range", "--quiet"]) == 0
+    assert Path(coded).read_bytes() == apercu.encode(image, psnr=30, peak="range")
+    capsys.readouterr()
+    for wrong, said in [(["--reduce", "3"], "reduce must be"), (["--psnr", "30", "--peak", "x"], "peak must be")]:
+        assert main(["encode", picture, coded, *wrong]) == 2
+        assert said in capsys.readouterr().err
