@@ -204,6 +204,7 @@ def test_the_byte_order_of_the_array_is_kept():
 
 
 def test_how_chunks_are_decoded_is_a_setting_of_the_process():
+    pytest.importorskip("onnxruntime")
     array, second = made(GREY, GREY.shape, Apercu(quality=40, layers=3)), bridge_v2.Apercu(quality=40, layers=3)
     data = apercu.encode(GREY, quality=40, layers=3)
     plain = apercu.decode(data)
