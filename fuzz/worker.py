@@ -32,6 +32,8 @@ def run_case(judge: Judge, rng: random.Random, index: int, data: bytes, folder: 
     if index % 16 == 1:
         judge.writing("symbols", encoding.symbols, rng)
         judge.writing("wavelet", encoding.wavelet, rng)
+    if index % 16 == 9:
+        judge.writing("masks", encoding.masks, rng)
     if index % 48 == 3:
         judge.writing("images", images.image, rng, judge, folder)
     if index % 48 == 27:

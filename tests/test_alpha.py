@@ -11,7 +11,7 @@ from apercu.codecs.apercu import at_quality
 from apercu.codecs.content import to_content
 from apercu.format.container import Header
 from apercu.stages.colour import from_planes
-from apercu.stages.levels import full_levels
+from apercu.stages.levels import image_of, measure
 from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
 from scripts.pictures import noise, scene
 
@@ -41,7 +41,7 @@ def test_every_step(size, dtype, value):
     """Without the coder, at all steps there are but for a few."""
     height, width = size
     tile = np.full((height, width, 4), value, dtype)
-    levels = tuple(full_levels(tile, "rgba")) if dtype == np.uint16 else ()
+    levels = measure(image_of(tile), "rgba").full if dtype == np.uint16 else ()
     header = Header(height, width, 4, "rgba", wide=dtype == np.uint16, levels=levels)
     planes, layout = to_content(tile, header)
     analysed = np.empty(height * width, np.int16)

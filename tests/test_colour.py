@@ -13,7 +13,7 @@ from apercu.stages.colour import (
     plane_sizes,
     to_planes,
 )
-from apercu.stages.levels import full_levels
+from apercu.stages.levels import image_of, measure
 
 RGB_TO_Y = np.array([0.299, 0.587, 0.114])
 SIZES = ((1, 1), (1, 2), (2, 1), (7, 8), (8, 17), (33, 15), (16, 16))
@@ -72,7 +72,7 @@ def test_measured_levels_hold_all_samples_and_no_smaller_do():
     extremes = [(0, 0), (0, 65535), (65535, 65535), (65534, 65535), (1, 2), (16, 33), (17, 17)]
     for low, high in [*extremes, *np.sort(rng.integers(0, 65536, (300, 2)) >> rng.integers(0, 16, (300, 1)))]:
         image = np.linspace(low, high, 12).round().astype(np.uint16).reshape(3, 4, 1)
-        (found,) = full_levels(image, "grey")
+        (found,) = measure(image_of(image), "grey").full
         assert level(found.offset_code) <= low < level(found.offset_code + 1)
         assert found.range_code >= 1
         assert level(found.offset_code) + level(found.range_code) >= high
@@ -80,7 +80,7 @@ def test_measured_levels_hold_all_samples_and_no_smaller_do():
 
 
 def measured(image, interpretation):
-    return [(level(offset), level(extent)) for offset, extent in full_levels(image, interpretation)]
+    return [(level(offset), level(extent)) for offset, extent in measure(image_of(image), interpretation).full]
 
 
 def test_levels_are_shared_by_colours_only():
@@ -134,7 +134,7 @@ def test_colour_to_planes(size, dtype):
     corners = rng.choice([0, high], (*size, 4))
     for image in (rng.integers(0, high + 1, (*size, 4)), corners, np.full((*size, 4), high), np.zeros((*size, 4))):
         image = image.astype(dtype)
-        levels = full_levels(image, "rgba") if dtype == np.uint16 else []
+        levels = measure(image_of(image), "rgba").full if dtype == np.uint16 else []
         luma, cb, cr, alpha = to_planes(image, "rgba", levels)
         extents = [tuple(map(level, codes)) for codes in levels]
         bands = [image[..., band] for band in range(4)]
@@ -211,7 +211,7 @@ def test_uint16_comes_back_within_a_step():
     rng = np.random.default_rng(7)
     for shift in (0, 4, 12):
         image = rng.integers(0, 65536 >> shift, (30, 30, 2)).astype(np.uint16)
-        levels = full_levels(image, "spectral")
+        levels = measure(image_of(image), "spectral").full
         out = decoded(to_planes(image, "spectral", levels), "spectral", levels, image.shape, np.uint16)
         extent = max(level(codes.range_code) for codes in levels)
         assert np.abs(out.astype(int) - image).max() <= extent / 8160 / 2 + 0.5
@@ -232,7 +232,7 @@ def test_arrays_in_any_layout(dtype, interpretation):
         "one row": np.broadcast_to(whole[0, :, :4], (12, 50, 4)),
     }
     for name, view in views.items():
-        levels = full_levels(view, interpretation) if dtype == np.uint16 else []
+        levels = measure(image_of(view), interpretation).full if dtype == np.uint16 else []
         plain = np.ascontiguousarray(view).astype(dtype)
         for a, b in zip(to_planes(view, interpretation, levels), to_planes(plain, interpretation, levels), strict=True):
             assert np.array_equal(a, b), name
@@ -243,7 +243,7 @@ def test_arrays_in_any_layout(dtype, interpretation):
 def test_a_window_is_written_and_nothing_else(dtype, interpretation):
     rng = np.random.default_rng(9)
     image = rng.integers(0, 200, (13, 11, 4)).astype(dtype)
-    levels = full_levels(image, interpretation) if dtype == np.uint16 else []
+    levels = measure(image_of(image), interpretation).full if dtype == np.uint16 else []
     planes = to_planes(image, interpretation, levels)
     whole = np.full((20, 20, 4), 201, dtype)
     from_planes(planes, interpretation, levels, whole[4:17, 6:17])

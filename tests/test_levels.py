@@ -6,7 +6,7 @@ import pytest
 import apercu
 from apercu.format.container import read_header
 from apercu.stages.colour import level
-from apercu.stages.levels import bulk_levels, full_levels
+from apercu.stages.levels import image_of, measure
 from scripts.pictures import noise, scene, wide
 
 
@@ -15,12 +15,12 @@ def ranges(levels):
 
 
 def bulk(image, interpretation="grey", mask=None):
-    levels, lost = bulk_levels(image.reshape(*image.shape[:2], -1), interpretation, mask)
-    return ranges(levels), lost
+    measured = measure(image_of(image.reshape(*image.shape[:2], -1), mask), interpretation)
+    return ranges(measured.bulk), measured.lost
 
 
 def full(image, interpretation="grey", mask=None):
-    return ranges(full_levels(image.reshape(*image.shape[:2], -1), interpretation, mask))
+    return ranges(measure(image_of(image.reshape(*image.shape[:2], -1), mask), interpretation).full)
 
 
 def satellite(low=300, high=3900, side=256, seed=3):

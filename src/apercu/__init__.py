@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.codecs import decoding, encoding
+from apercu.codecs import encoding, scenes
 from apercu.codecs.protocol import no_progress
 from apercu.errors import (
     ApercuError,
@@ -36,13 +36,13 @@ from apercu.errors import (
     TargetUnreachable,
     TooLarge,
     Truncated,
+    UnknownChunk,
     UnknownModel,
     UnsupportedVersion,
 )
 from apercu.format.container import read_header
 from apercu.options import number, positive, targets, whole
 from apercu.stages.blocks import Window
-from apercu.stages.colour import Samples
 
 __version__ = "0.1.0"
 
@@ -61,6 +61,7 @@ __all__ = [
     "TargetUnreachable",
     "TooLarge",
     "Truncated",
+    "UnknownChunk",
     "UnknownModel",
     "UnsupportedVersion",
     "__version__",
@@ -68,6 +69,7 @@ __all__ = [
     "decode",
     "encode",
     "info",
+    "mask",
 ]
 
 MAX_PIXELS: int | None = 1 << 28
@@ -173,11 +175,15 @@ def decode(
     damaged: str = "raise",
     window: tuple[int, int, int, int] | None = None,
     layers: int | None = None,
+    full_size: bool = False,
     model: str | Path | None = None,
     progress: Callable[[float], None] | None = None,
     **options: Any,
-) -> Samples:
+) -> NDArray[Any]:
     """The image of an apercu file, with the shape and dtype of what was encoded.
+
+    Of a scene (`info`), samples that do not count have the no-data value, if there is one, and no others do; `mask`
+    says which they are.
 
     restore: "none", integer synthesis only, the same pixels on every machine; "cnn" (not for "predictive"; extra
         `restore`), followed by a network that brings them closer to the original, the same on every machine but for
@@ -187,27 +193,30 @@ def decode(
     window: (top, left, height, width), a part of the image; its pixels are the same as in the whole image. Only the
         tiles that it touches are read.
     layers: the number of layers to decode, 1 or more: the same image with less detail.
+    full_size: of an image that was coded at a reduced size, give the full one; `window` is then a part of that.
     model, progress: as for `encode`.
     options: those of the restorer, each a field of `apercu.restore.NAME.Options`; one that only others have is refused.
         "cnn" has `network`: the file of your own network (`apercu train cnn`, or `cnn_blocks`) in place of the shipped
         one, or the name of one that was shipped. What yours may hold and take is limited (docs/replace-a-stage.md).
 
-    Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError,
-    CorruptStream), ModelError, MissingExtra or OptionError.
+    Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, UnknownChunk, TooLarge, Truncated,
+    ChecksumError, CorruptStream), ModelError, MissingExtra or OptionError.
     """
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
-    place = None if window is None else Window(*(whole("window", number) for number in _four(window)))
+    place = _window(window)
     layers = None if layers is None else positive("layers", layers)
-    data = _bytes(data)
+    scene, inner = scenes.split(_bytes(data))
     restorer = None
     if restore != "none" or options:
         from apercu.restore import by_name
 
         by_name.check_options(restore, options)
         if restore != "none":
-            restorer = by_name.restorer_for(restore, read_header(data).codec, options)
-    return decoding.decode(data, damaged, model, MAX_PIXELS, progress or no_progress, place, layers, restorer)
+            restorer = by_name.restorer_for(restore, read_header(inner).codec, options)
+    return scenes.decode(
+        scene, inner, damaged, model, MAX_PIXELS, progress or no_progress, place, layers, restorer, full_size
+    )
 
 
 def info(data: bytes) -> dict[str, object]:
@@ -219,9 +228,24 @@ def info(data: bytes) -> dict[str, object]:
     quantiser, 0 to 3; of taha2025 also threshold, and g1_share and g2_share, the parts of the blocks that each
     autoencoder codes, or None where a damaged or missing segment keeps them from being counted.
 
+    Of a scene, which has a prefix (version 2), also, or None where nothing is said: geo, a dict of crs ("EPSG:32632",
+    or WKT), transform (a, b, c, d, e, f; of the size that is coded) and point; gcps, how many; rpcs, True; names,
+    units, colours, scales, offsets, of each band; tags, a list of dicts of band (0: of the dataset), namespace and
+    tags; nodata, of each band; mask, a dict of kind ("nodata", "alpha", "band"), exact (if not, it is halved), halvings
+    and n_bytes; rotated, True; reduced, a dict of factor, height and width of the full size, for which bpp is told.
+
     Only the head is needed; the rest may be damaged or missing. Raises a FormatError if the head cannot be read.
     """
-    return decoding.info(_bytes(data), MAX_PIXELS)
+    return scenes.info(_bytes(data), MAX_PIXELS)
+
+
+def mask(data: bytes, *, window: tuple[int, int, int, int] | None = None, full_size: bool = False) -> NDArray[np.bool_]:
+    """Which samples of a file do not count: (H, W), or (H, W, B) where each band has a mask of its own; True where one
+    does not, as in numpy.ma. All False where the file has no mask.
+
+    window, full_size: as for `decode`. Raises a FormatError or OptionError.
+    """
+    return scenes.mask(_bytes(data), MAX_PIXELS, _window(window), full_size)
 
 
 def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
@@ -234,7 +258,7 @@ def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
     model: as for `decode`. Without the tables that a file of codec "apercu" needs, its head and its checksums are
         checked, but not what they guard.
     """
-    return decoding.check(_bytes(data), model, MAX_PIXELS)
+    return scenes.check(_bytes(data), model, MAX_PIXELS)
 
 
 def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None]:
@@ -266,6 +290,10 @@ def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None
 def _bands_seem_first(shape: tuple[int, ...]) -> bool:
     """Whether the shape looks like the (B, H, W) of a raster library: a short first axis and two long ones."""
     return shape[0] <= 16 <= min(shape[1:]) and 4 * shape[0] <= min(shape[1:])
+
+
+def _window(window: object) -> Window | None:
+    return None if window is None else Window(*(whole("window", number) for number in _four(window)))
 
 
 def _four(window: object) -> tuple[object, ...]:

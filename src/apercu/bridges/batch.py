@@ -25,7 +25,6 @@ import apercu
 from apercu.bridges import bounded, files
 from apercu.bridges.line_art import is_line_art
 from apercu.errors import ApercuError, OptionError, TargetUnreachable, naming
-from apercu.format.container import read_header
 from apercu.processes import n_cores, pool
 from apercu.replacing import replacing
 from apercu.stages.colour import Samples
@@ -117,18 +116,18 @@ def decoded(data: bytes, name: str, suffix: str, options: Mapping[str, Any], tar
     """An apercu file as a picture file of the kind of `suffix`; errors begin with `name`, or, where that kind is what
     is wrong, with `target`."""
     with naming(name):
-        header = read_header(data)
+        facts: dict[str, Any] = apercu.info(data)
     with naming(target or name):
-        files.check_suffix(suffix, header.interpretation, "uint16" if header.wide else "uint8")
+        files.check_suffix(suffix, facts["interpretation"], facts["dtype"])
     with naming(name):
         image = apercu.decode(data, **options)
     picture = BytesIO()
     with naming(target or name):
-        files.write(picture, image, header.interpretation, suffix)
+        files.write(picture, image, facts["interpretation"], suffix)
     with naming(name):
         conceal = options.get("damaged") == "conceal"
         n_concealed = len(apercu.check(data, model=options.get("model"))) if conceal else 0
-        return Made(picture.getvalue(), apercu.info(data), n_concealed)
+        return Made(picture.getvalue(), facts, n_concealed)
 
 
 def _encode_file(source: str, page: int | None, options: Mapping[str, Any]) -> Made:

@@ -130,11 +130,13 @@ def check_suffix(suffix: str, bands: str, dtype: Any) -> None:
     Args:
         suffix: with its dot, in small letters.
         bands: "grey", "rgb", "rgba" or "spectral".
-        dtype: uint8 or uint16, or the name of either.
+        dtype: one of NumPy's, or its name; none but uint8 and uint16 can be written.
 
     Raises:
         FileFormatError: naming the suffixes that serve.
     """
+    if np.dtype(dtype) not in (np.uint8, np.uint16):
+        raise FileFormatError(f"{np.dtype(dtype)} samples cannot be written as {suffix}: use apercu.decode")
     bits = 8 * np.dtype(dtype).itemsize
     serving = [name for name, held in _HELD_BY.items() if (bands, bits) in held]
     if suffix not in _HELD_BY:

@@ -19,6 +19,7 @@ examples:
   apercu decode photo.apc photo.png --restore cnn           closer to the original, but slower
   apercu decode photo.apc photo.png --damaged conceal       what is intact of a damaged or cut file
   apercu decode scene.apc part.tif --window 0,99,50,50      a part; the rest is not decoded
+  apercu decode scene.apc whole.tif --full-size             of a file that encode --reduce made
   apercu decode *.apc --out pictures/ --format webp         many files, each as a picture of that kind
   apercu decode photo.apc - | display                       a PNG on standard output
   apercu decode scene.apc - --format tif > scene.tif
@@ -36,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", metavar="KIND", help="png, tif, ... (default: the suffix of OUT; png for - and with --out)"
     )
     streams.add_window(parser, "decode this part alone, in pixels")
+    parser.add_argument(
+        "--full-size",
+        action="store_true",
+        default=None,
+        help="enlarge what was coded at a reduced size; --window is of it",
+    )
     parser.add_argument("--layers", metavar="N", type=int, help="stop after N layers: a coarser image in less time")
     streams.add_decoding(parser)
 

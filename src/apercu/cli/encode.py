@@ -1,6 +1,7 @@
 """`apercu encode`: picture files to apercu files."""
 
 import argparse
+import math
 from typing import Any
 
 import apercu
@@ -17,7 +18,8 @@ meaning (floating-point samples, PQ and HLG, ...) is refused, and the message sa
 or pages, unless --page chooses one. 16-bit colour and TIFF files of many bands need: pip install 'apercu[tiff]'.
 
 For text, line art and screenshots use AVIF, or PNG where there is room: at 0.2 bpp a drawn page reaches 22 dB here and
-37 dB in AVIF. Below about 1,000 bytes, halve the picture before encoding and enlarge it after decoding.
+37 dB in AVIF. For very small files, --reduce auto codes the picture at half or a quarter of its size, and so on, where
+that is better.
 """
 
 EXAMPLES = """\
@@ -27,6 +29,7 @@ examples:
   apercu encode photo.jpg photo.apc --bpp 0.1          at most 0.1 bits per pixel
   apercu encode scene.tif scene.apc --bytes 4000       at most 4,000 bytes
   apercu encode photo.png photo.apc --psnr 30          30 dB, in as few bytes as possible
+  apercu encode scene.tif scene.apc --bytes 500 --reduce auto
   apercu encode scan.tif third.apc --page 3            the third page
   apercu encode *.png --out previews/ --bytes 2000     many pictures, each in at most 2,000 bytes
   curl -s https://example.org/a.png | apercu encode - - --bytes 300 > a.apc
@@ -50,15 +53,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_encoding(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how to encode a picture."""
     parser.add_argument("--page", type=int, metavar="N", help="which frame of an animation or page of a TIFF, from 1")
-    targets = parser.add_argument_group("how small, or how good (one of these; default: --quality 50)")
+    targets = parser.add_argument_group("how small, or how good (one of the first four; default: --quality 50)")
     target = targets.add_mutually_exclusive_group()
     target.add_argument("--bpp", type=float, metavar="R", help="at most R bits per pixel, all bands together")
     target.add_argument(
         "--bytes", "--n-bytes", type=int, metavar="N", dest="n_bytes", help="at most N bytes (n_bytes= in Python)"
     )
-    peak = "the peak is 255 or 65,535, even if a scene uses fewer bits"
-    target.add_argument("--psnr", type=float, metavar="D", help=f"a peak signal-to-noise ratio of D dB; {peak}")
+    target.add_argument("--psnr", type=float, metavar="D", help="a peak signal-to-noise ratio of D dB")
     target.add_argument("--quality", type=float, metavar="Q", help="0 (smallest) to 100 (best)")
+    streams.add_peak(targets, "the peak of --psnr")
+    targets.add_argument(
+        "--reduce",
+        metavar="N",
+        type=_reduction,
+        help="code at 1/N of the size, N a power of two; auto: for --bytes and --bpp, where that is better or "
+        "nothing else is small enough (decode --full-size enlarges it again)",
+    )
     tuning = parser.add_argument_group("for those who know the codec")
     tuning.add_argument("--codec", metavar="NAME", help="codec to use (default: apercu)")
     tuning.add_argument(
@@ -69,6 +79,13 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
     tuning.add_argument("--model", metavar="FILE", help="weights of your own, made by training")
     of_codecs = parser.add_argument_group("options of some codecs alone")
     streams.add_options(of_codecs, options_by_codec())
+
+
+def _reduction(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -116,15 +133,21 @@ def _hint(done: list[tuple[str, dict[str, Any]]]) -> None:
 def total(facts: list[dict[str, Any]], n_files: int) -> str:
     """One line: `198 of 200 files: 812,345 bytes (1/240 of the samples), 0.099 bpp`."""
     n_bytes = sum(each["n_bytes"] for each in facts)
-    n_pixels = sum(each["width"] * each["height"] for each in facts)
+    n_pixels = sum(math.prod(_full_size(each)) for each in facts)
     ratio = sum(map(_sample_bytes, facts)) / n_bytes
     done = f"{len(facts):,}" if len(facts) == n_files else f"{len(facts):,} of {n_files:,}"
     return f"{done} files: {n_bytes:,} bytes (1/{ratio:.0f} of the samples), {8 * n_bytes / n_pixels:.3f} bpp"
 
 
 def _sample_bytes(facts: dict[str, Any]) -> int:
-    n_samples: int = facts["width"] * facts["height"] * facts["bands"]
+    n_samples: int = math.prod(_full_size(facts)) * facts["bands"]
     return n_samples * (2 if facts["dtype"] == "uint16" else 1)
+
+
+def _full_size(facts: dict[str, Any]) -> tuple[int, int]:
+    """Rows and columns of what was encoded."""
+    of = facts.get("reduced") or facts
+    return of["height"], of["width"]
 
 
 def summary(name: str, facts: dict[str, Any]) -> str:
@@ -135,7 +158,9 @@ def summary(name: str, facts: dict[str, Any]) -> str:
         how = ", ".join(f"{name} {facts[name]:g}" for name, what in own.items() if what.is_target)
     else:
         how = f"quality {facts['quality']:.10g}"
+    height, width = _full_size(facts)
+    part = f" at 1/{facts['reduced']['factor']}" if facts.get("reduced") else ""
     return (
-        f"{name}: {facts['width']} × {facts['height']} {facts['interpretation']} {facts['dtype']}, "
+        f"{name}: {width} × {height}{part} {facts['interpretation']} {facts['dtype']}, "
         f"{facts['n_bytes']:,} bytes (1/{ratio:.0f} of the samples), {facts['bpp']:.3f} bpp, {how}"
     )

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from typing import Any
 
 import apercu
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             code = EXIT_MISTAKE
             continue
         if arguments.json:
-            say(json.dumps({"file": name, **facts}).replace("\x7f", "\\u007f"))
+            say(json.dumps(_as_json({"file": name, **facts}), allow_nan=False).replace("\x7f", "\\u007f"))
         else:
             say(streams.label(name))
             for key, value in facts.items():
@@ -53,4 +54,13 @@ def _facts(name: str) -> dict[str, Any]:
     """What `apercu.info` says of the whole file, of which no more is kept than that takes."""
     data, n_bytes = streams.read_head(name)
     facts: dict[str, Any] = apercu.info(data)
-    return facts | {"n_bytes": n_bytes, "bpp": 8 * n_bytes / (facts["width"] * facts["height"])}
+    return facts | {"n_bytes": n_bytes, "bpp": facts["bpp"] * n_bytes / facts["n_bytes"]}
+
+
+def _as_json(value: Any) -> Any:
+    """Numbers that JSON has not, such as a no-data value, by name."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: _as_json(item) for name, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value

@@ -77,6 +77,19 @@ def _window(text: str) -> tuple[int, int, int, int]:
     return top, left, height, width
 
 
+def add_peak(parser: argparse._ActionsContainer, what: str) -> None:
+    """Add `--peak`, a number or a word, which is checked where it is used."""
+    said = "a number, such as 2047 for 11 bits in 16, or range, from the smallest to the largest sample of the picture"
+    parser.add_argument("--peak", metavar="P", type=_peak, help=f"{what}: {said} (default: 255 or 65535)")
+
+
+def _peak(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def add_limit(parser: argparse.ArgumentParser) -> None:
     """Add `--max-pixels`; `set_limit` puts it into force."""
     parser.add_argument(

@@ -1,46 +1,36 @@
-"""The error, the number and the range of the samples that count (see `apercu.stages.fill`)."""
+"""The samples of a source that count (see `apercu.stages.fill`): how many there are, and their levels."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
-from apercu.stages.colour import Levels, Samples
-from apercu.stages.fill import Mask, hidden
-from apercu.stages.levels import bulk_levels, full_levels
-
-_ROWS = 64  # at a time, where a wider type is needed: memory stays small
-
-
-def squared_error(samples: Samples, mask: Mask | None, interpretation: str, decoded: Samples) -> int:
-    """The squared error of `decoded` (H, W, B), summed over all samples that count."""
-    total = 0
-    for rows, out in _hidden(samples, mask, interpretation):
-        difference = samples[rows].astype(np.int64) - decoded[rows]
-        if out is not None:
-            difference[out] = 0
-        total += int(np.vdot(difference, difference))
-    return total
+from apercu.codecs.source import ArraySource, Source
+from apercu.stages.blocks import tiles
+from apercu.stages.colour import Levels
+from apercu.stages.levels import Image, image_of, measure, strips
 
 
-def n_counted(samples: Samples, mask: Mask | None, interpretation: str) -> int:
-    """How many samples of an image (H, W, B) count."""
-    found = (out for _, out in _hidden(samples, mask, interpretation))
-    return samples.size - sum(int(np.count_nonzero(out)) for out in found if out is not None)
+def image_to_measure(source: Source, tile: int) -> Image:
+    """The source as levels are measured of it. It is read by tiles of this side, unless it is an array."""
+    if isinstance(source, ArraySource):
+        return image_of(source.samples, source.mask)
+    windows = list(tiles(source.height, source.width, tile))
+    return Image(source.height, source.width, source.n_bands, source.read, windows)
 
 
-def levels_for(samples: Samples, mask: Mask | None, interpretation: str, psnr: float | None) -> tuple[Levels, ...]:
-    """Levels of a uint16 image (H, W, B): the range without outliers, or the full range if the error of the outliers
-    would be more than half the error that the target PSNR allows."""
-    found, lost = bulk_levels(samples, interpretation, mask)
-    if psnr is not None and lost:
-        best = 10 * math.log10(65535**2 * n_counted(samples, mask, interpretation) / (2 * lost))
+def n_counted(image: Image, interpretation: str) -> int:
+    """How many samples of an image count."""
+    found = (out for *_, out in strips(image, interpretation))
+    n_samples = image.height * image.width * image.n_bands
+    return n_samples - sum(int(np.count_nonzero(out)) for out in found if out is not None)
+
+
+def levels_for(image: Image, interpretation: str, psnr: float | None) -> tuple[Levels, ...]:
+    """Levels of a uint16 image: the range without outliers, or the full range if the error of the outliers would be
+    more than half the error that the target PSNR allows."""
+    measured = measure(image, interpretation)
+    if psnr is not None and measured.lost:
+        best = 10 * math.log10(65535**2 * n_counted(image, interpretation) / (2 * measured.lost))
         if best < psnr:
-            found = full_levels(samples, interpretation, mask)
-    return tuple(found)
-
-
-def _hidden(samples: Samples, mask: Mask | None, interpretation: str) -> Iterator[tuple[slice, Mask | None]]:
-    for top in range(0, len(samples), _ROWS):
-        rows = slice(top, top + _ROWS)
-        yield rows, hidden(samples[rows], interpretation, None if mask is None else mask[rows])
+            return measured.full
+    return measured.bulk

@@ -1,7 +1,7 @@
 """From an image to a file: tiles, planes, layers, targets. What a tile's bytes mean is the codec's."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, reduce
 from operator import add
@@ -17,22 +17,15 @@ from apercu.codecs.forecast import Forecast, forecast, picked
 from apercu.codecs.forecast import shipped as shipped_weights
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import AnyCodec, Progress, Setting, no_progress
+from apercu.codecs.source import Source, source_of
 from apercu.errors import ImageError, OptionError
-from apercu.format.container import (
-    MAX_BANDS,
-    MAX_QUALITY_Q8,
-    MAX_SIDE,
-    MAX_TILE_LOG2,
-    MIN_TILE_LOG2,
-    Header,
-    pack,
-    read_header,
-)
+from apercu.format.container import MAX_QUALITY_Q8, MAX_TILE_LOG2, MIN_TILE_LOG2, Header, pack, read_header
 from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.options import about, made, owners
-from apercu.stages.blocks import Window, part, tiles
-from apercu.stages.colour import INTERPRETATIONS, Samples, ends
-from apercu.stages.fill import Mask
+from apercu.stages.blocks import Window, tiles
+from apercu.stages.colour import INTERPRETATIONS, Levels, Samples, check_levels, ends
+from apercu.stages.fill import Mask, hidden
+from apercu.stages.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -53,26 +46,35 @@ _MOST_FOR_LAYERS = 64  # an upper bound of what layers cost, in bytes for each t
 class _Job:
     """An image to be encoded, with everything that its encoding needs."""
 
-    samples: Samples  # (H, W, B)
+    source: Source
     header: Header
     codec: AnyCodec
     tables: Any
     plan: Plan
     progress: Progress
-    mask: Mask | None = None
     kept: list[Any] | None = None
 
     def windows(self) -> list[Window]:
         return list(tiles(self.header.height, self.header.width, self.header.tile))
 
-    def analyses(self, setting: Setting | None) -> Iterator[Any]:
-        return (self.analysis(window, setting) for window in self.windows())
+    def read(self, window: Window) -> tuple[Samples, Mask | None]:
+        """The samples of a tile, and which of them do not count."""
+        samples, mask = self.source.read(window)
+        shape = window.height, window.width, self.header.n_bands
+        if samples.shape != shape or samples.dtype != self.source.dtype:
+            raise ImageError(f"a source gave {samples.dtype} of {samples.shape} for {self.source.dtype} of {shape}")
+        return samples, mask
 
-    def analysis(self, window: Window, setting: Setting | None) -> Any:
-        """Of a tile; a function of its own, since planes would be kept by a generator until the next tile."""
-        mask = None if self.mask is None else part(self.mask, window)
-        content = to_content(part(self.samples, window), self.header, mask)
-        return self.codec.analyse(*content, setting, self.tables)
+    def content(self, window: Window) -> tuple[Any, Layout]:
+        """Of a tile; a function of its own, since its samples are not needed any more."""
+        samples, mask = self.read(window)
+        return to_content(samples, self.header, mask)
+
+    def analysis(self, tile: int, window: Window, setting: Setting | None) -> Any:
+        """Of a tile; whoever takes it should keep it no longer than needed."""
+        if self.kept is not None:
+            return self.kept[tile]
+        return self.codec.analyse(*self.content(window), setting, self.tables)
 
     def file(self, setting: Setting) -> bytes:
         """The file, in as many layers as the plan has for one of its size."""
@@ -91,14 +93,13 @@ class _Job:
 
     def pack(self, setting: Setting, layers: int) -> bytes:
         """The file in this many layers."""
-        analyses = self.analyses(setting) if self.kept is None else self.kept
         header = replace(
             self.header, quality_q8=setting.quality_q8, parameters=self.codec.parameters(setting), n_layers=layers
         )
         by_tile = []
-        for done, analysis in enumerate(analyses):
-            self.progress(done / header.n_tiles)
-            by_tile.append(self.codec.code(analysis, setting, self.tables, layers))
+        for tile, window in enumerate(self.windows()):
+            self.progress(tile / header.n_tiles)
+            by_tile.append(self.codec.code(self.analysis(tile, window, setting), setting, self.tables, layers))
         return pack(header, [segment for layer in zip(*by_tile, strict=True) for segment in layer])
 
     def forecasts(self, variants: Iterable[int]) -> dict[int, Forecast]:
@@ -106,7 +107,6 @@ class _Job:
         the codec counts nothing."""
         if (counts := self.codec.counts) is None:
             return {}
-        analyses = self.analyses(None) if self.kept is None else self.kept
         header = self.header
         of_user = header.model_id == USER_MODEL
         weights = shipped_weights(DEFAULT_MODEL_IDS[header.codec, header.entropy] if of_user else header.model_id)
@@ -114,24 +114,32 @@ class _Job:
         scales = [(high - low) / 255 for low, high in ends(header.interpretation, n_bands, header.levels)]
         n_full_size = n_bands - 2 if header.interpretation in ("rgb", "rgba") else n_bands
         share = sum(scale * scale for scale in scales) / n_full_size
+        analyses = (self.analysis(tile, window, None) for tile, window in enumerate(self.windows()))
         found = reduce(add, (counts(analysis, self.tables) for analysis in analyses))
         return {variant: forecast(found, weights[variant], share) for variant in variants}
 
     def squared_error(self, setting: Setting) -> int:
         """Summed over all samples of the image that count, as decoded with restore="none"."""
-        analyses = self.analyses(setting) if self.kept is None else self.kept
         header = replace(self.header, quality_q8=setting.quality_q8, n_layers=1)
         total = 0
-        for done, (window, analysis) in enumerate(zip(self.windows(), analyses, strict=True)):
-            self.progress(done / header.n_tiles)
-            decoded = np.empty((window.height, window.width, header.n_bands), self.samples.dtype.newbyteorder("="))
-            segments = self.codec.code(analysis, setting, self.tables, 1)
+        for tile, window in enumerate(self.windows()):
+            self.progress(tile / header.n_tiles)
+            segments = self.codec.code(self.analysis(tile, window, setting), setting, self.tables, 1)
             layout = layout_of_tile(header, window.height, window.width)
             symbols = self.codec.read(segments, layout, setting, self.tables, 1)
+            decoded = np.empty((window.height, window.width, header.n_bands), self.source.dtype.newbyteorder("="))
             from_content(self.codec.synthesise(symbols, layout, setting, self.tables), header, decoded)
-            mask = None if self.mask is None else part(self.mask, window)
-            total += counted.squared_error(part(self.samples, window), mask, header.interpretation, decoded)
+            if header.interpretation == "rgba":
+                self.settle_hidden(window, decoded)
+            total += self.source.squared_error(window, decoded)
         return total
+
+    def settle_hidden(self, window: Window, decoded: Samples) -> None:
+        """Gives a decoded tile with alpha the samples of the image where they do not count."""
+        samples, mask = self.read(window)
+        out = hidden(samples, "rgba", mask)
+        if out is not None:
+            np.copyto(decoded, samples, where=out)
 
 
 def encode(
@@ -145,14 +153,18 @@ def encode(
     tile: int | None = None,
     layers: int | None = None,
     plan: Plan | None = None,
+    levels: Sequence[Levels] | None = None,
 ) -> bytes:
-    """See `apercu.encode`. `options`: those of the codec, as `options_of` returns them; `plan`: in place of its own."""
+    """See `apercu.encode`. `image` may be a `Source` too, which gives the bytes that an array of the same samples does;
+    with one band, that is an array (H, W). `options`: those of the codec, as `options_of` returns them; `plan`: in
+    place of its own; `levels`: of a uint16 image, one for each level group, in place of measured ones."""
     module = codec_of(codec)
     options = options or _no_options(codec)
     fixed: Setting | None = module.by_hand(options)
     if target.quality is not None:
         fixed = module.at_quality(_quality_q8(target.quality, module.VARIANTS), options)
-    samples, mask, header = _describe(image, bands, codec)
+    source = source_of(image)
+    header = _describe(source, bands, codec)
     if entropy := getattr(options, "entropy", None):
         other = "" if entropy == header.entropy else entropy
         header = replace(header, model_id=DEFAULT_MODEL_IDS[codec, entropy], other_entropy=other)
@@ -164,15 +176,19 @@ def encode(
     plan = _planned(header, module, found, tile, layers, plan)
     if plan.tile and plan.tile < max(header.height, header.width):
         header = replace(header, tile_log2=plan.tile.bit_length() - 1)
-    if header.wide:
+    if levels is not None:
+        check_levels(np.empty((1, 1, header.n_bands), source.dtype), header.interpretation, levels)
+    elif header.wide:
         psnr = target.psnr if module.DOMAIN == "planes" else None
-        header = replace(header, levels=counted.levels_for(samples, mask, header.interpretation, psnr))
+        levels = counted.levels_for(counted.image_to_measure(source, header.tile), header.interpretation, psnr)
+    if levels is not None:
+        header = replace(header, levels=tuple(levels))
     progress = _forwards(progress)
     progress(0.0)
-    job = _Job(samples, header, module, found, plan, progress, mask)
+    job = _Job(source, header, module, found, plan, progress)
     once = fixed and plan.n_layers
-    if samples.size <= plan.kept_samples and not once:
-        job.kept = list(job.analyses(None))
+    if header.height * header.width * header.n_bands <= plan.kept_samples and not once:
+        job.kept = [job.analysis(tile, window, None) for tile, window in enumerate(job.windows())]
     data = job.file(fixed) if fixed else _search(job, target, options)
     progress(1.0)
     return data
@@ -264,13 +280,15 @@ def _search(job: _Job, target: Target, options: Any) -> bytes:
     progress = job.progress
     job.progress = went_on
 
-    n_counted = counted.n_counted(job.samples, job.mask, job.header.interpretation)
-    peak = 65535 if job.header.wide else 255
+    n_bytes, psnr = target.n_bytes, target.psnr
+    peak, n_counted = 65535 if job.header.wide else 255, 0
+    if psnr is not None:
+        image = counted.image_to_measure(job.source, job.header.tile)
+        n_counted = counted.n_counted(image, job.header.interpretation)
 
     def psnr_of(error: float) -> float:
         return 10 * math.log10(peak**2 * n_counted / error) if error and n_counted else math.inf
 
-    n_bytes, psnr = target.n_bytes, target.psnr
     expected: rate.Expected | None = None
     variants = tuple(job.codec.variants(options))
     if forecasts := job.forecasts(variants):
@@ -330,46 +348,25 @@ def _quality_q8(quality: float, variants: int) -> int:
     return int(fine) if fine == int(fine) else variants * round(fine / variants)
 
 
-def _describe(image: object, bands: str | None, codec: str) -> tuple[Samples, Mask | None, Header]:
-    """The image as (H, W, B), its mask, and its header without levels; raises ImageError or OptionError."""
-    try:
-        samples = np.asarray(image)
-    except (TypeError, ValueError) as error:
-        raise ImageError(f"an image is an array of uint8 or uint16: {error}") from None
-    if samples.dtype.kind != "u" or samples.dtype.itemsize > 2:
-        raise ImageError(f"an image is an array of uint8 or uint16, not {samples.dtype}: scale and round it first")
-    if samples.ndim not in (2, 3) or 0 in samples.shape:
-        raise ImageError(f"an image has the shape (H, W) or (H, W, B), none of them 0, not {samples.shape}")
-    flat = samples.ndim == 2
-    height, width, n_bands = samples.shape if samples.ndim == 3 else (*samples.shape, 1)
-    if max(height, width) > MAX_SIDE or n_bands > MAX_BANDS:
-        raise ImageError(f"an image has at most {MAX_SIDE} × {MAX_SIDE} pixels and {MAX_BANDS} bands")
+def _describe(source: Source, bands: str | None, codec: str) -> Header:
+    """The header of an image, without levels; raises OptionError."""
+    n_bands = source.n_bands
     interpretation = {1: "grey", 3: "rgb", 4: "rgba"}.get(n_bands, "spectral") if bands is None else bands
+    flat: bool = n_bands == 1 and getattr(source, "flat", interpretation == "grey")
     if interpretation not in INTERPRETATIONS:
         raise OptionError(f"bands must be one of {', '.join(INTERPRETATIONS)}, not {bands!r}")
     if n_bands != {"grey": 1, "rgb": 3, "rgba": 4}.get(interpretation, n_bands) or (
         flat and interpretation == "spectral"
     ):
-        raise OptionError(f"bands={interpretation!r} does not fit an array of shape {samples.shape}")
-    header = Header(
-        height,
-        width,
+        shape = (source.height, source.width) if flat else (source.height, source.width, n_bands)
+        raise OptionError(f"bands={interpretation!r} does not fit an array of shape {shape}")
+    return Header(
+        source.height,
+        source.width,
         n_bands,
         interpretation,
-        wide=samples.dtype.itemsize == 2,
+        wide=source.dtype.itemsize == 2,
         flat=flat or interpretation != "grey",
         codec=codec,
         model_id=DEFAULT_MODEL_IDS[codec, CODECS[codec][0]],
     )
-    samples = samples.reshape(height, width, n_bands)
-    return samples, _mask_of(image, samples.shape), header
-
-
-def _mask_of(image: object, shape: tuple[int, ...]) -> Mask | None:
-    """What a masked array hides, in this shape; None for any other array, and where nothing is hidden."""
-    if type(image) is np.ndarray:  # first, since NumPy imports numpy.ma only when it is asked for
-        return None
-    if not isinstance(image, np.ma.MaskedArray) or image.mask.ndim == 0:
-        return None
-    mask: Mask = image.mask.reshape(shape)
-    return mask

@@ -6,12 +6,14 @@ data in many scenes. Samples that are left out become the end of the range.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.stages.blocks import Window, part
 from apercu.stages.colour import LEVELS, MOST, Levels, Samples, level_groups
 from apercu.stages.fill import ALPHA, Mask, eroded, grown, hidden
 
@@ -33,55 +35,110 @@ _LOOK_AT = 1 << 16
 """About this many samples are examined to find the core."""
 _STRIP = 1 << 18
 """Samples in a strip, so that little memory is needed."""
+_AT_ONCE, _MOST_AT_ONCE = 512, 1 << 25
+"""Rows that are read at once where strips overlap: those of the blocks of a file, or fewer if they have more samples
+than that."""
 
 
-class Group(NamedTuple):
-    """The bands of a level group of an image (H, W, B), and the mask of samples that do not count."""
+Counts = NDArray[np.int64]
+"""How many samples there are of each value, 0 to MOST."""
 
-    image: Samples
-    interpretation: str
+
+Rows = tuple[Samples, Mask | None]
+"""Samples (h, w, B), and the mask of those that do not count."""
+
+
+class Image(NamedTuple):
+    """A uint16 image (H, W, B) that is read part by part."""
+
+    height: int
+    width: int
+    n_bands: int
+    read: Callable[[Window], Rows]
+    """Of a window."""
+    windows: Sequence[Window] = ()
+    """Where reading costs much: the windows to read the image by, once. Only to look around outliers it is read again,
+    in strips of whole rows. Empty: reading costs nothing."""
+
+
+def image_of(samples: Samples, mask: Mask | None = None) -> Image:
+    """An array (H, W, B) as an image. `mask` (H, W, B) is True where a sample does not count."""
+    height, width, n_bands = samples.shape
+    return Image(
+        height, width, n_bands, lambda window: (part(samples, window), None if mask is None else part(mask, window))
+    )
+
+
+class Measured(NamedTuple):
+    """Levels of each level group, and what they leave out."""
+
+    full: tuple[Levels, ...]
+    """The smallest codes whose range holds every sample that counts."""
+    bulk: tuple[Levels, ...]
+    """The same without outliers."""
+    lost: int
+    """The sum of the squared errors of the outliers, which become the ends of the bulk's range."""
+
+
+@dataclass
+class _Group:
+    """The bands of a level group, and what is known of their samples that count."""
+
     bands: slice
-    mask: Mask | None
+    low: int = MOST
+    high: int = 0
+    counts: Counts | None = None
+    tails: list["_Tail"] = field(default_factory=list)
 
 
-def full_levels(image: Samples, interpretation: str, mask: Mask | None = None) -> list[Levels]:
-    """Levels of a uint16 image (H, W, B): the smallest codes whose range holds every sample that counts.
+@dataclass
+class _Tail:
+    """The samples of a group beyond one end of its core. `flipped`: the low end, told of 65,535 minus every sample."""
 
-    `mask` (H, W, B) is True where a sample does not count. Colour where alpha is 0 does not count either.
-    """
-    return [_codes(*_ends(group)) for group in _groups(image, interpretation, mask)]
+    bands: slice
+    flipped: bool
+    core: tuple[int, int]
+    high: int
+    counts: Counts | None = None
+    """Those up to `reach` may all count as the highest of them."""
+    end: int = 0
+    """The highest sample that is no outlier."""
+    plain: int = 0
+    """Samples up to here are plain, around outliers."""
+
+    @property
+    def reach(self) -> int:
+        """Gaps below this do not count."""
+        low, high = self.core
+        return low + FARTHER * (high - low) if high - low >= LEAST_BULK else high
 
 
-def bulk_levels(image: Samples, interpretation: str, mask: Mask | None = None) -> tuple[list[Levels], int]:
-    """As `full_levels`, but without outliers; and the sum of the squared errors of the outliers.
+def measure(image: Image, interpretation: str) -> Measured:
+    """Levels of a uint16 image. Samples that a mask hides do not count, nor does colour where alpha is 0.
 
-    High outliers are left out if they are more than twice as far from the low end as the bulk's high end, with no
-    sample between, isolated (thin, without a bright rim), and at most one sample in 1,000. Samples of 65,535 may be
-    of any number and form larger areas, if that is more than four times as far. Low outliers are left out by the
+    High outliers are left out of the bulk if they are more than twice as far from the low end as the bulk's high end,
+    with no sample between, isolated (thin, without a bright rim), and at most one sample in 1,000. Samples of 65,535
+    may be of any number and form larger areas, if that is more than four times as far. Low outliers are left out by the
     first rule only: an area of 0 stays in the range, since 0 marks missing data in most scenes. Alpha has no outliers.
     """
-    found, lost = [], 0
-    for group in _groups(image, interpretation, mask):
-        low, high = _ends(group)
-        core = None if interpretation == "rgba" and group.bands.start == ALPHA else _core(group)
-        # Only where needed: counts of all 65,536 values take longer than the rest of a small band.
-        above: NDArray[np.int64] | None = None
-        below: NDArray[np.int64] | None = None
-        if core and core[1] - core[0] < high - low:
-            if high - core[0] > FARTHER * (core[1] - core[0]):
-                high, above = _end_of_bulk(group, *core, high)
-            if core[1] - low > FARTHER * (core[1] - core[0]):
-                end, below = _end_of_bulk(group, MOST - core[1], MOST - core[0], MOST - low, flipped=True)
-                low, below = MOST - end, below[::-1]
+    groups = [_Group(bands) for bands in level_groups(interpretation, image.n_bands)]
+    _look(image, interpretation, groups)
+    tails = [tail for group in groups for tail in group.tails]
+    if not image.windows:
+        _count(image, interpretation, tails)
+    _stand_alone(image, interpretation, [tail for tail in tails if _may_have_outliers(tail)])
+    full, bulk, lost = [], [], 0
+    for group in groups:
+        low, high = group.low, group.high
+        full.append(_codes(low, high))
+        for tail in group.tails:
+            low, high = (MOST - tail.end, high) if tail.flipped else (low, tail.end)
         codes = _codes(low, high)
-        found.append(codes)
+        bulk.append(codes)
         first, last = LEVELS[codes.offset_code], LEVELS[codes.offset_code] + LEVELS[codes.range_code]
-        lost += _squared(above, last) + _squared(below, first)
-    return found, lost
-
-
-def _groups(image: Samples, interpretation: str, mask: Mask | None) -> list[Group]:
-    return [Group(image, interpretation, bands, mask) for bands in level_groups(interpretation, image.shape[2])]
+        for tail in group.tails:
+            lost += _squared(tail, MOST - first if tail.flipped else last)
+    return Measured(tuple(full), tuple(bulk), lost)
 
 
 def _codes(low: int, high: int) -> Levels:
@@ -89,29 +146,34 @@ def _codes(low: int, high: int) -> Levels:
     return Levels(offset_code, bisect_left(LEVELS, max(high - LEVELS[offset_code], 1)))
 
 
-def _squared(counts: NDArray[np.int64] | None, end: int) -> int:
-    """Squared error of samples that become `end`; `counts` has their number for each value, or is None for none."""
-    if counts is None:
-        return 0
-    return sum(int(counts[value]) * (int(value) - end) ** 2 for value in np.flatnonzero(counts))
+def _squared(tail: _Tail, end: int) -> int:
+    """Squared error of the outliers, which become `end`."""
+    assert tail.counts is not None
+    beyond = np.flatnonzero(tail.counts[tail.end + 1 :]) + tail.end + 1
+    return sum(int(tail.counts[value]) * (value - end) ** 2 for value in beyond.tolist())
 
 
-def _part(group: Group, rows: slice, columns: slice = slice(None)) -> tuple[Samples, Mask | None]:
-    """Samples (h, w, b) of a part of a group, contiguous, and which of them do not count."""
-    image, mask = group.image[rows, columns], None if group.mask is None else group.mask[rows, columns]
-    out = hidden(image, group.interpretation, mask) if group.interpretation == "rgba" else mask
-    samples: Samples = (
-        image[:, :, group.bands].copy() if group.bands.stop - group.bands.start < image.shape[2] else image
-    )
-    return samples, None if out is None else out[:, :, group.bands]
+def strips(image: Image, interpretation: str) -> Iterator[tuple[int, int, Samples, Mask | None]]:
+    """The image some rows of a window at a time, so that little memory is needed: the place of the first pixel, the
+    samples (h, w, B), and which of them do not count."""
+    for window in image.windows or [Window(0, 0, image.height, image.width)]:
+        samples, mask = image.read(window)
+        step = max(_STRIP // (window.width * image.n_bands), 1)
+        for top in range(0, window.height, step):
+            rows = slice(top, top + step)
+            out = _out(samples[rows], interpretation, None if mask is None else mask[rows])
+            yield window.top + top, window.left, samples[rows], out
 
 
-def _strips(group: Group, beside: int = 0) -> Iterator[tuple[Samples, Mask | None]]:
-    """A group a few rows at a time, with `beside` more rows above and below."""
-    height, width = group.image.shape[:2]
-    step = max(_STRIP // (width * (group.bands.stop - group.bands.start)), 1)
-    for top in range(0, height, step):
-        yield _part(group, slice(max(top - beside, 0), top + step + beside))
+def _out(samples: Samples, interpretation: str, mask: Mask | None) -> Mask | None:
+    """Which samples do not count."""
+    return hidden(samples, interpretation, mask) if interpretation == "rgba" else mask
+
+
+def _of(bands: slice, samples: Samples, out: Mask | None) -> tuple[Samples, Mask | None]:
+    """Some bands of samples, contiguous, and which of them do not count."""
+    some = bands.stop - bands.start < samples.shape[2]
+    return samples[:, :, bands].copy() if some else samples, None if out is None else out[:, :, bands]
 
 
 def _turned(samples: Samples, flipped: bool) -> Samples:
@@ -123,84 +185,155 @@ def _counted(samples: Samples, out: Mask | None, instead: int) -> Samples:
     return samples if out is None else np.where(out, np.uint16(instead), samples)
 
 
-def _ends(group: Group) -> tuple[int, int]:
-    """The least and the greatest sample that counts; 0 twice where none does."""
-    low, high = MOST, 0
-    for samples, out in _strips(group):
-        low = min(low, int(_counted(samples, out, MOST).min()))
-        high = max(high, int(_counted(samples, out, 0).max()))
-    return (low, high) if low <= high else (0, 0)
-
-
-def _core(group: Group) -> tuple[int, int] | None:
-    """The range of most samples, estimated from some of them; None if those are all 65,535."""
-    height, width = group.image.shape[:2]
+def _look(image: Image, interpretation: str, groups: list[_Group]) -> None:
+    """Finds ends, core and tails of each group, and where reading costs much also its counts."""
+    some: list[list[Samples]] = [[] for _ in groups]
     step = 1
-    while height * width > _LOOK_AT * step * step:
+    while image.height * image.width > _LOOK_AT * step * step:
         step += 1
-    samples, out = _part(group, slice(None, None, step), slice(None, None, step))
-    some = np.sort(samples[_counted(samples, out, MOST) < MOST])
-    tail = some.size // _TAIL
-    return (int(some[tail]), int(some[-1 - tail])) if some.size else None
+    for top, left, samples, out in strips(image, interpretation):
+        for group, of_group in zip(groups, some, strict=True):
+            own, own_out = _of(group.bands, samples, out)
+            if image.windows:
+                counts = np.bincount(_counted(own, own_out, 0).ravel(), minlength=MOST + 1)
+                counts[0] -= 0 if own_out is None else np.count_nonzero(own_out)
+                group.counts = counts if group.counts is None else group.counts + counts
+            else:
+                group.low = min(group.low, int(_counted(own, own_out, MOST).min()))
+                group.high = max(group.high, int(_counted(own, own_out, 0).max()))
+            grid = np.s_[-top % step :: step, -left % step :: step]
+            seen = _counted(own[grid], None if own_out is None else own_out[grid], MOST)
+            of_group.append(seen[seen < MOST])
+    for group, of_group in zip(groups, some, strict=True):
+        if group.counts is not None and group.counts.any():
+            values = np.flatnonzero(group.counts)
+            group.low, group.high = int(values[0]), int(values[-1])
+        if group.low > group.high:
+            group.low = group.high = 0
+        seen = np.sort(np.concatenate(of_group))
+        if seen.size and not (interpretation == "rgba" and group.bands.start == ALPHA):
+            at = seen.size // _TAIL
+            _find_tails(group, int(seen[at]), int(seen[-1 - at]))
 
 
-def _end_of_bulk(
-    group: Group, core_low: int, core_high: int, high: int, flipped: bool = False
-) -> tuple[int, NDArray[np.int64]]:
-    """The highest sample of a group without its outliers, and the number of outliers of each value.
+def _find_tails(group: _Group, low: int, high: int) -> None:
+    """Adds the tails that are long, beyond a core from `low` to `high`."""
+    far, counts = FARTHER * (high - low), group.counts
+    if group.high - low > far:
+        group.tails.append(_Tail(group.bands, False, (low, high), group.high, counts))
+    if high - group.low > far:
+        flipped = None if counts is None else counts[::-1]
+        group.tails.append(_Tail(group.bands, True, (MOST - high, MOST - low), MOST - group.low, flipped))
 
-    `flipped`: for 65,535 minus every sample.
-    """
-    counts = np.zeros(MOST + 1, np.int64)
-    n, end, reach = 0, core_high, core_high
-    if core_high - core_low >= LEAST_BULK:
-        reach = core_low + FARTHER * (core_high - core_low)  # gaps below this do not count
-    for samples, out in _strips(group):
-        counted = _counted(_turned(samples, flipped), out, core_low)
-        n += counted.size - (0 if out is None else int(np.count_nonzero(out)))
-        if counted.max() > reach:
-            beyond = counted > reach
-            counts += np.bincount(counted[beyond & (counted < MOST)], minlength=MOST + 1)
-            counts[MOST] += np.count_nonzero(counted == MOST)
-            counted = np.where(beyond, np.uint16(core_low), counted)
-        end = max(end, int(counted.max()))
-    for value in np.flatnonzero(counts).tolist():
-        if end - core_low >= LEAST_BULK and value - core_low > FARTHER * (end - core_low):
+
+def _count(image: Image, interpretation: str, tails: list[_Tail]) -> None:
+    """Counts the samples of tails."""
+    for tail in tails:
+        # Only where needed: counts of all 65,536 values take longer than the rest of a small band.
+        tail.counts = np.zeros(MOST + 1, np.int64)
+        for _, _, samples, out in strips(image, interpretation):
+            own, own_out = _of(tail.bands, samples, out)
+            counted, n = _counted(_turned(own, tail.flipped), own_out, tail.core[0]), own.size
+            if counted.max() > tail.reach:
+                beyond = counted > tail.reach
+                n -= int(np.count_nonzero(beyond))
+                tail.counts += np.bincount(counted[beyond & (counted < MOST)], minlength=MOST + 1)
+                tail.counts[MOST] += np.count_nonzero(counted == MOST)
+                counted = np.where(beyond, np.uint16(tail.core[0]), counted)
+            tail.counts[counted.max()] += n - (0 if own_out is None else int(np.count_nonzero(own_out)))
+
+
+def _may_have_outliers(tail: _Tail) -> bool:
+    """Finds the end of the bulk, and whether what is beyond it is far and little enough; if not, all is bulk."""
+    assert tail.counts is not None
+    low, high = tail.core
+    within = np.flatnonzero(tail.counts[: tail.reach + 1])
+    end = max(high, int(within[-1]) if within.size else 0)
+    for value in (np.flatnonzero(tail.counts[tail.reach + 1 :]) + tail.reach + 1).tolist():
+        if end - low >= LEAST_BULK and value - low > FARTHER * (end - low):
             break
         end = value
-    counts[: end + 1] = 0
-    n_out, n_most = int(counts.sum()), 0 if flipped else int(counts[MOST])
-    far = n_out <= n // FEW or MOST - core_low > FARTHER_IF_MANY * (end - core_low)
-    plain = max(core_high, core_low + (int(np.argmax(counts > 0)) - core_low) // DIMMER)
-    if n_out and n_out - n_most <= n // FEW and far and _stand_alone(group, end, plain, flipped):
-        return end, counts
-    return high, np.zeros_like(counts)
+    few = int(tail.counts.sum()) // FEW
+    beyond = tail.counts[end + 1 :]
+    n_out, n_most = int(beyond.sum()), 0 if tail.flipped else int(tail.counts[MOST])
+    far = n_out <= few or MOST - low > FARTHER_IF_MANY * (end - low)
+    if n_out and n_out - n_most <= few and far:
+        tail.end, tail.plain = end, max(high, low + (end + 1 + int(np.argmax(beyond > 0)) - low) // DIMMER)
+        return True
+    tail.end = tail.high
+    return False
 
 
-def _stand_alone(group: Group, end: int, plain: int, flipped: bool) -> bool:
-    """Whether the samples above `end`, except those of 65,535, are single or in lines, and most samples around them at
-    most `plain`."""
-    n_around = n_plain = n_single = n_paired = 0
-    for samples, hidden_samples in _strips(group, beside=LINE):
-        if (samples.min() >= MOST - end) if flipped else (samples.max() <= end):
+def _stand_alone(image: Image, interpretation: str, tails: list[_Tail]) -> None:
+    """Ends the bulk of tails before their outliers only if these, except those of 65,535, are single or in lines, and
+    most samples around them are plain."""
+    seen = {id(tail): np.zeros(4, np.int64) for tail in tails}
+    step = max(_STRIP // (image.width * max((tail.bands.stop - tail.bands.start for tail in tails), default=1)), 1)
+    for samples, mask in _overlapping(image, step) if tails else ():
+        out = _out(samples, interpretation, mask)
+        for tail in tails:
+            if tail.end < tail.high:
+                seen[id(tail)] += _around(tail, *_of(tail.bands, samples, out))
+        if all(tail.end == tail.high for tail in tails):
+            break
+    for tail in tails:
+        n_around, n_plain, n_single, n_paired = seen[id(tail)].tolist()
+        if n_paired * PAIRED > n_single + n_paired or n_plain * PLAIN[1] < n_around * PLAIN[0]:
+            tail.end = tail.high
+
+
+def _overlapping(image: Image, step: int) -> Iterator[Rows]:
+    """Strips of `step` rows, with LINE more above and below; each row is read once."""
+    at_once = _AT_ONCE
+    while at_once > 1 and at_once * image.width * image.n_bands > _MOST_AT_ONCE:
+        at_once //= 2
+    held: list[Rows] = []
+    start = end = 0
+    for top in range(0, image.height, step):
+        first, last = max(top - LINE, 0), min(top + step + LINE, image.height)
+        while end < last:
+            if end:
+                held, start = [_joined(held, first - start, end - start)], first  # no more than a strip
+            held.append(image.read(Window(end, 0, min(at_once, image.height - end), image.width)))
+            end += len(held[-1][0])
+        yield _joined(held, first - start, last - start)
+
+
+def _joined(pieces: list[Rows], first: int, last: int) -> Rows:
+    """A copy of some rows of pieces that follow each other."""
+    samples, masks, at = [], [], 0
+    for piece, mask in pieces:
+        rows = slice(max(first - at, 0), max(last - at, 0))
+        at += len(piece)
+        samples.append(piece[rows])
+        masks.append(np.zeros(samples[-1].shape, np.bool_) if mask is None else mask[rows])
+    whole: Samples = np.concatenate(samples)  # type: ignore[assignment]  # of either type
+    return whole, None if all(mask is None for _, mask in pieces) else np.concatenate(masks)
+
+
+def _around(tail: _Tail, samples: Samples, hidden_samples: Mask | None) -> NDArray[np.int64]:
+    """How many samples lie around the outliers of a strip (h, w, b), and how many of them are plain; how many outliers
+    are single, and how many paired. Where an area of outliers is found, all is bulk."""
+    found = np.zeros(4, np.int64)
+    if (samples.min() >= MOST - tail.end) if tail.flipped else (samples.max() <= tail.end):
+        return found
+    for band in range(samples.shape[2]):
+        plane = _turned(samples[:, :, band], tail.flipped).copy()  # contiguous: several times as fast
+        counted = np.True_ if hidden_samples is None else ~hidden_samples[:, :, band]
+        out = (plane > tail.end) & counted
+        if not out.any():
             continue
-        for band in range(samples.shape[2]):
-            plane = _turned(samples[:, :, band], flipped).copy()  # contiguous: several times as fast
-            counted = np.True_ if hidden_samples is None else ~hidden_samples[:, :, band]
-            out = (plane > end) & counted
-            if not out.any():
-                continue
-            pixels = out if flipped else out & (plane < MOST)
-            if eroded(pixels)[1:-1, 1:-1].any():  # a square of 3 x 3
-                return False
-            pixels &= ~(_in_columns(pixels) | _in_columns(pixels.T).T)
-            single = pixels & ~_touching(pixels)
-            n_single += int(np.count_nonzero(single))
-            n_paired += int(np.count_nonzero(pixels & ~single))
-            around = plane[grown(out) & ~out & counted]
-            n_around += around.size
-            n_plain += int(np.count_nonzero(around <= plain))
-    return n_paired * PAIRED <= n_single + n_paired and n_plain * PLAIN[1] >= n_around * PLAIN[0]
+        pixels = out if tail.flipped else out & (plane < MOST)
+        if eroded(pixels)[1:-1, 1:-1].any():  # a square of 3 x 3
+            tail.end = tail.high
+            break
+        pixels &= ~(_in_columns(pixels) | _in_columns(pixels.T).T)
+        single = pixels & ~_touching(pixels)
+        around = plane[grown(out) & ~out & counted]
+        n_single = np.count_nonzero(single)
+        of_band = around.size, np.count_nonzero(around <= tail.plain), n_single, np.count_nonzero(pixels) - n_single
+        found += np.array(of_band, np.int64)
+    return found
 
 
 def _in_columns(places: Mask) -> Mask:

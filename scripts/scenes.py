@@ -1,0 +1,210 @@
+"""Real scenes: PSNR beside JPEG 2000 and JPEG XL, and the errors at the border of no-data. Writes a page.
+
+    python -m scripts.scenes [FOLDER] [--out docs/scenes-measured.md] [--only NAME …] [--bpp 0.1 0.2]
+
+FOLDER has GeoTIFFs (../shared/data/test/geo by default), which are not part of the project. All get the same bytes for
+what is coded of the pixels: those of the whole file less `PREFIX` and, if there is no-data, `MASK`. Samples that do not
+count are filled for the other codecs as they are for ours.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import apercu
+from apercu.bench.peers import PEERS, resize
+from apercu.codecs import encoding
+from apercu.codecs.content import full_levels_of
+from apercu.codecs.encoding import Target
+from apercu.codecs.rotated import Rotated, levels_of, n_bytes, rotation_of
+from apercu.codecs.source import ArraySource
+from apercu.stages.colour import Samples
+from apercu.stages.fill import Mask, filled, grown
+from apercu.stages.rotation import to_bands
+
+PREFIX, MASK = 40, 100
+"""Bytes of georeference and mask, reckoned."""
+BORDER = 2
+"""Pixels from no-data that are its border."""
+TRIES = 14
+"""Of a search for the level of another codec."""
+SHIFT = 32768
+"""Makes uint16 of int16."""
+
+
+class Scene(NamedTuple):
+    """A file: samples (H, W, B) of uint8 or uint16, and which of them do not count."""
+
+    name: str
+    samples: Samples
+    mask: Mask
+
+    @property
+    def ranges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The least sample of each band that counts, and how far from it the greatest is."""
+        counted = [self.samples[:, :, b][~self.mask[:, :, b]] for b in range(self.samples.shape[2])]
+        low = np.array([band.min() for band in counted], np.float64)
+        return low, np.array([band.max() for band in counted], np.float64) - low
+
+
+Coding = Callable[[Scene, int], tuple[int, NDArray[np.float64]]]
+"""From a scene and the most bytes for its pixels to the bytes taken and what is decoded."""
+
+
+def read(path: Path) -> Scene:
+    """A GeoTIFF; int16 shifted to uint16."""
+    import rasterio
+
+    with rasterio.open(path) as file:
+        samples, mask = np.moveaxis(file.read(), 0, -1), np.moveaxis(file.read_masks(), 0, -1) == 0
+    if samples.dtype == np.int16:
+        samples = (samples.astype(np.int32) + SHIFT).astype(np.uint16)
+    return Scene(path.stem, np.ascontiguousarray(samples), mask)
+
+
+def by_range(scene: Scene, decoded: NDArray[np.float64]) -> float:
+    """PSNR in dB, errors relative to the range of their band."""
+    relative = (decoded - scene.samples) / scene.ranges[1]
+    return float(-10 * np.log10(np.mean(relative[~scene.mask] ** 2)))
+
+
+def mean_by_range(scene: Scene, decoded: NDArray[np.float64]) -> float:
+    """The mean over bands of their PSNR in dB, each by its own range."""
+    relative = (decoded - scene.samples) / scene.ranges[1]
+    bands = range(scene.samples.shape[2])
+    return float(np.mean([-10 * np.log10(np.mean(relative[~scene.mask[:, :, b], b] ** 2)) for b in bands]))
+
+
+def by_peak(scene: Scene, decoded: NDArray[np.float64]) -> float:
+    """PSNR in dB, of a peak of 255 or 65,535."""
+    peak = np.iinfo(scene.samples.dtype).max
+    return float(10 * np.log10(peak**2 / np.mean((decoded - scene.samples)[~scene.mask] ** 2)))
+
+
+def border_ratio(scene: Scene, decoded: NDArray[np.float64]) -> float:
+    """RMSE of the samples within BORDER pixels of no-data, over that of the others."""
+    near = scene.mask
+    for _ in range(BORDER):
+        near = np.stack([grown(near[:, :, b]) for b in range(near.shape[2])], axis=2)
+    squared = (decoded - scene.samples) ** 2
+    return float(np.sqrt(np.mean(squared[near & ~scene.mask]) / np.mean(squared[~near])))
+
+
+def own(bands: str, scene: Scene, most: int) -> tuple[int, NDArray[np.float64]]:
+    """Ours, without rotation."""
+    data = apercu.encode(np.ma.masked_array(scene.samples, scene.mask), n_bytes=most, bands=bands)
+    return len(data), apercu.decode(data).astype(np.float64)
+
+
+def rotated(restore: str, scene: Scene, most: int) -> tuple[int, NDArray[np.float64]]:
+    """Ours, with rotation where it is kept; its bytes count."""
+    source = ArraySource(scene.samples, scene.mask if scene.mask.any() else None)
+    if (rotation := rotation_of(source, levels_of(source))) is None:
+        return own("spectral", scene, most)
+    components, extra = Rotated(source, rotation), n_bytes(source.n_bands)
+    target = Target(n_bytes=most - extra)
+    data = encoding.encode(components, target, "apercu", bands="spectral", levels=components.levels)
+    return len(data) + extra, to_bands(apercu.decode(data, restore=restore), rotation).astype(np.float64)
+
+
+def peer(name: str, scene: Scene, most: int) -> tuple[int, NDArray[np.float64]]:
+    """Another codec at its best: bands as they are or each stretched to 16 bits, at full and at half size. JPEG XL of
+    four bands is two files, of three bands and of one."""
+    levels = full_levels_of("spectral", scene.samples.shape[2]) if scene.samples.itemsize == 2 else ()
+    plain = filled(scene.samples, "spectral", levels, scene.mask)
+    low, ranges = scene.ranges
+    stretched = np.clip(np.rint((plain - low) / ranges * 65535), 0, 65535).astype(np.uint16)
+    found: list[tuple[int, NDArray[np.float64]]] = []
+    for samples, back in ((plain, np.asarray), (stretched, lambda decoded: np.rint(decoded / 65535 * ranges + low))):
+        height, width = samples.shape[:2]
+        for size in ((height, width), (height // 2, width // 2)):
+            small = samples if size == (height, width) else resize(samples, size)
+            for n, decoded in searched(name, small, most):
+                whole = decoded if size == (height, width) else resize(decoded, (height, width))
+                found.append((n, back(whole.astype(np.float64))))
+    return max(found, key=lambda one: by_range(scene, one[1]))
+
+
+def searched(name: str, samples: Samples, most: int) -> Iterator[tuple[int, Samples]]:
+    """The largest file that is small enough, if there is one: its bytes, and what is decoded."""
+    codec = PEERS[name]
+    n_bands = samples.shape[2]
+    parts = [samples] if name == "jpeg2000" or n_bands <= 3 else [samples[:, :, :3], samples[:, :, 3]]
+    parts = [np.ascontiguousarray(part) for part in parts]
+    coarse, fine = (10.0, 70.0) if name == "jpeg2000" else (25.0, 0.2)
+    best: list[bytes] = []
+    for _ in range(TRIES):
+        middle = (coarse + fine) / 2
+        files = [codec.encode(part, middle) for part in parts]
+        if sum(map(len, files)) <= most:
+            best, coarse = files, middle
+        else:
+            fine = middle
+    if best:
+        pairs = zip(best, parts, strict=True)
+        decoded = [codec.decode(data, part.shape).reshape(*part.shape[:2], -1) for data, part in pairs]
+        yield sum(map(len, best)), np.concatenate(decoded, axis=2)
+
+
+CODINGS: dict[str, Coding] = {
+    "rotated": partial(rotated, "none"),
+    "rotated, cnn": partial(rotated, "cnn"),
+    "spectral": partial(own, "spectral"),
+    "rgb": partial(own, "rgb"),
+    "JPEG 2000": partial(peer, "jpeg2000"),
+    "JPEG XL": partial(peer, "jpegxl"),
+}
+
+
+def rows_of(scene: Scene, bpp: float) -> Iterator[list[str]]:
+    """A row of the table for each way to code a scene."""
+    height, width, n_bands = scene.samples.shape
+    extra = PREFIX + (MASK if scene.mask.any() else 0)
+    most = int(bpp * height * width / 8) - extra
+    for name, coding in CODINGS.items():
+        if name == "rgb" and n_bands != 3:
+            continue
+        n, decoded = coding(scene, most)
+        ratio = f"{border_ratio(scene, decoded):.2f}" if scene.mask.any() else ""
+        measures = (by_range(scene, decoded), mean_by_range(scene, decoded), by_peak(scene, decoded))
+        yield [scene.name, f"{bpp:g}", name, f"{n + extra:,}", *(f"{value:.2f}" for value in measures), ratio]
+
+
+def main() -> None:
+    """Writes the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("../shared/data/test/geo"))
+    parser.add_argument("--out", type=Path, default=Path("docs/scenes-measured.md"))
+    parser.add_argument("--only", nargs="+", default=[""], metavar="NAME")
+    parser.add_argument("--bpp", type=float, nargs="+", default=[0.1, 0.2])
+    arguments = parser.parse_args()
+    rows = []
+    for path in sorted(arguments.folder.glob("*.tif")):
+        if not any(name in path.stem for name in arguments.only) or (scene := read(path)).samples.shape[2] < 2:
+            continue
+        for bpp in arguments.bpp:
+            for row in rows_of(scene, bpp):
+                print(*row, sep="\t", flush=True)
+                rows.append(row)
+    head = ["scene", "bpp", "codec", "bytes", "by range", "mean of bands", "by peak", "border"]
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+    arguments.out.write_text(PAGE + "\n".join(lines) + "\n")
+
+
+PAGE = f"""# Scenes
+
+Made by `python -m scripts.scenes`. PSNR in dB of the samples that count, decoded exactly (*cnn*: restored). *By range*: errors relative to
+the range of their band, mean of the squares over all bands. *Mean of bands*: the mean of the bands' PSNR, each by its range. *By peak*: of
+255 or 65,535. *Border*: RMSE of the first {BORDER} pixels beside no-data over that of the others. Bytes are of whole files, with {PREFIX} for
+the georeference and {MASK} for the mask. The other codecs get the same bytes for the pixels, no-data filled as for ours, bands as they are or
+stretched to 16 bits, at full or half size, whichever is best; JPEG 2000 with its transform of three components.
+
+"""
+
+if __name__ == "__main__":
+    main()
