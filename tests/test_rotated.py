@@ -102,7 +102,9 @@ def test_what_no_data_hides_makes_no_difference():
     samples = bands_of_a_scene(3)
     mask = wedge(samples.shape)
     mask[70:90, 70:110, 1] = True  # in one band alone
-    some = Rotated(ArraySource(samples, mask), Rotation(((37,) * 3, (-45, 0, 45), (26, -52, 26)), (Levels(0, 208),) * 3))
+    some = Rotated(
+        ArraySource(samples, mask), Rotation(((37,) * 3, (-45, 0, 45), (26, -52, 26)), (Levels(0, 208),) * 3)
+    )
     spoilt = Rotated(ArraySource(np.where(mask, np.uint16(60000), samples), mask), some.rotation)
     components, hidden = some.read(WHOLE)
     others, others_hidden = spoilt.read(WHOLE)

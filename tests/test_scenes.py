@@ -273,7 +273,7 @@ def test_the_command_reads_scenes(tmp_path, capsys):
 
 def test_pictures_that_no_file_holds_are_refused(tmp_path):
     with pytest.raises(FileFormatError, match="int16"):
-        batch.decoded(MAPPED + WIDE, "a.apc", ".tif", {})
+        batch.decoded(MAPPED + WIDE, "a.apc", ".png", {})
     with pytest.raises(FileFormatError, match="int16"):
         files.write(tmp_path / "a.tif", np.zeros((3, 3), np.int16), "grey")
     assert not (tmp_path / "a.tif").exists()

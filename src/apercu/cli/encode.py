@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 from typing import Any
 
 import apercu
@@ -14,8 +15,12 @@ from apercu.options import about
 DESCRIPTION = """\
 Compress a picture into an apercu file, or many pictures into a folder. PNG, JPEG, WebP, TIFF, BMP and everything else
 that Pillow reads is accepted; the picture is turned upright and converted to sRGB. A picture that would lose bits or
-meaning (floating-point samples, PQ and HLG, ...) is refused, and the message says why. So is a file of several frames
-or pages, unless --page chooses one. 16-bit colour and TIFF files of many bands need: pip install 'apercu[tiff]'.
+meaning (PQ and HLG, ...) is refused, and the message says why. So is a file of several frames or pages, unless --page
+chooses one. 16-bit colour and TIFF files of many bands need: pip install 'apercu[tiff]'.
+
+A scene keeps its georeference, no-data value, mask, tags and type of samples (int8 to float64): a GeoTIFF, a TIFF of
+many bands, JPEG 2000 that says where it lies, NetCDF, VRT and everything else that GDAL reads, also by a URL or in an
+archive (/vsizip/...). That needs rasterio: pip install 'apercu[geo]'.
 
 For text, line art and screenshots use AVIF, or PNG where there is room: at 0.2 bpp a drawn page reaches 22 dB here and
 37 dB in AVIF. For very small files, --reduce auto codes the picture at half or a quarter of its size, and so on, where
@@ -30,6 +35,7 @@ examples:
   apercu encode scene.tif scene.apc --bytes 4000       at most 4,000 bytes
   apercu encode photo.png photo.apc --psnr 30          30 dB, in as few bytes as possible
   apercu encode scene.tif scene.apc --bytes 500 --reduce auto
+  apercu encode s3://bucket/scene.tif scene.apc        whatever GDAL opens
   apercu encode scan.tif third.apc --page 3            the third page
   apercu encode *.png --out previews/ --bytes 2000     many pictures, each in at most 2,000 bytes
   curl -s https://example.org/a.png | apercu encode - - --bytes 300 > a.apc
@@ -90,7 +96,7 @@ def _reduction(text: str) -> int | str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Encode, and say on standard error what came of it; returns the exit code."""
-    from apercu.bridges import batch, files  # Pillow comes with them, which --help has no use for
+    from apercu.bridges import batch, files, scene_files  # Pillow comes with them, which --help has no use for
 
     streams.set_limit(arguments)
     options = streams.options_for(apercu.encode, arguments, options_by_codec())
@@ -111,9 +117,16 @@ def run(arguments: argparse.Namespace) -> int:
     streams.check_output(source, target)
     batch.check_encoding(options)
     name = streams.label(source)
-    image, bands = streams.read_picture(source, arguments.page)
-    with streams.progress_bar("encoding") as progress:
-        made = batch.encoded(image, name, {"bands": bands, **options, "progress": progress})
+    is_scene = source != streams.STANDARD and scene_files.is_scene(source, arguments.page)
+    if is_scene and scene_files.can_be_read(source):
+        with streams.progress_bar("encoding") as progress, streams.muted():
+            made = batch.encoded_scene(source, {**options, "progress": progress})
+    else:
+        image, bands = streams.read_picture(source, arguments.page)
+        with streams.progress_bar("encoding") as progress:
+            made = batch.encoded(image, name, {"bands": bands, **options, "progress": progress})
+        if is_scene:
+            remark(f"{name}: {scene_files.LEFT_OUT}")
     streams.write_bytes(target, made.content)
     if not arguments.quiet:
         remark(summary(streams.label(target, "output"), made.facts))
@@ -141,7 +154,8 @@ def total(facts: list[dict[str, Any]], n_files: int) -> str:
 
 def _sample_bytes(facts: dict[str, Any]) -> int:
     n_samples: int = math.prod(_full_size(facts)) * facts["bands"]
-    return n_samples * (2 if facts["dtype"] == "uint16" else 1)
+    bits = re.search(r"\d+", facts["dtype"])
+    return n_samples * int(bits[0] if bits else 8) // 8
 
 
 def _full_size(facts: dict[str, Any]) -> tuple[int, int]:

@@ -24,6 +24,8 @@ COMMANDS = {
     "decode": ("apercu.cli.decode", "turn apercu files back into pictures"),
     "info": ("apercu.cli.info", "show what apercu files hold: size, codec, quality, rate"),
     "check": ("apercu.cli.check", "look for faults in apercu files"),
+    "vrt": ("apercu.cli.vrt", "show an apercu file to GDAL, rasterio and QGIS"),
+    "stac": ("apercu.cli.stac", "describe an apercu file as a STAC item, with a thumbnail"),
     "view": ("apercu.cli.view", "look at an apercu file in a browser, beside its original"),
     "batch": ("apercu.cli.batch", "make previews of whole archives, on this machine or a cluster"),
     "train": ("apercu.cli.train", "train weights on images of your own"),

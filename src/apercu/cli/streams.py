@@ -69,6 +69,11 @@ def add_window(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--window", metavar="TOP,LEFT,HEIGHT,WIDTH", type=_window, help=what)
 
 
+def add_full_size(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add `--full-size`, None where it is not given."""
+    parser.add_argument("--full-size", action="store_true", default=None, help=what)
+
+
 def _window(text: str) -> tuple[int, int, int, int]:
     try:
         top, left, height, width = map(int, text.split(","))

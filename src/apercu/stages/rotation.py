@@ -103,8 +103,10 @@ def to_bands(components: Samples, rotation: Rotation) -> Samples:
 
 
 def to_components(bands: Samples, forward: Forward) -> Samples:
-    """The inverse of `to_bands`: bands (H, W, B) of uint8 or uint16 to components. Samples beyond the range of their band
-    become its end. Raises OptionError for an array of another kind."""
+    """The inverse of `to_bands`: bands (H, W, B) of uint8 or uint16 to components.
+
+    Samples beyond the range of their band become its end. Raises OptionError for an array of another kind.
+    """
     check_samples("bands", bands)
     if bands.shape[2] != len(forward.gains):
         raise OptionError(f"{len(forward.gains)} bands are rotated, not {bands.shape[2]}")
@@ -133,7 +135,10 @@ def forward_of(rotation: Rotation) -> Forward:
     # Bands are matrix.T @ components / 64, in units of 2^unit_log2 for the range of each.
     scale = 1 << FRACTION_BITS + unit_log2(n_bands) + _GAIN_BITS
     gains = [
-        [(2 * scale * row[k] + determinant * r) // (2 * determinant * r) for row, r in zip(inverse, widths, strict=True)]
+        [
+            (2 * scale * row[k] + determinant * r) // (2 * determinant * r)
+            for row, r in zip(inverse, widths, strict=True)
+        ]
         for k in range(n_bands)
     ]
     reach = max(sum(abs(gain) * r for gain, r in zip(row, widths, strict=True)) for row in gains)
