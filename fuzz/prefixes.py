@@ -5,6 +5,8 @@ import random
 import zlib
 from typing import Any
 
+import numpy as np
+
 from apercu.format.chunk_parts import deflated, dictionary
 from apercu.format.chunks import (
     DTYPES,
@@ -15,7 +17,6 @@ from apercu.format.chunks import (
     Geo,
     MaskBits,
     Reduced,
-    Rotation,
     Rpcs,
     SampleType,
     Scene,
@@ -23,10 +24,18 @@ from apercu.format.chunks import (
 from apercu.format.container import Header, put_varint
 from apercu.format.prefix import pack_prefix
 from apercu.stages.colour import Levels
-from mutate import NUMBERS, havoc
+from apercu.stages.mask import encode_mask
+from apercu.stages.rotation import Rotation
+from mutate import NUMBERS, Seed, havoc, mutant
 
 _DEFLATED = 2, 4, 5  # chunks whose payloads are texts as a whole
 _FEW = 64  # bands that have something of their own
+
+
+def scene_mutant(rng: random.Random, seeds: list[Seed]) -> bytes:
+    """A valid file, or a mutant of one, behind a prefix."""
+    seed = rng.choice([seed for seed in seeds if not seed.name.startswith("many ")])
+    return with_prefix(rng, seed.data if rng.random() < 0.8 else mutant(rng, [seed]), seed.header)
 
 
 def with_prefix(rng: random.Random, data: bytes, header: Header) -> bytes:
@@ -48,6 +57,16 @@ def with_prefix(rng: random.Random, data: bytes, header: Header) -> bytes:
     head = b"\xae\x70\x20" + put_varint(len(body)) + body
     whole = head + binascii.crc32(head).to_bytes(4, "little")
     return (havoc(rng, whole, data) if kind > 0.97 else whole) + data
+
+
+def _mask(rng: random.Random, header: Header, n_masks: int, halvings: int) -> MaskBits:
+    """Of a sound mask, if it is small, or of any bytes."""
+    height, width = (-(-side >> halvings) for side in (header.height, header.width))
+    data = rng.randbytes(rng.randrange(30))
+    if height * width * n_masks < 1 << 14 and rng.random() < 0.8:
+        rows, columns, bands = np.ogrid[:height, :width, :n_masks]
+        data = encode_mask((rows * rng.randrange(9) + columns * rng.randrange(9) + bands) % 29 < rng.randrange(29))
+    return MaskBits(rng.choice(MASK_KINDS), halvings, n_masks, data)
 
 
 def _chunks(scene: Scene) -> list[tuple[int, bytes]]:
@@ -94,7 +113,7 @@ def _said(rng: random.Random, header: Header) -> dict[str, Any]:
         "samples": SampleType(
             rng.choice(DTYPES), ((real(), real() or 1.0),) * rng.choice((1, n)), (rng.choice((0, real(), None)),)
         ),
-        "mask": MaskBits(rng.choice(MASK_KINDS), rng.choice((0, 0, 1, 5)), rng.choice((1, n)), rng.randbytes(9)),
+        "mask": _mask(rng, header, rng.choice((1, n)), rng.choice((0, 0, 1, 5))),
         "rotation": Rotation(
             tuple(tuple(rng.randrange(-128, 128) for _ in range(max(n, 2))) for _ in range(max(n, 2))),
             (Levels(rng.randrange(209), rng.randrange(1, 209)),) * max(n, 2),

@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +45,17 @@ class Scene(NamedTuple):
     mask: Mask
 
     @property
-    def ranges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The least sample of each band that counts, and how far from it the greatest is."""
-        counted = [self.samples[:, :, b][~self.mask[:, :, b]] for b in range(self.samples.shape[2])]
-        low = np.array([band.min() for band in counted], np.float64)
-        return low, np.array([band.max() for band in counted], np.float64) - low
+    def lows(self) -> NDArray[np.float64]:
+        """The least sample of each band that counts."""
+        return np.array([band.min() for band in self._counted()], np.float64)
+
+    @property
+    def ranges(self) -> NDArray[np.float64]:
+        """How far from it the greatest is."""
+        return np.array([band.max() for band in self._counted()], np.float64) - self.lows
+
+    def _counted(self) -> list[Samples]:
+        return [self.samples[:, :, b][~self.mask[:, :, b]] for b in range(self.samples.shape[2])]
 
 
 Coding = Callable[[Scene, int], tuple[int, NDArray[np.float64]]]
@@ -67,23 +73,19 @@ def read(path: Path) -> Scene:
     return Scene(path.stem, np.ascontiguousarray(samples), mask)
 
 
-def by_range(scene: Scene, decoded: NDArray[np.float64]) -> float:
-    """PSNR in dB, errors relative to the range of their band."""
-    relative = (decoded - scene.samples) / scene.ranges[1]
-    return float(-10 * np.log10(np.mean(relative[~scene.mask] ** 2)))
-
-
-def mean_by_range(scene: Scene, decoded: NDArray[np.float64]) -> float:
-    """The mean over bands of their PSNR in dB, each by its own range."""
-    relative = (decoded - scene.samples) / scene.ranges[1]
-    bands = range(scene.samples.shape[2])
-    return float(np.mean([-10 * np.log10(np.mean(relative[~scene.mask[:, :, b], b] ** 2)) for b in bands]))
-
-
-def by_peak(scene: Scene, decoded: NDArray[np.float64]) -> float:
-    """PSNR in dB, of a peak of 255 or 65,535."""
+def measures(scene: Scene, decoded: NDArray[np.float64]) -> list[float]:
+    """The columns of PSNR in dB, of samples that count (see PAGE)."""
+    squared = (decoded - scene.samples) ** 2
+    errors = np.array([np.mean(squared[~scene.mask[:, :, b], b]) for b in range(squared.shape[2])])
+    shares = (~scene.mask).sum(axis=(0, 1)) / (~scene.mask).sum()
+    ranges, of_all = scene.ranges, np.ptp(scene.samples.astype(np.float64), axis=(0, 1))
     peak = np.iinfo(scene.samples.dtype).max
-    return float(10 * np.log10(peak**2 / np.mean((decoded - scene.samples)[~scene.mask] ** 2)))
+    return [
+        -10 * np.log10(np.sum(shares * errors / ranges**2)),
+        float(np.mean(-10 * np.log10(errors / ranges**2))),
+        float(np.mean(-10 * np.log10(errors / of_all**2))),
+        -10 * np.log10(np.sum(shares * errors) / peak**2),
+    ]
 
 
 def border_ratio(scene: Scene, decoded: NDArray[np.float64]) -> float:
@@ -112,35 +114,36 @@ def rotated(restore: str, scene: Scene, most: int) -> tuple[int, NDArray[np.floa
     return len(data) + extra, to_bands(apercu.decode(data, restore=restore), rotation).astype(np.float64)
 
 
-def peer(name: str, scene: Scene, most: int) -> tuple[int, NDArray[np.float64]]:
-    """Another codec at its best: bands as they are or each stretched to 16 bits, at full and at half size. JPEG XL of
-    four bands is two files, of three bands and of one."""
+def peer(name: str, stretched: bool, scene: Scene, most: int) -> tuple[int, NDArray[np.float64]]:
+    """Another codec, at full or half size, whichever is better. `stretched`: bands are brought to the range of 16 bits
+    first, each by its own."""
     levels = full_levels_of("spectral", scene.samples.shape[2]) if scene.samples.itemsize == 2 else ()
-    plain = filled(scene.samples, "spectral", levels, scene.mask)
-    low, ranges = scene.ranges
-    stretched = np.clip(np.rint((plain - low) / ranges * 65535), 0, 65535).astype(np.uint16)
-    found: list[tuple[int, NDArray[np.float64]]] = []
-    for samples, back in ((plain, np.asarray), (stretched, lambda decoded: np.rint(decoded / 65535 * ranges + low))):
-        height, width = samples.shape[:2]
-        for size in ((height, width), (height // 2, width // 2)):
-            small = samples if size == (height, width) else resize(samples, size)
-            for n, decoded in searched(name, small, most):
-                whole = decoded if size == (height, width) else resize(decoded, (height, width))
-                found.append((n, back(whole.astype(np.float64))))
-    return max(found, key=lambda one: by_range(scene, one[1]))
+    samples = filled(scene.samples, "spectral", levels, scene.mask)
+    if stretched:
+        scaled = np.rint((samples - scene.lows) / scene.ranges * 65535)
+        samples = np.clip(scaled, 0, 65535).astype(np.uint16)
+    height, width = samples.shape[:2]
+    found = []
+    for size in ((height, width), (height // 2, width // 2)):
+        small = samples if size == (height, width) else resize(samples, size)
+        for n, decoded in searched(name, small, most):
+            whole = decoded if size == (height, width) else resize(decoded, (height, width))
+            values = whole.astype(np.float64)
+            found.append((n, np.rint(values / 65535 * scene.ranges + scene.lows) if stretched else values))
+    return max(found, key=lambda one: measures(scene, one[1])[0])
 
 
 def searched(name: str, samples: Samples, most: int) -> Iterator[tuple[int, Samples]]:
-    """The largest file that is small enough, if there is one: its bytes, and what is decoded."""
+    """The largest file that is small enough, if there is one: its bytes, and what is decoded. JPEG XL of four bands is
+    two files, of three bands and of one."""
     codec = PEERS[name]
     n_bands = samples.shape[2]
     parts = [samples] if name == "jpeg2000" or n_bands <= 3 else [samples[:, :, :3], samples[:, :, 3]]
-    parts = [np.ascontiguousarray(part) for part in parts]
     coarse, fine = (10.0, 70.0) if name == "jpeg2000" else (25.0, 0.2)
     best: list[bytes] = []
     for _ in range(TRIES):
         middle = (coarse + fine) / 2
-        files = [codec.encode(part, middle) for part in parts]
+        files = [codec.encode(part.copy(), middle) for part in parts]
         if sum(map(len, files)) <= most:
             best, coarse = files, middle
         else:
@@ -148,7 +151,7 @@ def searched(name: str, samples: Samples, most: int) -> Iterator[tuple[int, Samp
     if best:
         pairs = zip(best, parts, strict=True)
         decoded = [codec.decode(data, part.shape).reshape(*part.shape[:2], -1) for data, part in pairs]
-        yield sum(map(len, best)), np.concatenate(decoded, axis=2)
+        yield sum(map(len, best)), cast("Samples", np.concatenate(decoded, axis=2))
 
 
 CODINGS: dict[str, Coding] = {
@@ -156,8 +159,10 @@ CODINGS: dict[str, Coding] = {
     "rotated, cnn": partial(rotated, "cnn"),
     "spectral": partial(own, "spectral"),
     "rgb": partial(own, "rgb"),
-    "JPEG 2000": partial(peer, "jpeg2000"),
-    "JPEG XL": partial(peer, "jpegxl"),
+    "JPEG 2000": partial(peer, "jpeg2000", False),
+    "JPEG 2000, stretched": partial(peer, "jpeg2000", True),
+    "JPEG XL": partial(peer, "jpegxl", False),
+    "JPEG XL, stretched": partial(peer, "jpegxl", True),
 }
 
 
@@ -171,8 +176,8 @@ def rows_of(scene: Scene, bpp: float) -> Iterator[list[str]]:
             continue
         n, decoded = coding(scene, most)
         ratio = f"{border_ratio(scene, decoded):.2f}" if scene.mask.any() else ""
-        measures = (by_range(scene, decoded), mean_by_range(scene, decoded), by_peak(scene, decoded))
-        yield [scene.name, f"{bpp:g}", name, f"{n + extra:,}", *(f"{value:.2f}" for value in measures), ratio]
+        values = [f"{value:.2f}" for value in measures(scene, decoded)]
+        yield [scene.name, f"{bpp:g}", name, f"{n + extra:,}", *values, ratio]
 
 
 def main() -> None:
@@ -191,18 +196,24 @@ def main() -> None:
             for row in rows_of(scene, bpp):
                 print(*row, sep="\t", flush=True)
                 rows.append(row)
-    head = ["scene", "bpp", "codec", "bytes", "by range", "mean of bands", "by peak", "border"]
+    head = ["scene", "bpp", "codec", "bytes", "by range", "mean of bands", "with no-data", "by peak", "border"]
     lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
     arguments.out.write_text(PAGE + "\n".join(lines) + "\n")
 
 
 PAGE = f"""# Scenes
 
-Made by `python -m scripts.scenes`. PSNR in dB of the samples that count, decoded exactly (*cnn*: restored). *By range*: errors relative to
-the range of their band, mean of the squares over all bands. *Mean of bands*: the mean of the bands' PSNR, each by its range. *By peak*: of
-255 or 65,535. *Border*: RMSE of the first {BORDER} pixels beside no-data over that of the others. Bytes are of whole files, with {PREFIX} for
-the georeference and {MASK} for the mask. The other codecs get the same bytes for the pixels, no-data filled as for ours, bands as they are or
-stretched to 16 bits, at full or half size, whichever is best; JPEG 2000 with its transform of three components.
+Made by `python -m scripts.scenes`. PSNR in dB of the samples that count, decoded exactly (*cnn*: restored):
+
+- *by range*: of the mean of squared errors, each relative to the range of its band, that is of its samples that count;
+- *mean of bands*: the mean of the PSNR of each band, by its range;
+- *with no-data*: the same, by the range of all samples of the band, those of no-data too;
+- *by peak*: of a peak of 255 or 65,535.
+
+*Border*: RMSE of the first {BORDER} pixels beside no-data over that of the others. Bytes are of whole files, with
+{PREFIX} for the georeference and {MASK} for the mask. The other codecs get the same bytes for the pixels, no-data
+filled as for ours, at full or half size, whichever is better; JPEG 2000 with its transform of three components.
+*Stretched*: each band is brought to the range of 16 bits first.
 
 """
 

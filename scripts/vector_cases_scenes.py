@@ -6,12 +6,18 @@ import re
 import struct
 import zlib
 from functools import cache
+from typing import Any
+
+import numpy as np
 
 import apercu
 from apercu.format.chunk_parts import deflated
-from apercu.format.chunks import Bands, ControlPoint, Gcps, Geo, Reduced, Rpcs, SampleType, Scene
+from apercu.format.chunks import Bands, ControlPoint, Gcps, Geo, MaskBits, Reduced, Rpcs, SampleType, Scene
 from apercu.format.container import put_varint
 from apercu.format.prefix import pack_prefix
+from apercu.stages.colour import Levels
+from apercu.stages.mask import encode_mask, halved
+from apercu.stages.rotation import Rotation
 from scripts.pictures import scene, wide
 from scripts.vector_case import Case, Fault, Written
 
@@ -42,7 +48,7 @@ def inner(n_bands: int = 1, is_wide: bool = False, layers: int = 1) -> bytes:
 
 def cases() -> dict[str, Case]:
     """All sound ones by name."""
-    return {f"scene-{name}": case for name, case in (_places() | _values()).items()}
+    return {f"scene-{name}": case for name, case in (_places() | _values() | _masks()).items()}
 
 
 def faults() -> dict[str, Fault]:
@@ -96,6 +102,47 @@ def _values() -> dict[str, Case]:
         "float32": case("float32 and its least number", "float32", (-1.5, 0.001), nodata=(least32,)),
         "float64": case("float64, not a number", "float64", (1e-3, 1 / 7), (0.0, 1.0), nodata=(math.nan, 0.0)),
         "moved": _case("samples that would be no data", Scene(samples=SampleType("uint8", nodata=(30, None, 90))), 3),
+    }
+
+
+def _masks() -> dict[str, Case]:
+    rows, columns = np.mgrid[:9, :13]
+    slanted, striped = 2 * columns + rows < 9, columns % 4 > 1
+    each = encode_mask(np.dstack([slanted, striped]))
+    turned = Rotation(((37, 37, 37), (-45, 0, 45), (26, -52, 26)), (Levels(0, 100), Levels(30, 120), Levels(5, 90)))
+
+    def case(about: str, mask: MaskBits, nodata: float | None = None, n_bands: int = 1, **said: Any) -> Written:
+        samples = None if nodata is None else SampleType("uint8", nodata=(nodata,))
+        return _case(about, Scene(mask=mask, samples=samples, **said), n_bands)
+
+    names = Bands(("a", "b", "alpha"), colours=("red", None, "alpha"))
+    return {
+        "mask": case("a mask of its own", MaskBits("band", 0, 1, encode_mask(slanted))),
+        "mask-nodata": case("a mask by a no-data value", MaskBits("nodata", 0, 1, encode_mask(slanted)), 32),
+        "mask-alpha": case(
+            "alpha that is a mask, and has a name and tags",
+            MaskBits("alpha", 0, 1, encode_mask(striped)),
+            n_bands=2,
+            bands=names,
+            tags={(3, ""): {"a": "b"}},
+        ),
+        "mask-each": case("masks of two bands", MaskBits("nodata", 0, 2, each), 0, 2),
+        "mask-halved": case("a mask at a quarter", MaskBits("nodata", 2, 1, encode_mask(halved(halved(slanted)))), 255),
+        "mask-none": case("a mask that hides nothing", MaskBits("nodata", 4, 1, b""), 255),
+        "rotation": _case("components of three bands", Scene(rotation=turned), 3, True),
+        "rotation-uint8": _case(
+            "components of bands of 8 bits",
+            Scene(
+                rotation=turned._replace(levels=(Levels(0, 60),) * 3, wide=False),
+                samples=SampleType("uint8", nodata=(0,)),
+                mask=MaskBits("nodata", 1, 1, encode_mask(halved(striped))),
+            ),
+            3,
+            True,
+        ),
+        "rotation-float32": _case(
+            "components of mapped bands", Scene(rotation=turned, samples=SampleType("float32", ((0.5, 1e-4),))), 3, True
+        ),
     }
 
 
@@ -178,6 +225,7 @@ def _payloads() -> dict[str, Fault]:
         "mask: a fourth kind": chunk(0x82, b"\x03"),
         "mask: 17 halvings": chunk(0x82, b"\x88"),
         "mask: no bytes": chunk(0x82, b""),
+        "mask: bytes that are none": chunk(0x82, b"\x00" + b"\x55" * 20),
         "rotation: one band": chunk(0x83, b"\x10\x40\x00\x01"),
         "rotation: 65 bands": chunk(0x83, b"\x10" + bytes(65 * 67)),
         "rotation: cut": chunk(0x83, b"\x10\x40\x00\x00\x40\x00\x01\x00"),
@@ -204,6 +252,8 @@ def _misfits() -> dict[str, Fault]:
         "values": (Scene(samples=SampleType("uint16", nodata=(1, 2))), 3, True),
         "mappings": (Scene(samples=SampleType("int16", ((0.0, 1.0), (0.0, 2.0)))), 3, True),
         "size": (Scene(reduced=Reduced(2, 33, 53)), 1, False),
+        "rotation": (Scene(rotation=Rotation(((64, 0), (0, 64)), (Levels(0, 1),) * 2)), 3, True),
+        "rotation-uint8": (Scene(rotation=Rotation(((64, 0), (0, 64)), (Levels(0, 1),) * 2)), 2, False),
     }
     return {
         f"misfit-{name}": Fault(

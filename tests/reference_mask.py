@@ -1,5 +1,7 @@
 """A second decoder of masks, written from spec/mask.md: plain, exact and slow. It shares no code with apercu."""
 
+import itertools
+
 from reference_bytes import CorruptStream
 from reference_range import Context, Stream
 
@@ -178,7 +180,7 @@ def outlines(bits, height, width, before):
             new = next_way(bits, line, d, past, possible)
             past = (4 * past + {0: 1, 1: 2, 3: 3}[(new - d) % 4]) % 4**5
             d = new
-    return [[sum(row[: x + 1]) % 2 for x in range(width)] for row in passed]
+    return [[n % 2 for n in itertools.accumulate(row[:width])] for row in passed]
 
 
 def pixels(bits, height, width):

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import reference_decoder
+import reference_mask
 from reference_bytes import (
     Bytes,
     ChecksumError,
@@ -316,7 +317,10 @@ def decode_file(data, weights, limit):
     chunks, inner = read(data)
     head = reference_decoder.read_head(Bytes(inner), limit)
     check_fit(chunks, head)
+    hidden = hidden_samples(chunks[0x82], head) if 0x82 in chunks else np.zeros((head.height, head.width, 1), bool)
     image = reference_decoder.decode(inner, weights)
+    if 0x83 in chunks:
+        image = bands_of(image, *chunks[0x83])
     if 0x81 not in chunks:
         return image
     found = chunks[0x81]
@@ -328,9 +332,34 @@ def decode_file(data, weights, limit):
             offset, scale = found["mapping"][band if len(found["mapping"]) > 1 else 0]
             value = rounded(offset + scale * int(value), out.dtype)
         nodata = found["nodata"] and found["nodata"][band if len(found["nodata"]) > 1 else 0]
-        if nodata is not None and has(out.dtype, nodata) and value == out.dtype.type(nodata):
-            value = beside(out.dtype.type(nodata))
+        if nodata is not None and has(out.dtype, nodata):
+            if hidden[place[0], place[1], band if hidden.shape[2] > 1 else 0]:
+                value = nodata
+            elif value == out.dtype.type(nodata):
+                value = beside(out.dtype.type(nodata))
         out[place] = value
+    return out
+
+
+def hidden_samples(mask, head):
+    """Which samples do not count, (H, W, 1 or B)."""
+    side = 2 ** mask["halvings"]
+    height, width = -(-head.height // side), -(-head.width // side)
+    masks = reference_mask.decode(mask["data"], height, width, head.bands if mask["each"] else 1)
+    whole = np.array(masks).reshape(-1, height, width).repeat(side, 1).repeat(side, 2)
+    return whole[:, : head.height, : head.width].transpose(1, 2, 0)
+
+
+def bands_of(components, matrix, levels, wide):
+    """From components to bands."""
+    n = len(levels)
+    u = 15 if n < 4 else 14 if n < 16 else 13 if n < 64 else 12
+    out = np.empty(components.shape, np.uint16 if wide else np.uint8)
+    for y, x in np.ndindex(components.shape[:2]):
+        for b, (offset, width) in enumerate(map(reference_decoder.level, codes) for codes in levels):
+            v = sum(int(matrix[k, b]) * (int(components[y, x, k]) - 32768) for k in range(n)) + 2 ** (u + 5)
+            share = min(max(v, 0), 2 ** (u + 6)) * width + 2 ** (u + 5) >> u + 6
+            out[y, x, b] = min(offset + share, 65535 if wide else 255)
     return out
 
 

@@ -78,11 +78,12 @@ def test_the_second_decoder_reads_longer_lines_and_every_way_to_code_them():
 
 
 def test_a_line_looks_back_at_4096_steps():
-    """A step to the side in 2,900, and a dent."""
-    y, x = np.mgrid[:20_000, :9]
-    mask = 2900 * x < y + 3000
-    mask[12_000, 4] = False
-    np.testing.assert_array_equal(by_reference(there_and_back(mask), (20_000, 9, 1))[:, :, 0], mask)
+    """An edge with steps to the side so far apart that it matters, and then unrest, so that it shows."""
+    rng = np.random.default_rng(3)
+    runs = np.concatenate([np.full(6, 2050), np.full(6, 2051), rng.integers(1, 9, 120)])
+    ends = np.clip(2 + np.cumsum(np.concatenate([np.ones(12, int), rng.integers(-2, 3, 120)])), 1, 23)
+    mask = np.arange(24) < np.repeat(ends, runs)[:, np.newaxis]
+    np.testing.assert_array_equal(by_reference(there_and_back(mask), (*mask.shape, 1))[:, :, 0], mask)
 
 
 FROZEN = (
@@ -218,6 +219,14 @@ def test_refusals_have_their_errors():
         decode_mask(data + b"\1", 300, 300, 1)
     with pytest.raises(Truncated):
         decode_mask(data[:-30], 300, 300, 1)
+
+
+@pytest.mark.parametrize(("height", "width", "data"), [(3, 3, "80188b7d5a73"), (4, 4, "8052a558"), (3, 2, "8079cb74")])
+def test_outlines_have_no_more_steps_than_pixels_have_edges(height, width, data):
+    """These would be sound if one might have twice as many, and the last if each might have as many."""
+    with pytest.raises(CorruptStream):
+        decode_mask(bytes.fromhex(data), height, width, 1)
+    agree(bytes.fromhex(data), (height, width, 1))
 
 
 def test_few_bytes_for_many_pixels_take_no_longer_than_the_pixels_do():

@@ -21,7 +21,6 @@ from apercu.format.chunks import (
     Geo,
     MaskBits,
     Reduced,
-    Rotation,
     Rpcs,
     SampleType,
     Scene,
@@ -29,6 +28,7 @@ from apercu.format.chunks import (
 from apercu.format.container import Header, Reader
 from apercu.format.prefix import fitted, has_prefix, pack_prefix, read_prefix
 from apercu.stages.colour import Levels
+from apercu.stages.rotation import Rotation
 from files_by_hand import varint
 from limits import within
 from reference_bytes import Refused

@@ -77,7 +77,7 @@ def test_names():
 def test_signatures():
     assert parameters(apercu.encode) == (
         "image, *, n_bytes=None, bpp=None, psnr=None, quality=None, codec='apercu', bands=None, model=None, "
-        "tile=None, layers=None, progress=None, options"
+        "tile=None, layers=None, reduce=None, peak=None, progress=None, options"
     )
     assert parameters(apercu.decode) == (
         "data, *, restore='none', damaged='raise', window=None, layers=None, full_size=False, model=None, "

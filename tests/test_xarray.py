@@ -190,7 +190,6 @@ def test_samples_that_do_not_count_are_nan():
 
 
 def test_a_reduced_image_has_its_full_size_on_request():
-    pytest.importorskip("apercu.stages.resize")
     transform = (10.0, 0.0, 0.0, 0.0, -10.0, 0.0)
     data = scene_of(RGB, geo=Geo(None, transform), reduced=Reduced(1, 199, 180))
     small, full = opened(data), opened(data, full_size=True)

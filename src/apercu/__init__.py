@@ -9,7 +9,6 @@ True
 (256, 256)
 """
 
-import math
 import os
 import sys
 import warnings
@@ -22,6 +21,9 @@ from numpy.typing import NDArray
 
 from apercu.codecs import encoding, scenes
 from apercu.codecs.protocol import no_progress
+from apercu.codecs.reduced import log2_of
+from apercu.codecs.source import source_of
+from apercu.codecs.target import target_of
 from apercu.errors import (
     ApercuError,
     ChecksumError,
@@ -40,8 +42,9 @@ from apercu.errors import (
     UnknownModel,
     UnsupportedVersion,
 )
+from apercu.format.chunks import Scene
 from apercu.format.container import read_header
-from apercu.options import number, positive, targets, whole
+from apercu.options import positive, whole
 from apercu.stages.blocks import Window
 
 __version__ = "0.1.0"
@@ -89,13 +92,17 @@ def encode(
     model: str | Path | None = None,
     tile: int | None = None,
     layers: int | None = None,
+    reduce: int | str | None = None,
+    peak: float | str | None = None,
     progress: Callable[[float], None] | None = None,
     **options: Any,
 ) -> bytes:
     """An image as the bytes of an apercu file.
 
     image: array of uint8 or uint16, (H, W) or (H, W, B), sides of 1 to 65,535. Samples that a masked array hides do
-        not count, nor do colours where alpha is 0: they are filled smoothly from the samples around them. A Pillow
+        not count, nor do colours where alpha is 0: they are filled smoothly from the samples around them. `mask` gives
+        what a masked array hides again: exactly, unless that takes more than 5 % of n_bytes or bpp. Then it is halved,
+        once or more, and `info` says so (and its quality does not make the same bytes, but an exact mask). A Pillow
         image is taken like a file of its mode: palettes, CMYK, transparent colours and ICC profiles (`info`) become
         grey, RGB or RGBA in sRGB. Its EXIF orientation is not applied: use PIL.ImageOps.exif_transpose. An array
         that looks like (B, H, W) is encoded as (H, W, B), with a UserWarning, unless `bands` is given.
@@ -105,7 +112,7 @@ def encode(
     n_bytes: the largest size of the file in bytes (`--bytes` of the command).
     bpp: the same in bits per pixel (of width x height, all bands together).
     psnr: peak signal-to-noise ratio in dB over all samples of the image that count, as decoded with restore="none",
-        peak 255 or 65,535; met within 0.05 dB where the steps of the codec allow, and exceeded where even quality 0
+        the peak being 255 or 65,535, or `peak`; met within 0.05 dB where the steps of the codec allow, and exceeded where even quality 0
         is better.
     quality: 0 to 100, in steps of 1/256. `info` gives the quality of a file, and the same quality makes the same
         bytes. (The last bits number a variant of the encoder's choices, of which a search may take another than the
@@ -120,6 +127,10 @@ def encode(
         refused; without `tile`, an image with such a model is one tile.
     layers: 1 to 5 ("taha2025", "predictive": 1), coarse to fine; a file that is cut short shows the layers that are
         complete. By default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less, else 5.
+    reduce: code the image at 1/reduce of its size, a power of two; "auto": for n_bytes and bpp, where that is better or
+        nothing else is small enough. `decode` gives the coded size, or with full_size=True the full one.
+    peak: with psnr, what errors are related to: a number, such as 2047 for 11 bits in 16, or "range", from the smallest
+        to the largest sample that counts.
     progress: called with the share of the work done, 0 to 1.
     options: those of the codec, each a field of `apercu.codecs.NAME.Options`; `apercu encode --help` lists all. One
         that only other codecs have is refused. "apercu" has none. "taha2025" (Taha et al. 2025) has `threshold` and
@@ -140,32 +151,15 @@ def encode(
     Raises ImageError, OptionError, TargetUnreachable, ModelError, or MissingExtra for a 16-bit Pillow image in
     colours other than sRGB.
     """
-    given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
-    given = {name: value for name, value in given.items() if value is not None}
     chosen = encoding.options_of(codec, options)
-    by_hand = targets(chosen) if options else []
-    if by_hand:
-        given[" and ".join(by_hand)] = 0
-    if len(given) > 1:
-        raise OptionError(f"one target at a time, not {', '.join(given)}")
     samples, bands = _samples(image, bands)
-    if n_bytes is not None:
-        n_bytes = whole("n_bytes (--bytes)", n_bytes)
-        if n_bytes <= 0:
-            raise OptionError(f"n_bytes (--bytes) must be above 0, not {n_bytes}")
-    if bpp is not None:
-        bpp = number("bpp", bpp, " above 0", lambda found: found > 0)
-        n_bytes = math.floor(min(bpp * math.prod(samples.shape[:2]) / 8, 1 << 62))
-    if psnr is not None:
-        psnr = number("psnr", psnr, ", 0 or more", lambda found: found >= 0)
-    if not given:
-        quality = 50
-    if quality is not None:
-        quality = number("quality", quality, " from 0 to 100", lambda found: 0 <= found <= 100)
-    target = encoding.Target(n_bytes, psnr, quality)
+    source = source_of(samples)
+    given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
+    target = target_of(given, source.height * source.width, chosen if options else None, peak)
     tile = None if tile is None else positive("tile", tile)
     layers = None if layers is None else positive("layers", layers)
-    return encoding.encode(samples, target, codec, chosen, bands, model, progress or no_progress, tile, layers)
+    how = codec, chosen, bands, "band", model, progress or no_progress, tile, layers, log2_of(reduce)
+    return scenes.encode(source, Scene(), target, *how, rotate=False)
 
 
 def decode(
@@ -206,17 +200,15 @@ def decode(
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
     place = _window(window)
     layers = None if layers is None else positive("layers", layers)
-    scene, inner = scenes.split(_bytes(data))
+    data = _bytes(data)
     restorer = None
     if restore != "none" or options:
         from apercu.restore import by_name
 
         by_name.check_options(restore, options)
         if restore != "none":
-            restorer = by_name.restorer_for(restore, read_header(inner).codec, options)
-    return scenes.decode(
-        scene, inner, damaged, model, MAX_PIXELS, progress or no_progress, place, layers, restorer, full_size
-    )
+            restorer = by_name.restorer_for(restore, read_header(scenes.split(data)[1]).codec, options)
+    return scenes.decode(data, damaged, model, MAX_PIXELS, progress or no_progress, place, layers, restorer, full_size)
 
 
 def info(data: bytes) -> dict[str, object]:

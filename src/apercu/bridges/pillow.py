@@ -21,9 +21,8 @@ import apercu
 from apercu.bridges import bounded
 from apercu.bridges.pictures import samples_in_memory
 from apercu.codecs.by_name import options_by_codec
-from apercu.codecs.scenes import split
+from apercu.codecs.scenes import Opened, opened
 from apercu.errors import ApercuError, FileFormatError, FormatError, Truncated
-from apercu.format.container import Header, read_header
 from apercu.format.ids import MAGIC
 from apercu.options import owners
 
@@ -51,7 +50,8 @@ class ApercuImageFile(ImageFile.ImageFile):
 
     def _open(self) -> None:
         assert self.fp is not None
-        dtype, header = _read_header(self.fp)
+        file = _opened(self.fp)
+        dtype, header = file.dtype(), file.header
         try:
             self._mode = _MODES[header.interpretation, dtype]
         except KeyError:
@@ -97,15 +97,12 @@ class ApercuDecoder(ImageFile.PyDecoder):
         return -1, 0
 
 
-def _read_header(stream: IO[bytes]) -> tuple[str, Header]:
-    """The dtype and the header, from as little of the file as they take."""
+def _opened(stream: IO[bytes]) -> Opened:
+    """What is said of the image, from as little of the file as it takes."""
     head = stream.read(_HEAD_BYTES)
     while True:
         try:
-            scene, inner = split(head)
-            header = read_header(inner)
-            samples = scene and scene.samples
-            return samples.dtype if samples else "uint16" if header.wide else "uint8", header
+            return opened(head, None, with_mask=False)
         except Truncated as error:
             more = stream.read(len(head))
             if not more:

@@ -51,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     what = "the picture and the apercu file to write (- for standard input or output); with --out, pictures only"
     many.add_files(parser, "IN OUT.apc", "IN ... --out FOLDER", what)
+    add_encoding(parser)
+    parser.add_argument("--quiet", action="store_true", help="print nothing when all goes well")
+    streams.add_limit(parser)
+
+
+def add_encoding(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how to encode a picture."""
     parser.add_argument("--page", type=int, metavar="N", help="which frame of an animation or page of a TIFF, from 1")
     targets = parser.add_argument_group("how small, or how good (one of the first four; default: --quality 50)")
     target = targets.add_mutually_exclusive_group()
@@ -78,8 +85,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tuning.add_argument("--model", metavar="FILE", help="weights of your own, made by training")
     of_codecs = parser.add_argument_group("options of some codecs alone")
     streams.add_options(of_codecs, options_by_codec())
-    parser.add_argument("--quiet", action="store_true", help="print nothing when all goes well")
-    streams.add_limit(parser)
 
 
 def _reduction(text: str) -> int | str:

@@ -49,6 +49,8 @@ class Reduced:
         self.source, self.log2, self.interpretation = source, log2, interpretation
         self.height, self.width = reduced_size(source.height, log2), reduced_size(source.width, log2)
         self.n_bands, self.dtype = source.n_bands, source.dtype
+        self.flat = getattr(source, "flat", source.n_bands == 1 and interpretation == "grey")
+        """Whether it has the shape (H, W), as the source."""
 
     def read(self, window: Window) -> tuple[Samples, Mask | None]:
         """See `Source`."""
@@ -107,7 +109,9 @@ def reduced(source: Source, log2: int, interpretation: str) -> Source:
     small = Reduced(source, log2, interpretation)
     if small.height * small.width * small.n_bands > LARGE:
         return small
-    return ArraySource(*small.read(Window(0, 0, small.height, small.width)))
+    kept = ArraySource(*small.read(Window(0, 0, small.height, small.width)))
+    kept.flat = small.flat
+    return kept
 
 
 def log2_of(reduce: object) -> int | None:

@@ -50,8 +50,10 @@ class Rotated:
 
 
 def levels_of(source: Source, psnr: float | None = None) -> tuple[Levels, ...]:
-    """The levels of the bands of a source, as those of a spectral image, of uint8 too. `psnr`: that a uint16 image is to
-    reach, as for `apercu.codecs.counted.levels_for`."""
+    """The levels of the bands of a source, as those of a spectral image, of uint8 too.
+
+    psnr: what a uint16 image is to reach, as for `apercu.codecs.counted.levels_for`.
+    """
     image = counted.image_to_measure(source, _SIDE_READ)
     if source.dtype.itemsize == 2:
         return counted.levels_for(image, "spectral", psnr)

@@ -5,13 +5,13 @@ import math
 
 from apercu.errors import CorruptStream, OptionError
 from apercu.format.chunk_parts import count, floats, number, put_count, put_floats, put_number
-from apercu.format.chunks import DTYPES, MASK_KINDS, MaskBits, Reduced, Rotation, SampleType
+from apercu.format.chunks import DTYPES, MASK_KINDS, MaskBits, Reduced, SampleType
 from apercu.format.container import Reader, put_varint
 from apercu.stages.colour import MAX_LEVEL_CODE, Levels
+from apercu.stages.rotation import MAX_BANDS, Rotation
 
 MOST_HALVINGS = 16
 MOST_LOG2 = 15
-MOST_ROTATED = 64
 _MOST_SIDE = 1 << 31
 _ZERO, _ALL, _EACH = 1, 2, 3  # of what bands a no-data value is
 _MAPPED, _EACH_MAPPED = 1, 2
@@ -98,8 +98,8 @@ def read_mask(reader: Reader) -> MaskBits:
 def put_rotation(rotation: Rotation) -> bytes:
     """The payload."""
     n = len(rotation.levels)
-    if not 2 <= n <= MOST_ROTATED:
-        raise OptionError(f"2 to {MOST_ROTATED} bands can be rotated, not {n}")
+    if not 2 <= n <= MAX_BANDS:
+        raise OptionError(f"2 to {MAX_BANDS} bands can be rotated, not {n}")
     if len(rotation.matrix) != n or any(len(row) != n for row in rotation.matrix):
         raise OptionError(f"the matrix of a rotation is {n} × {n}")
     if not all(-128 <= weight <= 127 for row in rotation.matrix for weight in row):
@@ -111,7 +111,7 @@ def put_rotation(rotation: Rotation) -> bytes:
 def read_rotation(reader: Reader) -> Rotation:
     """The inverse of `put_rotation`."""
     n = math.isqrt(reader.left()) - 1
-    if (n + 1) ** 2 != reader.left() or not 2 <= n <= MOST_ROTATED:
+    if (n + 1) ** 2 != reader.left() or not 2 <= n <= MAX_BANDS:
         raise CorruptStream("the rotation chunk has a length of no number of bands")
     if (bits := reader.byte()) not in (8, 16):
         raise CorruptStream("bands of a rotation have neither 8 nor 16 bits")

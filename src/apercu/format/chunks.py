@@ -8,7 +8,7 @@ coded.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from apercu.stages.colour import Levels
+from apercu.stages.rotation import Rotation
 
 Crs = int | str | None
 """A coordinate reference system: an EPSG code, or a WKT."""
@@ -118,18 +118,6 @@ class MaskBits(NamedTuple):
     halvings: int
     n_masks: int
     data: bytes
-
-
-class Rotation(NamedTuple):
-    """What makes bands of the components that are coded (`apercu.stages.rotation`).
-
-    matrix: (B, B) of -128 to 127, 6 fraction bits. levels: of each band, as in a head. wide: whether bands are uint16,
-    not uint8.
-    """
-
-    matrix: tuple[tuple[int, ...], ...]
-    levels: tuple[Levels, ...]
-    wide: bool = True
 
 
 class Reduced(NamedTuple):

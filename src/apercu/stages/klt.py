@@ -43,7 +43,9 @@ def detail_moments(samples: Samples, mask: Mask | None, levels: Sequence[Levels]
     offsets = np.array([LEVELS[codes.offset_code] for codes in levels], np.int32)
     ranges = np.array([LEVELS[codes.range_code] for codes in levels], np.int32)
     low = np.clip(samples - offsets, 0, ranges)
-    valid = np.ones(samples.shape[:2], np.bool_) if mask is None else ~mask.any(axis=2)
+    valid = np.ones(samples.shape[:2], np.bool_)
+    if mask is not None:
+        np.logical_not(np.logical_or.reduce(mask, axis=2), out=valid)
     found = []
     for _ in range(SCALES):
         across = (low[:, 1:] - low[:, :-1])[valid[:, 1:] & valid[:, :-1]]
@@ -51,7 +53,7 @@ def detail_moments(samples: Samples, mask: Mask | None, levels: Sequence[Levels]
         changes = np.concatenate([across, down]).astype(np.float64)  # sums of products below 2^53: exact
         products = changes.T @ changes
         found.append((len(changes), [[int(value) for value in row] for row in products]))
-        height, width = (side // 2 * 2 for side in valid.shape)
+        height, width = valid.shape[0] // 2 * 2, valid.shape[1] // 2 * 2
         quarters = [(slice(top, height, 2), slice(left, width, 2)) for top in (0, 1) for left in (0, 1)]
         low = sum(low[quarter] for quarter in quarters) >> 1  # as the low band of an orthonormal transform
         valid = np.logical_and.reduce([valid[quarter] for quarter in quarters])
@@ -158,9 +160,9 @@ def _saved_bits(before: list[NDArray[np.int64]], after: list[NDArray[np.int64]],
     worth in bits.
 
     At an error D, detail of a larger variance V takes log2(V / D) / 2 bits and is left with D; other detail is left
-    with V (reverse water-filling; T. M. Cover, J. A. Thomas, "Elements of Information Theory", 10.3.3). Along this curve
-    an error of D is worth 1 / ln 4 bits. D is that of the rate at which rotations are judged, and more than all bits of
-    that rate cannot be saved.
+    with V (reverse water-filling; T. M. Cover, J. A. Thomas, "Elements of Information Theory", 10.3.3). Along this
+    curve an error of D is worth 1 / ln 4 bits. D is that of the rate at which rotations are judged, and more than all
+    bits of that rate cannot be saved.
     """
 
     def bits(scales: list[NDArray[np.int64]], error: int, worth: int) -> int:

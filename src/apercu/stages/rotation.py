@@ -103,8 +103,10 @@ def to_bands(components: Samples, rotation: Rotation) -> Samples:
 
 
 def to_components(bands: Samples, forward: Forward) -> Samples:
-    """The inverse of `to_bands`: bands (H, W, B) of uint8 or uint16 to components. Samples beyond the range of their band
-    become its end. Raises OptionError for an array of another kind."""
+    """The inverse of `to_bands`: bands (H, W, B) of uint8 or uint16 to components.
+
+    Samples beyond the range of their band become its end. Raises OptionError for an array of another kind.
+    """
     check_samples("bands", bands)
     if bands.shape[2] != len(forward.gains):
         raise OptionError(f"{len(forward.gains)} bands are rotated, not {bands.shape[2]}")
