@@ -249,7 +249,8 @@ def decode(
     """Write an apercu file, its content or its path, as GeoTIFF, tile by tile: with its georeference, no-data value,
     mask, dtype and tags. The file takes the place of `path`, whole or not at all. Damage is concealed in memory.
 
-    cog: whether to write a cloud-optimised GeoTIFF, with overviews.
+    cog: whether to write a cloud-optimised GeoTIFF, with overviews. GDAL leaves tags of namespaces out of it where
+        bands have tags without one.
     full_size: where the image is coded at a reduced size, write the full one.
     window: (top, left, height, width), the part to write, in pixels of that size; its georeference follows.
     restore, damaged, layers, model, options: as for `apercu.decode`.
