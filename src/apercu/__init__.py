@@ -127,10 +127,13 @@ def encode(
         refused; without `tile`, an image with such a model is one tile.
     layers: 1 to 5 ("taha2025", "predictive": 1), coarse to fine; a file that is cut short shows the layers that are
         complete. By default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less, else 5.
-    reduce: code the image at 1/reduce of its size, a power of two; "auto": for n_bytes and bpp, where that is better or
-        nothing else is small enough. `decode` gives the coded size, or with full_size=True the full one.
+    reduce: code the image at 1/reduce of its size, a power of two up to 32,768: means of the samples that count.
+        "auto": for n_bytes and bpp, where the error at the full size is smaller then, or nothing else is small enough:
+        64 bytes or more are met by an image of any size, unless it has many bands (each of uint16 takes 2 bytes
+        in the head of a file). With psnr and quality, which are those of the reduced image, "auto" reduces nothing.
+        `decode` gives the coded size, or with full_size=True the full one.
     peak: with psnr, what errors are related to: a number, such as 2047 for 11 bits in 16, or "range", from the smallest
-        to the largest sample that counts.
+        to the largest sample of the image that counts, all bands together.
     progress: called with the share of the work done, 0 to 1.
     options: those of the codec, each a field of `apercu.codecs.NAME.Options`; `apercu encode --help` lists all. One
         that only other codecs have is refused. "apercu" has none. "taha2025" (Taha et al. 2025) has `threshold` and
