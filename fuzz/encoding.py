@@ -3,9 +3,11 @@
 import random
 
 import numpy as np
+from numpy.typing import NDArray
 
 from apercu.errors import CorruptStream, Truncated
 from apercu.stages.dual_code import dual_decode, dual_encode
+from apercu.stages.mask import decode_mask, encode_mask
 from apercu.stages.range_coding import BYPASS, range_decode, range_encode
 from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
 from mutate import havoc
@@ -32,6 +34,34 @@ def range_coder(rng: random.Random) -> list[str]:
         try:
             if range_decode(stream, contexts, n_contexts, starts).shape != bits.shape:
                 faults.append("range_decode returned another shape")
+        except (CorruptStream, Truncated):
+            pass
+    return faults
+
+
+def drawn_mask(rng: random.Random) -> NDArray[np.bool_]:
+    """Masks (H, W, B) with slanted edges, points and noise, more or less alike; sides below 64."""
+    height, width = rng.randrange(1, 64), rng.randrange(1, 64)
+    shape = height, width, rng.choice((1, 1, 2, 4))
+    draw, (y, x) = np.random.default_rng(rng.randrange(1 << 32)), np.mgrid[:height, :width]
+    mask = np.zeros(shape, np.bool_)
+    for _ in range(rng.choice((0, 1, 2, 4))):
+        mask ^= (rng.randrange(-9, 10) * x + rng.randrange(-9, 10) * y < rng.randrange(-200, 400))[:, :, np.newaxis]
+    return mask ^ (draw.random(shape) < rng.choice((0, 0, 0.002, 0.02, 0.5)))
+
+
+def masks(rng: random.Random) -> list[str]:
+    """Masks to bytes and back, and damaged streams, for masks of this size or others."""
+    mask = drawn_mask(rng)
+    data, faults = encode_mask(mask), []
+    if not np.array_equal(decode_mask(data, *mask.shape), mask):
+        faults.append("masks do not come back")
+    for _ in range(3):
+        shape = mask.shape if rng.random() < 0.8 else drawn_mask(rng).shape
+        stream = np.frombuffer(havoc(rng, data, rng.randbytes(40)), np.uint8).copy().data
+        try:
+            if decode_mask(stream, *shape).shape != shape:
+                faults.append("decode_mask returned another shape")
         except (CorruptStream, Truncated):
             pass
     return faults

@@ -8,17 +8,19 @@ from pathlib import Path
 import numpy as np
 
 import corpus
+import encoding
 from apercu.codecs.by_name import codec_of
 from apercu.errors import ApercuError
 from apercu.format.container import Header, read_header, read_segments
 from apercu.stages.blocks import n_blocks
+from apercu.stages.mask import encode_mask
 from segments import random_segment
 
 ROOT = Path(__file__).resolve().parents[1]
-BANDS_DECODE, DUAL_DECODE, FAMILIES = 0, 2, 14
+BANDS_DECODE, DUAL_DECODE, MASK_DECODE, FAMILIES = 0, 2, 14, 16
 LAYOUTS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
 MOST_SIDE, MOST_BLOCKS_A_SIDE = 80, 9
-RANDOM_INPUTS, GRAMMAR_SEGMENTS = 12, 40
+RANDOM_INPUTS, GRAMMAR_SEGMENTS, MASKS = 12, 40, 12
 
 
 def inputs(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -36,6 +38,11 @@ def inputs(folder: Path) -> Iterator[tuple[str, bytes]]:
     for index in range(GRAMMAR_SEGMENTS):
         header = plain[index % len(plain)].header
         yield f"grammar-{index}", of_segments(header, [random_segment(rng, header)])
+    for index in range(MASKS):
+        drawn = encoding.drawn_mask(rng)
+        height, width, n_masks = drawn.shape
+        size = bytes([MASK_DECODE, width - 1, height - 1, n_masks - 1, 1])
+        yield f"mask-{index}", size + encode_mask(drawn)
     for family in range(FAMILIES):
         for index in range(RANDOM_INPUTS):
             yield f"random-{family}-{index}", bytes([family]) + rng.randbytes(rng.choice((8, 40, 300)))

@@ -11,9 +11,10 @@ from PIL import Image
 
 import apercu
 import apercu.bridges.pillow
+from apercu.codecs import scenes
 from apercu.codecs.by_name import codec_of
 from apercu.errors import ApercuError, ChecksumError, FormatError, ModelError, OptionError, Truncated
-from apercu.format.container import Header, read_header, read_segments
+from apercu.format.container import Header, read_segments
 from apercu.format.ids import CODECS
 from apercu.kernel import memory
 from calls import MAX_SECONDS, call
@@ -63,7 +64,8 @@ class Judge:
         """Every way to read a file, each held against the others."""
         self._reached, self._seconds = False, MAX_SECONDS
         model = model or self.model
-        header = self.call("read_header", read_header, data)
+        opened = self.call("opened", scenes.opened, data, apercu.MAX_PIXELS, with_mask=False)
+        header = opened.header if isinstance(opened, scenes.Opened) else opened
         if isinstance(header, Header):
             self._seconds += SECONDS_A_PLANE * header.n_bands * min(header.n_tiles, len(data))
         image = self.call("decode", apercu.decode, data, model=model)
@@ -75,26 +77,28 @@ class Judge:
             for why, result in (("decode", image), ("conceal", shown), ("info", told)):
                 self._agree(why, result, header)
         elif isinstance(image, np.ndarray) or isinstance(shown, np.ndarray):
-            shape, dtype = _declared(header)
+            shape, dtype = _declared(opened)
             for result in (image, shown):
                 if not isinstance(result, Exception) and (result.shape, result.dtype) != (shape, dtype):
                     self.faults.append(f"decoded as {result.shape} {result.dtype}, declared as {shape} {dtype}")
             if isinstance(told, dict) and (told["height"], told["width"]) != shape[:2]:
                 self.faults.append(f"info tells of {told['height']} rows and {told['width']} columns, not of {shape}")
         if not isinstance(image, Exception):
-            if isinstance(shown, Exception) or not np.array_equal(image, shown):
+            if isinstance(shown, Exception) or not _same(image, shown):
                 self.faults.append("damaged='conceal' changes a sound file")
             if found or isinstance(told, Exception):
                 self.faults.append(f"decode took what check or info refuse: {found}, {told}")
         elif isinstance(found, Exception) or type(image) not in map(type, found):
             self.faults.append(f"decode raised {image!r}, and check found {found}")
         if not isinstance(header, Exception):
-            broken = [s for s in read_segments(data, header) if isinstance(s, ChecksumError | Truncated)]
+            broken = [s for s in read_segments(opened.inner, header) if isinstance(s, ChecksumError | Truncated)]
             self.counts["good checksums"] += not broken
             if rng.randrange(PARTS_ONE_IN) == 0 and self._reached:
                 self._window(data, rng, header, image, shown, model)
                 if header.n_layers > 1:
-                    self._layers(data, rng, header, image, model)
+                    self._layers(data, rng, header, image, model, len(data) - len(opened.inner))
+                if len(opened.inner) < len(data):
+                    self._scene(data, opened, image, model)
         if rng.randrange(PILLOW_ONE_IN) == 0:
             self._pillow(data, image)
         self.counts["reached the entropy decoder"] += self._reached
@@ -107,7 +111,7 @@ class Judge:
         kept = self.call("decode (window, conceal)", apercu.decode, data, window=window, damaged="conceal", model=model)
         for what, whole, found in (("window", image, part), ("window (conceal)", shown, kept)):
             if isinstance(whole, np.ndarray) and isinstance(found, np.ndarray):
-                if not np.array_equal(whole[rows, columns], found):
+                if not _same(whole[rows, columns], found):
                     self.faults.append(f"{what} {window} is not the crop of the whole")
             elif isinstance(whole, np.ndarray) and (header.n_tiles == 1 or what == "window"):
                 self.faults.append(f"{what} {window} raised {found!r}, and the whole can be decoded")
@@ -120,18 +124,31 @@ class Judge:
         if not isinstance(refused, ApercuError):
             self.faults.append(f"the window {outside} does not lie within the image, and was decoded")
 
-    def _layers(self, data: bytes, rng: random.Random, header: Header, image: Any, model: Path) -> None:
+    def _scene(self, data: bytes, opened: scenes.Opened, image: Any, model: Path) -> None:
+        """A mask has the size of the image, and both the full size where it is asked for."""
+        shape = opened.size(), opened.size(full_size=True)
+        hidden = self.call("mask", apercu.mask, data)
+        full = self.call("decode (full size)", apercu.decode, data, full_size=True, model=model)
+        of_full = self.call("mask (full size)", apercu.mask, data, full_size=True)
+        for what, found, wanted in (("mask", hidden, shape[0]), ("image", full, shape[1]), ("mask", of_full, shape[1])):
+            if isinstance(found, np.ndarray) and found.shape[:2] != wanted:
+                self.faults.append(f"{what} of {found.shape}, declared as {wanted}")
+        if isinstance(image, np.ndarray) and not isinstance(hidden, np.ndarray):
+            self.faults.append(f"the image can be decoded, and its mask raised {hidden!r}")
+        self.counts["scenes"] += 1
+
+    def _layers(self, data: bytes, rng: random.Random, header: Header, image: Any, model: Path, start: int) -> None:
         """The first layers are what a file shows that ends behind them."""
         layers = rng.randrange(1, header.n_layers + 2)
-        end = header.head_size + sum(length + 4 for length in header.lengths[: layers * header.n_tiles])
+        end = start + header.head_size + sum(length + 4 for length in header.lengths[: layers * header.n_tiles])
         first = self.call("decode (layers)", apercu.decode, data, layers=layers, model=model)
         prefix = self.call("decode (prefix)", apercu.decode, data[:end], damaged="conceal", model=model)
-        if isinstance(first, np.ndarray) and not np.array_equal(first, prefix):
+        if isinstance(first, np.ndarray) and not _same(first, prefix):
             self.faults.append(f"layers={layers} is not what a file shows that ends behind them")
         if isinstance(image, np.ndarray):
             if isinstance(first, Exception):
                 self.faults.append(f"layers={layers} raised {first!r}, and the whole can be decoded")
-            elif layers >= header.n_layers and not np.array_equal(first, image):
+            elif layers >= header.n_layers and not _same(first, image):
                 self.faults.append(f"all {layers} layers are not the image")
         self.counts["layers"] += 1
 
@@ -140,7 +157,7 @@ class Judge:
         pixels of a picture. It has no user's models."""
         opened = self.call("Image.open", _load, data, expected=(OSError, Image.DecompressionBombError))
         if isinstance(opened, np.ndarray) and isinstance(image, np.ndarray):
-            if not np.array_equal(opened, image.reshape(opened.shape)):
+            if not _same(opened, image.reshape(opened.shape)):
                 self.faults.append("Pillow loads other pixels")
             self.counts["loaded by Pillow"] += 1
 
@@ -179,7 +196,12 @@ def _load(data: bytes) -> np.ndarray:
         return np.asarray(image)
 
 
-def _declared(header):
+def _declared(opened):
+    header = opened.header
     shape = (header.height, header.width, header.n_bands)
     flat = header.interpretation == "grey" and header.flat
-    return shape[:2] if flat else shape, np.dtype("u2" if header.wide else "u1")
+    return shape[:2] if flat else shape, np.dtype(opened.dtype())
+
+
+def _same(some: np.ndarray, others: Any) -> bool:
+    return isinstance(others, np.ndarray) and np.array_equal(some, others, equal_nan=some.dtype.kind == "f")

@@ -19,8 +19,10 @@ import plants
 from corpus import seeds
 from judge import Judge
 from mutate import mutant
+from prefixes import scene_mutant
 
 MAX_PIXELS = 1 << 16
+SCENES_ONE_IN = 8
 
 
 def run_case(judge: Judge, rng: random.Random, index: int, data: bytes, folder: Path) -> None:
@@ -32,6 +34,8 @@ def run_case(judge: Judge, rng: random.Random, index: int, data: bytes, folder: 
     if index % 16 == 1:
         judge.writing("symbols", encoding.symbols, rng)
         judge.writing("wavelet", encoding.wavelet, rng)
+    if index % 16 == 9:
+        judge.writing("masks", encoding.masks, rng)
     if index % 48 == 3:
         judge.writing("images", images.image, rng, judge, folder)
     if index % 48 == 27:
@@ -55,10 +59,13 @@ def main() -> None:
         findings: list[dict[str, object]] = [{"index": None, "fault": fault} for fault in judge.faults]
     else:
 
+        def made(rng: random.Random) -> bytes:
+            return scene_mutant(rng, corpus) if rng.randrange(SCENES_ONE_IN) == 0 else mutant(rng, corpus)
+
         def run(rng: random.Random, index: int, data: bytes) -> None:
             run_case(judge, rng, index, data, scratch)
 
-        findings, _ = cases.run_cases(job, judge.faults, lambda rng: mutant(rng, corpus), run, ".apc", patterns)
+        findings, _ = cases.run_cases(job, judge.faults, made, run, ".apc", patterns)
     cases.report(judge.counts, judge.outcomes, findings)
 
 

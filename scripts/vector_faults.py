@@ -56,7 +56,6 @@ def _heads() -> dict[str, Fault]:
         "magic": Fault("another format", "NotApercu", "first bytes", b"\x89PNG" + _closed(_head())[4:]),
         "magic-second-byte": Fault("one byte of the magic", "NotApercu", "first bytes", _with(1, b"\x71")),
         "version-0": Fault("a draft of the format", "UnsupportedVersion", "version 0", _with(2, b"\x00")),
-        "version-2": Fault("a version to come", "UnsupportedVersion", "version 2", _with(2, b"\x20")),
         "version-15": Fault("the last version that fits", "UnsupportedVersion", "version 15", _with(2, b"\xf0")),
         "width-65536": corrupt("a side above 65,535", "width", _with(4, put_varint(65535))),
         "height-65536": corrupt("a side above 65,535", "height", _with(5, put_varint(65535))),

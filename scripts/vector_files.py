@@ -12,6 +12,7 @@ from PIL import Image
 
 from apercu.codecs.by_name import codec_of
 from apercu.codecs.content import layout_of_tile
+from apercu.codecs.scenes import split
 from apercu.codecs.tables import of_file
 from apercu.errors import ApercuError
 from apercu.format.container import read_header, read_segments
@@ -19,6 +20,10 @@ from apercu.stages.blocks import tiles
 from apercu.stages.colour import Samples
 from apercu.stages.layout import Layout
 from apercu.stages.wavelet import band_places
+
+NOW = {"version-2": "ChecksumError"}
+"""The error of invalid files whose number was unknown when they were frozen: a decoder that knows it reads on, and
+finds another fault."""
 
 
 def write_pixels(image: Samples) -> tuple[str, bytes]:
@@ -46,6 +51,7 @@ def write_symbols(data: bytes, model: Path | None) -> str:
 
     model: the user's, where the file needs it.
     """
+    _, data = split(data)
     header = read_header(data)
     codec, tables = codec_of(header.codec), of_file(header, model)
     if codec.DOMAIN == "samples":

@@ -7,10 +7,20 @@ class Refused(Exception):
     """No image; the subclass says which kind of rule was broken."""
 
 
-ERRORS = "NotApercu UnsupportedVersion UnknownModel ModelError TooLarge Truncated ChecksumError CorruptStream"
-NotApercu, UnsupportedVersion, UnknownModel, ModelError, TooLarge, Truncated, ChecksumError, CorruptStream = (
-    type(name, (Refused,), {}) for name in ERRORS.split()
+ERRORS = (
+    "NotApercu UnsupportedVersion UnknownModel UnknownChunk ModelError TooLarge Truncated ChecksumError CorruptStream"
 )
+(
+    NotApercu,
+    UnsupportedVersion,
+    UnknownModel,
+    UnknownChunk,
+    ModelError,
+    TooLarge,
+    Truncated,
+    ChecksumError,
+    CorruptStream,
+) = (type(name, (Refused,), {}) for name in ERRORS.split())
 
 
 # --- Bytes and bits -------------------------------------------------------------------------------

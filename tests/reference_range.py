@@ -6,14 +6,14 @@ from reference_bytes import CorruptStream, Truncated
 class Context:
     def __init__(self, start, age):
         self.fast = self.slow = start
-        self.age = age
+        self.age, self.fast_shift = age, 4
 
     def p0(self):
         return (self.fast + self.slow) // 2
 
     def learn(self, bit):
         s = self.age.bit_length() - 1
-        f, g = min(s, 4), min(s, 7)
+        f, g = min(s, self.fast_shift), min(s, 7)
         self.fast += -(self.fast // 2**f) if bit else (65536 - self.fast) // 2**f
         self.slow += -(self.slow // 2**g) if bit else (65536 - self.slow) // 2**g
         self.age = min(self.age + 1, 128)

@@ -69,12 +69,18 @@ def test_other_files_are_not_apercu(data):
     assert set(every_call(data)) == {NotApercu}
 
 
-@pytest.mark.parametrize("version", [0, *range(2, 16)])
+@pytest.mark.parametrize("version", [0, *range(3, 16)])
 def test_other_versions_are_refused_by_name(version):
     data = SMALL[:2] + bytes([version << 4 | SMALL[2] & 15]) + SMALL[3:]
     assert set(every_call(data)) == {UnsupportedVersion}
     with pytest.raises(UnsupportedVersion, match=f"version {version}"):
         apercu.decode(data)
+
+
+@pytest.mark.parametrize("low_bits", range(1, 16))
+def test_variants_of_version_2_are_refused_by_name(low_bits):
+    data = SMALL[:2] + bytes([0x20 | low_bits]) + SMALL[3:]
+    assert set(every_call(data)) == {UnsupportedVersion}
 
 
 def test_unknown_models_and_codecs_are_refused_by_name():

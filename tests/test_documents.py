@@ -35,11 +35,14 @@ def test_links_lead_to_files(path):
 
 PYTHON = [path for path in DOCUMENTS if "```python" in path.read_text("utf-8") and path.name != "replace-a-stage.md"]
 """The page that is left out has tests of its own: test_replace_a_stage.py."""
+NEEDED = {"docs/arrays.md": ("zarr", "xarray")}
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=name_of)
 def test_python_in_documents_runs(path, tmp_path, monkeypatch):
     """Each block after those before it, beside a photograph, with the array of one."""
+    for package in NEEDED.get(name_of(path), ()):
+        pytest.importorskip(package)
     photo = scene(64, 96, 3)
     Image.fromarray(photo).save(tmp_path / "photo.png")
     monkeypatch.chdir(tmp_path)

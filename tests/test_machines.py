@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KERNEL = ROOT / "src" / "apercu" / "kernel"
 PARTS = (
     *("samples", "wavelet", "bands", "range coder", "dual autoencoder", "Huffman coder", "fill"),
-    *("symbol maps", "DCT"),
+    *("symbol maps", "DCT", "masks"),
 )
 ASKED = re.compile(r'\bfunction\("(\w+)", "(\w*)"\)')
 
@@ -37,7 +37,7 @@ PLANTED = {
     "around": ("band_around.h", "column[x] + 2 * column[x + 1]", "column[x] + column[x + 1]", {"bands"}),
     "step": ("band_step.h", "(size * step_q6 + 32) >> 6", "(size * step_q6 + 31) >> 6", {"bands"}),
     "learn": ("range_coder.h", "(65536 - slow) >> slow", "(65535 - slow) >> slow",
-              {"bands", "range coder", "symbol maps"}),
+              {"bands", "range coder", "symbol maps", "masks"}),
     "starts": ("range_coder.c", "range_context_at(s[0], s[1]", "range_context_at(s[0], s[1] / 2 + 1", {"range coder"}),
     "latent": ("dual_ae.c", "sum + (1 << 15), 16", "sum + (1 << 14), 16", {"dual autoencoder"}),
     "energy": ("dual_ae.c", "* (1 << 13) + z", "* (1 << 12) + z", {"dual autoencoder"}),
@@ -56,6 +56,9 @@ PLANTED = {
     "inverse": ("dct.c", "int32_t even = 1 << (shift - 1)", "int32_t even = 1 << (shift - 2)", {"DCT"}),
     "expected": ("dct_synthesis.c", "sum + 2048, 12", "sum + 2047, 12", {"DCT"}),
     "smooth": ("dct_synthesis.c", "q1 + after", "q1 - after", {"DCT"}),
+    "line": ("mask_line.h", "l->least = l->here - l->a - l->b + 1;", "l->least = l->here - l->a - l->b;", {"masks"}),
+    "look back": ("mask_outline.h", "n_steps / 2 + 1", "n_steps / 2 + 2", {"masks"}),
+    "template": ("mask_pixels.h", "now & 7", "now & 3", {"masks"}),
     "weigh": ("fill.c", "(sum + total / 2) / total", "sum / total", {"fill"}),
     "enlarge": ("fill.c", "sums[x + 2] + 8) >> 4", "sums[x + 2] + 7) >> 4", {"fill"}),
 }  # fmt: skip

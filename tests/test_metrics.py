@@ -217,6 +217,33 @@ def test_metrics_do_not_depend_on_the_scale(name):
 
 
 @EACH
+def test_the_peak_is_the_scale(name):
+    """11 bits in 16: what is a fault of that range is none of the full one."""
+    function = METRICS[name].function
+    eleven = [image.astype(np.uint16) * 8 for image in GREY]
+    assert function(*eleven, peak=2040) == pytest.approx(function(*GREY), rel=1e-5)
+    better = 1 if METRICS[name].higher_is_better else -1
+    assert better * function(*eleven) > better * function(*eleven, peak=2040)
+    whole = [image.copy() for image in eleven]
+    for image in whole:
+        image[0, :2, 0] = 100, 2140
+    assert function(*whole, peak="range") == function(*whole, peak=2040)
+
+
+def test_peaks_of_planes_and_of_flat_images():
+    original = np.zeros((4, 4, 2), np.uint16)
+    original[0, 0], original[1, 1] = (10, 1000), (110, 5000)
+    decoded = original + np.uint16(7)
+    found = psnr_per_plane(original, decoded, "range")
+    assert found == [pytest.approx(20 * math.log10(of / 7)) for of in (110, 5000)]
+    assert psnr(original, decoded, "range") == pytest.approx(20 * math.log10(5000 / 7))
+    assert psnr(original[2:], decoded[2:], "range") == pytest.approx(20 * math.log10(1 / 7))
+    for peak in (0, -1, math.nan, "bits", [3]):
+        with pytest.raises(OptionError, match="peak must be"):
+            psnr(original, decoded, peak)
+
+
+@EACH
 def test_one_band_is_grey_and_three_are_luma(name):
     function = METRICS[name].function
     assert function(*GREY) == function(GREY[0][:, :, 0], GREY[1][:, :, 0])

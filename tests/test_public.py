@@ -25,6 +25,7 @@ NAMES = {
     "TargetUnreachable",
     "TooLarge",
     "Truncated",
+    "UnknownChunk",
     "UnknownModel",
     "UnsupportedVersion",
     "__version__",
@@ -32,6 +33,7 @@ NAMES = {
     "decode",
     "encode",
     "info",
+    "mask",
 }
 INFO = {
     "width",
@@ -75,12 +77,14 @@ def test_names():
 def test_signatures():
     assert parameters(apercu.encode) == (
         "image, *, n_bytes=None, bpp=None, psnr=None, quality=None, codec='apercu', bands=None, model=None, "
-        "tile=None, layers=None, progress=None, options"
+        "tile=None, layers=None, reduce=None, peak=None, progress=None, options"
     )
     assert parameters(apercu.decode) == (
-        "data, *, restore='none', damaged='raise', window=None, layers=None, model=None, progress=None, options"
+        "data, *, restore='none', damaged='raise', window=None, layers=None, full_size=False, model=None, "
+        "progress=None, options"
     )
     assert parameters(apercu.info) == "data"
+    assert parameters(apercu.mask) == "data, *, window=None, full_size=False"
     assert parameters(apercu.check) == "data, *, model=None"
 
 
@@ -91,7 +95,15 @@ def test_keys_of_info():
 
 
 def test_errors_are_a_tree():
-    format_errors = {"NotApercu", "UnsupportedVersion", "UnknownModel", "TooLarge", "Truncated", "ChecksumError"}
+    format_errors = {
+        "NotApercu",
+        "UnsupportedVersion",
+        "UnknownModel",
+        "UnknownChunk",
+        "TooLarge",
+        "Truncated",
+        "ChecksumError",
+    }
     for name in NAMES:
         thing = getattr(apercu, name)
         if not isinstance(thing, type):

@@ -24,6 +24,7 @@ from apercu.stages import (
     dual_quantise,
     fill,
     map_huffman,
+    mask,
     predict,
     range_coding,
     symbol_maps,
@@ -170,6 +171,12 @@ EXAMPLES = [
      {"plane": int16(12, 20), "interpretation": "grey", "levels": LEVELS, "out": np.empty((12, 20, 1), np.uint16)}),
     (fill.filled, fill.filled,
      {"tile": TILE, "interpretation": "rgba", "levels": (), "mask": np.zeros(TILE.shape, np.bool_)}),
+    (mask.encode_mask, mask.encode_mask, {"mask": TILE[:, :, :3] > 99}),
+    (mask.encode_planes, mask.encode_planes, {"planes": mask.pack(TILE > 99), "width": 20}),
+    (mask.decode_mask, mask.decode_mask,
+     {"data": mask.encode_mask(TILE > 99), "height": 12, "width": 20, "n_masks": 4}),
+    (mask.decode_planes, mask.decode_planes,
+     {"data": mask.encode_mask(TILE > 99), "height": 12, "width": 20, "n_masks": 4}),
     (predict.predict_tables, predict.predict_tables, {"taps": int16(3, 8, 16), "starts": PREDICT_STARTS}),
     (predict.encode_samples, predict_encode,
      {"samples": TILE, "max_error": 3, **PREDICT_TABLES._asdict(), "order": [3, 0, 2, 1], "decoded": TILE.copy()}),
@@ -322,7 +329,7 @@ def fits(function, name, value, other):
         return False
     if name == "out":
         return other.dtype.itemsize <= 2 and other.dtype.isnative and other.shape[1:] == value.shape[1:]
-    if name in ("tile", "mask", "samples"):  # a copy is made where need be
+    if name in ("tile", "mask", "samples", "planes"):  # a copy is made where need be
         return other.dtype.itemsize <= 2
     larger = name in ("plane", "luma", "cb", "cr") and function != "wavelet_synthesise"
     shaped = other.shape == value.shape or (

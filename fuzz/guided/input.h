@@ -108,5 +108,7 @@ void guided_maps_huffman(input *in);
 void guided_dct(input *in);
 void guided_predict_decode(input *in);
 void guided_predict_encode(input *in);
+void guided_mask_decode(input *in);
+void guided_mask_encode(input *in);
 
 #endif

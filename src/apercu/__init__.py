@@ -9,7 +9,6 @@ True
 (256, 256)
 """
 
-import math
 import os
 import sys
 import warnings
@@ -20,8 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.codecs import decoding, encoding
+from apercu.codecs import encoding, scenes
 from apercu.codecs.protocol import no_progress
+from apercu.codecs.reduced import log2_of
+from apercu.codecs.source import source_of
+from apercu.codecs.target import target_of
 from apercu.errors import (
     ApercuError,
     ChecksumError,
@@ -36,13 +38,14 @@ from apercu.errors import (
     TargetUnreachable,
     TooLarge,
     Truncated,
+    UnknownChunk,
     UnknownModel,
     UnsupportedVersion,
 )
+from apercu.format.chunks import Scene
 from apercu.format.container import read_header
-from apercu.options import number, positive, targets, whole
+from apercu.options import positive, whole
 from apercu.stages.blocks import Window
-from apercu.stages.colour import Samples
 
 __version__ = "0.1.0"
 
@@ -61,6 +64,7 @@ __all__ = [
     "TargetUnreachable",
     "TooLarge",
     "Truncated",
+    "UnknownChunk",
     "UnknownModel",
     "UnsupportedVersion",
     "__version__",
@@ -68,6 +72,7 @@ __all__ = [
     "decode",
     "encode",
     "info",
+    "mask",
 ]
 
 MAX_PIXELS: int | None = 1 << 28
@@ -87,13 +92,17 @@ def encode(
     model: str | Path | None = None,
     tile: int | None = None,
     layers: int | None = None,
+    reduce: int | str | None = None,
+    peak: float | str | None = None,
     progress: Callable[[float], None] | None = None,
     **options: Any,
 ) -> bytes:
     """An image as the bytes of an apercu file.
 
     image: array of uint8 or uint16, (H, W) or (H, W, B), sides of 1 to 65,535. Samples that a masked array hides do
-        not count, nor do colours where alpha is 0: they are filled smoothly from the samples around them. A Pillow
+        not count, nor do colours where alpha is 0: they are filled smoothly from the samples around them. `mask` gives
+        what a masked array hides again: exactly, unless that takes more than 5 % of n_bytes or bpp. Then it is halved,
+        once or more, and `info` says so (and its quality does not make the same bytes, but an exact mask). A Pillow
         image is taken like a file of its mode: palettes, CMYK, transparent colours and ICC profiles (`info`) become
         grey, RGB or RGBA in sRGB. Its EXIF orientation is not applied: use PIL.ImageOps.exif_transpose. An array
         that looks like (B, H, W) is encoded as (H, W, B), with a UserWarning, unless `bands` is given.
@@ -103,8 +112,8 @@ def encode(
     n_bytes: the largest size of the file in bytes (`--bytes` of the command).
     bpp: the same in bits per pixel (of width x height, all bands together).
     psnr: peak signal-to-noise ratio in dB over all samples of the image that count, as decoded with restore="none",
-        peak 255 or 65,535; met within 0.05 dB where the steps of the codec allow, and exceeded where even quality 0
-        is better.
+        the peak being 255 or 65,535, or `peak`; met within 0.05 dB where the steps of the codec allow, and exceeded
+        where even quality 0 is better.
     quality: 0 to 100, in steps of 1/256. `info` gives the quality of a file, and the same quality makes the same
         bytes. (The last bits number a variant of the encoder's choices, of which a search may take another than the
         first: three bits with "taha2025", two with "dct". A number that is no multiple of 1/256 is rounded to one of
@@ -118,6 +127,10 @@ def encode(
         refused; without `tile`, an image with such a model is one tile.
     layers: 1 to 5 ("taha2025", "predictive": 1), coarse to fine; a file that is cut short shows the layers that are
         complete. By default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less, else 5.
+    reduce: code the image at 1/reduce of its size, a power of two; "auto": for n_bytes and bpp, where that is better or
+        nothing else is small enough. `decode` gives the coded size, or with full_size=True the full one.
+    peak: with psnr, what errors are related to: a number, such as 2047 for 11 bits in 16, or "range", from the smallest
+        to the largest sample that counts.
     progress: called with the share of the work done, 0 to 1.
     options: those of the codec, each a field of `apercu.codecs.NAME.Options`; `apercu encode --help` lists all. One
         that only other codecs have is refused. "apercu" has none. "taha2025" (Taha et al. 2025) has `threshold` and
@@ -138,32 +151,15 @@ def encode(
     Raises ImageError, OptionError, TargetUnreachable, ModelError, or MissingExtra for a 16-bit Pillow image in
     colours other than sRGB.
     """
-    given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
-    given = {name: value for name, value in given.items() if value is not None}
     chosen = encoding.options_of(codec, options)
-    by_hand = targets(chosen) if options else []
-    if by_hand:
-        given[" and ".join(by_hand)] = 0
-    if len(given) > 1:
-        raise OptionError(f"one target at a time, not {', '.join(given)}")
     samples, bands = _samples(image, bands)
-    if n_bytes is not None:
-        n_bytes = whole("n_bytes (--bytes)", n_bytes)
-        if n_bytes <= 0:
-            raise OptionError(f"n_bytes (--bytes) must be above 0, not {n_bytes}")
-    if bpp is not None:
-        bpp = number("bpp", bpp, " above 0", lambda found: found > 0)
-        n_bytes = math.floor(min(bpp * math.prod(samples.shape[:2]) / 8, 1 << 62))
-    if psnr is not None:
-        psnr = number("psnr", psnr, ", 0 or more", lambda found: found >= 0)
-    if not given:
-        quality = 50
-    if quality is not None:
-        quality = number("quality", quality, " from 0 to 100", lambda found: 0 <= found <= 100)
-    target = encoding.Target(n_bytes, psnr, quality)
+    source = source_of(samples)
+    given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
+    target = target_of(given, source.height * source.width, chosen if options else None, peak)
     tile = None if tile is None else positive("tile", tile)
     layers = None if layers is None else positive("layers", layers)
-    return encoding.encode(samples, target, codec, chosen, bands, model, progress or no_progress, tile, layers)
+    how = codec, chosen, bands, "band", model, progress or no_progress, tile, layers, log2_of(reduce)
+    return scenes.encode(source, Scene(), target, *how, rotate=False)
 
 
 def decode(
@@ -173,11 +169,15 @@ def decode(
     damaged: str = "raise",
     window: tuple[int, int, int, int] | None = None,
     layers: int | None = None,
+    full_size: bool = False,
     model: str | Path | None = None,
     progress: Callable[[float], None] | None = None,
     **options: Any,
-) -> Samples:
+) -> NDArray[Any]:
     """The image of an apercu file, with the shape and dtype of what was encoded.
+
+    Of a scene (`info`), samples that do not count have the no-data value, if there is one, and no others do; `mask`
+    says which they are.
 
     restore: "none", integer synthesis only, the same pixels on every machine; "cnn" (not for "predictive"; extra
         `restore`), followed by a network that brings them closer to the original, the same on every machine but for
@@ -187,17 +187,18 @@ def decode(
     window: (top, left, height, width), a part of the image; its pixels are the same as in the whole image. Only the
         tiles that it touches are read.
     layers: the number of layers to decode, 1 or more: the same image with less detail.
+    full_size: of an image that was coded at a reduced size, give the full one; `window` is then a part of that.
     model, progress: as for `encode`.
     options: those of the restorer, each a field of `apercu.restore.NAME.Options`; one that only others have is refused.
         "cnn" has `network`: the file of your own network (`apercu train cnn`, or `cnn_blocks`) in place of the shipped
         one, or the name of one that was shipped. What yours may hold and take is limited (docs/replace-a-stage.md).
 
-    Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, TooLarge, Truncated, ChecksumError,
-    CorruptStream), ModelError, MissingExtra or OptionError.
+    Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, UnknownChunk, TooLarge, Truncated,
+    ChecksumError, CorruptStream), ModelError, MissingExtra or OptionError.
     """
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
-    place = None if window is None else Window(*(whole("window", number) for number in _four(window)))
+    place = _window(window)
     layers = None if layers is None else positive("layers", layers)
     data = _bytes(data)
     restorer = None
@@ -206,8 +207,8 @@ def decode(
 
         by_name.check_options(restore, options)
         if restore != "none":
-            restorer = by_name.restorer_for(restore, read_header(data).codec, options)
-    return decoding.decode(data, damaged, model, MAX_PIXELS, progress or no_progress, place, layers, restorer)
+            restorer = by_name.restorer_for(restore, read_header(scenes.split(data)[1]).codec, options)
+    return scenes.decode(data, damaged, model, MAX_PIXELS, progress or no_progress, place, layers, restorer, full_size)
 
 
 def info(data: bytes) -> dict[str, object]:
@@ -219,9 +220,24 @@ def info(data: bytes) -> dict[str, object]:
     quantiser, 0 to 3; of taha2025 also threshold, and g1_share and g2_share, the parts of the blocks that each
     autoencoder codes, or None where a damaged or missing segment keeps them from being counted.
 
+    Of a scene, which has a prefix (version 2), also, or None where nothing is said: geo, a dict of crs ("EPSG:32632",
+    or WKT), transform (a, b, c, d, e, f; of the size that is coded) and point; gcps, how many; rpcs, True; names,
+    units, colours, scales, offsets, of each band; tags, a list of dicts of band (0: of the dataset), namespace and
+    tags; nodata, of each band; mask, a dict of kind ("nodata", "alpha", "band"), exact (if not, it is halved), halvings
+    and n_bytes; rotated, True; reduced, a dict of factor, height and width of the full size, for which bpp is told.
+
     Only the head is needed; the rest may be damaged or missing. Raises a FormatError if the head cannot be read.
     """
-    return decoding.info(_bytes(data), MAX_PIXELS)
+    return scenes.info(_bytes(data), MAX_PIXELS)
+
+
+def mask(data: bytes, *, window: tuple[int, int, int, int] | None = None, full_size: bool = False) -> NDArray[np.bool_]:
+    """Which samples of a file do not count: (H, W), or (H, W, B) where each band has a mask of its own; True where one
+    does not, as in numpy.ma. All False where the file has no mask.
+
+    window, full_size: as for `decode`. Raises a FormatError or OptionError.
+    """
+    return scenes.mask(_bytes(data), MAX_PIXELS, _window(window), full_size)
 
 
 def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
@@ -234,7 +250,7 @@ def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
     model: as for `decode`. Without the tables that a file of codec "apercu" needs, its head and its checksums are
         checked, but not what they guard.
     """
-    return decoding.check(_bytes(data), model, MAX_PIXELS)
+    return scenes.check(_bytes(data), model, MAX_PIXELS)
 
 
 def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None]:
@@ -266,6 +282,10 @@ def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None
 def _bands_seem_first(shape: tuple[int, ...]) -> bool:
     """Whether the shape looks like the (B, H, W) of a raster library: a short first axis and two long ones."""
     return shape[0] <= 16 <= min(shape[1:]) and 4 * shape[0] <= min(shape[1:])
+
+
+def _window(window: object) -> Window | None:
+    return None if window is None else Window(*(whole("window", number) for number in _four(window)))
 
 
 def _four(window: object) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ ApercuError
     ├── NotApercu            the first bytes are not those of an apercu file
     ├── UnsupportedVersion   a version of the format that this release does not read
     ├── UnknownModel         a model id that this release does not know
+    ├── UnknownChunk         a chunk that this release does not know, and without which the image cannot be understood
     ├── TooLarge             declared size above apercu.MAX_PIXELS
     ├── Truncated            the file ends before its header says
     ├── ChecksumError        a checksum does not match: the bytes are damaged
@@ -67,6 +68,10 @@ class UnsupportedVersion(FormatError):
 
 class UnknownModel(FormatError):
     """The file names a model id that this release does not know."""
+
+
+class UnknownChunk(FormatError):
+    """The prefix has a critical chunk that this release does not know."""
 
 
 class TooLarge(FormatError):

@@ -93,6 +93,15 @@ def number(name: str, value: Any, which: str = "", fits: Callable[[float], bool]
     return number
 
 
+def peak_or_range(name: str, value: Any) -> float | str:
+    """The peak that errors are measured against: a number above 0, or "range"."""
+    if isinstance(value, str) and value == "range":
+        return value
+    if isinstance(value, str):
+        raise OptionError(f'{name} must be a number above 0 or "range", not {value!r}')
+    return number(name, value, ' above 0, or "range"', lambda found: found > 0)
+
+
 def whole(name: str, value: Any) -> int:
     """A whole number."""
     try:

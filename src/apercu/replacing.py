@@ -67,6 +67,35 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 @contextmanager
+def replacing_by_name(path: str | os.PathLike[str]) -> Iterator[str]:
+    """As `replacing`, for writers that want a name, and may write more files beside theirs (GDAL: NAME.aux.xml).
+
+    Yields a name in a new folder beside the target, for its owner alone. All files there take the places of those of
+    their names when the block ends well. To a device or a pipe the content of the one file is copied.
+    """
+    import tempfile  # not needed by most, and slow to import
+
+    check_target(path)
+    if descriptor_of(path) is not None or (os.path.exists(path) and not os.path.isfile(path)):
+        with tempfile.TemporaryDirectory(prefix="apercu-") as folder:
+            name = os.path.join(folder, os.path.basename(path) or "out")
+            yield name
+            with replacing(path) as stream, open(name, "rb") as written:
+                shutil.copyfileobj(written, stream)
+        return
+    target = os.path.realpath(path)
+    before = _rights(target) if os.path.isfile(target) else None
+    with tempfile.TemporaryDirectory(prefix=".apercu-", suffix=".part", dir=os.path.dirname(target)) as folder:
+        name = os.path.join(folder, os.path.basename(target))
+        yield name
+        with naming_file(path):
+            if before is not None:
+                _give_rights(name, os.stat(name).st_mode, before)
+            for more in sorted(os.listdir(folder), key=lambda found: found == os.path.basename(name)):  # it comes last
+                os.replace(os.path.join(folder, more), os.path.join(os.path.dirname(target), more))
+
+
+@contextmanager
 def _temporary(name: str, before: tuple[os.stat_result, bytes | None] | None) -> Iterator[BinaryIO]:
     """A file for its owner alone, which has a name, and the permissions of the one `before` it, when the block ends."""
     unnamed = _unnamed(os.path.dirname(name))

@@ -88,7 +88,7 @@ def compare(
     Raises what `read` raises, OptionError, ImageError, MissingExtra, OSError; MemoryError when a process was killed.
     """
     tell = progress or _no_progress
-    metrics = {name: measure.metric_of(name) for name in plan.metrics}
+    metrics = {name: measure.metric_of(name, plan.peak) for name in plan.metrics}
     with _workers(jobs or n_cores()) as run:
         reading = {name: (name, path, read, plan, name in may_fail) for name, path in sources.items()}
         described = _gathered(run(_describe, reading), reading, _part(tell, 0))
@@ -121,6 +121,7 @@ def compare(
         "version": VERSION,
         "rates": list(plan.rates),
         "budgets": list(plan.budgets),
+        "peak": plan.peak,
         "metrics": {
             name: {"unit": metric.unit, "higher_is_better": metric.higher_is_better} for name, metric in metrics.items()
         },

@@ -10,8 +10,8 @@ import inspect
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -27,6 +27,7 @@ from apercu.bench.cache import Cache
 from apercu.bench.metrics import METRICS, Metric
 from apercu.bench.own import OURS, label
 from apercu.bench.plan import Ceiling, Plan
+from apercu.bench.planes import Peak
 from apercu.bench.shown import centred, cut, lossless, show, view_of
 from apercu.errors import ApercuError, ImageError, OptionError, TargetUnreachable
 from apercu.stages.colour import Samples
@@ -89,13 +90,14 @@ def _grey(image: Samples) -> Samples:
     return luma.astype(np.uint8) if image.dtype == np.uint8 else luma.astype(np.uint16)
 
 
-def metric_of(name: str) -> Metric:
-    """A metric by name, one of the package's or `module:function`. Raises OptionError."""
+def metric_of(name: str, peak: Peak = None) -> Metric:
+    """A metric by name, one of the package's, with this peak, or `module:function`. Raises OptionError."""
     if ":" in name:
         return metric_functions.load_metric(name)
     if name not in METRICS:
         raise OptionError(f"no metric {name!r}; there are {', '.join(METRICS)}, and module:function")
-    return METRICS[name]
+    metric = METRICS[name]
+    return metric if peak is None else replace(metric, function=partial(metric.function, peak=peak))
 
 
 def try_metrics(this: Subject, plan: Plan) -> None:
@@ -111,7 +113,7 @@ def points(this: Subject, codec: str, plan: Plan, store: Cache) -> Found:
     left_out: list[str] = []
     usable = {}
     for name in plan.metrics:
-        metric = metric_of(name)
+        metric = metric_of(name, plan.peak)
         if min(this.image.shape[:2]) < metric.smallest:
             left_out.append(f"metric {name} on {this.name}: sides below {metric.smallest} pixels")
         else:
@@ -319,7 +321,12 @@ def _key(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric]) -> l
         behind: list[Any] = [*plan.own(codec).key, own_version()]
     else:
         behind = [codec, peers.PEERS[codec].version, _code_of("peers", "thumbhash")]
-    return [this.digest, behind, {name: metric_version(name) for name in metrics}]
+    return [
+        this.digest,
+        behind,
+        {name: metric_version(name) for name in metrics},
+        *([plan.peak] if metrics and plan.peak is not None else []),
+    ]
 
 
 @cache

@@ -1,8 +1,9 @@
 """How similar a decoded image is to its original: error, structure, gradients; and the user's own metrics.
 
 Every metric takes two arrays, the original first, both uint8 or both uint16, of one shape (H, W) or (H, W, B), and
-returns a float. The largest sample of the dtype, 255 or 65535, is the scale. Where a metric is defined on one plane,
-three bands stand for R, G and B and are measured on luma; of any other number of bands it is the mean over the planes.
+returns a float. The scale is `peak`: the largest sample of the dtype, 255 or 65535, unless a number or "range" is given
+(`apercu.bench.planes.peak_of`). Where a metric is defined on one plane, three bands stand for R, G and B and are
+measured on luma; of any other number of bands it is the mean over the planes.
 What each metric measures, and how it was checked: docs/metrics.md.
 """
 
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from apercu.bench.planes import Plane, checked, mean_over_planes, peak
+from apercu.bench.planes import Peak, Plane, checked, mean_over_planes, peak_of
 from apercu.bench.texture import SMALLEST_SPECTRUM, SMALLEST_SWD, spectrum, swd
 from apercu.errors import OptionError
 from apercu.stages.colour import Samples
@@ -40,8 +41,8 @@ _CHUNK = 1 << 20  # samples summed at once: of 65535^2 each, they add up exactly
 class Metric:
     """A metric and how to read it."""
 
-    function: Callable[[Samples, Samples], float]
-    """Takes original and decoded; raises OptionError where it cannot be measured."""
+    function: Callable[..., float]
+    """Takes original and decoded; raises OptionError where it cannot be measured. The package's own take `peak` too."""
     higher_is_better: bool
     unit: str
     """As printed; empty for a bare number."""
@@ -55,22 +56,22 @@ def bpp(data: bytes, original: Samples) -> float:
     return 8 * len(data) / n_pixels
 
 
-def psnr(original: Samples, decoded: Samples) -> float:
+def psnr(original: Samples, decoded: Samples, peak: Peak = None) -> float:
     """Peak signal-to-noise ratio in dB over all samples of all bands; infinite for equal images.
 
-    10 log10(peak^2 / mean squared error), where the peak is 255 or 65535. Raises OptionError.
+    10 log10(peak^2 / mean squared error), where the peak is 255 or 65535, or what is given. Raises OptionError.
     """
     checked(original, decoded)
-    return _decibels(_squared_error(original, decoded) / original.size, peak(original))
+    return _decibels(_squared_error(original, decoded) / original.size, peak_of(original, peak))
 
 
-def psnr_per_plane(original: Samples, decoded: Samples) -> list[float]:
-    """`psnr` of each band by itself, in dB. Raises OptionError."""
+def psnr_per_plane(original: Samples, decoded: Samples, peak: Peak = None) -> list[float]:
+    """`psnr` of each band by itself, in dB; "range" is then that of the band. Raises OptionError."""
     checked(original, decoded)
     first, second = (image.reshape(*image.shape[:2], -1) for image in (original, decoded))
     n_pixels = first.shape[0] * first.shape[1]
-    errors = [_squared_error(first[:, :, band], second[:, :, band]) for band in range(first.shape[2])]
-    return [_decibels(error / n_pixels, peak(original)) for error in errors]
+    pairs = [(first[:, :, band], second[:, :, band]) for band in range(first.shape[2])]
+    return [_decibels(_squared_error(*pair) / n_pixels, peak_of(pair[0], peak)) for pair in pairs]
 
 
 def _squared_error(original: Samples, decoded: Samples) -> float:
@@ -88,7 +89,7 @@ def _decibels(mean_squared_error: float, largest: float) -> float:
     return math.inf if mean_squared_error == 0 else 10 * math.log10(largest**2 / mean_squared_error)
 
 
-def ssim(original: Samples, decoded: Samples) -> float:
+def ssim(original: Samples, decoded: Samples, peak: Peak = None) -> float:
     """Mean structural similarity, at most 1 (equal); can be negative.
 
     Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural similarity", IEEE
@@ -100,11 +101,11 @@ def ssim(original: Samples, decoded: Samples) -> float:
     Raises OptionError, also for a side below 11 pixels.
     """
     checked(original, decoded, SMALLEST_SSIM)
-    largest = peak(original)
+    largest = peak_of(original, peak)
     return mean_over_planes(original, decoded, lambda first, second: _structure(first, second, largest)[0])
 
 
-def ms_ssim(original: Samples, decoded: Samples) -> float:
+def ms_ssim(original: Samples, decoded: Samples, peak: Peak = None) -> float:
     """Multi-scale structural similarity, 0 to 1 (equal).
 
     Wang, Simoncelli and Bovik, "Multi-scale structural similarity for image quality assessment", 37th Asilomar
@@ -117,7 +118,7 @@ def ms_ssim(original: Samples, decoded: Samples) -> float:
     the authors. Raises OptionError.
     """
     checked(original, decoded, SMALLEST_MS_SSIM)
-    largest = peak(original)
+    largest = peak_of(original, peak)
     return mean_over_planes(original, decoded, lambda first, second: _over_scales(first, second, largest))
 
 
@@ -175,7 +176,7 @@ def _halved(plane: Plane, beyond: str) -> Plane:
     return means
 
 
-def gmsd(original: Samples, decoded: Samples) -> float:
+def gmsd(original: Samples, decoded: Samples, peak: Peak = None) -> float:
     """Gradient magnitude similarity deviation, from 0 (equal) up; seldom above 0.4.
 
     Xue, Zhang, Mou and Bovik, "Gradient magnitude similarity deviation: a highly efficient perceptual image quality
@@ -186,7 +187,7 @@ def gmsd(original: Samples, decoded: Samples) -> float:
     Raises OptionError, also for a side below 6 pixels.
     """
     checked(original, decoded, SMALLEST_GMSD)
-    constant = _GRADIENT_CONSTANT * (peak(original) / 255) ** 2
+    constant = _GRADIENT_CONSTANT * (peak_of(original, peak) / 255) ** 2
 
     def deviation(first: Plane, second: Plane) -> float:
         x, y = (_gradient_magnitude(_halved(plane, "zero")) for plane in (first, second))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from apercu.bench.own import Given, Own, parsed
+from apercu.bench.planes import Peak
 
 MOST_BPP = 0.6
 """A peer's files above it are not decoded, unless higher rates are to be shown."""
@@ -42,7 +43,7 @@ class Plan:
 
     codecs: names, of `apercu.bench.own` or of `peers.PEERS`. rates: the bpp to be shown. metrics: names. repeat: how
     often what is shown is encoded and decoded, for the median of the times. budgets: the sizes in bytes to be shown.
-    models, networks: files that names of codecs refer to.
+    models, networks: files that names of codecs refer to. peak: of the metrics, see `apercu.bench.planes.peak_of`.
     """
 
     codecs: tuple[str, ...]
@@ -53,6 +54,7 @@ class Plan:
     budgets: tuple[int, ...] = ()
     models: tuple[Given, ...] = ()
     networks: tuple[Given, ...] = ()
+    peak: Peak = None
 
     @property
     def ceilings(self) -> list[Ceiling]:

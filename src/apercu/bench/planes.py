@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.errors import OptionError
+from apercu.options import peak_or_range
 from apercu.stages.colour import Samples
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of R, G and B in luma (ITU-R BT.601)."""
 
 Plane = NDArray[np.float64]
+Peak = float | str | None
+"""A number above 0, "range", or None; see `peak_of`."""
 
 
 def checked(original: Samples, decoded: Samples, smallest: int = 1) -> None:
@@ -37,9 +40,14 @@ def checked(original: Samples, decoded: Samples, smallest: int = 1) -> None:
         )
 
 
-def peak(image: Samples) -> float:
-    """The largest sample of the dtype: 255 or 65535, even if the image has none so large."""
-    return float(np.iinfo(image.dtype).max)
+def peak_of(image: Samples, peak: Peak = None) -> float:
+    """The peak that is given. None: the largest sample of the dtype, 255 or 65535, even if the image has none so large.
+    "range": the difference between the largest and the smallest sample of the image, all bands together; 1 if there is
+    none. Raises OptionError."""
+    if peak is None:
+        return float(np.iinfo(image.dtype).max)
+    given = peak_or_range("peak", peak)
+    return max(float(image.max()) - float(image.min()), 1.0) if isinstance(given, str) else given
 
 
 def planes(image: Samples) -> list[Plane]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from apercu.bench.planes import Plane, checked, mean_over_planes, peak
+from apercu.bench.planes import Peak, Plane, checked, mean_over_planes, peak_of
 from apercu.stages.colour import Samples
 
 SMALLEST_SWD = 16
@@ -26,7 +26,7 @@ Level = NDArray[np.float32]
 Points = NDArray[np.float64]
 
 
-def swd(original: Samples, decoded: Samples, seed: int = 0, own_scale: bool = False) -> float:
+def swd(original: Samples, decoded: Samples, seed: int = 0, own_scale: bool = False, peak: Peak = None) -> float:
     """Sliced Wasserstein distance of the patches of two Laplacian pyramids, times 1000, from 0 (equal) up.
 
     Karras, Aila, Laine and Lehtinen, "Progressive growing of GANs for improved quality, stability, and variation", ICLR
@@ -43,7 +43,7 @@ def swd(original: Samples, decoded: Samples, seed: int = 0, own_scale: bool = Fa
     gives the same value but for rounding. Raises OptionError, also for a side below 16 pixels.
     """
     checked(original, decoded, SMALLEST_SWD)
-    rounding = peak(original) / 255 / 12**0.5
+    rounding = peak_of(original, peak) / 255 / 12**0.5
     random = np.random.RandomState(seed)  # NumPy keeps its numbers the same for ever, those of default_rng it does not
     distances = []
     for levels in zip(laplacian_pyramid(original), laplacian_pyramid(decoded), strict=True):
@@ -118,7 +118,7 @@ def sliced_distance(first: NDArray[np.float64], second: NDArray[np.float64], dir
     return float(np.mean(np.abs(np.subtract(*projections))))
 
 
-def spectrum(original: Samples, decoded: Samples) -> float:
+def spectrum(original: Samples, decoded: Samples, peak: Peak = None) -> float:
     """Distance of the radial power spectra in dB, from 0 (the same power at every frequency) up.
 
     The root mean square, over the rings of `radial_spectrum`, of 10 log10 of the ratio of the two powers, to each of
@@ -129,7 +129,7 @@ def spectrum(original: Samples, decoded: Samples) -> float:
     Raises OptionError, also for a side below 16 pixels.
     """
     checked(original, decoded, SMALLEST_SPECTRUM)
-    unit = 255 / peak(original)  # so that 8 and 16 bits give the same
+    unit = 255 / peak_of(original, peak)  # so that 8 and 16 bits give the same
 
     def distance(first: Plane, second: Plane) -> float:
         powers = [radial_spectrum(unit * plane) + 1 / 12 for plane in (first, second)]

@@ -6,8 +6,10 @@ import apercu
 from apercu.bench import metrics, shown
 from apercu.bench.own import label
 from apercu.bench.page import page_html
+from apercu.bench.planes import Peak
+from apercu.codecs.scenes import split
 from apercu.errors import OptionError, size_of
-from apercu.format.container import Header, read_header
+from apercu.format.container import read_header
 from apercu.stages.colour import Samples
 
 SIDE = 2048  # pixels: the longest side of what is shown; a page of two such pictures stays below the limit
@@ -20,6 +22,7 @@ def file_page(
     original: Samples | None = None,
     *,
     window: shown.Window | None = None,
+    peak: Peak = None,
     **options: Any,
 ) -> str:
     """The page of one file as HTML.
@@ -30,15 +33,20 @@ def file_page(
         original: what was encoded, of the same shape and dtype; with it the page shows both, and metrics.
         window: (top, left, height, width), the part that is shown, measured and decoded, and no more. By default all
             is measured where there is an original, and as much of the middle shown as a page can hold.
+        peak: of the metrics, see `apercu.bench.planes.peak_of`.
         options: those of `apercu.decode`.
 
     Raises:
         FormatError: the file cannot be decoded.
         OptionError: the original or the window does not fit the file.
     """
-    header = read_header(data)
+    header, dtype = read_header(split(data)[1]), apercu.info(data)["dtype"]
+    if dtype not in ("uint8", "uint16"):
+        raise OptionError(f"a page shows samples of uint8 and uint16, and this file holds {dtype}: use apercu.decode")
     height, width = header.height, header.width
-    if original is not None and (said := _what(original)) != (held := _held(header)):
+    if original is not None and (said := _what(original)) != (
+        held := f"{size_of(width, height, header.n_bands)}, {dtype}"
+    ):
         raise OptionError(f"the original is {said}, the file holds {held}")
     shown_part = window or shown.centred(height, width, SIDE)
     wanted = shown_part if original is None else window  # None: all of it, since all is measured
@@ -56,7 +64,7 @@ def file_page(
         "n_bytes": len(data),
         "bpp": 8 * len(data) / (width * height),
         "level": "set by hand" if header.quality_q8 is None else f"quality {header.quality_q8 / 256:g}",
-        "metrics": {} if original is None else _measured(original, decoded),
+        "metrics": {} if original is None else _measured(original, decoded, peak),
     }
     comparison = {
         "codecs": [point["codec"]],
@@ -90,11 +98,11 @@ def file_page(
     return page_html(comparison, pictures, originals, title=f"apercu view: {name}")
 
 
-def _measured(original: Samples, decoded: Samples) -> dict[str, float]:
+def _measured(original: Samples, decoded: Samples, peak: Peak) -> dict[str, float]:
     """What every metric says that this picture is neither too small nor too large for."""
     side, n_pixels = min(original.shape[:2]), original.shape[0] * original.shape[1]
     return {
-        name: metric.function(original, decoded)
+        name: metric.function(original, decoded, peak=peak)
         for name, metric in metrics.METRICS.items()
         if name == "psnr" or (side >= metric.smallest and n_pixels <= MOST_MEASURED)
     }
@@ -104,8 +112,3 @@ def _what(image: Samples) -> str:
     height, width = image.shape[:2]
     n_bands = 1 if image.ndim == 2 else image.shape[2]
     return f"{size_of(width, height, n_bands)}, {image.dtype}"
-
-
-def _held(header: Header) -> str:
-    dtype = "uint16" if header.wide else "uint8"
-    return f"{size_of(header.width, header.height, header.n_bands)}, {dtype}"

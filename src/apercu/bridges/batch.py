@@ -12,6 +12,7 @@ alone writes files, so that the others can be stopped at any moment and leave no
 import errno
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
@@ -22,10 +23,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import apercu
-from apercu.bridges import bounded, files
+from apercu.bridges import bounded, files, scene_files
+from apercu.bridges.geometry import masked
 from apercu.bridges.line_art import is_line_art
 from apercu.errors import ApercuError, OptionError, TargetUnreachable, naming
-from apercu.format.container import read_header
 from apercu.processes import n_cores, pool
 from apercu.replacing import replacing
 from apercu.stages.colour import Samples
@@ -81,12 +82,13 @@ def encode(
 
 
 def decode(
-    sources: Sequence[Source], folder: Source, suffix: str = ".png", **options: Any
+    sources: Sequence[Source], folder: Source, suffix: str = ".png", cog: bool = False, **options: Any
 ) -> Generator[Outcome, None, None]:
     """Decode apercu files to pictures in `folder`; as `encode`, but for:
 
     Args:
         suffix: one of `files.PICTURE_SUFFIXES`.
+        cog: whether to write cloud-optimised GeoTIFF (.tif).
         options: those of `apercu.decode`.
     """
     if suffix not in files.PICTURE_SUFFIXES:
@@ -95,7 +97,7 @@ def decode(
     apercu.decode(apercu.encode(np.zeros((8, 8), np.uint8)), **known_here)  # says what is wrong with them
     # A network takes all cores by itself.
     n_workers = n_cores() if options.get("restore", "none") == "none" else 1
-    work = partial(_decode_file, suffix=suffix, options=options)
+    work = partial(_decode_file, suffix=suffix, cog=cog, options=options)
     return _outcomes(work, _places(sources, folder, suffix), n_workers)
 
 
@@ -113,33 +115,67 @@ def encoded(image: Samples, name: str, options: Mapping[str, Any]) -> Made:
     return Made(data, {**apercu.info(data), "line_art": is_line_art(image)})
 
 
-def decoded(data: bytes, name: str, suffix: str, options: Mapping[str, Any], target: str | None = None) -> Made:
-    """An apercu file as a picture file of the kind of `suffix`; errors begin with `name`, or, where that kind is what
-    is wrong, with `target`."""
+def encoded_scene(source: str, options: Mapping[str, Any]) -> Made:
+    """A scene, whatever GDAL opens by that name, as an apercu file; errors name it."""
+    from apercu.bridges import geo  # rasterio comes with it
+
+    data = geo.encode(source, **options)
+    return Made(data, {**apercu.info(data), "line_art": False})
+
+
+def decoded(
+    data: bytes, name: str, suffix: str, options: Mapping[str, Any], target: str | None = None, cog: bool = False
+) -> Made:
+    """An apercu file as a picture file of the kind of `suffix`, or a GeoTIFF (see `scene_files.is_geotiff`); errors
+    begin with `name`, or, where that kind is what is wrong, with `target`."""
+    if scene_files.is_geotiff(data, suffix, cog):
+        with tempfile.TemporaryDirectory(prefix="apercu-") as folder:
+            path = os.path.join(folder, f"scene{suffix}")
+            made = write_scene(data, name, path, cog, options)
+            with open(path, "rb") as stream:
+                return made._replace(content=stream.read())
     with naming(name):
-        header = read_header(data)
+        facts: dict[str, Any] = apercu.info(data)
     with naming(target or name):
-        files.check_suffix(suffix, header.interpretation, "uint16" if header.wide else "uint8")
+        files.check_suffix(suffix, facts["interpretation"], facts["dtype"])
     with naming(name):
-        image = apercu.decode(data, **options)
+        image, bands = apercu.decode(data, **options), facts["interpretation"]
+        if facts.get("mask") and files.holds_alpha(suffix, bands, facts["dtype"]):
+            of_place = {name: options[name] for name in ("window", "full_size") if name in options}
+            hidden = apercu.mask(data, **of_place)
+            shown = np.where(hidden.reshape(*hidden.shape[:2], -1).all(axis=2), 0, 1)
+            image, bands = masked(image, bands, shown.astype(np.uint8))
     picture = BytesIO()
     with naming(target or name):
-        files.write(picture, image, header.interpretation, suffix)
+        files.write(picture, image, bands, suffix)
     with naming(name):
-        conceal = options.get("damaged") == "conceal"
-        n_concealed = len(apercu.check(data, model=options.get("model"))) if conceal else 0
-        return Made(picture.getvalue(), apercu.info(data), n_concealed)
+        return Made(picture.getvalue(), facts, _n_concealed(data, options))
+
+
+def write_scene(data: bytes, name: str, target: str, cog: bool, options: Mapping[str, Any]) -> Made:
+    """Write an apercu file as a GeoTIFF, tile by tile; what is returned has no content. Errors begin with `name`."""
+    from apercu.bridges import geo  # rasterio comes with it
+
+    with naming(name):
+        geo.decode(data, target, cog=cog, **options)
+        return Made(b"", apercu.info(data), _n_concealed(data, options))
+
+
+def _n_concealed(data: bytes, options: Mapping[str, Any]) -> int:
+    return len(apercu.check(data, model=options.get("model"))) if options.get("damaged") == "conceal" else 0
 
 
 def _encode_file(source: str, page: int | None, options: Mapping[str, Any]) -> Made:
+    if scene_files.is_scene(source, page) and scene_files.can_be_read(source):
+        return encoded_scene(source, options)
     image, bands = files.read(source, page=page)
     return encoded(image, source, {"bands": bands, **options})
 
 
-def _decode_file(source: str, suffix: str, options: Mapping[str, Any]) -> Made:
+def _decode_file(source: str, suffix: str, cog: bool, options: Mapping[str, Any]) -> Made:
     with naming(source), open(source, "rb") as stream:
         data = bounded.read_apercu(stream, cut=options.get("damaged") == "conceal")
-    return decoded(data, source, suffix, options)
+    return decoded(data, source, suffix, options, cog=cog)
 
 
 def _places(sources: Sequence[Source], folder: Source, suffix: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import IO
 
 import apercu
 from apercu.codecs.decoding import check_head
+from apercu.codecs.scenes import split
 from apercu.errors import CorruptStream, Truncated
 from apercu.format.container import Header, read_header
 from apercu.format.ids import MAGIC
@@ -65,8 +66,9 @@ def _with_head(stream: IO[bytes]) -> tuple[bytes, Header, int]:
     data = up_to(stream, len(MAGIC))
     while True:
         try:
-            check_head(read_header(data, directory=False), apercu.MAX_PIXELS)
-            header = read_header(data)
+            _, inner = split(data)
+            check_head(read_header(inner, directory=False), apercu.MAX_PIXELS)
+            header = read_header(inner)
         except Truncated:
             more = up_to(stream, max(_FIRST, len(data)))
             if not more:
@@ -74,8 +76,9 @@ def _with_head(stream: IO[bytes]) -> tuple[bytes, Header, int]:
             data += more
         else:
             n_samples = header.width * header.height * header.n_bands
-            limit = header.head_size + _SLACK + _MOST_PER_SAMPLE * n_samples
-            return data, header, min(limit, _declared(header) + _MOST_AFTER) if header.lengths else limit
+            start = len(data) - len(inner)
+            limit = start + header.head_size + _SLACK + _MOST_PER_SAMPLE * n_samples
+            return data, header, min(limit, start + _declared(header) + _MOST_AFTER) if header.lengths else limit
 
 
 def _declared(header: Header) -> int:

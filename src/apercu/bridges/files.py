@@ -130,17 +130,26 @@ def check_suffix(suffix: str, bands: str, dtype: Any) -> None:
     Args:
         suffix: with its dot, in small letters.
         bands: "grey", "rgb", "rgba" or "spectral".
-        dtype: uint8 or uint16, or the name of either.
+        dtype: one of NumPy's, or its name; none but uint8 and uint16 can be written.
 
     Raises:
         FileFormatError: naming the suffixes that serve.
     """
+    if np.dtype(dtype) not in (np.uint8, np.uint16):
+        raise FileFormatError(
+            f"{np.dtype(dtype)} samples cannot be written as {suffix}; use .tif and pip install 'apercu[geo]'"
+        )
     bits = 8 * np.dtype(dtype).itemsize
     serving = [name for name, held in _HELD_BY.items() if (bands, bits) in held]
     if suffix not in _HELD_BY:
         raise FileFormatError(no_format(suffix, serving))
     if suffix not in serving:
         raise FileFormatError(f"{bits}-bit {bands} samples cannot be written as {suffix}; use {' or '.join(serving)}")
+
+
+def holds_alpha(suffix: str, bands: str, dtype: Any) -> bool:
+    """Whether grey or colours of a type could be written with alpha under a suffix."""
+    return bands in ("grey", "rgb") and ("rgba", 8 * np.dtype(dtype).itemsize) in _HELD_BY[suffix]
 
 
 def no_format(suffix: str, serving: Iterable[str] = PICTURE_SUFFIXES) -> str:

@@ -8,8 +8,8 @@ of modes L, RGB, RGBA and I;16; those of other bands or depths are for `apercu.d
 are saved, as `apercu.encode` takes them: palettes, CMYK and so on become RGB or RGBA in sRGB, by the ICC profile and
 the transparent colour that the image has (`info`) or that are given as icc_profile= and transparency=.
 
-An apercu file holds no metadata: dpi=, exif=, xmp= and comment= are passed over, as by Pillow's own formats that cannot
-hold them. Any other option that `apercu.encode` does not know is refused. Every error is a `PluginError`.
+Such a file holds no metadata of pictures: dpi=, exif=, xmp= and comment= are passed over, as by Pillow's own formats
+that cannot hold them. Any other option that `apercu.encode` does not know is refused. Every error is a `PluginError`.
 """
 
 import inspect
@@ -21,14 +21,14 @@ import apercu
 from apercu.bridges import bounded
 from apercu.bridges.pictures import samples_in_memory
 from apercu.codecs.by_name import options_by_codec
+from apercu.codecs.scenes import Opened, opened
 from apercu.errors import ApercuError, FileFormatError, FormatError, Truncated
-from apercu.format.container import Header, read_header
 from apercu.format.ids import MAGIC
 from apercu.options import owners
 
 FORMAT = "APERCU"
 
-_MODES = {("grey", False): "L", ("grey", True): "I;16", ("rgb", False): "RGB", ("rgba", False): "RGBA"}
+_MODES = {("grey", "uint8"): "L", ("grey", "uint16"): "I;16", ("rgb", "uint8"): "RGB", ("rgba", "uint8"): "RGBA"}
 _HEAD_BYTES = 1 << 16  # more than the header of any but an enormous image takes
 _ARGUMENTS = [name for name, of in inspect.signature(apercu.encode).parameters.items() if of.kind is of.KEYWORD_ONLY]
 _OVERRULING = ("icc_profile", "transparency")  # take the place of what the image has of the same name
@@ -50,11 +50,12 @@ class ApercuImageFile(ImageFile.ImageFile):
 
     def _open(self) -> None:
         assert self.fp is not None
-        header = _read_header(self.fp)
+        file = _opened(self.fp)
+        dtype, header = file.dtype(), file.header
         try:
-            self._mode = _MODES[header.interpretation, header.wide]
+            self._mode = _MODES[header.interpretation, dtype]
         except KeyError:
-            what = f"{header.n_bands} {header.interpretation} bands of {16 if header.wide else 8} bits"
+            what = f"{header.n_bands} {header.interpretation} bands of {dtype}"
             raise PluginError(f"Pillow has no mode for {what}: use apercu.decode") from None
         self._size = (header.width, header.height)
         self.tile = [ImageFile._Tile("apercu", (0, 0, *self._size), 0, None)]
@@ -96,12 +97,12 @@ class ApercuDecoder(ImageFile.PyDecoder):
         return -1, 0
 
 
-def _read_header(stream: IO[bytes]) -> Header:
-    """The header, from as little of the file as it takes."""
+def _opened(stream: IO[bytes]) -> Opened:
+    """What is said of the image, from as little of the file as it takes."""
     head = stream.read(_HEAD_BYTES)
     while True:
         try:
-            return read_header(head)
+            return opened(head, None, with_mask=False)
         except Truncated as error:
             more = stream.read(len(head))
             if not more:

@@ -11,6 +11,7 @@ from typing import Any
 from apercu.cli import streams
 from apercu.cli.messages import complain, say
 from apercu.errors import MissingExtra, OptionError, printable
+from apercu.options import peak_or_range
 
 DESCRIPTION = """\
 Compare apercu with JPEG, JPEG 2000, JPEG XL, WebP, AVIF and others on pictures of your own, each at its strongest: at
@@ -97,6 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="psnr, ssim, ms_ssim, gmsd, swd, spectrum, or module:function (default: psnr ssim); the first one chooses "
         "the setting that is shown at a rate",
     )
+    streams.add_peak(parser, "the largest sample, which metrics relate errors to")
     parser.add_argument("--points", metavar="CSV", type=Path, help="points measured elsewhere")
     parser.add_argument("--grey", action="store_true", help="turn colour to grey first")
     parser.add_argument("--repeat", type=int, metavar="N", default=3, help="runs for the median of times (default: 3)")
@@ -144,6 +146,7 @@ def run(arguments: argparse.Namespace) -> int:
         budgets=tuple(sorted(set(arguments.n_bytes))),
         models=tuple(models),
         networks=tuple(networks),
+        peak=arguments.peak,
     )
     with streams.progress_bar("comparing") as progress:
         found = compare.compare(
@@ -191,6 +194,8 @@ def _check(arguments: argparse.Namespace) -> None:
     for name, value in (("--repeat", arguments.repeat), ("--jobs", arguments.jobs)):
         if value is not None and value < 1:
             raise OptionError(f"{name} is at least 1, not {value}")
+    if arguments.peak is not None:
+        peak_or_range("--peak", arguments.peak)
     if arguments.points and not arguments.points.is_file():
         raise OptionError(f"--points {arguments.points}: no such file")
 

@@ -3,13 +3,16 @@
 import argparse
 
 from apercu.cli import many, streams
-from apercu.cli.messages import complain
+from apercu.cli.messages import complain, remark
 from apercu.errors import OptionError, naming
 
 DESCRIPTION = """\
 Turn an apercu file back into a picture, or many into a folder of pictures. The suffix of OUT says what kind of picture.
 PNG, WebP, BMP, JPEG, PGM and PPM hold 8-bit grey or colour; PNG and TIFF hold 16-bit samples too; only TIFF holds any
 number of bands. A kind that would lose bits is refused, and the message names one that does not.
+
+A scene becomes a GeoTIFF, with its georeference, no-data value, mask, tags and type of samples; with --cog a
+cloud-optimised one. That needs rasterio: pip install 'apercu[geo]'. PNG and WebP show what is no data as transparent.
 """
 
 EXAMPLES = """\
@@ -19,6 +22,8 @@ examples:
   apercu decode photo.apc photo.png --restore cnn           closer to the original, but slower
   apercu decode photo.apc photo.png --damaged conceal       what is intact of a damaged or cut file
   apercu decode scene.apc part.tif --window 0,99,50,50      a part; the rest is not decoded
+  apercu decode scene.apc quicklook.tif --cog               with overviews, for viewers of maps
+  apercu decode scene.apc whole.tif --full-size             of a file that encode --reduce made
   apercu decode *.apc --out pictures/ --format webp         many files, each as a picture of that kind
   apercu decode photo.apc - | display                       a PNG on standard output
   apercu decode scene.apc - --format tif > scene.tif
@@ -36,20 +41,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", metavar="KIND", help="png, tif, ... (default: the suffix of OUT; png for - and with --out)"
     )
     streams.add_window(parser, "decode this part alone, in pixels")
+    streams.add_full_size(parser, "enlarge what was coded at a reduced size; --window is of it")
+    parser.add_argument("--cog", action="store_true", help="write a cloud-optimised GeoTIFF")
     parser.add_argument("--layers", metavar="N", type=int, help="stop after N layers: a coarser image in less time")
     streams.add_decoding(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Decode; returns the exit code."""
-    from apercu.bridges import batch, files  # Pillow comes with them, which --help has no use for
+    from apercu.bridges import batch, files, scene_files  # Pillow comes with them, which --help has no use for
 
     streams.set_limit(arguments)
     options = streams.decoding_options(arguments)
     suffix = "." + (arguments.format or "png").lower().removeprefix(".")
     if arguments.out is not None:
         sources = many.inputs(arguments)
-        outcomes = batch.decode(sources, arguments.out, suffix, **options)
+        outcomes = batch.decode(sources, arguments.out, suffix, arguments.cog, **options)
         return many.report("decoding", outcomes, len(sources))[1]
     source, target = many.in_and_out(arguments)
     streams.check_output(source, target)
@@ -60,9 +67,16 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"{written}: {files.no_format(suffix)}")
     with naming(streams.label(source)):
         data = streams.read_apercu(source, cut=arguments.damaged == "conceal")
+    cog = arguments.cog
     with streams.progress_bar("decoding") as progress:
-        made = batch.decoded(data, streams.label(source), suffix, {**options, "progress": progress}, written)
-    streams.write_bytes(target, made.content)
+        given = {**options, "progress": progress}
+        if target != streams.STANDARD and scene_files.is_geotiff(data, suffix, cog):
+            made = batch.write_scene(data, streams.label(source), target, cog, given)
+        else:
+            made = batch.decoded(data, streams.label(source), suffix, given, written, cog)
+            streams.write_bytes(target, made.content)
+    if scene_files.loses_its_place(data, suffix):
+        remark(f"{streams.label(source)}: {scene_files.LEFT_OUT}")
     if made.n_concealed:
         complain(many.concealed(streams.label(source), made.n_concealed))
     return 0

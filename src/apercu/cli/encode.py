@@ -1,6 +1,8 @@
 """`apercu encode`: picture files to apercu files."""
 
 import argparse
+import math
+import re
 from typing import Any
 
 import apercu
@@ -13,11 +15,16 @@ from apercu.options import about
 DESCRIPTION = """\
 Compress a picture into an apercu file, or many pictures into a folder. PNG, JPEG, WebP, TIFF, BMP and everything else
 that Pillow reads is accepted; the picture is turned upright and converted to sRGB. A picture that would lose bits or
-meaning (floating-point samples, PQ and HLG, ...) is refused, and the message says why. So is a file of several frames
-or pages, unless --page chooses one. 16-bit colour and TIFF files of many bands need: pip install 'apercu[tiff]'.
+meaning (PQ and HLG, ...) is refused, and the message says why. So is a file of several frames or pages, unless --page
+chooses one. 16-bit colour and TIFF files of many bands need: pip install 'apercu[tiff]'.
+
+A scene keeps its georeference, no-data value, mask, tags and type of samples (int8 to float64): a GeoTIFF, a TIFF of
+many bands, JPEG 2000 that says where it lies, NetCDF, VRT and everything else that GDAL reads, also by a URL or in an
+archive (/vsizip/...). That needs rasterio: pip install 'apercu[geo]'.
 
 For text, line art and screenshots use AVIF, or PNG where there is room: at 0.2 bpp a drawn page reaches 22 dB here and
-37 dB in AVIF. Below about 1,000 bytes, halve the picture before encoding and enlarge it after decoding.
+37 dB in AVIF. For very small files, --reduce auto codes the picture at half or a quarter of its size, and so on, where
+that is better.
 """
 
 EXAMPLES = """\
@@ -27,6 +34,8 @@ examples:
   apercu encode photo.jpg photo.apc --bpp 0.1          at most 0.1 bits per pixel
   apercu encode scene.tif scene.apc --bytes 4000       at most 4,000 bytes
   apercu encode photo.png photo.apc --psnr 30          30 dB, in as few bytes as possible
+  apercu encode scene.tif scene.apc --bytes 500 --reduce auto
+  apercu encode s3://bucket/scene.tif scene.apc        whatever GDAL opens
   apercu encode scan.tif third.apc --page 3            the third page
   apercu encode *.png --out previews/ --bytes 2000     many pictures, each in at most 2,000 bytes
   curl -s https://example.org/a.png | apercu encode - - --bytes 300 > a.apc
@@ -42,16 +51,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     what = "the picture and the apercu file to write (- for standard input or output); with --out, pictures only"
     many.add_files(parser, "IN OUT.apc", "IN ... --out FOLDER", what)
+    add_encoding(parser)
+    parser.add_argument("--quiet", action="store_true", help="print nothing when all goes well")
+    streams.add_limit(parser)
+
+
+def add_encoding(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how to encode a picture."""
     parser.add_argument("--page", type=int, metavar="N", help="which frame of an animation or page of a TIFF, from 1")
-    targets = parser.add_argument_group("how small, or how good (one of these; default: --quality 50)")
+    targets = parser.add_argument_group("how small, or how good (one of the first four; default: --quality 50)")
     target = targets.add_mutually_exclusive_group()
     target.add_argument("--bpp", type=float, metavar="R", help="at most R bits per pixel, all bands together")
     target.add_argument(
         "--bytes", "--n-bytes", type=int, metavar="N", dest="n_bytes", help="at most N bytes (n_bytes= in Python)"
     )
-    peak = "the peak is 255 or 65,535, even if a scene uses fewer bits"
-    target.add_argument("--psnr", type=float, metavar="D", help=f"a peak signal-to-noise ratio of D dB; {peak}")
+    target.add_argument("--psnr", type=float, metavar="D", help="a peak signal-to-noise ratio of D dB")
     target.add_argument("--quality", type=float, metavar="Q", help="0 (smallest) to 100 (best)")
+    streams.add_peak(targets, "the peak of --psnr")
+    targets.add_argument(
+        "--reduce",
+        metavar="N",
+        type=_reduction,
+        help="code at 1/N of the size, N a power of two; auto: for --bytes and --bpp, where that is better or "
+        "nothing else is small enough (decode --full-size enlarges it again)",
+    )
     tuning = parser.add_argument_group("for those who know the codec")
     tuning.add_argument("--codec", metavar="NAME", help="codec to use (default: apercu)")
     tuning.add_argument(
@@ -62,13 +85,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tuning.add_argument("--model", metavar="FILE", help="weights of your own, made by training")
     of_codecs = parser.add_argument_group("options of some codecs alone")
     streams.add_options(of_codecs, options_by_codec())
-    parser.add_argument("--quiet", action="store_true", help="print nothing when all goes well")
-    streams.add_limit(parser)
+
+
+def _reduction(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Encode, and say on standard error what came of it; returns the exit code."""
-    from apercu.bridges import batch, files  # Pillow comes with them, which --help has no use for
+    from apercu.bridges import batch, files, scene_files  # Pillow comes with them, which --help has no use for
 
     streams.set_limit(arguments)
     options = streams.options_for(apercu.encode, arguments, options_by_codec())
@@ -89,9 +117,16 @@ def run(arguments: argparse.Namespace) -> int:
     streams.check_output(source, target)
     batch.check_encoding(options)
     name = streams.label(source)
-    image, bands = streams.read_picture(source, arguments.page)
-    with streams.progress_bar("encoding") as progress:
-        made = batch.encoded(image, name, {"bands": bands, **options, "progress": progress})
+    is_scene = source != streams.STANDARD and scene_files.is_scene(source, arguments.page)
+    if is_scene and scene_files.can_be_read(source):
+        with streams.progress_bar("encoding") as progress, streams.muted():
+            made = batch.encoded_scene(source, {**options, "progress": progress})
+    else:
+        image, bands = streams.read_picture(source, arguments.page)
+        with streams.progress_bar("encoding") as progress:
+            made = batch.encoded(image, name, {"bands": bands, **options, "progress": progress})
+        if is_scene:
+            remark(f"{name}: {scene_files.LEFT_OUT}")
     streams.write_bytes(target, made.content)
     if not arguments.quiet:
         remark(summary(streams.label(target, "output"), made.facts))
@@ -111,15 +146,22 @@ def _hint(done: list[tuple[str, dict[str, Any]]]) -> None:
 def total(facts: list[dict[str, Any]], n_files: int) -> str:
     """One line: `198 of 200 files: 812,345 bytes (1/240 of the samples), 0.099 bpp`."""
     n_bytes = sum(each["n_bytes"] for each in facts)
-    n_pixels = sum(each["width"] * each["height"] for each in facts)
+    n_pixels = sum(math.prod(_full_size(each)) for each in facts)
     ratio = sum(map(_sample_bytes, facts)) / n_bytes
     done = f"{len(facts):,}" if len(facts) == n_files else f"{len(facts):,} of {n_files:,}"
     return f"{done} files: {n_bytes:,} bytes (1/{ratio:.0f} of the samples), {8 * n_bytes / n_pixels:.3f} bpp"
 
 
 def _sample_bytes(facts: dict[str, Any]) -> int:
-    n_samples: int = facts["width"] * facts["height"] * facts["bands"]
-    return n_samples * (2 if facts["dtype"] == "uint16" else 1)
+    n_samples: int = math.prod(_full_size(facts)) * facts["bands"]
+    bits = re.search(r"\d+", facts["dtype"])
+    return n_samples * int(bits[0] if bits else 8) // 8
+
+
+def _full_size(facts: dict[str, Any]) -> tuple[int, int]:
+    """Rows and columns of what was encoded."""
+    of = facts.get("reduced") or facts
+    return of["height"], of["width"]
 
 
 def summary(name: str, facts: dict[str, Any]) -> str:
@@ -130,7 +172,9 @@ def summary(name: str, facts: dict[str, Any]) -> str:
         how = ", ".join(f"{name} {facts[name]:g}" for name, what in own.items() if what.is_target)
     else:
         how = f"quality {facts['quality']:.10g}"
+    height, width = _full_size(facts)
+    part = f" at 1/{facts['reduced']['factor']}" if facts.get("reduced") else ""
     return (
-        f"{name}: {facts['width']} × {facts['height']} {facts['interpretation']} {facts['dtype']}, "
+        f"{name}: {width} × {height}{part} {facts['interpretation']} {facts['dtype']}, "
         f"{facts['n_bytes']:,} bytes (1/{ratio:.0f} of the samples), {facts['bpp']:.3f} bpp, {how}"
     )

@@ -24,14 +24,17 @@ COMMANDS = {
     "decode": ("apercu.cli.decode", "turn apercu files back into pictures"),
     "info": ("apercu.cli.info", "show what apercu files hold: size, codec, quality, rate"),
     "check": ("apercu.cli.check", "look for faults in apercu files"),
+    "vrt": ("apercu.cli.vrt", "show an apercu file to GDAL, rasterio and QGIS"),
+    "stac": ("apercu.cli.stac", "describe an apercu file as a STAC item, with a thumbnail"),
     "view": ("apercu.cli.view", "look at an apercu file in a browser, beside its original"),
+    "batch": ("apercu.cli.batch", "make previews of whole archives, on this machine or a cluster"),
     "train": ("apercu.cli.train", "train weights on images of your own"),
     "compare": ("apercu.cli.compare", "compare with other codecs on pictures of your own"),
     "reproduce": ("apercu.cli.reproduce", "make the tables and figures of the codec's paper again"),
     "bench": ("apercu.cli.bench", "measure speed, memory and start-up on this machine"),
 }
-_INTERMIXED = "encode", "decode"  # options may stand between their files
-_SILENT = "encode", "decode"  # all others have something to say on standard output
+_INTERMIXED = "encode", "decode", "batch"  # options may stand between their files
+_SILENT = "encode", "decode", "batch"  # all others have something to say on standard output
 
 _DESCRIPTION = "Lossy image compression at very low bit rates: the preview that must get through."
 _EPILOGUE = """\

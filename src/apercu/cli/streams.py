@@ -69,12 +69,30 @@ def add_window(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--window", metavar="TOP,LEFT,HEIGHT,WIDTH", type=_window, help=what)
 
 
+def add_full_size(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add `--full-size`, None where it is not given."""
+    parser.add_argument("--full-size", action="store_true", default=None, help=what)
+
+
 def _window(text: str) -> tuple[int, int, int, int]:
     try:
         top, left, height, width = map(int, text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not four whole numbers, TOP,LEFT,HEIGHT,WIDTH") from None
     return top, left, height, width
+
+
+def add_peak(parser: argparse._ActionsContainer, what: str) -> None:
+    """Add `--peak`, a number or a word, which is checked where it is used."""
+    said = "a number, such as 2047 for 11 bits in 16, or range, from the smallest to the largest sample of the picture"
+    parser.add_argument("--peak", metavar="P", type=_peak, help=f"{what}: {said} (default: 255 or 65535)")
+
+
+def _peak(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     streams.add_window(
         parser, "part to show, in pixels; no more is decoded or measured (default: all of it, or the middle)"
     )
+    streams.add_peak(parser, "with --against, the largest sample, which metrics relate errors to")
     streams.add_decoding(parser)
 
 
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     original = None if arguments.against is None else streams.read_picture(arguments.against)[0]
     name = streams.label(os.path.basename(arguments.input))
     with naming(streams.label(arguments.input)):
-        html = file_page(data, name, original, **streams.decoding_options(arguments))
+        html = file_page(data, name, original, peak=arguments.peak, **streams.decoding_options(arguments))
     page = arguments.out if arguments.out is not None else _temporary(name)
     streams.write_bytes(page, html.encode())
     if page == streams.STANDARD or not os.path.isfile(page) or descriptor_of(page) is not None:

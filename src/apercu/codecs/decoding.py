@@ -33,7 +33,7 @@ def decode(
 ) -> Samples:
     """See `apercu.decode`."""
     header, setting = _read_head(data, max_pixels)
-    window = _inside(window or Window(0, 0, header.height, header.width), header)
+    window = inside(window, header.height, header.width)
     wanted = header.n_layers if layers is None else min(layers, header.n_layers)
     found = tables.of_file(header, model)
     segments = Segments(data, header)
@@ -71,12 +71,14 @@ def decode(
     return image[:, :, 0] if header.flat and header.interpretation == "grey" else image
 
 
-def _inside(window: Window, header: Header) -> Window:
-    top, left, height, width = window
-    inside = 0 <= top < top + height <= header.height and 0 <= left < left + width <= header.width
-    if not inside:
-        raise OptionError(f"window {tuple(window)} does not lie within {header.height} rows and {header.width} columns")
-    return window
+def inside(window: Window | None, n_rows: int, n_columns: int) -> Window:
+    """A window of an image, all of it for None; raises OptionError for one that goes beyond it."""
+    top, left, height, width = window or (0, 0, n_rows, n_columns)
+    if not (0 <= top < top + height <= n_rows and 0 <= left < left + width <= n_columns):
+        raise OptionError(
+            f"window {top, left, height, width} does not lie within {n_rows} rows and {n_columns} columns"
+        )
+    return Window(top, left, height, width)
 
 
 def _touched(header: Header, window: Window) -> "array[int]":
@@ -278,16 +280,20 @@ def _read_head(data: bytes, max_pixels: int | None) -> tuple[Header, Setting]:
 def check_head(header: Header, max_pixels: int | None) -> Setting:
     """The setting of a file; raises TooLarge for an image above the limit, before memory is allocated for it,
     CorruptStream for layers or settings that its codec does not have, and OptionError for a limit that is none."""
-    check_limit("apercu.MAX_PIXELS", max_pixels)
-    n_pixels = header.height * header.width
-    if max_pixels is not None and (n_pixels > max_pixels or n_pixels * header.n_bands > 4 * max_pixels):
-        raise TooLarge(
-            f"{size_of(header.width, header.height, header.n_bands)} are more than apercu.MAX_PIXELS = "
-            f"{max_pixels} allows; raise it, or set it to None, for a file that you trust"
-        )
+    check_size(header.height, header.width, header.n_bands, max_pixels)
     codec = codec_of(header.codec)
     if header.n_layers > codec.MOST_LAYERS:
         most = "one layer" if codec.MOST_LAYERS == 1 else f"{codec.MOST_LAYERS} layers at most"
         raise CorruptStream(f"{header.codec} has {most}, not {header.n_layers}")
     setting: Setting = codec.setting_of(header)
     return setting
+
+
+def check_size(height: int, width: int, n_bands: int, max_pixels: int | None) -> None:
+    """Raises TooLarge for an image above the limit, and OptionError for a limit that is none."""
+    check_limit("apercu.MAX_PIXELS", max_pixels)
+    if max_pixels is not None and (height * width > max_pixels or height * width * n_bands > 4 * max_pixels):
+        raise TooLarge(
+            f"{size_of(width, height, n_bands)} are more than apercu.MAX_PIXELS = {max_pixels} allows; raise it, or "
+            "set it to None, for a file that you trust"
+        )

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,21 +16,12 @@ from apercu.codecs.job import Job
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import AnyCodec, Progress, Setting, no_progress
 from apercu.codecs.source import Source, source_of
+from apercu.codecs.target import Target as Target
 from apercu.errors import OptionError
 from apercu.format.container import MAX_QUALITY_Q8, MAX_TILE_LOG2, MIN_TILE_LOG2, Header
 from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.options import about, made, owners
 from apercu.stages.colour import INTERPRETATIONS, Levels, check_levels
-
-
-@dataclass(frozen=True)
-class Target:
-    """The target of an encoder; one is set, unless the codec's options take its place."""
-
-    n_bytes: int | None = None
-    psnr: float | None = None
-    quality: float | None = None
-
 
 _SIDES = [1 << log2 for log2 in range(MIN_TILE_LOG2, MAX_TILE_LOG2 + 1)]  # of tiles
 
@@ -72,7 +63,7 @@ def encode(
     if levels is not None:
         check_levels(np.empty((1, 1, header.n_bands), source.dtype), header.interpretation, levels)
     elif header.wide:
-        psnr = target.psnr if module.DOMAIN == "planes" else None
+        psnr = target.of_65535() if module.DOMAIN == "planes" else None
         levels = counted.levels_for(counted.image_to_measure(source, header.tile), header.interpretation, psnr)
     if levels is not None:
         header = replace(header, levels=tuple(levels))
@@ -170,7 +161,7 @@ def _search(job: Job, target: Target, options: Any) -> bytes:
     n_bytes, psnr = target.n_bytes, target.psnr
     if n_bytes is not None and job.kept is None and job.codec.counts and (data := _of_large(job, n_bytes, options)):
         return data
-    peak, n_counted = 65535 if job.header.wide else 255, 0
+    peak, n_counted = float(target.peak or (65535 if job.header.wide else 255)), 0
     if psnr is not None:
         image = counted.image_to_measure(job.source, job.header.tile)
         n_counted = counted.n_counted(image, job.header.interpretation)
@@ -249,11 +240,11 @@ def _quality_q8(quality: float, variants: int) -> int:
     return int(fine) if fine == int(fine) else variants * round(fine / variants)
 
 
-def _describe(source: Source, bands: str | None, codec: str) -> Header:
-    """The header of an image, without levels; raises OptionError."""
+def interpretation_of(source: Source, bands: str | None) -> str:
+    """What the bands of an image are, by their number if nobody says it; raises OptionError."""
     n_bands = source.n_bands
     interpretation = {1: "grey", 3: "rgb", 4: "rgba"}.get(n_bands, "spectral") if bands is None else bands
-    flat: bool = n_bands == 1 and getattr(source, "flat", interpretation == "grey")
+    flat = _is_flat(source, interpretation)
     if interpretation not in INTERPRETATIONS:
         raise OptionError(f"bands must be one of {', '.join(INTERPRETATIONS)}, not {bands!r}")
     if n_bands != {"grey": 1, "rgb": 3, "rgba": 4}.get(interpretation, n_bands) or (
@@ -261,13 +252,24 @@ def _describe(source: Source, bands: str | None, codec: str) -> Header:
     ):
         shape = (source.height, source.width) if flat else (source.height, source.width, n_bands)
         raise OptionError(f"bands={interpretation!r} does not fit an array of shape {shape}")
+    return interpretation
+
+
+def _is_flat(source: Source, interpretation: str) -> bool:
+    """Whether it is an image without an axis of bands."""
+    return source.n_bands == 1 and bool(getattr(source, "flat", interpretation == "grey"))
+
+
+def _describe(source: Source, bands: str | None, codec: str) -> Header:
+    """The header of an image, without levels; raises OptionError."""
+    interpretation = interpretation_of(source, bands)
     return Header(
         source.height,
         source.width,
-        n_bands,
+        source.n_bands,
         interpretation,
         wide=source.dtype.itemsize == 2,
-        flat=flat or interpretation != "grey",
+        flat=interpretation != "grey" or _is_flat(source, interpretation),
         codec=codec,
         model_id=DEFAULT_MODEL_IDS[codec, CODECS[codec][0]],
     )

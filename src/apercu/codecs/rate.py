@@ -154,8 +154,7 @@ def best_within(
             sizes[quality] = size_at(quality)
             if quality == 0 and sizes[0] > n_bytes:
                 raise TargetUnreachable(
-                    f"{n_bytes} bytes are too few: quality 0 takes {sizes[0]} bytes, the nearest that can be met; a "
-                    "smaller picture takes fewer"
+                    f"{n_bytes} bytes are too few: quality 0 takes {sizes[0]} bytes, the nearest that can be met"
                 )
         return sizes[quality]
 

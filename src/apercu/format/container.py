@@ -110,7 +110,7 @@ def read_header(data: bytes, *, directory: bool = True) -> Header:
     """
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
         raise NotApercu("not an apercu file: the first bytes are not those of the format")
-    reader = _Reader(data, len(MAGIC))
+    reader = Reader(data, len(MAGIC))
     flags = reader.byte()
     if flags >> 4 != VERSION:
         raise UnsupportedVersion(f"version {flags >> 4} of the format is not read by this release (it reads {VERSION})")
@@ -149,7 +149,7 @@ def read_header(data: bytes, *, directory: bool = True) -> Header:
     return _read_directory(reader, header) if parts and directory else header
 
 
-def _read_directory(reader: "_Reader", header: Header) -> Header:
+def _read_directory(reader: "Reader", header: Header) -> Header:
     code = reader.byte()
     header = replace(header, tile_log2=(code >> 4) + MIN_TILE_LOG2 if code >> 4 != 15 else 0, n_layers=(code & 15) + 1)
     if header.tile_log2 > MAX_TILE_LOG2:
@@ -254,29 +254,42 @@ def put_varint(value: int) -> bytes:
 def first_varint(data: bytes, largest: int, part: str, what: str) -> tuple[int, int]:
     """The number, at most `largest`, that `data` begin with, and how many bytes it takes; raises Truncated or
     CorruptStream, which name the part of the file and the number."""
-    reader = _Reader(data, part=part)
+    reader = Reader(data, part=part)
     return reader.varint(largest, what), reader.at
 
 
-class _Reader:
+class Reader:
     """A position in bytes that must not run past their end."""
 
     def __init__(self, data: bytes, at: int = 0, part: str = "head") -> None:
         self.data, self.at, self.part = data, at, part
 
     def left(self) -> int:
+        """Bytes that are left."""
         return len(self.data) - self.at
 
+    def rest(self) -> bytes:
+        """All of them."""
+        return self.take(self.left())
+
+    def end(self) -> None:
+        """Raises CorruptStream where there are any."""
+        if self.left():
+            raise CorruptStream(f"bytes follow the end of the {self.part}")
+
     def take(self, n: int) -> bytes:
+        """The next bytes; raises Truncated where fewer are left, as do all below."""
         if self.left() < n:
             raise Truncated(f"the file ends within its {self.part}")
         self.at += n
         return self.data[self.at - n : self.at]
 
     def byte(self) -> int:
+        """The next byte."""
         return self.take(1)[0]
 
     def varint(self, largest: int, what: str) -> int:
+        """The next number; raises CorruptStream where it is above the largest, or longer than need be."""
         value, shift = 0, 0
         while True:
             byte = self.byte()
@@ -316,7 +329,7 @@ class _Reader:
 
 def read_varints(data: bytes, n: int, largest: int) -> list[int]:
     """Exactly `n` numbers of at most `largest` that fill `data`; raises CorruptStream otherwise."""
-    reader = _Reader(data)
+    reader = Reader(data)
     try:
         values = [reader.varint(largest, "parameter") for _ in range(n)]
     except Truncated:

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 MAGIC = b"\xae\x70"
 VERSION = 1
+SCENE_VERSION = 2
+"""Of a file that is a prefix and then a file of version 1."""
 
 INTERPRETATION_IDS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
 
@@ -27,6 +29,19 @@ CODEC_IDS = {
     ("stacked_ae", "huffman"): 8,
 }
 """By codec and entropy coder."""
+
+CHUNK_IDS = {
+    "geo": 0x01,
+    "gcps": 0x02,
+    "rpcs": 0x03,
+    "bands": 0x04,
+    "tags": 0x05,
+    "samples": 0x81,
+    "mask": 0x82,
+    "rotation": 0x83,
+    "reduced": 0x84,
+}
+"""Chunks of a prefix, by field of `apercu.format.chunks.Scene`. Bit 7: who does not know it refuses the file."""
 
 USER_MODEL = 0
 """Model id of tables that are not shipped: the id of the codec and its entropy coder and eight bytes of the tables'

@@ -36,7 +36,7 @@ _nothing_at, _address_of = (ctypes.c_char * 0).from_buffer, ctypes.addressof
 _SIZE, _INT, _LONG, _ADDRESS = ctypes.c_size_t, ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 _PARTS = (
     *("samples", "wavelet", "bands", "range coder", "dual autoencoder", "Huffman coder", "fill"),
-    *("symbol maps", "DCT", "prediction"),
+    *("symbol maps", "DCT", "prediction", "masks"),
 )  # self_test.h
 
 

@@ -3,6 +3,7 @@
 #define APERCU_PREDICT_MODEL_H
 
 #include "predict.h"
+#include "range_pair.h"
 
 enum {
     CLASSES = PREDICT_CLASSES, /* bands with no band before them, with one, with two */
@@ -24,7 +25,6 @@ enum {
     RUN = 64,      /* samples that are prepared together */
     RATIOS = 512,  /* energies from 1/16 to 32 times the least */
     WEIGHT_MOST = 256,
-    EVEN_MOST = 8,
     REPEAT_MOST = 65536 / 16 /* a repeat is asked for where it is likelier than 15/16 */
 };
 
@@ -72,19 +72,6 @@ typedef struct {
 #define AS_VECTOR
 #endif
 
-/* floor(log2(v)), v at least 1. */
-static inline uint32_t log2_of(uint32_t v)
-{
-#ifdef __GNUC__
-    return 31u - (uint32_t)__builtin_clz(v);
-#else
-    uint32_t n = 0;
-    while (v >>= 1)
-        n++;
-    return n;
-#endif
-}
-
 /* 0 to 3, then in quarters of an octave. */
 static inline uint32_t level_of(uint32_t v)
 {
@@ -97,11 +84,6 @@ static inline uint32_t level_of(uint32_t v)
 static inline int32_t magnitude32(int32_t v)
 {
     return v < 0 ? -v : v;
-}
-
-static inline uint32_t least32(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
 }
 
 #endif

@@ -29,7 +29,7 @@ int64_t apercu_self_test_workspace(void)
  * does not. */
 static const uint32_t KNOWN[TEST_PARTS] = {0x5831F993, 0x0BD0D15B, 0xA4CE2814, 0x3C3FCA7E,
                                            0x71E38923, 0x868ED4EC, 0x776266BC, 0x16A1C5BF, 0x30E35B32,
-                                           0xAC97A7CD};
+                                           0xAC97A7CD, 0x36C4AAB0};
 
 /* An image of 67 x 7 pixels, in planes of even size. */
 enum { WIDE = 67, HIGH = 7, PLANE_W = 72, PLANE_H = 8, PIXELS = WIDE * HIGH, SAMPLES = PLANE_W * PLANE_H };
@@ -307,8 +307,9 @@ typedef union {
 
 int64_t apercu_self_test_workspace(void)
 {
-    size_t dual = sizeof(room) + (size_t)apercu_dual_encoder_workspace() + (size_t)apercu_dual_decoder_workspace();
-    return (int64_t)(dual > self_test_maps_size() ? dual : self_test_maps_size());
+    size_t most = sizeof(room) + (size_t)apercu_dual_encoder_workspace() + (size_t)apercu_dual_decoder_workspace();
+    most = most > self_test_maps_size() ? most : self_test_maps_size();
+    return (int64_t)(most > self_test_mask_size() ? most : self_test_mask_size());
 }
 
 uint32_t self_test_sum(int part, uint8_t *workspace, size_t n_workspace)
@@ -337,6 +338,8 @@ uint32_t self_test_sum(int part, uint8_t *workspace, size_t n_workspace)
         self_test_dct(&t, workspace);
     if (part == TEST_PREDICT)
         test_predict(&t, &r->predict);
+    if (part == TEST_MASK)
+        self_test_mask(&t, workspace);
     return t.sum;
 }
 

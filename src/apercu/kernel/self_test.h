@@ -6,7 +6,7 @@
 
 /* Part p of the answer of apercu_self_test is bit p. */
 enum { TEST_SAMPLES, TEST_WAVELET, TEST_BANDS, TEST_RANGE_CODER, TEST_DUAL_AE, TEST_HUFFMAN, TEST_FILL, TEST_MAPS, TEST_DCT,
-       TEST_PREDICT, TEST_PARTS };
+       TEST_PREDICT, TEST_MASK, TEST_PARTS };
 
 /* Runs every part of the kernel on made-up samples, forward and back, and compares checksums of all results with known
  * ones: 0 where they agree, else a bit for each part that is wrong, or below 0 (APERCU_ERROR_CAPACITY) where the workspace

@@ -56,9 +56,11 @@ static inline void draw_picture(test *t, int16_t *samples, size_t width, size_t 
         }
 }
 
-/* Parts in files of their own; `room` is aligned as numbers of 64 bits are, and holds self_test_maps_size() bytes. */
+/* Parts in files of their own; `room` is aligned as numbers of 64 bits are, and holds self_test_maps_size() or self_test_mask_size() bytes. */
 void self_test_maps(test *t, void *room);
 void self_test_dct(test *t, void *room);
 size_t self_test_maps_size(void);
+void self_test_mask(test *t, void *room);
+size_t self_test_mask_size(void);
 
 #endif

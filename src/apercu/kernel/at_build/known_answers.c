@@ -8,7 +8,7 @@
 
 static const char *const NAMES[TEST_PARTS] = {
     "samples", "wavelet", "bands", "range coder", "dual autoencoder", "Huffman coder", "fill", "symbol maps", "DCT",
-    "prediction"};
+    "prediction", "masks"};
 
 int main(int argc, char **argv)
 {

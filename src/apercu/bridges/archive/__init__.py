@@ -1,0 +1,1 @@
+"""Archives: previews of sources without number, on one machine, a cluster, or as array jobs (`apercu batch`)."""

@@ -1,0 +1,120 @@
+"""What a file says of its place and its bands, as xarray and rioxarray have it: coordinates and attributes.
+
+By the CF conventions (grid mapping, packed data), and by the names that rioxarray adds: `spatial_ref` with
+GeoTransform, gcps and rpcs.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from apercu.bridges import geo_metadata
+from apercu.format.chunks import Bands, Crs, Gcps, Geo, Scene
+
+GRID_MAPPING = "spatial_ref"
+"""The coordinate that holds the reference system."""
+
+_METRE = 1.0
+
+
+def coordinates(scene: Scene, height: int, width: int) -> dict[str, xr.Variable]:
+    """The coordinates `x` and `y`, of the middles of pixels, where the rows lie along x and the columns along y, and
+    `spatial_ref`, where anything is said of the place. `scene` is that of the size (height, width)."""
+    found: dict[str, xr.Variable] = {}
+    said: dict[str, Any] = {}
+    geo, gcps = scene.geo or Geo(), scene.gcps or Gcps(())
+    system = _system(geo.crs or gcps.crs)
+    said.update(_of_system(geo.crs or gcps.crs, system))
+    if geo.transform:
+        a, b, c, d, e, f = geo.transform
+        said["GeoTransform"] = " ".join(map(repr, (c, a, b, f, d, e)))
+        if b == d == 0:
+            x, y = _of_axes(system)
+            found["x"] = xr.Variable("x", c + a * (np.arange(width) + 0.5), x)
+            found["y"] = xr.Variable("y", f + e * (np.arange(height) + 0.5), y)
+    if gcps.points:
+        said["gcps"] = json.dumps({"type": "FeatureCollection", "features": [*map(_feature, gcps.points)]})
+    if scene.rpcs:
+        said["rpcs"] = json.dumps(scene.rpcs._asdict())
+    if said:
+        found[GRID_MAPPING] = xr.Variable((), 0, said)
+    return found
+
+
+def _feature(point: Any) -> dict[str, Any]:
+    properties = {"id": point.id, "info": point.info, "row": point.row, "col": point.column}
+    place = {"type": "Point", "coordinates": [point.x, point.y, point.z]}
+    return {"type": "Feature", "properties": properties, "geometry": place}
+
+
+def _system(crs: Crs) -> Any:
+    """A `rasterio.crs.CRS`; None where there is none, no rasterio, or a system that it does not know."""
+    try:
+        from rasterio.errors import CRSError
+    except ImportError:
+        return None
+    try:
+        return geo_metadata.crs_as_rasterio(crs)
+    except CRSError:
+        return None
+
+
+def _of_system(crs: Crs, system: Any) -> dict[str, str]:
+    if crs is None:
+        return {}
+    if system is None and isinstance(crs, int):
+        return {"spatial_ref": f"EPSG:{crs}"}  # which pyproj and rasterio take for the WKT that is usual here
+    wkt = crs if isinstance(crs, str) else system.to_wkt()
+    return {"crs_wkt": wkt, "spatial_ref": wkt}
+
+
+def _of_axes(system: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """The attributes of x and y, with what CF says of degrees and metres."""
+    x, y = {"axis": "X"}, {"axis": "Y"}
+    if system is not None and system.is_geographic:
+        x |= {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east"}
+        y |= {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north"}
+    elif system is not None and system.is_projected:
+        for attributes, name in ((x, "x"), (y, "y")):
+            attributes["standard_name"] = f"projection_{name}_coordinate"
+            attributes["long_name"] = f"{name} coordinate of projection"
+            unit, factor = system.linear_units_factor
+            attributes["units"] = "metre" if factor == _METRE else unit
+    return x, y
+
+
+def attributes(scene: Scene, dtype: np.dtype[Any], n_bands: int) -> dict[str, Any]:
+    """Of the variable of the samples: `_FillValue`, where all bands have the same no-data value; `scale_factor` and
+    `add_offset`, or `scales` and `offsets` where they are not the same for all bands; `long_name` and `units`."""
+    found: dict[str, Any] = {}
+    bands, nodata = scene.bands or Bands(), scene.samples and scene.samples.nodata
+    if nodata and _is_of(nodata[0], dtype) and _all_the_same(nodata):
+        found["_FillValue"] = dtype.type(nodata[0])
+    for one, many, numbers, usual in (
+        ("scale_factor", "scales", bands.scales, 1.0),
+        ("add_offset", "offsets", bands.offsets, 0.0),
+    ):
+        numbers = (numbers or (usual,))[:n_bands]  # one more is that of alpha, which is the mask
+        if not _all_the_same(numbers):
+            found[many] = list(numbers)
+        elif numbers[0] != usual:
+            found[one] = numbers[0]
+    for name, texts in (("long_name", bands.names), ("units", bands.units)):
+        texts = (texts or ())[:n_bands]
+        if any(texts):
+            found[name] = texts[0] if _all_the_same(texts) else [text or "" for text in texts]
+    return found
+
+
+def _is_of(value: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether a no-data value is one that samples can have."""
+    if value is None or dtype.kind == "f":
+        return value is not None
+    return bool(np.isfinite(value) and value == int(value) and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max)
+
+
+def _all_the_same(values: Sequence[Any]) -> bool:
+    return all(value == values[0] or (value != value and values[0] != values[0]) for value in values)  # NaN is one

@@ -1,0 +1,298 @@
+"""Scenes: whatever GDAL reads, with its georeference, to an apercu file, and back to GeoTIFF.
+
+    data = apercu.bridges.geo.encode("scene.tif", n_bytes=40_000)
+    apercu.bridges.geo.decode(data, "quicklook.tif", cog=True)
+    scene = apercu.bridges.geo.open(data)
+    scene.read(window=rasterio.windows.Window(0, 0, 256, 256), masked=True), scene.transform, scene.crs
+
+They need rasterio (`pip install 'apercu[geo]'`).
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import apercu
+from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
+from apercu.bridges.geometry import check_size
+from apercu.codecs import encoding, scenes
+from apercu.codecs.protocol import no_progress
+from apercu.codecs.reduced import log2_of
+from apercu.codecs.source import Source
+from apercu.codecs.target import target_of
+from apercu.errors import OptionError
+from apercu.format.chunk_places import at_coded_size
+from apercu.format.chunks import SampleType
+from apercu.format.container import read_header
+from apercu.options import positive
+from apercu.stages.blocks import Window, tiles
+from apercu.stages.fill import Mask
+from apercu.stages.layout import Restore
+from apercu.stages.sample_types import Mapping
+
+_AT_ONCE = 1 << 25
+"""Samples of the full size that are decoded together, where the coded size is smaller."""
+
+
+def encode(
+    scene: Any,
+    *,
+    n_bytes: int | None = None,
+    bpp: float | None = None,
+    psnr: float | None = None,
+    quality: float | None = None,
+    codec: str = "apercu",
+    bands: str | None = None,
+    tags: bool = True,
+    model: str | Path | None = None,
+    tile: int | None = None,
+    layers: int | None = None,
+    reduce: int | str | None = None,
+    peak: float | str | None = None,
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
+) -> bytes:
+    """A scene as the bytes of an apercu file that says where it lies, what has no data, and what its samples were.
+
+    It is read window by window, never as a whole. Its reference system, transform, control points, RPCs, the names,
+    units, scales and offsets of its bands and its tags are kept, but for namespaces that GDAL makes itself and colour
+    profiles. Samples of any type from int8 to float64 come back as such: integers exactly mapped where those that count
+    are no further than 65,535 apart, all others to their range over 131,070. What has the no-data value, is hidden by a
+    mask or by an alpha that is 0, or is not finite does not count, and comes back as it was; where there is no no-data
+    value, what is not finite comes back as NaN, which is the no-data value then. Where bands have no-data values of
+    their own, that of the first becomes that of all, since a GeoTIFF has one. A palette becomes colours.
+
+    scene: a path, a URL, whatever else GDAL opens (`/vsizip/…`, `NETCDF:"a.nc":t`), or an open rasterio dataset.
+    bands: what the bands are, in place of what GDAL says: "grey", "rgb", "rgba" or "spectral".
+    tags: whether to keep tags, and names and units of bands.
+    All others are those of `apercu.encode`; `peak` is in units of the samples.
+
+    Raises FileFormatError where GDAL cannot read it, or it is above `apercu.MAX_PIXELS`, or has complex samples or no
+    bands; FileNotFoundError;
+    MissingExtra without rasterio; and what `apercu.encode` raises.
+    """
+    target = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
+    with geo_read.opened(scene) as dataset:
+        found = geo_read.bands_of(dataset)
+        interpretation = bands or found.interpretation
+        numbers = found.numbers + [found.alpha] * bool(found.alpha) if found.palette is None else []
+        said = geo_metadata.described(dataset, numbers, interpretation, bool(found.alpha), tags)
+        raster = geo_read.RasterSource(dataset, found)
+        check_size(raster.width, raster.height, raster.n_bands)
+        source: Source = raster
+        mapping, nodata = None, found.nodata
+        if found.dtype not in (np.uint8, np.uint16):
+            mapping, has_hidden = geo_read.scanned(raster, geo_read.windows_to_scan(dataset))
+            if found.kind == "nodata" and nodata is None and has_hidden:
+                nodata = (math.nan,) * raster.n_bands
+            source = geo_read.Mapped(raster, mapping)
+        if mapping or nodata:
+            said = replace(said, samples=SampleType(found.dtype.name, mapping, nodata))
+        chosen = encoding.options_of(codec, options)
+        given = target_of(target, raster.height * raster.width, chosen if options else None, _of_codes(peak, mapping))
+        tile = None if tile is None else positive("tile", tile)
+        layers = None if layers is None else positive("layers", layers)
+        how = codec, chosen, interpretation, found.kind, model, progress or no_progress, tile, layers
+        return scenes.encode(source, said, given, *how, log2_of(reduce))
+
+
+def _of_codes(peak: Any, mapping: Mapping | None) -> Any:
+    """A peak in units of the samples as one in those of the codes that samples are mapped to."""
+    if mapping is None or not isinstance(peak, int | float):
+        return peak
+    scales = {scale for _, scale in mapping}
+    if len(scales) > 1:
+        raise OptionError("these bands are scaled each by its own range: give peak='range'")
+    return peak / scales.pop()
+
+
+class Opened:
+    """An apercu file as a raster that is read window by window, with names that rasterio has.
+
+    Args:
+        data: the file.
+        full_size: where the image is coded at a reduced size, show it at the full one.
+        window: (top, left, height, width), the part to show, in pixels of this size; by default all.
+        how: further arguments of `apercu.codecs.scenes.part`.
+    """
+
+    def __init__(
+        self, data: bytes, full_size: bool = False, window: tuple[int, int, int, int] | None = None, **how: Any
+    ) -> None:
+        self._file = scenes.opened(data, apercu.MAX_PIXELS)
+        said, header = self._file.scene, self._file.header
+        self._how = {**how, "full_size": full_size, "max_pixels": apercu.MAX_PIXELS}
+        self._log2 = said.reduced.log2 if full_size and said.reduced else 0
+        self._whole = Window(0, 0, *self._file.size(full_size))
+        if not full_size:
+            said = at_coded_size(said)
+        self._place = self._whole if window is None else _inside(Window(*window), self._whole)
+        self.scene = geo_metadata.cropped(said, self._place)
+        """What is said of it; its georeference is that of what is shown."""
+        self.shape: tuple[int, int] = self._place[2:]
+        """Rows and columns."""
+        samples, wide = said.samples, said.rotation.wide if said.rotation else header.wide
+        self.dtype: np.dtype[Any] = np.dtype(samples.dtype if samples else "uint16" if wide else "uint8")
+        self.nodata = samples.nodata[0] if samples and samples.nodata else None
+        self._kind = said.mask.kind if said.mask else None
+        self.count: int = header.n_bands + (self._kind == "alpha")
+        """The number of bands."""
+
+    @property
+    def crs(self) -> Any:
+        """The reference system, a `rasterio.crs.CRS`, or None."""
+        return geo_metadata.crs_as_rasterio(self.scene.geo.crs) if self.scene.geo else None
+
+    @property
+    def transform(self) -> Any:
+        """From columns and rows to coordinates, an `affine.Affine`; the identity where there is none."""
+        from rasterio import Affine
+
+        geo = self.scene.geo
+        return Affine(*geo.transform) if geo and geo.transform else Affine.identity()
+
+    def tags(self, bidx: int = 0, ns: str | None = None) -> dict[str, str]:
+        """The tags of a namespace, of the dataset or of a band (from 1)."""
+        found = dict((self.scene.tags or {}).get((bidx, ns or ""), {}))
+        if not bidx and not ns and self.scene.geo:
+            found["AREA_OR_POINT"] = "Point" if self.scene.geo.point else "Area"
+        return found
+
+    def read(self, window: Any = None, *, masked: bool = False) -> NDArray[Any]:
+        """The samples of a window (`rasterio.windows.Window`), by default of all, (count, rows, columns); a masked
+        array, where `masked` is set, hides what does not count."""
+        place = Window(0, 0, *self.shape)
+        if window is not None:
+            place = Window(*(int(each) for each in (window.row_off, window.col_off, window.height, window.width)))
+        samples, hidden = self.part(place)
+        if self._kind == "alpha":
+            shows = np.ones(samples.shape[:2], np.bool_) if hidden is None else ~hidden[:, :, 0]
+            alpha = shows.astype(self.dtype) * self.dtype.type(np.iinfo(self.dtype).max)
+            samples = np.concatenate([samples, alpha[:, :, np.newaxis]], axis=2)
+        out = np.ascontiguousarray(np.moveaxis(samples, -1, 0))
+        if not masked:
+            return out
+        mask = False if hidden is None else np.moveaxis(np.broadcast_to(hidden, samples.shape), -1, 0)
+        return np.ma.MaskedArray(out, mask, fill_value=self.nodata)
+
+    def part(self, place: Window) -> tuple[NDArray[Any], Mask | None]:
+        """The samples of a window (h, w, B), without alpha, and which do not count, (h, w, 1) or (h, w, B)."""
+        place = Window(self._place.top + place.top, self._place.left + place.left, place.height, place.width)
+        samples = scenes.part(self._file, place, **self._how)
+        samples = samples.reshape(*samples.shape[:2], -1)
+        if self.scene.mask is None:
+            return samples, None
+        limits = self._how["max_pixels"], self._how["full_size"]
+        hidden = scenes.part_of_mask(self._file, place, *limits)
+        return samples, hidden.reshape(*hidden.shape[:2], -1)
+
+    def windows(self) -> Iterator[Window]:
+        """Windows over all of it that can be decoded without any other, in scan order."""
+        side = self._file.header.tile << self._log2
+        if self._log2:
+            while min(side, max(self.shape)) ** 2 * self._file.header.n_bands > _AT_ONCE:
+                side //= 2
+        for tile in tiles(*self._whole[2:], side):
+            if common := _common(tile, self._place):
+                yield common
+
+    def raster(self) -> geo_write.Raster:
+        """What a GeoTIFF of it is."""
+        bands, kind = (self._file.header.n_bands, self._file.header.interpretation), self._kind
+        return geo_write.Raster(*self.shape, bands[0], self.dtype, bands[1], self.nodata, kind, self.scene)
+
+
+def _inside(window: Window, whole: Window) -> Window:
+    if _common(window, whole) != window:
+        raise OptionError(f"window {tuple(window)} does not lie within {whole.height} rows and {whole.width} columns")
+    return window
+
+
+def _common(tile: Window, place: Window) -> Window | None:
+    """What a tile has in common with a place, in pixels from the corner of the place; None where there is nothing."""
+    top, left = max(tile.top, place.top), max(tile.left, place.left)
+    height = min(tile.top + tile.height, place.top + place.height) - top
+    width = min(tile.left + tile.width, place.left + place.width) - left
+    return Window(top - place.top, left - place.left, height, width) if height > 0 and width > 0 else None
+
+
+def open(source: bytes | str | os.PathLike[str], *, full_size: bool = False) -> Opened:
+    """An apercu file, its content or its path, as a raster that is read window by window.
+
+    full_size: where the image is coded at a reduced size, show it at the full one; its transform follows.
+
+    Raises OSError, a FormatError, or OptionError.
+    """
+    return Opened(_content(source), full_size)
+
+
+def decode(
+    source: bytes | str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    cog: bool = False,
+    full_size: bool = False,
+    window: tuple[int, int, int, int] | None = None,
+    restore: str = "none",
+    damaged: str = "raise",
+    layers: int | None = None,
+    model: str | Path | None = None,
+    progress: Callable[[float], None] | None = None,
+    **options: Any,
+) -> None:
+    """Write an apercu file, its content or its path, as GeoTIFF, tile by tile: with its georeference, no-data value,
+    mask, dtype and tags. The file takes the place of `path`, whole or not at all. Damage is concealed in memory.
+
+    cog: whether to write a cloud-optimised GeoTIFF, with overviews. GDAL leaves tags of namespaces out of it where
+        bands have tags without one.
+    full_size: where the image is coded at a reduced size, write the full one.
+    window: (top, left, height, width), the part to write, in pixels of that size; its georeference follows.
+    restore, damaged, layers, model, options: as for `apercu.decode`.
+    progress: called with the share of the work done, 0 to 1.
+
+    Raises as `apercu.decode`, MissingExtra, FileFormatError where GDAL cannot write it, or OSError.
+    """
+    if damaged not in ("raise", "conceal"):
+        raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
+    data = _content(source, cut=damaged == "conceal")
+    how = {"damaged": damaged, "layers": layers, "model": model, "restorer": _restorer(restore, data, options)}
+    opened = Opened(data, full_size, window, **how)
+    # What is lost is known only of all tiles together.
+    windows = [Window(0, 0, *opened.shape)] if damaged == "conceal" else list(opened.windows())
+    geo_write.write(path, opened.raster(), _parts(opened, windows, progress), cog=cog)
+    if progress:
+        progress(1.0)
+
+
+def _parts(opened: Opened, windows: list[Window], progress: Callable[[float], None] | None) -> Iterator[geo_write.Part]:
+    for done, window in enumerate(windows):
+        if progress:
+            progress(done / len(windows))
+        samples, hidden = opened.part(window)
+        yield window, samples, None if hidden is None else np.asarray(hidden.all(axis=2))
+
+
+def _restorer(restore: str, data: bytes, options: dict[str, Any]) -> Restore | None:
+    if restore == "none" and not options:
+        return None
+    from apercu.restore import by_name
+
+    by_name.check_options(restore, options)
+    return (
+        None if restore == "none" else by_name.restorer_for(restore, read_header(scenes.split(data)[1]).codec, options)
+    )
+
+
+def _content(source: bytes | str | os.PathLike[str], *, cut: bool = False) -> bytes:
+    if isinstance(source, str | os.PathLike):
+        with Path(source).open("rb") as stream:
+            return bounded.read_apercu(stream, cut=cut)
+    if not isinstance(source, bytes):
+        raise OptionError(f"an apercu file is bytes or a path, not {type(source).__name__}")
+    return source

@@ -1,0 +1,231 @@
+"""What rasterio says of a scene beside its samples, and the same as a prefix says it (spec/scenes.md, "Chunks").
+
+GDAL makes some namespaces of tags itself, of how a file is written and of what else is said here; they are left out.
+"""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from apercu.format.chunks import Bands, ControlPoint, Crs, Gcps, Geo, Rpcs, Scene, Tags
+from apercu.stages.blocks import Window
+
+_MADE_BY_GDAL = frozenset(
+    {
+        "COLOR_PROFILE",
+        "DERIVED_SUBDATASETS",
+        "IMAGE_STRUCTURE",
+        "LocationInfo",
+        "RPC",
+        "SUBDATASETS",
+        "xml:VRT",
+        "xml:gml.root-instance",  # the georeference of a JPEG 2000
+    }
+)
+_AREA_OR_POINT = "AREA_OR_POINT"
+_COEFFICIENTS = 20
+
+
+def described(dataset: Any, bands: list[int], interpretation: str, has_alpha: bool, with_tags: bool = True) -> Scene:
+    """What an open rasterio dataset says.
+
+    Args:
+        dataset: open for reading.
+        bands: the numbers, from 1, of those that are coded, and at the end that of an alpha that becomes a mask.
+        interpretation: of what is coded, as in the head of a file; colours that follow from it are not said.
+        has_alpha: whether the last of `bands` is such an alpha.
+        with_tags: whether to take the tags, and names and units of bands.
+    """
+    usual = usual_colours(interpretation, len(bands), has_alpha)
+    return Scene(
+        geo=_geo(dataset),
+        gcps=_gcps(*dataset.gcps),
+        rpcs=_rpcs(dataset.rpcs),
+        bands=_bands(dataset, [band - 1 for band in bands], usual, with_tags),
+        tags=(_tags(dataset, bands) or None) if with_tags else None,
+    )
+
+
+def describe(dataset: Any, scene: Scene, interpretation: str) -> None:
+    """Let a rasterio dataset that is open for writing say what `described` found; its reference system, transform and
+    no-data value it has from its profile."""
+    n_bands = dataset.count
+    for (number, namespace), pairs in (scene.tags or {}).items():
+        if number <= n_bands:
+            dataset.update_tags(number, ns=namespace or None, **_as_written(namespace, pairs))
+    if scene.geo and scene.geo.point:
+        dataset.update_tags(**{_AREA_OR_POINT: "Point"})
+    if scene.gcps:
+        dataset.gcps = control_points(scene.gcps), crs_as_rasterio(scene.gcps.crs)
+    if scene.rpcs:
+        dataset.update_tags(ns="RPC", **rpc_tags(scene.rpcs))
+    said = scene.bands or Bands()
+    for band, name in enumerate(said.names or (), 1):
+        if name is not None:
+            dataset.set_band_description(band, name)
+    for field, values in (("units", said.units), ("scales", said.scales), ("offsets", said.offsets)):
+        if values:
+            default: Any = {"units": "", "scales": 1.0, "offsets": 0.0}[field]
+            more = [default] * (n_bands - len(values))  # a band of alpha
+            setattr(dataset, field, [default if value is None else value for value in values] + more)
+    wanted = colours_of(scene, interpretation, n_bands)
+    if [colour.name for colour in dataset.colorinterp] != wanted:
+        kinds = type(dataset.colorinterp[0])
+        dataset.colorinterp = [kinds[name] for name in wanted]
+
+
+def colours_of(scene: Scene, interpretation: str, n_bands: int) -> list[str]:
+    """The colour interpretation of each band, by rasterio's names; what follows the coded bands is alpha."""
+    usual = usual_colours(interpretation, n_bands, has_mask_of_alpha(scene))
+    said = scene.bands.colours if scene.bands and scene.bands.colours else ()
+    return [name or usual[band] for band, name in enumerate(said)] + usual[len(said) :]
+
+
+def has_mask_of_alpha(scene: Scene) -> bool:
+    """Whether its mask was a band of alpha, which is one more than those that are coded."""
+    return scene.mask is not None and scene.mask.kind == "alpha"
+
+
+def usual_colours(interpretation: str, n_bands: int, has_alpha: bool) -> list[str]:
+    """The colour interpretations of bands of which nothing else is said; the last may be a mask of alpha."""
+    if interpretation in ("rgb", "rgba"):
+        return ["red", "green", "blue", "alpha"][:n_bands]
+    found = ["gray", *["undefined"] * (n_bands - 1)]
+    return [*found[:-1], "alpha"] if has_alpha else found
+
+
+def cropped(scene: Scene, window: Window) -> Scene:
+    """The same with a georeference of a window of its size."""
+    geo, gcps, rpcs = scene.geo, scene.gcps, scene.rpcs
+    top, left = window.top, window.left
+    if geo and geo.transform:
+        a, b, c, d, e, f = geo.transform
+        geo = geo._replace(transform=(a, b, a * left + b * top + c, d, e, d * left + e * top + f))
+    if gcps:
+        points = (point._replace(row=point.row - top, column=point.column - left) for point in gcps.points)
+        gcps = gcps._replace(points=tuple(points))
+    if rpcs:
+        rpcs = rpcs._replace(line_off=rpcs.line_off - top, samp_off=rpcs.samp_off - left)
+    return replace(scene, geo=geo, gcps=gcps, rpcs=rpcs)
+
+
+def crs_said(crs: Any) -> Crs:
+    """A rasterio CRS as its EPSG code, where that means the same, else as the shortest WKT that does."""
+    from rasterio.crs import CRS
+    from rasterio.enums import WktVersion
+    from rasterio.errors import CRSError
+
+    if not crs:
+        return None
+    try:
+        code = crs.to_epsg()
+        if code is not None and CRS.from_epsg(code) == crs:
+            return int(code)
+    except CRSError:  # of no authority, or a code that this version of PROJ does not know
+        pass
+    for version in (WktVersion.WKT1_GDAL, WktVersion.WKT2_2019):
+        try:
+            wkt = str(crs.to_wkt(version=version))
+            if CRS.from_wkt(wkt) == crs:
+                return wkt
+        except CRSError:  # a system that WKT 1 cannot express
+            continue
+    return str(crs.to_wkt())
+
+
+def crs_as_rasterio(crs: Crs) -> Any:
+    """The inverse."""
+    from rasterio.crs import CRS
+
+    if crs is None:
+        return None
+    return CRS.from_epsg(crs) if isinstance(crs, int) else CRS.from_wkt(crs)
+
+
+def _geo(dataset: Any) -> Geo | None:
+    transform = tuple(float(number) for number in tuple(dataset.transform)[:6])
+    known = not dataset.transform.is_identity and all(map(math.isfinite, transform))  # by identity GDAL means none
+    geo = Geo(
+        crs_said(dataset.crs),
+        transform if known else None,  # type: ignore[arg-type]  # of six numbers
+        str(dataset.tags().get(_AREA_OR_POINT, "")).lower() == "point",
+    )
+    return None if geo == Geo() else geo
+
+
+def _gcps(points: Any, crs: Any) -> Gcps | None:
+    if not points:
+        return None
+    found = []
+    for each in points:
+        row, column, x, y, z = map(float, (each.row, each.col, each.x, each.y, each.z or 0))
+        found.append(ControlPoint(row, column, x, y, z, each.id or "", each.info or ""))
+    return Gcps(tuple(found), crs_said(crs))
+
+
+def control_points(gcps: Gcps) -> list[Any]:
+    """Ground control points as rasterio has them."""
+    from rasterio.control import GroundControlPoint
+
+    return [GroundControlPoint(*point) for point in gcps.points]
+
+
+def _rpcs(rpcs: Any) -> Rpcs | None:
+    if rpcs is None:
+        return None
+    found = {
+        name: tuple(map(float, value)) if isinstance(value, list) else None if value is None else float(value)
+        for name, value in rpcs.to_dict().items()
+    }
+    whole = all(len(value) == _COEFFICIENTS for value in found.values() if isinstance(value, tuple))
+    return Rpcs(**found) if whole else None  # type: ignore[arg-type]  # each of its type, by name
+
+
+def rpc_tags(rpcs: Rpcs) -> dict[str, str]:
+    """RPCs as GDAL's tags say them; rasterio itself would leave out errors of 0."""
+    return {
+        name.upper(): " ".join(map(repr, value)) if isinstance(value, tuple) else repr(value)
+        for name, value in rpcs._asdict().items()
+        if value is not None
+    }
+
+
+def _bands(dataset: Any, places: list[int], usual: list[str], with_names: bool) -> Bands | None:
+    def of_bands(values: Any, default: Any) -> Any:
+        found = tuple(default if values[place] in (None, "") else values[place] for place in places)
+        return None if found == (default,) * len(found) else found
+
+    colours = [dataset.colorinterp[place].name for place in places]
+    bands = Bands(
+        names=of_bands(dataset.descriptions, None) if with_names else None,
+        units=of_bands(dataset.units, None) if with_names else None,
+        colours=None if colours == usual else tuple(colours),
+        scales=of_bands(dataset.scales, 1.0),
+        offsets=of_bands(dataset.offsets, 0.0),
+    )
+    return None if bands == Bands() else bands
+
+
+def _tags(dataset: Any, bands: list[int]) -> Tags:
+    found: Tags = {}
+    for place, number in enumerate([0, *bands]):
+        for namespace in ["", *dataset.tag_namespaces(number)]:
+            if namespace in _MADE_BY_GDAL:
+                continue
+            try:
+                pairs = dict(dataset.tags(number, ns=namespace or None))
+            except UnicodeDecodeError:  # of no encoding that is told
+                continue
+            if not namespace and not number:
+                pairs.pop(_AREA_OR_POINT, None)
+            if pairs:
+                found[place, namespace] = pairs
+    return found
+
+
+def _as_written(namespace: str, pairs: dict[str, str]) -> dict[str, str]:
+    """Tags as rasterio takes them: it reads the text of an XML namespace whole, and writes it as KEY=VALUE."""
+    if not namespace.startswith("xml:"):
+        return pairs
+    texts = (text.partition("=") for text in pairs.values())
+    return {key: value for key, equals, value in texts if equals}

@@ -1,0 +1,298 @@
+"""Scenes as GDAL reads them, by rasterio: which bands, which samples do not count, and their range."""
+
+import errno
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.codecs.source import squared_error
+from apercu.errors import FileFormatError, MissingExtra, printable
+from apercu.format.chunks import DTYPES
+from apercu.stages.blocks import Window
+from apercu.stages.colour import Samples
+from apercu.stages.fill import Mask
+from apercu.stages.sample_types import Mapping, mapping_for, representable, to_codes
+
+CACHE = 16 << 20
+"""Bytes of GDAL's own cache of blocks at least, which would be 5 % of the memory of the machine."""
+_MOST_CACHE = 64 << 20
+"""And at most: blocks that are rows of the whole width are needed by several tiles, one after the other."""
+_AT_ONCE = 1 << 21  # samples
+NoData = float | int | None
+_NEAR = 2 * float(np.finfo(np.float32).eps)
+"""What differs from a no-data value in floating point by less than this, times the sum of both, is no data to GDAL."""
+
+
+class Bands(NamedTuple):
+    """Which bands of a raster are coded, and what says which samples do not count."""
+
+    numbers: list[int]
+    """Of those that are coded, from 1."""
+    dtype: np.dtype[Any]
+    """Of their samples, as the raster has them."""
+    interpretation: str
+    """"grey", "rgb", "rgba" or "spectral"."""
+    kind: str | None
+    """Of the mask: "nodata", "alpha", "band" (see `apercu.format.chunks`), or None."""
+    nodata: tuple[NoData, ...] | None
+    """Of each band that is coded; of the samples that it returns where they are masked, too."""
+    alpha: int = 0
+    """The number of a band of alpha that is a mask."""
+    mask_each: bool = False
+    """Whether each band has a mask of its own."""
+    palette: NDArray[np.uint8] | None = None
+    """(n, 4), red, green, blue and alpha of each index of the only band, which becomes RGB."""
+
+
+def rasterio_of(what_needs: str) -> ModuleType:
+    """The module rasterio. Raises MissingExtra where there is none."""
+    try:
+        import rasterio
+    except ImportError as error:
+        raise MissingExtra(f"{what_needs} rasterio: pip install 'apercu[geo]'") from error
+    module: ModuleType = rasterio
+    return module
+
+
+@contextmanager
+def opened(scene: Any, **how: Any) -> Iterator[Any]:
+    """A raster that GDAL reads, by its path or URL, as a rasterio dataset; a dataset that is open stays so.
+
+    Args:
+        scene: a path, a URL, whatever else GDAL opens (`/vsizip/…`, `NETCDF:"a.nc":t`), or an open dataset.
+        how: arguments of `rasterio.open`, such as `driver`.
+
+    Raises:
+        MissingExtra: rasterio is not installed.
+        FileFormatError: GDAL cannot read it, or a part of it while it is open.
+    """
+    rasterio = rasterio_of("a scene needs")
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+    name = printable(str(getattr(scene, "name", scene)))
+    with ExitStack() as stack:
+        try:
+            if not isinstance(scene, rasterio.io.DatasetReader | rasterio.io.DatasetWriter | rasterio.vrt.WarpedVRT):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                    scene = stack.enter_context(rasterio.open(scene, **how))
+            stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_cache_for(scene)))
+            yield scene
+        except RasterioError as error:
+            said = " ".join(str(error.__cause__ or error).split())
+            if said.endswith(os.strerror(errno.ENOENT)) and not os.path.exists(name):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from error
+            raise FileFormatError(said if name in said else f"{name}: {said}") from error
+
+
+def _cache_for(dataset: Any) -> int:
+    """Bytes for a row of blocks, which some read again and again as whole rows of pixels."""
+    if not dataset.count or dataset.block_shapes[0][1] == dataset.width:
+        return _MOST_CACHE
+    n_samples = (dataset.block_shapes[0][0] + 1) * (dataset.width + dataset.block_shapes[0][1]) * dataset.count
+    return min(max(n_samples * np.dtype(dataset.dtypes[0]).itemsize, CACHE), _MOST_CACHE)
+
+
+def bands_of(dataset: Any) -> Bands:
+    """Which bands of a dataset are coded, and how.
+
+    Three or four bands of red, green, blue (and alpha) are a picture, one band is grey, all others are spectral. A band
+    of a palette becomes RGB. A band of alpha that is 0 or the largest value everywhere, and 0 somewhere, is a mask.
+
+    Raises:
+        FileFormatError: no bands, but datasets within the file; complex samples; or samples of a kind that is unknown.
+    """
+    if not dataset.count:
+        names = [printable(name) for name in dataset.subdatasets]
+        raise FileFormatError(f"holds {len(names)} datasets; name one of them: {', '.join(names[:8])}")
+    dtype = _dtype(dataset)
+    colours = [colour.name for colour in dataset.colorinterp]
+    flags = [{flag.name for flag in of_band} for of_band in dataset.mask_flag_enums]
+    nodata = tuple(_nodata(value, dtype) for value in dataset.nodatavals)
+    if colours == ["palette"] and dtype.kind == "u" and dtype.itemsize <= 2:
+        palette = _palette(dataset.colormap(1), dtype, nodata[0])
+        clear = bool((palette[:, 3] == 0).any()) or flags[0] != {"all_valid"}
+        return Bands([1], np.dtype(np.uint8), "rgb", "band" if clear else None, None, palette=palette)
+    numbers = list(range(1, dataset.count + 1))
+    alpha, kind, mask_each = 0, None, False
+    if {"nodata"} in flags:
+        kind = "nodata"
+    elif "alpha" in flags[0]:
+        if colours[-1] == "alpha" and dataset.count > 1 and _is_mask(dataset, numbers[-1], dtype):
+            kind, alpha = "alpha", numbers.pop()
+    elif any(of_band != {"all_valid"} for of_band in flags):
+        kind, mask_each = "band", "per_dataset" not in flags[0]
+    elif dtype.kind == "f":
+        kind = "nodata"  # NaN and infinities
+    same = tuple(value for value in nodata if value is not None)  # a GeoTIFF has one no-data value for all bands
+    of_all = None if not same else (same[0],) * len(numbers)
+    return Bands(numbers, dtype, _interpretation(colours[: len(numbers)], dtype), kind, of_all, alpha, mask_each)
+
+
+class RasterSource:
+    """The bands of a dataset, read window by window, in the dtype that they have (see `apercu.codecs.source.Source`;
+    `Mapped` makes a source for an encoder of those that are neither uint8 nor uint16)."""
+
+    def __init__(self, dataset: Any, bands: Bands) -> None:
+        self._dataset, self._bands = dataset, bands
+        self._nodata = [_nodata(value, bands.dtype) for value in dataset.nodatavals]
+        self.height, self.width = int(dataset.height), int(dataset.width)
+        self.n_bands = 3 if bands.palette is not None else len(bands.numbers)
+        self.dtype = bands.dtype
+
+    def read(self, window: Window) -> tuple[NDArray[Any], Mask | None]:
+        """See `Source`."""
+        place, bands = _rasterio_window(window), self._bands
+        if bands.palette is not None:
+            indices = np.minimum(self._dataset.read(1, window=place), len(bands.palette) - 1)
+            out: NDArray[Any] = bands.palette[indices]
+            hidden = (out[:, :, 3:] == 0) | (self._dataset.read_masks(1, window=place) == 0)[:, :, np.newaxis]
+            return np.ascontiguousarray(out[:, :, :3]), _wide(hidden, self.n_bands)
+        out = np.empty((window.height, window.width, self.n_bands), self.dtype)
+        self._dataset.read(bands.numbers, out=np.moveaxis(out, -1, 0), window=place)
+        return out, self._mask(out, place)
+
+    def squared_error(self, window: Window, decoded: Samples) -> int:
+        """See `Source`."""
+        return squared_error(*self.read(window), decoded)
+
+    def _mask(self, samples: NDArray[Any], place: Any) -> Mask | None:
+        bands, hidden = self._bands, np.zeros((1, 1, 1), np.bool_)
+        if bands.kind == "alpha":
+            hidden = self._dataset.read(bands.alpha, window=place)[:, :, np.newaxis] == 0
+        elif bands.kind == "band" and bands.mask_each:
+            hidden = np.moveaxis(self._dataset.read_masks(bands.numbers, window=place), 0, -1) == 0
+        elif bands.kind == "band":
+            hidden = self._dataset.read_masks(1, window=place)[:, :, np.newaxis] == 0
+        elif bands.kind == "nodata":
+            values = [self._nodata[number - 1] for number in bands.numbers]
+            hidden = _equal(samples, values)
+        if samples.dtype.kind == "f":
+            hidden = hidden | ~np.isfinite(samples)
+        return _wide(hidden, self.n_bands)
+
+
+class Mapped:
+    """A source whose samples become uint16, band by band, as `mapping` says (see `apercu.codecs.source.Source`)."""
+
+    def __init__(self, source: RasterSource, mapping: Mapping) -> None:
+        self._source, self._mapping = source, mapping
+        self.height, self.width, self.n_bands = source.height, source.width, source.n_bands
+        self.dtype: np.dtype[Any] = np.dtype(np.uint16)
+
+    def read(self, window: Window) -> tuple[Samples, Mask | None]:
+        """See `Source`."""
+        samples, mask = self._source.read(window)
+        return to_codes(samples, self._mapping), mask
+
+    def squared_error(self, window: Window, decoded: Samples) -> int:
+        """See `Source`: of the codes."""
+        return squared_error(*self.read(window), decoded)
+
+
+def windows_to_scan(dataset: Any) -> Iterator[Window]:
+    """Windows over all of a dataset, of whole blocks in the order in which they lie in the file."""
+    rows, columns = dataset.block_shapes[0]
+    columns = min(dataset.width, columns * max(1, _AT_ONCE // (rows * columns * dataset.count)))
+    rows = min(dataset.height, rows * max(1, _AT_ONCE // (rows * columns * dataset.count)))
+    for top in range(0, dataset.height, rows):
+        for left in range(0, dataset.width, columns):
+            yield Window(top, left, min(rows, dataset.height - top), min(columns, dataset.width - left))
+
+
+def scanned(source: RasterSource, windows: Iterator[Window]) -> tuple[tuple[tuple[float, float], ...], bool]:
+    """The mapping of each band by the range of its samples that count, and whether there are any that do not; one pass
+    over all windows."""
+    ends: list[set[Any]] = [set() for _ in range(source.n_bands)]
+    has_hidden = False
+    for window in windows:
+        samples, mask = source.read(window)
+        has_hidden |= mask is not None
+        for band, found in enumerate(ends):
+            of_band = samples[:, :, band]
+            valid = of_band if mask is None else of_band[~mask[:, :, band]]
+            if valid.size:
+                found |= {valid.min().item(), valid.max().item()}
+                found.intersection_update({min(found), max(found)})
+    mapping = (mapping_for(min(found), max(found), source.dtype) if found else (0.0, 1.0) for found in ends)
+    return tuple(mapping), has_hidden
+
+
+def _dtype(dataset: Any) -> np.dtype[Any]:
+    if complex_ones := [name for name in dataset.dtypes if "complex" in name]:
+        raise FileFormatError(f"{complex_ones[0]} samples; encode their amplitudes and phases, or their parts")
+    dtype: np.dtype[Any] = np.result_type(*dataset.dtypes)
+    if dtype.name not in DTYPES:
+        raise FileFormatError(f"samples of {dtype}; apercu encodes {', '.join(DTYPES)}")
+    return dtype
+
+
+def _nodata(value: NoData, dtype: np.dtype[Any]) -> NoData:
+    """A no-data value as samples of that dtype have it; None where none can have it."""
+    found = None if value is None else representable(value, dtype)
+    return None if found is None else found.item()
+
+
+def _interpretation(colours: list[str], dtype: np.dtype[Any]) -> str:
+    if len(colours) == 1:
+        return "grey"
+    if colours == ["red", "green", "blue"]:
+        return "rgb"
+    if colours == ["red", "green", "blue", "alpha"] and dtype in (np.uint8, np.uint16):
+        return "rgba"
+    return "spectral"
+
+
+def _palette(colours: dict[int, tuple[int, ...]], dtype: np.dtype[Any], nodata: NoData) -> NDArray[np.uint8]:
+    out = np.zeros((np.iinfo(dtype).max + 1, 4), np.uint8)
+    for index, colour in colours.items():
+        if 0 <= index < len(out):
+            out[index] = np.clip(colour, 0, 255)
+    if nodata is not None:
+        out[int(nodata), 3] = 0
+    return out
+
+
+def _is_mask(dataset: Any, alpha: int, dtype: np.dtype[Any]) -> bool:
+    """Whether a band of alpha is 0 or the largest value everywhere, and 0 somewhere."""
+    most, is_clear = np.iinfo(dtype).max, False
+    for window in windows_to_scan(dataset):
+        found = dataset.read(alpha, window=_rasterio_window(window))
+        clear = found == 0
+        if not (clear | (found == most)).all():
+            return False
+        is_clear |= bool(clear.any())
+    return is_clear
+
+
+def _rasterio_window(window: Window) -> Any:
+    from rasterio.windows import Window as Place
+
+    return Place(window.left, window.top, window.width, window.height)
+
+
+def _equal(samples: NDArray[Any], values: list[NoData]) -> Mask:
+    """Where samples (h, w, B) have the no-data value of their band, as GDAL sees it."""
+    out = np.zeros(samples.shape, np.bool_)
+    for band, value in enumerate(values):
+        of_band = samples[:, :, band]
+        if value is None:
+            continue
+        out[:, :, band] = of_band == value
+        if samples.dtype.kind == "f" and np.isfinite(value):
+            with np.errstate(over="ignore", invalid="ignore"):
+                near = np.abs(of_band - value) < _NEAR * np.abs(of_band + value)
+            out[:, :, band] |= near
+    return out
+
+
+def _wide(hidden: Mask, n_bands: int) -> Mask | None:
+    if not hidden.any():
+        return None
+    return np.broadcast_to(hidden, (*hidden.shape[:2], n_bands))

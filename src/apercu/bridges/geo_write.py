@@ -1,0 +1,155 @@
+"""Scenes as GeoTIFF, also cloud-optimised (COG), by GDAL's drivers of these names."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.bridges.geo_metadata import colours_of, crs_as_rasterio, describe
+from apercu.bridges.geo_read import CACHE, rasterio_of
+from apercu.errors import FileFormatError
+from apercu.format.chunks import Scene
+from apercu.replacing import replacing_by_name
+from apercu.stages.blocks import Window
+from apercu.stages.fill import Mask
+
+_BLOCK = 512
+_LARGE = 256  # pixels a side, from which a file is tiled
+_BESIDE = (".aux.xml", ".msk", ".ovr")
+_COG = {
+    "compress": "DEFLATE",
+    "predictor": "YES",
+    "blocksize": _BLOCK,
+    "bigtiff": "IF_SAFER",
+    "overview_resampling": "AVERAGE",
+}
+
+
+class Raster(NamedTuple):
+    """A scene that is to be written, window by window."""
+
+    height: int
+    width: int
+    n_bands: int
+    dtype: np.dtype[Any]
+    interpretation: str
+    nodata: float | int | None
+    kind: str | None
+    """Of the mask, as `apercu.format.chunks` has it: "alpha" becomes a band, "band" the mask of the dataset."""
+    scene: Scene
+    """What is said of it; its georeference is that of this height and width."""
+
+
+Part = tuple[Window, NDArray[Any], Mask | None]
+"""Samples (h, w, B), and where they do not count, (h, w)."""
+
+
+def write(target: str | os.PathLike[str], raster: Raster, parts: Iterator[Part], *, cog: bool = False) -> None:
+    """Write a GeoTIFF, deflated, in tiles of 512 × 512 where it is larger than one.
+
+    Args:
+        target: a path; the file takes the place of one that is there, whole or not at all.
+        raster: what it is.
+        parts: all of it, in any order; in that of its rows, little memory is needed.
+        cog: whether to write a cloud-optimised GeoTIFF, with overviews.
+
+    Raises:
+        MissingExtra: rasterio is not installed.
+        FileFormatError: GDAL cannot write it.
+        OSError: the file cannot be written.
+    """
+    rasterio = rasterio_of("a GeoTIFF needs")
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    from rasterio.shutil import copy
+
+    with replacing_by_name(target) as name, rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_TIFF_INTERNAL_MASK=True):
+        first = os.path.join(os.path.dirname(name), ".whole.tif") if cog else name
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                with rasterio.open(first, "w", **_profile(raster, 1 if cog else 6)) as dataset:
+                    _fill(dataset, raster, parts)
+                if cog:
+                    copy(first, name, driver="COG", copy_src_mdd=_copied(raster.scene), **_COG)
+                    os.unlink(first)
+        except RasterioError as error:
+            raise FileFormatError(" ".join(str(error.__cause__ or error).split())) from error
+        stale = [suffix for suffix in _BESIDE if not os.path.exists(name + suffix)]
+    for suffix in stale:  # of the file that was there, and GDAL would take it for the new one's
+        with suppress(OSError):
+            os.unlink(os.path.realpath(target) + suffix)
+
+
+def _copied(scene: Scene) -> str:
+    """Which tags GDAL is to copy to a COG: of all namespaces (YES), or those without one (AUTO), where bands have such
+    tags, which it would leave out with the others."""
+    named = any(namespace for _, namespace in scene.tags or ())
+    return "YES" if named and not any(band and not namespace for band, namespace in scene.tags or ()) else "AUTO"
+
+
+def write_empty(name: str, raster: Raster) -> None:
+    """Write a GeoTIFF that says all that is said of a scene, and holds next to no samples."""
+    rasterio = rasterio_of("a GeoTIFF needs")
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(name, "w", **_profile(raster, 1), sparse_ok=True) as dataset:
+            describe(dataset, raster.scene, raster.interpretation)
+            if raster.kind == "band":
+                dataset.write_mask(np.ones((1, 1), np.bool_), window=((0, 1), (0, 1)))
+
+
+def _profile(raster: Raster, effort: int) -> dict[str, Any]:
+    has_alpha = raster.kind == "alpha"
+    n_bands = raster.n_bands + has_alpha
+    colours = colours_of(raster.scene, raster.interpretation, n_bands)
+    tiled = min(raster.height, raster.width) >= _LARGE
+    profile = {
+        "driver": "GTiff",
+        "height": raster.height,
+        "width": raster.width,
+        "count": n_bands,
+        "dtype": raster.dtype.name,
+        "nodata": raster.nodata,
+        "photometric": "RGB" if colours[:3] == ["red", "green", "blue"] else "MINISBLACK",
+        "alpha": "NON-PREMULTIPLIED" if colours[-1] == "alpha" else "NO",
+        "compress": "DEFLATE",
+        "zlevel": effort,
+        "predictor": 3 if raster.dtype.kind == "f" else 2,
+        "interleave": "pixel",
+        "bigtiff": "IF_SAFER",
+        "tiled": tiled,
+        **({"blockxsize": _BLOCK, "blockysize": _BLOCK} if tiled else {}),
+    }
+    geo = raster.scene.geo
+    if geo and geo.crs is not None:
+        profile["crs"] = crs_as_rasterio(geo.crs)
+    if geo and geo.transform:
+        from rasterio import Affine
+
+        profile["transform"] = Affine(*geo.transform)
+    return profile
+
+
+def _fill(dataset: Any, raster: Raster, parts: Iterator[Part]) -> None:
+    from rasterio.windows import Window as Place
+
+    describe(dataset, raster.scene, raster.interpretation)
+    numbers = list(range(1, raster.n_bands + 1))
+    for window, samples, mask in parts:
+        for top in range(0, window.height, _BLOCK):  # rasterio copies what it writes
+            rows = slice(top, min(top + _BLOCK, window.height))
+            place = Place(window.left, window.top + top, window.width, rows.stop - top)
+            dataset.write(np.moveaxis(samples[rows], -1, 0), numbers, window=place)
+            if raster.kind not in ("alpha", "band"):
+                continue
+            shown = np.ones((rows.stop - top, window.width), np.bool_) if mask is None else ~mask[rows]
+            if raster.kind == "alpha":
+                dataset.write(shown.astype(raster.dtype) * np.iinfo(raster.dtype).max, len(numbers) + 1, window=place)
+            else:
+                dataset.write_mask(shown, window=place)

@@ -1,0 +1,245 @@
+"""An apercu file as an item of a SpatioTemporal Asset Catalog (STAC 1.1): footprint, thumbnail, what its bands are.
+
+It needs rasterio, pystac and antimeridian (`pip install 'apercu[geo]'`).
+"""
+
+import json
+import math
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from apercu.bridges import geo, geo_metadata
+from apercu.bridges.geo_read import rasterio_of
+from apercu.errors import FileFormatError, MissingExtra, OptionError
+from apercu.format.chunks import Bands, Scene
+from apercu.stages.blocks import Window
+
+MOST_SIDE = 600
+"""Pixels of the longer side of a thumbnail."""
+_STRETCH = (2, 98)  # percentiles that become black and white
+_PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
+_RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
+_MEDIA_TYPE = "image/x-apercu"
+_THUMBNAILS = {".webp": "image/webp", ".png": "image/png"}
+_DENSE = 32  # points on a side of a footprint, which need not be straight on the globe
+_TOLERANCE, _DECIMALS = 1e-6, 7  # in degrees, a tenth of a metre and less
+_TIMES = {
+    ("IMAGERY", "ACQUISITIONDATETIME"): "%Y-%m-%d %H:%M:%S",  # what GDAL finds in products of many satellites
+    ("", "ACQUISITIONDATETIME"): "",
+    ("", "ACQUISITION_DATE"): "",
+    ("", "TIFFTAG_DATETIME"): "%Y:%m:%d %H:%M:%S",
+}
+
+
+class Made(NamedTuple):
+    """An item, and its thumbnail."""
+
+    item: dict[str, Any]
+    """As JSON has it."""
+    thumbnail: Image.Image
+
+
+def item(
+    path: str | os.PathLike[str], out: str | os.PathLike[str], thumbnail: str, when: datetime | None = None
+) -> Made:
+    """The STAC item of an apercu file.
+
+    Args:
+        path: of the file, which is the asset "overview".
+        out: where the item is to be; assets are named relative to it.
+        thumbnail: the name of the thumbnail beside it, .webp or .png.
+        when: of the acquisition; by default what the tags of the scene say.
+
+    Raises:
+        OptionError: neither says when; or a thumbnail of another kind.
+        MissingExtra: rasterio, pystac or antimeridian is not installed.
+        FileFormatError: the scene's place is not on Earth.
+        FormatError, OSError: as `apercu.bridges.geo.open`.
+    """
+    rasterio_of("a STAC item needs")
+    try:
+        import antimeridian
+        import pystac
+    except ImportError as error:
+        raise MissingExtra("a STAC item needs pystac and antimeridian: pip install 'apercu[geo]'") from error
+
+    if (suffix := os.path.splitext(thumbnail)[1].lower()) not in _THUMBNAILS:
+        raise OptionError(f"a thumbnail is {' or '.join(_THUMBNAILS)}, not {suffix!r}")
+    opened = geo.open(path)
+    when = when or _told_time(opened)
+    if when is None:
+        raise OptionError("no tag says when the scene was taken: give the time (--datetime)")
+    small = _Small(opened)
+    footprint = _footprint(opened, small)
+    made = pystac.Item(
+        id=Path(path).stem,
+        geometry=footprint,
+        bbox=None if footprint is None else list(antimeridian.bbox(footprint)),
+        datetime=(when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC),
+        properties=_projection(opened),
+        stac_extensions=[_PROJECTION, _RASTER],
+    )
+    folder = os.path.dirname(os.path.abspath(out))
+    overview = os.path.relpath(os.path.abspath(path), folder).replace(os.sep, "/")
+    made.add_asset(
+        "overview",
+        pystac.Asset(overview, media_type=_MEDIA_TYPE, roles=["overview"], extra_fields={"bands": _bands(opened)}),
+    )
+    made.add_asset("thumbnail", pystac.Asset(thumbnail, media_type=_THUMBNAILS[suffix], roles=["thumbnail"]))
+    return Made(made.to_dict(include_self_link=False), small.shown(_display_bands(opened)))
+
+
+class _Small:
+    """Means of a scene over squares of pixels, only over samples that count."""
+
+    def __init__(self, opened: geo.Opened) -> None:
+        self.side = -(-max(opened.shape) // MOST_SIDE)
+        """Of a square, in pixels."""
+        height, width = (-(-side // self.side) for side in opened.shape)
+        n_bands = opened.raster().n_bands
+        sums, counts = np.zeros((height, width, n_bands)), np.zeros((height, width, n_bands), np.int64)
+        for window in opened.windows():
+            samples, hidden = opened.part(window)
+            counted = np.ones(samples.shape, np.bool_) if hidden is None else ~np.broadcast_to(hidden, samples.shape)
+            rows, columns = (
+                slice(start // self.side, -(-(start + extent) // self.side))
+                for start, extent in ((window.top, window.height), (window.left, window.width))
+            )
+            sums[rows, columns] += _added(np.where(counted, samples, 0), window, self.side, np.float64)
+            counts[rows, columns] += _added(counted, window, self.side, np.int64)
+        self.valid: NDArray[np.bool_] = np.asarray(counts.any(axis=2))
+        """(h, w), where any sample counts."""
+        self.means = np.ma.MaskedArray(sums / np.maximum(counts, 1), counts == 0)
+
+    def shown(self, bands: list[int]) -> Image.Image:
+        """A picture of one or three bands, each stretched between its percentiles; clear where nothing counts."""
+        planes = []
+        for band in bands:
+            values = self.means[:, :, band]
+            valid = values.compressed()
+            low, high = np.percentile(valid, _STRETCH) if valid.size else (0.0, 1.0)
+            shown = (values.filled(low) - low) / ((high - low) or 1.0)
+            planes.append((np.clip(shown, 0, 1) * 255 + 0.5).astype(np.uint8))
+        colours = planes if len(planes) == 3 else planes[:1] * 3
+        alpha = np.where(self.valid, 255, 0).astype(np.uint8)
+        return Image.fromarray(np.dstack([*colours, alpha] if not self.valid.all() else colours))
+
+
+def _added(samples: NDArray[Any], window: Window, side: int, dtype: type) -> NDArray[Any]:
+    """Sums of the samples of a window (h, w, B) in each square of the image that it touches."""
+    rows, columns = (
+        np.flatnonzero(np.r_[True, np.diff((start + np.arange(extent)) // side) > 0])
+        for start, extent in ((window.top, window.height), (window.left, window.width))
+    )
+    of_rows = np.add.reduceat(samples, rows, axis=0, dtype=dtype)
+    return np.asarray(np.add.reduceat(of_rows, columns, axis=1))
+
+
+def _footprint(opened: geo.Opened, small: _Small) -> dict[str, Any] | None:
+    """Where the samples that count lie, as GeoJSON (RFC 7946): the hull of their squares on the globe. None for a scene
+    that says nothing of its place."""
+    import antimeridian
+    import shapely
+    from rasterio.warp import transform
+
+    if (found := _to_ground(opened.scene)) is None:
+        return None
+    crs, on_ground = found
+    shown = small.valid if small.valid.any() else ~small.valid
+    rows = np.flatnonzero(shown.any(axis=1))
+    left, right = shown[rows].argmax(axis=1), shown.shape[1] - shown[rows, ::-1].argmax(axis=1)
+    corners = [
+        (column, row + down) for row, *ends in zip(rows, left, right, strict=True) for column in ends for down in (0, 1)
+    ]
+    height, width = opened.shape
+    points = np.minimum(np.array(corners) * small.side, (width, height))
+    hull = shapely.MultiPoint(points).convex_hull.segmentize(max(height, width) / _DENSE)
+    columns, lines = np.array(hull.exterior.coords).T
+    longitudes, latitudes = transform(crs, "EPSG:4326", *on_ground(lines, columns))
+    places = np.column_stack([longitudes, latitudes])
+    if not np.isfinite(places).all():
+        raise FileFormatError("the corners of the scene have no longitude and latitude")
+    fixed = antimeridian.fix_polygon(shapely.Polygon(places)).simplify(_TOLERANCE)
+    rounded = shapely.transform(fixed, lambda corners: np.round(corners, _DECIMALS))
+    geometry: dict[str, Any] = json.loads(shapely.to_geojson(rounded))
+    return geometry
+
+
+def _to_ground(scene: Scene) -> tuple[Any, Any] | None:
+    """A reference system, and what takes rows and columns to it; None where nothing says how."""
+    from rasterio.transform import AffineTransformer, GCPTransformer, RPCTransformer
+
+    def at_corners(transformer: Any) -> Any:
+        return lambda rows, columns: transformer.xy(rows, columns, offset="ul")
+
+    if scene.geo and scene.geo.transform and scene.geo.crs is not None:
+        from rasterio import Affine
+
+        return geo_metadata.crs_as_rasterio(scene.geo.crs), at_corners(AffineTransformer(Affine(*scene.geo.transform)))
+    if scene.gcps and scene.gcps.crs is not None:
+        points = geo_metadata.control_points(scene.gcps)
+        return geo_metadata.crs_as_rasterio(scene.gcps.crs), at_corners(GCPTransformer(points))
+    if scene.rpcs:
+        from rasterio.rpc import RPC
+
+        return "EPSG:4326", at_corners(RPCTransformer(RPC(**scene.rpcs._asdict())))
+    return None
+
+
+def _projection(opened: geo.Opened) -> dict[str, Any]:
+    """Properties of the projection extension."""
+    told: dict[str, Any] = {"proj:code": None, "proj:shape": list(opened.shape)}
+    place = opened.scene.geo
+    if place and isinstance(place.crs, int):
+        told["proj:code"] = f"EPSG:{place.crs}"
+    elif place and place.crs:
+        from rasterio.enums import WktVersion
+
+        told["proj:wkt2"] = geo_metadata.crs_as_rasterio(place.crs).to_wkt(version=WktVersion.WKT2_2019)
+    if place and place.transform:
+        told["proj:transform"] = list(place.transform)
+    return told
+
+
+def _bands(opened: geo.Opened) -> list[dict[str, Any]]:
+    """What is said of each band, in the words of STAC's common metadata and of the raster extension."""
+    raster = opened.raster()
+    said = raster.scene.bands or Bands()
+    nodata = "nan" if raster.nodata is not None and math.isnan(raster.nodata) else raster.nodata
+    told = []
+    for band in range(raster.n_bands):
+        of_band = {
+            "name": said.names[band] if said.names else None,
+            "data_type": raster.dtype.name,
+            "nodata": nodata,
+            "unit": said.units[band] if said.units else None,
+            "raster:scale": said.scales[band] if said.scales else None,
+            "raster:offset": said.offsets[band] if said.offsets else None,
+        }
+        told.append({name: value for name, value in of_band.items() if value is not None})
+    return told
+
+
+def _display_bands(opened: geo.Opened) -> list[int]:
+    """The places of the bands that a thumbnail shows: red, green and blue, or else the first three, or the first."""
+    raster = opened.raster()
+    colours = geo_metadata.colours_of(raster.scene, raster.interpretation, raster.n_bands)
+    if {"red", "green", "blue"} <= set(colours):
+        return [colours.index(name) for name in ("red", "green", "blue")]
+    return [0, 1, 2] if raster.n_bands >= 3 else [0]
+
+
+def _told_time(opened: geo.Opened) -> datetime | None:
+    """When the scene was taken, as far as a tag says so; in UTC, if it says no zone."""
+    for (namespace, name), form in _TIMES.items():
+        if text := opened.tags(ns=namespace).get(name):
+            with suppress(ValueError):
+                return datetime.strptime(text, form) if form else datetime.fromisoformat(text)
+    return None

@@ -1,0 +1,217 @@
+"""The size at which an image is coded: the full one, or means of 2^k × 2^k samples, chosen for a budget.
+
+With very few bits a codec spends most of them on saying where it has none. At a smaller size it has more for each
+sample, and what the size loses, the budget could not have paid for. Which size is best is tried, since forecasts are
+wrong by more than what is to be gained: each is coded within the budget and enlarged, and its error at the full size
+compared. That is cheap: each size has a quarter of the samples of the one before it.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+
+from apercu.codecs.source import ArraySource, Source
+from apercu.errors import OptionError, TargetUnreachable
+from apercu.format.container import MAX_SIDE
+from apercu.options import positive
+from apercu.stages.blocks import Window, part
+from apercu.stages.colour import Samples, plane_sizes
+from apercu.stages.fill import ALPHA, Mask, hidden
+from apercu.stages.resize import MOST_LOG2, add_up, enlarged, means, needed_window, reduced_size, source_window
+
+ENOUGH = 0.3
+"""Bits for each sample of the planes: with more, the next smaller size is never better. On 862 training images the full
+size was better in all but those where it made no difference."""
+TOO_FEW = 0.015
+"""And with fewer, the next smaller size is as good or better, so that a large image need not be coded at this one. In
+small images the bytes of a prefix count, and scenes that are almost empty are quick to try."""
+WORTH = 0.99
+"""What the error of a smaller size must be less than, as a part of the least before it: fewer pixels for nothing are no
+gain.
+"""
+LARGE = 1 << 24
+"""Samples. Larger images are measured in places; and their sizes of fewer samples are kept in memory."""
+_READ_AT_ONCE = 1 << 21
+"""Samples of a source that are read at a time."""
+_PLACES, _A_PLACE = 4, 1 << 18
+"""Where a large image is measured: places down and across, and samples in each."""
+_KEPT = 1 << 26
+"""Bytes of a decoded image that are kept while it is measured."""
+
+
+class Reduced:
+    """A source at ceil(size / 2^log2) rows and columns: each sample is the mean of those that count, and counts if one
+    of them does. Colours count where alpha is above 0. It is read in large windows, and never as a whole."""
+
+    def __init__(self, source: Source, log2: int, interpretation: str) -> None:
+        self.source, self.log2, self.interpretation = source, log2, interpretation
+        self.height, self.width = reduced_size(source.height, log2), reduced_size(source.width, log2)
+        self.n_bands, self.dtype = source.n_bands, source.dtype
+        self.flat = getattr(source, "flat", source.n_bands == 1 and interpretation == "grey")
+        """Whether it has the shape (H, W), as the source."""
+
+    def read(self, window: Window) -> tuple[Samples, Mask | None]:
+        """See `Source`."""
+        out = np.empty((window.height, window.width, self.n_bands), self.dtype.newbyteorder("="))
+        mask = np.zeros(out.shape, np.bool_)
+        n_rows = max(_READ_AT_ONCE // (window.width * self.n_bands << 2 * self.log2), 1)
+        for row in range(0, window.height, n_rows):
+            those = slice(row, min(row + n_rows, window.height))
+            place = Window(window.top + row, window.left, those.stop - row, window.width)
+            out[those], empty = self._means(place)
+            if empty is not None:
+                mask[those] = empty
+        if self.interpretation == "rgba":  # where alpha is 0, it alone says that colours do not count
+            mask[:, :, :ALPHA] &= (out[:, :, ALPHA:] > 0) | mask[:, :, ALPHA:]
+        return out, mask if mask.any() else None
+
+    def _means(self, window: Window) -> tuple[Samples, Mask | None]:
+        """Of a few rows, or of one, of which the source is read in parts."""
+        of = source_window(window, self.source.height, self.source.width, self.log2)
+        sums, counts = np.zeros((2, window.height, window.width, self.n_bands), np.uint64)
+        for top, left, height, width in _pieces(of, self.n_bands):
+            samples, mask = self.source.read(Window(top, left, height, width))
+            found = add_up(samples, hidden(samples, self.interpretation, mask), self.log2)
+            row, column = (top >> self.log2) - window.top, (left >> self.log2) - window.left
+            place = np.s_[row : row + found[0].shape[0], column : column + found[0].shape[1]]
+            sums[place] += found[0]
+            counts[place] += found[1]
+        return means(sums, counts, self.dtype.newbyteorder("="))
+
+    def squared_error(self, window: Window, decoded: Samples) -> int:
+        """See `Source`: at the reduced size."""
+        whole = Window(0, 0, window.height, window.width)
+        return ArraySource(*self.read(window)).squared_error(whole, decoded)
+
+
+def _pieces(window: Window, n_bands: int) -> Iterator[Window]:
+    """A window in parts of no more samples than are read at a time, with sides that are powers of two."""
+    rows = _power_of_two(_READ_AT_ONCE // (window.width * n_bands))
+    columns = _power_of_two(_READ_AT_ONCE // n_bands)
+    if window.height * window.width * n_bands <= _READ_AT_ONCE:
+        rows, columns = window.height, window.width
+    for top in range(0, window.height, rows):
+        for left in range(0, window.width, columns):
+            size = min(rows, window.height - top), min(columns, window.width - left)
+            yield Window(window.top + top, window.left + left, *size)
+
+
+def _power_of_two(most: int) -> int:
+    """The largest up to a number, or 1."""
+    return 1 << max(most, 1).bit_length() - 1
+
+
+def reduced(source: Source, log2: int, interpretation: str) -> Source:
+    """A source at 1/2^log2 of its size; itself for log2 = 0. Kept in memory where it is not large, since an encoder
+    reads it several times."""
+    if log2 == 0:
+        return source
+    small = Reduced(source, log2, interpretation)
+    if small.height * small.width * small.n_bands > LARGE:
+        return small
+    kept = ArraySource(*small.read(Window(0, 0, small.height, small.width)))
+    kept.flat = small.flat
+    return kept
+
+
+def log2_of(reduce: object) -> int | None:
+    """What `reduce` of an encoder says: the size is divided by 2^this; None for "auto". Raises OptionError."""
+    if reduce is None:
+        return 0
+    if isinstance(reduce, str) and reduce == "auto":
+        return None
+    divisor = 0 if isinstance(reduce, str) else positive("reduce", reduce)
+    if divisor.bit_count() != 1 or divisor > 1 << MOST_LOG2:
+        raise OptionError(f'reduce must be "auto" or a power of two from 1 to {1 << MOST_LOG2:,}, not {reduce!r}')
+    return divisor.bit_length() - 1
+
+
+def best_size(
+    source: Source,
+    n_bytes: int,
+    interpretation: str,
+    coded: Callable[[int], bytes],
+    decoded: Callable[[bytes, Window], Samples],
+) -> bytes:
+    """The file of least squared error at the full size among those in `n_bytes` at full, half, quarter … size.
+
+    coded: makes the file at 1/2^k of the size, within the budget; raises TargetUnreachable. decoded: a window of such a
+    file at its own size, (h, w, B), comparable with the source's. Sizes that cannot be best are not tried, nor is
+    anything measured where only one can be. Raises TargetUnreachable if even the smallest size takes too many bytes.
+    """
+    most = min((max(source.height, source.width) - 1).bit_length(), MOST_LOG2)
+    large = source.height * source.width * source.n_bands > LARGE
+    best: tuple[int, bytes] | None = None
+    for log2 in range(most + 1):
+        if reduced_size(max(source.height, source.width), log2) > MAX_SIDE:
+            continue
+        bits = _bits_a_sample(source, n_bytes, interpretation, log2)
+        if best and bits > ENOUGH:
+            break
+        if large and bits < TOO_FEW and log2 < most:
+            continue
+        try:
+            data = coded(log2)
+        except TargetUnreachable as unreachable:
+            if log2 < most or best:
+                continue
+            raise TargetUnreachable(f"at 1/{1 << most} of the size, {unreachable}") from None
+        if not best and (log2 == most or 4 * bits > ENOUGH):
+            return data
+        error = _squared_error(source, interpretation, log2, partial(decoded, data))
+        if not best or error < WORTH * best[0]:
+            best = error, data
+    assert best  # or a single pixel has been returned, or raised
+    return best[1]
+
+
+def _bits_a_sample(source: Source, n_bytes: int, interpretation: str, log2: int) -> float:
+    """Bits of the budget for each sample of the planes at 1/2^log2 of the size."""
+    size = reduced_size(source.height, log2), reduced_size(source.width, log2)
+    return 8 * n_bytes / sum(h * w for h, w in plane_sizes(interpretation, source.n_bands, *size))
+
+
+def _squared_error(source: Source, interpretation: str, log2: int, decoded: Callable[[Window], Samples]) -> int:
+    """Of what is decoded and enlarged, at the full size; of a large image in places only."""
+    height, width = source.height, source.width
+    small = Window(0, 0, reduced_size(height, log2), reduced_size(width, log2))
+    kept = None
+    if small.height * small.width * source.n_bands * source.dtype.itemsize <= _KEPT:
+        kept = decoded(small)
+    total = 0
+    for window in _places(source):
+        place = needed_window(window, height, width, log2)
+        samples = decoded(place) if kept is None else part(kept, place)
+        whole = enlarged(samples, window, height, width, log2)
+        if interpretation == "rgba":
+            whole = _with_hidden(source, window, whole)
+        total += source.squared_error(window, whole)
+    return total
+
+
+def _with_hidden(source: Source, window: Window, decoded: Samples) -> Samples:
+    """A decoded window with the colours of the source where its alpha is 0: they are no errors."""
+    samples, mask = source.read(window)
+    out = hidden(samples, "rgba", mask)
+    return decoded if out is None else np.where(out, samples, decoded)
+
+
+def _places(source: Source) -> Iterator[Window]:
+    """Where an image is measured: everywhere, a few rows at a time, or in places that lie evenly over a large one."""
+    height, width, n_bands = source.height, source.width, source.n_bands
+    if height * width * n_bands <= LARGE:
+        n_rows = max(_READ_AT_ONCE // (width * n_bands), 1)
+        for top in range(0, height, n_rows):
+            yield Window(top, 0, min(n_rows, height - top), width)
+        return
+    side = max(math.isqrt(_A_PLACE // n_bands), 1)
+    rows, columns = min(side, height), min(side, width)
+    for down in range(_PLACES):
+        for across in range(_PLACES):
+            top, left = (
+                (2 * i + 1) * (size - n) // (2 * _PLACES)
+                for i, size, n in ((down, height, rows), (across, width, columns))
+            )
+            yield Window(top, left, rows, columns)

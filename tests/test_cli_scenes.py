@@ -1,0 +1,141 @@
+"""Scenes by the command: whatever GDAL opens, to files that keep what is said of them, and back."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from rio_cogeo.cogeo import cog_validate
+
+import apercu
+import geo_scenes
+from apercu.bridges import geo, scene_files
+from apercu.cli.main import main
+from geo_scenes import ALL, SHOWS, opened, said_of
+
+rasterio = geo_scenes.rasterio
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    for name in ("no_epsg", "sentinel_2", "mask", "float32"):
+        ALL[name](folder / f"{name}.tif")
+    return folder
+
+
+@pytest.fixture
+def folder(drawn, tmp_path, monkeypatch):
+    for path in drawn.iterdir():
+        shutil.copy(path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_there_and_back(folder, capsys):
+    assert main(["encode", "no_epsg.tif", "a.apc", "--bytes", "1200"]) == 0
+    said = capsys.readouterr().err
+    data = (folder / "a.apc").read_bytes()
+    assert said.startswith("a.apc: 100 × 72 spectral int16, ")
+    assert len(data) <= 1200
+    assert f"(1/{100 * 72 * 3 * 2 / len(data):.0f} of the samples)" in said
+    assert data == geo.encode("no_epsg.tif", n_bytes=1200)
+    assert main(["decode", "a.apc", "back.tif"]) == 0
+    assert main(["decode", "a.apc", "cog.tif", "--cog"]) == 0
+    assert said_of("back.tif") == said_of("cog.tif") == said_of("no_epsg.tif")
+    assert cog_validate("cog.tif", quiet=True)[0]
+    assert main(["decode", "a.apc", "part.tif", "--window", "8,16,32,48"]) == 0
+    with opened("part.tif") as part:
+        assert (part.shape, part.transform[2]) == ((32, 48), 399960 + 160)
+    assert capsys.readouterr().err == ""
+
+
+def test_many_pictures_and_scenes(folder):
+    Image.fromarray(np.zeros((9, 8), np.uint8)).save("a.png")
+    assert main(["encode", "sentinel_2.tif", "a.png", "mask.tif", "--out", "made", "--quiet"]) == 0
+    assert main(["decode", "made/sentinel_2.apc", "made/mask.apc", "--out", "back", "--format", "tif"]) == 0
+    for name in ("sentinel_2.tif", "mask.tif"):
+        assert said_of(f"back/{name}") == said_of(name)
+    assert (folder / "made/a.apc").read_bytes() == apercu.encode(np.zeros((9, 8), np.uint8))
+
+
+def test_what_gdal_opens_by_another_name(folder):
+    with zipfile.ZipFile("a.zip", "w") as archive:
+        archive.write("sentinel_2.tif")
+    assert main(["encode", "/vsizip/a.zip/sentinel_2.tif", "a.apc", "--quiet"]) == 0
+    assert (folder / "a.apc").read_bytes() == geo.encode("sentinel_2.tif")
+    rasterio.shutil.copy("sentinel_2.tif", "b.img", driver="HFA")
+    assert main(["encode", "b.img", "b.apc", "--quiet"]) == 0
+    assert geo.open("b.apc").transform == geo.open("a.apc").transform
+
+
+def test_pictures_of_scenes_are_clear_where_there_are_no_data(folder):
+    assert main(["encode", "mask.tif", "a.apc", "--quiet"]) == 0
+    for suffix in ("png", "webp"):
+        assert main(["decode", "a.apc", f"a.{suffix}"]) == 0
+        with Image.open(f"a.{suffix}") as shown:
+            np.testing.assert_array_equal(np.asarray(shown)[:, :, 3] == 255, SHOWS)
+    assert main(["decode", "a.apc", "a.jpg"]) == 0
+    with Image.open("a.jpg") as shown:
+        assert shown.mode == "RGB"
+
+
+def test_a_geotiff_on_standard_output(folder):
+    assert main(["encode", "sentinel_2.tif", "a.apc", "--quiet"]) == 0
+    call = [sys.executable, "-m", "apercu", "decode", "a.apc", "-", "--format", "tif"]
+    (folder / "b.tif").write_bytes(subprocess.run(call, capture_output=True, timeout=60, check=True).stdout)
+    assert said_of("b.tif") == said_of("sentinel_2.tif")
+
+
+def test_what_cannot_be_is_refused_in_one_line(folder, capsys):
+    assert main(["encode", "float32.tif", "a.apc", "--quiet"]) == 0
+    (folder / "no.vrt").write_text("no raster")
+    for arguments, says in (
+        (("decode", "a.apc", "a.png"), ".tif"),
+        (("decode", "a.apc", "a.png", "--cog"), "named .tif"),
+        (("encode", "no.vrt", "b.apc"), "no.vrt"),
+        (("encode", "absent.tif", "b.apc"), "absent.tif"),
+        (("encode", "/vsizip/absent.zip/a.tif", "b.apc"), "absent.zip"),
+        (("vrt", "-"), "standard input"),
+        (("vrt", "absent.apc"), "absent.apc"),
+    ):
+        assert main(arguments) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("apercu: ")
+        assert said.count("\n") == 1
+        assert says in said
+    assert sorted(path.name for path in folder.iterdir() if path.suffix not in (".tif",)) == ["a.apc", "no.vrt"]
+
+
+def test_without_rasterio_a_scene_is_a_picture(folder, capsys, monkeypatch):
+    data = geo.encode("sentinel_2.tif")
+    (folder / "scene.apc").write_bytes(data)
+    monkeypatch.setattr(scene_files, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "rasterio", None)
+    assert main(["encode", "sentinel_2.tif", "a.apc"]) == 0
+    left_out = "its georeference, no-data value and tags are left out; pip install 'apercu[geo]' keeps them\n"
+    assert f"sentinel_2.tif: {left_out}" in capsys.readouterr().err
+    assert apercu.info((folder / "a.apc").read_bytes())["version"] == 1
+    assert main(["decode", "scene.apc", "a.tif"]) == 0
+    assert capsys.readouterr().err == f"scene.apc: {left_out}"
+    for arguments in (
+        ("encode", "s3://a/b.tif", "b.apc"),
+        ("decode", "scene.apc", "c.tif", "--cog"),
+        ("vrt", "scene.apc"),
+    ):
+        assert main(arguments) == 2
+        assert "pip install 'apercu[geo]'" in capsys.readouterr().err
+
+
+def test_info_says_where_a_scene_lies(folder, capsys):
+    assert main(["encode", "sentinel_2.tif", "a.apc", "--quiet"]) == 0
+    assert main(["info", "--json", "a.apc"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["geo"]["crs"] == "EPSG:32632"
+    assert main(["info", "a.apc"]) == 0
+    said = capsys.readouterr().out
+    assert "EPSG:32632" in said

@@ -1,0 +1,176 @@
+"""Images coded at a smaller size: the source that is read reduced, and the choice of the size."""
+
+import numpy as np
+import pytest
+
+from apercu.codecs import reduced
+from apercu.codecs.source import ArraySource
+from apercu.errors import OptionError, TargetUnreachable
+from apercu.stages.blocks import Window, part
+from apercu.stages.resize import add_up, means
+from scripts.pictures import noise, scene
+
+
+class Watched(ArraySource):
+    """An array that notes what is read of it."""
+
+    def __init__(self, samples, mask=None):
+        super().__init__(samples, mask)
+        self.windows = []
+
+    def read(self, window):
+        self.windows.append(window)
+        return super().read(window)
+
+
+def whole(source):
+    return source.read(Window(0, 0, source.height, source.width))
+
+
+@pytest.mark.parametrize("log2", [1, 3, 9])
+@pytest.mark.parametrize("at_once", [1 << 21, 900, 7])
+def test_windows_are_crops_however_the_source_is_read(log2, at_once, monkeypatch):
+    monkeypatch.setattr(reduced, "_READ_AT_ONCE", at_once)
+    samples = noise((70, 53, 2), 3).astype(np.uint16)
+    mask = noise(samples.shape, 4) % 2 > 0
+    mask[:40, :40] = True
+    source = Watched(samples, mask)
+    small = reduced.Reduced(source, log2, "spectral")
+    wanted, empty = means(*add_up(samples, mask, log2), samples.dtype)
+    found, out = whole(small)
+    assert (small.height, small.width) == wanted.shape[:2]
+    assert found.dtype == np.uint16
+    assert np.array_equal(np.where(empty, 0, wanted) if empty is not None else wanted, found)
+    assert np.array_equal(out, empty) or (out is None and empty is None)
+    for window in [(0, 0, 1, 1), (small.height - 1, 0, 1, small.width), (small.height // 2, small.width // 2, 1, 1)]:
+        again, hidden = small.read(Window(*window))
+        assert np.array_equal(again, part(found, Window(*window)))
+        assert np.array_equal(np.zeros(again.shape, bool) if hidden is None else hidden,
+                              np.zeros(again.shape, bool) if out is None else part(out, Window(*window)))  # fmt: skip
+    assert max(height * width * 2 for _, _, height, width in source.windows) <= max(at_once, 2 * 4**log2 * small.width)
+    assert max(height * width * 2 for _, _, height, width in source.windows) <= max(at_once, 2)
+
+
+def test_colours_do_not_count_where_alpha_is_zero():
+    image = np.zeros((4, 4, 4), np.uint8)
+    image[..., :3] = 200
+    image[0, 0] = 40, 60, 80, 255
+    image[0, 1] = 40, 60, 80, 1
+    samples, mask = whole(reduced.Reduced(ArraySource(image), 1, "rgba"))
+    assert samples[0, 0].tolist() == [40, 60, 80, 64]
+    assert samples[1, 1, 3] == 0
+    assert mask is None
+    masked = np.zeros(image.shape, bool)
+    masked[0, 0], masked[0, 1, :3], masked[2:, 2:] = True, True, True
+    image[0, 1] = 40, 60, 80, 9
+    samples, mask = whole(reduced.Reduced(ArraySource(image, masked), 1, "rgba"))
+    assert samples[0, 0, 3] == 3
+    assert mask[0, 0].tolist() == [True, True, True, False]
+    assert mask[1, 1].tolist() == [True] * 4
+    assert not mask[0, 1].any()
+    as_bands, none = whole(reduced.Reduced(ArraySource(image), 1, "spectral"))
+    assert as_bands[0, 0].tolist() == [120, 130, 140, 66]
+    assert none is None
+
+
+def test_errors_of_a_reduced_source_are_those_of_what_counts():
+    samples, mask = np.full((4, 6, 1), 10, np.uint8), np.zeros((4, 6, 1), bool)
+    mask[:2, :2] = True
+    small = reduced.Reduced(ArraySource(samples, mask), 1, "grey")
+    assert small.squared_error(Window(0, 0, 2, 3), np.full((2, 3, 1), 13, np.uint8)) == 5 * 9
+
+
+@pytest.mark.parametrize(("given", "log2"), [(None, 0), (1, 0), (2, 1), (8, 3), (np.int64(32768), 15), ("auto", None)])
+def test_reductions_that_there_are(given, log2):
+    assert reduced.log2_of(given) == log2
+
+
+@pytest.mark.parametrize("given", [0, -2, 3, 6, 65536, 2.0, "2", "AUTO", True + 2, [2]])
+def test_reductions_that_there_are_not(given):
+    with pytest.raises(OptionError, match="reduce must be"):
+        reduced.log2_of(given)
+
+
+# --- The choice, with files that are a number and samples -------------------------------------------
+
+
+class Coder:
+    """Files of one letter; at each size an error of its own is added to the means."""
+
+    def __init__(self, image, errors, unreachable=()):
+        self.source, self.errors, self.unreachable, self.tried = Watched(image), errors, unreachable, []
+
+    def code(self, log2):
+        self.tried.append(log2)
+        if log2 in self.unreachable:
+            raise TargetUnreachable("too few")
+        return bytes([log2])
+
+    def decode(self, data, window):
+        samples, _ = reduced.reduced(self.source, data[0], "grey").read(window)
+        return samples + np.uint8(self.errors[data[0]])
+
+    def choose(self, n_bytes):
+        return reduced.best_size(self.source, n_bytes, "grey", self.code, self.decode)[0]
+
+
+FLAT = np.full((64, 64, 1), 100, np.uint8)
+
+
+def test_the_least_error_at_the_full_size_wins():
+    assert Coder(FLAT, [9, 7, 5, 6, 9, 9, 9]).choose(1) == 2
+    assert Coder(FLAT, [9, 9, 9, 4]).choose(1) == 3
+    assert Coder(FLAT, [5, 9, 9, 6]).choose(1) == 0
+
+
+def test_colours_under_alpha_0_are_no_errors():
+    image = noise((64, 64, 4), 1).astype(np.uint8)
+    image[..., 3] = 0
+    image[:, :32] = 100, 100, 100, 255
+    seen = ArraySource(image)
+    decoded = [np.where([[[1, 1, 1, 0]]], np.uint8(5), image), np.where(image == 100, np.uint8(102), image)]
+    for samples, of_error in zip(decoded, (95 * 95 * 3, 2 * 2 * 3), strict=True):
+        assert reduced._squared_error(seen, "rgba", 0, lambda w, s=samples: part(s, w)) == of_error * 32 * 64
+
+
+def test_where_little_is_gained_the_larger_size_wins():
+    assert Coder(FLAT, [100] * 7).choose(1) == 0
+    dark = np.zeros((64, 64, 1), np.uint8)
+    assert Coder(dark, [200, 199, 199, 199]).choose(1) == 0
+    assert Coder(dark, [200, 199, 198, 198]).choose(1) == 2  # of whose error the square is 98 %
+    assert Coder(FLAT, [0] * 7).choose(1) == 0
+
+
+def test_with_bits_enough_nothing_is_tried_and_nothing_measured():
+    coder = Coder(FLAT, [9, 0, 0, 0, 0, 0, 0])
+    assert coder.choose(64 * 64) == 0
+    assert coder.tried == [0]
+    assert not coder.source.windows
+    coder = Coder(FLAT, [9, 8, 0, 0, 0, 0, 0])
+    assert coder.choose(32) == 1  # 1/16 of a bit a sample, at half size 1/4
+    assert coder.tried == [0, 1]
+
+
+def test_smaller_ones_are_taken_until_one_fits():
+    coder = Coder(FLAT, [0, 0, 9, 3], unreachable=(0, 1))
+    assert coder.choose(1) == 3
+    coder = Coder(FLAT, [0] * 7, unreachable=(0, 1, 2, 3, 4, 5))
+    assert coder.choose(64 * 64) == 6
+    with pytest.raises(TargetUnreachable, match="at 1/64 of the size, too few"):
+        Coder(FLAT, [0] * 7, unreachable=range(7)).choose(1)
+    with pytest.raises(TargetUnreachable):
+        Coder(FLAT[:1, :1], [0], unreachable=[0]).choose(1)
+
+
+def test_a_large_image_is_neither_coded_nor_read_as_a_whole(monkeypatch):
+    monkeypatch.setattr(reduced, "LARGE", 1 << 10)
+    monkeypatch.setattr(reduced, "_A_PLACE", 25)
+    image = scene(150, 130, 1, 1)
+    coder = Coder(image, [0, 0, 0, 9, 7, 9, 9, 9, 9])
+    coder.decode = lambda data, window: np.full((window.height, window.width, 1), coder.errors[data[0]], np.uint8)
+    assert coder.choose(1) in (3, 4, 5)
+    assert coder.tried[0] == 3  # 26/1,000 of a bit a sample; at a quarter of the size it is 6/1,000
+    assert all(height <= 5 and width <= 5 for _, _, height, width in coder.source.windows)
+    rows, columns = ({window[axis] for window in coder.source.windows} for axis in (0, 1))
+    assert len(rows) == len(columns) == 4
+    assert (min(rows), max(rows), min(columns), max(columns)) == (18, 126, 15, 109)
