@@ -108,8 +108,7 @@ def _mask_bits(source: Source, kind: str, n_bytes: int | None) -> MaskBits | Non
         return None
     data = masks.encode_planes(planes, width)
     while n_bytes is not None and MASK_SHARE * len(data) > n_bytes and max(planes.shape[1], width) > 1:
-        smaller = masks.halved(masks.unpack(planes, width))
-        planes, width, halvings = masks.pack(smaller), smaller.shape[1], halvings + 1
+        planes, width, halvings = masks.halved(planes, width), -(-width // 2), halvings + 1
         data = masks.encode_planes(planes, width)
     return MaskBits(kind, halvings, len(planes), data)
 
