@@ -200,9 +200,9 @@ Made by `python -m scripts.scenes`. PSNR in dB of the samples that count, decode
 - *with no-data*: the same, by the range of all samples of the band, those of no-data too;
 - *by peak*: of a peak of 255 or 65,535.
 
-*Border*: RMSE of the first {BORDER} pixels beside no-data over that of the others. Bytes are of whole files, {GEOREFERENCE} of
-them for a georeference; ours have the mask, too. The other codecs get the same bytes, no-data filled as for ours, at
-full or half size, whichever is better; JPEG 2000 with its transform of three components.
+*Border*: RMSE of the first {BORDER} pixels beside no-data over that of the others. Bytes are of whole files,
+{GEOREFERENCE} of them for a georeference; ours have the mask, too. The other codecs get the same bytes, no-data filled
+as for ours, at full or half size, whichever is better; JPEG 2000 with its transform of three components.
 *Stretched*: each band is brought to the range of 16 bits first.
 
 """
