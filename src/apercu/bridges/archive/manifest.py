@@ -37,7 +37,7 @@ CREATE TABLE previews (
     rmse REAL,                   -- of all samples that count, in units of the samples
     mapping_error REAL,          -- at most, of samples that were mapped to 16 bits
     seconds REAL NOT NULL,       -- processor time of the last try
-    message TEXT NOT NULL,       -- why there is no preview
+    message TEXT NOT NULL,       -- why there is no preview, or what it leaves out
     PRIMARY KEY (object, source)
 );
 CREATE INDEX undone ON previews (state) WHERE state != 'done';

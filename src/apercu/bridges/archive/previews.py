@@ -29,6 +29,8 @@ class Preview(NamedTuple):
     mapping_error: float | None
     """At most, in units of the samples: what it takes to hold them in 16 bits. None for samples that are held as they
     are."""
+    remark: str = ""
+    """What of a scene is left out."""
 
 
 def make(path: str, page: int | None, is_measured: bool, options: Mapping[str, Any]) -> Preview:
@@ -36,9 +38,11 @@ def make(path: str, page: int | None, is_measured: bool, options: Mapping[str, A
 
     Raises FileFormatError, OptionError, TargetUnreachable, MissingExtra, OSError, and what else decoders raise.
     """
-    if scene_files.is_scene(path, page) and scene_files.can_be_read(path):
+    is_scene = scene_files.is_scene(path, page)
+    if is_scene and scene_files.can_be_read(path):
         return _of_scene(path, is_measured, options)
-    return _of_picture(path, page, is_measured, options)
+    made = _of_picture(path, page, is_measured, options)
+    return made._replace(remark=scene_files.LEFT_OUT) if is_scene else made
 
 
 def _of_picture(path: str, page: int | None, is_measured: bool, options: Mapping[str, Any]) -> Preview:

@@ -171,6 +171,7 @@ def _done(task: Task, sha256: bytes, made: previews.Preview) -> Outcome:
         *(task.source, task.target, "done", task.identity, sha256, len(made.data)),
         *(full["width"], full["height"], facts["bands"], facts["dtype"], full["factor"], facts["quality"]),
         *(made.rmse, made.mapping_error),
+        message=made.remark,
     )
 
 
