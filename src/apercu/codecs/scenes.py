@@ -125,8 +125,8 @@ def _packed(source: Source) -> masks.Planes | None:
         hidden = source.read(window)[1]
         if hidden is None:
             hidden = np.zeros((*window[2:], 1), np.bool_)
-        alike = hidden[:, :, :1] if (hidden == hidden[:, :, :1]).all() else hidden
-        strips.append(masks.pack(alike))
+        alike = hidden.strides[2] == 0 or bool((hidden == hidden[:, :, :1]).all())
+        strips.append(masks.pack(hidden[:, :, :1] if alike else hidden))
     if not any(strip.any() for strip in strips):
         return None
     most = max(map(len, strips))
