@@ -199,7 +199,7 @@ def _split(case: bytes) -> tuple[int | None, int, bytes]:
 
 BESIDE = (
     "windows", "layers", "scenes", "loaded by Pillow", "images", "user models", "broken models", "range coder", "symbols",
-    "wavelet", "pictures", "networks", "restored",
+    "wavelet", "masks", "pictures", "networks", "restored",
 )  # fmt: skip
 
 

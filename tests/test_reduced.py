@@ -58,10 +58,18 @@ def test_colours_do_not_count_where_alpha_is_zero():
     image[0, 1] = 40, 60, 80, 1
     samples, mask = whole(reduced.Reduced(ArraySource(image), 1, "rgba"))
     assert samples[0, 0].tolist() == [40, 60, 80, 64]
-    assert mask[0, 0].tolist() == [False] * 4
-    assert mask[1, 1].tolist() == [True, True, True, False]
+    assert samples[1, 1, 3] == 0
+    assert mask is None
+    masked = np.zeros(image.shape, bool)
+    masked[0, 0], masked[0, 1, :3], masked[2:, 2:] = True, True, True
+    image[0, 1] = 40, 60, 80, 9
+    samples, mask = whole(reduced.Reduced(ArraySource(image, masked), 1, "rgba"))
+    assert samples[0, 0, 3] == 3
+    assert mask[0, 0].tolist() == [True, True, True, False]
+    assert mask[1, 1].tolist() == [True] * 4
+    assert not mask[0, 1].any()
     as_bands, none = whole(reduced.Reduced(ArraySource(image), 1, "spectral"))
-    assert as_bands[0, 0].tolist() == [120, 130, 140, 64]
+    assert as_bands[0, 0].tolist() == [120, 130, 140, 66]
     assert none is None
 
 
@@ -113,6 +121,16 @@ def test_the_least_error_at_the_full_size_wins():
     assert Coder(FLAT, [9, 7, 5, 6, 9, 9, 9]).choose(1) == 2
     assert Coder(FLAT, [9, 9, 9, 4]).choose(1) == 3
     assert Coder(FLAT, [5, 9, 9, 6]).choose(1) == 0
+
+
+def test_colours_under_alpha_0_are_no_errors():
+    image = noise((64, 64, 4), 1).astype(np.uint8)
+    image[..., 3] = 0
+    image[:, :32] = 100, 100, 100, 255
+    seen = ArraySource(image)
+    decoded = [np.where([[[1, 1, 1, 0]]], np.uint8(5), image), np.where(image == 100, np.uint8(102), image)]
+    for samples, of_error in zip(decoded, (95 * 95 * 3, 2 * 2 * 3), strict=True):
+        assert reduced._squared_error(seen, "rgba", 0, lambda w, s=samples: part(s, w)) == of_error * 32 * 64
 
 
 def test_where_little_is_gained_the_larger_size_wins():

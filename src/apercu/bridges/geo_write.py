@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from apercu.stages.fill import Mask
 
 _BLOCK = 512
 _LARGE = 256  # pixels a side, from which a file is tiled
+_BESIDE = (".aux.xml", ".msk", ".ovr")
 _COG = {
     "compress": "DEFLATE",
     "predictor": "YES",
@@ -65,17 +67,28 @@ def write(target: str | os.PathLike[str], raster: Raster, parts: Iterator[Part],
     from rasterio.shutil import copy
 
     with replacing_by_name(target) as name, rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_TIFF_INTERNAL_MASK=True):
+        first = os.path.join(os.path.dirname(name), ".whole.tif") if cog else name
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                first = f"{name}.whole.tif" if cog else name
                 with rasterio.open(first, "w", **_profile(raster, 1 if cog else 6)) as dataset:
                     _fill(dataset, raster, parts)
                 if cog:
-                    copy(first, name, driver="COG", **_COG)
+                    copy(first, name, driver="COG", copy_src_mdd=_copied(raster.scene), **_COG)
                     os.unlink(first)
         except RasterioError as error:
             raise FileFormatError(" ".join(str(error.__cause__ or error).split())) from error
+        stale = [suffix for suffix in _BESIDE if not os.path.exists(name + suffix)]
+    for suffix in stale:  # of the file that was there, and GDAL would take it for the new one's
+        with suppress(OSError):
+            os.unlink(os.path.realpath(target) + suffix)
+
+
+def _copied(scene: Scene) -> str:
+    """Which tags GDAL is to copy to a COG: of all namespaces (YES), or those without one (AUTO), where bands have such
+    tags, which it would leave out with the others."""
+    named = any(namespace for _, namespace in scene.tags or ())
+    return "YES" if named and not any(band and not namespace for band, namespace in scene.tags or ()) else "AUTO"
 
 
 def write_empty(name: str, raster: Raster) -> None:

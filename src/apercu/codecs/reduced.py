@@ -18,7 +18,7 @@ from apercu.format.container import MAX_SIDE
 from apercu.options import positive
 from apercu.stages.blocks import Window, part
 from apercu.stages.colour import Samples, plane_sizes
-from apercu.stages.fill import Mask, hidden
+from apercu.stages.fill import ALPHA, Mask, hidden
 from apercu.stages.resize import MOST_LOG2, add_up, enlarged, means, needed_window, reduced_size, source_window
 
 ENOUGH = 0.3
@@ -63,6 +63,8 @@ class Reduced:
             out[those], empty = self._means(place)
             if empty is not None:
                 mask[those] = empty
+        if self.interpretation == "rgba":  # where alpha is 0, it alone says that colours do not count
+            mask[:, :, :ALPHA] &= (out[:, :, ALPHA:] > 0) | mask[:, :, ALPHA:]
         return out, mask if mask.any() else None
 
     def _means(self, window: Window) -> tuple[Samples, Mask | None]:
@@ -158,7 +160,7 @@ def best_size(
             raise TargetUnreachable(f"at 1/{1 << most} of the size, {unreachable}") from None
         if not best and (log2 == most or 4 * bits > ENOUGH):
             return data
-        error = _squared_error(source, log2, partial(decoded, data))
+        error = _squared_error(source, interpretation, log2, partial(decoded, data))
         if not best or error < WORTH * best[0]:
             best = error, data
     assert best  # or a single pixel has been returned, or raised
@@ -171,7 +173,7 @@ def _bits_a_sample(source: Source, n_bytes: int, interpretation: str, log2: int)
     return 8 * n_bytes / sum(h * w for h, w in plane_sizes(interpretation, source.n_bands, *size))
 
 
-def _squared_error(source: Source, log2: int, decoded: Callable[[Window], Samples]) -> int:
+def _squared_error(source: Source, interpretation: str, log2: int, decoded: Callable[[Window], Samples]) -> int:
     """Of what is decoded and enlarged, at the full size; of a large image in places only."""
     height, width = source.height, source.width
     small = Window(0, 0, reduced_size(height, log2), reduced_size(width, log2))
@@ -182,8 +184,18 @@ def _squared_error(source: Source, log2: int, decoded: Callable[[Window], Sample
     for window in _places(source):
         place = needed_window(window, height, width, log2)
         samples = decoded(place) if kept is None else part(kept, place)
-        total += source.squared_error(window, enlarged(samples, window, height, width, log2))
+        whole = enlarged(samples, window, height, width, log2)
+        if interpretation == "rgba":
+            whole = _with_hidden(source, window, whole)
+        total += source.squared_error(window, whole)
     return total
+
+
+def _with_hidden(source: Source, window: Window, decoded: Samples) -> Samples:
+    """A decoded window with the colours of the source where its alpha is 0: they are no errors."""
+    samples, mask = source.read(window)
+    out = hidden(samples, "rgba", mask)
+    return decoded if out is None else np.where(out, samples, decoded)
 
 
 def _places(source: Source) -> Iterator[Window]:

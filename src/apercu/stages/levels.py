@@ -163,6 +163,7 @@ def strips(image: Image, interpretation: str) -> Iterator[tuple[int, int, Sample
             rows = slice(top, top + step)
             out = _out(samples[rows], interpretation, None if mask is None else mask[rows])
             yield window.top + top, window.left, samples[rows], out
+        del samples, mask  # before the next are read
 
 
 def _out(samples: Samples, interpretation: str, mask: Mask | None) -> Mask | None:

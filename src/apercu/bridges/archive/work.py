@@ -171,6 +171,8 @@ def _opened(fs: Any, path: str, n_bytes: int | None) -> Iterator[BytesIO | Buffe
         most = _BYTES_PER_PIXEL * apercu.MAX_PIXELS + _SLACK
         if n_bytes > most:
             raise FileFormatError(f"a file of {n_bytes} bytes, and a picture of the most pixels takes {most}")
+    if getattr(fs, "max_concurrency", 1) > 1:
+        fs.max_concurrency = 1  # or s3fs would ask for the size first, which is another request
     yield BytesIO(fs.cat_file(path))
 
 
