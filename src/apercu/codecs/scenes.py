@@ -129,8 +129,8 @@ def _packed(source: Source) -> masks.Planes | None:
             hidden = source.read(Window(top, left, height, width))[1]
             if hidden is None:
                 hidden = np.zeros((height, width, 1), np.bool_)
-            alike = hidden[:, :, :1] if (hidden == hidden[:, :, :1]).all() else hidden
-            of_row.append(masks.pack(alike))
+            alike = hidden.strides[2] == 0 or bool((hidden == hidden[:, :, :1]).all())
+            of_row.append(masks.pack(hidden[:, :, :1] if alike else hidden))
         strips.append(_joined(of_row, axis=2))
     planes = _joined(strips, axis=1)
     return planes if planes.any() else None
