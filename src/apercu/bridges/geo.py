@@ -265,17 +265,16 @@ def decode(
     opened = Opened(data, full_size, window, **how)
     # What is lost is known only of all tiles together.
     windows = [Window(0, 0, *opened.shape)] if damaged == "conceal" else list(opened.windows())
-    geo_write.write(path, opened.raster(), _parts(opened, windows, progress), cog=cog)
-    if progress:
-        progress(1.0)
+    geo_write.write(path, opened.raster(), _reported(windows, progress), opened.part, cog=cog)
 
 
-def _parts(opened: Opened, windows: list[Window], progress: Callable[[float], None] | None) -> Iterator[geo_write.Part]:
+def _reported(windows: list[Window], progress: Callable[[float], None] | None) -> Iterator[Window]:
     for done, window in enumerate(windows):
         if progress:
             progress(done / len(windows))
-        samples, hidden = opened.part(window)
-        yield window, samples, None if hidden is None else np.asarray(hidden.all(axis=2))
+        yield window
+    if progress:
+        progress(1.0)
 
 
 def _restorer(restore: str, data: bytes, options: dict[str, Any]) -> Restore | None:

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -44,17 +44,20 @@ class Raster(NamedTuple):
     """What is said of it; its georeference is that of this height and width."""
 
 
-Part = tuple[Window, NDArray[Any], Mask | None]
-"""Samples (h, w, B), and where they do not count, (h, w)."""
+Part = Callable[[Window], tuple[NDArray[Any], Mask | None]]
+"""Of a window, samples (h, w, B), and which do not count, (h, w, 1) or (h, w, B)."""
 
 
-def write(target: str | os.PathLike[str], raster: Raster, parts: Iterator[Part], *, cog: bool = False) -> None:
+def write(
+    target: str | os.PathLike[str], raster: Raster, windows: Iterable[Window], part: Part, *, cog: bool = False
+) -> None:
     """Write a GeoTIFF, deflated, in tiles of 512 × 512 where it is larger than one.
 
     Args:
         target: a path; the file takes the place of one that is there, whole or not at all.
         raster: what it is.
-        parts: all of it, in any order; in that of its rows, little memory is needed.
+        windows: all of it, in any order; in that of its rows, little memory is needed.
+        part: gives each.
         cog: whether to write a cloud-optimised GeoTIFF, with overviews.
 
     Raises:
@@ -72,7 +75,7 @@ def write(target: str | os.PathLike[str], raster: Raster, parts: Iterator[Part],
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 with rasterio.open(first, "w", **_profile(raster, 1 if cog else 6)) as dataset:
-                    _fill(dataset, raster, parts)
+                    _fill(dataset, raster, windows, part)
                 if cog:
                     copy(first, name, driver="COG", copy_src_mdd=_copied(raster.scene), **_COG)
                     os.unlink(first)
@@ -136,20 +139,26 @@ def _profile(raster: Raster, effort: int) -> dict[str, Any]:
     return profile
 
 
-def _fill(dataset: Any, raster: Raster, parts: Iterator[Part]) -> None:
+def _fill(dataset: Any, raster: Raster, windows: Iterable[Window], part: Part) -> None:
+    describe(dataset, raster.scene, raster.interpretation)
+    for window in windows:
+        _write_part(dataset, raster, window, *part(window))  # nothing of a window is kept until the next
+
+
+def _write_part(dataset: Any, raster: Raster, window: Window, samples: NDArray[Any], hidden: Mask | None) -> None:
     from rasterio.windows import Window as Place
 
-    describe(dataset, raster.scene, raster.interpretation)
     numbers = list(range(1, raster.n_bands + 1))
-    for window, samples, mask in parts:
-        for top in range(0, window.height, _BLOCK):  # rasterio copies what it writes
-            rows = slice(top, min(top + _BLOCK, window.height))
-            place = Place(window.left, window.top + top, window.width, rows.stop - top)
-            dataset.write(np.moveaxis(samples[rows], -1, 0), numbers, window=place)
-            if raster.kind not in ("alpha", "band"):
-                continue
-            shown = np.ones((rows.stop - top, window.width), np.bool_) if mask is None else ~mask[rows]
-            if raster.kind == "alpha":
-                dataset.write(shown.astype(raster.dtype) * np.iinfo(raster.dtype).max, len(numbers) + 1, window=place)
-            else:
-                dataset.write_mask(shown, window=place)
+    for top in range(0, window.height, _BLOCK):  # rasterio copies what it writes
+        rows = slice(top, min(top + _BLOCK, window.height))
+        place = Place(window.left, window.top + top, window.width, rows.stop - top)
+        dataset.write(np.moveaxis(samples[rows], -1, 0), numbers, window=place)
+        if raster.kind not in ("alpha", "band"):
+            continue
+        shown = np.ones((rows.stop - top, window.width), np.bool_)
+        if hidden is not None:
+            shown &= ~hidden[rows].all(axis=2)
+        if raster.kind == "alpha":
+            dataset.write(shown.astype(raster.dtype) * np.iinfo(raster.dtype).max, len(numbers) + 1, window=place)
+        else:
+            dataset.write_mask(shown, window=place)
