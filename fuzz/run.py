@@ -198,7 +198,7 @@ def _split(case: bytes) -> tuple[int | None, int, bytes]:
 
 
 BESIDE = (
-    "windows", "layers", "loaded by Pillow", "images", "user models", "broken models", "range coder", "symbols",
+    "windows", "layers", "scenes", "loaded by Pillow", "images", "user models", "broken models", "range coder", "symbols",
     "wavelet", "masks", "pictures", "networks", "restored",
 )  # fmt: skip
 

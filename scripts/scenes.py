@@ -20,6 +20,7 @@ from apercu.bench.peers import PEERS, resize
 from apercu.codecs import scenes
 from apercu.codecs.content import full_levels_of
 from apercu.codecs.target import Target
+from apercu.format import chunks
 from apercu.stages.colour import Samples
 from apercu.stages.fill import Mask, filled, grown
 
@@ -99,7 +100,7 @@ def ours(bands: str, rotate: bool, restore: str, scene: Scene, most: int) -> Cod
     """A file of ours, with its mask and its rotation."""
     image = np.ma.masked_array(scene.samples, scene.mask) if scene.mask.any() else scene.samples
     target = Target(n_bytes=most)
-    data = scenes.encode(image, scenes.Scene(), target, "apercu", bands=bands, mask_kind="nodata", rotate=rotate)
+    data = scenes.encode(image, chunks.Scene(), target, "apercu", bands=bands, mask_kind="nodata", rotate=rotate)
     return len(data), apercu.decode(data, restore=restore).astype(np.float64)
 
 
@@ -200,9 +201,9 @@ Made by `python -m scripts.scenes`. PSNR in dB of the samples that count, decode
 - *with no-data*: the same, by the range of all samples of the band, those of no-data too;
 - *by peak*: of a peak of 255 or 65,535.
 
-*Border*: RMSE of the first {BORDER} pixels beside no-data over that of the others. Bytes are of whole files, {GEOREFERENCE} of
-them for a georeference; ours have the mask, too. The other codecs get the same bytes, no-data filled as for ours, at
-full or half size, whichever is better; JPEG 2000 with its transform of three components.
+*Border*: RMSE of the first {BORDER} pixels beside no-data over that of the others. Bytes are of whole files,
+{GEOREFERENCE} of them for a georeference; ours have the mask, too. The other codecs get the same bytes, no-data filled
+as for ours, at full or half size, whichever is better; JPEG 2000 with its transform of three components.
 *Stretched*: each band is brought to the range of 16 bits first.
 
 """

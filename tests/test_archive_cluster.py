@@ -70,12 +70,12 @@ from apercu.cli.main import main
 
 read = files.read
 
-def deadly(stream, *rest):
-    if stream.read(4) == b"kill":
-        os.kill(os.getpid(), signal.SIGKILL)
+def deadly(path, **how):
+    with open(path, "rb") as stream:
+        if stream.read(4) == b"kill":
+            os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(0.03)  # time to be killed in
-    stream.seek(0)
-    return read(stream, *rest)
+    return read(path, **how)
 
 files.read = deadly  # also in the workers, which read this file again
 

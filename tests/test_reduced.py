@@ -100,7 +100,9 @@ class Coder:
     def __init__(self, image, errors, unreachable=()):
         self.source, self.errors, self.unreachable, self.tried = Watched(image), errors, unreachable, []
 
-    def code(self, log2):
+    def code(self, log2, progress):
+        progress(0.0)
+        progress(1.0)
         self.tried.append(log2)
         if log2 in self.unreachable:
             raise TargetUnreachable("too few")
@@ -111,7 +113,8 @@ class Coder:
         return samples + np.uint8(self.errors[data[0]])
 
     def choose(self, n_bytes):
-        return reduced.best_size(self.source, n_bytes, "grey", self.code, self.decode)[0]
+        self.told = []
+        return reduced.best_size(self.source, n_bytes, "grey", self.code, self.decode, self.told.append)[0]
 
 
 FLAT = np.full((64, 64, 1), 100, np.uint8)
@@ -145,10 +148,12 @@ def test_with_bits_enough_nothing_is_tried_and_nothing_measured():
     coder = Coder(FLAT, [9, 0, 0, 0, 0, 0, 0])
     assert coder.choose(64 * 64) == 0
     assert coder.tried == [0]
+    assert coder.told == [0, 1]
     assert not coder.source.windows
     coder = Coder(FLAT, [9, 8, 0, 0, 0, 0, 0])
     assert coder.choose(32) == 1  # 1/16 of a bit a sample, at half size 1/4
     assert coder.tried == [0, 1]
+    assert coder.told == [0, 0.75, 0.75, 0.9375, 1]
 
 
 def test_smaller_ones_are_taken_until_one_fits():

@@ -17,6 +17,7 @@ from apercu.codecs.source import Source
 from apercu.errors import ImageError
 from apercu.format.container import Header, pack, read_header
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
+from apercu.kernel.memory import trim
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import Samples, ends
 from apercu.stages.fill import Mask, hidden
@@ -54,6 +55,8 @@ class Job:
 
     def filled(self, window: Window) -> Samples:
         """The samples of a tile, those that do not count filled."""
+        if self.kept is None and self.header.n_tiles > 1:
+            trim()
         samples, mask = self.read(window)
         return filled_tile(samples, self.header, mask)
 

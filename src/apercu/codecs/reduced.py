@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 
+from apercu.codecs.protocol import Progress, no_progress
 from apercu.codecs.source import ArraySource, Source
 from apercu.errors import OptionError, TargetUnreachable
 from apercu.format.container import MAX_SIDE
@@ -132,18 +133,27 @@ def best_size(
     source: Source,
     n_bytes: int,
     interpretation: str,
-    coded: Callable[[int], bytes],
+    coded: Callable[[int, Progress], bytes],
     decoded: Callable[[bytes, Window], Samples],
+    progress: Progress = no_progress,
 ) -> bytes:
     """The file of least squared error at the full size among those in `n_bytes` at full, half, quarter … size.
 
-    coded: makes the file at 1/2^k of the size, within the budget; raises TargetUnreachable. decoded: a window of such a
-    file at its own size, (h, w, B), comparable with the source's. Sizes that cannot be best are not tried, nor is
-    anything measured where only one can be. Raises TargetUnreachable if even the smallest size takes too many bytes.
+    coded: makes the file at 1/2^k of the size, within the budget, and tells how far it is; raises TargetUnreachable.
+    decoded: a window of such a file at its own size, (h, w, B), comparable with the source's. Sizes that cannot be best
+    are not tried, nor is anything measured where only one can be. Raises TargetUnreachable if even the smallest size
+    takes too many bytes.
     """
     most = min((max(source.height, source.width) - 1).bit_length(), MOST_LOG2)
     large = source.height * source.width * source.n_bands > LARGE
     best: tuple[int, bytes] | None = None
+    done = reached = 0.0  # of the work, of which each size takes three quarters of what the one before it left
+
+    def tell(share: float, end: float) -> None:
+        nonlocal reached
+        reached = max(reached, done + (end - done) * share)
+        progress(reached)
+
     for log2 in range(most + 1):
         if reduced_size(max(source.height, source.width), log2) > MAX_SIDE:
             continue
@@ -152,17 +162,21 @@ def best_size(
             break
         if large and bits < TOO_FEW and log2 < most:
             continue
+        alone = log2 == most or 4 * bits > ENOUGH
+        end = 1.0 if alone and not best else 1 - (1 - done) / 4
         try:
-            data = coded(log2)
+            data = coded(log2, partial(tell, end=end))
         except TargetUnreachable as unreachable:
             if log2 < most or best:
                 continue
             raise TargetUnreachable(f"at 1/{1 << most} of the size, {unreachable}") from None
-        if not best and (log2 == most or 4 * bits > ENOUGH):
+        if alone and not best:
             return data
+        done = end
         error = _squared_error(source, interpretation, log2, partial(decoded, data))
         if not best or error < WORTH * best[0]:
             best = error, data
+    progress(1.0)
     assert best  # or a single pixel has been returned, or raised
     return best[1]
 

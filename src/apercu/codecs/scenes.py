@@ -67,7 +67,7 @@ def encode(
     source = source_of(image)
     bands, target = encoding.interpretation_of(source, bands), measured(target, source)
 
-    def at_size(log2: int) -> bytes:
+    def at_size(log2: int, progress: Progress = progress) -> bytes:
         small = reduced(source, log2, bands)
         said = replace(scene, reduced=Reduced(log2, source.height, source.width) if log2 else None)
         if mask_kind is not None:
@@ -90,15 +90,19 @@ def encode(
                 raise
             raise TargetUnreachable(f"besides a prefix of {len(prefix)} bytes, {unreachable}") from None
 
-    if log2 is not None or target.n_bytes is None:
+    def decoded(data: bytes, window: Window) -> Samples:
+        """A window of the bands (h, w, B) of a file that was made here, at the size that is coded."""
+        file = opened(data, None, with_mask=False)
+        return _bands(file, decoding.decode(file.inner, model=model, window=window))
+
+    if log2 is None and target.n_bytes is not None:
+        return best_size(source, target.n_bytes, bands, at_size, decoded, progress)
+    try:
         return at_size(log2 or 0)
-    return best_size(source, target.n_bytes, bands, at_size, _decoded)
-
-
-def _decoded(data: bytes, window: Window) -> Samples:
-    """A window of the bands (h, w, B) of a file that was made here, at the size that is coded."""
-    file = opened(data, None, with_mask=False)
-    return _bands(file, decoding.decode(file.inner, window=window))
+    except TargetUnreachable as unreachable:
+        if target.n_bytes is None:
+            raise
+        raise TargetUnreachable(f'{unreachable}; reduce="auto" (--reduce auto) codes fewer pixels') from None
 
 
 def _mask_bits(source: Source, kind: str, n_bytes: int | None) -> MaskBits | None:
@@ -108,8 +112,7 @@ def _mask_bits(source: Source, kind: str, n_bytes: int | None) -> MaskBits | Non
         return None
     data = masks.encode_planes(planes, width)
     while n_bytes is not None and MASK_SHARE * len(data) > n_bytes and max(planes.shape[1], width) > 1:
-        smaller = masks.halved(masks.unpack(planes, width))
-        planes, width, halvings = masks.pack(smaller), smaller.shape[1], halvings + 1
+        planes, width, halvings = masks.halved(planes, width), -(-width // 2), halvings + 1
         data = masks.encode_planes(planes, width)
     return MaskBits(kind, halvings, len(planes), data)
 
@@ -126,8 +129,8 @@ def _packed(source: Source) -> masks.Planes | None:
             hidden = source.read(Window(top, left, height, width))[1]
             if hidden is None:
                 hidden = np.zeros((height, width, 1), np.bool_)
-            alike = hidden[:, :, :1] if (hidden == hidden[:, :, :1]).all() else hidden
-            of_row.append(masks.pack(alike))
+            alike = hidden.strides[2] == 0 or bool((hidden == hidden[:, :, :1]).all())
+            of_row.append(masks.pack(hidden[:, :, :1] if alike else hidden))
         strips.append(_joined(of_row, axis=2))
     planes = _joined(strips, axis=1)
     return planes if planes.any() else None

@@ -31,17 +31,20 @@ CREATE TABLE previews (
     sha256 BLOB,                 -- of the source's content
     tries INTEGER NOT NULL,      -- since it was last done
     bytes INTEGER,               -- of the object
-    width INTEGER, height INTEGER, bands INTEGER, dtype TEXT, quality REAL,
+    width INTEGER, height INTEGER, bands INTEGER, dtype TEXT,
+    reduced INTEGER,             -- 1: coded at this size; 2: at half of it, and so on
+    quality REAL,
     rmse REAL,                   -- of all samples that count, in units of the samples
+    mapping_error REAL,          -- at most, of samples that were mapped to 16 bits
     seconds REAL NOT NULL,       -- processor time of the last try
-    message TEXT NOT NULL,       -- why there is no preview
+    message TEXT NOT NULL,       -- why there is no preview, or what it leaves out
     PRIMARY KEY (object, source)
 );
 CREATE INDEX undone ON previews (state) WHERE state != 'done';
 """
 _COLUMNS = (
     *("source", "object", "state", "settings", "identity", "sha256", "tries", "bytes", "width", "height", "bands"),
-    *("dtype", "quality", "rmse", "seconds", "message"),
+    *("dtype", "reduced", "quality", "rmse", "mapping_error", "seconds", "message"),
 )
 _TRIES = """tries = CASE
     WHEN previews.state = 'begun' AND excluded.state != 'begun' THEN previews.tries
@@ -178,8 +181,15 @@ def export(database: sqlite3.Connection, path: str) -> None:
     except ImportError as error:
         raise MissingExtra("--export needs pyarrow: pip install 'apercu[archive]'") from error
     text, number, real, whole = pyarrow.string(), pyarrow.int64(), pyarrow.float64(), pyarrow.int32()
-    kinds = {"sha256": pyarrow.binary(), "bytes": number, "quality": real, "rmse": real, "seconds": real}
-    kinds |= dict.fromkeys(("tries", "width", "height", "bands"), whole)
+    kinds = {
+        "sha256": pyarrow.binary(),
+        "bytes": number,
+        "quality": real,
+        "rmse": real,
+        "mapping_error": real,
+        "seconds": real,
+    }
+    kinds |= dict.fromkeys(("tries", "width", "height", "bands", "reduced"), whole)
     schema = pyarrow.schema([(name, kinds.get(name, text)) for name in _COLUMNS])
     names = ", ".join("content" if name == "settings" else f"previews.{name}" for name in _COLUMNS)
     rows = database.execute(f"SELECT {names} FROM previews JOIN settings ON id = settings ORDER BY previews.rowid")

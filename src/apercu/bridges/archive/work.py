@@ -2,22 +2,20 @@
 
 import errno
 import hashlib
-import math
 import os
 import posixpath
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import BufferedReader, BytesIO
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from fsspec.core import url_to_fs
 
 import apercu
-from apercu.bridges import files
+from apercu.bridges.archive import previews
 from apercu.bridges.archive.sources import identity, is_local
-from apercu.codecs.counted import n_counted, squared_error
-from apercu.errors import ApercuError, FileFormatError, OptionError, naming, printable
+from apercu.errors import ApercuError, OptionError, printable
 from apercu.replacing import replacing
 
 STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
@@ -25,7 +23,6 @@ STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
 
 _OF_NAMES = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)  # faults of one name alone
 _WRITES, _PAUSE = 3, 0.5  # how often an object is written before that counts as a fault; seconds, doubled each time
-_BYTES_PER_PIXEL, _SLACK = 8, 1 << 26  # what the file of a picture may have at most
 _MOST_SAID = 500  # characters of an error that the manifest keeps
 
 
@@ -69,9 +66,12 @@ class Outcome(NamedTuple):
     height: int | None = None
     bands: int | None = None
     dtype: str | None = None
+    reduced: int | None = None
+    """1 for a preview of the full size, 2 for one of half of it, and so on."""
     quality: float | None = None
     rmse: float | None = None
-    """Root of the mean squared error of all samples that count, in units of the samples."""
+    mapping_error: float | None = None
+    """See `previews.Preview`."""
     seconds: float = 0.0
     """Processor time."""
     message: str = ""
@@ -122,15 +122,17 @@ def done(tasks: Sequence[Task], job: Job) -> list[Outcome]:
     return found
 
 
-def failed(task: Task, error: Exception | str, sha256: bytes | None = None) -> Outcome:
-    """The outcome of a source that cannot be done."""
+def failed(task: Task, error: Exception | str, sha256: bytes | None = None, local: str | None = None) -> Outcome:
+    """The outcome of a source that cannot be done; `local`: the file that it was read from."""
     if isinstance(error, MemoryError):
         said = f"not enough memory: {error}"
     elif isinstance(error, OSError) and error.strerror:
         said = error.strerror
     else:
         said = str(error) if isinstance(error, ApercuError | str) else f"{type(error).__name__}: {error}"
-    said = " ".join(said.removeprefix(f"{printable(task.source)}: ")[:_MOST_SAID].split())
+    name = printable(local or task.source)
+    said = said.removeprefix(f"{name}: ").replace(name, printable(task.source))
+    said = " ".join(said[:_MOST_SAID].split())
     return Outcome(task.source, task.target, "failed", task.identity, sha256, message=printable(said))
 
 
@@ -139,20 +141,22 @@ def _made(task: Task, job: Job) -> tuple[Outcome, bytes | None]:
     sha256 = None
     try:
         fs, path = url_to_fs(task.url)
-        info: dict[str, Any] = {}
         if task.identity is None:  # asked for before the content, which may change meanwhile
-            info = fs.info(path)
-            task = task._replace(identity=identity(info))
+            task = task._replace(identity=identity(fs.info(path)))
         was = task.before
         if was and task.identity is not None and was[0] == task.identity:
             return _same(task, was[1]), None
-        with _opened(fs, path, info.get("size")) as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").digest()
+        with _as_file(fs, path) as local:
+            with open(local, "rb") as stream:
+                sha256 = hashlib.file_digest(stream, "sha256").digest()
             if was and was[1] == sha256:
                 return _same(task, sha256), None
-            stream.seek(0)
-            return _encoded(task, job, stream, sha256)
-    except Exception as error:  # decoders raise almost any exception for damaged files
+            try:
+                made = previews.make(local, job.page, job.is_measured, job.options)
+            except Exception as error:  # decoders raise almost any exception for damaged files
+                return failed(task, error, sha256, local), None
+            return _done(task, sha256, made), made.data
+    except Exception as error:
         return failed(task, error, sha256), None
 
 
@@ -160,40 +164,30 @@ def _same(task: Task, sha256: bytes) -> Outcome:
     return Outcome(task.source, task.target, "same", task.identity, sha256)
 
 
-@contextmanager
-def _opened(fs: Any, path: str, n_bytes: int | None) -> Iterator[BytesIO | BufferedReader]:
-    """The content of a source: a file of this machine as it is, all else in memory, by one request."""
-    if is_local(fs):
-        with open(path, "rb") as stream:
-            yield stream
-        return
-    if n_bytes is not None and apercu.MAX_PIXELS is not None:
-        most = _BYTES_PER_PIXEL * apercu.MAX_PIXELS + _SLACK
-        if n_bytes > most:
-            raise FileFormatError(f"a file of {n_bytes} bytes, and a picture of the most pixels takes {most}")
-    if getattr(fs, "max_concurrency", 1) > 1:
-        fs.max_concurrency = 1  # or s3fs would ask for the size first, which is another request
-    yield BytesIO(fs.cat_file(path))
-
-
-def _encoded(task: Task, job: Job, stream: BinaryIO, sha256: bytes) -> tuple[Outcome, bytes]:
-    """A picture as an object, and its row."""
-    name = printable(task.source)
-    image, bands = files.read(stream, name, job.page)
-    with naming(name):
-        data = apercu.encode(image, **{"bands": bands, **job.options})
-    facts: dict[str, Any] = apercu.info(data)
-    rmse = None
-    if job.is_measured:
-        samples = image.reshape(*image.shape[:2], -1)
-        decoded = apercu.decode(data, model=job.options.get("model")).reshape(samples.shape)
-        error = squared_error(samples, None, bands, decoded)
-        rmse = math.sqrt(error / max(n_counted(samples, None, bands), 1))
-    size = facts["width"], facts["height"], facts["bands"], facts["dtype"]
-    outcome = Outcome(
-        *(task.source, task.target, "done", task.identity, sha256, len(data)), *size, facts["quality"], rmse
+def _done(task: Task, sha256: bytes, made: previews.Preview) -> Outcome:
+    facts = made.facts
+    full = facts.get("reduced") or {"factor": 1, **facts}
+    return Outcome(
+        *(task.source, task.target, "done", task.identity, sha256, len(made.data)),
+        *(full["width"], full["height"], facts["bands"], facts["dtype"], full["factor"], facts["quality"]),
+        *(made.rmse, made.mapping_error),
+        message=made.remark,
     )
-    return outcome, data
+
+
+@contextmanager
+def _as_file(fs: Any, path: str) -> Iterator[str]:
+    """A source as a file of this machine, as which GDAL reads it too; a copy, if it is none, fetched by one request."""
+    if is_local(fs):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="apercu-") as folder:
+        # The name says what kind of file it is, where its content does not.
+        local = os.path.join(folder, f"source{posixpath.splitext(path.partition('?')[0])[1]}")
+        if getattr(fs, "max_concurrency", 1) > 1:
+            fs.max_concurrency = 1  # or s3fs would ask again for each part
+        fs.get_file(path, local)
+        yield local
 
 
 def _write(fs: Any, path: str, data: bytes) -> None:
