@@ -138,4 +138,11 @@ def test_info_says_where_a_scene_lies(folder, capsys):
     assert found["geo"]["crs"] == "EPSG:32632"
     assert main(["info", "a.apc"]) == 0
     said = capsys.readouterr().out
-    assert "EPSG:32632" in said
+    for line in (
+        "geo             EPSG:32632",
+        "geo             x = 399960 + 10 column",
+        "geo             y = 4900020 - 10 row",
+    ):
+        assert f"  {line}\n" in said
+    assert "  nodata          0\n" in said
+    assert "  mask            kind nodata, exact yes, halvings 0, " in said

@@ -88,7 +88,7 @@ def _place(geo: dict[str, Any]) -> list[str]:
         lines.append(f"y = {f} + " + (f"{e} row" if plain else f"{d} column + {e} row"))
     if geo["point"]:
         lines.append("a sample is the value at the middle of its pixel")
-    return [line.replace("+ -", "− ") for line in lines]
+    return [line.replace("+ -", "- ") for line in lines]
 
 
 def _facts(name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from apercu.errors import OptionError, naming
 DESCRIPTION = """\
 Write an item of a SpatioTemporal Asset Catalog (STAC 1.1) for an apercu file: its footprint, its bands, its place, and
 beside it a thumbnail of at most 600 pixels. The brightest and darkest 2 % of the thumbnail are white and black; where
-there are no data it is clear. The footprint is the hull of what is valid; across 180° it is cut in two (RFC 7946).
+there are no data it is clear. The footprint is the hull of what is valid, cut in two at the antimeridian (RFC 7946).
 
 It needs rasterio, pystac and antimeridian: pip install 'apercu[geo]'.
 """
