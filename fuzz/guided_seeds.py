@@ -12,6 +12,7 @@ import encoding
 from apercu.codecs.by_name import codec_of
 from apercu.errors import ApercuError
 from apercu.format.container import Header, read_header, read_segments
+from apercu.format.prefix import read_prefix
 from apercu.stages.blocks import n_blocks
 from apercu.stages.mask import encode_mask
 from segments import random_segment
@@ -50,6 +51,7 @@ def inputs(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 def of_file(data: bytes) -> bytes | None:
     """The first tile of a file, if it is small enough for a harness."""
+    data = data[read_prefix(data)[1] :]  # version 1 begins there
     header = read_header(data)
     segments = list(read_segments(data, header))[: header.n_tiles * header.n_layers : header.n_tiles]
     sound = [segment for segment in segments if not isinstance(segment, ApercuError)]

@@ -2,9 +2,8 @@
 
     python -m scripts.scenes [FOLDER] [--out docs/scenes-measured.md] [--only NAME …] [--bpp 0.1 0.2]
 
-FOLDER has GeoTIFFs (../shared/data/test/geo by default), which are not part of the project. All get the same bytes for
-what is coded of the pixels: those of the whole file less `PREFIX` and, if there is no-data, `MASK`. Samples that do not
-count are filled for the other codecs as they are for ours.
+FOLDER has GeoTIFFs (../shared/data/test/geo by default), which are not part of the project. All get the same bytes; in
+ours are mask and rotation. Samples that do not count are filled for the other codecs as they are for ours.
 """
 
 import argparse
@@ -18,17 +17,15 @@ from numpy.typing import NDArray
 
 import apercu
 from apercu.bench.peers import PEERS, resize
-from apercu.codecs import encoding
+from apercu.codecs import scenes
 from apercu.codecs.content import full_levels_of
-from apercu.codecs.encoding import Target
-from apercu.codecs.rotated import Rotated, levels_of, n_bytes, rotation_of
-from apercu.codecs.source import ArraySource
+from apercu.codecs.target import Target
+from apercu.format import chunks
 from apercu.stages.colour import Samples
 from apercu.stages.fill import Mask, filled, grown
-from apercu.stages.rotation import to_bands
 
-PREFIX, MASK = 40, 100
-"""Bytes of georeference and mask, reckoned."""
+GEOREFERENCE = 40
+"""Bytes, more than that of any of the scenes takes; left out of all files here."""
 BORDER = 2
 """Pixels from no-data that are its border."""
 TRIES = 14
@@ -58,8 +55,10 @@ class Scene(NamedTuple):
         return [self.samples[:, :, b][~self.mask[:, :, b]] for b in range(self.samples.shape[2])]
 
 
-Coding = Callable[[Scene, int], tuple[int, NDArray[np.float64]]]
-"""From a scene and the most bytes for its pixels to the bytes taken and what is decoded."""
+Coded = tuple[int, NDArray[np.float64]]
+"""The bytes of a file, and what is decoded of it."""
+Coding = Callable[[Scene, int], Coded | None]
+"""From a scene and a budget in bytes; None where there is no file as small."""
 
 
 def read(path: Path) -> Scene:
@@ -97,24 +96,15 @@ def border_ratio(scene: Scene, decoded: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean(squared[near & ~scene.mask]) / np.mean(squared[~near])))
 
 
-def own(bands: str, scene: Scene, most: int) -> tuple[int, NDArray[np.float64]]:
-    """Ours, without rotation."""
-    data = apercu.encode(np.ma.masked_array(scene.samples, scene.mask), n_bytes=most, bands=bands)
-    return len(data), apercu.decode(data).astype(np.float64)
+def ours(bands: str, rotate: bool, restore: str, scene: Scene, most: int) -> Coded:
+    """A file of ours, with its mask and its rotation."""
+    image = np.ma.masked_array(scene.samples, scene.mask) if scene.mask.any() else scene.samples
+    target = Target(n_bytes=most)
+    data = scenes.encode(image, chunks.Scene(), target, "apercu", bands=bands, mask_kind="nodata", rotate=rotate)
+    return len(data), apercu.decode(data, restore=restore).astype(np.float64)
 
 
-def rotated(restore: str, scene: Scene, most: int) -> tuple[int, NDArray[np.float64]]:
-    """Ours, with rotation where it is kept; its bytes count."""
-    source = ArraySource(scene.samples, scene.mask if scene.mask.any() else None)
-    if (rotation := rotation_of(source, levels_of(source))) is None:
-        return own("spectral", scene, most)
-    components, extra = Rotated(source, rotation), n_bytes(source.n_bands)
-    target = Target(n_bytes=most - extra)
-    data = encoding.encode(components, target, "apercu", bands="spectral", levels=components.levels)
-    return len(data) + extra, to_bands(apercu.decode(data, restore=restore), rotation).astype(np.float64)
-
-
-def peer(name: str, stretched: bool, scene: Scene, most: int) -> tuple[int, NDArray[np.float64]]:
+def peer(name: str, stretched: bool, scene: Scene, most: int) -> Coded | None:
     """Another codec, at full or half size, whichever is better. `stretched`: bands are brought to the range of 16 bits
     first, each by its own."""
     levels = full_levels_of("spectral", scene.samples.shape[2]) if scene.samples.itemsize == 2 else ()
@@ -130,7 +120,7 @@ def peer(name: str, stretched: bool, scene: Scene, most: int) -> tuple[int, NDAr
             whole = decoded if size == (height, width) else resize(decoded, (height, width))
             values = whole.astype(np.float64)
             found.append((n, np.rint(values / 65535 * scene.ranges + scene.lows) if stretched else values))
-    return max(found, key=lambda one: measures(scene, one[1])[0])
+    return max(found, key=lambda one: measures(scene, one[1])[0], default=None)
 
 
 def searched(name: str, samples: Samples, most: int) -> Iterator[tuple[int, Samples]]:
@@ -155,10 +145,10 @@ def searched(name: str, samples: Samples, most: int) -> Iterator[tuple[int, Samp
 
 
 CODINGS: dict[str, Coding] = {
-    "rotated": partial(rotated, "none"),
-    "rotated, cnn": partial(rotated, "cnn"),
-    "spectral": partial(own, "spectral"),
-    "rgb": partial(own, "rgb"),
+    "rotated": partial(ours, "spectral", True, "none"),
+    "rotated, cnn": partial(ours, "spectral", True, "cnn"),
+    "spectral": partial(ours, "spectral", False, "none"),
+    "rgb": partial(ours, "rgb", False, "none"),
     "JPEG 2000": partial(peer, "jpeg2000", False),
     "JPEG 2000, stretched": partial(peer, "jpeg2000", True),
     "JPEG XL": partial(peer, "jpegxl", False),
@@ -169,15 +159,16 @@ CODINGS: dict[str, Coding] = {
 def rows_of(scene: Scene, bpp: float) -> Iterator[list[str]]:
     """A row of the table for each way to code a scene."""
     height, width, n_bands = scene.samples.shape
-    extra = PREFIX + (MASK if scene.mask.any() else 0)
-    most = int(bpp * height * width / 8) - extra
+    most = int(bpp * height * width / 8) - GEOREFERENCE
     for name, coding in CODINGS.items():
         if name == "rgb" and n_bands != 3:
             continue
-        n, decoded = coding(scene, most)
+        if (coded := coding(scene, most)) is None:
+            continue
+        n, decoded = coded
         ratio = f"{border_ratio(scene, decoded):.2f}" if scene.mask.any() else ""
         values = [f"{value:.2f}" for value in measures(scene, decoded)]
-        yield [scene.name, f"{bpp:g}", name, f"{n + extra:,}", *values, ratio]
+        yield [scene.name, f"{bpp:g}", name, f"{n + GEOREFERENCE:,}", *values, ratio]
 
 
 def main() -> None:
@@ -210,9 +201,9 @@ Made by `python -m scripts.scenes`. PSNR in dB of the samples that count, decode
 - *with no-data*: the same, by the range of all samples of the band, those of no-data too;
 - *by peak*: of a peak of 255 or 65,535.
 
-*Border*: RMSE of the first {BORDER} pixels beside no-data over that of the others. Bytes are of whole files, with
-{PREFIX} for the georeference and {MASK} for the mask. The other codecs get the same bytes for the pixels, no-data
-filled as for ours, at full or half size, whichever is better; JPEG 2000 with its transform of three components.
+*Border*: RMSE of the first {BORDER} pixels beside no-data over that of the others. Bytes are of whole files,
+{GEOREFERENCE} of them for a georeference; ours have the mask, too. The other codecs get the same bytes, no-data filled
+as for ours, at full or half size, whichever is better; JPEG 2000 with its transform of three components.
 *Stretched*: each band is brought to the range of 16 bits first.
 
 """

@@ -20,7 +20,7 @@ def hot(height, width, n_bands):
 DIMENSIONS = {
     "bands": (lambda n: textured(1, 1, n), 240, {"layers": 1}),
     "bands of 16 bits": (lambda n: textured(4, 4, n, np.uint16), 48, {"layers": 1}),
-    "bands with hot pixels": (lambda n: hot(40, 40, n), 4, {"layers": 1}),
+    "bands with hot pixels": (lambda n: hot(40, 40, n), 5, {"layers": 1}),
     "width": (lambda n: textured(4, n, 3), 2047, {"layers": 1}),
     "height": (lambda n: textured(n, 4, 4, np.uint16), 2047, {"layers": 1}),
     "tiles": (lambda n: textured(128, n, 1), 256, {"layers": 1, "tile": 32, "quality": 10}),

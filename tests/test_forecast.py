@@ -116,8 +116,8 @@ def codings(monkeypatch):
     """Counts the calls that code the whole image."""
     made = []
     for name in ("file", "squared_error"):
-        whole = getattr(encoding._Job, name)
-        monkeypatch.setattr(encoding._Job, name, lambda job, at, do=whole: made.append(at) or do(job, at))
+        whole = getattr(encoding.Job, name)
+        monkeypatch.setattr(encoding.Job, name, lambda job, at, do=whole: made.append(at) or do(job, at))
     return made
 
 

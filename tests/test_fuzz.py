@@ -43,7 +43,7 @@ def test_no_mutant_breaks_the_decoder_under_sanitisers():
     assert number(r"good checksums: ([\d.]+)", text) >= 50
     assert number(r"reached the entropy decoder: ([\d.]+)", text) >= 50
     least = {"windows": 2000, "layers": 300, "images": 200, "user models": 30, "broken models": 200}
-    least |= {"pictures": 700, "restored": 200}
+    least |= {"pictures": 700, "restored": 200, "masks": 500, "scenes": 80}
     for what, n in least.items():
         assert number(rf"(\d+) {what}", text) >= n, what
 

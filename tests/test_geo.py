@@ -110,6 +110,29 @@ def test_a_cloud_optimised_geotiff_says_the_same(name, made, tmp_path):
         np.testing.assert_array_equal(plain.read(), cog.read())
 
 
+def test_a_cog_keeps_namespaces_unless_bands_have_tags_without_one(tmp_path):
+    for bands_have, kept in ((False, {"CLOUDCOVER": "12"}), (True, {})):
+        tags = {
+            (0, "IMAGERY"): {"CLOUDCOVER": "12"},
+            (0, ""): {"a": "b"},
+            **({(1, ""): {"c": "d"}} if bands_have else {}),
+        }
+        write(tmp_path / "a.tif", smooth(n_bands=1), tags=tags, crs="EPSG:32632", transform=SENTINEL_2)
+        geo.decode(geo.encode(tmp_path / "a.tif", quality=20), tmp_path / "cog.tif", cog=True)
+        with opened(tmp_path / "cog.tif") as cog:
+            assert (cog.tags()["a"], cog.tags(ns="IMAGERY")) == ("b", kept)
+            assert cog.tags(1) == ({"c": "d"} if bands_have else {})
+
+
+def test_what_was_beside_an_old_file_is_not_taken_for_the_new_one_s(made, tmp_path):
+    _, data, _ = made("nothing")
+    (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset><Metadata><MDI key='old'>1</MDI></Metadata></PAMDataset>")
+    geo.decode(data, tmp_path / "a.tif")
+    with opened(tmp_path / "a.tif") as found:
+        assert found.tags() == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
 def test_a_large_cog_has_overviews(tmp_path):
     y, x = np.mgrid[:600, :700]
     write(tmp_path / "a.tif", ((x + y)[np.newaxis] * 9).astype(np.uint16), crs="EPSG:32632", transform=SENTINEL_2)

@@ -58,10 +58,18 @@ def test_colours_do_not_count_where_alpha_is_zero():
     image[0, 1] = 40, 60, 80, 1
     samples, mask = whole(reduced.Reduced(ArraySource(image), 1, "rgba"))
     assert samples[0, 0].tolist() == [40, 60, 80, 64]
-    assert mask[0, 0].tolist() == [False] * 4
-    assert mask[1, 1].tolist() == [True, True, True, False]
+    assert samples[1, 1, 3] == 0
+    assert mask is None
+    masked = np.zeros(image.shape, bool)
+    masked[0, 0], masked[0, 1, :3], masked[2:, 2:] = True, True, True
+    image[0, 1] = 40, 60, 80, 9
+    samples, mask = whole(reduced.Reduced(ArraySource(image, masked), 1, "rgba"))
+    assert samples[0, 0, 3] == 3
+    assert mask[0, 0].tolist() == [True, True, True, False]
+    assert mask[1, 1].tolist() == [True] * 4
+    assert not mask[0, 1].any()
     as_bands, none = whole(reduced.Reduced(ArraySource(image), 1, "spectral"))
-    assert as_bands[0, 0].tolist() == [120, 130, 140, 64]
+    assert as_bands[0, 0].tolist() == [120, 130, 140, 66]
     assert none is None
 
 
@@ -92,7 +100,9 @@ class Coder:
     def __init__(self, image, errors, unreachable=()):
         self.source, self.errors, self.unreachable, self.tried = Watched(image), errors, unreachable, []
 
-    def code(self, log2):
+    def code(self, log2, progress):
+        progress(0.0)
+        progress(1.0)
         self.tried.append(log2)
         if log2 in self.unreachable:
             raise TargetUnreachable("too few")
@@ -103,7 +113,8 @@ class Coder:
         return samples + np.uint8(self.errors[data[0]])
 
     def choose(self, n_bytes):
-        return reduced.best_size(self.source, n_bytes, "grey", self.code, self.decode)[0]
+        self.told = []
+        return reduced.best_size(self.source, n_bytes, "grey", self.code, self.decode, self.told.append)[0]
 
 
 FLAT = np.full((64, 64, 1), 100, np.uint8)
@@ -113,6 +124,16 @@ def test_the_least_error_at_the_full_size_wins():
     assert Coder(FLAT, [9, 7, 5, 6, 9, 9, 9]).choose(1) == 2
     assert Coder(FLAT, [9, 9, 9, 4]).choose(1) == 3
     assert Coder(FLAT, [5, 9, 9, 6]).choose(1) == 0
+
+
+def test_colours_under_alpha_0_are_no_errors():
+    image = noise((64, 64, 4), 1).astype(np.uint8)
+    image[..., 3] = 0
+    image[:, :32] = 100, 100, 100, 255
+    seen = ArraySource(image)
+    decoded = [np.where([[[1, 1, 1, 0]]], np.uint8(5), image), np.where(image == 100, np.uint8(102), image)]
+    for samples, of_error in zip(decoded, (95 * 95 * 3, 2 * 2 * 3), strict=True):
+        assert reduced._squared_error(seen, "rgba", 0, lambda w, s=samples: part(s, w)) == of_error * 32 * 64
 
 
 def test_where_little_is_gained_the_larger_size_wins():
@@ -127,10 +148,12 @@ def test_with_bits_enough_nothing_is_tried_and_nothing_measured():
     coder = Coder(FLAT, [9, 0, 0, 0, 0, 0, 0])
     assert coder.choose(64 * 64) == 0
     assert coder.tried == [0]
+    assert coder.told == [0, 1]
     assert not coder.source.windows
     coder = Coder(FLAT, [9, 8, 0, 0, 0, 0, 0])
     assert coder.choose(32) == 1  # 1/16 of a bit a sample, at half size 1/4
     assert coder.tried == [0, 1]
+    assert coder.told == [0, 0.75, 0.75, 0.9375, 1]
 
 
 def test_smaller_ones_are_taken_until_one_fits():

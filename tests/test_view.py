@@ -226,3 +226,18 @@ def test_the_page_in_a_browser(apc, tmp_path):
         assert pixels(tab)[..., :3].any()
         assert tab.complaints == []
         assert all(address.startswith(("file:", "data:")) for address in tab.requests)
+
+
+def test_a_file_at_a_reduced_size_is_shown_and_measured_at_the_full_one(tmp_path):
+    path, page = tmp_path / "small.apc", tmp_path / "page.html"
+    path.write_bytes(apercu.encode(PICTURE, quality=60, reduce=2))
+    Image.fromarray(PICTURE).save(tmp_path / "original.png")
+    options = ["--against", str(tmp_path / "original.png"), "--out", str(page), "--no-open", "--peak", "range"]
+    assert main(["view", str(path), *options]) == 0
+    data = data_of(page)
+    decoded = apercu.decode(path.read_bytes(), full_size=True)
+    ((_, _, _, _, point),) = data["pictures"]
+    assert point["metrics"]["psnr"] == pytest.approx(metrics.psnr(PICTURE, decoded, "range"), rel=1e-5)
+    image = data["images"][0]
+    assert (image["height"], image["width"]) == PICTURE.shape[:2]
+    assert image["note"] == "coded at 1/2 of the size"

@@ -53,6 +53,21 @@ def test_rasterio_sees_what_is_in_the_geotiff(name, shown):
     assert said(with_function) == said(tiff)
 
 
+def test_a_reduced_size_is_shown_at_the_full_one(tmp_path):
+    data = geo.encode(ALL["no_epsg"](tmp_path / "scene.tif"), quality=60, reduce=4)
+    (tmp_path / "a.apc").write_bytes(data)
+    for flags, options in (([], {}), (["--full-size"], {"full_size": True})):
+        assert main(["vrt", str(tmp_path / "a.apc"), str(tmp_path / "a.vrt"), *flags]) == 0
+        geo.decode(data, tmp_path / "a.tif", **options)
+        with (
+            rasterio.Env(GDAL_VRT_ENABLE_PYTHON="YES"),
+            opened(tmp_path / "a.vrt") as found,
+            opened(tmp_path / "a.tif") as expected,
+        ):
+            np.testing.assert_array_equal(found.read(), expected.read())
+            assert found.transform == expected.transform
+
+
 @pytest.mark.skipif(shutil.which("gdalinfo") is None, reason="gdalinfo is not installed")
 def test_gdalinfo_sees_what_is_in_the_geotiff(shown):
     def checksums(path):

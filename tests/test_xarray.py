@@ -95,6 +95,7 @@ def test_only_what_is_looked_at_is_decoded(data, monkeypatch):
 
 
 def test_options_of_decode(data):
+    pytest.importorskip("onnxruntime")
     for options in ({"layers": 1}, {"restore": "cnn"}):
         expected = np.moveaxis(apercu.decode(data, **options), -1, 0)
         assert np.array_equal(opened(data, **options).values, expected)

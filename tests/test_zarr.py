@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import apercu
+from apercu.format.chunks import Reduced, Scene
+from apercu.format.prefix import pack_prefix
 from scripts.pictures import scene, wide
 
 zarr = pytest.importorskip("zarr")
@@ -180,12 +182,29 @@ def test_a_chunk_that_is_not_what_the_metadata_say_is_refused_before_it_is_decod
             array[:10, :10]
 
 
+def test_samples_without_data_stay_so_and_no_others_do():
+    values = np.where(np.add.outer(np.arange(100), np.arange(90)) < 70, 7, np.maximum(GREY, 8))
+    for codec in (Apercu(quality=10, nodata=7), bridge_v2.Apercu(quality=10, nodata=7)):
+        if isinstance(codec, Apercu):
+            got = made(values.astype(np.uint8), (60, 60), codec, fill_value=7)[...]
+        else:
+            got = codec.decode(codec.encode(values.astype(np.uint8)))
+        assert np.array_equal(got == 7, values == 7)
+        assert abs(got.astype(int) - values).mean() < 10
+    bands = np.stack([values, values[::-1], values], axis=-1).astype(np.uint16)
+    assert np.array_equal(made(bands, (50, 45, 3), Apercu(axes="yxb", quality=50, nodata=7))[...] == 7, bands == 7)
+    for wrong in (-1, 65536, 0.5, "0"):
+        with pytest.raises(apercu.OptionError, match="nodata must be"):
+            Apercu(nodata=wrong)
+
+
 def test_the_byte_order_of_the_array_is_kept():
     array = made(WIDE.astype(">u2"), WIDE.shape, Apercu(quality=70))
     assert np.array_equal(array[...], coded(WIDE, quality=70))
 
 
 def test_how_chunks_are_decoded_is_a_setting_of_the_process():
+    pytest.importorskip("onnxruntime")
     array, second = made(GREY, GREY.shape, Apercu(quality=40, layers=3)), bridge_v2.Apercu(quality=40, layers=3)
     data = apercu.encode(GREY, quality=40, layers=3)
     plain = apercu.decode(data)
@@ -224,17 +243,18 @@ def test_numcodecs_decodes_to_what_the_file_says_or_into_out():
 
 
 def test_files_that_are_there_become_an_array(tmp_path):
-    """As reference file systems make one of them."""
-    images = [scene(64, 48, 3, seed) for seed in (1, 2)]
-    for number, image in enumerate(images):
-        (tmp_path / f"0.{number}.0").write_bytes(apercu.encode(image, bpp=0.5 + number, layers=2))
+    """As reference file systems make one of them; a chunk that is coded at a reduced size has its full one."""
+    half = pack_prefix(Scene(reduced=Reduced(1, 64, 48))) + apercu.encode(scene(32, 24, 3, 2), quality=60)
+    files = [apercu.encode(scene(64, 48, 3, 1), bpp=0.5, layers=2), half]
+    for number, data in enumerate(files):
+        (tmp_path / f"0.{number}.0").write_bytes(data)
     metadata = {
         "zarr_format": 2, "shape": [64, 96, 3], "chunks": [64, 48, 3], "dtype": "|u1", "fill_value": 0, "order": "C",
         "filters": None, "compressor": {"id": "apercu", "axes": "yxb"},
     }  # fmt: skip
     (tmp_path / ".zarray").write_text(json.dumps(metadata), "utf-8")
-    expected = [coded(image, bpp=0.5 + number, layers=2) for number, image in enumerate(images)]
-    assert np.array_equal(zarr.open_array(tmp_path, mode="r")[...], np.concatenate(expected, axis=1))
+    expected = np.concatenate([apercu.decode(data, full_size=True) for data in files], axis=1)
+    assert np.array_equal(zarr.open_array(tmp_path, mode="r")[...], expected)
 
 
 def test_numcodecs_refuses_orders_that_zarr_would_mix_up():

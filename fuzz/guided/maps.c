@@ -34,7 +34,6 @@ static layout take_layout(input *in)
             plane.width = what & 4 ? (other->width + 1) / 2 : other->width;
         }
         l.planes[p] = plane;
-        l.n_symbols += l.n_maps * blocks_of(&plane);
     }
     for (size_t m = 0; m < l.n_maps; m++) {
         uint32_t what = take(in);
@@ -50,6 +49,8 @@ static layout take_layout(input *in)
         l.kinds[take(in) % l.n_maps].group = (int32_t)take(in) - 128;
     if (how == 253)
         l.kinds[take(in) % l.n_maps].earlier[1] = (int32_t)take(in) - 64;
+    for (size_t p = 0; p < l.n_planes; p++) /* only now: another width may be one that is taken */
+        l.n_symbols += l.n_maps * blocks_of(&l.planes[p]);
     return l;
 }
 

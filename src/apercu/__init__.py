@@ -112,8 +112,8 @@ def encode(
     n_bytes: the largest size of the file in bytes (`--bytes` of the command).
     bpp: the same in bits per pixel (of width x height, all bands together).
     psnr: peak signal-to-noise ratio in dB over all samples of the image that count, as decoded with restore="none",
-        the peak being 255 or 65,535, or `peak`; met within 0.05 dB where the steps of the codec allow, and exceeded where even quality 0
-        is better.
+        the peak being 255 or 65,535, or `peak`; met within 0.05 dB where the steps of the codec allow, and exceeded
+        where even quality 0 is better.
     quality: 0 to 100, in steps of 1/256. `info` gives the quality of a file, and the same quality makes the same
         bytes. (The last bits number a variant of the encoder's choices, of which a search may take another than the
         first: three bits with "taha2025", two with "dct". A number that is no multiple of 1/256 is rounded to one of

@@ -40,22 +40,25 @@ def file_page(
         FormatError: the file cannot be decoded.
         OptionError: the original or the window does not fit the file.
     """
-    header, dtype = read_header(split(data)[1]), apercu.info(data)["dtype"]
+    scene, inner = split(data)
+    header, dtype = read_header(inner), apercu.info(data)["dtype"]
     if dtype not in ("uint8", "uint16"):
         raise OptionError(f"a page shows samples of uint8 and uint16, and this file holds {dtype}: use apercu.decode")
-    height, width = header.height, header.width
+    full = scene.reduced
+    height, width = (full.height, full.width) if full else (header.height, header.width)
     if original is not None and (said := _what(original)) != (
         held := f"{size_of(width, height, header.n_bands)}, {dtype}"
     ):
         raise OptionError(f"the original is {said}, the file holds {held}")
     shown_part = window or shown.centred(height, width, SIDE)
     wanted = shown_part if original is None else window  # None: all of it, since all is measured
-    decoded = apercu.decode(data, window=wanted, **options)
+    decoded = apercu.decode(data, window=wanted, full_size=True, **options)
     note = ""
     if original is not None:
         if window is not None:
             original, note = shown.cut(original, window), "metrics of this part"
         original = original.reshape(decoded.shape)  # one band with or without an axis
+    size = f"coded at 1/{1 << full.log2} of the size" if full else ""
     view = shown.view_of(decoded if original is None else original, header.interpretation)
 
     point: dict[str, Any] = {
@@ -83,7 +86,7 @@ def file_page(
                 "bands": header.n_bands,
                 "dtype": str(decoded.dtype),
                 "window": shown_part,
-                "note": "; ".join(filter(None, (str(view), note))),
+                "note": "; ".join(filter(None, (str(view), size, note))),
             }
         ],
         "points": [point],

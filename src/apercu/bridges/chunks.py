@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 import apercu
 from apercu.codecs.by_name import options_by_codec
 from apercu.errors import FormatError, ImageError, OptionError, TargetUnreachable
-from apercu.options import owners
+from apercu.options import owners, whole
 from apercu.restore import by_name
 from apercu.stages.colour import Samples
+from apercu.stages.sample_types import set_nodata
 
 AXES = ("yx", "yxb", "byx", "...yx", "...yxb", "...byx")
 """What the axes of a chunk may be: y (rows), x (columns), b (bands), and any number of others of length 1 before
@@ -30,6 +31,7 @@ Options = tuple[tuple[str, Any], ...]
 _NOT_STORED = ("model", "progress")  # a path on one machine, and a function
 _AT_READING = ("restore", "layers", "damaged", "model")
 _N_BANDS = {"rgb": 3, "rgba": 4}
+_LARGEST = 65535  # sample
 
 
 def checked(axes: object, options: Mapping[str, Any]) -> tuple[str, Options]:
@@ -38,11 +40,14 @@ def checked(axes: object, options: Mapping[str, Any]) -> tuple[str, Options]:
         raise OptionError(f"axes must be one of {', '.join(map(repr, AXES))}, not {axes!r}")
     keywords = inspect.signature(apercu.encode).parameters.values()
     known = [of.name for of in keywords if of.kind is of.KEYWORD_ONLY and of.name not in _NOT_STORED]
-    known += owners(options_by_codec())
+    known += ["nodata", *owners(options_by_codec())]
     if unknown := sorted(options.keys() - known):
         raise OptionError(f"a codec of arrays has no option {', '.join(unknown)}; it has axes, {', '.join(known)}")
     plain = {name: _plain(name, value) for name, value in options.items() if value is not None}
-    _try_out(plain)
+    nodata = whole("nodata", plain.get("nodata", 0))
+    if not 0 <= nodata <= _LARGEST:
+        raise OptionError(f"nodata must be from 0 to {_LARGEST}, not {nodata}")
+    _try_out({name: value for name, value in plain.items() if name != "nodata"})
     return str(axes), tuple(sorted(plain.items()))
 
 
@@ -78,8 +83,10 @@ def encode(chunk: Samples, axes: str, options: Options) -> bytes:
     image = chunk.reshape(chunk.shape[n_others:])
     if axes.endswith("byx"):
         image = np.moveaxis(image, 0, -1)
-    given = dict(options)
-    return apercu.encode(image, **{"bands": given.get("bands") or _bands_of(image), **given})
+    given = {"bands": _bands_of(image) if "bands" not in dict(options) else None, **dict(options)}
+    if (nodata := given.pop("nodata", None)) is None:
+        return apercu.encode(image, **given)
+    return apercu.encode(np.ma.MaskedArray(image, image == nodata), **given)
 
 
 def refuse_dimensions(n_dimensions: int, axes: str) -> int:
@@ -102,7 +109,9 @@ def _bands_of(image: Samples) -> str:
     return {1: "grey", 3: "rgb"}.get(n_bands, "spectral")
 
 
-def decode(data: bytes, axes: str, expected: tuple[tuple[int, ...], np.dtype[Any]] | None = None) -> Samples:
+def decode(
+    data: bytes, axes: str, options: Options, expected: tuple[tuple[int, ...], np.dtype[Any]] | None = None
+) -> Samples:
     """The chunk of an apercu file, without axes before those of the image unless it is `expected` to have some.
 
     expected: the shape and dtype that it must have, looked at before memory is allocated.
@@ -111,7 +120,8 @@ def decode(data: bytes, axes: str, expected: tuple[tuple[int, ...], np.dtype[Any
     """
     found = apercu.info(data)
     settings = _reading(str(found["codec"]))
-    shape: tuple[Any, ...] = found["height"], found["width"], found["bands"]
+    size: Any = found.get("reduced") or found
+    shape: tuple[Any, ...] = size["height"], size["width"], found["bands"]
     if axes.endswith("yx") and not axes.endswith("byx"):
         if shape[2] != 1:
             raise FormatError(f"a chunk of {shape[2]} bands has not the axes {axes!r}: give 'yxb' or 'byx'")
@@ -126,7 +136,11 @@ def decode(data: bytes, axes: str, expected: tuple[tuple[int, ...], np.dtype[Any
                 f"a chunk of {found['dtype']} and the shape {shape} in an array of {expected[1]} and the chunks "
                 f"{expected[0]}"
             )
-    image: NDArray[Any] = apercu.decode(data, **settings)
+    image: NDArray[Any] = apercu.decode(data, full_size=True, **settings)
+    if (nodata := dict(options).get("nodata")) is not None:
+        bands = image.reshape(*image.shape[:2], -1)
+        set_nodata(bands, [nodata] * bands.shape[2], apercu.mask(data, full_size=True).reshape(*bands.shape[:2], -1))
+        image = bands.reshape(image.shape)
     if axes.endswith("byx") and image.ndim == 3:
         image = np.ascontiguousarray(np.moveaxis(image, -1, 0))
     chunk: Samples = image.reshape(shape)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from apercu.bridges import geo_metadata
 from apercu.format.chunks import Bands, Crs, Gcps, Geo, Scene
 
 GRID_MAPPING = "spatial_ref"
@@ -52,12 +53,11 @@ def _feature(point: Any) -> dict[str, Any]:
 def _system(crs: Crs) -> Any:
     """A `rasterio.crs.CRS`; None where there is none, no rasterio, or a system that it does not know."""
     try:
-        from rasterio.crs import CRS
         from rasterio.errors import CRSError
     except ImportError:
         return None
     try:
-        return None if crs is None else CRS.from_epsg(crs) if isinstance(crs, int) else CRS.from_wkt(crs)
+        return geo_metadata.crs_as_rasterio(crs)
     except CRSError:
         return None
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 import apercu
 from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
+from apercu.bridges.geometry import check_size
 from apercu.codecs import encoding, scenes
 from apercu.codecs.protocol import no_progress
 from apercu.codecs.reduced import log2_of
@@ -72,7 +73,8 @@ def encode(
     tags: whether to keep tags, and names and units of bands.
     All others are those of `apercu.encode`; `peak` is in units of the samples.
 
-    Raises FileFormatError where GDAL cannot read it, or it has complex samples or no bands; FileNotFoundError;
+    Raises FileFormatError where GDAL cannot read it, or it is above `apercu.MAX_PIXELS`, or has complex samples or no
+    bands; FileNotFoundError;
     MissingExtra without rasterio; and what `apercu.encode` raises.
     """
     target = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
@@ -82,6 +84,7 @@ def encode(
         numbers = found.numbers + [found.alpha] * bool(found.alpha) if found.palette is None else []
         said = geo_metadata.described(dataset, numbers, interpretation, bool(found.alpha), tags)
         raster = geo_read.RasterSource(dataset, found)
+        check_size(raster.width, raster.height, raster.n_bands)
         source: Source = raster
         mapping, nodata = None, found.nodata
         if found.dtype not in (np.uint8, np.uint16):
@@ -246,7 +249,8 @@ def decode(
     """Write an apercu file, its content or its path, as GeoTIFF, tile by tile: with its georeference, no-data value,
     mask, dtype and tags. The file takes the place of `path`, whole or not at all. Damage is concealed in memory.
 
-    cog: whether to write a cloud-optimised GeoTIFF, with overviews.
+    cog: whether to write a cloud-optimised GeoTIFF, with overviews. GDAL leaves tags of namespaces out of it where
+        bands have tags without one.
     full_size: where the image is coded at a reduced size, write the full one.
     window: (top, left, height, width), the part to write, in pixels of that size; its georeference follows.
     restore, damaged, layers, model, options: as for `apercu.decode`.
@@ -261,17 +265,16 @@ def decode(
     opened = Opened(data, full_size, window, **how)
     # What is lost is known only of all tiles together.
     windows = [Window(0, 0, *opened.shape)] if damaged == "conceal" else list(opened.windows())
-    geo_write.write(path, opened.raster(), _parts(opened, windows, progress), cog=cog)
-    if progress:
-        progress(1.0)
+    geo_write.write(path, opened.raster(), _reported(windows, progress), opened.part, cog=cog)
 
 
-def _parts(opened: Opened, windows: list[Window], progress: Callable[[float], None] | None) -> Iterator[geo_write.Part]:
+def _reported(windows: list[Window], progress: Callable[[float], None] | None) -> Iterator[Window]:
     for done, window in enumerate(windows):
         if progress:
             progress(done / len(windows))
-        samples, hidden = opened.part(window)
-        yield window, samples, None if hidden is None else np.asarray(hidden.all(axis=2))
+        yield window
+    if progress:
+        progress(1.0)
 
 
 def _restorer(restore: str, data: bytes, options: dict[str, Any]) -> Restore | None:

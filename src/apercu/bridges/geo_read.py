@@ -20,9 +20,9 @@ from apercu.stages.fill import Mask
 from apercu.stages.sample_types import Mapping, mapping_for, representable, to_codes
 
 CACHE = 16 << 20
-"""Bytes of GDAL's own cache of blocks at least, which would be 5 % of the memory of the machine."""
-_MOST_CACHE = 64 << 20
-"""And at most: blocks that are rows of the whole width are needed by several tiles, one after the other."""
+"""Bytes of GDAL's own cache of blocks, which would be 5 % of the memory of the machine."""
+_CACHE_OF_ROWS = 64 << 20
+"""Where blocks are rows of the whole width, which several tiles need one after the other."""
 _AT_ONCE = 1 << 21  # samples
 NoData = float | int | None
 _NEAR = 2 * float(np.finfo(np.float32).eps)
@@ -82,21 +82,14 @@ def opened(scene: Any, **how: Any) -> Iterator[Any]:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", NotGeoreferencedWarning)
                     scene = stack.enter_context(rasterio.open(scene, **how))
-            stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_cache_for(scene)))
+            in_rows = bool(scene.count) and scene.block_shapes[0][1] == scene.width
+            stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_OF_ROWS if in_rows else CACHE))
             yield scene
         except RasterioError as error:
             said = " ".join(str(error.__cause__ or error).split())
             if said.endswith(os.strerror(errno.ENOENT)) and not os.path.exists(name):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from error
             raise FileFormatError(said if name in said else f"{name}: {said}") from error
-
-
-def _cache_for(dataset: Any) -> int:
-    """Bytes for a row of blocks, which some read again and again as whole rows of pixels."""
-    if not dataset.count or dataset.block_shapes[0][1] == dataset.width:
-        return _MOST_CACHE
-    n_samples = (dataset.block_shapes[0][0] + 1) * (dataset.width + dataset.block_shapes[0][1]) * dataset.count
-    return min(max(n_samples * np.dtype(dataset.dtypes[0]).itemsize, CACHE), _MOST_CACHE)
 
 
 def bands_of(dataset: Any) -> Bands:

@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from apercu.stages.fill import Mask
 
 _BLOCK = 512
 _LARGE = 256  # pixels a side, from which a file is tiled
+_BESIDE = (".aux.xml", ".msk", ".ovr")
 _COG = {
     "compress": "DEFLATE",
     "predictor": "YES",
@@ -42,17 +44,20 @@ class Raster(NamedTuple):
     """What is said of it; its georeference is that of this height and width."""
 
 
-Part = tuple[Window, NDArray[Any], Mask | None]
-"""Samples (h, w, B), and where they do not count, (h, w)."""
+Part = Callable[[Window], tuple[NDArray[Any], Mask | None]]
+"""Of a window, samples (h, w, B), and which do not count, (h, w, 1) or (h, w, B)."""
 
 
-def write(target: str | os.PathLike[str], raster: Raster, parts: Iterator[Part], *, cog: bool = False) -> None:
+def write(
+    target: str | os.PathLike[str], raster: Raster, windows: Iterable[Window], part: Part, *, cog: bool = False
+) -> None:
     """Write a GeoTIFF, deflated, in tiles of 512 × 512 where it is larger than one.
 
     Args:
         target: a path; the file takes the place of one that is there, whole or not at all.
         raster: what it is.
-        parts: all of it, in any order; in that of its rows, little memory is needed.
+        windows: all of it, in any order; in that of its rows, little memory is needed.
+        part: gives each.
         cog: whether to write a cloud-optimised GeoTIFF, with overviews.
 
     Raises:
@@ -65,17 +70,28 @@ def write(target: str | os.PathLike[str], raster: Raster, parts: Iterator[Part],
     from rasterio.shutil import copy
 
     with replacing_by_name(target) as name, rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_TIFF_INTERNAL_MASK=True):
+        first = os.path.join(os.path.dirname(name), ".whole.tif") if cog else name
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                first = f"{name}.whole.tif" if cog else name
                 with rasterio.open(first, "w", **_profile(raster, 1 if cog else 6)) as dataset:
-                    _fill(dataset, raster, parts)
+                    _fill(dataset, raster, windows, part)
                 if cog:
-                    copy(first, name, driver="COG", **_COG)
+                    copy(first, name, driver="COG", copy_src_mdd=_copied(raster.scene), **_COG)
                     os.unlink(first)
         except RasterioError as error:
             raise FileFormatError(" ".join(str(error.__cause__ or error).split())) from error
+        stale = [suffix for suffix in _BESIDE if not os.path.exists(name + suffix)]
+    for suffix in stale:  # of the file that was there, and GDAL would take it for the new one's
+        with suppress(OSError):
+            os.unlink(os.path.realpath(target) + suffix)
+
+
+def _copied(scene: Scene) -> str:
+    """Which tags GDAL is to copy to a COG: of all namespaces (YES), or those without one (AUTO), where bands have such
+    tags, which it would leave out with the others."""
+    named = any(namespace for _, namespace in scene.tags or ())
+    return "YES" if named and not any(band and not namespace for band, namespace in scene.tags or ()) else "AUTO"
 
 
 def write_empty(name: str, raster: Raster) -> None:
@@ -123,20 +139,26 @@ def _profile(raster: Raster, effort: int) -> dict[str, Any]:
     return profile
 
 
-def _fill(dataset: Any, raster: Raster, parts: Iterator[Part]) -> None:
+def _fill(dataset: Any, raster: Raster, windows: Iterable[Window], part: Part) -> None:
+    describe(dataset, raster.scene, raster.interpretation)
+    for window in windows:
+        _write_part(dataset, raster, window, *part(window))  # nothing of a window is kept until the next
+
+
+def _write_part(dataset: Any, raster: Raster, window: Window, samples: NDArray[Any], hidden: Mask | None) -> None:
     from rasterio.windows import Window as Place
 
-    describe(dataset, raster.scene, raster.interpretation)
     numbers = list(range(1, raster.n_bands + 1))
-    for window, samples, mask in parts:
-        for top in range(0, window.height, _BLOCK):  # rasterio copies what it writes
-            rows = slice(top, min(top + _BLOCK, window.height))
-            place = Place(window.left, window.top + top, window.width, rows.stop - top)
-            dataset.write(np.moveaxis(samples[rows], -1, 0), numbers, window=place)
-            if raster.kind not in ("alpha", "band"):
-                continue
-            shown = np.ones((rows.stop - top, window.width), np.bool_) if mask is None else ~mask[rows]
-            if raster.kind == "alpha":
-                dataset.write(shown.astype(raster.dtype) * np.iinfo(raster.dtype).max, len(numbers) + 1, window=place)
-            else:
-                dataset.write_mask(shown, window=place)
+    for top in range(0, window.height, _BLOCK):  # rasterio copies what it writes
+        rows = slice(top, min(top + _BLOCK, window.height))
+        place = Place(window.left, window.top + top, window.width, rows.stop - top)
+        dataset.write(np.moveaxis(samples[rows], -1, 0), numbers, window=place)
+        if raster.kind not in ("alpha", "band"):
+            continue
+        shown = np.ones((rows.stop - top, window.width), np.bool_)
+        if hidden is not None:
+            shown &= ~hidden[rows].all(axis=2)
+        if raster.kind == "alpha":
+            dataset.write(shown.astype(raster.dtype) * np.iinfo(raster.dtype).max, len(numbers) + 1, window=place)
+        else:
+            dataset.write_mask(shown, window=place)

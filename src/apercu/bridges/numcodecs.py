@@ -55,7 +55,7 @@ class Apercu(Codec):  # type: ignore[misc]  # numcodecs is not typed
 
         Raises FormatError, ModelError, MissingExtra or OptionError; ValueError where `out` has another size.
         """
-        found: Samples = ndarray_copy(chunks.decode(ensure_bytes(buf), self.axes), out)
+        found: Samples = ndarray_copy(chunks.decode(ensure_bytes(buf), self.axes, self.options), out)
         return found
 
     def __repr__(self) -> str:

@@ -74,16 +74,16 @@ def loses_its_place(data: bytes, suffix: str) -> bool:
 def is_scene(source: str | os.PathLike[str], page: int | None = None) -> bool:
     """Whether a file is a scene; its head is looked at. `page`: what was chosen of a file of several.
 
-    Raises OSError where the file cannot be opened.
+    Raises OSError where a file that is there cannot be opened.
     """
     name = os.fspath(source)
     if page is not None:
         return False
     if _NO_FILE.match(name) and not os.path.exists(name):
         return True
+    if not os.path.isfile(name):  # a pipe gives what it has only once
+        return False
     with open(name, "rb") as stream:
-        if not stream.seekable() or not os.path.isfile(name):
-            return False
         return _is_scene(stream, suffix_of(name))
 
 

@@ -37,6 +37,10 @@ class Apercu(ArrayBytesCodec):
     options: those of `apercu.encode`, its target and what else it takes but `model` and `progress`. `n_bytes`
         is for each chunk. One band is "grey" by default, three are "rgb", four have to be given a name.
 
+    nodata: samples of this value, in most cases the fill value, do not count: they cost little, spoil nothing around
+        them, and come back as this value, which no other sample does. Where they would take more than a twentieth of
+        `n_bytes` or `bpp`, their outlines are coarser by some pixels.
+
     What an array cannot have is refused as an OptionError when the codec is made, chunks that are no images as an
     ImageError when they are written, TargetUnreachable where a chunk does not fit into `n_bytes`.
     """
@@ -78,7 +82,7 @@ class Apercu(ArrayBytesCodec):
 
     def _decode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
         expected = chunk_spec.shape, chunk_spec.dtype.to_native_dtype()
-        chunk = chunks.decode(chunk_bytes.to_bytes(), self.axes, expected)
+        chunk = chunks.decode(chunk_bytes.to_bytes(), self.axes, self.options, expected)
         return chunk_spec.prototype.nd_buffer.from_numpy_array(chunk)
 
     async def _encode_single(self, chunk_array: NDBuffer, chunk_spec: ArraySpec) -> Buffer:

@@ -34,18 +34,25 @@ def layout_of_tile(header: Header, height: int, width: int) -> Layout:
     return layout_of_bands(*kind)._replace(span=max(ranges, default=255))
 
 
-def to_content(tile: Samples, header: Header, mask: Mask | None = None) -> tuple[Any, Layout]:
-    """What the codec of a header codes of a tile (H, W, B), those samples filled that do not count, and its layout.
+def filled_tile(tile: Samples, header: Header, mask: Mask | None = None) -> Samples:
+    """A tile (H, W, B), those samples filled that do not count. For a codec of samples all others stay as they are."""
+    if codec_of(header.codec).DOMAIN == "planes":
+        return filled(tile, header.interpretation, header.levels, mask)
+    levels = full_levels_of("spectral", header.n_bands) if header.wide else ()
+    return filled(tile, "spectral", levels, hidden(tile, header.interpretation, mask))
 
-    For a codec of samples all others stay as they are.
-    """
+
+def to_content(tile: Samples, header: Header) -> tuple[Any, Layout]:
+    """What the codec of a header codes of a tile (H, W, B), those samples filled that do not count, and its layout."""
+    return content_of(filled_tile(tile, header), header)
+
+
+def content_of(tile: Samples, header: Header) -> tuple[Any, Layout]:
+    """The same of a tile that is filled."""
     height, width, n_bands = tile.shape
     if codec_of(header.codec).DOMAIN == "samples":
-        levels = full_levels_of("spectral", n_bands) if header.wide else ()
-        out = hidden(tile, header.interpretation, mask)
-        return filled(tile, "spectral", levels, out), layout_of_tile(header, height, width)
+        return tile, layout_of_tile(header, height, width)
     layout = layout_of(header.interpretation, n_bands, height, width, header.wide)
-    tile = filled(tile, header.interpretation, header.levels, mask)
     planes = to_planes(tile, header.interpretation, list(header.levels))
     if header.interpretation == "rgba":
         layout = layout._replace(alpha=_value_of_alpha(tile, header, planes[ALPHA]))

@@ -1,136 +1,29 @@
 """From an image to a file: tiles, planes, layers, targets. What a tile's bytes mean is the codec's."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, reduce
-from operator import add
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from apercu.codecs import counted, rate, tables
+from apercu.codecs import counted, large, rate, tables
 from apercu.codecs.by_name import codec_of, options_by_codec
-from apercu.codecs.content import from_content, layout_of_tile, to_content
-from apercu.codecs.forecast import Forecast, forecast, picked
-from apercu.codecs.forecast import shipped as shipped_weights
+from apercu.codecs.forecast import picked
+from apercu.codecs.job import Job
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import AnyCodec, Progress, Setting, no_progress
 from apercu.codecs.source import Source, source_of
 from apercu.codecs.target import Target as Target
-from apercu.errors import ImageError, OptionError
-from apercu.format.container import MAX_QUALITY_Q8, MAX_TILE_LOG2, MIN_TILE_LOG2, Header, pack, read_header
+from apercu.errors import OptionError
+from apercu.format.container import MAX_QUALITY_Q8, MAX_TILE_LOG2, MIN_TILE_LOG2, Header
 from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.options import about, made, owners
-from apercu.stages.blocks import Window, tiles
-from apercu.stages.colour import INTERPRETATIONS, Levels, Samples, check_levels, ends
-from apercu.stages.fill import Mask, hidden
-from apercu.stages.layout import Layout
+from apercu.stages.colour import INTERPRETATIONS, Levels, check_levels
 
 _SIDES = [1 << log2 for log2 in range(MIN_TILE_LOG2, MAX_TILE_LOG2 + 1)]  # of tiles
-_LARGE = 1 << 17  # pixels; smaller images are tried in one layer first, larger ones in several
-_MOST_FOR_LAYERS = 64  # an upper bound of what layers cost, in bytes for each tile
-
-
-@dataclass
-class _Job:
-    """An image to be encoded, with everything that its encoding needs."""
-
-    source: Source
-    header: Header
-    codec: AnyCodec
-    tables: Any
-    plan: Plan
-    progress: Progress
-    kept: list[Any] | None = None
-
-    def windows(self) -> list[Window]:
-        return list(tiles(self.header.height, self.header.width, self.header.tile))
-
-    def read(self, window: Window) -> tuple[Samples, Mask | None]:
-        """The samples of a tile, and which of them do not count."""
-        samples, mask = self.source.read(window)
-        shape = window.height, window.width, self.header.n_bands
-        if samples.shape != shape or samples.dtype != self.source.dtype:
-            raise ImageError(f"a source gave {samples.dtype} of {samples.shape} for {self.source.dtype} of {shape}")
-        return samples, mask
-
-    def content(self, window: Window) -> tuple[Any, Layout]:
-        """Of a tile; a function of its own, since its samples are not needed any more."""
-        samples, mask = self.read(window)
-        return to_content(samples, self.header, mask)
-
-    def analysis(self, tile: int, window: Window, setting: Setting | None) -> Any:
-        """Of a tile; whoever takes it should keep it no longer than needed."""
-        if self.kept is not None:
-            return self.kept[tile]
-        return self.codec.analyse(*self.content(window), setting, self.tables)
-
-    def file(self, setting: Setting) -> bytes:
-        """The file, in as many layers as the plan has for one of its size."""
-        plan = self.plan
-        if plan.n_layers:
-            return self.pack(setting, plan.n_layers)
-        large = self.header.height * self.header.width >= _LARGE
-        if not large and len(plain := self.pack(setting, 1)) < plan.layered_from:
-            return plain
-        data = self.pack(setting, plan.layers)
-        doubtful = large and len(data) < plan.layered_from + _MOST_FOR_LAYERS * self.header.n_tiles
-        if doubtful and len(plain := self.pack(setting, 1)) < plan.layered_from:
-            return plain
-        small = plan.layers == plan.most_layers or _first_layer_end(data) <= plan.first_share * len(data)
-        return data if small else self.pack(setting, plan.most_layers)
-
-    def pack(self, setting: Setting, layers: int) -> bytes:
-        """The file in this many layers."""
-        header = replace(
-            self.header, quality_q8=setting.quality_q8, parameters=self.codec.parameters(setting), n_layers=layers
-        )
-        by_tile = []
-        for tile, window in enumerate(self.windows()):
-            self.progress(tile / header.n_tiles)
-            by_tile.append(self.codec.code(self.analysis(tile, window, setting), setting, self.tables, layers))
-        return pack(header, [segment for layer in zip(*by_tile, strict=True) for segment in layer])
-
-    def forecasts(self, variants: Iterable[int]) -> dict[int, Forecast]:
-        """What to expect of the file with each of these variants: its size, and the error of its samples. Empty where
-        the codec counts nothing."""
-        if (counts := self.codec.counts) is None:
-            return {}
-        header = self.header
-        of_user = header.model_id == USER_MODEL
-        weights = shipped_weights(DEFAULT_MODEL_IDS[header.codec, header.entropy] if of_user else header.model_id)
-        n_bands = header.n_bands
-        scales = [(high - low) / 255 for low, high in ends(header.interpretation, n_bands, header.levels)]
-        n_full_size = n_bands - 2 if header.interpretation in ("rgb", "rgba") else n_bands
-        share = sum(scale * scale for scale in scales) / n_full_size
-        analyses = (self.analysis(tile, window, None) for tile, window in enumerate(self.windows()))
-        found = reduce(add, (counts(analysis, self.tables) for analysis in analyses))
-        return {variant: forecast(found, weights[variant], share) for variant in variants}
-
-    def squared_error(self, setting: Setting) -> int:
-        """Summed over all samples of the image that count, as decoded with restore="none"."""
-        header = replace(self.header, quality_q8=setting.quality_q8, n_layers=1)
-        total = 0
-        for tile, window in enumerate(self.windows()):
-            self.progress(tile / header.n_tiles)
-            segments = self.codec.code(self.analysis(tile, window, setting), setting, self.tables, 1)
-            layout = layout_of_tile(header, window.height, window.width)
-            symbols = self.codec.read(segments, layout, setting, self.tables, 1)
-            decoded = np.empty((window.height, window.width, header.n_bands), self.source.dtype.newbyteorder("="))
-            from_content(self.codec.synthesise(symbols, layout, setting, self.tables), header, decoded)
-            if header.interpretation == "rgba":
-                self.settle_hidden(window, decoded)
-            total += self.source.squared_error(window, decoded)
-        return total
-
-    def settle_hidden(self, window: Window, decoded: Samples) -> None:
-        """Gives a decoded tile with alpha the samples of the image where they do not count."""
-        samples, mask = self.read(window)
-        out = hidden(samples, "rgba", mask)
-        if out is not None:
-            np.copyto(decoded, samples, where=out)
 
 
 def encode(
@@ -176,10 +69,10 @@ def encode(
         header = replace(header, levels=tuple(levels))
     progress = _forwards(progress)
     progress(0.0)
-    job = _Job(source, header, module, found, plan, progress)
+    job = Job(source, header, module, found, plan, progress)
     once = fixed and plan.n_layers
     if header.height * header.width * header.n_bands <= plan.kept_samples and not once:
-        job.kept = [job.analysis(tile, window, None) for tile, window in enumerate(job.windows())]
+        job.kept = [job.analysis(tile, None) for tile in range(header.n_tiles)]
     data = job.file(fixed) if fixed else _search(job, target, options)
     progress(1.0)
     return data
@@ -196,12 +89,6 @@ def _forwards(progress: Progress) -> Progress:
             progress(share)
 
     return to
-
-
-def _first_layer_end(data: bytes) -> int:
-    """Bytes of a file in layers up to the end of its first one."""
-    header = read_header(data)
-    return header.head_size + sum(length + 4 for length in header.lengths[: header.n_tiles])
 
 
 def _planned(
@@ -261,7 +148,7 @@ def _refuse_strange(codec: str, given: Mapping[str, object]) -> None:
         )
 
 
-def _search(job: _Job, target: Target, options: Any) -> bytes:
+def _search(job: Job, target: Target, options: Any) -> bytes:
     """The file that meets a size or a PSNR. Unless the image is very large, it is analysed only once."""
     tries = 0
 
@@ -272,6 +159,8 @@ def _search(job: _Job, target: Target, options: Any) -> bytes:
     job.progress = went_on
 
     n_bytes, psnr = target.n_bytes, target.psnr
+    if n_bytes is not None and job.kept is None and job.codec.counts and (data := _of_large(job, n_bytes, options)):
+        return data
     peak, n_counted = float(target.peak or (65535 if job.header.wide else 255)), 0
     if psnr is not None:
         image = counted.image_to_measure(job.source, job.header.tile)
@@ -331,6 +220,18 @@ def _search(job: _Job, target: Target, options: Any) -> bytes:
         return last[found]
     tries += 1
     return job.file(setting(found))
+
+
+def _of_large(job: Job, n_bytes: int, options: Any) -> bytes | None:
+    """The file of an image that is not kept in memory that meets a size, if it is soon found."""
+    codec = job.codec
+    top = MAX_QUALITY_Q8 // codec.VARIANTS
+
+    def setting_at(place: int, variant: int) -> Setting:
+        made: Setting = codec.at_quality(codec.VARIANTS * place + (variant if 0 < place < top else 0), options)
+        return made
+
+    return large.best_within(n_bytes, job, setting_at, top, tuple(codec.variants(options)))
 
 
 def _quality_q8(quality: float, variants: int) -> int:

@@ -122,6 +122,11 @@ def _crossing(expected: Expected, known: dict[int, float], low: int, high: int, 
     return max(below, low + 1)
 
 
+def most_unused(n_bytes: int) -> float:
+    """What may be left of a budget: 2 % or 16 bytes, whichever is more."""
+    return max(SLACK_BYTES, SLACK_SHARE * n_bytes)
+
+
 def best_within(
     n_bytes: int,
     size_at: Callable[[int], int],
@@ -159,12 +164,12 @@ def best_within(
     def excess(place: int, variant: int = 0) -> float:
         return excess_of(size_of(variants * place + variant))
 
-    def is_near(quality: int) -> bool:
-        return n_bytes - max(SLACK_BYTES, SLACK_SHARE * n_bytes) <= size_of(quality) <= n_bytes
+    def meets(quality: int) -> bool:
+        return n_bytes - most_unused(n_bytes) <= size_of(quality) <= n_bytes
 
     def may_try() -> bool:
         """Whether another size can be tried, so that an error is left for all files that come near and one more."""
-        return len(sizes) + sum(map(is_near, found)) + 1 < MOST_TRIES
+        return len(sizes) + sum(map(meets, found)) + 1 < MOST_TRIES
 
     if lossless and size_of(last) <= n_bytes:
         return last
@@ -183,7 +188,7 @@ def best_within(
     if found == [last]:
         return last
     slope, others = 0.0, range(1, variants)
-    if expected and is_near(found[0]):
+    if expected and meets(found[0]):
         others = range(0)
     if others:
         places = (first, max(first - _BESIDE, 0) if first else 1) if expected else {at // variants for at in sizes}
@@ -191,14 +196,14 @@ def best_within(
     for variant in others:
         place = _near(partial(excess, variant=variant), max(first, 1), slope, top, may_try)
         found += [variants * place + variant] if place is not None else []
-    if near := list(filter(is_near, found)):
+    if near := list(filter(meets, found)):
         return near[0] if len(near) == 1 else min(near, key=error_at)
     if size_of(last) <= n_bytes:
         return last
     for distance in _LOOK_AROUND:
         for quality in found:
             for place in (quality + variants * distance, quality - variants * distance):
-                if 0 <= place < last and len(sizes) < MOST_TRIES and is_near(place):
+                if 0 <= place < last and len(sizes) < MOST_TRIES and meets(place):
                     return place
     return max([*found, *(quality for quality, size in sizes.items() if size <= n_bytes)], key=size_of)
 

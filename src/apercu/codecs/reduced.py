@@ -12,13 +12,14 @@ from functools import partial
 
 import numpy as np
 
+from apercu.codecs.protocol import Progress, no_progress
 from apercu.codecs.source import ArraySource, Source
 from apercu.errors import OptionError, TargetUnreachable
 from apercu.format.container import MAX_SIDE
 from apercu.options import positive
 from apercu.stages.blocks import Window, part
 from apercu.stages.colour import Samples, plane_sizes
-from apercu.stages.fill import Mask, hidden
+from apercu.stages.fill import ALPHA, Mask, hidden
 from apercu.stages.resize import MOST_LOG2, add_up, enlarged, means, needed_window, reduced_size, source_window
 
 ENOUGH = 0.3
@@ -63,6 +64,8 @@ class Reduced:
             out[those], empty = self._means(place)
             if empty is not None:
                 mask[those] = empty
+        if self.interpretation == "rgba":  # where alpha is 0, it alone says that colours do not count
+            mask[:, :, :ALPHA] &= (out[:, :, ALPHA:] > 0) | mask[:, :, ALPHA:]
         return out, mask if mask.any() else None
 
     def _means(self, window: Window) -> tuple[Samples, Mask | None]:
@@ -130,18 +133,27 @@ def best_size(
     source: Source,
     n_bytes: int,
     interpretation: str,
-    coded: Callable[[int], bytes],
+    coded: Callable[[int, Progress], bytes],
     decoded: Callable[[bytes, Window], Samples],
+    progress: Progress = no_progress,
 ) -> bytes:
     """The file of least squared error at the full size among those in `n_bytes` at full, half, quarter … size.
 
-    coded: makes the file at 1/2^k of the size, within the budget; raises TargetUnreachable. decoded: a window of such a
-    file at its own size, (h, w, B), comparable with the source's. Sizes that cannot be best are not tried, nor is
-    anything measured where only one can be. Raises TargetUnreachable if even the smallest size takes too many bytes.
+    coded: makes the file at 1/2^k of the size, within the budget, and tells how far it is; raises TargetUnreachable.
+    decoded: a window of such a file at its own size, (h, w, B), comparable with the source's. Sizes that cannot be best
+    are not tried, nor is anything measured where only one can be. Raises TargetUnreachable if even the smallest size
+    takes too many bytes.
     """
     most = min((max(source.height, source.width) - 1).bit_length(), MOST_LOG2)
     large = source.height * source.width * source.n_bands > LARGE
     best: tuple[int, bytes] | None = None
+    done = reached = 0.0  # of the work, of which each size takes three quarters of what the one before it left
+
+    def tell(share: float, end: float) -> None:
+        nonlocal reached
+        reached = max(reached, done + (end - done) * share)
+        progress(reached)
+
     for log2 in range(most + 1):
         if reduced_size(max(source.height, source.width), log2) > MAX_SIDE:
             continue
@@ -150,17 +162,21 @@ def best_size(
             break
         if large and bits < TOO_FEW and log2 < most:
             continue
+        alone = log2 == most or 4 * bits > ENOUGH
+        end = 1.0 if alone and not best else 1 - (1 - done) / 4
         try:
-            data = coded(log2)
+            data = coded(log2, partial(tell, end=end))
         except TargetUnreachable as unreachable:
             if log2 < most or best:
                 continue
             raise TargetUnreachable(f"at 1/{1 << most} of the size, {unreachable}") from None
-        if not best and (log2 == most or 4 * bits > ENOUGH):
+        if alone and not best:
             return data
-        error = _squared_error(source, log2, partial(decoded, data))
+        done = end
+        error = _squared_error(source, interpretation, log2, partial(decoded, data))
         if not best or error < WORTH * best[0]:
             best = error, data
+    progress(1.0)
     assert best  # or a single pixel has been returned, or raised
     return best[1]
 
@@ -171,7 +187,7 @@ def _bits_a_sample(source: Source, n_bytes: int, interpretation: str, log2: int)
     return 8 * n_bytes / sum(h * w for h, w in plane_sizes(interpretation, source.n_bands, *size))
 
 
-def _squared_error(source: Source, log2: int, decoded: Callable[[Window], Samples]) -> int:
+def _squared_error(source: Source, interpretation: str, log2: int, decoded: Callable[[Window], Samples]) -> int:
     """Of what is decoded and enlarged, at the full size; of a large image in places only."""
     height, width = source.height, source.width
     small = Window(0, 0, reduced_size(height, log2), reduced_size(width, log2))
@@ -182,8 +198,18 @@ def _squared_error(source: Source, log2: int, decoded: Callable[[Window], Sample
     for window in _places(source):
         place = needed_window(window, height, width, log2)
         samples = decoded(place) if kept is None else part(kept, place)
-        total += source.squared_error(window, enlarged(samples, window, height, width, log2))
+        whole = enlarged(samples, window, height, width, log2)
+        if interpretation == "rgba":
+            whole = _with_hidden(source, window, whole)
+        total += source.squared_error(window, whole)
     return total
+
+
+def _with_hidden(source: Source, window: Window, decoded: Samples) -> Samples:
+    """A decoded window with the colours of the source where its alpha is 0: they are no errors."""
+    samples, mask = source.read(window)
+    out = hidden(samples, "rgba", mask)
+    return decoded if out is None else np.where(out, samples, decoded)
 
 
 def _places(source: Source) -> Iterator[Window]:

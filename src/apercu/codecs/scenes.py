@@ -35,8 +35,8 @@ from apercu.stages.sample_types import set_nodata, to_values
 
 MASK_SHARE = 20
 """An exact mask takes at most one byte in so many of a budget."""
-_AT_ONCE = 1 << 22
-"""Samples of a source that are read together for their mask."""
+_SIDE_READ = 1024
+"""Pixels a side of the windows that are read for a mask, a multiple of 8: large scenes are stored in tiles."""
 
 
 # --- Encoding -------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def encode(
     source = source_of(image)
     bands, target = encoding.interpretation_of(source, bands), measured(target, source)
 
-    def at_size(log2: int) -> bytes:
+    def at_size(log2: int, progress: Progress = progress) -> bytes:
         small = reduced(source, log2, bands)
         said = replace(scene, reduced=Reduced(log2, source.height, source.width) if log2 else None)
         if mask_kind is not None:
@@ -90,15 +90,19 @@ def encode(
                 raise
             raise TargetUnreachable(f"besides a prefix of {len(prefix)} bytes, {unreachable}") from None
 
-    if log2 is not None or target.n_bytes is None:
+    def decoded(data: bytes, window: Window) -> Samples:
+        """A window of the bands (h, w, B) of a file that was made here, at the size that is coded."""
+        file = opened(data, None, with_mask=False)
+        return _bands(file, decoding.decode(file.inner, model=model, window=window))
+
+    if log2 is None and target.n_bytes is not None:
+        return best_size(source, target.n_bytes, bands, at_size, decoded, progress)
+    try:
         return at_size(log2 or 0)
-    return best_size(source, target.n_bytes, bands, at_size, _decoded)
-
-
-def _decoded(data: bytes, window: Window) -> Samples:
-    """A window of the bands (h, w, B) of a file that was made here, at the size that is coded."""
-    file = opened(data, None, with_mask=False)
-    return _bands(file, decoding.decode(file.inner, window=window))
+    except TargetUnreachable as unreachable:
+        if target.n_bytes is None:
+            raise
+        raise TargetUnreachable(f'{unreachable}; reduce="auto" (--reduce auto) codes fewer pixels') from None
 
 
 def _mask_bits(source: Source, kind: str, n_bytes: int | None) -> MaskBits | None:
@@ -108,8 +112,7 @@ def _mask_bits(source: Source, kind: str, n_bytes: int | None) -> MaskBits | Non
         return None
     data = masks.encode_planes(planes, width)
     while n_bytes is not None and MASK_SHARE * len(data) > n_bytes and max(planes.shape[1], width) > 1:
-        smaller = masks.halved(masks.unpack(planes, width))
-        planes, width, halvings = masks.pack(smaller), smaller.shape[1], halvings + 1
+        planes, width, halvings = masks.halved(planes, width), -(-width // 2), halvings + 1
         data = masks.encode_planes(planes, width)
     return MaskBits(kind, halvings, len(planes), data)
 
@@ -118,19 +121,25 @@ def _packed(source: Source) -> masks.Planes | None:
     """The mask of a source as bits, one for all bands if they have the same; None where all samples count."""
     if isinstance(source, ArraySource) and source.mask is None:
         return None
-    strips: list[masks.Planes] = []
-    n_rows = max(_AT_ONCE // (source.width * source.n_bands), 1)
-    for top in range(0, source.height, n_rows):
-        window = Window(top, 0, min(n_rows, source.height - top), source.width)
-        hidden = source.read(window)[1]
-        if hidden is None:
-            hidden = np.zeros((*window[2:], 1), np.bool_)
-        alike = hidden[:, :, :1] if (hidden == hidden[:, :, :1]).all() else hidden
-        strips.append(masks.pack(alike))
-    if not any(strip.any() for strip in strips):
-        return None
-    most = max(map(len, strips))
-    return np.concatenate([np.repeat(strip, most // len(strip), axis=0) for strip in strips], axis=1)
+    strips = []
+    for top in range(0, source.height, _SIDE_READ):
+        of_row = []
+        for left in range(0, source.width, _SIDE_READ):
+            height, width = min(_SIDE_READ, source.height - top), min(_SIDE_READ, source.width - left)
+            hidden = source.read(Window(top, left, height, width))[1]
+            if hidden is None:
+                hidden = np.zeros((height, width, 1), np.bool_)
+            alike = hidden.strides[2] == 0 or bool((hidden == hidden[:, :, :1]).all())
+            of_row.append(masks.pack(hidden[:, :, :1] if alike else hidden))
+        strips.append(_joined(of_row, axis=2))
+    planes = _joined(strips, axis=1)
+    return planes if planes.any() else None
+
+
+def _joined(planes: list[masks.Planes], axis: int) -> masks.Planes:
+    """Parts of masks, of which some are one for all bands, side by side or one below the other."""
+    most = max(map(len, planes))
+    return np.concatenate([np.repeat(part, most // len(part), axis=0) for part in planes], axis=axis)
 
 
 # --- Decoding -------------------------------------------------------------------------------------

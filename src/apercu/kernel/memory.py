@@ -4,6 +4,10 @@ There is no lock. A process that forks while another thread holds one leaves it 
 signal handler that uses the codec would wait for the code that it interrupts. Each step on the dict below is atomic.
 """
 
+import ctypes
+from collections.abc import Callable
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +16,22 @@ MOST_BLOCKS, LARGEST = 4, 3 << 22
 
 Block = NDArray[np.uint64]
 _spare: dict[int, Block] = {}  # by id, since arrays have no hash; who pops a block owns it
+
+
+def _trim_function() -> Callable[[int], object]:
+    """glibc's `malloc_trim`. Elsewhere nothing: other allocators give pages back by themselves."""
+    with suppress(AttributeError, OSError, TypeError):
+        return ctypes.CDLL(None).malloc_trim
+    return lambda _: None
+
+
+_trim = _trim_function()
+
+
+def trim() -> None:
+    """Gives the system what is free. glibc keeps up to 64 MB that arrays have left, which larger ones do not use; who
+    goes through many large tiles calls this at each."""
+    _trim(0)
 
 
 def borrow(n_bytes: int) -> Block:

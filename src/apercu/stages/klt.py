@@ -1,7 +1,8 @@
 """Which rotation of bands makes their detail independent, and what it saves: in integers, the same on every machine.
 
 The matrix has the eigenvectors of the covariance of detail, not of samples: differences between neighbouring squares
-of 4 × 4 samples, which is the detail that low rates code. Noise, which is not coded, is in finer ones.
+of 4 × 4 samples, which is the detail that low rates code. Noise, which is not coded, is in finer ones. The component of
+the smallest variance comes first: the few symbols of a plane help to code the many of the next one (0.02 to 0.13 dB).
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,7 +54,7 @@ def detail_moments(samples: Samples, mask: Mask | None, levels: Sequence[Levels]
         changes = np.concatenate([across, down]).astype(np.float64)  # sums of products below 2^53: exact
         products = changes.T @ changes
         found.append((len(changes), [[int(value) for value in row] for row in products]))
-        height, width = valid.shape[0] // 2 * 2, valid.shape[1] // 2 * 2
+        height, width = (side // 2 * 2 for side in low.shape[:2])
         quarters = [(slice(top, height, 2), slice(left, width, 2)) for top in (0, 1) for left in (0, 1)]
         low = sum(low[quarter] for quarter in quarters) >> 1  # as the low band of an orthonormal transform
         valid = np.logical_and.reduce([valid[quarter] for quarter in quarters])
@@ -101,7 +102,7 @@ def _covariances(moments: Moments, ranges: list[int], bits: int) -> list[NDArray
 
 
 def _eigenvectors(covariance: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The eigenvectors (B, B) of a symmetric matrix, a row each, with _ANGLE_BITS fraction bits; that of the largest
+    """The eigenvectors (B, B) of a symmetric matrix, a row each, with _ANGLE_BITS fraction bits; that of the smallest
     eigenvalue first, and each with a sum of 0 or more.
 
     By Jacobi's rotations, of as many pairs at once as have nothing in common (R. P. Brent, F. T. Luk, "The solution of
@@ -120,7 +121,7 @@ def _eigenvectors(covariance: NDArray[np.int64]) -> NDArray[np.int64]:
                 _turn(rows, np.array(pairs), np.array(angles))
         if not turned:
             break
-    vectors = vectors[np.argsort(-np.diag(rest), kind="stable")]
+    vectors = vectors[np.argsort(np.diag(rest), kind="stable")]
     vectors[vectors.sum(axis=1) < 0] *= -1
     return vectors
 

@@ -8,6 +8,7 @@ data in many scenes. Samples that are left out become the end of the range.
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 from typing import NamedTuple
 
 import numpy as np
@@ -157,12 +158,17 @@ def strips(image: Image, interpretation: str) -> Iterator[tuple[int, int, Sample
     """The image some rows of a window at a time, so that little memory is needed: the place of the first pixel, the
     samples (h, w, B), and which of them do not count."""
     for window in image.windows or [Window(0, 0, image.height, image.width)]:
-        samples, mask = image.read(window)
-        step = max(_STRIP // (window.width * image.n_bands), 1)
-        for top in range(0, window.height, step):
-            rows = slice(top, top + step)
-            out = _out(samples[rows], interpretation, None if mask is None else mask[rows])
-            yield window.top + top, window.left, samples[rows], out
+        yield from _strips_of(window, interpretation, *image.read(window))  # which lets go of them before the next
+
+
+def _strips_of(
+    window: Window, interpretation: str, samples: Samples, mask: Mask | None
+) -> Iterator[tuple[int, int, Samples, Mask | None]]:
+    step = max(_STRIP // (window.width * samples.shape[2]), 1)
+    for top in range(0, window.height, step):
+        rows = slice(top, top + step)
+        out = _out(samples[rows], interpretation, None if mask is None else mask[rows])
+        yield window.top + top, window.left, samples[rows], out
 
 
 def _out(samples: Samples, interpretation: str, mask: Mask | None) -> Mask | None:
@@ -191,7 +197,8 @@ def _look(image: Image, interpretation: str, groups: list[_Group]) -> None:
     step = 1
     while image.height * image.width > _LOOK_AT * step * step:
         step += 1
-    for top, left, samples, out in strips(image, interpretation):
+
+    def look(top: int, left: int, samples: Samples, out: Mask | None) -> None:
         for group, of_group in zip(groups, some, strict=True):
             own, own_out = _of(group.bands, samples, out)
             if image.windows:
@@ -204,6 +211,9 @@ def _look(image: Image, interpretation: str, groups: list[_Group]) -> None:
             grid = np.s_[-top % step :: step, -left % step :: step]
             seen = _counted(own[grid], None if own_out is None else own_out[grid], MOST)
             of_group.append(seen[seen < MOST])
+
+    for _ in starmap(look, strips(image, interpretation)):  # a loop over strips would keep one while the next is read
+        pass
     for group, of_group in zip(groups, some, strict=True):
         if group.counts is not None and group.counts.any():
             values = np.flatnonzero(group.counts)

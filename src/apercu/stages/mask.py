@@ -21,6 +21,7 @@ _decode = function("apercu_mask_decode", "asiiiasa")
 MOST = 65_535
 """The largest height, width and number of masks."""
 _ROWS = 256
+"""At a time, so that little memory is needed; even."""
 
 Mask = NDArray[np.bool_]
 Planes = NDArray[np.uint8]
@@ -107,39 +108,34 @@ def unpack(planes: Planes, width: int) -> Mask:
     return masks
 
 
-def halved(mask: Mask) -> Mask:
-    """A mask (H, W) or (H, W, B) at half its size, (ceil(H / 2), ceil(W / 2)) or with B.
+def halved(planes: Planes, width: int) -> Planes:
+    """Masks as bits at half their size, of ceil(H / 2) rows and ceil(width / 2) columns.
 
-    A sample of it is True if at least half are of the four that it stands for, of two or one at an odd edge. No other
-    rule makes fewer samples wrong once the mask is doubled again. Where both are as many, True: a value that is missing
-    at a border does less harm than one that was never measured.
+    A sample of one is True if at least half are of the four that it stands for, of two or one at an odd edge. No other
+    rule makes fewer samples wrong once each is repeated again. Where both are as many, True: a value missing at a
+    border does less harm than one that was never measured. Raises OptionError for planes of another width.
 
-    >>> halved(np.array([[True, False, False], [False, True, True]])).tolist()
+    >>> mask = np.array([[True, False, False], [False, True, True]])
+    >>> unpack(halved(pack(mask), 3), 2)[:, :, 0].tolist()
     [[True, True]]
     """
-    masks = _masks(mask)
-    height, width, _ = masks.shape
-    rows = masks[0::2].astype(np.uint8)
-    rows[: height // 2] += masks[1::2]
-    rows[height // 2 :] *= 2  # as if the last row were there twice
-    count = rows[:, 0::2].copy()
-    count[:, : width // 2] += rows[:, 1::2]
-    count[:, width // 2 :] *= 2
-    out = count >= 2
-    return out if mask.ndim == 3 else out[:, :, 0]
-
-
-def doubled(mask: Mask, height: int, width: int) -> Mask:
-    """A mask at twice its size, for `height` and `width` as `halved` took them, which makes `mask` of it again. Raises
-    OptionError where they are not such."""
-    _masks(mask)
-    if mask.shape[:2] != (-(-height // 2), -(-width // 2)):
-        raise OptionError(f"a mask {mask.shape[:2]} is not half of ({height}, {width})")
-    return mask.repeat(2, 0)[:height].repeat(2, 1)[:, :width]
+    _check_planes(planes, width)
+    n_masks, height, _ = planes.shape
+    out = np.empty((n_masks, -(-height // 2), -(-width // 16)), np.uint8)
+    for rows, band in _parts(height, n_masks):
+        bits = np.unpackbits(planes[band, rows], axis=1, count=width)
+        pairs = bits[0::2].copy()
+        pairs[: len(bits) // 2] += bits[1::2]
+        pairs[len(bits) // 2 :] *= 2  # as if the last row were there twice
+        count = pairs[:, 0::2].copy()
+        count[:, : width // 2] += pairs[:, 1::2]
+        count[:, width // 2 :] *= 2
+        out[band, rows.start // 2 : rows.start // 2 + len(count)] = np.packbits(count >= 2, axis=1)
+    return out
 
 
 def _parts(height: int, n_masks: int) -> Iterator[tuple[slice, int]]:
-    """Some rows of a mask at a time, so that little memory is needed."""
+    """Some rows of a mask at a time."""
     for top in range(0, height, _ROWS):
         for band in range(n_masks):
             yield slice(top, top + _ROWS), band
