@@ -85,6 +85,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(480)  # processes are started ten times, which is slow on a busy machine
 @linux
 def test_what_is_killed_at_random_moments_is_done_once(s3, tmp_path):
     """The first process, workers, and a source that kills every worker that reads it."""
@@ -148,3 +149,33 @@ def command(number):
             return stream.read()
     except OSError:
         return b""
+
+
+@pytest.mark.slow
+@linux
+def test_an_interrupted_call_ends_cleanly_and_goes_on(tmp_path):
+    """The signal goes to all processes, as Ctrl-C of a terminal does."""
+    (tmp_path / "in").mkdir()
+    for number in range(200):
+        (tmp_path / "in" / f"{number}.png").write_bytes(png(number))
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    call = [sys.executable, "deadly.py", "batch", "in", "out", "--bytes", "300", "--quiet"]
+    with subprocess.Popen(
+        [*call, "--workers", "1"], cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        started = time.monotonic()
+        while not (tmp_path / "out").exists():
+            assert process.poll() is None
+            assert time.monotonic() - started < 90
+            time.sleep(0.02)
+        below = processes_below(process.pid)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.stderr.read().decode()
+    assert (process.returncode, said) == (130, "apercu: interrupted\n")
+    until = time.monotonic() + 10
+    while alive := [number for number in below if os.path.exists(f"/proc/{number}")]:
+        assert time.monotonic() < until, alive
+        time.sleep(0.02)
+    ended = subprocess.run([*call, "--workers", "0"], cwd=tmp_path, capture_output=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert len(list((tmp_path / "out").iterdir())) == len(rows(tmp_path / "out.sqlite")) == 200

@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     book.add_argument(
         "--unmeasured",
         action="store_true",
-        help="do not decode previews to record their errors, which saves 5 to 10 %%",
+        help="do not decode previews to record their errors, which saves 10 to 20 %%",
     )
     add_encoding(parser)
     parser.add_argument("--quiet", action="store_true", help="print nothing when all goes well")

@@ -80,8 +80,9 @@ def _rmse(parts: Iterator[Part], interpretation: str) -> float | None:
         for top in range(0, len(samples), _ROWS):
             rows = slice(top, top + _ROWS)
             out = hidden(samples[rows], interpretation, None if mask is None else mask[rows])
-            first, second = samples[rows].astype(np.float64), decoded[rows].astype(np.float64)
-            difference = (first - second).ravel() if out is None else (first[~out] - second[~out])
+            difference = samples[rows].astype(np.float64)
+            difference -= decoded[rows]
+            difference = difference.ravel() if out is None else difference[~out]
             total += float(difference @ difference)
             n_counted += difference.size
     return math.sqrt(total / n_counted) if n_counted else None
