@@ -20,6 +20,7 @@ from apercu.bench.peers import PEERS, resize
 from apercu.codecs import scenes
 from apercu.codecs.content import full_levels_of
 from apercu.codecs.target import Target
+from apercu.format import chunks
 from apercu.stages.colour import Samples
 from apercu.stages.fill import Mask, filled, grown
 
@@ -99,7 +100,7 @@ def ours(bands: str, rotate: bool, restore: str, scene: Scene, most: int) -> Cod
     """A file of ours, with its mask and its rotation."""
     image = np.ma.masked_array(scene.samples, scene.mask) if scene.mask.any() else scene.samples
     target = Target(n_bytes=most)
-    data = scenes.encode(image, scenes.Scene(), target, "apercu", bands=bands, mask_kind="nodata", rotate=rotate)
+    data = scenes.encode(image, chunks.Scene(), target, "apercu", bands=bands, mask_kind="nodata", rotate=rotate)
     return len(data), apercu.decode(data, restore=restore).astype(np.float64)
 
 

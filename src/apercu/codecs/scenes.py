@@ -25,7 +25,7 @@ from apercu.format.ids import SCENE_VERSION
 from apercu.format.prefix import fitted, has_prefix, pack_prefix, read_prefix
 from apercu.stages import mask as masks
 from apercu.stages.arguments import check_limit
-from apercu.stages.blocks import Window
+from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import Samples
 from apercu.stages.fill import Mask
 from apercu.stages.layout import Restore
@@ -35,8 +35,8 @@ from apercu.stages.sample_types import set_nodata, to_values
 
 MASK_SHARE = 20
 """An exact mask takes at most one byte in so many of a budget."""
-_AT_ONCE = 1 << 22
-"""Samples of a source that are read together for their mask."""
+_SIDE = 1024
+"""Of the windows of a source that are read for its mask; a multiple of 8."""
 
 
 # --- Encoding -------------------------------------------------------------------------------------
@@ -118,19 +118,17 @@ def _packed(source: Source) -> masks.Planes | None:
     """The mask of a source as bits, one for all bands if they have the same; None where all samples count."""
     if isinstance(source, ArraySource) and source.mask is None:
         return None
-    strips: list[masks.Planes] = []
-    n_rows = max(_AT_ONCE // (source.width * source.n_bands), 1)
-    for top in range(0, source.height, n_rows):
-        window = Window(top, 0, min(n_rows, source.height - top), source.width)
+    planes = np.zeros((1, source.height, -(-source.width // 8)), np.uint8)
+    for window in tiles(source.height, source.width, _SIDE):
         hidden = source.read(window)[1]
-        if hidden is None:
-            hidden = np.zeros((*window[2:], 1), np.bool_)
+        if hidden is None or not hidden.any():
+            continue
         alike = hidden.strides[2] == 0 or bool((hidden == hidden[:, :, :1]).all())
-        strips.append(masks.pack(hidden[:, :, :1] if alike else hidden))
-    if not any(strip.any() for strip in strips):
-        return None
-    most = max(map(len, strips))
-    return np.concatenate([np.repeat(strip, most // len(strip), axis=0) for strip in strips], axis=1)
+        if not alike and len(planes) == 1:
+            planes = np.repeat(planes, source.n_bands, axis=0)
+        (top, left), (bottom, right) = window[:2], (window.top + window.height, window.left + window.width)
+        planes[:, top:bottom, left // 8 : -(-right // 8)] = masks.pack(hidden[:, :, :1] if alike else hidden)
+    return planes if planes.any() else None
 
 
 # --- Decoding -------------------------------------------------------------------------------------
