@@ -198,8 +198,8 @@ def _split(case: bytes) -> tuple[int | None, int, bytes]:
 
 
 BESIDE = (
-    "windows", "layers", "scenes", "loaded by Pillow", "images", "user models", "broken models", "range coder", "symbols",
-    "wavelet", "masks", "pictures", "networks", "restored",
+    "windows", "layers", "scenes", "loaded by Pillow", "images", "user models", "broken models", "range coder",
+    "symbols", "wavelet", "masks", "pictures", "networks", "restored",
 )  # fmt: skip
 
 

@@ -76,6 +76,14 @@ def test_bands_with_masks_of_their_own():
     assert apercu.mask(data, window=(0, 0, 5, 6)).shape == (5, 6, 3)
 
 
+def test_masks_that_differ_in_a_part_of_the_image(monkeypatch):
+    monkeypatch.setattr(scenes, "_SIDE", 32)
+    each = np.repeat(wedge()[..., None], 3, axis=2)
+    each[110:, 150:, 1] = True
+    data = apercu.encode(with_mask(each), quality=30)
+    assert np.array_equal(apercu.mask(data), each)
+
+
 @pytest.mark.parametrize(("shape", "found"), [((120, 160), (120, 160)), ((120, 160, 1), (120, 160))])
 def test_a_mask_of_one_band(shape, found):
     data = apercu.encode(with_mask(wedge(), IMAGE[..., 0].reshape(shape)), quality=30)
