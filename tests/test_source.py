@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import apercu
-from apercu.codecs import encoding
+from apercu.codecs import decoding, encoding
 from apercu.codecs.encoding import Target
 from apercu.codecs.source import ArraySource
 from apercu.format.container import read_header
 from apercu.stages import levels
-from apercu.stages.blocks import Window, tiles
+from apercu.stages.blocks import Window, part, tiles
 from every_codec import CODECS, EVERY_CODEC, EVERY_KIND, drawn
 from scripts.pictures import noise, scene, wide
 from windows import Windows
@@ -113,3 +113,29 @@ def test_what_a_source_gives_is_checked():
     for samples in (np.zeros((8, 8, 1), np.int16), np.zeros((8, 0, 1), np.uint8)):
         with pytest.raises(apercu.ImageError):
             encoding.encode(Windows(samples), Target(quality=50), "apercu")
+
+
+@pytest.mark.parametrize("damaged", ["raise", "conceal"])
+def test_what_is_decoded_comes_tile_by_tile(damaged):
+    """In scan order, each tile once, all together the image; of a window too, and where a tile is lost."""
+    data = apercu.encode(scene(75, 100, 3), quality=50, tile=32)
+    if damaged == "conceal":
+        header = read_header(data)
+        at = header.head_size + sum(header.lengths[:5]) + 5 * 4
+        data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+    for window in (None, Window(10, 40, 50, 50)):
+        image = apercu.decode(data, damaged=damaged, window=window)
+        parts = list(decoding.windows(data, damaged, window=window))
+        assert [place[:2] for place, _ in parts] == sorted(place[:2] for place, _ in parts)
+        assert len(parts) == (12 if window is None else 4)
+        joined = np.zeros_like(image)
+        for place, samples in parts:
+            assert not part(joined, place).any()
+            part(joined, place)[:] = samples
+        assert np.array_equal(joined, image)
+
+
+def test_what_is_known_to_be_wrong_is_refused_before_the_first_part():
+    data = apercu.encode(scene(75, 100, 3), quality=50, tile=32)
+    with pytest.raises(apercu.Truncated):
+        decoding.windows(data[:-9])

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from apercu.codecs.protocol import Progress, Setting, no_progress
 from apercu.errors import ApercuError, CorruptStream, FormatError, OptionError, TooLarge, Truncated, size_of
 from apercu.format.container import Header, Segments, read_header
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
+from apercu.kernel.memory import trim
 from apercu.stages.arguments import check_limit
 from apercu.stages.blocks import Window, part, tile_at, tiles
 from apercu.stages.colour import Samples
@@ -32,43 +33,103 @@ def decode(
     restorer: Restore | None = None,
 ) -> Samples:
     """See `apercu.decode`."""
+    begun = _begin(data, damaged, model, max_pixels, window, layers)
+    header, (_, _, height, width) = begun.header, begun.window
+    image = np.empty((height, width, header.n_bands), np.uint16 if header.wide else np.uint8)
+    for _ in _tiles(begun, damaged, progress, restorer, image):
+        pass
+    return image[:, :, 0] if header.flat and header.interpretation == "grey" else image
+
+
+def windows(
+    data: bytes,
+    damaged: str = "raise",
+    model: str | Path | None = None,
+    max_pixels: int | None = None,
+    progress: Progress = no_progress,
+    window: Window | None = None,
+    layers: int | None = None,
+    restorer: Restore | None = None,
+) -> Iterator[tuple[Window, Samples]]:
+    """The image that `decode` returns, tile by tile, each row of tiles from left to right, for those who do not need it
+    as a whole: where a part lies in it, and its samples (h, w, B). What is known to be wrong is raised before the first
+    part, other faults where they come; where no tile is sound, after the last."""
+    begun = _begin(data, damaged, model, max_pixels, window, layers)
+    return _tiles(begun, damaged, progress, restorer, None)
+
+
+class _Begun(NamedTuple):
+    """A file before its tiles are decoded."""
+
+    header: Header
+    setting: Setting
+    tables: Any
+    segments: Segments
+    window: Window
+    chosen: Sequence[int]
+    """The tiles that the window touches."""
+    n_layers: int
+    """That are wanted."""
+
+
+def _begin(
+    data: bytes,
+    damaged: str,
+    model: str | Path | None,
+    max_pixels: int | None,
+    window: Window | None,
+    layers: int | None,
+) -> _Begun:
+    """What can be read and refused before memory is set aside for the image."""
     header, setting = _read_head(data, max_pixels)
     window = inside(window, header.height, header.width)
     wanted = header.n_layers if layers is None else min(layers, header.n_layers)
     found = tables.of_file(header, model)
     segments = Segments(data, header)
     chosen: Sequence[int] = range(header.n_tiles)
-    if not (whole := window == (0, 0, header.height, header.width)):
+    if window != (0, 0, header.height, header.width):
         chosen = _touched(header, window)
     if damaged == "raise":
         _refuse(segments, header, chosen, wanted)
     else:
         _refuse_if_nothing_is_sound(segments, header, chosen)
-    image = np.empty((window.height, window.width, header.n_bands), np.uint16 if header.wide else np.uint8)
-    lost, first_fault = array("I"), None
+    return _Begun(header, setting, found, segments, window, chosen, wanted)
+
+
+def _tiles(
+    begun: _Begun, damaged: str, progress: Progress, restorer: Restore | None, image: Samples | None
+) -> Iterator[tuple[Window, Samples]]:
+    """Decodes the tiles, into parts of an image if there is one; yields the place of each in the window, and it."""
+    header, chosen = begun.header, begun.chosen
+    n_lost, first_fault = 0, None
     for done, tile in enumerate(chosen):
         progress(done / len(chosen))
         place = tile_at(tile, header.height, header.width, header.tile)
-        common = place if whole else _overlap(place, window)
-        out = part(image, _moved(common, window))
+        common = _overlap(place, begun.window)
+        target = _moved(common, begun.window)
+        if image is None:
+            trim()
+            out = np.empty((*target[2:], header.n_bands), np.uint16 if header.wide else np.uint8)
+        else:
+            out = part(image, target)
         partial = common != place
-        samples = np.empty((place.height, place.width, header.n_bands), image.dtype) if partial else out
-        sound, fault = _sound(segments, header, tile, wanted, damaged != "raise")
-        fault, n_shown = _decode_tile(sound, fault, header, setting, found, samples, restorer, _moved(common, place))
+        samples = np.empty((place.height, place.width, header.n_bands), out.dtype) if partial else out
+        sound, fault = _sound(begun.segments, header, tile, begun.n_layers, damaged != "raise")
+        how = header, begun.setting, begun.tables
+        fault, n_shown = _decode_tile(sound, fault, *how, samples, restorer, _moved(common, place))
         if fault and damaged == "raise":
             raise faults.placed(fault, header, fault.layer, tile)
         if fault and not n_shown:
             first_fault = first_fault or faults.placed(fault, header, 0, tile)
-            lost.append(tile)
+            n_lost += 1
+            fill_with_middle(header, out)
         elif partial:
             out[:] = part(samples, _moved(common, place))
-    if first_fault and len(lost) == len(chosen):
+        yield target, out
+        del samples, out  # before the next are made
+    if first_fault and n_lost == len(chosen):
         raise first_fault
-    for tile in lost:
-        common = _overlap(tile_at(tile, header.height, header.width, header.tile), window)
-        fill_with_middle(header, part(image, _moved(common, window)))
     progress(1.0)
-    return image[:, :, 0] if header.flat and header.interpretation == "grey" else image
 
 
 def inside(window: Window | None, n_rows: int, n_columns: int) -> Window:
@@ -169,6 +230,7 @@ def _decode_tile(
         content = codec.synthesise(symbols, layout, setting, tables)
         if restorer:
             restorer(content, layout, setting.step_q8, codec.evidence(symbols, layout), wanted)
+        del symbols  # which take as much memory as the samples
         from_content(content, header, out)
         break
     return fault, len(sound)

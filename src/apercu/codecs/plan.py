@@ -17,7 +17,8 @@ class Plan(NamedTuple):
     first_share: float = 0.58
     """The largest share of a file that head and first layer take, if there are enough layers to split it."""
     kept_samples: int = 1 << 24
-    """The analysis of an image of up to this many samples is kept; a larger one is analysed again in each try."""
+    """The analysis of an image of up to this many samples is kept; a larger one is read and analysed again in each try,
+    and has the most layers at once, unless how many it has is settled."""
 
     @property
     def n_layers(self) -> int | None:
