@@ -25,7 +25,7 @@ from apercu.format.ids import SCENE_VERSION
 from apercu.format.prefix import fitted, has_prefix, pack_prefix, read_prefix
 from apercu.stages import mask as masks
 from apercu.stages.arguments import check_limit
-from apercu.stages.blocks import Window, tiles
+from apercu.stages.blocks import Window
 from apercu.stages.colour import Samples
 from apercu.stages.fill import Mask
 from apercu.stages.layout import Restore
