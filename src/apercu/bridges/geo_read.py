@@ -271,18 +271,22 @@ def _rasterio_window(window: Window) -> Any:
 
 
 def _equal(samples: NDArray[Any], values: list[NoData]) -> Mask:
-    """Where samples (h, w, B) have the no-data value of their band, as GDAL sees it."""
-    out = np.zeros(samples.shape, np.bool_)
-    for band, value in enumerate(values):
-        of_band = samples[:, :, band]
-        if value is None:
-            continue
-        out[:, :, band] = of_band == value
-        if samples.dtype.kind == "f" and np.isfinite(value):
-            with np.errstate(over="ignore", invalid="ignore"):
-                near = np.abs(of_band - value) < _NEAR * np.abs(of_band + value)
-            out[:, :, band] |= near
-    return out
+    """Where samples (h, w, B) have the no-data value of their band, as GDAL sees it: (h, w, B), or (h, w, 1) where that
+    is the same in all bands."""
+    found = [_equal_in_band(samples[:, :, band], value) for band, value in enumerate(values)]
+    if all(np.array_equal(each, found[0]) for each in found[1:]):
+        found = found[:1]
+    return np.stack(found, axis=2)
+
+
+def _equal_in_band(samples: NDArray[Any], value: NoData) -> Mask:
+    if value is None:
+        return np.zeros(samples.shape, np.bool_)
+    equal = np.asarray(samples == value)
+    if samples.dtype.kind == "f" and np.isfinite(value):
+        with np.errstate(over="ignore", invalid="ignore"):
+            equal |= np.abs(samples - value) < _NEAR * np.abs(samples + value)
+    return equal
 
 
 def _wide(hidden: Mask, n_bands: int) -> Mask | None:
