@@ -31,13 +31,13 @@ PALETTE = ("#f2f3f4", "#d6e8f6", "#9cc6e8", "#5f9fd3", "#4f8ac7", "#2f76b5", "#1
 Values = NDArray[np.float64]
 
 
-def rough(rng: np.random.Generator, fall: float) -> Values:
-    """Noise whose amplitude falls with the frequency to the power of `fall`, (H, W), of deviation 1."""
-    frequency = np.hypot(np.fft.fftfreq(H)[:, None], np.fft.rfftfreq(W)[None])
+def rough(rng: np.random.Generator, fall: float, shape: tuple[int, int] = (H, W)) -> Values:
+    """Noise whose amplitude falls with the frequency to the power of `fall`, of a shape, of deviation 1."""
+    frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None])
     frequency[0, 0] = 1
     spectrum = (rng.normal(size=frequency.shape) + 1j * rng.normal(size=frequency.shape)) / frequency**fall
     spectrum[0, 0] = 0
-    values: Values = np.fft.irfft2(spectrum, (H, W))
+    values: Values = np.fft.irfft2(spectrum, shape)
     values /= values.std()
     return values
 
