@@ -7,7 +7,6 @@ Nothing in them is of a test image. OUT: the folder, by default docs/images.
 
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,7 @@ def quicklook(scene: scenes.Scene, folder: Path) -> Image.Image:
 
 def _outlined(data: bytes, folder: Path) -> Picture:
     """The mask of a file, and the footprint that its STAC item has."""
-    item = stac.item(folder / "scene.apc", folder / "scene.json", "scene.webp", datetime(2026, 6, 1, tzinfo=UTC)).item
+    item = stac.item(folder / "scene.apc", folder / "scene.json", "scene.webp").item
     with rasterio.open(folder / "scene.tif") as dataset:
         ground = transform_geom("EPSG:4326", dataset.crs, item["geometry"])
         corners = [~dataset.transform * point[:2] for point in ground["coordinates"][0]]

@@ -1,6 +1,8 @@
 """A scene of four bands that the project draws: fields, a wood, a river, a town, and a wedge without data.
 
     python -m scripts.gis_scene OUT.tif
+
+docs/scenes.md walks through it.
 """
 
 import sys
@@ -67,7 +69,7 @@ def draw() -> NDArray[np.uint16]:
     _river(out, x, y)
     texture = 1 + 0.05 * rough(rng, 1.0)[:, :, None] + np.where(wood, 0.13 * rough(rng, 0.6), 0)[:, :, None]
     out = out * texture * (1 + 0.05 * rough(rng, 2.6)[:, :, None]) + rng.normal(0, 9, out.shape)
-    samples = np.clip(np.rint(out), 1, 65535).astype(np.uint16)
+    samples: NDArray[np.uint16] = np.clip(np.rint(out), 1, 65535).astype(np.uint16)
     samples[_outside(x, y)] = NODATA
     return samples
 
@@ -108,7 +110,7 @@ def write(path: Path, samples: NDArray[np.uint16], nodata: int | None) -> None:
     with rasterio.open(path, "w", driver="GTiff", **size, **made) as dataset:
         dataset.write(np.moveaxis(samples, -1, 0))
         dataset.descriptions = BANDS
-        dataset.update_tags(ACQUIRED="2026-06-01T10:20:31Z")
+        dataset.update_tags(ACQUISITIONDATETIME="2026-06-01T10:20:31Z")
 
 
 if __name__ == "__main__":
