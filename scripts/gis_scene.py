@@ -13,8 +13,8 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio import Affine
 
-from scripts import figure_families
-from scripts.figure_families import Values
+from scripts import drawn
+from scripts.drawn import Values
 
 SIDE = 640
 NODATA = 0
@@ -46,7 +46,7 @@ Places = NDArray[np.bool_]
 
 def rough(rng: np.random.Generator, fall: float) -> Values:
     """Noise of the size of the scene."""
-    return figure_families.rough(rng, fall, (SIDE, SIDE))
+    return drawn.rough(rng, fall, (SIDE, SIDE))
 
 
 def draw() -> NDArray[np.uint16]:
