@@ -78,17 +78,20 @@ def images(seed: int) -> dict[str, Samples]:
     return smooth | textured | drawn | {f"{h} x {w}": pixels(sky(h, w)) for h, w in sizes}
 
 
-def _cloudy(rng: np.random.Generator, bands: int, fall: float) -> Values:
+def rough(rng: np.random.Generator, fall: float, shape: tuple[int, int]) -> Values:
     """Noise whose amplitude falls with the frequency to the power of `fall`, of deviation 1."""
-    frequency = np.hypot(np.fft.fftfreq(H)[:, None], np.fft.rfftfreq(W)[None])
+    frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None])
     frequency[0, 0] = 1
-    made = []
-    for _ in range(bands):
-        spectrum = (rng.normal(size=frequency.shape) + 1j * rng.normal(size=frequency.shape)) / frequency**fall
-        spectrum[0, 0] = 0
-        values = np.fft.irfft2(spectrum, (H, W))
-        made.append(values / values.std())
-    return np.stack(made, 2)
+    spectrum = (rng.normal(size=frequency.shape) + 1j * rng.normal(size=frequency.shape)) / frequency**fall
+    spectrum[0, 0] = 0
+    values: Values = np.fft.irfft2(spectrum, shape)
+    values /= values.std()
+    return values
+
+
+def _cloudy(rng: np.random.Generator, bands: int, fall: float) -> Values:
+    """Such noise in each band."""
+    return np.stack([rough(rng, fall, (H, W)) for _ in range(bands)], 2)
 
 
 def _lines(rng: np.random.Generator) -> Samples:

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 import apercu
@@ -19,7 +18,7 @@ from apercu.codecs.content import layout_of_tile
 from apercu.format.container import Segments, read_header
 from apercu.stages.blocks import BLOCK
 from scripts.demo import FAINT, INK, MARGIN, PAPER, Picture, best_jpeg
-from scripts.drawn import pixels, sky
+from scripts.drawn import pixels, rough, sky
 
 H, W = 288, 384
 Y, X = np.mgrid[0:H, 0:W].astype(float)
@@ -28,30 +27,18 @@ WINDOW = (160, 96, 192, 144)  # of the picture, enlarged: left, upper, width, he
 CAPTION = 46
 PALETTE = ("#f2f3f4", "#d6e8f6", "#9cc6e8", "#5f9fd3", "#4f8ac7", "#2f76b5", "#1f5f9c", "#0f4c81", "#e07b39")
 """Of experts in order of their latents; the last is for blocks that are their mean alone."""
-Values = NDArray[np.float64]
-
-
-def rough(rng: np.random.Generator, fall: float) -> Values:
-    """Noise whose amplitude falls with the frequency to the power of `fall`, (H, W), of deviation 1."""
-    frequency = np.hypot(np.fft.fftfreq(H)[:, None], np.fft.rfftfreq(W)[None])
-    frequency[0, 0] = 1
-    spectrum = (rng.normal(size=frequency.shape) + 1j * rng.normal(size=frequency.shape)) / frequency**fall
-    spectrum[0, 0] = 0
-    values: Values = np.fft.irfft2(spectrum, (H, W))
-    values /= values.std()
-    return values
 
 
 def picture() -> Picture:
     """Sky, hills, water, a house, a mast and its stays: smooth, rough and sharp parts, (H, W, 3)."""
     rng = np.random.default_rng(7)
-    out = sky(H, W) + 5 * rough(rng, 2.2)[:, :, None]
+    out = sky(H, W) + 5 * rough(rng, 2.2, (H, W))[:, :, None]
     out[(X - 80) ** 2 + (Y - 60) ** 2 < 26**2] = (250, 232, 170)
     for base, height, colour, grain in ((150, 40, (104, 122, 128), 7), (185, 26, (72, 96, 62), 16)):
-        ridge = base - height * np.interp(X, np.arange(W), rough(rng, 1.6)[100])
-        land = np.array(colour) + grain * rough(rng, 0.9)[:, :, None]
+        ridge = base - height * np.interp(X, np.arange(W), rough(rng, 1.6, (H, W))[100])
+        land = np.array(colour) + grain * rough(rng, 0.9, (H, W))[:, :, None]
         out = np.where((ridge < Y)[:, :, None], land, out)
-    water = np.array((52, 84, 112)) + (14 * np.sin(Y**1.15 / 3 + 2 * rough(rng, 1.8)))[:, :, None]
+    water = np.array((52, 84, 112)) + (14 * np.sin(Y**1.15 / 3 + 2 * rough(rng, 1.8, (H, W))))[:, :, None]
     out = np.where((Y > 232)[:, :, None], water, out)
     drawn = Image.fromarray(pixels(out))
     pen = ImageDraw.Draw(drawn)

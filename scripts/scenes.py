@@ -192,9 +192,11 @@ def main() -> None:
     arguments.out.write_text(PAGE + "\n".join(lines) + "\n")
 
 
-PAGE = f"""# Scenes
+PAGE = f"""# Scenes, measured
 
-Made by `python -m scripts.scenes`. PSNR in dB of the samples that count, decoded exactly (*cnn*: restored):
+[A walk through a scene](scenes.md) says what is kept of one, and how. This page is made by `python -m scripts.scenes`.
+
+PSNR in dB of the samples that count, decoded exactly (*cnn*: restored):
 
 - *by range*: of the mean of squared errors, each relative to the range of its band, that is of its samples that count;
 - *mean of bands*: the mean of the PSNR of each band, by its range;

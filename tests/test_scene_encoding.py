@@ -9,6 +9,7 @@ from apercu.codecs.source import ArraySource
 from apercu.codecs.target import Target
 from apercu.errors import OptionError, TargetUnreachable
 from apercu.format.chunks import Geo, SampleType, Scene
+from apercu.format.prefix import pack_prefix
 from scripts.pictures import scene, wide
 from windows import Windows
 
@@ -117,8 +118,11 @@ def test_a_mask_that_is_too_large_for_a_budget_is_halved_and_a_file_says_so():
 
 def test_a_budget_that_cannot_hold_prefix_and_image():
     said = Scene(geo=GEO, tags={(0, ""): {"a": "b" * 50 + "".join(map(chr, range(200, 900)))}})
-    with pytest.raises(TargetUnreachable, match="besides a prefix of"):
+    with pytest.raises(TargetUnreachable, match=r"^300 bytes are too few: georeference, .* take \d{3,} alone"):
         scenes.encode(IMAGE, said, Target(n_bytes=300), "apercu")
+    room = len(pack_prefix(said)) + 9
+    with pytest.raises(TargetUnreachable, match=r"^besides a prefix of \d{3,} bytes, \d+ bytes are too few"):
+        scenes.encode(IMAGE, said, Target(n_bytes=room), "apercu")
     with pytest.raises(OptionError, match="bands"):
         scenes.encode(IMAGE, said, Target(n_bytes=300), "apercu", bands="rgba")
 

@@ -14,6 +14,7 @@ from geo_scenes import ALL, HEIGHT, WIDTH, smooth, write
 
 rasterio = geo_scenes.rasterio
 validation = pytest.importorskip("pystac.validation")
+BGR = ("blue", "green", "red", "undefined")
 WHEN = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
 
 
@@ -112,13 +113,14 @@ def test_thumbnails_show_means_between_percentiles(tmp_path):
     assert abs(row - np.clip((np.arange(434) - 8.66) / (433 - 17.3) * 255, 0, 255)).max() < 4
 
 
-def test_thumbnails_show_red_green_and_blue(tmp_path):
+@pytest.mark.parametrize("said", [{"colours": BGR}, {"names": ("Blue", "Green", "Red", "NIR")}])
+def test_thumbnails_show_red_green_and_blue(said, tmp_path):
     flat = np.zeros((4, HEIGHT, WIDTH), np.uint8)
     flat[:] = np.arange(WIDTH)
-    flat[1] = 99 - flat[1]
-    scene = write(tmp_path / "a.tif", flat, photometric="RGB", colours=("blue", "green", "red", "undefined"))
+    flat[2] = 99 - flat[2]
+    scene = write(tmp_path / "a.tif", flat, **said)
     left = np.asarray(item_of(scene, tmp_path).thumbnail)[30, 3].astype(int)
-    assert left[1] > 200 > 50 > left[0]
+    assert left[0] > 200 > 50 > left[1]
 
 
 def test_the_time_of_a_scene_is_in_its_tags(tmp_path):

@@ -115,6 +115,8 @@ def _of_codes(peak: Any, mapping: Mapping | None) -> Any:
 class Opened:
     """An apercu file as a raster that is read window by window, with names that rasterio has.
 
+    It holds the bytes of the file and nothing else, so that there is nothing to close.
+
     Args:
         data: the file.
         full_size: where the image is coded at a reduced size, show it at the full one.

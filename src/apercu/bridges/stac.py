@@ -228,11 +228,14 @@ def _bands(opened: geo.Opened) -> list[dict[str, Any]]:
 
 
 def _display_bands(opened: geo.Opened) -> list[int]:
-    """The places of the bands that a thumbnail shows: red, green and blue, or else the first three, or the first."""
+    """The places of the bands that a thumbnail shows: red, green and blue by their colours, or else by their names, or
+    else the first three, or the first."""
     raster = opened.raster()
     colours = geo_metadata.colours_of(raster.scene, raster.interpretation, raster.n_bands)
-    if {"red", "green", "blue"} <= set(colours):
-        return [colours.index(name) for name in ("red", "green", "blue")]
+    bands = raster.scene.bands or Bands()
+    for told in (colours, [(name or "").lower() for name in bands.names or ()]):
+        if {"red", "green", "blue"} <= set(told):
+            return [told.index(name) for name in ("red", "green", "blue")]
     return [0, 1, 2] if raster.n_bands >= 3 else [0]
 
 

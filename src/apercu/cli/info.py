@@ -11,8 +11,10 @@ from apercu.cli.messages import EXIT_MISTAKE, complain, describe, say
 from apercu.errors import ApercuError, printable
 
 DESCRIPTION = """\
-Show what apercu files hold: size, kind of samples, codec, quality, rate, tiles and layers. Only the head is needed,
-so that this works for damaged files and for the beginning of a file too; apercu check looks for damage.
+Show what apercu files hold: size, kind of samples, codec, quality, rate, tiles and layers; of scenes also where they
+lie, their bands, tags and mask. Size and georeference are those that are coded; the full size is under "reduced". bpp
+counts pixels of the full size. Only the head is needed, and what is said of a scene before it, so that this works for
+damaged files and for the beginning of a file too; apercu check looks for damage.
 """
 
 EXAMPLES = """\

@@ -11,8 +11,12 @@ from apercu.errors import OptionError, naming
 
 DESCRIPTION = """\
 Write an item of a SpatioTemporal Asset Catalog (STAC 1.1) for an apercu file: its footprint, its bands, its place, and
-beside it a thumbnail of at most 600 pixels. The brightest and darkest 2 % of the thumbnail are white and black; where
-there are no data it is clear. The footprint is the hull of what is valid, cut in two at the antimeridian (RFC 7946).
+beside it a thumbnail of at most 600 pixels: red, green and blue, as colours or names of the bands say, else the first
+three bands or the first. Its brightest and darkest 2 % are white and black; where there are no data it is clear. The
+footprint is the hull of what is valid, cut in two at the antimeridian (RFC 7946).
+
+An item needs a time. It is that of the tag ACQUISITIONDATETIME (also of the namespace IMAGERY, which GDAL makes for
+many satellites), ACQUISITION_DATE or TIFFTAG_DATETIME, or what --datetime says.
 
 It needs rasterio, pystac and antimeridian: pip install 'apercu[geo]'.
 """
@@ -38,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--datetime",
         metavar="TIME",
         type=_time,
-        help="when the scene was taken, as ISO 8601 has it (default: by its tags)",
+        help="when the scene was taken, as ISO 8601 has it (default: by the tags above)",
     )
     streams.add_limit(parser)
 

@@ -81,6 +81,9 @@ def encode(
         prefix = pack_prefix(replace(said, rotation=rotation))
         if target.n_bytes is not None:
             inner = replace(inner, n_bytes=target.n_bytes - len(prefix))
+            if target.n_bytes <= len(prefix):
+                what = f"georeference, tags, mask and the like take {len(prefix)} alone"
+                raise TargetUnreachable(f"{target.n_bytes} bytes are too few: {what}")
         try:
             return prefix + encoding.encode(
                 coded, inner, codec, options, bands, model, progress, tile, layers, levels=levels
