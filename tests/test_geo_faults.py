@@ -101,3 +101,31 @@ def test_names_that_are_not_utf_8(tmp_path):
         stac.item(name, tmp_path / "a.json", "a.webp", WHEN)
     with pytest.raises(apercu.FileFormatError, match="UTF-8"):
         geo.encode(str(name))
+
+
+def test_alpha_beside_more_than_three_bands_is_a_mask(tmp_path):
+    shown = IMAGE > 20
+    profile = {"height": SIDE, "width": SIDE, "count": 5, "dtype": "uint8", "transform": rasterio.Affine(*PLACE[1])}
+    kinds = rasterio.enums.ColorInterp
+    with rasterio.open(tmp_path / "a.tif", "w", **profile) as made:
+        made.colorinterp = [kinds.red, kinds.green, kinds.blue, kinds.undefined, kinds.alpha]
+        made.write(np.stack([IMAGE] * 4 + [255 * shown.astype(np.uint8)]))
+    data = geo.encode(tmp_path / "a.tif", quality=50)
+    assert (apercu.info(data)["bands"], apercu.info(data)["mask"]["kind"]) == (4, "alpha")
+    geo.decode(data, tmp_path / "b.tif")
+    with opened(tmp_path / "b.tif") as found:
+        assert found.colorinterp == (kinds.red, kinds.green, kinds.blue, kinds.undefined, kinds.alpha)
+        np.testing.assert_array_equal(found.read(5), 255 * shown)
+
+
+def test_bands_of_several_types_become_the_type_of_all(tmp_path):
+    write(tmp_path / "a.tif", IMAGE[np.newaxis])
+    bands = "".join(
+        f'<VRTRasterBand dataType="{kind}" band="{band}"><SimpleSource><SourceFilename relativeToVRT="1">a.tif'
+        "</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+        for band, kind in enumerate(("Byte", "Int16"), 1)
+    )
+    (tmp_path / "a.vrt").write_text(f'<VRTDataset rasterXSize="{SIDE}" rasterYSize="{SIDE}">{bands}</VRTDataset>')
+    found = apercu.decode(geo.encode(tmp_path / "a.vrt", codec="predictive", quality=100))
+    assert found.dtype == np.int16
+    np.testing.assert_array_equal(found, np.dstack([IMAGE] * 2))

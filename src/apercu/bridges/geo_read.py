@@ -124,12 +124,14 @@ def bands_of(dataset: Any) -> Bands:
         return Bands([1], np.dtype(np.uint8), "rgb", "band" if clear else None, None, palette=palette)
     numbers = list(range(1, dataset.count + 1))
     alpha, kind, mask_each = 0, None, False
+    is_plain = all(of_band == {"all_valid"} for of_band in flags)
     if {"nodata"} in flags:
         kind = "nodata"
-    elif "alpha" in flags[0]:
+    elif "alpha" in flags[0] or (is_plain and dtype.kind == "u" and colours[-1] == "alpha"):
+        # To GDAL, an alpha beside other than one or three bands is no mask.
         if colours[-1] == "alpha" and dataset.count > 1 and _is_mask(dataset, numbers[-1], dtype):
             kind, alpha = "alpha", numbers.pop()
-    elif any(of_band != {"all_valid"} for of_band in flags):
+    elif not is_plain:
         kind, mask_each = "band", "per_dataset" not in flags[0]
     elif dtype.kind == "f":
         kind = "nodata"  # NaN and infinities
@@ -158,7 +160,11 @@ class RasterSource:
             hidden = (out[:, :, 3:] == 0) | (self._dataset.read_masks(1, window=place) == 0)[:, :, np.newaxis]
             return np.ascontiguousarray(out[:, :, :3]), _wide(hidden, self.n_bands)
         out = np.empty((window.height, window.width, self.n_bands), self.dtype)
-        self._dataset.read(bands.numbers, out=np.moveaxis(out, -1, 0), window=place)
+        if len(set(self._dataset.dtypes)) == 1:
+            self._dataset.read(bands.numbers, out=np.moveaxis(out, -1, 0), window=place)
+        else:  # which rasterio does not read together
+            for band, number in enumerate(bands.numbers):
+                out[:, :, band] = self._dataset.read(number, window=place)
         return out, self._mask(out, place)
 
     def squared_error(self, window: Window, decoded: Samples) -> int:
