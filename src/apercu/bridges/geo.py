@@ -137,8 +137,8 @@ class Opened:
         """What is said of it; its georeference is that of what is shown."""
         self.shape: tuple[int, int] = self._place[2:]
         """Rows and columns."""
-        samples, wide = said.samples, said.rotation.wide if said.rotation else header.wide
-        self.dtype: np.dtype[Any] = np.dtype(samples.dtype if samples else "uint16" if wide else "uint8")
+        samples = said.samples
+        self.dtype: np.dtype[Any] = np.dtype(self._file.dtype())
         self.nodata = geo_read.nodata_in(self.dtype, samples.nodata[0]) if samples and samples.nodata else None
         self._kind = said.mask.kind if said.mask else None
         self.count: int = header.n_bands + (self._kind == "alpha")
