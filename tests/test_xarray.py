@@ -11,7 +11,9 @@ import apercu
 from apercu.errors import MissingExtra
 from apercu.format.chunks import Bands, Geo, MaskBits, Reduced, SampleType, Scene
 from apercu.format.prefix import pack_prefix
+from apercu.stages.colour import Levels
 from apercu.stages.mask import encode_mask
+from apercu.stages.rotation import Rotation
 from scripts.pictures import scene, wide
 
 xr = pytest.importorskip("xarray")
@@ -177,6 +179,9 @@ def test_samples_have_the_type_that_they_had():
     data = scene_of(GREY, samples=SampleType("int16", ((-9000.0, 2.0),)))
     assert opened(data).dtype == np.int16
     assert np.array_equal(opened(data)[10:20].values, apercu.decode(data)[10:20])
+    rotation = Rotation(((64, 0), (0, 64)), (Levels(0, 60),) * 2, wide=False)
+    data = scene_of(np.dstack([GREY] * 2), rotation=rotation)  # components are of uint16, bands of uint8
+    assert opened(data).dtype == opened(data).values.dtype == apercu.decode(data).dtype == np.uint8
 
 
 def test_samples_that_do_not_count_are_nan():

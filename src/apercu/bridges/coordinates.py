@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from apercu.bridges import geo_metadata
+from apercu.errors import FileFormatError
 from apercu.format.chunks import Bands, Crs, Gcps, Geo, Scene
 
 GRID_MAPPING = "spatial_ref"
@@ -53,12 +54,8 @@ def _feature(point: Any) -> dict[str, Any]:
 def _system(crs: Crs) -> Any:
     """A `rasterio.crs.CRS`; None where there is none, no rasterio, or a system that it does not know."""
     try:
-        from rasterio.errors import CRSError
-    except ImportError:
-        return None
-    try:
         return geo_metadata.crs_as_rasterio(crs)
-    except CRSError:
+    except (ImportError, FileFormatError):
         return None
 
 

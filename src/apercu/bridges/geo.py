@@ -139,9 +139,9 @@ class Opened:
         """What is said of it; its georeference is that of what is shown."""
         self.shape: tuple[int, int] = self._place[2:]
         """Rows and columns."""
-        samples, wide = said.samples, said.rotation.wide if said.rotation else header.wide
-        self.dtype: np.dtype[Any] = np.dtype(samples.dtype if samples else "uint16" if wide else "uint8")
-        self.nodata = samples.nodata[0] if samples and samples.nodata else None
+        samples = said.samples
+        self.dtype: np.dtype[Any] = np.dtype(self._file.dtype())
+        self.nodata = geo_read.nodata_in(self.dtype, samples.nodata[0]) if samples and samples.nodata else None
         self._kind = said.mask.kind if said.mask else None
         self.count: int = header.n_bands + (self._kind == "alpha")
         """The number of bands."""
@@ -175,7 +175,7 @@ class Opened:
         samples, hidden = self.part(place)
         if self._kind == "alpha":
             shows = np.ones(samples.shape[:2], np.bool_) if hidden is None else ~hidden[:, :, 0]
-            alpha = shows.astype(self.dtype) * self.dtype.type(np.iinfo(self.dtype).max)
+            alpha = shows.astype(self.dtype) * geo_read.opaque(self.dtype)
             samples = np.concatenate([samples, alpha[:, :, np.newaxis]], axis=2)
         out = np.ascontiguousarray(np.moveaxis(samples, -1, 0))
         if not masked:

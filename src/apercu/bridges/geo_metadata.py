@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from apercu.errors import FileFormatError
 from apercu.format.chunks import Bands, ControlPoint, Crs, Gcps, Geo, Rpcs, Scene, Tags
 from apercu.stages.blocks import Window
 
@@ -40,7 +41,7 @@ def described(dataset: Any, bands: list[int], interpretation: str, has_alpha: bo
     return Scene(
         geo=_geo(dataset),
         gcps=_gcps(*dataset.gcps),
-        rpcs=_rpcs(dataset.rpcs),
+        rpcs=_rpcs(dataset),
         bands=_bands(dataset, [band - 1 for band in bands], usual, with_tags),
         tags=(_tags(dataset, bands) or None) if with_tags else None,
     )
@@ -71,7 +72,7 @@ def describe(dataset: Any, scene: Scene, interpretation: str) -> None:
     wanted = colours_of(scene, interpretation, n_bands)
     if [colour.name for colour in dataset.colorinterp] != wanted:
         kinds = type(dataset.colorinterp[0])
-        dataset.colorinterp = [kinds[name] for name in wanted]
+        dataset.colorinterp = [kinds.__members__.get(name, kinds.undefined) for name in wanted]
 
 
 def colours_of(scene: Scene, interpretation: str, n_bands: int) -> list[str]:
@@ -134,12 +135,16 @@ def crs_said(crs: Any) -> Crs:
 
 
 def crs_as_rasterio(crs: Crs) -> Any:
-    """The inverse."""
+    """The inverse. Raises FileFormatError for one that PROJ does not know."""
     from rasterio.crs import CRS
+    from rasterio.errors import CRSError
 
     if crs is None:
         return None
-    return CRS.from_epsg(crs) if isinstance(crs, int) else CRS.from_wkt(crs)
+    try:
+        return CRS.from_epsg(crs) if isinstance(crs, int) else CRS.from_wkt(crs)
+    except CRSError as error:
+        raise FileFormatError(f"a reference system that PROJ does not know: {error}") from error
 
 
 def _geo(dataset: Any) -> Geo | None:
@@ -158,9 +163,10 @@ def _gcps(points: Any, crs: Any) -> Gcps | None:
         return None
     found = []
     for each in points:
-        row, column, x, y, z = map(float, (each.row, each.col, each.x, each.y, each.z or 0))
-        found.append(ControlPoint(row, column, x, y, z, each.id or "", each.info or ""))
-    return Gcps(tuple(found), crs_said(crs))
+        place = row, column, x, y, z = tuple(map(float, (each.row, each.col, each.x, each.y, each.z or 0)))
+        if all(map(math.isfinite, place)):
+            found.append(ControlPoint(row, column, x, y, z, each.id or "", each.info or ""))
+    return Gcps(tuple(found), crs_said(crs)) if found else None
 
 
 def control_points(gcps: Gcps) -> list[Any]:
@@ -170,14 +176,20 @@ def control_points(gcps: Gcps) -> list[Any]:
     return [GroundControlPoint(*point) for point in gcps.points]
 
 
-def _rpcs(rpcs: Any) -> Rpcs | None:
+def _rpcs(dataset: Any) -> Rpcs | None:
+    try:
+        rpcs = dataset.rpcs
+    except (KeyError, ValueError):  # of which some are not there, or are no numbers
+        return None
     if rpcs is None:
         return None
     found = {
         name: tuple(map(float, value)) if isinstance(value, list) else None if value is None else float(value)
         for name, value in rpcs.to_dict().items()
     }
-    whole = all(len(value) == _COEFFICIENTS for value in found.values() if isinstance(value, tuple))
+    groups = [value for value in found.values() if isinstance(value, tuple)]
+    numbers = [value for value in found.values() if isinstance(value, float)]
+    whole = all(len(group) == _COEFFICIENTS for group in groups) and all(map(math.isfinite, sum(groups, (*numbers,))))
     return Rpcs(**found) if whole else None  # type: ignore[arg-type]  # each of its type, by name
 
 
@@ -192,13 +204,22 @@ def rpc_tags(rpcs: Rpcs) -> dict[str, str]:
 
 def _bands(dataset: Any, places: list[int], usual: list[str], with_names: bool) -> Bands | None:
     def of_bands(values: Any, default: Any) -> Any:
-        found = tuple(default if values[place] in (None, "") else values[place] for place in places)
+        found = tuple(values[place] if is_said(values[place]) else default for place in places)
         return None if found == (default,) * len(found) else found
+
+    def is_said(value: Any) -> bool:
+        return math.isfinite(value) if isinstance(value, float) else value not in (None, "")
+
+    def words(field: str) -> Any:
+        try:
+            return of_bands(getattr(dataset, field), None) if with_names else None
+        except UnicodeDecodeError:  # of no encoding that is told
+            return None
 
     colours = [dataset.colorinterp[place].name for place in places]
     bands = Bands(
-        names=of_bands(dataset.descriptions, None) if with_names else None,
-        units=of_bands(dataset.units, None) if with_names else None,
+        names=words("descriptions"),
+        units=words("units"),
         colours=None if colours == usual else tuple(colours),
         scales=of_bands(dataset.scales, 1.0),
         offsets=of_bands(dataset.offsets, 0.0),
@@ -224,8 +245,9 @@ def _tags(dataset: Any, bands: list[int]) -> Tags:
 
 
 def _as_written(namespace: str, pairs: dict[str, str]) -> dict[str, str]:
-    """Tags as rasterio takes them: it reads the text of an XML namespace whole, and writes it as KEY=VALUE."""
-    if not namespace.startswith("xml:"):
-        return pairs
-    texts = (text.partition("=") for text in pairs.values())
-    return {key: value for key, equals, value in texts if equals}
+    """Tags as rasterio takes them: it reads the text of an XML namespace whole, and writes it as KEY=VALUE. Those that
+    are named like its own arguments have large letters, which are the same to GDAL."""
+    if namespace.startswith("xml:"):
+        texts = (text.partition("=") for text in pairs.values())
+        pairs = {key: value for key, equals, value in texts if equals}
+    return {key.upper() if key in ("self", "bidx", "ns") else key: value for key, value in pairs.items()}

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs.source import squared_error
-from apercu.errors import FileFormatError, MissingExtra, printable
+from apercu.errors import FileFormatError, MissingExtra, OptionError, printable
 from apercu.format.chunks import DTYPES
 from apercu.stages.blocks import Window
 from apercu.stages.colour import Samples
@@ -60,6 +60,14 @@ def rasterio_of(what_needs: str) -> ModuleType:
     return module
 
 
+def check_name(path: str | os.PathLike[str], what_names: str) -> None:
+    """Raises OptionError for a path whose bytes are not UTF-8, which no text can name."""
+    try:
+        os.path.abspath(path).encode()
+    except UnicodeEncodeError:
+        raise OptionError(f"{what_names} names its file, whose name is not UTF-8: {printable(str(path))}") from None
+
+
 @contextmanager
 def opened(scene: Any, **how: Any) -> Iterator[Any]:
     """A raster that GDAL reads, by its path or URL, as a rasterio dataset; a dataset that is open stays so.
@@ -90,6 +98,8 @@ def opened(scene: Any, **how: Any) -> Iterator[Any]:
             if said.endswith(os.strerror(errno.ENOENT)) and not os.path.exists(name):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from error
             raise FileFormatError(said if name in said else f"{name}: {said}") from error
+        except UnicodeError as error:  # to GDAL all is UTF-8
+            raise FileFormatError(f"{name}: its name, or what is said in it, is not UTF-8") from error
 
 
 def bands_of(dataset: Any) -> Bands:
@@ -107,19 +117,21 @@ def bands_of(dataset: Any) -> Bands:
     dtype = _dtype(dataset)
     colours = [colour.name for colour in dataset.colorinterp]
     flags = [{flag.name for flag in of_band} for of_band in dataset.mask_flag_enums]
-    nodata = tuple(_nodata(value, dtype) for value in dataset.nodatavals)
+    nodata = tuple(nodata_in(dtype, value) for value in dataset.nodatavals)
     if colours == ["palette"] and dtype.kind == "u" and dtype.itemsize <= 2:
         palette = _palette(dataset.colormap(1), dtype, nodata[0])
         clear = bool((palette[:, 3] == 0).any()) or flags[0] != {"all_valid"}
         return Bands([1], np.dtype(np.uint8), "rgb", "band" if clear else None, None, palette=palette)
     numbers = list(range(1, dataset.count + 1))
     alpha, kind, mask_each = 0, None, False
+    is_plain = all(of_band == {"all_valid"} for of_band in flags)
     if {"nodata"} in flags:
         kind = "nodata"
-    elif "alpha" in flags[0]:
+    elif "alpha" in flags[0] or (is_plain and dtype.kind == "u" and colours[-1] == "alpha"):
+        # To GDAL, an alpha beside other than one or three bands is no mask.
         if colours[-1] == "alpha" and dataset.count > 1 and _is_mask(dataset, numbers[-1], dtype):
             kind, alpha = "alpha", numbers.pop()
-    elif any(of_band != {"all_valid"} for of_band in flags):
+    elif not is_plain:
         kind, mask_each = "band", "per_dataset" not in flags[0]
     elif dtype.kind == "f":
         kind = "nodata"  # NaN and infinities
@@ -134,7 +146,7 @@ class RasterSource:
 
     def __init__(self, dataset: Any, bands: Bands) -> None:
         self._dataset, self._bands = dataset, bands
-        self._nodata = [_nodata(value, bands.dtype) for value in dataset.nodatavals]
+        self._nodata = [nodata_in(bands.dtype, value) for value in dataset.nodatavals]
         self.height, self.width = int(dataset.height), int(dataset.width)
         self.n_bands = 3 if bands.palette is not None else len(bands.numbers)
         self.dtype = bands.dtype
@@ -148,7 +160,11 @@ class RasterSource:
             hidden = (out[:, :, 3:] == 0) | (self._dataset.read_masks(1, window=place) == 0)[:, :, np.newaxis]
             return np.ascontiguousarray(out[:, :, :3]), _wide(hidden, self.n_bands)
         out = np.empty((window.height, window.width, self.n_bands), self.dtype)
-        self._dataset.read(bands.numbers, out=np.moveaxis(out, -1, 0), window=place)
+        if len(set(self._dataset.dtypes)) == 1:
+            self._dataset.read(bands.numbers, out=np.moveaxis(out, -1, 0), window=place)
+        else:  # which rasterio does not read together
+            for band, number in enumerate(bands.numbers):
+                out[:, :, band] = self._dataset.read(number, window=place)
         return out, self._mask(out, place)
 
     def squared_error(self, window: Window, decoded: Samples) -> int:
@@ -226,7 +242,7 @@ def _dtype(dataset: Any) -> np.dtype[Any]:
     return dtype
 
 
-def _nodata(value: NoData, dtype: np.dtype[Any]) -> NoData:
+def nodata_in(dtype: np.dtype[Any], value: NoData) -> NoData:
     """A no-data value as samples of that dtype have it; None where none can have it."""
     found = None if value is None else representable(value, dtype)
     return None if found is None else found.item()
@@ -252,9 +268,14 @@ def _palette(colours: dict[int, tuple[int, ...]], dtype: np.dtype[Any], nodata: 
     return out
 
 
+def opaque(dtype: np.dtype[Any]) -> Any:
+    """What alpha of this dtype is where nothing shines through."""
+    return dtype.type(1 if dtype.kind == "f" else np.iinfo(dtype).max)
+
+
 def _is_mask(dataset: Any, alpha: int, dtype: np.dtype[Any]) -> bool:
     """Whether a band of alpha is 0 or the largest value everywhere, and 0 somewhere."""
-    most, is_clear = np.iinfo(dtype).max, False
+    most, is_clear = opaque(dtype), False
     for window in windows_to_scan(dataset):
         found = dataset.read(alpha, window=_rasterio_window(window))
         clear = found == 0

@@ -2,15 +2,15 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from apercu.bridges.geo_metadata import colours_of, crs_as_rasterio, describe
-from apercu.bridges.geo_read import CACHE, rasterio_of
+from apercu.bridges.geo_read import CACHE, opaque, rasterio_of
 from apercu.errors import FileFormatError
 from apercu.format.chunks import Scene
 from apercu.replacing import replacing_by_name
@@ -65,21 +65,16 @@ def write(
         OSError: the file cannot be written.
     """
     rasterio = rasterio_of("a GeoTIFF needs")
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
     from rasterio.shutil import copy
 
     with replacing_by_name(target) as name, rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_TIFF_INTERNAL_MASK=True):
         first = os.path.join(os.path.dirname(name), ".whole.tif") if cog else name
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                with rasterio.open(first, "w", **_profile(raster, 1 if cog else 6)) as dataset:
-                    _fill(dataset, raster, windows, part)
-                if cog:
-                    copy(first, name, driver="COG", copy_src_mdd=_copied(raster.scene), **_cog(raster))
-                    os.unlink(first)
-        except RasterioError as error:
-            raise FileFormatError(" ".join(str(error.__cause__ or error).split())) from error
+        with _created(first, raster, 1 if cog else 6) as dataset:
+            _fill(dataset, raster, windows, part)
+        if cog:
+            with faults_of_gdal():
+                copy(first, name, driver="COG", copy_src_mdd=_copied(raster.scene), **_cog(raster))
+            os.unlink(first)
         stale = [suffix for suffix in _BESIDE if not os.path.exists(name + suffix)]
     for suffix in stale:  # of the file that was there, and GDAL would take it for the new one's
         with suppress(OSError):
@@ -104,16 +99,40 @@ def _copied(scene: Scene) -> str:
 
 
 def write_empty(name: str, raster: Raster) -> None:
-    """Write a GeoTIFF that says all that is said of a scene, and holds next to no samples."""
+    """Write a GeoTIFF that says all that is said of a scene, and holds next to no samples; raises as `write`."""
     rasterio = rasterio_of("a GeoTIFF needs")
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), _created(name, raster, 1, sparse_ok=True) as dataset:
+        describe(dataset, raster.scene, raster.interpretation)
+        if raster.kind == "band":
+            dataset.write_mask(np.ones((1, 1), np.bool_), window=((0, 1), (0, 1)))
+
+
+@contextmanager
+def _created(name: str, raster: Raster, effort: int, **how: Any) -> Iterator[Any]:
+    """A new GeoTIFF, a rasterio dataset that is open for writing."""
+    import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), warnings.catch_warnings():
+    profile = _profile(raster, effort)
+    with faults_of_gdal(), warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(name, "w", **_profile(raster, 1), sparse_ok=True) as dataset:
-            describe(dataset, raster.scene, raster.interpretation)
-            if raster.kind == "band":
-                dataset.write_mask(np.ones((1, 1), np.bool_), window=((0, 1), (0, 1)))
+        try:
+            dataset = rasterio.open(name, "w", **profile, **how)
+        except (TypeError, ValueError) as error:  # a dtype or a no-data value that rasterio has not
+            raise FileFormatError(f"no GeoTIFF can be made of it: {error}") from error
+        with dataset:
+            yield dataset
+
+
+@contextmanager
+def faults_of_gdal() -> Iterator[None]:
+    """What GDAL cannot write, as FileFormatError."""
+    from rasterio.errors import RasterioError
+
+    try:
+        yield
+    except RasterioError as error:
+        raise FileFormatError(" ".join(str(error.__cause__ or error).split())) from error
 
 
 def _profile(raster: Raster, effort: int) -> dict[str, Any]:
@@ -168,6 +187,6 @@ def _write_part(dataset: Any, raster: Raster, window: Window, samples: NDArray[A
         if hidden is not None:
             shown &= ~hidden[rows].all(axis=2)
         if raster.kind == "alpha":
-            dataset.write(shown.astype(raster.dtype) * np.iinfo(raster.dtype).max, len(numbers) + 1, window=place)
+            dataset.write(shown.astype(raster.dtype) * opaque(raster.dtype), len(numbers) + 1, window=place)
         else:
             dataset.write_mask(shown, window=place)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from apercu.bridges import geo, geo_metadata
-from apercu.bridges.geo_read import rasterio_of
+from apercu.bridges.geo_read import check_name, rasterio_of
 from apercu.errors import FileFormatError, MissingExtra, OptionError
 from apercu.format.chunks import Bands, Scene
 from apercu.stages.blocks import Window
@@ -58,7 +58,7 @@ def item(
         when: of the acquisition; by default what the tags of the scene say.
 
     Raises:
-        OptionError: neither says when; or a thumbnail of another kind.
+        OptionError: neither says when; a thumbnail of another kind; or a name that is not UTF-8.
         MissingExtra: rasterio, pystac or antimeridian is not installed.
         FileFormatError: the scene's place is not on Earth.
         FormatError, OSError: as `apercu.bridges.geo.open`.
@@ -72,6 +72,7 @@ def item(
 
     if (suffix := os.path.splitext(thumbnail)[1].lower()) not in _THUMBNAILS:
         raise OptionError(f"a thumbnail is {' or '.join(_THUMBNAILS)}, not {suffix!r}")
+    check_name(path, "an item")
     opened = geo.open(path)
     when = when or _told_time(opened)
     if when is None:
@@ -147,11 +148,9 @@ def _footprint(opened: geo.Opened, small: _Small) -> dict[str, Any] | None:
     that says nothing of its place."""
     import antimeridian
     import shapely
+    from rasterio._err import CPLE_BaseError
     from rasterio.warp import transform
 
-    if (found := _to_ground(opened.scene)) is None:
-        return None
-    crs, on_ground = found
     shown = small.valid if small.valid.any() else ~small.valid
     rows = np.flatnonzero(shown.any(axis=1))
     left, right = shown[rows].argmax(axis=1), shown.shape[1] - shown[rows, ::-1].argmax(axis=1)
@@ -162,11 +161,19 @@ def _footprint(opened: geo.Opened, small: _Small) -> dict[str, Any] | None:
     points = np.minimum(np.array(corners) * small.side, (width, height))
     hull = shapely.MultiPoint(points).convex_hull.segmentize(max(height, width) / _DENSE)
     columns, lines = np.array(hull.exterior.coords).T
-    longitudes, latitudes = transform(crs, "EPSG:4326", *on_ground(lines, columns))
-    places = np.column_stack([longitudes, latitudes])
+    try:
+        if (found := _to_ground(opened.scene)) is None:
+            return None
+        crs, on_ground = found
+        with np.errstate(over="ignore", invalid="ignore"):
+            places = np.column_stack(transform(crs, "EPSG:4326", *on_ground(lines, columns)))
+    except CPLE_BaseError as error:  # points of which GDAL makes no transform, or that it takes off the globe
+        raise FileFormatError(f"the corners of the scene have no longitude and latitude: {error}") from error
     if not np.isfinite(places).all():
         raise FileFormatError("the corners of the scene have no longitude and latitude")
-    fixed = antimeridian.fix_polygon(shapely.Polygon(places)).simplify(_TOLERANCE)
+    if (area := shapely.Polygon(places)).area == 0:
+        raise FileFormatError("the corners of the scene lie on a line")
+    fixed = antimeridian.fix_polygon(area).simplify(_TOLERANCE)
     rounded = shapely.transform(fixed, lambda corners: np.round(corners, _DECIMALS))
     geometry: dict[str, Any] = json.loads(shapely.to_geojson(rounded))
     return geometry
@@ -212,7 +219,7 @@ def _bands(opened: geo.Opened) -> list[dict[str, Any]]:
     """What is said of each band, in the words of STAC's common metadata and of the raster extension."""
     raster = opened.raster()
     said = raster.scene.bands or Bands()
-    nodata = "nan" if raster.nodata is not None and math.isnan(raster.nodata) else raster.nodata
+    nodata = raster.nodata if raster.nodata is None or math.isfinite(raster.nodata) else str(raster.nodata)
     told = []
     for band in range(raster.n_bands):
         of_band = {

@@ -11,7 +11,7 @@ import tempfile
 from xml.etree import ElementTree
 
 from apercu.bridges import geo, geo_write, vrt_function
-from apercu.bridges.geo_read import rasterio_of
+from apercu.bridges.geo_read import check_name, rasterio_of
 
 _SOURCES = {"SimpleSource", "ComplexSource"}
 
@@ -25,17 +25,20 @@ def vrt(path: str | os.PathLike[str], *, full_size: bool = False, python: str = 
         python: the interpreter that has apercu.
 
     Raises:
+        OptionError: a name that is not UTF-8.
         MissingExtra: rasterio is not installed.
         FormatError, OSError: as `apercu.bridges.geo.open`.
     """
     rasterio_of("a VRT needs")
     from rasterio.shutil import copy
 
+    check_name(path, "a VRT")
     raster = geo.open(path, full_size=full_size).raster()
     with tempfile.TemporaryDirectory(prefix="apercu-") as folder:
         empty, made = (os.path.join(folder, name) for name in ("scene.tif", "scene.vrt"))
         geo_write.write_empty(empty, raster)  # GDAL itself knows best how a VRT says what is said of a scene
-        copy(empty, made, driver="VRT", copy_src_mdd="YES")
+        with geo_write.faults_of_gdal():
+            copy(empty, made, driver="VRT", copy_src_mdd="YES")
         root = ElementTree.parse(made).getroot()
     for metadata in root.findall("Metadata[@domain='IMAGE_STRUCTURE']"):
         root.remove(metadata)

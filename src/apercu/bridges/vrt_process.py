@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.bridges import geo
+from apercu.bridges.geo_read import opaque
 from apercu.errors import ApercuError, FileFormatError, printable
 from apercu.stages.blocks import Window
 from apercu.stages.fill import Mask
@@ -91,7 +92,7 @@ def _touched(
 def _band(samples: NDArray[Any], hidden: Mask | None, band: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     if 1 <= band <= samples.shape[2]:
         return samples[:, :, band - 1]
-    shown = np.iinfo(dtype).max if band else _SHOWN
+    shown = opaque(dtype) if band else _SHOWN
     if hidden is None:
         return np.full(samples.shape[:2], shown, dtype)
     return np.where(hidden.all(axis=2), _HIDDEN, shown).astype(dtype)

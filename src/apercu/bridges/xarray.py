@@ -24,7 +24,7 @@ from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import Scene
 from apercu.format.container import Header, read_header
 from apercu.format.ids import MAGIC
-from apercu.format.prefix import fitted, read_prefix
+from apercu.format.prefix import dtype_of, fitted, read_prefix
 from apercu.options import positive
 from apercu.restore import by_name
 from apercu.stages.colour import Samples
@@ -168,11 +168,11 @@ class _Samples(BackendArray):
     def __init__(
         self, content: _Content, manager: "CachingFileManager[_Content]", how: dict[str, Any], log2: int
     ) -> None:
-        header, reduced, samples = content.header, content.scene.reduced, content.scene.samples
+        header, reduced = content.header, content.scene.reduced
         size = (reduced.height, reduced.width) if log2 and reduced else (header.height, header.width)
         flat = header.flat and header.interpretation == "grey"
         self.shape = size if flat else (header.n_bands, *size)
-        self.dtype = np.dtype(samples.dtype if samples else "uint16" if header.wide else "uint8")
+        self.dtype = np.dtype(dtype_of(content.scene, header))
         self._manager, self._how, self._full_size, self._hides = manager, how, log2 > 0, False
         self.tile = header.tile << log2
 

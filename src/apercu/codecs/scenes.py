@@ -22,7 +22,7 @@ from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import Bands, MaskBits, Reduced, Scene
 from apercu.format.container import Header, read_header
 from apercu.format.ids import SCENE_VERSION
-from apercu.format.prefix import fitted, has_prefix, pack_prefix, read_prefix
+from apercu.format.prefix import dtype_of, fitted, has_prefix, pack_prefix, read_prefix
 from apercu.stages import mask as masks
 from apercu.stages.arguments import check_limit
 from apercu.stages.blocks import Window
@@ -165,10 +165,7 @@ class Opened(NamedTuple):
 
     def dtype(self) -> str:
         """That of the samples that were encoded."""
-        if self.scene.samples:
-            return self.scene.samples.dtype
-        is_wide = self.scene.rotation.wide if self.scene.rotation else self.header.wide
-        return "uint16" if is_wide else "uint8"
+        return dtype_of(self.scene, self.header)
 
 
 def split(data: bytes) -> tuple[Scene, bytes]:

@@ -136,6 +136,13 @@ def _of_each(values: tuple[_Item, ...] | None, n_bands: int) -> tuple[_Item, ...
     return values if len(values) == n_bands else values * n_bands
 
 
+def dtype_of(scene: Scene, header: Header) -> str:
+    """Of the samples that were encoded."""
+    if scene.samples:
+        return scene.samples.dtype
+    return "uint16" if (scene.rotation.wide if scene.rotation else header.wide) else "uint8"
+
+
 def fitted(scene: Scene, header: Header) -> Scene:
     """A scene whose chunks fit the head of the file after it, with one item for each band; raises CorruptStream where
     they do not.
@@ -150,8 +157,7 @@ def fitted(scene: Scene, header: Header) -> Scene:
         raise CorruptStream(f"the tags chunk does not fit an image of {n_bands} bands")
     samples, mask = scene.samples, scene.mask
     if samples:
-        is_wide = scene.rotation.wide if scene.rotation else header.wide
-        if not samples.mapping and samples.dtype != ("uint16" if is_wide else "uint8"):
+        if not samples.mapping and samples.dtype != dtype_of(replace(scene, samples=None), header):
             raise CorruptStream(f"samples of {samples.dtype} without a mapping from those of the image")
         mapping, nodata = _of_each(samples.mapping, n_bands), _of_each(samples.nodata, n_bands)
         samples = SampleType(samples.dtype, mapping, nodata)

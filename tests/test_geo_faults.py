@@ -1,0 +1,131 @@
+"""Scenes of others, which may say anything, to GDAL and STAC; and rasters that say what is no text or no number."""
+
+import json
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+import apercu
+import geo_scenes
+from apercu.bridges import geo, stac, vrt
+from apercu.format.chunks import Bands, ControlPoint, Gcps, Geo, MaskBits, SampleType, Scene
+from apercu.format.prefix import pack_prefix
+from apercu.stages.mask import encode_mask
+from geo_scenes import opened, write
+
+rasterio = geo_scenes.rasterio
+pytest.importorskip("pystac")
+WHEN = datetime(2026, 11, 26, tzinfo=UTC)
+SIDE = 32
+PLACE = Geo(32632, (10.0, 0.0, 399960.0, 0.0, -10.0, 4900020.0))
+IMAGE = np.add.outer(np.arange(SIDE), np.arange(SIDE)).astype(np.uint8)
+INNER = apercu.encode(IMAGE, quality=50)
+SAME = Gcps((ControlPoint(0, 0, 0, 0),) * 5, 4326)
+
+# What of each is refused: T GeoTIFF, V VRT, S STAC.
+HOSTILE = {
+    "no_epsg_code": ("TVS", Scene(geo=PLACE._replace(crs=1))),
+    "no_wkt": ("TVS", Scene(geo=PLACE._replace(crs="GEOGCS"))),
+    "no_epsg_code_of_points": ("TVS", Scene(gcps=SAME._replace(crs=7))),
+    "no_dtype_of_geotiff": ("TV", Scene(samples=SampleType("float16", ((0, 1),)))),
+    "no_number_of_rasterio": ("TV", Scene(samples=SampleType("uint64", ((0, 1),), (2**64 - 1,)))),
+    "points_of_no_transform": ("S", Scene(gcps=SAME)),
+    "off_the_globe": ("S", Scene(geo=Geo(32632, (1e308, 1e308, 1e308, 1e308, -1e308, 1e308)))),
+    "on_a_line": ("S", Scene(geo=Geo(32632, (0.0,) * 6))),
+    "no_colour": ("", Scene(bands=Bands(colours=("heat",)))),
+    "tags_like_arguments": ("", Scene(tags={(0, ""): {"ns": "x", "bidx": "3", "self": "q"}})),
+    "nodata_too_large": ("", Scene(samples=SampleType("uint8", None, (300,)))),
+    "nodata_no_number": ("", Scene(samples=SampleType("uint8", None, (math.nan,)))),
+    "nodata_infinite": ("", Scene(samples=SampleType("float32", ((0, 1),), (math.inf,)))),
+    "alpha_of_floats": (
+        "",
+        Scene(samples=SampleType("float32", ((0, 1),)), mask=MaskBits("alpha", 0, 1, encode_mask(IMAGE > 30))),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_a_scene_of_others_says_is_taken_or_refused(name, tmp_path):
+    refused, scene = HOSTILE[name]
+    (tmp_path / "a.apc").write_bytes(pack_prefix(scene) + INNER)
+    ways = {
+        "T": lambda: geo.decode(tmp_path / "a.apc", tmp_path / "a.tif"),
+        "V": lambda: vrt.vrt(tmp_path / "a.apc"),
+        "S": lambda: json.dumps(
+            stac.item(tmp_path / "a.apc", tmp_path / "a.json", "a.webp", WHEN).item, allow_nan=False
+        ),
+    }
+    for way, run in ways.items():
+        if way in refused:
+            with pytest.raises(apercu.FileFormatError):
+                run()
+        else:
+            run()
+    if "T" in refused:
+        assert not (tmp_path / "a.tif").exists()
+        return
+    shown = geo.open(tmp_path / "a.apc").read(masked=True)
+    with opened(tmp_path / "a.tif") as found:
+        np.testing.assert_array_equal(found.read(), shown.data)
+
+
+def test_tags_named_like_arguments_of_rasterio_are_kept(tmp_path):
+    geo.decode(pack_prefix(HOSTILE["tags_like_arguments"][1]) + INNER, tmp_path / "a.tif")
+    with opened(tmp_path / "a.tif") as found:
+        assert found.tags().items() >= {"NS": "x", "BIDX": "3", "SELF": "q"}.items()
+
+
+def test_what_is_no_text_and_no_number_is_left_out(tmp_path):
+    write(tmp_path / "a.tif", IMAGE[np.newaxis])
+    (tmp_path / "a.vrt").write_bytes(
+        b"""<VRTDataset rasterXSize="32" rasterYSize="32">
+        <Metadata domain="RPC"><MDI key="LINE_OFF">many</MDI></Metadata>
+        <GCPList Projection="EPSG:4326"><GCP Id="a" Pixel="nan" Line="1" X="1" Y="2"/>
+        <GCP Id="b" Pixel="3" Line="1" X="1" Y="2"/></GCPList><VRTRasterBand dataType="Byte" band="1">
+        <Description>gr\xf6n</Description><UnitType>\xb5m</UnitType><Scale>nan</Scale><Offset>-inf</Offset>
+        <SimpleSource><SourceFilename relativeToVRT="1">a.tif</SourceFilename><SourceBand>1</SourceBand></SimpleSource>
+        </VRTRasterBand></VRTDataset>"""
+    )
+    told = apercu.info(geo.encode(tmp_path / "a.vrt", quality=50))
+    assert [told[name] for name in ("names", "units", "scales", "offsets", "gcps", "rpcs")] == [None] * 4 + [1, None]
+
+
+def test_names_that_are_not_utf_8(tmp_path):
+    name = tmp_path / b"\xff.apc".decode(errors="surrogateescape")
+    name.write_bytes(INNER)
+    with pytest.raises(apercu.OptionError, match="UTF-8"):
+        vrt.vrt(name)
+    with pytest.raises(apercu.OptionError, match="UTF-8"):
+        stac.item(name, tmp_path / "a.json", "a.webp", WHEN)
+    with pytest.raises(apercu.FileFormatError, match="UTF-8"):
+        geo.encode(str(name))
+
+
+def test_alpha_beside_more_than_three_bands_is_a_mask(tmp_path):
+    shown = IMAGE > 20
+    profile = {"height": SIDE, "width": SIDE, "count": 5, "dtype": "uint8", "transform": rasterio.Affine(*PLACE[1])}
+    kinds = rasterio.enums.ColorInterp
+    with rasterio.open(tmp_path / "a.tif", "w", **profile) as made:
+        made.colorinterp = [kinds.red, kinds.green, kinds.blue, kinds.undefined, kinds.alpha]
+        made.write(np.stack([IMAGE] * 4 + [255 * shown.astype(np.uint8)]))
+    data = geo.encode(tmp_path / "a.tif", quality=50)
+    assert (apercu.info(data)["bands"], apercu.info(data)["mask"]["kind"]) == (4, "alpha")
+    geo.decode(data, tmp_path / "b.tif")
+    with opened(tmp_path / "b.tif") as found:
+        assert found.colorinterp == (kinds.red, kinds.green, kinds.blue, kinds.undefined, kinds.alpha)
+        np.testing.assert_array_equal(found.read(5), 255 * shown)
+
+
+def test_bands_of_several_types_become_the_type_of_all(tmp_path):
+    write(tmp_path / "a.tif", IMAGE[np.newaxis])
+    bands = "".join(
+        f'<VRTRasterBand dataType="{kind}" band="{band}"><SimpleSource><SourceFilename relativeToVRT="1">a.tif'
+        "</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+        for band, kind in enumerate(("Byte", "Int16"), 1)
+    )
+    (tmp_path / "a.vrt").write_text(f'<VRTDataset rasterXSize="{SIDE}" rasterYSize="{SIDE}">{bands}</VRTDataset>')
+    found = apercu.decode(geo.encode(tmp_path / "a.vrt", codec="predictive", quality=100))
+    assert found.dtype == np.int16
+    np.testing.assert_array_equal(found, np.dstack([IMAGE] * 2))
