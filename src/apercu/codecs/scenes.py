@@ -36,6 +36,7 @@ from apercu.stages.sample_types import set_nodata, to_values
 
 MASK_SHARE = 20
 """An exact mask takes at most one byte in so many of a budget."""
+_NOTHING = Scene()
 _SIDE_READ = 1024
 """Pixels a side of the windows that are read for a mask, a multiple of 8: large scenes are stored in tiles."""
 
@@ -67,8 +68,11 @@ def encode(
     """
     source = source_of(image)
     bands, target = encoding.interpretation_of(source, bands), measured(target, source)
+    is_plain = isinstance(source, ArraySource) and source.mask is None and scene == _NOTHING and not rotate
 
     def at_size(log2: int, progress: Progress = progress) -> bytes:
+        if is_plain and not log2:  # the sooner for small images
+            return encoding.encode(source, target, codec, options, bands, model, progress, tile, layers)
         small = reduced(source, log2, bands)
         said = replace(scene, reduced=Reduced(log2, source.height, source.width) if log2 else None)
         if mask_kind is not None:
