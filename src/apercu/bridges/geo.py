@@ -22,7 +22,7 @@ import apercu
 from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
 from apercu.bridges.geometry import check_size
 from apercu.codecs import encoding, scenes
-from apercu.codecs.protocol import no_progress
+from apercu.codecs.protocol import Progress, no_progress
 from apercu.codecs.reduced import log2_of
 from apercu.codecs.source import Source
 from apercu.codecs.target import target_of
@@ -183,16 +183,33 @@ class Opened:
         mask = False if hidden is None else np.moveaxis(np.broadcast_to(hidden, samples.shape), -1, 0)
         return np.ma.MaskedArray(out, mask, fill_value=self.nodata)
 
-    def part(self, place: Window) -> tuple[NDArray[Any], Mask | None]:
+    def part(self, place: Window) -> geo_write.Part:
         """The samples of a window (h, w, B), without alpha, and which do not count, (h, w, 1) or (h, w, B)."""
-        place = Window(self._place.top + place.top, self._place.left + place.left, place.height, place.width)
-        samples = scenes.part(self._file, place, **self._how)
-        samples = samples.reshape(*samples.shape[:2], -1)
+        there = _moved(place, self._place)
+        samples = scenes.part(self._file, there, **self._how)
+        return samples.reshape(*samples.shape[:2], -1), self._hidden(there)
+
+    def parts(self, progress: Progress = no_progress) -> Iterator[tuple[Window, *geo_write.Part]]:
+        """All of it, window by window in scan order: where each lies, and what `part` gives of it."""
+        if not self._log2:
+            found = scenes.parts(self._file, self._place, progress=progress, **self._how)
+            for place, samples in found:
+                yield place, samples, self._hidden(_moved(place, self._place))
+                del samples  # before the next are made
+            return
+        # What is lost is known only of all tiles together.
+        windows = [Window(0, 0, *self.shape)] if self._how.get("damaged") == "conceal" else list(self.windows())
+        for done, place in enumerate(windows):
+            progress(done / len(windows))
+            yield place, *self.part(place)
+        progress(1.0)
+
+    def _hidden(self, there: Window) -> Mask | None:
+        """Of a window of the whole size."""
         if self.scene.mask is None:
-            return samples, None
-        limits = self._how["max_pixels"], self._how["full_size"]
-        hidden = scenes.part_of_mask(self._file, place, *limits)
-        return samples, hidden.reshape(*hidden.shape[:2], -1)
+            return None
+        hidden = scenes.part_of_mask(self._file, there, self._how["max_pixels"], self._how["full_size"])
+        return hidden.reshape(*hidden.shape[:2], -1)
 
     def windows(self) -> Iterator[Window]:
         """Windows over all of it that can be decoded without any other, in scan order."""
@@ -208,6 +225,10 @@ class Opened:
         """What a GeoTIFF of it is."""
         bands, kind = (self._file.header.n_bands, self._file.header.interpretation), self._kind
         return geo_write.Raster(*self.shape, bands[0], self.dtype, bands[1], self.nodata, kind, self.scene)
+
+
+def _moved(place: Window, by: Window) -> Window:
+    return Window(by.top + place.top, by.left + place.left, place.height, place.width)
 
 
 def _inside(window: Window, whole: Window) -> Window:
@@ -265,18 +286,7 @@ def decode(
     data = _content(source, cut=damaged == "conceal")
     how = {"damaged": damaged, "layers": layers, "model": model, "restorer": _restorer(restore, data, options)}
     opened = Opened(data, full_size, window, **how)
-    # What is lost is known only of all tiles together.
-    windows = [Window(0, 0, *opened.shape)] if damaged == "conceal" else list(opened.windows())
-    geo_write.write(path, opened.raster(), _reported(windows, progress), opened.part, cog=cog)
-
-
-def _reported(windows: list[Window], progress: Callable[[float], None] | None) -> Iterator[Window]:
-    for done, window in enumerate(windows):
-        if progress:
-            progress(done / len(windows))
-        yield window
-    if progress:
-        progress(1.0)
+    geo_write.write(path, opened.raster(), opened.parts(progress or no_progress), cog=cog)
 
 
 def _restorer(restore: str, data: bytes, options: dict[str, Any]) -> Restore | None:

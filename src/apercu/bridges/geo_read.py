@@ -294,10 +294,11 @@ def _rasterio_window(window: Window) -> Any:
 def _equal(samples: NDArray[Any], values: list[NoData]) -> Mask:
     """Where samples (h, w, B) have the no-data value of their band, as GDAL sees it: (h, w, B), or (h, w, 1) where that
     is the same in all bands."""
-    found = [_equal_in_band(samples[:, :, band], value) for band, value in enumerate(values)]
-    if all(np.array_equal(each, found[0]) for each in found[1:]):
-        found = found[:1]
-    return np.stack(found, axis=2)
+    first = _equal_in_band(samples[:, :, 0], values[0])
+    others = (_equal_in_band(samples[:, :, band], value) for band, value in enumerate(values[1:], 1))
+    if all(np.array_equal(each, first) for each in others):
+        return first[:, :, np.newaxis]
+    return np.stack([_equal_in_band(samples[:, :, band], value) for band, value in enumerate(values)], axis=2)
 
 
 def _equal_in_band(samples: NDArray[Any], value: NoData) -> Mask:

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
@@ -43,20 +43,19 @@ class Raster(NamedTuple):
     """What is said of it; its georeference is that of this height and width."""
 
 
-Part = Callable[[Window], tuple[NDArray[Any], Mask | None]]
+Part = tuple[NDArray[Any], Mask | None]
 """Of a window, samples (h, w, B), and which do not count, (h, w, 1) or (h, w, B)."""
 
 
 def write(
-    target: str | os.PathLike[str], raster: Raster, windows: Iterable[Window], part: Part, *, cog: bool = False
+    target: str | os.PathLike[str], raster: Raster, parts: Iterable[tuple[Window, *Part]], *, cog: bool = False
 ) -> None:
     """Write a GeoTIFF, deflated, in tiles of 512 × 512 where it is larger than one.
 
     Args:
         target: a path; the file takes the place of one that is there, whole or not at all.
         raster: what it is.
-        windows: all of it, in any order; in that of its rows, little memory is needed.
-        part: gives each.
+        parts: all of it in any order, window by window; in that of its rows, little memory is needed.
         cog: whether to write a cloud-optimised GeoTIFF, with overviews.
 
     Raises:
@@ -70,7 +69,7 @@ def write(
     with replacing_by_name(target) as name, rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_TIFF_INTERNAL_MASK=True):
         first = os.path.join(os.path.dirname(name), ".whole.tif") if cog else name
         with _created(first, raster, 1 if cog else 6) as dataset:
-            _fill(dataset, raster, windows, part)
+            _fill(dataset, raster, parts)
         if cog:
             with faults_of_gdal():
                 copy(first, name, driver="COG", copy_src_mdd=_copied(raster.scene), **_cog(raster))
@@ -167,10 +166,11 @@ def _profile(raster: Raster, effort: int) -> dict[str, Any]:
     return profile
 
 
-def _fill(dataset: Any, raster: Raster, windows: Iterable[Window], part: Part) -> None:
+def _fill(dataset: Any, raster: Raster, parts: Iterable[tuple[Window, *Part]]) -> None:
     describe(dataset, raster.scene, raster.interpretation)
-    for window in windows:
-        _write_part(dataset, raster, window, *part(window))  # nothing of a window is kept until the next
+    for window, samples, hidden in parts:
+        _write_part(dataset, raster, window, samples, hidden)
+        del samples, hidden  # before the next are made
 
 
 def _write_part(dataset: Any, raster: Raster, window: Window, samples: NDArray[Any], hidden: Mask | None) -> None:

@@ -106,8 +106,7 @@ class _Small:
         height, width = (-(-side // self.side) for side in opened.shape)
         n_bands = opened.raster().n_bands
         sums, counts = np.zeros((height, width, n_bands)), np.zeros((height, width, n_bands), np.int64)
-        for window in opened.windows():
-            samples, hidden = opened.part(window)
+        for window, samples, hidden in opened.parts():
             counted = np.ones(samples.shape, np.bool_) if hidden is None else ~np.broadcast_to(hidden, samples.shape)
             rows, columns = (
                 slice(start // self.side, -(-(start + extent) // self.side))

@@ -125,8 +125,9 @@ def _tiles(
             fill_with_middle(header, out)
         elif partial:
             out[:] = part(samples, _moved(common, place))
-        yield target, out
-        del samples, out  # before the next are made
+        made = [out]
+        del samples, out  # so that who takes it can let go of it, at the latest before the next are made
+        yield target, made.pop()
     if first_fault and n_lost == len(chosen):
         raise first_fault
     progress(1.0)

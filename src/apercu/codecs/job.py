@@ -55,14 +55,22 @@ class Job:
 
     def filled(self, window: Window) -> Samples:
         """The samples of a tile, those that do not count filled."""
+        self.trim()
+        samples, mask = self.read(window)
+        self.trim()
+        return filled_tile(samples, self.header, mask)
+
+    def trim(self) -> None:
+        """Between the steps of a tile, so that what one has left is not there beside what the next takes. Not for an
+        image that is kept, or that is one tile: it is quicker without."""
         if self.kept is None and self.header.n_tiles > 1:
             trim()
-        samples, mask = self.read(window)
-        return filled_tile(samples, self.header, mask)
 
     def content(self, window: Window) -> tuple[Any, Layout]:
         """Of a tile. Functions of their own, so that nothing is kept that is not needed any more."""
-        return content_of(self.filled(window), self.header)
+        content = content_of(self.filled(window), self.header)
+        self.trim()
+        return content
 
     def analysis(self, tile: int, setting: Setting | None) -> Any:
         """Of a tile. Whoever takes it lets go of it before the next: memory is for one."""
@@ -72,7 +80,9 @@ class Job:
 
     def code(self, tile: int, setting: Setting, layers: int) -> list[bytes]:
         """The segments of a tile."""
-        return self.codec.code(self.analysis(tile, setting), setting, self.tables, layers)
+        analysis = self.analysis(tile, setting)
+        self.trim()
+        return self.codec.code(analysis, setting, self.tables, layers)
 
     def file(self, setting: Setting) -> bytes:
         """The file, in as many layers as the plan has for one of its size."""

@@ -157,6 +157,7 @@ def _count_and_code(
     setting, variant = guess(tile, counts)
     analysis = job.codec.analyse(*content, setting, job.tables)
     del content
+    job.trim()
     return counts, setting, variant, job.codec.code(analysis, setting, job.tables, layers)
 
 

@@ -17,7 +17,7 @@ from apercu.codecs.source import ArraySource, Source
 from apercu.errors import OptionError, TargetUnreachable
 from apercu.format.container import MAX_SIDE
 from apercu.options import positive
-from apercu.stages.blocks import Window, part
+from apercu.stages.blocks import Window, part, tiles
 from apercu.stages.colour import Samples, plane_sizes
 from apercu.stages.fill import ALPHA, Mask, hidden
 from apercu.stages.resize import MOST_LOG2, add_up, enlarged, means, needed_window, reduced_size, source_window
@@ -34,8 +34,8 @@ gain.
 """
 LARGE = 1 << 24
 """Samples. Larger images are measured in places; and their sizes of fewer samples are kept in memory."""
-_READ_AT_ONCE = 1 << 21
-"""Samples of a source that are read at a time."""
+_READ_AT_ONCE = 1 << 22
+"""Samples of a source that are read at a time: in squares, since large scenes are stored in tiles."""
 _PLACES, _A_PLACE = 4, 1 << 18
 """Where a large image is measured: places down and across, and samples in each."""
 _KEPT = 1 << 26
@@ -57,28 +57,24 @@ class Reduced:
         """See `Source`."""
         out = np.empty((window.height, window.width, self.n_bands), self.dtype.newbyteorder("="))
         mask = np.zeros(out.shape, np.bool_)
-        n_rows = max(_READ_AT_ONCE // (window.width * self.n_bands << 2 * self.log2), 1)
-        for row in range(0, window.height, n_rows):
-            those = slice(row, min(row + n_rows, window.height))
-            place = Window(window.top + row, window.left, those.stop - row, window.width)
-            out[those], empty = self._means(place)
+        for there in tiles(window.height, window.width, max(_side(self.n_bands) >> self.log2, 1)):
+            place = Window(window.top + there.top, window.left + there.left, *there[2:])
+            part(out, there)[:], empty = self._means(place)
             if empty is not None:
-                mask[those] = empty
+                part(mask, there)[:] = empty
         if self.interpretation == "rgba":  # where alpha is 0, it alone says that colours do not count
             mask[:, :, :ALPHA] &= (out[:, :, ALPHA:] > 0) | mask[:, :, ALPHA:]
         return out, mask if mask.any() else None
 
     def _means(self, window: Window) -> tuple[Samples, Mask | None]:
-        """Of a few rows, or of one, of which the source is read in parts."""
+        """Of a square that is read at once, or of one sample, for which the source is read in parts."""
         of = source_window(window, self.source.height, self.source.width, self.log2)
         sums, counts = np.zeros((2, window.height, window.width, self.n_bands), np.uint64)
-        for top, left, height, width in _pieces(of, self.n_bands):
-            samples, mask = self.source.read(Window(top, left, height, width))
+        for there in tiles(of.height, of.width, _side(self.n_bands)):
+            samples, mask = self.source.read(Window(of.top + there.top, of.left + there.left, *there[2:]))
             found = add_up(samples, hidden(samples, self.interpretation, mask), self.log2)
-            row, column = (top >> self.log2) - window.top, (left >> self.log2) - window.left
-            place = np.s_[row : row + found[0].shape[0], column : column + found[0].shape[1]]
-            sums[place] += found[0]
-            counts[place] += found[1]
+            sums += found[0]
+            counts += found[1]
         return means(sums, counts, self.dtype.newbyteorder("="))
 
     def squared_error(self, window: Window, decoded: Samples) -> int:
@@ -87,21 +83,9 @@ class Reduced:
         return ArraySource(*self.read(window)).squared_error(whole, decoded)
 
 
-def _pieces(window: Window, n_bands: int) -> Iterator[Window]:
-    """A window in parts of no more samples than are read at a time, with sides that are powers of two."""
-    rows = _power_of_two(_READ_AT_ONCE // (window.width * n_bands))
-    columns = _power_of_two(_READ_AT_ONCE // n_bands)
-    if window.height * window.width * n_bands <= _READ_AT_ONCE:
-        rows, columns = window.height, window.width
-    for top in range(0, window.height, rows):
-        for left in range(0, window.width, columns):
-            size = min(rows, window.height - top), min(columns, window.width - left)
-            yield Window(window.top + top, window.left + left, *size)
-
-
-def _power_of_two(most: int) -> int:
-    """The largest up to a number, or 1."""
-    return 1 << max(most, 1).bit_length() - 1
+def _side(n_bands: int) -> int:
+    """Pixels a side of a square that is read at once, a power of two."""
+    return 1 << max(math.isqrt(_READ_AT_ONCE // n_bands), 1).bit_length() - 1
 
 
 def reduced(source: Source, log2: int, interpretation: str) -> Source:

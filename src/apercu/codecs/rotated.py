@@ -40,9 +40,11 @@ class Rotated:
     def read(self, window: Window) -> tuple[Samples, Mask | None]:
         """See `Source`."""
         samples, mask = self.source.read(window)
-        components = to_components(filled(samples, "spectral", self._fill_levels, mask), self._forward)
-        hidden = None if mask is None else mask.all(axis=2, keepdims=True)
-        return components, None if hidden is None or not hidden.any() else np.repeat(hidden, self.n_bands, axis=2)
+        samples = filled(samples, "spectral", self._fill_levels, mask)  # those that were read are let go of
+        components = to_components(samples, self._forward)
+        if mask is None or not (hidden := mask.all(axis=2, keepdims=True)).any():
+            return components, None
+        return components, np.broadcast_to(hidden, components.shape)
 
     def squared_error(self, window: Window, decoded: Samples) -> int:
         """Of the bands that decoded components make; see `Source`."""

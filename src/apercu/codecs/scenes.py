@@ -3,6 +3,7 @@
 A file without a prefix goes through the same functions, and nothing is done to its image.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +36,7 @@ from apercu.stages.sample_types import set_nodata, to_values
 
 MASK_SHARE = 20
 """An exact mask takes at most one byte in so many of a budget."""
+_NOTHING = Scene()
 _SIDE_READ = 1024
 """Pixels a side of the windows that are read for a mask, a multiple of 8: large scenes are stored in tiles."""
 
@@ -66,8 +68,11 @@ def encode(
     """
     source = source_of(image)
     bands, target = encoding.interpretation_of(source, bands), measured(target, source)
+    is_plain = isinstance(source, ArraySource) and source.mask is None and scene == _NOTHING and not rotate
 
     def at_size(log2: int, progress: Progress = progress) -> bytes:
+        if is_plain and not log2:  # the sooner for small images
+            return encoding.encode(source, target, codec, options, bands, model, progress, tile, layers)
         small = reduced(source, log2, bands)
         said = replace(scene, reduced=Reduced(log2, source.height, source.width) if log2 else None)
         if mask_kind is not None:
@@ -220,15 +225,44 @@ def part(
     log2 = file.scene.reduced.log2 if full_size and file.scene.reduced else 0
     coded = needed_window(window, *file.size(True), log2) if log2 else window
     image = decoding.decode(file.inner, damaged, model, max_pixels, progress, coded, layers, restorer)
-    bands: NDArray[Any] = _bands(file, image)
+    bands = _bands(file, image)
     if log2:
         bands = enlarged(bands, window, *file.size(True), log2)
+    return _values(file, bands, window, full_size).reshape(*window[2:], *image.shape[2:])
+
+
+def parts(
+    file: Opened,
+    window: Window | None = None,
+    damaged: str = "raise",
+    model: str | Path | None = None,
+    max_pixels: int | None = None,
+    progress: Progress = no_progress,
+    layers: int | None = None,
+    restorer: Restore | None = None,
+    full_size: bool = False,
+) -> Iterator[tuple[Window, NDArray[Any]]]:
+    """What `part` gives at the coded size, tile by tile, as `decoding.windows` does: where each lies in the window, and
+    its samples (h, w, B). `full_size` must be False where an image is coded at a reduced size."""
+    assert not (full_size and file.scene.reduced)
+    window = _inside(file, window, full_size, max_pixels)
+    for place, image in decoding.windows(file.inner, damaged, model, max_pixels, progress, window, layers, restorer):
+        bands = _bands(file, image)
+        del image
+        there = Window(window.top + place.top, window.left + place.left, *place[2:])
+        yield place, _values(file, bands, there, full_size)
+        del bands  # before the next are made
+
+
+def _values(file: Opened, bands: Samples, window: Window, full_size: bool) -> NDArray[Any]:
+    """The samples that were encoded, of the bands of a window (h, w, B), which may be overwritten."""
+    values: NDArray[Any] = bands
     if samples := file.scene.samples:
         if samples.mapping:
-            bands = to_values(bands, samples.mapping, samples.dtype)
+            values = to_values(bands, samples.mapping, samples.dtype)
         if samples.nodata:
-            set_nodata(bands, samples.nodata, _hidden(file, window, full_size))
-    return bands.reshape(*window[2:], *image.shape[2:])
+            set_nodata(values, samples.nodata, _hidden(file, window, full_size))
+    return values
 
 
 def _bands(file: Opened, image: Samples) -> Samples:
@@ -251,11 +285,12 @@ def _hidden(file: Opened, window: Window, full_size: bool) -> Mask | None:
     halvings = bits.halvings + (file.scene.reduced.log2 if full_size and file.scene.reduced else 0)
     top, left, height, width = window
     first, last = top >> halvings, top + height - 1 >> halvings
-    found = masks.unpack(file.planes[:, first : last + 1], -(-file.header.width >> bits.halvings))
+    byte, end = left >> halvings + 3, (left + width - 1 >> halvings) + 1
+    found = masks.unpack(file.planes[:, first : last + 1, byte : -(-end // 8)], end - 8 * byte)
     if not halvings:
-        return found[:, left : left + width]
+        return found[:, left - 8 * byte :]
     rows, columns = np.arange(top, top + height) >> halvings, np.arange(left, left + width) >> halvings
-    hidden: Mask = found[(rows - first)[:, np.newaxis], columns]
+    hidden: Mask = found[(rows - first)[:, np.newaxis], columns - 8 * byte]
     return hidden
 
 

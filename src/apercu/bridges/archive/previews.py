@@ -67,7 +67,7 @@ def _of_scene(path: str, is_measured: bool, options: Mapping[str, Any]) -> Previ
         shown = geo.Opened(data, True, model=options.get("model"))
         with geo_read.opened(path) as dataset:
             raster = geo_read.RasterSource(dataset, geo_read.bands_of(dataset))
-            parts = ((*raster.read(window), shown.part(window)[0]) for window in shown.windows())
+            parts = ((*raster.read(window), samples) for window, samples, _ in shown.parts())
             rmse = _rmse(parts, facts["interpretation"])
     samples = scenes.split(data)[0].samples
     return Preview(data, facts, rmse, None if samples is None else _mapping_error(samples.dtype, samples.mapping))
