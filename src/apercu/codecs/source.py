@@ -68,7 +68,7 @@ class ArraySource:
 def source_of(image: object) -> Source:
     """A source as it is, or an array (H, W) or (H, W, B) as one; raises ImageError for those that cannot be coded."""
     # Looking for what a protocol has takes a tenth of the time of a small image.
-    if not isinstance(image, np.ndarray) and (isinstance(image, ArraySource) or isinstance(image, Source)):
+    if not isinstance(image, np.ndarray) and isinstance(image, ArraySource | Source):
         _check(np.dtype(image.dtype), (image.height, image.width, image.n_bands))
         return image
     try:
