@@ -11,6 +11,7 @@ from rio_cogeo.cogeo import cog_validate
 import apercu
 import geo_scenes
 from apercu.bridges import geo
+from apercu.codecs import decoding
 from geo_scenes import ALL, HEIGHT, ROTATED, SENTINEL_2, WIDTH, opened, said_of, smooth, write
 
 rasterio = geo_scenes.rasterio
@@ -273,3 +274,14 @@ def test_what_a_sentinel_2_grid_takes(tmp_path):
     bare = len(geo.encode(tmp_path / "bare.tif", quality=60))
     assert len(geo.encode(tmp_path / "a.tif", quality=60)) - bare <= 28
     assert len(geo.encode(tmp_path / "b.tif", quality=60)) - bare <= 70
+
+
+def test_the_head_of_a_file_is_read_once_whatever_its_tiles(made, tmp_path, monkeypatch):
+    scene, *_ = made("nothing")
+    n_read = []
+    read = decoding.read_header
+    monkeypatch.setattr(decoding, "read_header", lambda *given: (n_read.append(1), read(*given))[1])
+    for tile in (32, 256):
+        geo.decode(geo.encode(scene, quality=60, tile=tile), tmp_path / "a.tif")
+        assert len(n_read) == 1
+        n_read.clear()

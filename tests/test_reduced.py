@@ -6,7 +6,7 @@ import pytest
 from apercu.codecs import reduced
 from apercu.codecs.source import ArraySource
 from apercu.errors import OptionError, TargetUnreachable
-from apercu.stages.blocks import Window, part
+from apercu.stages.blocks import Window, part, tiles
 from apercu.stages.resize import add_up, means
 from scripts.pictures import noise, scene
 
@@ -25,6 +25,14 @@ class Watched(ArraySource):
 
 def whole(source):
     return source.read(Window(0, 0, source.height, source.width))
+
+
+def test_the_source_is_read_once_in_squares(monkeypatch):
+    """Of its blocks, GDAL keeps no more than a few."""
+    monkeypatch.setattr(reduced, "_READ_AT_ONCE", 64 * 64 * 2 + 100)
+    source = Watched(noise((200, 300, 2), 3).astype(np.uint16))
+    whole(reduced.Reduced(source, 2, "spectral"))
+    assert source.windows == list(tiles(200, 300, 64))
 
 
 @pytest.mark.parametrize("log2", [1, 3, 9])

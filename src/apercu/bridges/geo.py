@@ -89,7 +89,9 @@ def encode(
         mapping, nodata = None, found.nodata
         if found.dtype not in (np.uint8, np.uint16):
             mapping, has_hidden = geo_read.scanned(raster, geo_read.windows_to_scan(dataset))
-            if found.kind == "nodata" and nodata is None and has_hidden:
+            if not has_hidden:
+                found = found._replace(kind=None)  # nobody need look for a mask again
+            elif found.kind == "nodata" and nodata is None:
                 nodata = (math.nan,) * raster.n_bands
             source = geo_read.Mapped(raster, mapping)
         if mapping or nodata:
@@ -270,7 +272,8 @@ def decode(
     **options: Any,
 ) -> None:
     """Write an apercu file, its content or its path, as GeoTIFF, tile by tile: with its georeference, no-data value,
-    mask, dtype and tags. The file takes the place of `path`, whole or not at all. Damage is concealed in memory.
+    mask, dtype and tags. The file takes the place of `path`, whole or not at all. At the full size of an image that was
+    coded at a reduced one, damage is concealed in memory.
 
     cog: whether to write a cloud-optimised GeoTIFF, with overviews. GDAL leaves tags of namespaces out of it where
         bands have tags without one.
