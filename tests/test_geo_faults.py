@@ -129,3 +129,15 @@ def test_bands_of_several_types_become_the_type_of_all(tmp_path):
     found = apercu.decode(geo.encode(tmp_path / "a.vrt", codec="predictive", quality=100))
     assert found.dtype == np.int16
     np.testing.assert_array_equal(found, np.dstack([IMAGE] * 2))
+
+
+def test_a_scene_of_more_columns_than_an_image_may_have_is_coded_at_a_smaller_size(tmp_path):
+    (tmp_path / "a.vrt").write_text(
+        '<VRTDataset rasterXSize="70000" rasterYSize="3"><VRTRasterBand dataType="Byte" band="1"/></VRTDataset>'
+    )
+    with pytest.raises(apercu.ImageError, match="65535"):
+        geo.encode(tmp_path / "a.vrt", quality=50)
+    for options in ({"quality": 50, "reduce": 4}, {"n_bytes": 200, "reduce": "auto"}):
+        data = geo.encode(tmp_path / "a.vrt", **options)
+        assert apercu.decode(data).shape[1] < 65536
+        np.testing.assert_array_equal(apercu.decode(data, full_size=True), np.zeros((3, 70000)))

@@ -19,6 +19,7 @@ from apercu.codecs.source import ArraySource, Source, source_of
 from apercu.codecs.target import Target, measured
 from apercu.errors import ApercuError, TargetUnreachable
 from apercu.format.chunk_places import at_coded_size
+from apercu.format.chunk_samples import MOST_SIDE
 from apercu.format.chunks import Bands, MaskBits, Reduced, Scene
 from apercu.format.container import Header, read_header
 from apercu.format.ids import SCENE_VERSION
@@ -64,11 +65,11 @@ def encode(
 
     Raises as `apercu.encode`.
     """
-    source = source_of(image)
+    source = source_of(image, MOST_SIDE)
     bands, target = encoding.interpretation_of(source, bands), measured(target, source)
 
     def at_size(log2: int, progress: Progress = progress) -> bytes:
-        small = reduced(source, log2, bands)
+        small = source_of(reduced(source, log2, bands))
         said = replace(scene, reduced=Reduced(log2, source.height, source.width) if log2 else None)
         if mask_kind is not None:
             said = replace(said, mask=_mask_bits(small, mask_kind, target.n_bytes))
