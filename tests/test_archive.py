@@ -225,17 +225,16 @@ def test_a_source_that_ends_its_process_is_left_out_at_last(scenes, monkeypatch)
             raise Ended
         return read(path, **how)
 
-    monkeypatch.setattr(files, "read", deadly)
-    for n_tries in (1, 2, 3):
-        with pytest.raises(Ended):
-            made()
-        assert rows("out.sqlite", "state, tries")[-1] == ("begun", n_tries)
-    assert counts(made()) == (5, 1, 4)
-    (failed,) = [row for row in rows("out.sqlite") if row[2] == "failed"]
-    assert failed[1:] == ("2026/a.png.apc", "failed", 3, "ended the process that it was in, 3 times")
-    assert counts(made()) == (5, 1, 0)
-    monkeypatch.undo()
-    os.chdir(scenes)
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "read", deadly)
+        for n_tries in (1, 2, 3):
+            with pytest.raises(Ended):
+                made()
+            assert rows("out.sqlite", "state, tries")[-1] == ("begun", n_tries)
+        assert counts(made()) == (5, 1, 4)
+        (failed,) = [row for row in rows("out.sqlite") if row[2] == "failed"]
+        assert failed[1:] == ("2026/a.png.apc", "failed", 3, "ended the process that it was in, 3 times")
+        assert counts(made()) == (5, 1, 0)
     assert counts(made(retry=True)) == (6, 0, 1)
 
 

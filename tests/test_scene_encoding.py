@@ -77,7 +77,7 @@ def test_bands_with_masks_of_their_own():
 
 
 def test_masks_that_differ_in_a_part_of_the_image(monkeypatch):
-    monkeypatch.setattr(scenes, "_SIDE", 32)
+    monkeypatch.setattr(scenes, "_SIDE_READ", 32)
     each = np.repeat(wedge()[..., None], 3, axis=2)
     each[110:, 150:, 1] = True
     data = apercu.encode(with_mask(each), quality=30)

@@ -22,7 +22,6 @@ _LARGE = 256  # pixels a side, from which a file is tiled
 _BESIDE = (".aux.xml", ".msk", ".ovr")
 _COG = {
     "compress": "DEFLATE",
-    "predictor": "YES",
     "blocksize": _BLOCK,
     "bigtiff": "IF_SAFER",
     "overview_resampling": "AVERAGE",
@@ -74,12 +73,22 @@ def write(
             _fill(dataset, raster, windows, part)
         if cog:
             with faults_of_gdal():
-                copy(first, name, driver="COG", copy_src_mdd=_copied(raster.scene), **_COG)
+                copy(first, name, driver="COG", copy_src_mdd=_copied(raster.scene), **_cog(raster))
             os.unlink(first)
         stale = [suffix for suffix in _BESIDE if not os.path.exists(name + suffix)]
     for suffix in stale:  # of the file that was there, and GDAL would take it for the new one's
         with suppress(OSError):
             os.unlink(os.path.realpath(target) + suffix)
+
+
+def _predictor(dtype: np.dtype[Any]) -> int:
+    """TIFF's number of a way to predict samples: of floats, of integers, or none for integers of 64 bits, which GDAL's
+    library predicts since libtiff 4.3.1 only."""
+    return 3 if dtype.kind == "f" else 2 if dtype.itemsize < 8 else 1
+
+
+def _cog(raster: Raster) -> dict[str, Any]:
+    return _COG | {"predictor": ("NO", "STANDARD", "FLOATING_POINT")[_predictor(raster.dtype) - 1]}
 
 
 def _copied(scene: Scene) -> str:
@@ -142,7 +151,7 @@ def _profile(raster: Raster, effort: int) -> dict[str, Any]:
         "alpha": "NON-PREMULTIPLIED" if colours[-1] == "alpha" else "NO",
         "compress": "DEFLATE",
         "zlevel": effort,
-        "predictor": 3 if raster.dtype.kind == "f" else 2,
+        "predictor": _predictor(raster.dtype),
         "interleave": "pixel",
         "bigtiff": "IF_SAFER",
         "tiled": tiled,

@@ -20,7 +20,7 @@ from apercu.bridges.tiff import is_tiff
 from apercu.bridges.tiff_page import number
 from apercu.bridges.tiff_pages import directories
 from apercu.bridges.tiff_tags import form_and_first, read_tags, values_of
-from apercu.errors import OptionError
+from apercu.errors import OptionError, naming_file
 from apercu.format.ids import MAGIC
 from apercu.format.prefix import has_prefix
 
@@ -83,7 +83,7 @@ def is_scene(source: str | os.PathLike[str], page: int | None = None) -> bool:
         return True
     if not os.path.isfile(name):  # a pipe gives what it has only once
         return False
-    with open(name, "rb") as stream:
+    with naming_file(name), open(name, "rb") as stream:
         return _is_scene(stream, suffix_of(name))
 
 
