@@ -63,10 +63,11 @@ def encode(
     It is read window by window, never as a whole. Its reference system, transform, control points, RPCs, the names,
     units, scales and offsets of its bands and its tags are kept, but for namespaces that GDAL makes itself and colour
     profiles. Samples of any type from int8 to float64 come back as such: integers exactly mapped where those that count
-    are no further than 65,535 apart, all others to their range over 131,070. What has the no-data value, is hidden by a
-    mask or by an alpha that is 0, or is not finite does not count, and comes back as it was; where there is no no-data
-    value, what is not finite comes back as NaN, which is the no-data value then. Where bands have no-data values of
-    their own, that of the first becomes that of all, since a GeoTIFF has one. A palette becomes colours.
+    are no further than 65,535 apart and within ±2^53, all others to their range over 131,070. What has the no-data
+    value, is hidden by a mask or by an alpha that is 0, or is not finite does not count, and comes back so: with the
+    no-data value, if there is one; where there is none, what is not finite comes back as NaN, which is the no-data
+    value then. Where bands have no-data values of their own, that of the first becomes that of all, since a GeoTIFF has
+    one. A palette becomes colours.
 
     scene: a path, a URL, whatever else GDAL opens (`/vsizip/…`, `NETCDF:"a.nc":t`), or an open rasterio dataset.
     bands: what the bands are, in place of what GDAL says: "grey", "rgb", "rgba" or "spectral".
