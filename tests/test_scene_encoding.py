@@ -117,7 +117,7 @@ def test_a_mask_that_is_too_large_for_a_budget_is_halved_and_a_file_says_so():
 
 def test_a_budget_that_cannot_hold_prefix_and_image():
     said = Scene(geo=GEO, tags={(0, ""): {"a": "b" * 50 + "".join(map(chr, range(200, 900)))}})
-    with pytest.raises(TargetUnreachable, match="besides a prefix of"):
+    with pytest.raises(TargetUnreachable, match="the prefix alone takes"):
         scenes.encode(IMAGE, said, Target(n_bytes=300), "apercu")
     with pytest.raises(OptionError, match="bands"):
         scenes.encode(IMAGE, said, Target(n_bytes=300), "apercu", bands="rgba")
@@ -138,6 +138,17 @@ def test_a_scene_in_one_file():
     assert np.array_equal(apercu.decode(data, window=(17, 5, 40, 66)), decoded[17:57, 5:71])
     windows = Windows(IMAGE, np.repeat(hidden[..., None], 3, axis=2))
     assert scenes.encode(windows, said, Target(n_bytes=4000), "apercu", bands="spectral", mask_kind="nodata") == data
+
+
+def test_a_rotation_leaves_room_for_the_image():
+    base = scene(128, 128)[..., 0]
+    alike = np.dstack([base * np.uint16(gain) for gain in range(20, 36)])  # whose rotation takes 291 bytes
+    for n_bytes, rotates in ((200, False), (400, False), (450, True)):
+        data = scenes.encode(alike, Scene(), Target(n_bytes=n_bytes), "apercu", bands="spectral")
+        assert len(data) <= n_bytes
+        assert (apercu.info(data).get("rotated") or False) == rotates
+    with pytest.raises(apercu.TargetUnreachable, match="the prefix alone takes 22"):
+        scenes.encode(alike, Scene(GEO), Target(n_bytes=20), "apercu", bands="spectral")
 
 
 def test_bands_are_rotated_where_that_gains():

@@ -15,6 +15,7 @@ from apercu.codecs.by_name import codec_of
 from apercu.codecs.protocol import Progress, no_progress
 from apercu.codecs.reduced import best_size, reduced
 from apercu.codecs.rotated import Rotated, levels_of, rotation_of
+from apercu.codecs.rotated import n_bytes as rotation_bytes
 from apercu.codecs.source import ArraySource, Source, source_of
 from apercu.codecs.target import Target, measured
 from apercu.errors import ApercuError, TargetUnreachable
@@ -36,6 +37,8 @@ from apercu.stages.sample_types import set_nodata, to_values
 
 MASK_SHARE = 20
 """An exact mask takes at most one byte in so many of a budget."""
+ROTATION_SHARE = 2 / 3
+"""A rotation takes at most this part of a budget; of 64 bands, with more of it, it gained nothing."""
 _SIDE_READ = 1024
 """Pixels a side of the windows that are read for a mask, a multiple of 8: large scenes are stored in tiles."""
 
@@ -61,7 +64,7 @@ def encode(
     scene: without mask, rotation and reduced size, which are found here; places are those of the source. mask_kind:
     what the source's mask is, None where it has none. log2: the image is coded at 1/2^log2 of its size, None at the
     best for a budget in bytes, or else at the full one. rotate: whether spectral bands may become components, where
-    that gains.
+    that gains and leaves a third of a budget (else its quality does not make the same bytes, but a rotation).
 
     Raises as `apercu.encode`.
     """
@@ -74,13 +77,16 @@ def encode(
         if mask_kind is not None:
             said = replace(said, mask=_mask_bits(small, mask_kind, target.n_bytes))
         rotation, coded, levels, inner = None, small, None, target
-        if rotate and bands == "spectral" and codec_of(codec).DOMAIN == "planes":
+        affordable = target.n_bytes is None or rotation_bytes(source.n_bands) <= ROTATION_SHARE * target.n_bytes
+        if rotate and affordable and bands == "spectral" and codec_of(codec).DOMAIN == "planes":
             rotation = rotation_of(small, levels_of(small, target.of_65535()))
         if rotation:
             components = Rotated(small, rotation)
             coded, levels = components, components.levels
         prefix = pack_prefix(replace(said, rotation=rotation))
         if target.n_bytes is not None:
+            if len(prefix) >= target.n_bytes:
+                raise TargetUnreachable(f"{target.n_bytes} bytes are too few: the prefix alone takes {len(prefix)}")
             inner = replace(inner, n_bytes=target.n_bytes - len(prefix))
         try:
             return prefix + encoding.encode(
