@@ -141,3 +141,9 @@ def test_a_scene_of_more_columns_than_an_image_may_have_is_coded_at_a_smaller_si
         data = geo.encode(tmp_path / "a.vrt", **options)
         assert apercu.decode(data).shape[1] < 65536
         np.testing.assert_array_equal(apercu.decode(data, full_size=True), np.zeros((3, 70000)))
+
+
+def test_peaks_whose_squares_no_float_holds():
+    for peak in (1e-200, 1e300):
+        with pytest.raises(apercu.OptionError, match="peak"):
+            apercu.encode(IMAGE, psnr=30, peak=peak)
