@@ -10,7 +10,7 @@ import pytest
 import apercu
 import geo_scenes
 from apercu.bridges import geo, stac, vrt
-from apercu.format.chunks import Bands, ControlPoint, Gcps, Geo, MaskBits, SampleType, Scene
+from apercu.format.chunks import Bands, ControlPoint, Gcps, Geo, MaskBits, Reduced, SampleType, Scene
 from apercu.format.prefix import pack_prefix
 from apercu.stages.mask import encode_mask
 from geo_scenes import opened, write
@@ -147,3 +147,13 @@ def test_peaks_whose_squares_no_float_holds():
     for peak in (1e-200, 1e300):
         with pytest.raises(apercu.OptionError, match="peak"):
             apercu.encode(IMAGE, psnr=30, peak=peak)
+
+
+def test_a_full_size_above_the_limit_is_refused_before_its_windows_are_listed(tmp_path):
+    reduced = Scene(reduced=Reduced(15, SIDE << 15, SIDE << 15))
+    (tmp_path / "a.apc").write_bytes(pack_prefix(reduced) + INNER)
+    with pytest.raises(apercu.TooLarge):
+        geo.open(tmp_path / "a.apc", full_size=True)
+    with pytest.raises(apercu.TooLarge):
+        vrt.vrt(tmp_path / "a.apc", full_size=True)
+    assert geo.open(tmp_path / "a.apc").shape == (SIDE, SIDE)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import apercu
 from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
 from apercu.bridges.geometry import check_size
-from apercu.codecs import encoding, scenes
+from apercu.codecs import decoding, encoding, scenes
 from apercu.codecs.protocol import no_progress
 from apercu.codecs.reduced import log2_of
 from apercu.codecs.source import Source
@@ -128,6 +128,7 @@ class Opened:
     ) -> None:
         self._file = scenes.opened(data, apercu.MAX_PIXELS)
         said, header = self._file.scene, self._file.header
+        decoding.check_size(*self._file.size(full_size), header.n_bands, apercu.MAX_PIXELS)
         self._how = {**how, "full_size": full_size, "max_pixels": apercu.MAX_PIXELS}
         self._log2 = said.reduced.log2 if full_size and said.reduced else 0
         self._whole = Window(0, 0, *self._file.size(full_size))
