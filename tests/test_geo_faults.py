@@ -3,6 +3,7 @@
 import json
 import math
 from datetime import UTC, datetime
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -157,3 +158,10 @@ def test_a_full_size_above_the_limit_is_refused_before_its_windows_are_listed(tm
     with pytest.raises(apercu.TooLarge):
         vrt.vrt(tmp_path / "a.apc", full_size=True)
     assert geo.open(tmp_path / "a.apc").shape == (SIDE, SIDE)
+
+
+def test_tags_in_characters_that_xml_has_not(tmp_path):
+    said = Scene(tags={(0, ""): {"a": "b\x01"}, (1, "c\x02"): {"d\x03": "e\x04]]>"}})
+    (tmp_path / "a.apc").write_bytes(pack_prefix(said) + INNER)
+    found = ElementTree.fromstring(vrt.vrt(tmp_path / "a.apc"))
+    assert found.find("VRTRasterBand/Metadata[@domain='c']/MDI[@key='d']").text == "e]]>"
