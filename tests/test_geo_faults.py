@@ -3,6 +3,7 @@
 import json
 import math
 from datetime import UTC, datetime
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import apercu
 import geo_scenes
 from apercu.bridges import geo, stac, vrt
-from apercu.format.chunks import Bands, ControlPoint, Gcps, Geo, MaskBits, SampleType, Scene
+from apercu.format.chunks import Bands, ControlPoint, Gcps, Geo, MaskBits, Reduced, SampleType, Scene
 from apercu.format.prefix import pack_prefix
 from apercu.stages.mask import encode_mask
 from geo_scenes import opened, write
@@ -129,3 +130,38 @@ def test_bands_of_several_types_become_the_type_of_all(tmp_path):
     found = apercu.decode(geo.encode(tmp_path / "a.vrt", codec="predictive", quality=100))
     assert found.dtype == np.int16
     np.testing.assert_array_equal(found, np.dstack([IMAGE] * 2))
+
+
+def test_a_scene_of_more_columns_than_an_image_may_have_is_coded_at_a_smaller_size(tmp_path):
+    (tmp_path / "a.vrt").write_text(
+        '<VRTDataset rasterXSize="70000" rasterYSize="3"><VRTRasterBand dataType="Byte" band="1"/></VRTDataset>'
+    )
+    with pytest.raises(apercu.ImageError, match="65535"):
+        geo.encode(tmp_path / "a.vrt", quality=50)
+    for options in ({"quality": 50, "reduce": 4}, {"n_bytes": 200, "reduce": "auto"}):
+        data = geo.encode(tmp_path / "a.vrt", **options)
+        assert apercu.decode(data).shape[1] < 65536
+        np.testing.assert_array_equal(apercu.decode(data, full_size=True), np.zeros((3, 70000)))
+
+
+def test_peaks_whose_squares_no_float_holds():
+    for peak in (1e-200, 1e300):
+        with pytest.raises(apercu.OptionError, match="peak"):
+            apercu.encode(IMAGE, psnr=30, peak=peak)
+
+
+def test_a_full_size_above_the_limit_is_refused_before_its_windows_are_listed(tmp_path):
+    reduced = Scene(reduced=Reduced(15, SIDE << 15, SIDE << 15))
+    (tmp_path / "a.apc").write_bytes(pack_prefix(reduced) + INNER)
+    with pytest.raises(apercu.TooLarge):
+        geo.open(tmp_path / "a.apc", full_size=True)
+    with pytest.raises(apercu.TooLarge):
+        vrt.vrt(tmp_path / "a.apc", full_size=True)
+    assert geo.open(tmp_path / "a.apc").shape == (SIDE, SIDE)
+
+
+def test_tags_in_characters_that_xml_has_not(tmp_path):
+    said = Scene(tags={(0, ""): {"a": "b\x01"}, (1, "c\x02"): {"d\x03": "e\x04]]>"}})
+    (tmp_path / "a.apc").write_bytes(pack_prefix(said) + INNER)
+    found = ElementTree.fromstring(vrt.vrt(tmp_path / "a.apc"))
+    assert found.find("VRTRasterBand/Metadata[@domain='c']/MDI[@key='d']").text == "e]]>"

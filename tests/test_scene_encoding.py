@@ -144,6 +144,17 @@ def test_a_scene_in_one_file():
     assert scenes.encode(windows, said, Target(n_bytes=4000), "apercu", bands="spectral", mask_kind="nodata") == data
 
 
+def test_a_rotation_leaves_room_for_the_image():
+    base = scene(128, 128)[..., 0]
+    alike = np.dstack([base * np.uint16(gain) for gain in range(20, 36)])  # whose rotation takes 291 bytes
+    for n_bytes, rotates in ((200, False), (400, False), (450, True)):
+        data = scenes.encode(alike, Scene(), Target(n_bytes=n_bytes), "apercu", bands="spectral")
+        assert len(data) <= n_bytes
+        assert (apercu.info(data).get("rotated") or False) == rotates
+    with pytest.raises(apercu.TargetUnreachable, match="the prefix alone takes 22"):
+        scenes.encode(alike, Scene(GEO), Target(n_bytes=20), "apercu", bands="spectral")
+
+
 def test_bands_are_rotated_where_that_gains():
     rng = np.random.default_rng(0)
     base = scene(120, 160)[..., 0].astype(float)

@@ -77,6 +77,7 @@ def saved(path):
         ("gml.jp2", content(JP2 + bytes(1 << 21) + b"gml.data" + bytes(9)), True),
         ("a.vrt", content(b"<VRTDataset/>"), True),
         ("a.png", content(b"<VRTDataset/>"), False),
+        ("a.jp2", content(b"<VRTDataset/>"), False),
         ("a.nc", content(b"CDF\x01" + bytes(28)), True),
         ("a.h5", content(b"\x89HDF\r\n\x1a\n" + bytes(28)), True),
         ("a.apc", content(b"\xaep\x10"), False),

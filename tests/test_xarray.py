@@ -206,6 +206,14 @@ def test_a_reduced_image_has_its_full_size_on_request():
     assert np.array_equal(full[1:, 190:, ::7].values, expected[1:, 190:, ::7])
 
 
+def test_a_full_size_above_the_limit_is_refused_before_there_are_coordinates():
+    inner = apercu.encode(np.zeros((8, 8), np.uint8), quality=50)
+    data = pack_prefix(Scene(reduced=Reduced(15, 8 << 15, 8 << 15))) + inner
+    with pytest.raises(apercu.TooLarge):
+        opened(data, full_size=True)
+    assert opened(data).shape == (8, 8)
+
+
 def test_dask_takes_the_tiles_as_chunks(path, truth):
     pytest.importorskip("dask")
     array = opened(path, chunks={})

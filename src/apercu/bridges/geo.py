@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import apercu
 from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
 from apercu.bridges.geometry import check_size
-from apercu.codecs import encoding, scenes
+from apercu.codecs import decoding, encoding, scenes
 from apercu.codecs.protocol import Progress, no_progress
 from apercu.codecs.reduced import log2_of
 from apercu.codecs.source import Source
@@ -63,10 +63,11 @@ def encode(
     It is read window by window, never as a whole. Its reference system, transform, control points, RPCs, the names,
     units, scales and offsets of its bands and its tags are kept, but for namespaces that GDAL makes itself and colour
     profiles. Samples of any type from int8 to float64 come back as such: integers exactly mapped where those that count
-    are no further than 65,535 apart, all others to their range over 131,070. What has the no-data value, is hidden by a
-    mask or by an alpha that is 0, or is not finite does not count, and comes back as it was; where there is no no-data
-    value, what is not finite comes back as NaN, which is the no-data value then. Where bands have no-data values of
-    their own, that of the first becomes that of all, since a GeoTIFF has one. A palette becomes colours.
+    are no further than 65,535 apart and within ±2^53, all others to their range over 131,070. What has the no-data
+    value, is hidden by a mask or by an alpha that is 0, or is not finite does not count, and comes back so: with the
+    no-data value, if there is one; where there is none, what is not finite comes back as NaN, which is the no-data
+    value then. Where bands have no-data values of their own, that of the first becomes that of all, since a GeoTIFF has
+    one. A palette becomes colours.
 
     scene: a path, a URL, whatever else GDAL opens (`/vsizip/…`, `NETCDF:"a.nc":t`), or an open rasterio dataset.
     bands: what the bands are, in place of what GDAL says: "grey", "rgb", "rgba" or "spectral".
@@ -131,6 +132,7 @@ class Opened:
     ) -> None:
         self._file = scenes.opened(data, apercu.MAX_PIXELS)
         said, header = self._file.scene, self._file.header
+        decoding.check_size(*self._file.size(full_size), header.n_bands, apercu.MAX_PIXELS)
         self._how = {**how, "full_size": full_size, "max_pixels": apercu.MAX_PIXELS}
         self._log2 = said.reduced.log2 if full_size and said.reduced else 0
         self._whole = Window(0, 0, *self._file.size(full_size))

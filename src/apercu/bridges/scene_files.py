@@ -40,7 +40,10 @@ _GML_JP2 = b"gml.data"
 _PLACE_IN_JP2 = 1 << 20  # bytes at either end of a file, in which its boxes are
 
 # Not by their content, since a file of GDAL's may name others, and addresses, which a picture from anyone must not.
-_PICTURES = (*PICTURE_SUFFIXES, ".apc", ".gif", ".avif", ".heic", ".heif", ".ico", ".jxl", ".psd", ".svg")
+_PICTURES = (
+    *(*PICTURE_SUFFIXES, ".apc", ".gif", ".avif", ".heic", ".heif", ".ico", ".jxl", ".psd", ".svg"),
+    *(".jp2", ".j2k", ".jpf", ".jpx", ".jpm", ".j2c", ".jpc"),
+)
 _NO_FILE = re.compile(r"/vsi|\w\w[\w+.-]*:")  # a drive of Windows has one letter
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import apercu
 from apercu.bridges import bounded
 from apercu.bridges.coordinates import GRID_MAPPING, attributes, coordinates
+from apercu.codecs import decoding
 from apercu.errors import MissingExtra, OptionError
 from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import Scene
@@ -88,7 +89,10 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
         by_name.check_options(restore, {})
         if restore != "none":
             by_name.restorer_for(restore, content.header.codec, {})
-        log2 = content.scene.reduced.log2 if content.scene.reduced and full_size else 0
+        log2 = 0
+        if full_size and (reduced := content.scene.reduced):  # coordinates take memory before any samples do
+            decoding.check_size(reduced.height, reduced.width, content.header.n_bands, apercu.MAX_PIXELS)
+            log2 = reduced.log2
         scene = content.scene if log2 else at_coded_size(content.scene)
         dataset = _dataset(content, _Samples(content, manager, how, log2), scene, mask_and_scale)
         dataset.set_close(manager.close)

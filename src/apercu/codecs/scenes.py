@@ -16,10 +16,12 @@ from apercu.codecs.by_name import codec_of
 from apercu.codecs.protocol import Progress, no_progress
 from apercu.codecs.reduced import best_size, reduced
 from apercu.codecs.rotated import Rotated, levels_of, rotation_of
+from apercu.codecs.rotated import n_bytes as rotation_bytes
 from apercu.codecs.source import ArraySource, Source, source_of
 from apercu.codecs.target import Target, measured
 from apercu.errors import ApercuError, TargetUnreachable
 from apercu.format.chunk_places import at_coded_size
+from apercu.format.chunk_samples import MOST_SIDE
 from apercu.format.chunks import Bands, MaskBits, Reduced, Scene
 from apercu.format.container import Header, read_header
 from apercu.format.ids import SCENE_VERSION
@@ -37,6 +39,8 @@ from apercu.stages.sample_types import set_nodata, to_values
 MASK_SHARE = 20
 """An exact mask takes at most one byte in so many of a budget."""
 _NOTHING = Scene()
+ROTATION_SHARE = 2 / 3
+"""A rotation takes at most this part of a budget; of 64 bands, with more of it, it gained nothing."""
 _SIDE_READ = 1024
 """Pixels a side of the windows that are read for a mask, a multiple of 8: large scenes are stored in tiles."""
 
@@ -62,23 +66,24 @@ def encode(
     scene: without mask, rotation and reduced size, which are found here; places are those of the source. mask_kind:
     what the source's mask is, None where it has none. log2: the image is coded at 1/2^log2 of its size, None at the
     best for a budget in bytes, or else at the full one. rotate: whether spectral bands may become components, where
-    that gains.
+    that gains and leaves a third of a budget (else its quality does not make the same bytes, but a rotation).
 
     Raises as `apercu.encode`.
     """
-    source = source_of(image)
+    source = source_of(image, MOST_SIDE)
     bands, target = encoding.interpretation_of(source, bands), measured(target, source)
     is_plain = isinstance(source, ArraySource) and source.mask is None and scene == _NOTHING and not rotate
 
     def at_size(log2: int, progress: Progress = progress) -> bytes:
         if is_plain and not log2:  # the sooner for small images
             return encoding.encode(source, target, codec, options, bands, model, progress, tile, layers)
-        small = reduced(source, log2, bands)
+        small = source_of(reduced(source, log2, bands))
         said = replace(scene, reduced=Reduced(log2, source.height, source.width) if log2 else None)
         if mask_kind is not None:
             said = replace(said, mask=_mask_bits(small, mask_kind, target.n_bytes))
         rotation, coded, levels, inner = None, small, None, target
-        if rotate and bands == "spectral" and codec_of(codec).DOMAIN == "planes":
+        affordable = target.n_bytes is None or rotation_bytes(source.n_bands) <= ROTATION_SHARE * target.n_bytes
+        if rotate and affordable and bands == "spectral" and codec_of(codec).DOMAIN == "planes":
             rotation = rotation_of(small, levels_of(small, target.of_65535()))
         if rotation:
             components = Rotated(small, rotation)

@@ -65,30 +65,31 @@ class ArraySource:
         return squared_error(*self.read(window), decoded)
 
 
-def source_of(image: object) -> Source:
-    """A source as it is, or an array (H, W) or (H, W, B) as one; raises ImageError for those that cannot be coded."""
+def source_of(image: object, most_side: int = MAX_SIDE) -> Source:
+    """A source as it is, or an array (H, W) or (H, W, B) as one; raises ImageError for those that cannot be coded, or
+    that have more rows or columns than `most_side`."""
     # Looking for what a protocol has takes a tenth of the time of a small image.
     if not isinstance(image, np.ndarray) and isinstance(image, ArraySource | Source):
-        _check(np.dtype(image.dtype), (image.height, image.width, image.n_bands))
+        _check(np.dtype(image.dtype), (image.height, image.width, image.n_bands), most_side)
         return image
     try:
         samples = np.asarray(image)
     except (TypeError, ValueError) as error:
         raise ImageError(f"an image is an array of uint8 or uint16: {error}") from None
-    _check(samples.dtype, samples.shape)
+    _check(samples.dtype, samples.shape, most_side)
     # First by type, since NumPy imports numpy.ma only when it is asked for.
     if type(image) is not np.ndarray and isinstance(image, np.ma.MaskedArray) and image.mask.ndim:
         return ArraySource(samples, np.asarray(image.mask))
     return ArraySource(samples)
 
 
-def _check(dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+def _check(dtype: np.dtype[Any], shape: tuple[int, ...], most_side: int) -> None:
     if dtype.kind != "u" or dtype.itemsize > 2:
         raise ImageError(f"an image is an array of uint8 or uint16, not {dtype}: scale and round it first")
     if len(shape) not in (2, 3) or min(shape) < 1:
         raise ImageError(f"an image has the shape (H, W) or (H, W, B), none of them 0, not {shape}")
-    if max(shape[:2]) > MAX_SIDE or (shape[2:] or (1,)) > (MAX_BANDS,):
-        raise ImageError(f"an image has at most {MAX_SIDE} × {MAX_SIDE} pixels and {MAX_BANDS} bands")
+    if max(shape[:2]) > most_side or (shape[2:] or (1,)) > (MAX_BANDS,):
+        raise ImageError(f"an image has at most {most_side} × {most_side} pixels and {MAX_BANDS} bands")
 
 
 def squared_error(samples: Samples, mask: Mask | None, decoded: Samples) -> int:

@@ -11,6 +11,7 @@ from apercu.options import number, peak_or_range, targets, whole
 from apercu.stages.blocks import Window
 
 DEFAULT_QUALITY = 50
+_LEAST_PEAK = 1e-50
 _AT_ONCE = 1 << 22
 """Samples of a source that are read together."""
 
@@ -74,6 +75,8 @@ def target_of(given: Mapping[str, Any], n_pixels: int, options: Any = None, peak
         quality = number("quality", quality, " from 0 to 100", lambda found: 0 <= found <= 100)
     if peak is not None:
         peak = peak_or_range("peak", peak)
+        if not isinstance(peak, str) and not _LEAST_PEAK <= peak <= 1 / _LEAST_PEAK:
+            raise OptionError(f"peak must be from {_LEAST_PEAK:g} to {1 / _LEAST_PEAK:g}, not {peak:g}")
         if psnr is None:
             raise OptionError("peak says what psnr means: give both")
     return Target(n_bytes, psnr, quality, peak)

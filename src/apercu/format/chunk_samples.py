@@ -12,7 +12,8 @@ from apercu.stages.rotation import MAX_BANDS, Rotation
 
 MOST_HALVINGS = 16
 MOST_LOG2 = 15
-_MOST_SIDE = 1 << 31
+MOST_SIDE = 1 << 31
+"""Rows or columns of a full size."""
 _ZERO, _ALL, _EACH = 1, 2, 3  # of what bands a no-data value is
 _MAPPED, _EACH_MAPPED = 1, 2
 _N_INTEGERS = 8  # the first of `DTYPES`
@@ -126,7 +127,7 @@ def put_reduced(reduced: Reduced) -> bytes:
     """The payload."""
     if not 1 <= reduced.log2 <= MOST_LOG2:
         raise OptionError(f"a size is reduced by 2^1 to 2^{MOST_LOG2}, not 2^{reduced.log2}")
-    if not all(1 <= side <= _MOST_SIDE for side in (reduced.height, reduced.width)):
+    if not all(1 <= side <= MOST_SIDE for side in (reduced.height, reduced.width)):
         raise OptionError(f"a full size of {reduced.height} × {reduced.width} is out of range")
     return bytes([reduced.log2]) + put_varint(reduced.height - 1) + put_varint(reduced.width - 1)
 
@@ -136,4 +137,4 @@ def read_reduced(reader: Reader) -> Reduced:
     log2 = reader.byte()
     if not 1 <= log2 <= MOST_LOG2:
         raise CorruptStream("the power of two of a reduced size is out of range")
-    return Reduced(log2, *(reader.varint(_MOST_SIDE - 1, side) + 1 for side in ("height", "width")))
+    return Reduced(log2, *(reader.varint(MOST_SIDE - 1, side) + 1 for side in ("height", "width")))

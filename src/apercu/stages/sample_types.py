@@ -21,8 +21,8 @@ _AT_ONCE = 1 << 18  # values in float64
 def mapping_for(least: float, most: float, dtype: DTypeLike) -> tuple[float, float]:
     """Offset and scale of the codes 0 to 65,535 for values of a dtype between these two, which are finite.
 
-    Integers within 65,535 of each other keep their steps, and come back exactly; other values to (most - least) /
-    131,070, but for the rounding of the dtype.
+    Integers within 65,535 of each other keep their steps, and come back exactly if they are within ±2^53, where float64
+    holds them; other values to (most - least) / 131,070, but for the rounding of the dtype.
     """
     least, most = float(least) + 0.0, float(most)  # -0.0 would take 9 bytes
     if np.dtype(dtype).kind in "iu" and most - least <= MOST_CODE:
