@@ -67,7 +67,7 @@ class Apercu(ArrayBytesCodec):
         return {"name": NAME, "configuration": {"axes": self.axes, **dict(self.options)}}
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
-        """See Zarr: there is no such size."""
+        """Raises NotImplementedError, which Zarr expects of codecs whose output has no fixed size."""
         raise NotImplementedError
 
     def evolve_from_array_spec(self, array_spec: ArraySpec) -> Self:
