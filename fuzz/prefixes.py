@@ -109,7 +109,7 @@ def _said(rng: random.Random, header: Header) -> dict[str, Any]:
         "gcps": Gcps(points, crs),
         "rpcs": Rpcs(*reals(4), reals(20), reals(20), *reals(4), reals(20), reals(20), *reals(3)),
         "bands": Bands((text(),) * n, None, ("red",) * n, reals(n)),
-        "tags": {(rng.randrange(n + 1), text()): {text(): text(), "AREA": text()} for _ in range(3)},
+        "tags": {(rng.randrange(n + 1), text()): {text() or "B": text(), "AREA": text()} for _ in range(3)},
         "samples": SampleType(
             rng.choice(DTYPES), ((real(), real() or 1.0),) * rng.choice((1, n)), (rng.choice((0, real(), None)),)
         ),

@@ -56,6 +56,11 @@ def valid_case(name: str, case: Case, models: Models) -> Files:
         "restore": restored,
     }
     files = {"in.apc": data, f"plain.{kind}": pixels} | ({"symbols": symbols.encode()} if symbols else {})
+    if apercu.info(data).get("reduced"):
+        full = apercu.decode(data, full_size=True)
+        kind, pixels = write_pixels(full)
+        files[f"full.{kind}"] = pixels
+        about["full_size"] = {"file": f"full.{kind}", "shape": full.shape}
     if isinstance(case, Encoded):
         source, files_source = write_pixels(case.image)
         files[f"source.{source}"] = files_source

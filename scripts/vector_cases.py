@@ -1,7 +1,7 @@
 """The conformance vectors: images to encode, files put together by hand, and damaged ones.
 
 Those of a codec are in the module `vector_cases_<codec>`, which has `cases()`, `faults(user_file)` and `user_model()`;
-those of version 2 are in `vector_cases_scenes`.
+those of version 2 are in `vector_cases_scenes` and `vector_faults_scenes`.
 """
 
 from importlib import import_module
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.format.ids import CODECS
-from scripts import vector_cases_scenes
+from scripts import vector_cases_scenes, vector_faults_scenes
 from scripts.vector_case import Case, Encoded, Fault, encode
 
 OF_CODECS: dict[str, ModuleType] = {codec: import_module(f"scripts.vector_cases_{codec}") for codec in CODECS}
@@ -34,4 +34,4 @@ def faults(models: dict[str, str]) -> dict[str, Fault]:
     for codec, module in OF_CODECS.items():
         sound = next(case for case in module.cases().values() if isinstance(case, Encoded) and case.user_model)
         found |= module.faults(encode(sound, models[codec]))
-    return found | vector_cases_scenes.faults()
+    return found | vector_faults_scenes.faults()

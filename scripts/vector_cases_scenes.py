@@ -1,10 +1,7 @@
-"""The files of version 2 among the conformance vectors: prefixes of every kind, sound and damaged."""
+"""The files of version 2 among the conformance vectors: prefixes of every kind."""
 
 import binascii
 import math
-import re
-import struct
-import zlib
 from functools import cache
 from typing import Any
 
@@ -19,8 +16,8 @@ from apercu.format.prefix import pack_prefix
 from apercu.stages.colour import Levels
 from apercu.stages.mask import encode_mask, encode_planes, halved, pack
 from apercu.stages.rotation import Rotation
-from scripts.pictures import scene, wide
-from scripts.vector_case import Case, Fault, Written
+from scripts.pictures import noise, scene, wide
+from scripts.vector_case import Case, Written
 
 WKT = 'PROJCS["unnamed",GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]]],UNIT["metre",1]]'
 GRID = 10.0, 0.0, 399960.0, 0.0, -10.0, 4900020.0
@@ -38,9 +35,9 @@ def chunk(number: int, payload: bytes) -> bytes:
 
 
 @cache
-def inner(n_bands: int = 1, is_wide: bool = False, layers: int = 1) -> bytes:
+def inner(n_bands: int = 1, is_wide: bool = False, layers: int = 1, height: int = 9, width: int = 13) -> bytes:
     """A small file of version 1."""
-    image = scene(9, 13, n_bands)
+    image = scene(height, width, n_bands)
     samples = wide(image, 0, 40000) if is_wide else image
     if n_bands == 1:
         return apercu.encode(samples[:, :, 0], quality=30, layers=layers)
@@ -49,24 +46,22 @@ def inner(n_bands: int = 1, is_wide: bool = False, layers: int = 1) -> bytes:
 
 def cases() -> dict[str, Case]:
     """All sound ones by name."""
-    return {f"scene-{name}": case for name, case in (_places() | _values() | _masks()).items()}
+    return {
+        f"scene-{name}": case
+        for name, case in (_places() | _words() | _values() | _masks() | _rotations() | _reduced()).items()
+    }
 
 
-def faults() -> dict[str, Fault]:
-    """All damaged ones by name."""
-    return {f"scene-{name}": fault for name, fault in (_prefixes() | _payloads() | _misfits()).items()}
-
-
-def _case(about: str, said: Scene, n_bands: int = 1, is_wide: bool = False, layers: int = 1) -> Written:
-    return Written(about, pack_prefix(said) + inner(n_bands, is_wide, layers))
+def _case(
+    about: str, said: Scene, n_bands: int = 1, is_wide: bool = False, layers: int = 1, size: tuple[int, int] = (9, 13)
+) -> Written:
+    return Written(about, pack_prefix(said) + inner(n_bands, is_wide, layers, *size))
 
 
 def _places() -> dict[str, Case]:
-    tags = {(0, ""): {"A": "1", "B": ""}, (0, "IMD"): {"é": "<x/>"}, (2, ""): {"C": "line\nline"}}
     points = ControlPoint(0.0, 0.5, 1e5, -3.25, 17.0, "1", "no"), ControlPoint(9.0, 1 / 3, 2e5, 0.1, 0.0, "é", "")
     thirds = tuple(1 / (k + 3) for k in range(20))
     rpcs = Rpcs(5e2, 501.5, 36.1, 0.05, thirds, thirds[::-1], 4.5, 5.0, -115.2, 0.1, thirds, thirds, 6.5, 7.0, 0.25)
-    of_bands = Bands(("B04", None), (None, "m²"), ("red", "nir"), (1e-4, 1.0), (0.0, -0.1))
     turned = 9.659258262890683, 2.588190451025207, 399960.123, 2.588190451025207, -9.659258262890683, 1 / 3
     grid = Geo(32632, GRID)
     return {
@@ -75,14 +70,44 @@ def _places() -> dict[str, Case]:
         "wkt": _case("a reference system in words, samples that are points", Scene(Geo(WKT, None, True))),
         "upright": _case("pixels that are no squares", Scene(Geo(None, (0.1, 0.0, -180.0, 0.0, -0.2, 90.0)))),
         "turned": _case("a turned grid", Scene(Geo(32633, turned))),
+        "south": _case("a zone of UTM in the south", Scene(Geo(32760, (-10.0, 0.0, 5.0, 0.0, 10.0, 1e7)))),
+        "authority": _case("a reference system by the code of another authority", Scene(Geo("ESRI:102008"))),
+        "square-raw": _case("squares of long numbers", Scene(Geo(None, (1 / 3, 0.0, 1 / 7, 0.0, -1 / 3, 1e6 / 7)))),
+        "upright-raw": _case(
+            "other pixels of long numbers", Scene(Geo(None, (1 / 3, 0.0, 1 / 7, 0.0, -1 / 9, 1e6 / 7)))
+        ),
         "sheared": _case("six short numbers", Scene(Geo(32633, (10.0, 0.5, 5.0, 0.25, -10.0, 7.0)))),
         "points": _case("control points", Scene(gcps=Gcps(points, 4326))),
         "polynomials": _case("rational polynomials", Scene(rpcs=rpcs)),
-        "words": _case("words of bands, and tags", Scene(bands=of_bands, tags=tags), 2),
-        "reduced": _case("a reduced size", Scene(grid, reduced=Reduced(2, 33, 52))),
         "layers": _case("an image in layers", Scene(Geo(4326)), 3, layers=3),
         "nothing": Written("a prefix that says nothing", prefixed(b"") + inner()),
         "unknown": Written("a chunk to come, which is skipped", prefixed(chunk(0x7F, b"what?")) + inner()),
+    }
+
+
+def _words() -> dict[str, Case]:
+    tags = {(0, ""): {"A": "1", "B": ""}, (0, "IMD"): {"é": "<x/>"}, (2, ""): {"C": "line\nline"}}
+    of_bands = Bands(("B04", None), (None, "m²"), ("red", "nir"), (1e-4, 1.0), (0.0, -0.1))
+    resolution = {"TIFFTAG_RESOLUTIONUNIT": "2 (pixels/inch)", "TIFFTAG_XRESOLUTION": "96", "TIFFTAG_YRESOLUTION": "96"}
+
+    def usual(number: int) -> Written:
+        return Written(f"tags that are the number {number}", prefixed(chunk(0x05, bytes([number]))) + inner())
+
+    of_text = {
+        "tags-ended": ("a text whose last string has its zero byte", b"A\0B\0"),
+        "tags-empty-value": ("a value that is empty", b"A\0\0"),
+        "tags-of-band": ("tags of a band alone", b"\0\1\0A\0B"),
+    }
+    found: dict[str, Case] = {
+        name: Written(about, prefixed(chunk(0x05, deflated(text))) + inner()) for name, (about, text) in of_text.items()
+    }
+    return found | {
+        "words": _case("words of bands, and tags", Scene(bands=of_bands, tags=tags), 2),
+        "names": Written("a name that ends with the text", prefixed(chunk(0x04, deflated(b"\x01\x02\0B4"))) + inner(2)),
+        "no-words": Written("bands of which nothing is said", prefixed(chunk(0x04, deflated(b"\0\1"))) + inner()),
+        "tags-usual": _case("usual tags", Scene(tags={(0, ""): {"OVR_RESAMPLING_ALG": "RMS", **resolution}})),
+        "tags-usual-least": usual(0x01),
+        "tags-usual-most": usual(0x58),
     }
 
 
@@ -117,7 +142,12 @@ def _masks() -> dict[str, Case]:
     rows, columns = np.mgrid[:9, :13]
     slanted, striped = 2 * columns + rows < 9, columns % 4 > 1
     each = encode_mask(np.dstack([slanted, striped]))
-    turned = Rotation(((37, 37, 37), (-45, 0, 45), (26, -52, 26)), (Levels(0, 100), Levels(30, 120), Levels(5, 90)))
+    rows, columns = np.mgrid[:40, :67]
+    round_, coarse = (columns - 30) ** 2 + (rows - 17) ** 2 < 250, noise((40, 67), 3) % 3 == 0
+    bitten = round_ & ~((columns > 37) & (columns < 42) & (rows < 20))
+    large = Scene(mask=MaskBits("band", 0, 1, encode_mask(7 * columns - 3 * rows < 211)))
+    differing = encode_mask(np.dstack([round_, bitten, bitten, coarse]))
+    several = Scene(mask=MaskBits("nodata", 0, 4, differing), samples=SampleType("uint8", nodata=(0,)))
 
     def case(about: str, mask: MaskBits, nodata: float | None = None, n_bands: int = 1, **said: Any) -> Written:
         samples = None if nodata is None else SampleType("uint8", nodata=(nodata,))
@@ -136,136 +166,68 @@ def _masks() -> dict[str, Case]:
         ),
         "mask-each": case("masks of two bands", MaskBits("nodata", 0, 2, each), 0, 2),
         "mask-halved": case("a mask at a quarter", MaskBits("nodata", 2, 1, _halved(slanted, 2)), 255),
+        "mask-outline": _case("a mask with a long border", large, size=(40, 67)),
+        "mask-pixels": _case(
+            "a mask of single pixels",
+            Scene(mask=MaskBits("nodata", 0, 1, encode_mask(coarse)), samples=SampleType("uint8", nodata=(9,))),
+            size=(40, 67),
+        ),
+        "mask-several": _case("masks that differ, are the same, and have nothing in common", several, 4, size=(40, 67)),
         "mask-none": case("a mask that hides nothing", MaskBits("nodata", 4, 1, b""), 255),
+    }
+
+
+def _rotations() -> dict[str, Case]:
+    turned = Rotation(((37, 37, 37), (-45, 0, 45), (26, -52, 26)), (Levels(0, 100), Levels(30, 120), Levels(5, 90)))
+    uint8 = turned._replace(levels=(Levels(0, 60),) * 3, wide=False)
+    striped = np.mgrid[:9, :13][1] % 4 > 1
+    hidden = MaskBits("nodata", 1, 1, _halved(striped, 1))
+
+    def of(n_bands: int) -> Written:
+        draw = (noise((n_bands, n_bands), n_bands) % 256).astype(np.uint8).view(np.int8).tolist()
+        levels = tuple(Levels(7 * band % 209, 208 - band) for band in range(n_bands))
+        said = Scene(rotation=Rotation(tuple(map(tuple, draw)), levels))
+        return _case(f"components of {n_bands} bands, any matrix", said, n_bands, True, size=(3, 5))
+
+    return {
         "rotation": _case("components of three bands", Scene(rotation=turned), 3, True),
         "rotation-uint8": _case(
             "components of bands of 8 bits",
-            Scene(
-                rotation=turned._replace(levels=(Levels(0, 60),) * 3, wide=False),
-                samples=SampleType("uint8", nodata=(0,)),
-                mask=MaskBits("nodata", 1, 1, _halved(striped, 1)),
-            ),
+            Scene(rotation=uint8, samples=SampleType("uint8", nodata=(0,)), mask=hidden),
             3,
             True,
         ),
         "rotation-float32": _case(
             "components of mapped bands", Scene(rotation=turned, samples=SampleType("float32", ((0.5, 1e-4),))), 3, True
         ),
+        **{f"rotation-{n}-bands": of(n) for n in (2, 4, 15, 16, 63, 64)},
     }
 
 
-def _prefixes() -> dict[str, Fault]:
-    sound = pack_prefix(Scene(Geo(32632, GRID)))
-    other = prefixed(chunk(0x01, b"\x20")[:-1] + b"\x00")
-    file = sound + inner()
+def _reduced() -> dict[str, Case]:
+    grid, nodata = Geo(32632, GRID), SampleType("uint16", nodata=(0,))
+    slanted = 2 * np.mgrid[:9, :13][1] + np.mgrid[:9, :13][0] < 9
+    turned = Rotation(((45, 45), (-45, 45)), (Levels(0, 120), Levels(30, 100)))
+    mask, halved = MaskBits("nodata", 0, 1, encode_mask(slanted)), MaskBits("nodata", 1, 1, _halved(slanted, 1))
     return {
-        "cut-after-version": Fault("no length", "Truncated", "within its prefix", sound[:3]),
-        "cut-in-chunks": Fault("chunks that are cut", "Truncated", "within its prefix", sound[:12]),
-        "cut-in-checksum": Fault("half a checksum", "Truncated", "within its prefix", sound[:-2]),
-        "cut-after-prefix": Fault("a prefix alone", "Truncated", "within its head", sound),
-        "checksum": Fault(
-            "the checksum of another prefix", "ChecksumError", "prefix", sound[:-4] + other[-4:] + inner()
+        "reduced": _case("a reduced size", Scene(grid, reduced=Reduced(2, 33, 52))),
+        "reduced-rgb": Written(
+            "colours at a half",
+            pack_prefix(Scene(reduced=Reduced(1, 17, 25))) + apercu.encode(scene(9, 13, 3), quality=90),
         ),
-        "variant": Fault("a variant to come", "UnsupportedVersion", "variant", prefixed(b"", 0x21) + inner()),
-        "length": Fault(
-            "chunks of 2^24 bytes", "CorruptStream", "length", b"\xae\x70\x20" + put_varint(1 << 24) + bytes(99)
+        "reduced-rotation": _case(
+            "components at a half, with a mask",
+            Scene(rotation=turned, samples=nodata, mask=mask, reduced=Reduced(1, 18, 26)),
+            2,
+            True,
         ),
-        "critical": Fault("a chunk to come", "UnknownChunk", "chunk 255", prefixed(chunk(0xFF, b"")) + inner()),
-        "twice": Fault("a prefix before a prefix", "UnsupportedVersion", "version 2", sound + file),
-        "inner-magic": Fault("another format inside", "NotApercu", "first bytes", sound + b"\x89PNG" + bytes(50)),
-        "inner-checksum": Fault("a damaged inner file", "ChecksumError", "match", file[:-1] + bytes([file[-1] ^ 1])),
-    }
-
-
-def _payloads() -> dict[str, Fault]:
-    """All break a rule of CorruptStream."""
-
-    def words(text: bytes) -> bytes:
-        return put_varint(len(deflated(text))) + deflated(text)
-
-    infinite, nan = struct.pack("<d", math.inf), struct.pack("<d", math.nan)
-    found = {
-        "chunks out of order": chunk(0x81, b"\x12") + chunk(0x01, b"\x00"),
-        "a chunk twice": chunk(0x01, b"\x00") * 2,
-        "a chunk longer than the prefix": b"\x01\x05\x00",
-        "a chunk without a length": b"\x01",
-        "an unknown chunk longer than the prefix": b"\x7f\x05\x00",
-        "geo: no bytes": chunk(0x01, b""),
-        "geo: bit 6": chunk(0x01, b"\x40"),
-        "geo: a fifth kind of transform": chunk(0x01, b"\x14"),
-        "geo: a third kind of system": chunk(0x01, b"\x03"),
-        "geo: EPSG 0": chunk(0x01, b"\x01\x00"),
-        "geo: EPSG 2^24": chunk(0x01, b"\x01" + put_varint(1 << 24)),
-        "geo: cut": chunk(0x01, b"\x04\x04\x04"),
-        "geo: goes on": chunk(0x01, b"\x04\x04\x04\x04\x04"),
-        "geo: not finite": chunk(0x01, b"\x04\x04\x04\x01" + infinite),
-        "geo: not finite, raw": chunk(0x01, b"\x10" + struct.pack("<6d", 1, 0, 0, 0, math.nan, 0)),
-        "geo: an exponent of 64": chunk(0x01, b"\x04\x04\x04" + put_varint(259) + b"\x02"),
-        "geo: a mantissa of 65 bits": chunk(0x01, b"\x04\x04\x04\x05" + put_varint(1 << 64)),
-        "geo: an integer of 66 bits": chunk(0x01, b"\x04\x04\x04" + put_varint(1 << 66)),
-        "geo: no deflate": chunk(0x01, b"\x02\x02\xff\xff"),
-        "geo: deflate that does not end": chunk(0x01, b"\x02\x05" + deflated(b"PROJCS[abc")[:5]),
-        "geo: a zero byte": chunk(0x01, b"\x02" + words(b"a\0b")),
-        "geo: no UTF-8": chunk(0x01, b"\x02" + words(b"\xff")),
-        "gcps: no points": chunk(0x02, deflated(b"\x00\x00")),
-        "gcps: more points than bytes": chunk(0x02, deflated(b"\x00" + put_varint(60000) + bytes(100))),
-        "gcps: goes on": chunk(0x02, deflated(b"\x00\x01" + bytes(8))),
-        "gcps: bytes after the end": chunk(0x02, deflated(b"\x00\x01" + bytes(7)) + b"\x00"),
-        "gcps: a third kind of system": chunk(0x02, deflated(b"\x03\x01" + bytes(7))),
-        "gcps: inflates beyond 2^20 bytes": chunk(0x02, zlib.compress(bytes((1 << 20) + 1), 9)[2:-4]),
-        "rpcs: a third error": chunk(0x03, b"\x04" + bytes(90)),
-        "rpcs: 91 numbers": chunk(0x03, b"\x03" + bytes(91)),
-        "rpcs: 93 numbers": chunk(0x03, b"\x03" + bytes(93)),
-        "bands: bit 5": chunk(0x04, deflated(b"\x20\x01")),
-        "bands: none": chunk(0x04, deflated(b"\x01\x00")),
-        "bands: a string cut": chunk(0x04, deflated(b"\x01\x01\x03a")),
-        "tags: out of order": chunk(0x05, deflated(b"\x01\x00\x01\x01a\x00" + b"\x00\x00\x01\x01a\x00")),
-        "tags: namespaces twice": chunk(0x05, deflated(b"\x00\x00\x01\x01a\x00" * 2)),
-        "tags: names twice": chunk(0x05, deflated(b"\x00\x00\x02\x01a\x00\x01a\x00")),
-        "tags: none in a group": chunk(0x05, deflated(b"\x00\x00\x00")),
-        "samples: dtype 11": chunk(0x81, b"\x0b"),
-        "samples: a third kind of mapping": chunk(0x81, b"\xc2\x00\x04"),
-        "samples: scale 0": chunk(0x81, b"\x43\x04\x00"),
-        "samples: not finite": chunk(0x81, b"\x43\x01" + nan + b"\x04"),
-        "samples: neither there nor not": chunk(0x81, b"\x32\x01\x02\x00"),
-        "samples: no bands": chunk(0x81, b"\x32\x00"),
-        "samples: goes on": chunk(0x81, b"\x12\x00"),
-        "mask: a fourth kind": chunk(0x82, b"\x03"),
-        "mask: 17 halvings": chunk(0x82, b"\x88"),
-        "mask: no bytes": chunk(0x82, b""),
-        "mask: bytes that are none": chunk(0x82, b"\x00" + b"\x55" * 20),
-        "rotation: one band": chunk(0x83, b"\x10\x40\x00\x01"),
-        "rotation: 65 bands": chunk(0x83, b"\x10" + bytes(65 * 67)),
-        "rotation: cut": chunk(0x83, b"\x10\x40\x00\x00\x40\x00\x01\x00"),
-        "rotation: 9 bits": chunk(0x83, b"\x09\x40\x00\x00\x40\x00\x01\x00\x01"),
-        "rotation: a range of nothing": chunk(0x83, b"\x10\x40\x00\x00\x40\x00\x01\x00\x00"),
-        "rotation: an offset code of 209": chunk(0x83, b"\x10\x40\x00\x00\x40\x00\x01\xd1\x01"),
-        "reduced: 2^0": chunk(0x84, b"\x00\x00\x00"),
-        "reduced: 2^16": chunk(0x84, b"\x10\x00\x00"),
-        "reduced: a side of 2^31 + 1": chunk(0x84, b"\x01" + put_varint(1 << 31) + b"\x00"),
-    }
-    return {
-        re.sub(r"[^a-z0-9]+", "-", about.lower()): Fault(about, "CorruptStream", "", prefixed(chunks) + inner())
-        for about, chunks in found.items()
-    }
-
-
-def _misfits() -> dict[str, Fault]:
-    """Chunks that do not fit the head."""
-    found = {
-        "bands": (Scene(bands=Bands(("a", "b"))), 3, False),
-        "tags": (Scene(tags={(4, ""): {"a": "b"}}), 3, False),
-        "dtype": (Scene(samples=SampleType("uint16", nodata=(0,))), 1, False),
-        "no-mapping": (Scene(samples=SampleType("int16")), 1, True),
-        "values": (Scene(samples=SampleType("uint16", nodata=(1, 2))), 3, True),
-        "mappings": (Scene(samples=SampleType("int16", ((0.0, 1.0), (0.0, 2.0)))), 3, True),
-        "size": (Scene(reduced=Reduced(2, 33, 53)), 1, False),
-        "rotation": (Scene(rotation=Rotation(((64, 0), (0, 64)), (Levels(0, 1),) * 2)), 3, True),
-        "rotation-uint8": (Scene(rotation=Rotation(((64, 0), (0, 64)), (Levels(0, 1),) * 2)), 2, False),
-    }
-    return {
-        f"misfit-{name}": Fault(
-            f"a prefix and a head at odds: {name}", "CorruptStream", "", pack_prefix(said) + inner(*of)
-        )
-        for name, (said, *of) in found.items()
+        "reduced-float32": _case(
+            "mapped samples at an eighth, with half a mask",
+            Scene(samples=SampleType("float32", ((0.5, 1e-4),), (-1.0,)), mask=halved, reduced=Reduced(3, 65, 104)),
+            1,
+            True,
+        ),
+        "reduced-row": _case("one row, of three", Scene(reduced=Reduced(2, 3, 17)), size=(1, 5)),
+        "reduced-pixel": _case("one pixel, of 32 × 9", Scene(reduced=Reduced(5, 32, 9)), size=(1, 1)),
+        "reduced-most": _case("the largest k", Scene(reduced=Reduced(15, 1, 5)), size=(1, 1)),
     }

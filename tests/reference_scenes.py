@@ -6,10 +6,6 @@ file; `decode` an image.
 
 import binascii
 import math
-import struct
-import zlib
-from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 
@@ -24,9 +20,7 @@ from reference_bytes import (
     UnknownChunk,
     UnsupportedVersion,
 )
-
-DICTIONARY = (Path(__file__).resolve().parent.parent / "src/apercu/weights/scenes.txt").read_bytes()
-DTYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64"]
+from reference_chunks import CHUNKS
 
 
 # --- Prefix and chunks ----------------------------------------------------------------------------
@@ -46,238 +40,24 @@ def read(data):
         if number <= last:
             raise CorruptStream("chunks out of order")
         last = number
-        payload = within(chunks, lambda: chunks.take(chunks.varint(0, 2**24 - 1)))
+        payload = within(lambda: chunks.take(chunks.varint(0, 2**24 - 1)))
         if number not in CHUNKS:
             if number >= 128:
                 raise UnknownChunk(f"{number:02x}")
             continue
         inside = Bytes(payload)
-        found[number] = within(inside, lambda number=number, inside=inside: CHUNKS[number](inside))
+        found[number] = within(lambda number=number, inside=inside: CHUNKS[number](inside))
         if inside.left():
             raise CorruptStream("a chunk goes on")
     return found, source.take(source.left())
 
 
-def within(_, reading):
+def within(reading):
     """What is read of a chunk; its end is no end of the file."""
     try:
         return reading()
     except Truncated as early:
         raise CorruptStream("a chunk ends too soon") from early
-
-
-# --- Parts of chunks ------------------------------------------------------------------------------
-def unzigzag(z):
-    return z // 2 if z % 2 == 0 else -(z + 1) // 2
-
-
-def number(source, finite=True):
-    u = source.varint(0, 2**66 - 1)
-    if u % 2 == 0:
-        return unzigzag(u // 2)
-    if u > 257:
-        raise CorruptStream("exponent")
-    if u == 1:
-        (value,) = struct.unpack("<d", source.take(8))
-        if finite and not math.isfinite(value):
-            raise CorruptStream("not finite")
-        return value
-    return float(unzigzag(source.varint(0, 2**64 - 1)) * Fraction(10) ** unzigzag((u - 3) // 2))
-
-
-def real(source):
-    return float(number(source))
-
-
-def text(data):
-    if 0 in data:
-        raise CorruptStream("a zero byte")
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        raise CorruptStream("UTF-8") from None
-
-
-def string(source):
-    return text(source.take(source.varint(0, 2**20)))
-
-
-def string_or_none(source):
-    n = source.varint(0, 2**20 + 1)
-    return text(source.take(n - 1)) if n else None
-
-
-def count(source):
-    return source.varint(1, 65536)
-
-
-def inflate(data):
-    engine = zlib.decompressobj(-15, zdict=DICTIONARY)
-    try:
-        found = engine.decompress(data, 2**20 + 1)
-    except zlib.error:
-        raise CorruptStream("deflate") from None
-    if len(found) > 2**20 or not engine.eof or engine.unused_data:
-        raise CorruptStream("deflate")
-    return found
-
-
-def deflated(reading):
-    """A payload that is deflated as a whole."""
-
-    def read_all(source):
-        inside = Bytes(inflate(source.take(source.left())))
-        found = reading(inside)
-        if inside.left():
-            raise CorruptStream("a text goes on")
-        return found
-
-    return read_all
-
-
-def reference_system(source, kind):
-    if kind == 0:
-        return None
-    if kind == 1:
-        return source.varint(1, 2**24 - 1)
-    if kind == 2:
-        return text(inflate(source.take(source.varint(0, 2**21 - 1))))
-    raise CorruptStream("reference system")
-
-
-# --- Payloads -------------------------------------------------------------------------------------
-def geo(source):
-    kinds = source.number(1)
-    transform = kinds >> 2 & 7
-    if kinds >> 6 or transform > 4:
-        raise CorruptStream("kinds")
-    crs = reference_system(source, kinds & 3)
-    six = None
-    if transform == 1:
-        a, c, f = real(source), real(source), real(source)
-        six = (a, 0.0, c, 0.0, -a, f)
-    elif transform == 2:
-        a, c, e, f = (real(source) for _ in range(4))
-        six = (a, 0.0, c, 0.0, e, f)
-    elif transform == 3:
-        six = tuple(real(source) for _ in range(6))
-    elif transform == 4:
-        six = struct.unpack("<6d", source.take(48))
-        if not all(map(math.isfinite, six)):
-            raise CorruptStream("not finite")
-    return crs, six, bool(kinds & 32)
-
-
-def gcps(source):
-    crs = reference_system(source, source.number(1))
-    n = count(source)
-    columns = [[real(source) for _ in range(n)] for _ in range(5)]
-    columns += [[string(source) for _ in range(n)] for _ in range(2)]
-    return crs, list(zip(*columns, strict=True))
-
-
-def rpcs(source):
-    known = source.number(1)
-    if known > 3:
-        raise CorruptStream("errors")
-    found = {}
-    for bit, name in enumerate(("err_bias", "err_rand")):
-        found[name] = real(source) if known >> bit & 1 else None
-    for kind in ("off", "scale"):
-        for what in ("line", "samp", "lat", "long", "height"):
-            found[f"{what}_{kind}"] = real(source)
-    for what in ("line", "samp"):
-        for part in ("num", "den"):
-            found[f"{what}_{part}_coeff"] = tuple(real(source) for _ in range(20))
-    return found
-
-
-def bands(source):
-    what = source.number(1)
-    if what > 31:
-        raise CorruptStream("bands")
-    n = count(source)
-    found = []
-    for bit in range(5):
-        read_one = string_or_none if bit < 3 else real
-        found.append(tuple(read_one(source) for _ in range(n)) if what >> bit & 1 else None)
-    return n, found
-
-
-def tags(source):
-    found, last = {}, None
-    while source.left():
-        place = source.varint(0, 65536), string(source).encode()
-        if last is not None and place <= last:
-            raise CorruptStream("tags")
-        last, name_before, group = place, None, {}
-        for _ in range(count(source)):
-            name = string(source).encode()
-            if name_before is not None and name <= name_before:
-                raise CorruptStream("tags")
-            name_before = name
-            group[name.decode()] = string(source)
-        found[place[0], place[1].decode()] = group
-    return found
-
-
-def samples(source):
-    kinds = source.number(1)
-    dtype, of_nodata, of_mapping = kinds & 15, kinds >> 4 & 3, kinds >> 6
-    if dtype > 10 or of_mapping == 3:
-        raise CorruptStream("samples")
-    n = count(source) if of_nodata == 3 or of_mapping == 2 else 1
-    nodata, mapping = None, None
-    if of_nodata == 1:
-        nodata = [0]
-    elif of_nodata == 2:
-        nodata = [number(source, finite=False)]
-    elif of_nodata == 3:
-        nodata = [number(source, finite=False) if source.varint(0, 1) else None for _ in range(n)]
-    if of_mapping:
-        mapping = [(real(source), real(source)) for _ in range(n if of_mapping == 2 else 1)]
-        if any(scale == 0 for _, scale in mapping):
-            raise CorruptStream("scale")
-    return {"dtype": DTYPES[dtype], "n": n, "nodata": nodata, "mapping": mapping}
-
-
-def mask(source):
-    kinds = source.number(1)
-    if kinds & 3 == 3 or kinds >> 3 > 16:
-        raise CorruptStream("mask")
-    return {"kind": kinds & 3, "each": bool(kinds & 4), "halvings": kinds >> 3, "data": source.take(source.left())}
-
-
-def rotation(source):
-    n = math.isqrt(source.left()) - 1
-    bits = source.number(1)
-    if (n + 1) ** 2 != source.left() + 1 or not 2 <= n <= 64 or bits not in (8, 16):
-        raise CorruptStream("rotation")
-    matrix = np.frombuffer(source.take(n * n), np.int8).reshape(n, n)
-    levels = [tuple(source.take(2)) for _ in range(n)]
-    if any(offset > 208 or not 1 <= width <= 208 for offset, width in levels):
-        raise CorruptStream("levels")
-    return matrix, levels, bits == 16
-
-
-def reduced(source):
-    k = source.number(1)
-    if not 1 <= k <= 15:
-        raise CorruptStream("reduced")
-    return k, source.varint(0, 2**31 - 1) + 1, source.varint(0, 2**31 - 1) + 1
-
-
-CHUNKS = {
-    0x01: geo,
-    0x02: deflated(gcps),
-    0x03: rpcs,
-    0x04: deflated(bands),
-    0x05: deflated(tags),
-    0x81: samples,
-    0x82: mask,
-    0x83: rotation,
-    0x84: reduced,
-}
 
 
 # --- Fitting the head -----------------------------------------------------------------------------
@@ -305,13 +85,13 @@ def fitting_samples(found, head, wide):
 
 
 # --- Pixels ---------------------------------------------------------------------------------------
-def decode(data, weights=None, limit=2**28):
-    """The image at the coded size."""
+def decode(data, weights=None, limit=2**28, full_size=False):
+    """The image at the coded size, or the full one."""
     with np.errstate(over="ignore"):
-        return decode_file(data, weights, limit)
+        return decode_file(data, weights, limit, full_size)
 
 
-def decode_file(data, weights, limit):
+def decode_file(data, weights, limit, full_size):
     if data[2:3] != b"\x20":
         return reference_decoder.decode(data, weights)
     chunks, inner = read(data)
@@ -321,6 +101,10 @@ def decode_file(data, weights, limit):
     image = reference_decoder.decode(inner, weights)
     if 0x83 in chunks:
         image = bands_of(image, *chunks[0x83])
+    if full_size and 0x84 in chunks:
+        k, height, width = chunks[0x84]
+        image = enlarged(image, k, height, width)
+        hidden = hidden.repeat(2**k, 0).repeat(2**k, 1)[:height, :width]
     if 0x81 not in chunks:
         return image
     found = chunks[0x81]
@@ -360,6 +144,32 @@ def bands_of(components, matrix, levels, wide):
             v = sum(int(matrix[k, b]) * (int(components[y, x, k]) - 32768) for k in range(n)) + 2 ** (u + 5)
             share = min(max(v, 0), 2 ** (u + 6)) * width + 2 ** (u + 5) >> u + 6
             out[y, x, b] = min(offset + share, 65535 if wide else 255)
+    return out
+
+
+WEIGHTS = {-1: -3, 0: 29, 1: 7, 2: -1}
+
+
+def enlarged(image, k, height, width):
+    """From the coded size to the full one (spec/reduced.md)."""
+    for j in range(k - 1, -1, -1):
+        image = doubled(image, -(-height // 2**j), -(-width // 2**j))
+    return image
+
+
+def doubled(s, height, width):
+    h, w = s.shape[:2]
+    out = np.empty((height, width, *s.shape[2:]), s.dtype)
+    for place in np.ndindex(out.shape):
+        (y, x), band = place[:2], place[2:]
+        i, u = y // 2, 1 if y % 2 else -1
+        j, v = x // 2, 1 if x % 2 else -1
+        total = 0
+        for m, a in WEIGHTS.items():
+            for n, b in WEIGHTS.items():
+                row, column = min(max(i + u * m, 0), h - 1), min(max(j + v * n, 0), w - 1)
+                total += a * b * int(s[(row, column, *band)])
+        out[place] = min(max((total + 512) // 1024, 0), int(np.iinfo(s.dtype).max))
     return out
 
 

@@ -74,11 +74,22 @@ def faults_of_valid(folder):
             faults.append(f"shape or dtype of {restore}")
         elif not alike(found, pixels, wanted["tolerance"]):
             faults.append(f"pixels of {restore}")
+    if full := test.get("full_size"):
+        found, pixels = apercu.decode(data, full_size=True), full_pixels(folder, full)
+        if found.shape != pixels.shape or found.dtype != pixels.dtype or not alike(found, pixels, 0):
+            faults.append("the full size")
+    if ("full_size" in test) != bool(apercu.info(data).get("reduced")):
+        faults.append("whether there is a full size")
     if apercu.info(data)["interpretation"] != test["interpretation"]:
         faults.append("interpretation")
     if apercu.check(data, model=model):
         faults.append("check finds a fault")
     return faults
+
+
+def full_pixels(folder, full):
+    """Those of the full size of a reduced image."""
+    return read_pixels((folder / full["file"]).read_bytes(), full["file"], full["shape"])
 
 
 def faults_of_invalid(file):
@@ -138,6 +149,9 @@ def test_a_decoder_written_from_the_specification_agrees(name):
     found = reference_scenes.decode((folder / "in.apc").read_bytes(), weights)
     assert found.shape == pixels.shape
     assert np.array_equal(found, pixels, equal_nan=True)
+    if full := test.get("full_size"):
+        found = reference_scenes.decode((folder / "in.apc").read_bytes(), weights, full_size=True)
+        np.testing.assert_array_equal(found, full_pixels(folder, full), strict=True)
 
 
 @pytest.mark.parametrize("name", INVALID)

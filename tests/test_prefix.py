@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import reference_chunks
 import reference_scenes
 from apercu.errors import ApercuError, CorruptStream, OptionError, Truncated, UnknownChunk, UnsupportedVersion
 from apercu.format.chunk_parts import deflated, dictionary, number, put_number
@@ -27,6 +28,7 @@ from apercu.format.chunks import (
 )
 from apercu.format.container import Header, Reader
 from apercu.format.prefix import fitted, has_prefix, pack_prefix, read_prefix
+from apercu.format.weights import FOLDER
 from apercu.stages.colour import Levels
 from apercu.stages.rotation import Rotation
 from files_by_hand import varint
@@ -42,6 +44,7 @@ LANDSAT = Scene(
     geo=Geo(32618, (300.038239038384, 0.0, 425085.0, 0.0, -300.038239038384, 5215515.0)),
     samples=SampleType("uint16", nodata=(0,)),
 )
+RAW = 1.0000483155950517, 0.0, 593270.2919143771, 0.0, -1.0000483155950517, 5747657.4158721585
 ROTATED = Geo(32633, (9.659258262890683, 2.588190451025207, 399960.123, 2.588190451025207, -9.659258262890683, 1 / 3))
 WKT = 'PROJCS["unnamed",GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]]],UNIT["metre",1]]'
 RPCS = Rpcs(
@@ -65,24 +68,29 @@ EVERYTHING = Scene(
 
 # --- Bytes ----------------------------------------------------------------------------------------
 def test_the_example_of_the_specification():
-    bytes_of_it = "ae 70 20 11 01 0c 05 f8 fe 01 28 e0 d2 61 d0 a5 ac 09 81 01 12 8a 6e 09 20"
+    bytes_of_it = "ae 70 20 0f 01 0a 05 20 28 e0 d2 61 d0 a5 ac 09 81 01 12 6f fc 86 f8"
     assert pack_prefix(SENTINEL).hex(" ") == bytes_of_it
     assert f"    {bytes_of_it}\n" in (ROOT / "spec" / "scenes.md").read_text("utf-8")
 
 
 def test_the_dictionary_is_that_of_the_specification():
     text = (ROOT / "spec" / "scenes.md").read_text("utf-8")
-    assert f"{len(dictionary()):,} bytes" in text
-    assert hashlib.sha256(dictionary()).hexdigest() in text
+    lines = (FOLDER / "scenes.txt").read_bytes()
+    assert f"{len(lines):,} bytes" in text
+    assert hashlib.sha256(lines).hexdigest() in text
+    assert dictionary() == lines.replace(b"\x0a", b"\x00")
+    assert dictionary() == reference_chunks.DICTIONARY
 
 
 @pytest.mark.parametrize(
     ("scene", "n_bytes"),
     [
-        (SENTINEL, 25),
-        (LANDSAT, 33),
-        (Scene(geo=ROTATED, samples=SampleType("uint16", nodata=(0,))), 65),
-        (Scene(geo=Geo(32632)), 8 + 6),
+        (SENTINEL, 23),
+        (LANDSAT, 31),
+        (Scene(geo=ROTATED, samples=SampleType("uint16", nodata=(0,))), 63),
+        (Scene(geo=Geo(32632)), 8 + 4),
+        (Scene(geo=Geo(3857)), 8 + 5),
+        (Scene(geo=Geo(None, RAW)), 8 + 2 + 1 + 24),
         (Scene(geo=Geo(point=True)), 8 + 3),
         (Scene(samples=SampleType("int16", ((-32768.0, 1.0),), (-9999,))), 8 + 2 + 1 + 3 + 3 + 1),
         (Scene(reduced=Reduced(2, 10_000, 10_000)), 8 + 2 + 5),
@@ -90,6 +98,14 @@ def test_the_dictionary_is_that_of_the_specification():
 )
 def test_how_few_bytes_it_takes(scene, n_bytes):
     assert len(pack_prefix(scene)) == n_bytes
+
+
+def test_every_code_of_epsg_comes_back():
+    codes = [1, 127, 128, 32600, 32601, 32660, 32661, 32700, 32701, 32760, 32761, 4326, (1 << 24) - 1]
+    for code in codes:
+        data = pack_prefix(Scene(geo=Geo(code)))
+        assert read_prefix(data)[0].geo == Geo(code)
+        assert reference_scenes.read(data)[0][0x01] == (code, None, False)
 
 
 def test_a_reference_system_of_the_usual_words_takes_few_bytes():
@@ -158,6 +174,8 @@ def told_by_reference(found):
         (10.0, 0.0, 0.0, 0.0, -10.0, 0.0),
         (10.0, 0.0, 0.0, 0.0, 10.0, 0.0),
         (1e-5, 0.0, 5e-324, 0.0, -1.7976931348623157e308, 2.0**53 + 2),
+        RAW,
+        (*RAW[:4], -1 / 3, RAW[5]),
         (10.0, -0.0, 0.0, 0.0, -10.0, 0.0),
         (-0.0, 0.0, -0.0, 0.0, 0.0, 0.0),
         (1.5, 0.25, 1e22, -0.5, 123456.789, -1e-300),
@@ -193,7 +211,7 @@ def test_numbers_of_every_kind_come_back():
         for value in (any_bits, decimal, float(draw.getrandbits(draw.randrange(70)))):
             data = put_number(value)
             assert len(data) <= 9
-            for found in (number(Reader(data), False), reference_scenes.number(reference_scenes.Bytes(data), False)):
+            for found in (number(Reader(data), False), reference_chunks.number(reference_chunks.Bytes(data), False)):
                 assert struct.pack("<d", found) == struct.pack("<d", value)
 
 
@@ -223,6 +241,7 @@ def test_a_smaller_size_lies_at_the_same_place():
         Scene(rpcs=RPCS._replace(line_num_coeff=(1.0,))),
         Scene(bands=Bands(("a",), ("b", "c"))),
         Scene(tags={(-1, ""): {"a": "b"}}),
+        Scene(tags={(0, ""): {"": "b"}}),
         Scene(tags={(0, ""): {"a": "b" * (1 << 20)}}),
         Scene(samples=SampleType("complex64")),
         Scene(samples=SampleType("int16", ((0.0, 0.0),))),
@@ -330,7 +349,7 @@ def test_random_payloads_are_read_alike_or_refused_alike():
     for _ in range(3000):
         data = bytearray(draw.choice(sound))[4:-4]
         if draw.random() < 0.5 and data[0] in (2, 4, 5):
-            text = bytearray(reference_scenes.inflate(bytes(data[2 if data[1] < 128 else 3 :])))
+            text = bytearray(reference_chunks.inflate(bytes(data[2 if data[1] < 128 else 3 :])))
             text[draw.randrange(len(text))] = draw.choice((0, 1, 2, 255, draw.randrange(256)))
             data = chunk(data[0], deflated(bytes(text)))
         else:

@@ -62,9 +62,11 @@ def _system(crs: Crs) -> Any:
 def _of_system(crs: Crs, system: Any) -> dict[str, str]:
     if crs is None:
         return {}
-    if system is None and isinstance(crs, int):
-        return {"spatial_ref": f"EPSG:{crs}"}  # which pyproj and rasterio take for the WKT that is usual here
-    wkt = crs if isinstance(crs, str) else system.to_wkt()
+    said = f"EPSG:{crs}" if isinstance(crs, int) else crs
+    is_wkt = "[" in said
+    if system is None and not is_wkt:
+        return {"spatial_ref": said}  # which pyproj and rasterio take for the WKT that is usual here
+    wkt = said if is_wkt else system.to_wkt()
     return {"crs_wkt": wkt, "spatial_ref": wkt}
 
 

@@ -4,6 +4,7 @@ GDAL makes some namespaces of tags itself, of how a file is written and of what 
 """
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,8 @@ _MADE_BY_GDAL = frozenset(
     }
 )
 _AREA_OR_POINT = "AREA_OR_POINT"
+_CODE = re.compile(r"(\w+):(\w+)", re.ASCII)
+"""A reference system by authority and code, such as ESRI:102008."""
 _COEFFICIENTS = 20
 
 
@@ -111,7 +114,8 @@ def cropped(scene: Scene, window: Window) -> Scene:
 
 
 def crs_said(crs: Any) -> Crs:
-    """A rasterio CRS as its EPSG code, where that means the same, else as the shortest WKT that does."""
+    """A rasterio CRS as its EPSG code, where that means the same, else by the code of another authority, else as the
+    shortest WKT that does."""
     from rasterio.crs import CRS
     from rasterio.enums import WktVersion
     from rasterio.errors import CRSError
@@ -122,6 +126,9 @@ def crs_said(crs: Any) -> Crs:
         code = crs.to_epsg()
         if code is not None and CRS.from_epsg(code) == crs:
             return int(code)
+        authority = crs.to_authority()
+        if authority and _CODE.fullmatch(":".join(authority)) and CRS.from_authority(*authority) == crs:
+            return ":".join(authority)
     except CRSError:  # of no authority, or a code that this version of PROJ does not know
         pass
     for version in (WktVersion.WKT1_GDAL, WktVersion.WKT2_2019):
@@ -142,7 +149,10 @@ def crs_as_rasterio(crs: Crs) -> Any:
     if crs is None:
         return None
     try:
-        return CRS.from_epsg(crs) if isinstance(crs, int) else CRS.from_wkt(crs)
+        if isinstance(crs, int):
+            return CRS.from_epsg(crs)
+        code = _CODE.fullmatch(crs)
+        return CRS.from_authority(*code.groups()) if code else CRS.from_wkt(crs)
     except CRSError as error:
         raise FileFormatError(f"a reference system that PROJ does not know: {error}") from error
 
@@ -239,6 +249,7 @@ def _tags(dataset: Any, bands: list[int]) -> Tags:
                 continue
             if not namespace and not number:
                 pairs.pop(_AREA_OR_POINT, None)
+            pairs.pop("", None)  # no name, which a file cannot say
             if pairs:
                 found[place, namespace] = pairs
     return found

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from numbers import Integral
 
-from apercu.errors import CorruptStream, OptionError
+from apercu.errors import CorruptStream, OptionError, Truncated
 from apercu.format.chunks import Crs
 from apercu.format.container import Reader, put_varint
 from apercu.format.weights import FOLDER
@@ -25,6 +25,10 @@ _MOST_INTEGER = (1 << 66) - 1  # zigzag, and the bit that tells it from other nu
 _MOST_MANTISSA = (1 << 64) - 1  # zigzag
 _MOST_EXPONENT = 127  # zigzag
 _RAW = b"\x01"
+_ZONES = {32600 + zone: zone for zone in range(1, 61)} | {32700 + zone: zone + 64 for zone in range(1, 61)}
+"""EPSG codes of UTM zones of WGS 84, north and south, and the numbers that stand for them."""
+_OF_ZONES = {number: code for code, number in _ZONES.items()}
+_OTHER_CODES = 127  # added to those that are none of zones
 
 
 def put_number(value: float) -> bytes:
@@ -88,29 +92,20 @@ def _unzigzag(z: int) -> int:
     return -(z + 1 >> 1) if z & 1 else z >> 1
 
 
-def put_string(text: str) -> bytes:
-    """UTF-8 after its length."""
-    data = characters(text)
-    return put_varint(len(data)) + data
+def put_string(text: str | None) -> bytes:
+    """UTF-8, and a zero byte; none as the empty one."""
+    return characters(text or "") + b"\0"
 
 
 def string(reader: Reader) -> str:
-    """The inverse of `put_string`."""
-    return _text(reader.take(reader.varint(MOST_TEXT, "string")))
-
-
-def put_optional(text: str | None) -> bytes:
-    """A string or none."""
-    if text is None:
-        return b"\0"
-    data = characters(text)
-    return put_varint(len(data) + 1) + data
-
-
-def optional(reader: Reader) -> str | None:
-    """The inverse of `put_optional`."""
-    n = reader.varint(MOST_TEXT + 1, "string")
-    return _text(reader.take(n - 1)) if n else None
+    """The inverse of `put_string`; the last of a text need not have its zero byte."""
+    if not reader.left():
+        raise Truncated(f"the {reader.part} ends before a string")
+    end = reader.data.find(b"\0", reader.at)
+    text = _text(reader.take((end if end >= 0 else len(reader.data)) - reader.at))
+    if end >= 0:
+        reader.byte()
+    return text
 
 
 def characters(text: str) -> bytes:
@@ -125,8 +120,6 @@ def characters(text: str) -> bytes:
 
 
 def _text(data: bytes) -> str:
-    if b"\0" in data:
-        raise CorruptStream("a text has a zero byte")
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -160,7 +153,7 @@ def put_crs(crs: Crs) -> bytes:
     if isinstance(crs, int):
         if not 1 <= crs <= MOST_EPSG:
             raise OptionError(f"an EPSG code is 1 to {MOST_EPSG}, not {crs}")
-        return put_varint(crs)
+        return put_varint(_ZONES.get(crs, crs + _OTHER_CODES))
     text = deflated(characters(crs))
     return put_varint(len(text)) + text
 
@@ -170,12 +163,16 @@ def read_crs(reader: Reader, kind: int) -> Crs:
     if kind == 0:
         return None
     if kind == 2:
-        return _text(inflated(reader.take(reader.varint(_MOST_DEFLATED, "WKT"))))
+        text = _text(inflated(reader.take(reader.varint(_MOST_DEFLATED, "WKT"))))
+        if "\0" in text:
+            raise CorruptStream("a reference system has a zero byte")
+        return text
     if kind > 2:
         raise CorruptStream("a kind of reference system is out of range")
-    if (code := reader.varint(MOST_EPSG, "EPSG code")) == 0:
-        raise CorruptStream("an EPSG code of 0")
-    return code
+    number = reader.varint(MOST_EPSG + _OTHER_CODES, "EPSG code")
+    if number <= _OTHER_CODES and number not in _OF_ZONES:
+        raise CorruptStream("a reference system is that of no UTM zone")
+    return _OF_ZONES.get(number, number - _OTHER_CODES)
 
 
 def deflated(data: bytes) -> bytes:
@@ -202,5 +199,5 @@ def inflated(data: bytes) -> bytes:
 
 @cache
 def dictionary() -> bytes:
-    """What texts are deflated with, `scenes.txt` of the package."""
-    return (FOLDER / "scenes.txt").read_bytes()
+    """What texts are deflated with: the lines of `scenes.txt` of the package, as strings."""
+    return (FOLDER / "scenes.txt").read_bytes().replace(b"\n", b"\0")

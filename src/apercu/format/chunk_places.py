@@ -23,7 +23,8 @@ from apercu.format.chunk_parts import (
 from apercu.format.chunks import ControlPoint, Gcps, Geo, Rpcs, Scene
 from apercu.format.container import Reader
 
-_NONE, _SQUARE, _UPRIGHT, _ANY, _RAW = range(5)
+_NONE, _SQUARE, _UPRIGHT, _ANY = range(4)
+_RAW = 4  # added where the numbers are float64
 _COEFFICIENTS = "line_num_coeff", "line_den_coeff", "samp_num_coeff", "samp_den_coeff"
 _FIELDS = "line", "samp", "lat", "long", "height"
 _ERRORS = "err_bias", "err_rand"
@@ -41,7 +42,7 @@ def put_geo(geo: Geo) -> bytes:
 def read_geo(reader: Reader) -> Geo:
     """The inverse of `put_geo`."""
     kinds = reader.byte()
-    if kinds >> 6 or (kind := kinds >> 2 & 7) > _RAW:
+    if kinds >> 6 or (kind := kinds >> 2 & 7) == _RAW:
         raise CorruptStream("a kind of transform is out of range")
     return Geo(read_crs(reader, kinds & 3), _read_transform(reader, kind), bool(kinds >> 5))
 
@@ -53,30 +54,30 @@ def _put_transform(transform: Transform | None) -> tuple[int, bytes]:
     if len(transform) != 6:
         raise OptionError(f"a transform has six numbers, not {len(transform)}")
     a, b, c, d, e, f = map(float, transform)
-    upright = all(value == 0 and math.copysign(1, value) == 1 for value in (b, d))
-    ways = [(_ANY, put_floats((a, b, c, d, e, f))), (_RAW, struct.pack("<6d", a, b, c, d, e, f))]
-    if upright:
-        ways.insert(0, (_UPRIGHT, put_floats((a, c, e, f))))
-    if upright and e == -a and a != 0:
-        ways.insert(0, (_SQUARE, put_floats((a, c, f))))
+    numbers: list[tuple[int, tuple[float, ...]]] = [(_ANY, (a, b, c, d, e, f))]
+    if all(value == 0 and math.copysign(1, value) == 1 for value in (b, d)):
+        numbers.insert(0, (_UPRIGHT, (a, c, e, f)))
+        if e == -a and a != 0:
+            numbers.insert(0, (_SQUARE, (a, c, f)))
+    ways = [(kind, put_floats(those)) for kind, those in numbers]
+    ways += [(kind | _RAW, struct.pack(f"<{len(those)}d", *those)) for kind, those in numbers]
     return min(ways, key=lambda way: len(way[1]))
 
 
 def _read_transform(reader: Reader, kind: int) -> Transform | None:
     if kind == _NONE:
         return None
-    if kind == _SQUARE:
-        a, c, f = floats(reader, 3)
+    n = {_SQUARE: 3, _UPRIGHT: 4, _ANY: 6}[kind & ~_RAW]
+    numbers = struct.unpack(f"<{n}d", reader.take(8 * n)) if kind & _RAW else floats(reader, n)
+    if not all(map(math.isfinite, numbers)):
+        raise CorruptStream("a number is not finite")
+    if kind & ~_RAW == _SQUARE:
+        a, c, f = numbers
         return a, 0.0, c, 0.0, -a, f
-    if kind == _UPRIGHT:
-        a, c, e, f = floats(reader, 4)
+    if kind & ~_RAW == _UPRIGHT:
+        a, c, e, f = numbers
         return a, 0.0, c, 0.0, e, f
-    if kind == _ANY:
-        a, b, c, d, e, f = floats(reader, 6)
-    else:
-        a, b, c, d, e, f = struct.unpack("<6d", reader.take(48))
-        if not all(map(math.isfinite, (a, b, c, d, e, f))):
-            raise CorruptStream("a number is not finite")
+    a, b, c, d, e, f = numbers
     return a, b, c, d, e, f
 
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 from apercu.stages.rotation import Rotation
 
 Crs = int | str | None
-"""A coordinate reference system: an EPSG code, or a WKT."""
+"""A coordinate reference system: an EPSG code, or a WKT, or the code of another authority ("ESRI:102008")."""
 Tags = dict[tuple[int, str], dict[str, str]]
-"""Names and values by number of the band (from 1; 0 is the dataset) and namespace ("" is that of no name)."""
+"""Names, not empty, and values by number of the band (from 1; 0 is the dataset) and namespace ("" is that of no
+name)."""
 
 DTYPES = (
     "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64",
@@ -81,8 +82,8 @@ class Bands(NamedTuple):
     """What is said of the bands, one item a band in each tuple.
 
     names: GDAL's descriptions. units: of the values. colours: GDAL's names of colour interpretations ("red", "gray",
-    "nir" …). scales, offsets: the value that a sample v stands for is v * scale + offset, as GDAL means them: samples
-    are not changed by them.
+    "nir" …). An empty one of these three is none. scales, offsets: the value that a sample v stands for is
+    v * scale + offset, as GDAL means them: samples are not changed by them.
     """
 
     names: tuple[str | None, ...] | None = None
