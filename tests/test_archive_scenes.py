@@ -12,6 +12,7 @@ from tests.geo_scenes import HEIGHT, SENTINEL_2, WIDTH, smooth, write
 pytest.importorskip("fsspec")
 from apercu.bridges import geo
 from apercu.bridges.archive import making
+from apercu.cli.main import main
 from apercu.errors import FileFormatError
 
 
@@ -37,6 +38,14 @@ def measured(source, preview):
         original = dataset.read(masked=True).astype(np.float64)
     decoded = geo.open(preview, full_size=True).read().astype(np.float64)
     return float(np.sqrt(((original - decoded) ** 2).mean()))
+
+
+def test_without_tags(scenes):
+    write(Path("in/bands.tif"), smooth("uint16", 4), crs="EPSG:32632", transform=SENTINEL_2, tags={(0, ""): {"a": "b"}})
+    assert main(["batch", "in", "out", "--no-tags", "--workers", "0", "--quiet"]) == 2  # of the broken one
+    assert Path("out/bands.tif.apc").read_bytes() == geo.encode("in/bands.tif", tags=False)
+    assert Path("out/bands.tif.apc").read_bytes() != geo.encode("in/bands.tif")
+    assert Path("out/picture.png.apc").exists()
 
 
 @pytest.mark.parametrize("reduce", [None, 2])

@@ -23,7 +23,7 @@ rasterio = geo_scenes.rasterio
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
-    for name in ("no_epsg", "sentinel_2", "mask", "float32"):
+    for name in ("no_epsg", "sentinel_2", "mask", "float32", "said"):
         ALL[name](folder / f"{name}.tif")
     return folder
 
@@ -61,6 +61,18 @@ def test_many_pictures_and_scenes(folder):
     for name in ("sentinel_2.tif", "mask.tif"):
         assert said_of(f"back/{name}") == said_of(name)
     assert (folder / "made/a.apc").read_bytes() == apercu.encode(np.zeros((9, 8), np.uint8))
+
+
+def test_without_tags(folder):
+    Image.fromarray(np.zeros((9, 8), np.uint8)).save("a.png")
+    assert geo.open(geo.encode("said.tif")).tags() != {"AREA_OR_POINT": "Area"}
+    assert main(["encode", "said.tif", "a.apc", "--no-tags", "--quiet"]) == 0
+    assert (folder / "a.apc").read_bytes() == geo.encode("said.tif", tags=False)
+    assert main(["encode", "said.tif", "a.png", "--no-tags", "--out", "made", "--quiet"]) == 0
+    assert (folder / "made/said.apc").read_bytes() == geo.encode("said.tif", tags=False)
+    assert main(["encode", "a.png", "b.apc", "--no-tags", "--quiet"]) == 0
+    plain = apercu.encode(np.zeros((9, 8), np.uint8))
+    assert (folder / "b.apc").read_bytes() == (folder / "made/a.apc").read_bytes() == plain
 
 
 def test_what_gdal_opens_by_another_name(folder):

@@ -68,7 +68,8 @@ def encode(
         sources: picture files of the kinds that `files.read` takes.
         folder: made when the first file is written, if it is not there.
         page: which frame or page of each file, from 1; see `files.read`.
-        options: those of `apercu.encode`; a target holds for each file by itself.
+        options: those of `apercu.encode`; a target holds for each file by itself. Also `tags`, False to leave those of
+            scenes out.
 
     Returns:
         an outcome for each file, in the order in which they are done.
@@ -103,7 +104,8 @@ def decode(
 
 def check_encoding(options: Mapping[str, Any]) -> None:
     """Raise the OptionError or ModelError that options of `apercu.encode` meet with any image, before one is read."""
-    known_here = {name: value for name, value in options.items() if name not in ("bands", "progress")}
+    given = scene_files.of_picture(options)
+    known_here = {name: value for name, value in given.items() if name not in ("bands", "progress")}
     with suppress(TargetUnreachable):
         apercu.encode(np.zeros((8, 8), np.uint8), **known_here)
 
@@ -111,7 +113,7 @@ def check_encoding(options: Mapping[str, Any]) -> None:
 def encoded(image: Samples, name: str, options: Mapping[str, Any]) -> Made:
     """A picture as an apercu file; errors begin with `name`."""
     with naming(name):
-        data = apercu.encode(image, **options)
+        data = apercu.encode(image, **scene_files.of_picture(options))
     return Made(data, {**apercu.info(data), "line_art": is_line_art(image)})
 
 

@@ -8,8 +8,9 @@ is chosen, and a TIFF of several, are pictures.
 
 import os
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -49,6 +50,11 @@ _NO_FILE = re.compile(r"/vsi|\w\w[\w+.-]*:")  # a drive of Windows has one lette
 
 LEFT_OUT = "its georeference, no-data value and tags are left out; pip install 'apercu[geo]' keeps them"
 """What is said of a scene that is read as a picture."""
+
+
+def of_picture(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of an encoder without those that scenes alone have."""
+    return {name: value for name, value in options.items() if name != "tags"}
 
 
 def can_be_read(source: str | os.PathLike[str]) -> bool:

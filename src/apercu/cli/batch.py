@@ -6,11 +6,9 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-import apercu
 from apercu.cli import streams
 from apercu.cli.encode import add_encoding
 from apercu.cli.messages import EXIT_MISTAKE, complain, draw, remark
-from apercu.codecs.by_name import options_by_codec
 from apercu.errors import MissingExtra, OptionError, printable
 from apercu.processes import n_cores
 
@@ -101,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
     *given, destination = arguments.files
     shard = sources.Shard(*arguments.shard) if arguments.shard else None
     place = arguments.manifest or manifest.place_of(destination, arguments.shard)
-    options = streams.options_for(apercu.encode, arguments, options_by_codec())
+    options = streams.encoding_options(arguments)
     with _workers(arguments) as workers:
         steps = making.make(
             given,

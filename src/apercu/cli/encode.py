@@ -5,7 +5,6 @@ import math
 import re
 from typing import Any
 
-import apercu
 from apercu.cli import many, streams
 from apercu.cli.messages import remark
 from apercu.codecs.by_name import options_by_codec
@@ -75,6 +74,13 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
         help="code at 1/N of the size, N a power of two; auto: for --bytes and --bpp, where that is better or "
         "nothing else is small enough (decode --full-size enlarges it again)",
     )
+    parser.add_argument(
+        "--no-tags",
+        dest="tags",
+        action="store_const",
+        const=False,
+        help="of scenes: leave out tags, and names and units of bands, which count in --bytes",
+    )
     tuning = parser.add_argument_group("for those who know the codec")
     tuning.add_argument("--codec", metavar="NAME", help="codec to use (default: apercu)")
     tuning.add_argument(
@@ -99,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     from apercu.bridges import batch, files, scene_files  # Pillow comes with them, which --help has no use for
 
     streams.set_limit(arguments)
-    options = streams.options_for(apercu.encode, arguments, options_by_codec())
+    options = streams.encoding_options(arguments)
     if arguments.out is not None:
         sources = many.inputs(arguments)
         done, code = many.report(

@@ -14,6 +14,7 @@ import apercu
 from apercu import options
 from apercu.bridges import bounded
 from apercu.cli import messages
+from apercu.codecs.by_name import options_by_codec
 from apercu.errors import OptionError, naming, naming_file, printable
 from apercu.replacing import check_target, descriptor_of, replacing
 from apercu.restore.by_name import options_by_restorer
@@ -42,6 +43,12 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="FILE", help="weights of your own that the file was encoded with")
     add_options(parser, options_by_restorer())
     add_limit(parser)
+
+
+def encoding_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What was given of the arguments of `apercu.encode`, and `tags` where those of scenes are to be left out."""
+    left_out = {} if arguments.tags is None else {"tags": arguments.tags}
+    return options_for(apercu.encode, arguments, options_by_codec()) | left_out
 
 
 def decoding_options(arguments: argparse.Namespace) -> dict[str, Any]:

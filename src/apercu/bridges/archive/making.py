@@ -75,7 +75,8 @@ def make(
         workers: does tasks, such as `cluster.workers` gives; by default this process, one source after the other.
         page: which frame or page of each file, from 1.
         measure: decode each preview, to record its error.
-        options: those of `apercu.encode`; a target holds for each source by itself.
+        options: those of `apercu.encode`; a target holds for each source by itself. Also `tags`, False to leave
+            those of scenes out.
 
     Raises:
         OptionError, ModelError: an option is wrong, another process writes the manifest, or a source is not there.

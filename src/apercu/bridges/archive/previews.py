@@ -47,7 +47,7 @@ def make(path: str, page: int | None, is_measured: bool, options: Mapping[str, A
 
 def _of_picture(path: str, page: int | None, is_measured: bool, options: Mapping[str, Any]) -> Preview:
     image, bands = files.read(path, page=page)
-    data = apercu.encode(image, **{"bands": bands, **options})
+    data = apercu.encode(image, **{"bands": bands, **scene_files.of_picture(options)})
     facts: dict[str, Any] = apercu.info(data)
     rmse = None
     if is_measured:
