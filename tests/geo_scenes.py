@@ -146,6 +146,7 @@ ALL = {
     "gcps": lambda path: write(path, smooth(n_bands=2), gcps=control_points()),
     "rpcs": lambda path: write(path, smooth(n_bands=1), rpcs=RPC),
     "no_epsg": lambda path: write(path, smooth("int16", low=-500), crs=ALBERS, transform=SENTINEL_2, nodata=-9999),
+    "authority": lambda path: write(path, smooth(n_bands=1), crs="ESRI:54009", transform=SENTINEL_2),
     "no_crs": lambda path: write(path, smooth(n_bands=4), transform=(2.5, 0, 1e6 + 0.1, 0, -2.5, 2e6 + 1 / 3)),
     "nothing": lambda path: write(path, smooth(n_bands=1)),
     "said": lambda path: write(

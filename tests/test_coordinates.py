@@ -42,6 +42,8 @@ def test_without_rasterio_the_code_is_said(monkeypatch):
 
 def test_a_system_that_nobody_knows_is_passed_on():
     assert coordinates(Scene(geo=Geo(99999)), 3, 2)["spatial_ref"].attrs == {"spatial_ref": "EPSG:99999"}
+    assert coordinates(Scene(geo=Geo("ESRI:99")), 3, 2)["spatial_ref"].attrs == {"spatial_ref": "ESRI:99"}
+    assert coordinates(Scene(geo=Geo("ESRI:54009")), 3, 2)["spatial_ref"].attrs["crs_wkt"].startswith("PROJCS[")
     assert coordinates(Scene(geo=Geo("nonsense")), 3, 2)["spatial_ref"].attrs["crs_wkt"] == "nonsense"
 
 

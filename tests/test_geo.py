@@ -56,6 +56,11 @@ def test_what_is_said_of_a_scene_comes_back(name, made):
     assert np.abs(first - last).mean() < 0.04 * np.ptp(first)
 
 
+def test_a_code_of_another_authority_stands_for_a_reference_system(made):
+    _, data, _ = made("authority")
+    assert apercu.info(data)["geo"]["crs"] == "ESRI:54009"
+
+
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
 def test_what_is_said_of_real_scenes_comes_back(path, tmp_path):
     geo.decode(geo.encode(path, bpp=0.05), tmp_path / "back.tif")

@@ -63,7 +63,7 @@ def _of_system(crs: Crs, system: Any) -> dict[str, str]:
     if crs is None:
         return {}
     said = f"EPSG:{crs}" if isinstance(crs, int) else crs
-    is_wkt = "[" in said
+    is_wkt = not geo_metadata.CODE.fullmatch(said)
     if system is None and not is_wkt:
         return {"spatial_ref": said}  # which pyproj and rasterio take for the WKT that is usual here
     wkt = said if is_wkt else system.to_wkt()

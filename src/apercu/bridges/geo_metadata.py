@@ -25,7 +25,7 @@ _MADE_BY_GDAL = frozenset(
     }
 )
 _AREA_OR_POINT = "AREA_OR_POINT"
-_CODE = re.compile(r"(\w+):(\w+)", re.ASCII)
+CODE = re.compile(r"(\w+):(\w+)", re.ASCII)
 """A reference system by authority and code, such as ESRI:102008."""
 _COEFFICIENTS = 20
 
@@ -127,7 +127,7 @@ def crs_said(crs: Any) -> Crs:
         if code is not None and CRS.from_epsg(code) == crs:
             return int(code)
         authority = crs.to_authority()
-        if authority and _CODE.fullmatch(":".join(authority)) and CRS.from_authority(*authority) == crs:
+        if authority and CODE.fullmatch(":".join(authority)) and CRS.from_authority(*authority) == crs:
             return ":".join(authority)
     except CRSError:  # of no authority, or a code that this version of PROJ does not know
         pass
@@ -151,7 +151,7 @@ def crs_as_rasterio(crs: Crs) -> Any:
     try:
         if isinstance(crs, int):
             return CRS.from_epsg(crs)
-        code = _CODE.fullmatch(crs)
+        code = CODE.fullmatch(crs)
         return CRS.from_authority(*code.groups()) if code else CRS.from_wkt(crs)
     except CRSError as error:
         raise FileFormatError(f"a reference system that PROJ does not know: {error}") from error
