@@ -23,7 +23,7 @@ from apercu.format.ids import NETWORKS, VERSION
 from apercu.restore.cnn import NETWORK_OF
 from scripts.vector_case import Case, Encoded, Fault, encode
 from scripts.vector_cases import cases, faults, user_models
-from scripts.vector_files import write_pixels, write_symbols
+from scripts.vector_files import write_pixels, write_symbols, write_words
 
 Files = dict[str, bytes]
 """Contents by path under vectors/."""
@@ -56,6 +56,8 @@ def valid_case(name: str, case: Case, models: Models) -> Files:
         "restore": restored,
     }
     files = {"in.apc": data, f"plain.{kind}": pixels} | ({"symbols": symbols.encode()} if symbols else {})
+    if words := write_words(data):
+        about["says"] = words
     if apercu.info(data).get("reduced"):
         full = apercu.decode(data, full_size=True)
         kind, pixels = write_pixels(full)

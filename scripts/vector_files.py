@@ -1,6 +1,7 @@
 """How a conformance vector is written: pixels as PNG or TIFF, symbols as text. See vectors/README.md."""
 
 import io
+import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,16 @@ def write_symbols(data: bytes, model: Path | None) -> str:
         read = codec.read(segments, layout, None, tables, header.n_layers)  # they do not depend on the setting
         lines += _TELL.get(header.codec, _tell_arrays)(number, read, layout)
     return "\n".join(lines) + "\n"
+
+
+def write_words(data: bytes) -> dict[str, Any]:
+    """What a prefix says that does not change pixels, as JSON has it; see vectors/README.md."""
+    scene, _ = split(data)
+    found = {name: value._asdict() for name in ("geo", "gcps", "rpcs", "bands") if (value := getattr(scene, name))}
+    if scene.tags:
+        found["tags"] = [[band, namespace, group] for (band, namespace), group in scene.tags.items()]
+    words: dict[str, Any] = json.loads(json.dumps(found))
+    return words
 
 
 def _tell_arrays(number: int, read: Any, _: Layout) -> Iterator[str]:

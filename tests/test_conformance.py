@@ -15,7 +15,7 @@ import reference_scenes
 from apercu.format.ids import NETWORKS
 from scripts import encoded
 from scripts.freeze_vectors import freeze
-from scripts.vector_files import NOW, read_pixels, write_pixels, write_symbols
+from scripts.vector_files import NOW, read_pixels, write_pixels, write_symbols, write_words
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 LEAST_VALID, LEAST_INVALID = 118, 93  # as many as were frozen first
@@ -74,6 +74,8 @@ def faults_of_valid(folder):
             faults.append(f"shape or dtype of {restore}")
         elif not alike(found, pixels, wanted["tolerance"]):
             faults.append(f"pixels of {restore}")
+    if write_words(data) != test.get("says", {}):
+        faults.append("what the prefix says")
     if full := test.get("full_size"):
         found, pixels = apercu.decode(data, full_size=True), full_pixels(folder, full)
         if found.shape != pixels.shape or found.dtype != pixels.dtype or not alike(found, pixels, 0):
@@ -85,6 +87,24 @@ def faults_of_valid(folder):
     if apercu.check(data, model=model):
         faults.append("check finds a fault")
     return faults
+
+
+def said_by_reference(data):
+    """What the second reader finds in a prefix, as `test.json` has it."""
+    chunks = reference_scenes.read(data)[0] if data[2] == 0x20 else {}
+    found = {}
+    if 0x01 in chunks:
+        found["geo"] = dict(zip(("crs", "transform", "point"), chunks[0x01], strict=True))
+    if 0x02 in chunks:
+        crs, points = chunks[0x02]
+        found["gcps"] = {"points": points, "crs": crs}
+    if 0x03 in chunks:
+        found["rpcs"] = chunks[0x03]
+    if 0x04 in chunks:
+        found["bands"] = dict(zip(("names", "units", "colours", "scales", "offsets"), chunks[0x04][1], strict=True))
+    if 0x05 in chunks:
+        found["tags"] = [[*place, group] for place, group in chunks[0x05].items()]
+    return json.loads(json.dumps(found))
 
 
 def full_pixels(folder, full):
@@ -149,6 +169,7 @@ def test_a_decoder_written_from_the_specification_agrees(name):
     found = reference_scenes.decode((folder / "in.apc").read_bytes(), weights)
     assert found.shape == pixels.shape
     assert np.array_equal(found, pixels, equal_nan=True)
+    assert said_by_reference((folder / "in.apc").read_bytes()) == test.get("says", {})
     if full := test.get("full_size"):
         found = reference_scenes.decode((folder / "in.apc").read_bytes(), weights, full_size=True)
         np.testing.assert_array_equal(found, full_pixels(folder, full), strict=True)
