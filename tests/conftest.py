@@ -7,6 +7,10 @@ from hypothesis import settings
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # for tests that import onnxruntime before apercu does
 
+# A thread for each process, those that tests start among them: beside others on all processors, threads mostly wait for
+# each other, busily. What may not depend on threads is tested with several.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A shell ignores Ctrl-C in what it runs in the background, nohup SIGHUP; so would the commands that tests interrupt.
 for name, usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
     if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:

@@ -33,6 +33,11 @@ EVERY_KIND = pytest.mark.parametrize(
 )
 
 
+def turn(codec, kind, dtype):
+    """Whose turn it is where a test takes a part of its cases: another with each codec, each kind and each dtype."""
+    return list(CODECS).index(codec) + list(KINDS).index(kind) + DTYPES.index(dtype)
+
+
 def encode(image, codec, **options):
     return apercu.encode(image, **CODECS[codec], **options)
 

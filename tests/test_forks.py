@@ -43,7 +43,7 @@ for _ in range(n_children):
     child = os.fork()
     if child == 0:
         sys.exit(0 if work() == wanted else 3)  # an end with all that Python does at its end
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60  # a child that hangs hangs for ever; a busy machine is no fault
     while (found := os.waitpid(child, os.WNOHANG))[0] == 0 and time.monotonic() < until:
         time.sleep(0.001)
     if found[0] == 0:

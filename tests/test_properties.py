@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import apercu
@@ -67,6 +67,7 @@ def test_settings_by_hand_come_back_and_make_the_same_bytes(image, by_hand):
 
 
 @EVERY_CODEC
+@settings(max_examples=20)  # test_every_codec_budgets.py has more of it
 @given(images(), st.integers(1, 3000))
 def test_a_budget_is_never_passed(codec, image, n_bytes):
     least = len(encode(image, codec, quality=0))

@@ -231,14 +231,15 @@ def test_a_network_for_other_codecs_is_refused(trained, trained_for_blocks):
 
 
 def test_the_error_of_a_picture_falls(folder, tmp_path, short, monkeypatch):
-    """From nothing, to less than 0.8 of what it was."""
+    """From nothing, to less than 0.8 of what it is without a network."""
     versions = (*3 * (("taha2025", 4000, 19_500),), ("dct", 6400, 16_500), ("stacked_ae", 6400, 19_000))
     changed = {"versions": versions, "steps": 120, "rate": 2e-3, "sizes": (1,), "start": None, "in_batch": 0}
     recipe = cnn_training.RECIPES["cnn_blocks"]._replace(**changed)
     monkeypatch.setitem(cnn_training.RECIPES, "cnn_blocks", recipe)
     groups = [cnn_training._samples_of("cnn_blocks", 1, (0, folder / "0.png"))]
+    monkeypatch.setattr(cnn_training, "EVERY", 40)
     _, rows = cnn_training.fit(groups, groups, recipe, tmp_path / "a.pt", 1, lambda _: None)
-    assert rows[-1]["held_out_error"] < 0.8 * rows[0]["held_out_error"]
+    assert rows[-1]["held_out_error"] < 0.8
 
 
 def test_drawn_pictures_are_those_of_their_seed_and_come_last_in_a_batch(folder, short):
