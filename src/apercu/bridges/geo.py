@@ -277,8 +277,7 @@ def decode(
     mask, dtype and tags. The file takes the place of `path`, whole or not at all. At the full size of an image that was
     coded at a reduced one, damage is concealed in memory.
 
-    cog: whether to write a cloud-optimised GeoTIFF, with overviews. GDAL leaves tags of namespaces out of it where
-        bands have tags without one.
+    cog: whether to write a cloud-optimised GeoTIFF, with overviews.
     full_size: where the image is coded at a reduced size, write the full one.
     window: (top, left, height, width), the part to write, in pixels of that size; its georeference follows.
     restore, damaged, layers, model, options: as for `apercu.decode`.
