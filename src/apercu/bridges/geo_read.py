@@ -106,7 +106,8 @@ def bands_of(dataset: Any) -> Bands:
     """Which bands of a dataset are coded, and how.
 
     Three or four bands of red, green, blue (and alpha) are a picture, one band is grey, all others are spectral. A band
-    of a palette becomes RGB. A band of alpha that is 0 or the largest value everywhere, and 0 somewhere, is a mask.
+    of a palette becomes RGB. A band of alpha of integers that is 0 or the largest value everywhere, and 0
+    somewhere, is a mask; of other values, or of floats, it is coded.
 
     Raises:
         FileFormatError: no bands, but datasets within the file; complex samples; or samples of a kind that is unknown.
@@ -127,8 +128,8 @@ def bands_of(dataset: Any) -> Bands:
     is_plain = all(of_band == {"all_valid"} for of_band in flags)
     if {"nodata"} in flags:
         kind = "nodata"
-    elif "alpha" in flags[0] or (is_plain and dtype.kind == "u" and colours[-1] == "alpha"):
-        # To GDAL, an alpha beside other than one or three bands is no mask.
+    elif "alpha" in flags[0] or (is_plain and dtype.kind in "iu" and colours[-1] == "alpha"):
+        # To GDAL, an alpha beside other than one or three bands, or of other than 8 or 16 bits, is no mask.
         if colours[-1] == "alpha" and dataset.count > 1 and _is_mask(dataset, numbers[-1], dtype):
             kind, alpha = "alpha", numbers.pop()
     elif not is_plain:

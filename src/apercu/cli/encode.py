@@ -2,8 +2,9 @@
 
 import argparse
 import math
-import re
 from typing import Any
+
+import numpy as np
 
 import apercu
 from apercu.cli import many, streams
@@ -153,9 +154,7 @@ def total(facts: list[dict[str, Any]], n_files: int) -> str:
 
 
 def _sample_bytes(facts: dict[str, Any]) -> int:
-    n_samples: int = math.prod(_full_size(facts)) * facts["bands"]
-    bits = re.search(r"\d+", facts["dtype"])
-    return n_samples * int(bits[0] if bits else 8) // 8
+    return math.prod(_full_size(facts)) * int(facts["bands"]) * np.dtype(facts["dtype"]).itemsize
 
 
 def _full_size(facts: dict[str, Any]) -> tuple[int, int]:
