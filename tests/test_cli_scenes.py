@@ -68,7 +68,8 @@ def test_many_pictures_and_scenes(folder):
 def test_what_gdal_opens_by_another_name(folder):
     with zipfile.ZipFile("a.zip", "w") as archive:
         archive.write("sentinel_2.tif")
-    assert main(["encode", "/vsizip/a.zip/sentinel_2.tif", "a.apc", "--quiet"]) == 0
+    for _ in range(2):  # the second takes the place of the first
+        assert main(["encode", "/vsizip/a.zip/sentinel_2.tif", "a.apc", "--quiet"]) == 0
     assert (folder / "a.apc").read_bytes() == geo.encode("sentinel_2.tif")
     rasterio.shutil.copy("sentinel_2.tif", "b.img", driver="HFA")
     assert main(["encode", "b.img", "b.apc", "--quiet"]) == 0

@@ -121,7 +121,8 @@ def test_alpha_beside_more_than_three_bands_is_a_mask(tmp_path):
 
 def test_an_alpha_of_signed_integers_is_a_mask_and_one_of_floats_a_band(tmp_path):
     shown = IMAGE > 20
-    for dtype, opaque, n_bands, kind in (("int16", 32767, 1, "alpha"), ("int16", 255, 2, None), ("float32", 1, 2, None)):
+    cases = ("int16", 32767, 1, "alpha"), ("int16", 255, 2, None), ("float32", 1, 2, None)
+    for dtype, opaque, n_bands, kind in cases:
         samples = np.stack([IMAGE - 30.0, opaque * shown]).astype(dtype)
         write(tmp_path / "a.tif", samples, colours=("gray", "alpha"))
         data = geo.encode(tmp_path / "a.tif", codec="predictive", quality=100)

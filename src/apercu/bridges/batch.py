@@ -42,8 +42,8 @@ class Made(NamedTuple):
 
     content: bytes
     facts: dict[str, object]
-    """What `apercu.info` says of the apercu file; of an encoded picture also `line_art`, and of a scene `left_out`, what
-    is not kept of it."""
+    """What `apercu.info` says of the apercu file; of an encoded picture also `line_art`, of a scene `left_out`, what is
+    not kept."""
     n_concealed: int = 0
     """Faults of the apercu file that damaged="conceal" passed over."""
 

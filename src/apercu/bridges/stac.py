@@ -93,10 +93,10 @@ def item(
         stac_extensions=[_PROJECTION, _RASTER],
     )
     folder = os.path.dirname(os.path.abspath(out))
-    overview = os.path.relpath(os.path.abspath(path), folder).replace(os.sep, "/")
+    overview = quote(os.path.relpath(os.path.abspath(path), folder).replace(os.sep, "/"))
     made.add_asset(
         "overview",
-        pystac.Asset(quote(overview), media_type=_MEDIA_TYPE, roles=["overview"], extra_fields={"bands": _bands(opened)}),
+        pystac.Asset(overview, media_type=_MEDIA_TYPE, roles=["overview"], extra_fields={"bands": _bands(opened)}),
     )
     made.add_asset("thumbnail", pystac.Asset(quote(thumbnail), media_type=_THUMBNAILS[suffix], roles=["thumbnail"]))
     return Made(made.to_dict(include_self_link=False), small.shown(_display_bands(opened)))

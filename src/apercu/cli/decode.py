@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = "the apercu file and the picture to write (- for standard input or output); with --out, apercu files only"
     many.add_files(parser, "IN.apc OUT", "IN.apc ... --out FOLDER", what)
     parser.add_argument(
-        "--format", metavar="KIND", help="png, tif, ... (default: the suffix of OUT; for - and with --out png, or tif with --cog)"
+        "--format", metavar="KIND", help="png, tif, ... (default: the suffix of OUT; else png, or tif with --cog)"
     )
     streams.add_window(parser, "decode this part alone, in pixels")
     streams.add_full_size(parser, "enlarge what was coded at a reduced size; --window is of it")

@@ -210,7 +210,8 @@ def check_output(source: str, target: str) -> None:
     if target == STANDARD:
         return
     check_target(target)
-    if source != STANDARD and os.path.exists(target) and os.path.samefile(source, target):
+    # A source need not be a file: GDAL opens URLs and parts of archives.
+    if source != STANDARD and all(map(os.path.exists, (source, target))) and os.path.samefile(source, target):
         raise OptionError(f"{label(target)} is the input; name another file for the output")
 
 
