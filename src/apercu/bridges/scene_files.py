@@ -56,8 +56,7 @@ LEFT_OUT = "its georeference, no-data value and tags are left out; pip install '
 
 def can_be_read(source: Given) -> bool:
     """Whether a scene is for GDAL to read: rasterio is installed, or it is no file, for which there is no other way."""
-    is_name = isinstance(source, str | os.PathLike)
-    return find_spec("rasterio") is not None or (is_name and not os.path.exists(source))
+    return find_spec("rasterio") is not None or not (isinstance(source, BytesIO) or os.path.exists(source))
 
 
 def is_geotiff(data: bytes, suffix: str, cog: bool) -> bool:

@@ -241,7 +241,7 @@ def _projection(opened: geo.Opened) -> dict[str, Any]:
     place = opened.scene.geo
     if place and isinstance(place.crs, int):
         told["proj:code"] = f"EPSG:{place.crs}"
-    elif place and place.crs and "[" not in place.crs:  # of another authority
+    elif place and isinstance(place.crs, str) and "[" not in place.crs:  # of another authority
         told["proj:code"] = place.crs
     elif place and place.crs:
         from rasterio.enums import WktVersion

@@ -161,7 +161,8 @@ def total(facts: list[dict[str, Any]], n_files: int) -> str:
 
 
 def _sample_bytes(facts: dict[str, Any]) -> int:
-    return math.prod(_full_size(facts)) * int(facts["bands"]) * np.dtype(facts["dtype"]).itemsize
+    n_bytes: int = math.prod(_full_size(facts)) * facts["bands"] * np.dtype(facts["dtype"]).itemsize
+    return n_bytes
 
 
 def _full_size(facts: dict[str, Any]) -> tuple[int, int]:
