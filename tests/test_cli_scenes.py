@@ -1,5 +1,6 @@
 """Scenes by the command: whatever GDAL opens, to files that keep what is said of them, and back."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -13,9 +14,10 @@ from rio_cogeo.cogeo import cog_validate
 
 import apercu
 import geo_scenes
+from apercu.bench import view
 from apercu.bridges import geo, scene_files
 from apercu.cli.main import main
-from geo_scenes import ALL, SHOWS, opened, said_of
+from geo_scenes import ALL, SHOWS, opened, said_of, write
 
 rasterio = geo_scenes.rasterio
 
@@ -78,7 +80,8 @@ def test_without_tags(folder):
 def test_what_gdal_opens_by_another_name(folder):
     with zipfile.ZipFile("a.zip", "w") as archive:
         archive.write("sentinel_2.tif")
-    assert main(["encode", "/vsizip/a.zip/sentinel_2.tif", "a.apc", "--quiet"]) == 0
+    for _ in range(2):  # the second takes the place of the first
+        assert main(["encode", "/vsizip/a.zip/sentinel_2.tif", "a.apc", "--quiet"]) == 0
     assert (folder / "a.apc").read_bytes() == geo.encode("sentinel_2.tif")
     rasterio.shutil.copy("sentinel_2.tif", "b.img", driver="HFA")
     assert main(["encode", "b.img", "b.apc", "--quiet"]) == 0
@@ -101,6 +104,69 @@ def test_a_geotiff_on_standard_output(folder):
     call = [sys.executable, "-m", "apercu", "decode", "a.apc", "-", "--format", "tif"]
     (folder / "b.tif").write_bytes(subprocess.run(call, capture_output=True, timeout=60, check=True).stdout)
     assert said_of("b.tif") == said_of("sentinel_2.tif")
+
+
+def piped(folder, arguments, source):
+    call = [sys.executable, "-m", "apercu", *arguments]
+    return subprocess.run(call, input=source, capture_output=True, timeout=60, cwd=folder)
+
+
+def test_a_scene_on_standard_input(folder):
+    rasterio.shutil.copy("sentinel_2.tif", "a.jp2", driver="JP2OpenJPEG", REVERSIBLE="YES", QUALITY="100")
+    (folder / "a.jp2.aux.xml").unlink(missing_ok=True)
+    for name in ("sentinel_2.tif", "float32.tif", "a.jp2"):
+        found = piped(folder, ["encode", "-", "-", "--quality", "30"], (folder / name).read_bytes())
+        assert found.stdout == geo.encode(name, quality=30)
+        assert found.stderr.startswith(b"standard output: 100")
+
+
+def test_standard_input_that_no_driver_of_gdal_s_choice_reads(folder):
+    text = "<VRTDataset rasterXSize='1' rasterYSize='1'><VRTRasterBand dataType='Byte' band='1'/></VRTDataset>"
+    for content in (text.encode(), b"GRIB" + text.encode(), (folder / "sentinel_2.tif").read_bytes()[:3000]):
+        found = piped(folder, ["encode", "-", "a.apc"], content)
+        assert found.returncode == 2
+        assert found.stderr.startswith(b"apercu: ")
+        assert found.stderr.count(b"\n") == 1
+        assert not (folder / "a.apc").exists()
+
+
+def test_a_cog_on_standard_output(folder):
+    (folder / "a.apc").write_bytes(geo.encode("mask.tif", quality=30))
+    (folder / "b.tif").write_bytes(piped(folder, ["decode", "a.apc", "-", "--cog"], b"").stdout)
+    assert said_of("b.tif") == said_of("mask.tif")
+    assert cog_validate("b.tif", quiet=True)[0]
+
+
+def test_a_page_shows_a_scene_beside_its_original(folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tifffile", None)  # which is not needed
+    pages = []
+    monkeypatch.setattr(view, "page_html", lambda comparison, *_, **__: pages.append(comparison) or "")
+    for name in ("sentinel_2", "mask"):
+        (folder / f"{name}.apc").write_bytes(geo.encode(f"{name}.tif", quality=60))
+        assert main(["view", f"{name}.apc", "--against", f"{name}.tif", "--no-open", "--out", "a.html"]) == 0
+        hidden = apercu.mask((folder / f"{name}.apc").read_bytes())
+        decoded = apercu.decode((folder / f"{name}.apc").read_bytes()).astype(float)
+        with opened(f"{name}.tif") as found:
+            original = np.moveaxis(found.read(), 0, -1).reshape(decoded.shape).astype(float)
+        error = np.mean(np.where(hidden.reshape(*hidden.shape, *[1] * (decoded.ndim - 2)), 0, decoded - original) ** 2)
+        peak = 255 if name == "mask" else 65535
+        assert pages[-1]["points"][0]["metrics"]["psnr"] == pytest.approx(10 * np.log10(peak**2 / error), abs=1e-6)
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_left_out_is_said_once(folder, capsys):
+    classes = np.zeros((1, 40, 50), np.uint8)
+    write(folder / "palette.tif", classes, photometric="palette", colormap={0: (10, 20, 30)}, nodata=7)
+    write(folder / "profile.tif", np.zeros((3, 40, 50), np.uint8), photometric="RGB", nodata=0,
+          tags={(0, "COLOR_PROFILE"): {"SOURCE_ICC_PROFILE": base64.b64encode(bytes(200)).decode()}})  # fmt: skip
+    for names, says in (
+        (["palette.tif"], "palette.tif: the palette became colours"),
+        (["profile.tif", "sentinel_2.tif"], "profile.tif: the colour profile is left out"),
+    ):
+        assert main(["encode", *names, "--out", "made"]) == 0
+        said = capsys.readouterr().err
+        assert said.count("left out") == 1
+        assert says in said
 
 
 def test_what_cannot_be_is_refused_in_one_line(folder, capsys):

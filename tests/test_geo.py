@@ -106,7 +106,7 @@ def validated(path):
         return cog_validate(path, quiet=True)
 
 
-@pytest.mark.parametrize("name", ["sentinel_2", "rotated", "gcps", "rpcs", "mask", "alpha", "nan"])
+@pytest.mark.parametrize("name", ["sentinel_2", "rotated", "gcps", "rpcs", "mask", "alpha", "nan", "said"])
 def test_a_cloud_optimised_geotiff_says_the_same(name, made, tmp_path):
     scene, data, back = made(name)
     geo.decode(data, tmp_path / "cog.tif", cog=True)
@@ -116,18 +116,14 @@ def test_a_cloud_optimised_geotiff_says_the_same(name, made, tmp_path):
         np.testing.assert_array_equal(plain.read(), cog.read())
 
 
-def test_a_cog_keeps_namespaces_unless_bands_have_tags_without_one(tmp_path):
-    for bands_have, kept in ((False, {"CLOUDCOVER": "12"}), (True, {})):
-        tags = {
-            (0, "IMAGERY"): {"CLOUDCOVER": "12"},
-            (0, ""): {"a": "b"},
-            **({(1, ""): {"c": "d"}} if bands_have else {}),
-        }
-        write(tmp_path / "a.tif", smooth(n_bands=1), tags=tags, crs="EPSG:32632", transform=SENTINEL_2)
-        geo.decode(geo.encode(tmp_path / "a.tif", quality=20), tmp_path / "cog.tif", cog=True)
-        with opened(tmp_path / "cog.tif") as cog:
-            assert (cog.tags()["a"], cog.tags(ns="IMAGERY")) == ("b", kept)
-            assert cog.tags(1) == ({"c": "d"} if bands_have else {})
+def test_a_cog_keeps_tags_of_bands_with_and_without_a_namespace(tmp_path):
+    odd = {"c": "d", 'e & "f" <g>': 'h & "i" <j>\n\u00fc', "long": "k" * 40_000}
+    tags = {(0, "IMAGERY"): {"CLOUDCOVER": "12"}, (0, ""): {"a": "b"}, (1, ""): odd, (2, "X"): {"l": "m"}}
+    write(tmp_path / "a.tif", smooth(n_bands=2), tags=tags, crs="EPSG:32632", transform=SENTINEL_2, names=("n", "o"))
+    geo.decode(geo.encode(tmp_path / "a.tif", quality=20), tmp_path / "cog.tif", cog=True)
+    assert said_of(tmp_path / "cog.tif") == said_of(tmp_path / "a.tif")
+    assert validated(tmp_path / "cog.tif") == (True, [], [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "cog.tif"]
 
 
 def test_what_was_beside_an_old_file_is_not_taken_for_the_new_one_s(made, tmp_path):

@@ -119,6 +119,21 @@ def test_alpha_beside_more_than_three_bands_is_a_mask(tmp_path):
         np.testing.assert_array_equal(found.read(5), 255 * shown)
 
 
+def test_an_alpha_of_signed_integers_is_a_mask_and_one_of_floats_a_band(tmp_path):
+    shown = IMAGE > 20
+    cases = ("int16", 32767, 1, "alpha"), ("int16", 255, 2, None), ("float32", 1, 2, None)
+    for dtype, opaque, n_bands, kind in cases:
+        samples = np.stack([IMAGE - 30.0, opaque * shown]).astype(dtype)
+        write(tmp_path / "a.tif", samples, colours=("gray", "alpha"))
+        data = geo.encode(tmp_path / "a.tif", codec="predictive", quality=100)
+        told = apercu.info(data)
+        assert (told["bands"], told["mask"] and told["mask"]["kind"]) == (n_bands, kind)
+        geo.decode(data, tmp_path / "b.tif")
+        with opened(tmp_path / "b.tif") as found:
+            assert [colour.name for colour in found.colorinterp] == ["gray", "alpha"]
+            np.testing.assert_allclose(found.read(2), samples[1], atol=1e-4)
+
+
 def test_bands_of_several_types_become_the_type_of_all(tmp_path):
     write(tmp_path / "a.tif", IMAGE[np.newaxis])
     bands = "".join(

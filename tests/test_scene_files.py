@@ -1,6 +1,7 @@
 """Which files are scenes, which GDAL reads, and which stay pictures."""
 
 import struct
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -94,6 +95,20 @@ def test_what_is_no_file_by_its_name(tmp_path):
         assert scene_files.is_scene(name)
     for name in (tmp_path / "not_there.tif", "C:\\not_there.tif"):
         assert not scene_files.is_scene(name)
+
+
+def test_what_comes_without_a_name(tmp_path):
+    for name, make, expected in (
+        ("scale.tif", tiff(GREY, extratags=[SCALE]), True),
+        ("grey.tif", tiff(GREY), False),
+        ("a.jp2", content(JP2 + bytes(64) + b"gml.data"), True),
+        ("a.nc", content(b"CDF\x01" + bytes(28)), False),  # which GDAL reads by its name only
+        ("a.h5", content(b"\x89HDF\r\n\x1a\n" + bytes(28)), False),
+    ):
+        make(tmp_path / name)
+        stream = BytesIO((tmp_path / name).read_bytes())
+        assert scene_files.is_scene(stream) is expected
+        assert not scene_files.is_scene(stream, 1)
 
 
 def test_a_page_that_is_chosen_is_a_picture(tmp_path):

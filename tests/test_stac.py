@@ -68,6 +68,35 @@ def test_a_footprint_around_the_pole_reaches_it(tmp_path):
     assert made["bbox"][0::2] == [-180, 180]
 
 
+def test_a_grid_around_the_globe_from_any_meridian(tmp_path):
+    for west in (-180, 0, -10.5):
+        place = {"crs": "EPSG:4326", "transform": (3.6, 0, west, 0, -2, 70)}
+        made = item_of(write(tmp_path / "a.tif", smooth(n_bands=1), **place), tmp_path).item
+        assert (made["bbox"], made["geometry"]["type"]) == ([-180, -74, 180, 70], "Polygon")
+
+
+def test_the_corners_of_a_full_disk_are_off_the_globe(tmp_path):
+    place = {"crs": "+proj=geos +h=35785831 +lon_0=0 +sweep=y", "transform": (111e3, 0, -555e4, 0, -154e3, 5544e3)}
+    made = item_of(write(tmp_path / "a.tif", smooth(n_bands=1), **place), tmp_path).item
+    assert made["bbox"] == pytest.approx([-81.1, -81.2, 81.1, 81.2], abs=0.3)
+
+
+def test_hrefs_are_urls(tmp_path):
+    (tmp_path / "é 100%:#?.apc").write_bytes(geo.encode(ALL["said"](tmp_path / "a.tif"), quality=20))
+    made = stac.item(tmp_path / "é 100%:#?.apc", tmp_path / "x" / "a.json", "é 100%:#?.webp", WHEN).item
+    assert made["id"] == "é 100%:#?"
+    hrefs = [made["assets"][name]["href"] for name in ("overview", "thumbnail")]
+    assert hrefs == ["../%C3%A9%20100%25%3A%23%3F.apc", "%C3%A9%20100%25%3A%23%3F.webp"]
+
+
+def test_gdal_prints_nothing_beside_the_error(tmp_path, capfd):
+    (tmp_path / "a.apc").write_bytes(geo.encode(ALL["rpcs"](tmp_path / "a.tif"), quality=20))  # no place on Earth
+    assert main(["stac", str(tmp_path / "a.apc"), "--datetime", "2026-11-26"]) == 2
+    said = capfd.readouterr().err
+    assert said.startswith("apercu: ")
+    assert said.count("\n") == 1
+
+
 def test_a_footprint_is_that_of_what_counts(tmp_path):
     samples = smooth(n_bands=2)
     samples[:, :, :40] = samples[:, 60:] = 0

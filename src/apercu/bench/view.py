@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 import apercu
 from apercu.bench import metrics, shown
 from apercu.bench.own import label
@@ -30,7 +32,8 @@ def file_page(
     Args:
         data: an apercu file.
         name: what the page calls it.
-        original: what was encoded, of the same shape and dtype; with it the page shows both, and metrics.
+        original: what was encoded, of the same shape and dtype; with it the page shows both, and metrics. Where it is a
+            masked array, what the file or it hides is 0 in both.
         window: (top, left, height, width), the part that is shown, measured and decoded, and no more. By default all
             is measured where there is an original, and as much of the middle shown as a page can hold.
         peak: of the metrics, see `apercu.bench.planes.peak_of`.
@@ -58,6 +61,12 @@ def file_page(
         if window is not None:
             original, note = shown.cut(original, window), "metrics of this part"
         original = original.reshape(decoded.shape)  # one band with or without an axis
+        if isinstance(original, np.ma.MaskedArray):
+            hidden = apercu.mask(data, window=wanted, full_size=True).reshape(*decoded.shape[:2], -1)
+            hidden = hidden | np.ma.getmaskarray(original).reshape(*hidden.shape[:2], -1)
+            original, decoded = (
+                np.where(hidden.reshape(of.shape), 0, of).astype(of.dtype) for of in (original.data, decoded)
+            )
     size = f"coded at 1/{1 << full.log2} of the size" if full else ""
     view = shown.view_of(decoded if original is None else original, header.interpretation)
 

@@ -42,7 +42,8 @@ class Made(NamedTuple):
 
     content: bytes
     facts: dict[str, object]
-    """What `apercu.info` says of the apercu file; of an encoded picture also `line_art`."""
+    """What `apercu.info` says of the apercu file; of an encoded picture also `line_art`, of a scene `left_out`, what is
+    not kept."""
     n_concealed: int = 0
     """Faults of the apercu file that damaged="conceal" passed over."""
 
@@ -117,12 +118,13 @@ def encoded(image: Samples, name: str, options: Mapping[str, Any]) -> Made:
     return Made(data, {**apercu.info(data), "line_art": is_line_art(image)})
 
 
-def encoded_scene(source: str, options: Mapping[str, Any]) -> Made:
-    """A scene, whatever GDAL opens by that name, as an apercu file; errors name it."""
-    from apercu.bridges import geo  # rasterio comes with it
+def encoded_scene(source: str | BytesIO, options: Mapping[str, Any]) -> Made:
+    """A scene, whatever GDAL opens by that name or finds in a stream, as an apercu file; errors of reading name it."""
+    from apercu.bridges import geo, geo_read  # rasterio comes with them
 
-    data = geo.encode(source, **options)
-    return Made(data, {**apercu.info(data), "line_art": False})
+    with geo_read.opened(source) as dataset:
+        data, left_out = geo.encode(dataset, **options), geo_read.left_out(dataset)
+    return Made(data, {**apercu.info(data), "line_art": False, "left_out": left_out})
 
 
 def decoded(

@@ -137,7 +137,8 @@ def check_suffix(suffix: str, bands: str, dtype: Any) -> None:
     """
     if np.dtype(dtype) not in (np.uint8, np.uint16):
         raise FileFormatError(
-            f"{np.dtype(dtype)} samples cannot be written as {suffix}; use .tif and pip install 'apercu[geo]'"
+            f"{np.dtype(dtype)} samples cannot be written as {suffix}; use .tif, which needs rasterio for them: "
+            "pip install 'apercu[geo]'"
         )
     bits = 8 * np.dtype(dtype).itemsize
     serving = [name for name, held in _HELD_BY.items() if (bands, bits) in held]

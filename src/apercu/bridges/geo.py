@@ -69,7 +69,8 @@ def encode(
     value then. Where bands have no-data values of their own, that of the first becomes that of all, since a GeoTIFF has
     one. A palette becomes colours.
 
-    scene: a path, a URL, whatever else GDAL opens (`/vsizip/…`, `NETCDF:"a.nc":t`), or an open rasterio dataset.
+    scene: a path, a URL, whatever else GDAL opens (`/vsizip/…`, `NETCDF:"a.nc":t`), an open rasterio dataset, or the
+        content of a TIFF or JPEG 2000 (`io.BytesIO`).
     bands: what the bands are, in place of what GDAL says: "grey", "rgb", "rgba" or "spectral".
     tags: whether to keep tags, and names and units of bands.
     All others are those of `apercu.encode`; `peak` is in units of the samples.
@@ -153,7 +154,10 @@ class Opened:
     @property
     def crs(self) -> Any:
         """The reference system, a `rasterio.crs.CRS`, or None."""
-        return geo_metadata.crs_as_rasterio(self.scene.geo.crs) if self.scene.geo else None
+        from rasterio import Env
+
+        with Env():  # without which GDAL prints its errors beside raising them
+            return geo_metadata.crs_as_rasterio(self.scene.geo.crs) if self.scene.geo else None
 
     @property
     def transform(self) -> Any:
@@ -277,8 +281,7 @@ def decode(
     mask, dtype and tags. The file takes the place of `path`, whole or not at all. At the full size of an image that was
     coded at a reduced one, damage is concealed in memory.
 
-    cog: whether to write a cloud-optimised GeoTIFF, with overviews. GDAL leaves tags of namespaces out of it where
-        bands have tags without one.
+    cog: whether to write a cloud-optimised GeoTIFF, with overviews.
     full_size: where the image is coded at a reduced size, write the full one.
     window: (top, left, height, width), the part to write, in pixels of that size; its georeference follows.
     restore, damaged, layers, model, options: as for `apercu.decode`.

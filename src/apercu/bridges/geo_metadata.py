@@ -56,7 +56,7 @@ def describe(dataset: Any, scene: Scene, interpretation: str) -> None:
     n_bands = dataset.count
     for (number, namespace), pairs in (scene.tags or {}).items():
         if number <= n_bands:
-            dataset.update_tags(number, ns=namespace or None, **_as_written(namespace, pairs))
+            dataset.update_tags(number, ns=namespace or None, **as_written(namespace, pairs))
     if scene.geo and scene.geo.point:
         dataset.update_tags(**{_AREA_OR_POINT: "Point"})
     if scene.gcps:
@@ -255,7 +255,7 @@ def _tags(dataset: Any, bands: list[int]) -> Tags:
     return found
 
 
-def _as_written(namespace: str, pairs: dict[str, str]) -> dict[str, str]:
+def as_written(namespace: str, pairs: dict[str, str]) -> dict[str, str]:
     """Tags as rasterio takes them: it reads the text of an XML namespace whole, and writes it as KEY=VALUE. Those that
     are named like its own arguments have large letters, which are the same to GDAL."""
     if namespace.startswith("xml:"):

@@ -2,15 +2,19 @@
 
 import errno
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.bridges.geometry import check_size
+from apercu.bridges.tiff import is_tiff
 from apercu.codecs.source import squared_error
 from apercu.errors import FileFormatError, MissingExtra, OptionError, printable
 from apercu.format.chunks import DTYPES
@@ -24,6 +28,7 @@ CACHE = 16 << 20
 _CACHE_OF_ROWS = 64 << 20
 """Where blocks are rows of the whole width, which several tiles need one after the other."""
 _AT_ONCE = 1 << 21  # samples
+_IN_MEMORY = re.compile(r"'?/vsi(mem|pythonfilelike)/[^\s':,]*'?")
 NoData = float | int | None
 _NEAR = 2 * float(np.finfo(np.float32).eps)
 """What differs from a no-data value in floating point by less than this, times the sum of both, is no data to GDAL."""
@@ -73,7 +78,8 @@ def opened(scene: Any, **how: Any) -> Iterator[Any]:
     """A raster that GDAL reads, by its path or URL, as a rasterio dataset; a dataset that is open stays so.
 
     Args:
-        scene: a path, a URL, whatever else GDAL opens (`/vsizip/…`, `NETCDF:"a.nc":t`), or an open dataset.
+        scene: a path, a URL, whatever else GDAL opens (`/vsizip/…`, `NETCDF:"a.nc":t`), the content of a TIFF or
+            JPEG 2000 (BytesIO), or an open dataset.
         how: arguments of `rasterio.open`, such as `driver`.
 
     Raises:
@@ -83,8 +89,14 @@ def opened(scene: Any, **how: Any) -> Iterator[Any]:
     rasterio = rasterio_of("a scene needs")
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-    name = printable(str(getattr(scene, "name", scene)))
     with ExitStack() as stack:
+        stack.enter_context(rasterio.Env())  # without which GDAL prints its errors beside raising them
+        if isinstance(scene, BytesIO):
+            content = scene.getvalue()
+            # Not by any driver: some read files and addresses that the content names.
+            how = {"driver": "GTiff" if is_tiff(content[:16]) else "JP2OpenJPEG", **how}
+            scene = stack.enter_context(rasterio.MemoryFile(content, filename="stream")).name
+        name = printable(_IN_MEMORY.sub("the stream", str(getattr(scene, "name", scene))))
         try:
             if not isinstance(scene, rasterio.io.DatasetReader | rasterio.io.DatasetWriter | rasterio.vrt.WarpedVRT):
                 with warnings.catch_warnings():
@@ -94,7 +106,7 @@ def opened(scene: Any, **how: Any) -> Iterator[Any]:
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_OF_ROWS if in_rows else CACHE))
             yield scene
         except RasterioError as error:
-            said = " ".join(str(error.__cause__ or error).split())
+            said = _IN_MEMORY.sub(name, " ".join(str(error.__cause__ or error).split()))
             if said.endswith(os.strerror(errno.ENOENT)) and not os.path.exists(name):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from error
             raise FileFormatError(said if name in said else f"{name}: {said}") from error
@@ -106,7 +118,8 @@ def bands_of(dataset: Any) -> Bands:
     """Which bands of a dataset are coded, and how.
 
     Three or four bands of red, green, blue (and alpha) are a picture, one band is grey, all others are spectral. A band
-    of a palette becomes RGB. A band of alpha that is 0 or the largest value everywhere, and 0 somewhere, is a mask.
+    of a palette becomes RGB. A band of alpha of integers that is 0 or the largest value everywhere, and 0
+    somewhere, is a mask; of other values, or of floats, it is coded.
 
     Raises:
         FileFormatError: no bands, but datasets within the file; complex samples; or samples of a kind that is unknown.
@@ -127,8 +140,8 @@ def bands_of(dataset: Any) -> Bands:
     is_plain = all(of_band == {"all_valid"} for of_band in flags)
     if {"nodata"} in flags:
         kind = "nodata"
-    elif "alpha" in flags[0] or (is_plain and dtype.kind == "u" and colours[-1] == "alpha"):
-        # To GDAL, an alpha beside other than one or three bands is no mask.
+    elif "alpha" in flags[0] or (is_plain and dtype.kind in "iu" and colours[-1] == "alpha"):
+        # To GDAL, an alpha beside other than one or three bands, or of other than 8 or 16 bits, is no mask.
         if colours[-1] == "alpha" and dataset.count > 1 and _is_mask(dataset, numbers[-1], dtype):
             kind, alpha = "alpha", numbers.pop()
     elif not is_plain:
@@ -138,6 +151,13 @@ def bands_of(dataset: Any) -> Bands:
     same = tuple(value for value in nodata if value is not None)  # a GeoTIFF has one no-data value for all bands
     of_all = None if not same else (same[0],) * len(numbers)
     return Bands(numbers, dtype, _interpretation(colours[: len(numbers)], dtype), kind, of_all, alpha, mask_each)
+
+
+def left_out(dataset: Any) -> str:
+    """What of a dataset is not kept, though it means something for its samples; empty where there is nothing."""
+    if [colour.name for colour in dataset.colorinterp] == ["palette"]:
+        return "the palette became colours, and the numbers that stood for them are left out"
+    return "the colour profile is left out" if dataset.tags(ns="COLOR_PROFILE") else ""
 
 
 class RasterSource:
@@ -203,6 +223,16 @@ class Mapped:
     def squared_error(self, window: Window, decoded: Samples) -> int:
         """See `Source`: of the codes."""
         return squared_error(*self.read(window), decoded)
+
+
+def read_all(scene: Any) -> NDArray[Any]:
+    """The samples of a scene that are coded, (H, W, B); a masked array, if some do not count. Raises as `opened`, and
+    TooLarge."""
+    with opened(scene) as dataset:
+        raster = RasterSource(dataset, bands_of(dataset))
+        check_size(raster.width, raster.height, raster.n_bands)
+        samples, mask = raster.read(Window(0, 0, raster.height, raster.width))
+    return samples if mask is None else np.ma.MaskedArray(samples, mask)
 
 
 def windows_to_scan(dataset: Any) -> Iterator[Window]:

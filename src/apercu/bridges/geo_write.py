@@ -1,15 +1,18 @@
 """Scenes as GeoTIFF, also cloud-optimised (COG), by GDAL's drivers of these names."""
 
+import mmap
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
+from xml.sax.saxutils import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.bridges.geo_metadata import colours_of, crs_as_rasterio, describe
+from apercu.bridges.geo_metadata import as_written, colours_of, crs_as_rasterio, describe
 from apercu.bridges.geo_read import CACHE, opaque, rasterio_of
 from apercu.errors import FileFormatError
 from apercu.format.chunks import Scene
@@ -26,6 +29,9 @@ _COG = {
     "bigtiff": "IF_SAFER",
     "overview_resampling": "AVERAGE",
 }
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML has not, and GDAL leaves out."""
+_QUOTE = {'"': "&quot;"}
 
 
 class Raster(NamedTuple):
@@ -68,12 +74,18 @@ def write(
 
     with replacing_by_name(target) as name, rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_TIFF_INTERNAL_MASK=True):
         first = os.path.join(os.path.dirname(name), ".whole.tif") if cog else name
+        is_named = any(namespace for _, namespace in raster.scene.tags or ())
+        items = _left_out(raster.scene) if cog and is_named else b""
+        room = {f"apercu{os.urandom(8).hex()}": "-" * len(items)} if items else {}
         with _created(first, raster, 1 if cog else 6) as dataset:
             _fill(dataset, raster, parts)
+            dataset.update_tags(**room)
         if cog:
             with faults_of_gdal():
-                copy(first, name, driver="COG", copy_src_mdd=_copied(raster.scene), **_cog(raster))
+                copy(first, name, driver="COG", copy_src_mdd="YES" if is_named else "AUTO", **_cog(raster))
             os.unlink(first)
+            if room:
+                _put(name, items, room)
         stale = [suffix for suffix in _BESIDE if not os.path.exists(name + suffix)]
     for suffix in stale:  # of the file that was there, and GDAL would take it for the new one's
         with suppress(OSError):
@@ -90,11 +102,26 @@ def _cog(raster: Raster) -> dict[str, Any]:
     return _COG | {"predictor": ("NO", "STANDARD", "FLOATING_POINT")[_predictor(raster.dtype) - 1]}
 
 
-def _copied(scene: Scene) -> str:
-    """Which tags GDAL is to copy to a COG: of all namespaces (YES), or those without one (AUTO), where bands have such
-    tags, which it would leave out with the others."""
-    named = any(namespace for _, namespace in scene.tags or ())
-    return "YES" if named and not any(band and not namespace for band, namespace in scene.tags or ()) else "AUTO"
+def _left_out(scene: Scene) -> bytes:
+    """Tags of bands without a namespace, as the XML that GDAL writes. It leaves them out of a copy as soon as that is
+    to have tags of namespaces: of bands it copies these alone then."""
+    lines = (
+        f'<Item name="{escape(NO_XML.sub("", name), _QUOTE)}" sample="{band - 1}">'
+        f"{escape(escape(NO_XML.sub('', text)))}</Item>"  # GDAL escapes a text twice
+        for (band, namespace), pairs in (scene.tags or {}).items()
+        if band and not namespace
+        for name, text in as_written("", pairs).items()
+    )
+    return "".join(lines).encode()
+
+
+def _put(path: str, items: bytes, room: dict[str, str]) -> None:
+    """Let tags take the place of one of the dataset that is as long: no byte moves, and a COG stays one."""
+    place = "".join(f'<Item name="{name}">{text}</Item>' for name, text in room.items()).encode()
+    with open(path, "r+b") as stream, mmap.mmap(stream.fileno(), 0) as content:
+        if (at := content.find(place)) < 0:
+            raise FileFormatError("GDAL writes tags in a form that is not known")
+        content[at : at + len(place)] = items.ljust(len(place))
 
 
 def write_empty(name: str, raster: Raster) -> None:

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from importlib.util import find_spec
+from io import BytesIO
 from typing import Any, BinaryIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -48,6 +49,8 @@ _PICTURES = (
 _NO_FILE = re.compile(r"/vsi|\w\w[\w+.-]*:")  # a drive of Windows has one letter
 
 
+Given = str | os.PathLike[str] | BytesIO
+"""A file by its name, or what it holds."""
 LEFT_OUT = "its georeference, no-data value and tags are left out; pip install 'apercu[geo]' keeps them"
 """What is said of a scene that is read as a picture."""
 
@@ -57,9 +60,9 @@ def of_picture(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name != "tags"}
 
 
-def can_be_read(source: str | os.PathLike[str]) -> bool:
+def can_be_read(source: Given) -> bool:
     """Whether a scene is for GDAL to read: rasterio is installed, or it is no file, for which there is no other way."""
-    return find_spec("rasterio") is not None or not os.path.exists(source)
+    return find_spec("rasterio") is not None or not (isinstance(source, BytesIO) or os.path.exists(source))
 
 
 def is_geotiff(data: bytes, suffix: str, cog: bool) -> bool:
@@ -80,14 +83,20 @@ def loses_its_place(data: bytes, suffix: str) -> bool:
     return suffix in _TIFF and has_prefix(data) and find_spec("rasterio") is None
 
 
-def is_scene(source: str | os.PathLike[str], page: int | None = None) -> bool:
-    """Whether a file is a scene; its head is looked at. `page`: what was chosen of a file of several.
+def is_scene(source: Given, page: int | None = None) -> bool:
+    """Whether a file, or what a stream holds, is a scene; its head is looked at. `page`: what was chosen of a file of
+    several. Of streams, GDAL reads TIFF and JPEG 2000 alone.
 
     Raises OSError where a file that is there cannot be opened.
     """
-    name = os.fspath(source)
     if page is not None:
         return False
+    if not isinstance(source, str | os.PathLike):
+        source.seek(0)
+        head = source.read(32)
+        source.seek(0)
+        return (is_tiff(head) or head.startswith(_JPEG_2000)) and _is_scene(source, "")
+    name = os.fspath(source)
     if _NO_FILE.match(name) and not os.path.exists(name):
         return True
     if not os.path.isfile(name):  # a pipe gives what it has only once

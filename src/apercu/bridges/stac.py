@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ _MEDIA_TYPE = "image/x-apercu"
 _THUMBNAILS = {".webp": "image/webp", ".png": "image/png"}
 _DENSE = 32  # points on a side of a footprint, which need not be straight on the globe
 _TOLERANCE, _DECIMALS = 1e-6, 7  # in degrees, a tenth of a metre and less
+_ROUND = 360
+_STEPS = 20  # of a bisection
 _TIMES = {
     ("IMAGERY", "ACQUISITIONDATETIME"): "%Y-%m-%d %H:%M:%S",  # what GDAL finds in products of many satellites
     ("", "ACQUISITIONDATETIME"): "",
@@ -63,7 +66,7 @@ def item(
         FileFormatError: the scene's place is not on Earth.
         FormatError, OSError: as `apercu.bridges.geo.open`.
     """
-    rasterio_of("a STAC item needs")
+    rasterio = rasterio_of("a STAC item needs")
     try:
         import antimeridian
         import pystac
@@ -78,22 +81,24 @@ def item(
     if when is None:
         raise OptionError("no tag says when the scene was taken: give the time (--datetime)")
     small = _Small(opened)
-    footprint = _footprint(opened, small)
+    with rasterio.Env():  # without which GDAL prints its errors beside raising them
+        footprint = _footprint(opened, small)
+        projection = _projection(opened)
     made = pystac.Item(
         id=Path(path).stem,
         geometry=footprint,
         bbox=None if footprint is None else list(antimeridian.bbox(footprint)),
         datetime=(when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC),
-        properties=_projection(opened),
+        properties=projection,
         stac_extensions=[_PROJECTION, _RASTER],
     )
     folder = os.path.dirname(os.path.abspath(out))
-    overview = os.path.relpath(os.path.abspath(path), folder).replace(os.sep, "/")
+    overview = quote(os.path.relpath(os.path.abspath(path), folder).replace(os.sep, "/"))
     made.add_asset(
         "overview",
         pystac.Asset(overview, media_type=_MEDIA_TYPE, roles=["overview"], extra_fields={"bands": _bands(opened)}),
     )
-    made.add_asset("thumbnail", pystac.Asset(thumbnail, media_type=_THUMBNAILS[suffix], roles=["thumbnail"]))
+    made.add_asset("thumbnail", pystac.Asset(quote(thumbnail), media_type=_THUMBNAILS[suffix], roles=["thumbnail"]))
     return Made(made.to_dict(include_self_link=False), small.shown(_display_bands(opened)))
 
 
@@ -148,7 +153,6 @@ def _footprint(opened: geo.Opened, small: _Small) -> dict[str, Any] | None:
     import antimeridian
     import shapely
     from rasterio._err import CPLE_BaseError
-    from rasterio.warp import transform
 
     shown = small.valid if small.valid.any() else ~small.valid
     rows = np.flatnonzero(shown.any(axis=1))
@@ -159,23 +163,55 @@ def _footprint(opened: geo.Opened, small: _Small) -> dict[str, Any] | None:
     height, width = opened.shape
     points = np.minimum(np.array(corners) * small.side, (width, height))
     hull = shapely.MultiPoint(points).convex_hull.segmentize(max(height, width) / _DENSE)
-    columns, lines = np.array(hull.exterior.coords).T
     try:
         if (found := _to_ground(opened.scene)) is None:
             return None
-        crs, on_ground = found
-        with np.errstate(over="ignore", invalid="ignore"):
-            places = np.column_stack(transform(crs, "EPSG:4326", *on_ground(lines, columns)))
+        places = _on_globe(*found, np.array(hull.exterior.coords))
     except CPLE_BaseError as error:  # points of which GDAL makes no transform, or that it takes off the globe
         raise FileFormatError(f"the corners of the scene have no longitude and latitude: {error}") from error
     if not np.isfinite(places).all():
         raise FileFormatError("the corners of the scene have no longitude and latitude")
     if (area := shapely.Polygon(places)).area == 0:
         raise FileFormatError("the corners of the scene lie on a line")
-    fixed = antimeridian.fix_polygon(area).simplify(_TOLERANCE)
+    if getattr(found[0], "is_geographic", False) and np.ptp(places[:, 0]) > _ROUND - _TOLERANCE:
+        fixed = shapely.box(-180, area.bounds[1], 180, area.bounds[3])  # also of longitudes from 0 to 360
+    else:
+        fixed = antimeridian.fix_polygon(area, fix_winding=True).simplify(_TOLERANCE)
     rounded = shapely.transform(fixed, lambda corners: np.round(corners, _DECIMALS))
     geometry: dict[str, Any] = json.loads(shapely.to_geojson(rounded))
     return geometry
+
+
+def _on_globe(crs: Any, on_ground: Any, corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Longitudes and latitudes of points (n, 2), columns and rows. What lies off the globe, such as the corners of a
+    full disk, is moved towards the middle of all until it does not."""
+    from rasterio._err import CPLE_BaseError
+    from rasterio.warp import transform
+
+    def places(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.column_stack(transform(crs, "EPSG:4326", *on_ground(points[:, 1], points[:, 0])))
+
+    def lie_on_globe(points: NDArray[np.float64]) -> bool:
+        try:
+            return bool(np.isfinite(places(points)).all())
+        except CPLE_BaseError:  # of any of them
+            return False
+
+    middle = corners.mean(axis=0, keepdims=True)
+    if lie_on_globe(corners) or not lie_on_globe(middle):
+        return places(corners)
+    moved = []
+    for corner in corners:
+        within, tried = 0.0, 1.0
+        for step in range(1, _STEPS):
+            if lie_on_globe(middle + tried * (corner - middle)):
+                within = tried
+            if within == 1:
+                break
+            tried = within + 0.5**step
+        moved.append(middle + within * (corner - middle))
+    return places(np.concatenate(moved))
 
 
 def _to_ground(scene: Scene) -> tuple[Any, Any] | None:
@@ -205,6 +241,8 @@ def _projection(opened: geo.Opened) -> dict[str, Any]:
     place = opened.scene.geo
     if place and isinstance(place.crs, int):
         told["proj:code"] = f"EPSG:{place.crs}"
+    elif place and isinstance(place.crs, str) and "[" not in place.crs:  # of another authority
+        told["proj:code"] = place.crs
     elif place and place.crs:
         from rasterio.enums import WktVersion
 

@@ -6,17 +6,15 @@ window. GDAL runs such functions where GDAL_VRT_ENABLE_PYTHON=YES is set, since 
 
 import inspect
 import os
-import re
 import sys
 import tempfile
 from xml.etree import ElementTree
 
 from apercu.bridges import geo, geo_write, vrt_function
 from apercu.bridges.geo_read import check_name, rasterio_of
+from apercu.bridges.geo_write import NO_XML
 
 _SOURCES = {"SimpleSource", "ComplexSource"}
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML has not, and GDAL leaves out."""
 
 
 def vrt(path: str | os.PathLike[str], *, full_size: bool = False, python: str = sys.executable) -> str:
@@ -50,9 +48,9 @@ def vrt(path: str | os.PathLike[str], *, full_size: bool = False, python: str = 
         _derive(band, {**arguments, "band": str(number)})
         for (of_band, namespace), pairs in (raster.scene.tags or {}).items():
             if of_band == number and namespace:  # which GDAL leaves out
-                metadata = ElementTree.SubElement(band, "Metadata", domain=_NO_XML.sub("", namespace))
+                metadata = ElementTree.SubElement(band, "Metadata", domain=NO_XML.sub("", namespace))
                 for name, value in pairs.items():
-                    ElementTree.SubElement(metadata, "MDI", key=_NO_XML.sub("", name)).text = _NO_XML.sub("", value)
+                    ElementTree.SubElement(metadata, "MDI", key=NO_XML.sub("", name)).text = NO_XML.sub("", value)
     for band in root.findall("MaskBand/VRTRasterBand"):
         _derive(band, {**arguments, "band": "0"})
     ElementTree.indent(root)

@@ -35,7 +35,8 @@ def _answer(python: str, given: Any, n_bytes: int) -> bytes:
     process: Any = PROCESSES.get((python, os.getpid()))  # a process that was forked off has its own
     if process is None or process.poll() is not None:
         command = [python, "-E", "-m", "apercu.bridges.vrt_process"]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of Windows, where QGIS has no console
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, creationflags=no_window)
         PROCESSES[python, os.getpid()] = process
         atexit.register(_end, process)
     process.stdin.write(json.dumps(given).encode() + b"\n")

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = "the apercu file and the picture to write (- for standard input or output); with --out, apercu files only"
     many.add_files(parser, "IN.apc OUT", "IN.apc ... --out FOLDER", what)
     parser.add_argument(
-        "--format", metavar="KIND", help="png, tif, ... (default: the suffix of OUT; png for - and with --out)"
+        "--format", metavar="KIND", help="png, tif, ... (default: the suffix of OUT; else png, or tif with --cog)"
     )
     streams.add_window(parser, "decode this part alone, in pixels")
     streams.add_full_size(parser, "enlarge what was coded at a reduced size; --window is of it")
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     streams.set_limit(arguments)
     options = streams.decoding_options(arguments)
-    suffix = "." + (arguments.format or "png").lower().removeprefix(".")
+    suffix = "." + (arguments.format or ("tif" if arguments.cog else "png")).lower().removeprefix(".")
     if arguments.out is not None:
         sources = many.inputs(arguments)
         outcomes = batch.decode(sources, arguments.out, suffix, arguments.cog, **options)

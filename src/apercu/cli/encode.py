@@ -2,8 +2,9 @@
 
 import argparse
 import math
-import re
 from typing import Any
+
+import numpy as np
 
 from apercu.cli import many, streams
 from apercu.cli.messages import remark
@@ -19,7 +20,7 @@ chooses one. 16-bit colour and TIFF files of many bands need: pip install 'aperc
 
 A scene keeps its georeference, no-data value, mask, tags and type of samples (int8 to float64): a GeoTIFF, a TIFF of
 many bands, JPEG 2000 that says where it lies, NetCDF, VRT and everything else that GDAL reads, also by a URL or in an
-archive (/vsizip/...). That needs rasterio: pip install 'apercu[geo]'.
+archive (/vsizip/...); on standard input, TIFF and JPEG 2000. That needs rasterio: pip install 'apercu[geo]'.
 
 For text, line art and screenshots use AVIF, or PNG where there is room: at 0.2 bpp a drawn page reaches 22 dB here and
 37 dB in AVIF. For very small files, --reduce auto codes the picture at half or a quarter of its size, and so on, where
@@ -123,12 +124,13 @@ def run(arguments: argparse.Namespace) -> int:
     streams.check_output(source, target)
     batch.check_encoding(options)
     name = streams.label(source)
-    is_scene = source != streams.STANDARD and scene_files.is_scene(source, arguments.page)
-    if is_scene and scene_files.can_be_read(source):
+    given = streams.given(source)
+    is_scene = scene_files.is_scene(given, arguments.page)
+    if is_scene and scene_files.can_be_read(given):
         with streams.progress_bar("encoding") as progress, streams.muted():
-            made = batch.encoded_scene(source, {**options, "progress": progress})
+            made = batch.encoded_scene(given, {**options, "progress": progress})
     else:
-        image, bands = streams.read_picture(source, arguments.page)
+        image, bands = streams.read_picture(given, arguments.page)
         with streams.progress_bar("encoding") as progress:
             made = batch.encoded(image, name, {"bands": bands, **options, "progress": progress})
         if is_scene:
@@ -141,12 +143,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _hint(done: list[tuple[str, dict[str, Any]]]) -> None:
+    for what in dict.fromkeys(facts.get("left_out") for _, facts in done):
+        if what:
+            remark(f"{_first([name for name, facts in done if facts.get('left_out') == what])}: {what}")
     found = [name for name, facts in done if facts["line_art"] and facts["bpp"] < _SHARP_FROM_BPP]
     if found:
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        looks = "look" if more else "looks"
+        looks = "look" if len(found) > 1 else "looks"
         what = "which blurs at such a rate: PNG, WebP or AVIF keeps it sharper"
-        remark(f"{found[0]}{more} {looks} like text or line art, {what}")
+        remark(f"{_first(found)} {looks} like text or line art, {what}")
+
+
+def _first(names: list[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def total(facts: list[dict[str, Any]], n_files: int) -> str:
@@ -159,9 +167,8 @@ def total(facts: list[dict[str, Any]], n_files: int) -> str:
 
 
 def _sample_bytes(facts: dict[str, Any]) -> int:
-    n_samples: int = math.prod(_full_size(facts)) * facts["bands"]
-    bits = re.search(r"\d+", facts["dtype"])
-    return n_samples * int(bits[0] if bits else 8) // 8
+    n_bytes: int = math.prod(_full_size(facts)) * facts["bands"] * np.dtype(facts["dtype"]).itemsize
+    return n_bytes
 
 
 def _full_size(facts: dict[str, Any]) -> tuple[int, int]:

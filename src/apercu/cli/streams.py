@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import apercu
@@ -131,16 +132,29 @@ def _opened(name: str) -> Iterator[BinaryIO]:
         yield stream
 
 
-def read_picture(source: str | os.PathLike[str], page: int | None = None) -> tuple[Any, str]:
-    """A picture file, or standard input for `-`, as `apercu.bridges.files.read` gives it; C libraries say nothing."""
-    name = os.fspath(source)
-    from apercu.bridges import files, piped  # Pillow comes with them, which --help has no use for
+def given(name: str) -> str | BytesIO:
+    """A picture or scene by its name, or what comes on standard input for `-`: all of it, see
+    `apercu.bridges.piped`."""
+    if name != STANDARD:
+        return name
+    from apercu.bridges import piped  # Pillow comes with it, which --help has no use for
 
-    with _opened(name) as stream, muted():
-        if name == STANDARD:
-            with naming(label(name)):
-                stream = piped.read_picture(stream)
-        return files.read(stream, label(name), page)
+    with _opened(name) as stream, muted(), naming(label(name)):
+        return piped.read_picture(stream)
+
+
+def read_picture(source: str | os.PathLike[str] | BytesIO, page: int | None = None) -> tuple[Any, str]:
+    """A picture file, `-` or what `given` gives of it, as `apercu.bridges.files.read` does; C libraries say nothing."""
+    from apercu.bridges import files
+
+    if isinstance(source, str | os.PathLike):
+        name = os.fspath(source)
+        if name != STANDARD:
+            with _opened(name) as stream, muted():
+                return files.read(stream, label(name), page)
+        source = given(name)
+    with muted():
+        return files.read(source, label(STANDARD), page)
 
 
 def read_apercu(name: str, *, cut: bool = False) -> bytes:
@@ -203,7 +217,8 @@ def check_output(source: str, target: str) -> None:
     if target == STANDARD:
         return
     check_target(target)
-    if source != STANDARD and os.path.exists(target) and os.path.samefile(source, target):
+    # A source need not be a file: GDAL opens URLs and parts of archives.
+    if source != STANDARD and all(map(os.path.exists, (source, target))) and os.path.samefile(source, target):
         raise OptionError(f"{label(target)} is the input; name another file for the output")
 
 

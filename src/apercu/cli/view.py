@@ -7,6 +7,7 @@ import sys
 import tempfile
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 from apercu.cli import streams
 from apercu.cli.messages import say
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             streams.check_output(source, arguments.out)
     with naming(streams.label(arguments.input)):
         data = streams.read_apercu(arguments.input, cut=arguments.damaged == "conceal")
-    original = None if arguments.against is None else streams.read_picture(arguments.against)[0]
+    original = None if arguments.against is None else _original(arguments.against)
     name = streams.label(os.path.basename(arguments.input))
     with naming(streams.label(arguments.input)):
         html = file_page(data, name, original, peak=arguments.peak, **streams.decoding_options(arguments))
@@ -70,6 +71,19 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.no_open and has_display():
         webbrowser.open(Path(page).resolve().as_uri())
     return 0
+
+
+def _original(source: str) -> Any:
+    """The samples of a picture or of a scene; a masked array, where some do not count."""
+    from apercu.bridges import scene_files
+
+    given = streams.given(source)
+    if not (scene_files.is_scene(given) and scene_files.can_be_read(given)):
+        return streams.read_picture(given)[0]
+    from apercu.bridges import geo_read
+
+    with streams.muted():
+        return geo_read.read_all(given)
 
 
 def has_display() -> bool:
