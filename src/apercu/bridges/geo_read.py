@@ -126,9 +126,7 @@ def _driver_of(path: str) -> str:
     with open(path, "rb") as stream:
         driver = _FROM_ANYONE.get(stream.read(4))
     if driver is None:
-        raise FileFormatError(
-            "a scene that is neither a TIFF nor a JPEG 2000 may name other files; encode it by itself"
-        )
+        raise FileFormatError("a scene that is neither a TIFF nor a JPEG 2000 may name other files: encode it alone")
     return driver
 
 
@@ -142,8 +140,8 @@ def check_memory(raster: "RasterSource") -> None:
     most, n_bytes = most_pixels(), n_pixels * raster.n_bands * raster.dtype.itemsize
     if most is not None and n_bytes > 8 * most:
         raise FileFormatError(
-            f"{n_bytes:,} bytes of samples are read at once, more than the limit of {most} pixels allows; raise it for a "
-            "file that you trust (apercu.MAX_PIXELS, --max-pixels)"
+            f"{n_bytes:,} bytes of samples are read at once, more than the limit of {most} pixels allows; raise it for "
+            "a file that you trust (apercu.MAX_PIXELS, --max-pixels)"
         )
 
 
