@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 import apercu
-from apercu.codecs import decoding, encoding
+from apercu.codecs import decoding, encoding, source
 from apercu.codecs.encoding import Target
 from apercu.codecs.source import ArraySource
 from apercu.format.container import read_header
 from apercu.stages import levels
 from apercu.stages.blocks import Window, part, tiles
+from apercu.stages.squared_error import squared_error
 from every_codec import CODECS, EVERY_CODEC, EVERY_KIND, drawn
 from scripts.pictures import noise, scene, wide
 from windows import Windows
@@ -139,3 +140,15 @@ def test_what_is_known_to_be_wrong_is_refused_before_the_first_part():
     data = apercu.encode(scene(75, 100, 3), quality=50, tile=32)
     with pytest.raises(apercu.Truncated):
         decoding.windows(data[:-9])
+
+
+@pytest.mark.parametrize(("dtype", "side"), [("uint8", 300), ("uint16", 70)])
+def test_squared_errors_are_whole_numbers(dtype, side):
+    most = np.iinfo(dtype).max
+    a, b = np.full((side, side, 3), most, dtype), np.zeros((side, side, 3), dtype)
+    assert squared_error(a, b) == side * side * 3 * most**2
+    a, b = (noise((side + 2, side + 5, 2), seed).astype(dtype) for seed in (1, 2))
+    a, b = a[1:-1, 2:-3], b[2:, 5:].astype(np.dtype(dtype).newbyteorder(">"))  # windows, and bytes of another order
+    assert squared_error(a, b) == int(((a.astype(np.int64) - b) ** 2).sum()) > 0
+    hidden = noise(a.shape, 3) % 3 == 0
+    assert source.squared_error(a, hidden, b) == int(((a.astype(np.int64) - b)[~hidden] ** 2).sum())

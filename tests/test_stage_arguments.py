@@ -27,6 +27,7 @@ from apercu.stages import (
     mask,
     predict,
     range_coding,
+    squared_error,
     symbol_maps,
     wavelet,
 )
@@ -205,6 +206,7 @@ EXAMPLES = [
       "step_q8": 900, "chroma": 1}),
     (wavelet.wavelet_synthesise, wavelet.wavelet_synthesise,
      {"bands": int16(240), "plane": np.empty((12, 20), np.int16), "levels": 5, "centre": 4080}),
+    (squared_error.squared_error, squared_error.squared_error, {"samples": TILE, "decoded": TILE[::-1].copy()}),
     (symbol_maps.start_contexts, map_start, {"starts": MAP_STARTS}),
     (symbol_maps.map_tables, map_numbers, {"numbers": MAP_NUMBERS}),
     (map_huffman.map_coder, map_coder_of, {"weights": MAP_TABLES.weights, "contexts": MAP_TABLES.contexts}),
@@ -329,6 +331,8 @@ def fits(function, name, value, other):
         return False
     if name == "out":
         return other.dtype.itemsize <= 2 and other.dtype.isnative and other.shape[1:] == value.shape[1:]
+    if function == "squared_error":
+        return other.shape == value.shape and other.dtype.itemsize == value.dtype.itemsize
     if name in ("tile", "mask", "samples", "planes"):  # a copy is made where need be
         return other.dtype.itemsize <= 2
     larger = name in ("plane", "luma", "cb", "cr") and function != "wavelet_synthesise"

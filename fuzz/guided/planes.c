@@ -106,6 +106,12 @@ void guided_samples(input *in)
             apercu_store_u16(planes[0], plane_width, deep_back, row_pitch, pitch, width, height, offset, range);
         else
             apercu_store_u8(planes[0], plane_width, back, row_pitch, pitch, width, height);
+        /* Of several components, not all have been written. */
+        int64_t error = 0;
+        if (pitch == 1)
+            error = wide ? apercu_squared_error_u16(deep, row_pitch, deep_back, row_pitch, width, height)
+                         : apercu_squared_error_u8(image, row_pitch, back, row_pitch, width, height);
+        claim(error >= 0 && error <= (int64_t)(width * height) * 65535 * 65535, "a squared error has its bounds");
         free(row);
         for (size_t y = 0; y < height; y++)
             for (size_t x = 0; x < width; x++) {

@@ -80,13 +80,13 @@ def encode(
     MissingExtra without rasterio; and what `apercu.encode` raises.
     """
     target = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
-    with geo_read.opened(scene) as dataset:
-        found = geo_read.bands_of(dataset)
+    with geo_read.raster_of(scene) as raster:
+        dataset, found = raster.dataset, raster.bands
         interpretation = bands or found.interpretation
         numbers = found.numbers + [found.alpha] * bool(found.alpha) if found.palette is None else []
         said = geo_metadata.described(dataset, numbers, interpretation, bool(found.alpha), tags)
-        raster = geo_read.RasterSource(dataset, found)
         check_size(raster.width, raster.height, raster.n_bands)
+        geo_read.check_memory(raster)
         source: Source = raster
         mapping, nodata = None, found.nodata
         if found.dtype not in (np.uint8, np.uint16):

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.bridges.geometry import check_size
-from apercu.bridges.tiff import is_tiff
+from apercu.bridges.geometry import check_size, most_pixels
 from apercu.codecs.source import squared_error
 from apercu.errors import FileFormatError, MissingExtra, OptionError, printable
 from apercu.format.chunks import DTYPES
-from apercu.stages.blocks import Window
+from apercu.stages.blocks import Window, part
 from apercu.stages.colour import Samples
 from apercu.stages.fill import Mask
 from apercu.stages.sample_types import Mapping, mapping_for, representable, to_codes
@@ -29,7 +28,21 @@ _CACHE_OF_ROWS = 64 << 20
 """Where blocks are rows of the whole width, which several tiles need one after the other."""
 _AT_ONCE = 1 << 21  # samples
 _IN_MEMORY = re.compile(r"'?/vsi(mem|pythonfilelike)/[^\s':,]*'?")
+_KEPT = 1 << 25
+"""Bytes of the samples of a raster that is read once and kept: an encoder looks at it several times."""
 NoData = float | int | None
+_FROM_ANYONE = {
+    b"II*\0": "GTiff",
+    b"MM\0*": "GTiff",
+    b"II+\0": "GTiff",
+    b"MM\0+": "GTiff",
+    b"\0\0\0\x0c": "JP2OpenJPEG",
+}
+"""GDAL's drivers of files that name no others, by the first bytes: for scenes that anyone may have sent."""
+_ALONE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
+"""What keeps GDAL from looking for files beside one (.msk, .ovr, .aux.xml, .tfw), which it opens by their content."""
+_TILE = 1024
+"""Pixels a side of the smallest tiles that large scenes are read in."""
 _NEAR = 2 * float(np.finfo(np.float32).eps)
 """What differs from a no-data value in floating point by less than this, times the sum of both, is no data to GDAL."""
 
@@ -74,12 +87,13 @@ def check_name(path: str | os.PathLike[str], what_names: str) -> None:
 
 
 @contextmanager
-def opened(scene: Any, **how: Any) -> Iterator[Any]:
+def opened(scene: Any, *, alone: bool = False, **how: Any) -> Iterator[Any]:
     """A raster that GDAL reads, by its path or URL, as a rasterio dataset; a dataset that is open stays so.
 
     Args:
         scene: a path, a URL, whatever else GDAL opens (`/vsizip/…`, `NETCDF:"a.nc":t`), the content of a TIFF or
             JPEG 2000 (BytesIO), or an open dataset.
+        alone: for a file that anyone may have sent: it is a TIFF or a JPEG 2000, and nothing beside it is looked at.
         how: arguments of `rasterio.open`, such as `driver`.
 
     Raises:
@@ -94,10 +108,14 @@ def opened(scene: Any, **how: Any) -> Iterator[Any]:
         if isinstance(scene, BytesIO):
             content = scene.getvalue()
             # Not by any driver: some read files and addresses that the content names.
-            how = {"driver": "GTiff" if is_tiff(content[:16]) else "JP2OpenJPEG", **how}
+            how = {"driver": _driver_of(content[:4]), **how}
             scene = stack.enter_context(rasterio.MemoryFile(content, filename="stream")).name
         name = printable(_IN_MEMORY.sub("the stream", str(getattr(scene, "name", scene))))
         try:
+            if alone:
+                stack.enter_context(rasterio.Env(**_ALONE))
+                with open(scene, "rb") as file:
+                    how["driver"] = _driver_of(file.read(4))
             if not isinstance(scene, rasterio.io.DatasetReader | rasterio.io.DatasetWriter | rasterio.vrt.WarpedVRT):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -112,6 +130,30 @@ def opened(scene: Any, **how: Any) -> Iterator[Any]:
             raise FileFormatError(said if name in said else f"{name}: {said}") from error
         except UnicodeError as error:  # to GDAL all is UTF-8
             raise FileFormatError(f"{name}: its name, or what is said in it, is not UTF-8") from error
+
+
+def _driver_of(begin: bytes) -> str:
+    """That of a file that anyone may have sent, by its first bytes; raises FileFormatError where GDAL is not to read
+    it."""
+    driver = _FROM_ANYONE.get(begin)
+    if driver is None:
+        raise FileFormatError("a scene that is neither a TIFF nor a JPEG 2000 may name other files: encode it alone")
+    return driver
+
+
+def check_memory(raster: "RasterSource") -> None:
+    """Refuse a raster of whose samples too many are read at once: what MAX_PIXELS allows of uint16.
+
+    Raises FileFormatError.
+    """
+    blocks = (rows * columns for rows, columns in raster.dataset.block_shapes)
+    n_pixels = max(*blocks, min(raster.height, _TILE) * min(raster.width, _TILE))
+    most, n_bytes = most_pixels(), n_pixels * raster.n_bands * raster.dtype.itemsize
+    if most is not None and n_bytes > 8 * most:
+        raise FileFormatError(
+            f"{n_bytes:,} bytes of samples are read at once, more than the limit of {most} pixels allows; raise it for "
+            "a file that you trust (apercu.MAX_PIXELS, --max-pixels)"
+        )
 
 
 def bands_of(dataset: Any) -> Bands:
@@ -160,31 +202,52 @@ def left_out(dataset: Any) -> str:
     return "the colour profile is left out" if dataset.tags(ns="COLOR_PROFILE") else ""
 
 
+@contextmanager
+def raster_of(scene: Any, alone: bool = False) -> "Iterator[RasterSource]":
+    """The bands of a scene, as `opened` takes it; raises as that and `bands_of`. A `RasterSource` is given back."""
+    if isinstance(scene, RasterSource):
+        yield scene
+        return
+    with opened(scene, alone=alone) as dataset:
+        yield RasterSource(dataset, bands_of(dataset))
+
+
 class RasterSource:
     """The bands of a dataset, read window by window, in the dtype that they have (see `apercu.codecs.source.Source`;
-    `Mapped` makes a source for an encoder of those that are neither uint8 nor uint16)."""
+    `Mapped` makes a source for an encoder of those that are neither uint8 nor uint16). A small raster is read once."""
 
     def __init__(self, dataset: Any, bands: Bands) -> None:
-        self._dataset, self._bands = dataset, bands
+        self.dataset, self.bands = dataset, bands
         self._nodata = [nodata_in(bands.dtype, value) for value in dataset.nodatavals]
         self.height, self.width = int(dataset.height), int(dataset.width)
         self.n_bands = 3 if bands.palette is not None else len(bands.numbers)
         self.dtype = bands.dtype
+        self._is_small = self.height * self.width * self.n_bands * self.dtype.itemsize <= _KEPT
+        self._kept: tuple[NDArray[Any], Mask | None] | None = None
 
     def read(self, window: Window) -> tuple[NDArray[Any], Mask | None]:
         """See `Source`."""
-        place, bands = _rasterio_window(window), self._bands
+        if not self._is_small:
+            return self._read(window)
+        if self._kept is None:
+            self._kept = self._read(Window(0, 0, self.height, self.width))
+        samples, mask = self._kept
+        hidden = None if mask is None else part(mask, window)
+        return part(samples, window), hidden if hidden is not None and hidden.any() else None
+
+    def _read(self, window: Window) -> tuple[NDArray[Any], Mask | None]:
+        place, bands = _rasterio_window(window), self.bands
         if bands.palette is not None:
-            indices = np.minimum(self._dataset.read(1, window=place), len(bands.palette) - 1)
+            indices = np.minimum(self.dataset.read(1, window=place), len(bands.palette) - 1)
             out: NDArray[Any] = bands.palette[indices]
-            hidden = (out[:, :, 3:] == 0) | (self._dataset.read_masks(1, window=place) == 0)[:, :, np.newaxis]
+            hidden = (out[:, :, 3:] == 0) | (self.dataset.read_masks(1, window=place) == 0)[:, :, np.newaxis]
             return np.ascontiguousarray(out[:, :, :3]), _wide(hidden, self.n_bands)
         out = np.empty((window.height, window.width, self.n_bands), self.dtype)
-        if len(set(self._dataset.dtypes)) == 1:
-            self._dataset.read(bands.numbers, out=np.moveaxis(out, -1, 0), window=place)
+        if len(set(self.dataset.dtypes)) == 1:
+            self.dataset.read(bands.numbers, out=np.moveaxis(out, -1, 0), window=place)
         else:  # which rasterio does not read together
             for band, number in enumerate(bands.numbers):
-                out[:, :, band] = self._dataset.read(number, window=place)
+                out[:, :, band] = self.dataset.read(number, window=place)
         return out, self._mask(out, place)
 
     def squared_error(self, window: Window, decoded: Samples) -> int:
@@ -192,13 +255,13 @@ class RasterSource:
         return squared_error(*self.read(window), decoded)
 
     def _mask(self, samples: NDArray[Any], place: Any) -> Mask | None:
-        bands, hidden = self._bands, np.zeros((1, 1, 1), np.bool_)
+        bands, hidden = self.bands, np.zeros((1, 1, 1), np.bool_)
         if bands.kind == "alpha":
-            hidden = self._dataset.read(bands.alpha, window=place)[:, :, np.newaxis] == 0
+            hidden = self.dataset.read(bands.alpha, window=place)[:, :, np.newaxis] == 0
         elif bands.kind == "band" and bands.mask_each:
-            hidden = np.moveaxis(self._dataset.read_masks(bands.numbers, window=place), 0, -1) == 0
+            hidden = np.moveaxis(self.dataset.read_masks(bands.numbers, window=place), 0, -1) == 0
         elif bands.kind == "band":
-            hidden = self._dataset.read_masks(1, window=place)[:, :, np.newaxis] == 0
+            hidden = self.dataset.read_masks(1, window=place)[:, :, np.newaxis] == 0
         elif bands.kind == "nodata":
             values = [self._nodata[number - 1] for number in bands.numbers]
             hidden = _equal(samples, values)

@@ -6,11 +6,10 @@ import numpy as np
 
 from apercu.errors import ImageError
 from apercu.format.container import MAX_BANDS, MAX_SIDE
+from apercu.stages import squared_error as difference
 from apercu.stages.blocks import Window, part
 from apercu.stages.colour import Samples
 from apercu.stages.fill import Mask
-
-_ROWS = 64  # at a time, where a wider type is needed: memory stays small
 
 
 @runtime_checkable
@@ -94,11 +93,6 @@ def _check(dtype: np.dtype[Any], shape: tuple[int, ...], most_side: int) -> None
 
 def squared_error(samples: Samples, mask: Mask | None, decoded: Samples) -> int:
     """The squared error of `decoded` (h, w, B), summed over all samples that the mask does not hide."""
-    total = 0
-    for top in range(0, len(samples), _ROWS):
-        rows = slice(top, top + _ROWS)
-        difference = samples[rows].astype(np.int64) - decoded[rows]
-        if mask is not None:
-            difference[mask[rows]] = 0
-        total += int(np.vdot(difference, difference))
-    return total
+    if mask is not None:
+        decoded = np.where(mask, samples, decoded)
+    return difference.squared_error(samples, decoded)

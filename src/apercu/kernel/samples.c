@@ -336,3 +336,48 @@ int64_t apercu_ycc_to_rgb_u16(const int16_t *luma, size_t stride, const int16_t 
     }
     return 0;
 }
+
+/* Squares of a row, in sums that vectors hold: 2^15 squares of 8 bits stay below 2^31. */
+APERCU_VECTORISED static uint64_t row_error_u8(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    uint64_t total = 0;
+    while (n) {
+        size_t now = n < 1 << 15 ? n : 1 << 15;
+        uint32_t sum = 0;
+        for (size_t i = 0; i < now; i++) {
+            int32_t off = a[i] - b[i];
+            sum += (uint32_t)(off * off);
+        }
+        total += sum;
+        a += now, b += now, n -= now;
+    }
+    return total;
+}
+
+APERCU_VECTORISED static uint64_t row_error_u16(const uint16_t *a, const uint16_t *b, size_t n)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t off = a[i] > b[i] ? (uint32_t)a[i] - b[i] : (uint32_t)b[i] - a[i];
+        total += (uint64_t)(off * off);
+    }
+    return total;
+}
+
+int64_t apercu_squared_error_u8(const uint8_t *a, size_t a_pitch, const uint8_t *b, size_t b_pitch, size_t n_columns,
+                                size_t n_rows)
+{
+    uint64_t total = 0;
+    for (size_t y = 0; y < n_rows; y++)
+        total += row_error_u8(a + y * a_pitch, b + y * b_pitch, n_columns);
+    return (int64_t)total;
+}
+
+int64_t apercu_squared_error_u16(const uint16_t *a, size_t a_pitch, const uint16_t *b, size_t b_pitch, size_t n_columns,
+                                 size_t n_rows)
+{
+    uint64_t total = 0;
+    for (size_t y = 0; y < n_rows; y++)
+        total += row_error_u16(a + y * a_pitch, b + y * b_pitch, n_columns);
+    return (int64_t)total;
+}

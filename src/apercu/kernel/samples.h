@@ -42,4 +42,11 @@ APERCU_API int64_t apercu_ycc_to_rgb_u16(const int16_t *luma, size_t stride, con
                                          size_t chroma_stride, int16_t *scratch, uint16_t *image, size_t row_pitch,
                                          size_t pitch, size_t width, size_t height, int32_t offset, int32_t range);
 
+/* The sum of the squared differences of two images of `n_columns` samples a row, whose rows are so many samples apart; at
+ * most 2^31 samples of 16 bits, so that the sum has 63. */
+APERCU_API int64_t apercu_squared_error_u8(const uint8_t *a, size_t a_pitch, const uint8_t *b, size_t b_pitch,
+                                           size_t n_columns, size_t n_rows);
+APERCU_API int64_t apercu_squared_error_u16(const uint16_t *a, size_t a_pitch, const uint16_t *b, size_t b_pitch,
+                                            size_t n_columns, size_t n_rows);
+
 #endif

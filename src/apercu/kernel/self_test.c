@@ -27,7 +27,7 @@ int64_t apercu_self_test_workspace(void)
 
 /* As `known_answers` prints them, which is built with the kernel. A change of the coded output changes them; a faster kernel
  * does not. */
-static const uint32_t KNOWN[TEST_PARTS] = {0x5831F993, 0x0BD0D15B, 0xA4CE2814, 0x3C3FCA7E,
+static const uint32_t KNOWN[TEST_PARTS] = {0x58749340, 0x0BD0D15B, 0xA4CE2814, 0x3C3FCA7E,
                                            0x71E38923, 0x868ED4EC, 0x776266BC, 0x16A1C5BF, 0x30E35B32,
                                            0xAC97A7CD, 0x36C4AAB0};
 
@@ -81,6 +81,8 @@ static void test_samples(test *t, samples_room *r)
             add_u16(t, r->words, n);
         }
     }
+    add(t, apercu_squared_error_u8(r->bytes, WIDE, r->bytes + 2 * PIXELS, 2 * WIDE, WIDE, HIGH));
+    add(t, apercu_squared_error_u16(r->words, WIDE, r->words + 2 * PIXELS, 2 * WIDE, WIDE, HIGH));
 }
 
 enum { LARGEST = 67 * 21, WIDEST = 135, WAVELET_ROOM = 8 * (WIDEST + 12) + LARGEST };

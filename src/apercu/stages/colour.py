@@ -77,7 +77,7 @@ def to_planes(tile: Samples, interpretation: str, levels: list[Levels]) -> list[
     check_levels(tile, interpretation, levels)
     height, width, n_bands = tile.shape
     wide = tile.itemsize == 2
-    samples = _plain_rows(tile)
+    samples = plain_rows(tile)
     row_pitch = samples.strides[0] // samples.itemsize
     of_band = _levels_of_bands(interpretation, n_bands, levels)
     planes = []
@@ -103,8 +103,8 @@ def _empty_plane(height: int, width: int, unit: int) -> Plane:
     return np.empty((n_blocks(height, unit) * unit, n_blocks(width, unit) * unit), np.int16)
 
 
-def _plain_rows(tile: Samples) -> Samples:
-    """The tile itself where the kernel can read it in place, row after row without gaps in them; otherwise a copy."""
+def plain_rows(tile: Samples) -> Samples:
+    """A tile itself where the kernel can read it in place, row after row without gaps in them; otherwise a copy."""
     row_stride, *strides = tile.strides
     whole = strides == [tile.shape[2] * tile.itemsize, tile.itemsize]
     if whole and row_stride > 0 and row_stride % tile.itemsize == 0 and tile.flags.aligned and tile.dtype.isnative:

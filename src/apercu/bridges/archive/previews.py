@@ -1,7 +1,7 @@
 """A picture or a scene to a preview, and how far the preview is from it."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 import apercu
 from apercu.bridges import files, scene_files
 from apercu.codecs import scenes
+from apercu.codecs.source import squared_error
 from apercu.stages.fill import Mask, hidden
 
-_ROWS = 64  # that are measured at once
+_AT_ONCE = 1 << 18  # samples
 
 Part = tuple[NDArray[Any], Mask | None, NDArray[Any]]
 """Samples (h, w, B), which of them do not count, and what they are decoded to."""
@@ -51,41 +52,53 @@ def _of_picture(path: str, page: int | None, is_measured: bool, options: Mapping
     facts: dict[str, Any] = apercu.info(data)
     rmse = None
     if is_measured:
-        decoded = apercu.decode(data, full_size=True, model=options.get("model"))
         whole = image.reshape(*image.shape[:2], -1)
-        rmse = _rmse(iter([(whole, None, decoded.reshape(whole.shape))]), facts["interpretation"])
+        decoded = apercu.decode(data, full_size=True, model=options.get("model")).reshape(whole.shape)
+        rmse = _rmse([(whole, None, decoded)], facts["interpretation"])
     return Preview(data, facts, rmse, None)
 
 
 def _of_scene(path: str, is_measured: bool, options: Mapping[str, Any]) -> Preview:
     from apercu.bridges import geo, geo_read  # rasterio comes with them
 
-    data = geo.encode(path, **options)
-    facts: dict[str, Any] = apercu.info(data)
-    rmse = None
-    if is_measured:
-        shown = geo.Opened(data, True, model=options.get("model"))
-        with geo_read.opened(path) as dataset:
-            raster = geo_read.RasterSource(dataset, geo_read.bands_of(dataset))
-            parts = ((*raster.read(window), samples) for window, samples, _ in shown.parts())
+    with geo_read.raster_of(path, alone=True) as raster:
+        data = geo.encode(raster, **options)
+        facts: dict[str, Any] = apercu.info(data)
+        rmse = None
+        if is_measured:
+            shown = geo.Opened(data, True, model=options.get("model"))
+            parts = ((*raster.read(window), shown.part(window)[0]) for window in shown.windows())
             rmse = _rmse(parts, facts["interpretation"])
     samples = scenes.split(data)[0].samples
     return Preview(data, facts, rmse, None if samples is None else _mapping_error(samples.dtype, samples.mapping))
 
 
-def _rmse(parts: Iterator[Part], interpretation: str) -> float | None:
+def _rmse(parts: Iterable[Part], interpretation: str) -> float | None:
     """None where no sample counts."""
-    total, n_counted = 0.0, 0
+    total: float = 0
+    n_counted = 0
     for samples, mask, decoded in parts:
-        for top in range(0, len(samples), _ROWS):
-            rows = slice(top, top + _ROWS)
-            out = hidden(samples[rows], interpretation, None if mask is None else mask[rows])
-            difference = samples[rows].astype(np.float64)
-            difference -= decoded[rows]
-            difference = difference.ravel() if out is None else difference[~out]
-            total += float(difference @ difference)
-            n_counted += difference.size
+        out = hidden(samples, interpretation, mask)
+        total += _squared_error(samples, out, decoded)
+        n_counted += samples.size - (0 if out is None else int(np.count_nonzero(out)))
     return math.sqrt(total / n_counted) if n_counted else None
+
+
+def _squared_error(samples: NDArray[Any], out: Mask | None, decoded: NDArray[Any]) -> float:
+    """Summed over the samples that are not `out`. Exact for integers of 16 bits or fewer."""
+    if samples.dtype in (np.uint8, np.uint16):
+        return squared_error(samples, out, decoded)
+    sums = []
+    n_rows = max(_AT_ONCE // samples[0].size, 1)
+    for top in range(0, len(samples), n_rows):
+        rows = slice(top, top + n_rows)
+        difference = samples[rows].astype(np.float64)
+        difference -= decoded[rows]
+        if out is not None:
+            difference[out[rows]] = 0
+        sums.append(float(np.square(difference).sum()))
+    total = math.fsum(sums)
+    return int(total) if samples.dtype.kind in "iu" else total
 
 
 def _mapping_error(dtype: str, mapping: tuple[tuple[float, float], ...] | None) -> float | None:
