@@ -68,11 +68,13 @@ def encode(
     Raises as `apercu.encode`.
     """
     source = source_of(image, MOST_SIDE)
+    is_plain = not rotate and isinstance(source, ArraySource) and source.mask is None and scene == _NOTHING
+    if is_plain and log2 == 0 and target.n_bytes is None and target.psnr is None:  # the sooner for small images
+        return encoding.encode(source, target, codec, options, bands, model, progress, tile, layers)
     bands, target = encoding.interpretation_of(source, bands), measured(target, source)
-    is_plain = isinstance(source, ArraySource) and source.mask is None and scene == _NOTHING and not rotate
 
     def at_size(log2: int, progress: Progress = progress) -> bytes:
-        if is_plain and not log2:  # the sooner for small images
+        if is_plain and not log2:
             return encoding.encode(source, target, codec, options, bands, model, progress, tile, layers)
         small = source_of(reduced(source, log2, bands))
         said = replace(scene, reduced=Reduced(log2, source.height, source.width) if log2 else None)
