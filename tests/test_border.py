@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 import apercu
+from apercu.codecs import encoding
 from apercu.codecs.apercu import plan
+from apercu.codecs.by_name import codec_of
+from apercu.format.container import Header
 from apercu.stages.wavelet import wavelet_analyse
 
 SOURCE = Path(__file__).parents[1] / "src/apercu/kernel/wavelet_border.c"
@@ -140,6 +143,13 @@ def test_large_pictures_have_no_seam(restore):
 )
 def test_sides_of_tiles(height, width, bands, side):
     assert plan(*bands, height, width).tile == side
+
+
+@pytest.mark.parametrize(("side", "wide", "found"), [(10_000, True, 2048), (10_000, False, 4096), (4000, True, None)])
+def test_tiles_of_colours_of_16_bits_are_smaller(side, wide, found):
+    header = Header(side, side, 3, "rgb", wide=wide)
+    assert encoding._planned(header, codec_of("apercu"), None, None, None, None).tile == found
+    assert encoding._planned(header, codec_of("apercu"), None, 4096, None, None).tile == 4096
 
 
 def test_extreme_pictures_stay_within_16_bits():

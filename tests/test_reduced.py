@@ -1,5 +1,7 @@
 """Images coded at a smaller size: the source that is read reduced, and the choice of the size."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -105,8 +107,10 @@ def test_reductions_that_there_are_not(given):
 class Coder:
     """Files of one letter; at each size an error of its own is added to the means."""
 
-    def __init__(self, image, errors, unreachable=()):
+    def __init__(self, image, errors, unreachable=(), mask=None, shown=()):
+        """`shown`: the mask that each size shows; it is exact where that is the source's."""
         self.source, self.errors, self.unreachable, self.tried = Watched(image), errors, unreachable, []
+        self.source.mask, self.shown = mask, shown
 
     def code(self, log2, progress):
         progress(0.0)
@@ -120,12 +124,21 @@ class Coder:
         samples, _ = reduced.reduced(self.source, data[0], "grey").read(window)
         return samples + np.uint8(self.errors[data[0]])
 
+    def see(self, data):
+        hidden = self.shown[data[0]] if self.shown else None
+        return reduced.Seen(
+            partial(self.decode, data),
+            lambda window: None if hidden is None else part(hidden, window),
+            hidden is self.source.mask,
+        )
+
     def choose(self, n_bytes):
         self.told = []
-        return reduced.best_size(self.source, n_bytes, "grey", self.code, self.decode, self.told.append)[0]
+        return reduced.best_size(self.source, n_bytes, "grey", self.code, self.see, self.told.append)[0]
 
 
 FLAT = np.full((64, 64, 1), 100, np.uint8)
+SLOPE = np.arange(64, dtype=np.uint8)[:, np.newaxis, np.newaxis].repeat(64, 1)
 
 
 def test_the_least_error_at_the_full_size_wins():
@@ -141,7 +154,31 @@ def test_colours_under_alpha_0_are_no_errors():
     seen = ArraySource(image)
     decoded = [np.where([[[1, 1, 1, 0]]], np.uint8(5), image), np.where(image == 100, np.uint8(102), image)]
     for samples, of_error in zip(decoded, (95 * 95 * 3, 2 * 2 * 3), strict=True):
-        assert reduced._squared_error(seen, "rgba", 0, lambda w, s=samples: part(s, w)) == of_error * 32 * 64
+        shown = reduced.Seen(lambda w, s=samples: part(s, w), lambda _: None, True)
+        assert reduced._error(seen, "rgba", 0, shown) == of_error * 32 * 64
+
+
+def test_what_is_hidden_and_counts_is_an_error_and_what_is_shown_and_does_not():
+    """Of the variance of what counts, each: here 30² of samples that are 30 from their mean."""
+    image, mask = np.full((64, 64, 1), 100, np.uint8), np.zeros((64, 64, 1), bool)
+    image[:, ::2] = 160
+    mask[:, :16] = True
+    hidden, shown = mask.copy(), mask.copy()
+    hidden[:, 16:20], shown[:, 10:16] = True, False
+    for of, n_wrong in ((mask, 0), (hidden, 4 * 64), (shown, 6 * 64)):
+        seen = reduced.Seen(lambda w: part(image, w) + np.uint8(1), lambda w, of=of: part(of, w), True)
+        n_both = np.count_nonzero(~mask & ~of)
+        assert reduced._error(ArraySource(image, mask), "grey", 0, seen) == n_both + n_wrong * 30**2
+
+
+def test_a_size_whose_mask_is_closer_wins():
+    mask = np.zeros((64, 64, 1), bool)
+    mask[:, :20] = True
+    coarse = mask.copy()
+    coarse[:, 20:24] = True
+    for shown, found in (([mask] * 7, 0), ([coarse, mask, *[coarse] * 5], 1)):
+        coder = Coder(SLOPE, [2, 2, 9, 9, 9, 9, 9], mask=mask, shown=shown)
+        assert coder.choose(1) == found
 
 
 def test_where_little_is_gained_the_larger_size_wins():
@@ -162,6 +199,17 @@ def test_with_bits_enough_nothing_is_tried_and_nothing_measured():
     assert coder.choose(32) == 1  # 1/16 of a bit a sample, at half size 1/4
     assert coder.tried == [0, 1]
     assert coder.told == [0, 0.75, 0.75, 0.9375, 1]
+
+
+def test_with_bits_enough_other_sizes_are_tried_where_the_mask_is_not_exact():
+    mask = np.zeros((64, 64, 1), bool)
+    mask[:, :20] = True
+    coder = Coder(FLAT, [0] * 7, mask=mask, shown=[~mask, mask, *[~mask] * 5])
+    assert coder.choose(64 * 64) == 0  # flat: what is hidden is no loss
+    assert coder.tried == [0, 1, 2, 3, 4, 5, 6]
+    coder = Coder(SLOPE, [0] * 7, mask=mask, shown=[~mask, mask, *[~mask] * 5])
+    assert coder.choose(64 * 64) == 1
+    assert coder.tried == [0, 1]
 
 
 def test_smaller_ones_are_taken_until_one_fits():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import apercu
-from apercu.codecs import scenes
+from apercu.codecs import scene_mask, scenes
 from apercu.codecs.source import ArraySource
 from apercu.codecs.target import Target
 from apercu.errors import OptionError, TargetUnreachable
@@ -78,7 +78,7 @@ def test_bands_with_masks_of_their_own():
 
 
 def test_masks_that_differ_in_a_part_of_the_image(monkeypatch):
-    monkeypatch.setattr(scenes, "_SIDE_READ", 32)
+    monkeypatch.setattr(scene_mask, "SIDE_READ", 32)
     each = np.repeat(wedge()[..., None], 3, axis=2)
     each[110:, 150:, 1] = True
     data = apercu.encode(with_mask(each), quality=30)
@@ -101,7 +101,7 @@ def test_a_mask_that_is_too_large_for_a_budget_is_halved_and_a_file_says_so():
         told = apercu.info(data)["mask"]
         sizes[n_bytes] = told["halvings"]
         assert told["exact"] == (told["halvings"] == 0)
-        assert told["n_bytes"] <= n_bytes / 20 or min(-(-120 >> told["halvings"]), -(-160 >> told["halvings"])) == 1
+        assert told["n_bytes"] <= n_bytes / (20 if told["exact"] else 8)
         wanted = speckled()
         for _ in range(told["halvings"]):
             padded = np.pad(wanted, [(0, n % 2) for n in wanted.shape], "edge")
@@ -114,6 +114,29 @@ def test_a_mask_that_is_too_large_for_a_budget_is_halved_and_a_file_says_so():
     assert [*sizes.values()] == sorted(sizes.values(), reverse=True)
     assert sizes[7000] == 0
     assert sizes[400] > 0
+
+
+def test_a_mask_is_halved_no_further_than_it_must_be():
+    """Two discs take 31 bytes, at half size 25, at a quarter 17. A halved mask may take an eighth of the budget."""
+    y, x = np.mgrid[:120, :160]
+    discs = ((y - 60) ** 2 + (x - 80) ** 2 < 400) | ((y - 20) ** 2 + (x - 30) ** 2 < 225)
+    found = {}
+    for n_bytes in (180, 300, 600, 640):
+        told = apercu.info(apercu.encode(with_mask(discs), n_bytes=n_bytes))["mask"]
+        found[n_bytes] = told["halvings"], told["n_bytes"]
+    assert found == {180: (2, 17), 300: (1, 25), 600: (1, 25), 640: (0, 31)}
+
+
+def test_mask_and_levels_take_one_pass():
+    """Of a source that is not in memory; of uint8 there are no levels, but a rotation needs them."""
+    hidden = np.repeat(wedge()[..., None], 3, axis=2)
+    for image, bands in ((IMAGE, "rgb"), (IMAGE, "spectral"), ((IMAGE >> 8).astype(np.uint8), "spectral")):
+        windows = Windows(image, hidden)
+        how = Scene(), Target(quality=40), "apercu"
+        data = scenes.encode(windows, *how, bands=bands, layers=4)
+        n_spread = 120 * 160 if bands == "spectral" else 0  # of which a rotation is made
+        assert windows.n_read == (1 + 1) * 120 * 160 + n_spread
+        assert data == scenes.encode(ArraySource(image, hidden), *how, bands=bands, layers=4)
 
 
 def test_a_budget_that_cannot_hold_prefix_and_image():

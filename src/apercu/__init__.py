@@ -102,7 +102,7 @@ def encode(
     image: array of uint8 or uint16, (H, W) or (H, W, B), sides of 1 to 65,535. Samples that a masked array hides do
         not count, nor do colours where alpha is 0: they are filled smoothly from the samples around them. `mask` gives
         what a masked array hides again: exactly, unless that takes more than 5 % of n_bytes or bpp. Then it is halved,
-        once or more, and `info` says so (and its quality does not make the same bytes, but an exact mask). A Pillow
+        until it takes an eighth, and `info` says so (and its quality makes an exact mask, not the same bytes). A Pillow
         image is taken like a file of its mode: palettes, CMYK, transparent colours and ICC profiles (`info`) become
         grey, RGB or RGBA in sRGB. Its EXIF orientation is not applied: use PIL.ImageOps.exif_transpose. An array
         that looks like (B, H, W) is encoded as (H, W, B), with a UserWarning, unless `bands` is given.

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 import apercu
 from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
+from apercu.bridges.geo_rows import by_rows
 from apercu.bridges.geometry import check_size
 from apercu.codecs import decoding, encoding, scenes
 from apercu.codecs.protocol import Progress, no_progress
@@ -103,7 +104,8 @@ def encode(
         tile = None if tile is None else positive("tile", tile)
         layers = None if layers is None else positive("layers", layers)
         how = codec, chosen, interpretation, found.kind, model, progress or no_progress, tile, layers
-        return scenes.encode(source, said, given, *how, log2_of(reduce))
+        with by_rows(dataset, source) as rows:
+            return scenes.encode(rows, said, given, *how, log2_of(reduce))
 
 
 def _of_codes(peak: Any, mapping: Mapping | None) -> Any:

@@ -24,8 +24,6 @@ from apercu.stages.sample_types import Mapping, mapping_for, representable, to_c
 
 CACHE = 16 << 20
 """Bytes of GDAL's own cache of blocks, which would be 5 % of the memory of the machine."""
-_CACHE_OF_ROWS = 64 << 20
-"""Where blocks are rows of the whole width, which several tiles need one after the other."""
 _AT_ONCE = 1 << 21  # samples
 _IN_MEMORY = re.compile(r"'?/vsi(mem|pythonfilelike)/[^\s':,]*'?")
 _KEPT = 1 << 25
@@ -120,8 +118,7 @@ def opened(scene: Any, *, alone: bool = False, **how: Any) -> Iterator[Any]:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", NotGeoreferencedWarning)
                     scene = stack.enter_context(rasterio.open(scene, **how))
-            in_rows = bool(scene.count) and scene.block_shapes[0][1] == scene.width
-            stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_OF_ROWS if in_rows else CACHE))
+            stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
             yield scene
         except RasterioError as error:
             said = _IN_MEMORY.sub(name, " ".join(str(error.__cause__ or error).split()))

@@ -23,6 +23,9 @@ from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.options import about, made, owners
 from apercu.stages.colour import INTERPRETATIONS, Levels, check_levels
 
+_TILE_BYTES, _LEAST_TILE = 1 << 26, 1 << 10
+"""Of the samples of a tile, unless that makes it smaller than this. Of colours of 16 bits they take more than their
+planes, of which a codec's plan knows."""
 _SIDES = [1 << log2 for log2 in range(MIN_TILE_LOG2, MAX_TILE_LOG2 + 1)]  # of tiles
 
 
@@ -63,8 +66,7 @@ def encode(
     if levels is not None:
         check_levels(np.empty((1, 1, header.n_bands), source.dtype), header.interpretation, levels)
     elif header.wide:
-        psnr = target.of_65535() if module.DOMAIN == "planes" else None
-        levels = counted.levels_for(counted.image_to_measure(source, header.tile), header.interpretation, psnr)
+        levels = levels_of(source, header.interpretation, codec, target, header.tile)
     if levels is not None:
         header = replace(header, levels=tuple(levels))
     progress = _forwards(progress)
@@ -76,6 +78,12 @@ def encode(
     data = job.file(fixed) if fixed else _search(job, target, options)
     progress(1.0)
     return data
+
+
+def levels_of(source: Source, interpretation: str, codec: str, target: Target, side: int) -> tuple[Levels, ...]:
+    """The levels that a uint16 source is coded with; it is read by windows of this side."""
+    psnr = target.of_65535() if codec_of(codec).DOMAIN == "planes" else None
+    return counted.levels_for(counted.image_to_measure(source, side), interpretation, psnr)
 
 
 def _forwards(progress: Progress) -> Progress:
@@ -106,6 +114,10 @@ def _planned(
         planned = planned._replace(layers=layers, most_layers=layers, layered_from=0)
     if tile is not None:
         planned = planned._replace(tile=tile)
+    elif planned.tile and plan is None and header.height * header.width * header.n_bands > planned.kept_samples:
+        bytes_a_pixel = header.n_bands * (2 if header.wide else 1)
+        while planned.tile > _LEAST_TILE and planned.tile**2 * bytes_a_pixel > _TILE_BYTES:
+            planned = planned._replace(tile=planned.tile // 2)
     side: int = getattr(of_model, "block_side", 1)
     if planned.tile is None or planned.tile >= max(header.height, header.width) or planned.tile % side == 0:
         return planned

@@ -9,11 +9,12 @@ compared. That is cheap: each size has a quarter of the samples of the one befor
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from apercu.codecs.protocol import Progress, no_progress
-from apercu.codecs.source import ArraySource, Source
+from apercu.codecs.source import ArraySource, Source, squared_error
 from apercu.errors import OptionError, TargetUnreachable
 from apercu.format.container import MAX_SIDE
 from apercu.options import positive
@@ -113,24 +114,35 @@ def log2_of(reduce: object) -> int | None:
     return divisor.bit_length() - 1
 
 
+class Seen(NamedTuple):
+    """What a file shows."""
+
+    decoded: Callable[[Window], Samples]
+    """A window at its own size, (h, w, B), comparable with the source's."""
+    hidden: Callable[[Window], Mask | None]
+    """Which samples of a window of the full size do not count, (h, w, 1) or (h, w, B)."""
+    is_exact: bool
+    """Whether these are, at the size that is coded, those of the source."""
+
+
 def best_size(
     source: Source,
     n_bytes: int,
     interpretation: str,
     coded: Callable[[int, Progress], bytes],
-    decoded: Callable[[bytes, Window], Samples],
+    seen: Callable[[bytes], Seen],
     progress: Progress = no_progress,
 ) -> bytes:
-    """The file of least squared error at the full size among those in `n_bytes` at full, half, quarter … size.
+    """The file of least error at the full size among those in `n_bytes` at full, half, quarter … size: of squared
+    errors, where a sample that counts and is hidden, or does not and is shown, has the variance of those that count.
 
     coded: makes the file at 1/2^k of the size, within the budget, and tells how far it is; raises TargetUnreachable.
-    decoded: a window of such a file at its own size, (h, w, B), comparable with the source's. Sizes that cannot be best
-    are not tried, nor is anything measured where only one can be. Raises TargetUnreachable if even the smallest size
-    takes too many bytes.
+    seen: what such a file shows. Sizes that cannot be best are not tried, nor is anything measured where only one can
+    be. Raises TargetUnreachable if even the smallest size takes too many bytes.
     """
     most = min((max(source.height, source.width) - 1).bit_length(), MOST_LOG2)
     large = source.height * source.width * source.n_bands > LARGE
-    best: tuple[int, bytes] | None = None
+    best: tuple[float, bytes, bool] | None = None
     done = reached = 0.0  # of the work, of which each size takes three quarters of what the one before it left
 
     def tell(share: float, end: float) -> None:
@@ -142,7 +154,7 @@ def best_size(
         if reduced_size(max(source.height, source.width), log2) > MAX_SIDE:
             continue
         bits = _bits_a_sample(source, n_bytes, interpretation, log2)
-        if best and bits > ENOUGH:
+        if best and best[2] and bits > ENOUGH:
             break
         if large and bits < TOO_FEW and log2 < most:
             continue
@@ -154,12 +166,13 @@ def best_size(
             if log2 < most or best:
                 continue
             raise TargetUnreachable(f"at 1/{1 << most} of the size, {unreachable}") from None
-        if alone and not best:
+        shown = seen(data)
+        if alone and not best and shown.is_exact:
             return data
         done = end
-        error = _squared_error(source, interpretation, log2, partial(decoded, data))
+        error = _error(source, interpretation, log2, shown)
         if not best or error < WORTH * best[0]:
-            best = error, data
+            best = error, data, shown.is_exact
     progress(1.0)
     assert best  # or a single pixel has been returned, or raised
     return best[1]
@@ -171,29 +184,38 @@ def _bits_a_sample(source: Source, n_bytes: int, interpretation: str, log2: int)
     return 8 * n_bytes / sum(h * w for h, w in plane_sizes(interpretation, source.n_bands, *size))
 
 
-def _squared_error(source: Source, interpretation: str, log2: int, decoded: Callable[[Window], Samples]) -> int:
+def _error(source: Source, interpretation: str, log2: int, seen: Seen) -> float:
     """Of what is decoded and enlarged, at the full size; of a large image in places only."""
     height, width = source.height, source.width
     small = Window(0, 0, reduced_size(height, log2), reduced_size(width, log2))
     kept = None
     if small.height * small.width * source.n_bands * source.dtype.itemsize <= _KEPT:
-        kept = decoded(small)
-    total = 0
+        kept = seen.decoded(small)
+    error = 0
+    wrong, moments = np.zeros(source.n_bands, np.int64), np.zeros((3, source.n_bands), np.int64)
     for window in _places(source):
         place = needed_window(window, height, width, log2)
-        samples = decoded(place) if kept is None else part(kept, place)
-        whole = enlarged(samples, window, height, width, log2)
-        if interpretation == "rgba":
-            whole = _with_hidden(source, window, whole)
-        total += source.squared_error(window, whole)
-    return total
+        whole = enlarged(seen.decoded(place) if kept is None else part(kept, place), window, height, width, log2)
+        samples, mask = source.read(window)
+        if interpretation == "rgba" and (out := hidden(samples, "rgba", mask)) is not None:
+            whole = np.where(out, samples, whole)  # colours where alpha is 0 are no errors
+        covered = seen.hidden(window)
+        if covered is None:
+            error += squared_error(samples, mask, whole)
+            continue
+        covered = np.broadcast_to(covered, samples.shape)
+        mask = np.zeros_like(covered) if mask is None else mask
+        error += squared_error(samples, mask | covered, whole)
+        wrong += np.count_nonzero(mask != covered, axis=(0, 1))
+        for band in range(source.n_bands):
+            values = samples[:, :, band][~mask[:, :, band]].astype(np.int64)
+            moments[:, band] += np.array([values.size, values.sum(), np.vdot(values, values)])
+    return error + sum(map(_unknown, wrong.tolist(), *moments.tolist()))
 
 
-def _with_hidden(source: Source, window: Window, decoded: Samples) -> Samples:
-    """A decoded window with the colours of the source where its alpha is 0: they are no errors."""
-    samples, mask = source.read(window)
-    out = hidden(samples, "rgba", mask)
-    return decoded if out is None else np.where(out, samples, decoded)
+def _unknown(n: int, n_values: int, total: int, squares: int) -> float:
+    """The squared error of n samples of which no more is known than the mean of these values."""
+    return n * (squares * n_values - total * total) / n_values**2 if n_values else 0.0
 
 
 def _places(source: Source) -> Iterator[Window]:

@@ -11,18 +11,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.codecs import decoding, encoding
+from apercu.codecs import decoding, encoding, scene_mask
 from apercu.codecs.by_name import codec_of
 from apercu.codecs.protocol import Progress, no_progress
-from apercu.codecs.reduced import best_size, reduced
+from apercu.codecs.reduced import Seen, best_size, reduced
 from apercu.codecs.rotated import Rotated, levels_of, rotation_of
 from apercu.codecs.rotated import n_bytes as rotation_bytes
-from apercu.codecs.source import ArraySource, Source, source_of
+from apercu.codecs.scene_mask import SIDE_READ, Noting, mask_bits
+from apercu.codecs.source import ArraySource, source_of
 from apercu.codecs.target import Target, measured
 from apercu.errors import ApercuError, TargetUnreachable
 from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunk_samples import MOST_SIDE
-from apercu.format.chunks import Bands, MaskBits, Reduced, Scene
+from apercu.format.chunks import Bands, Reduced, Scene
 from apercu.format.container import Header, read_header
 from apercu.format.ids import SCENE_VERSION
 from apercu.format.prefix import dtype_of, fitted, has_prefix, pack_prefix, read_prefix
@@ -36,13 +37,9 @@ from apercu.stages.resize import enlarged, needed_window
 from apercu.stages.rotation import to_bands
 from apercu.stages.sample_types import set_nodata, to_values
 
-MASK_SHARE = 20
-"""An exact mask takes at most one byte in so many of a budget."""
 _NOTHING = Scene()
 ROTATION_SHARE = 2 / 3
 """A rotation takes at most this part of a budget; of 64 bands, with more of it, it gained nothing."""
-_SIDE_READ = 1024
-"""Pixels a side of the windows that are read for a mask, a multiple of 8: large scenes are stored in tiles."""
 
 
 # --- Encoding -------------------------------------------------------------------------------------
@@ -71,23 +68,32 @@ def encode(
     Raises as `apercu.encode`.
     """
     source = source_of(image, MOST_SIDE)
+    is_plain = not rotate and isinstance(source, ArraySource) and source.mask is None and scene == _NOTHING
+    if is_plain and log2 == 0 and target.n_bytes is None and target.psnr is None:  # the sooner for small images
+        return encoding.encode(source, target, codec, options, bands, model, progress, tile, layers)
     bands, target = encoding.interpretation_of(source, bands), measured(target, source)
-    is_plain = isinstance(source, ArraySource) and source.mask is None and scene == _NOTHING and not rotate
 
     def at_size(log2: int, progress: Progress = progress) -> bytes:
-        if is_plain and not log2:  # the sooner for small images
+        if is_plain and not log2:
             return encoding.encode(source, target, codec, options, bands, model, progress, tile, layers)
         small = source_of(reduced(source, log2, bands))
         said = replace(scene, reduced=Reduced(log2, source.height, source.width) if log2 else None)
-        if mask_kind is not None:
-            said = replace(said, mask=_mask_bits(small, mask_kind, target.n_bytes))
+        noting = None if mask_kind is None else Noting(small)
+        # What is not in memory is read once for both.
+        measured_of = small if noting is None or isinstance(small, ArraySource) else noting
         rotation, coded, levels, inner = None, small, None, target
         affordable = target.n_bytes is None or rotation_bytes(source.n_bands) <= ROTATION_SHARE * target.n_bytes
         if rotate and affordable and bands == "spectral" and codec_of(codec).DOMAIN == "planes":
-            rotation = rotation_of(small, levels_of(small, target.of_65535()))
+            levels = levels_of(measured_of, target.of_65535())
+            rotation = rotation_of(small, levels)
+            levels = levels if small.dtype.itemsize == 2 else None
+        elif small.dtype.itemsize == 2:
+            levels = encoding.levels_of(measured_of, bands, codec, target, SIDE_READ)
         if rotation:
             components = Rotated(small, rotation)
             coded, levels = components, components.levels
+        if noting and mask_kind:
+            said = replace(said, mask=mask_bits(noting, mask_kind, target.n_bytes))
         prefix = pack_prefix(replace(said, rotation=rotation))
         if target.n_bytes is not None:
             inner = replace(inner, n_bytes=target.n_bytes - len(prefix))
@@ -103,56 +109,23 @@ def encode(
                 raise
             raise TargetUnreachable(f"besides a prefix of {len(prefix)} bytes, {unreachable}") from None
 
-    def decoded(data: bytes, window: Window) -> Samples:
-        """A window of the bands (h, w, B) of a file that was made here, at the size that is coded."""
-        file = opened(data, None, with_mask=False)
-        return _bands(file, decoding.decode(file.inner, model=model, window=window))
+    def seen(data: bytes) -> Seen:
+        """What a file that was made here shows."""
+        file = opened(data, None)
+        return Seen(
+            lambda window: _bands(file, decoding.decode(file.inner, model=model, window=window)),
+            lambda window: _hidden(file, window, full_size=True),
+            file.scene.mask is None or not file.scene.mask.halvings,
+        )
 
     if log2 is None and target.n_bytes is not None:
-        return best_size(source, target.n_bytes, bands, at_size, decoded, progress)
+        return best_size(source, target.n_bytes, bands, at_size, seen, progress)
     try:
         return at_size(log2 or 0)
     except TargetUnreachable as unreachable:
         if target.n_bytes is None:
             raise
         raise TargetUnreachable(f'{unreachable}; reduce="auto" (--reduce auto) codes fewer pixels') from None
-
-
-def _mask_bits(source: Source, kind: str, n_bytes: int | None) -> MaskBits | None:
-    """The mask of a source, exact if a budget has room for it; None where all samples count."""
-    planes, width, halvings = _packed(source), source.width, 0
-    if planes is None:
-        return None
-    data = masks.encode_planes(planes, width)
-    while n_bytes is not None and MASK_SHARE * len(data) > n_bytes and max(planes.shape[1], width) > 1:
-        planes, width, halvings = masks.halved(planes, width), -(-width // 2), halvings + 1
-        data = masks.encode_planes(planes, width)
-    return MaskBits(kind, halvings, len(planes), data)
-
-
-def _packed(source: Source) -> masks.Planes | None:
-    """The mask of a source as bits, one for all bands if they have the same; None where all samples count."""
-    if isinstance(source, ArraySource) and source.mask is None:
-        return None
-    strips = []
-    for top in range(0, source.height, _SIDE_READ):
-        of_row = []
-        for left in range(0, source.width, _SIDE_READ):
-            height, width = min(_SIDE_READ, source.height - top), min(_SIDE_READ, source.width - left)
-            hidden = source.read(Window(top, left, height, width))[1]
-            if hidden is None:
-                hidden = np.zeros((height, width, 1), np.bool_)
-            alike = hidden.strides[2] == 0 or bool((hidden == hidden[:, :, :1]).all())
-            of_row.append(masks.pack(hidden[:, :, :1] if alike else hidden))
-        strips.append(_joined(of_row, axis=2))
-    planes = _joined(strips, axis=1)
-    return planes if planes.any() else None
-
-
-def _joined(planes: list[masks.Planes], axis: int) -> masks.Planes:
-    """Parts of masks, of which some are one for all bands, side by side or one below the other."""
-    most = max(map(len, planes))
-    return np.concatenate([np.repeat(part, most // len(part), axis=0) for part in planes], axis=axis)
 
 
 # --- Decoding -------------------------------------------------------------------------------------
@@ -287,16 +260,8 @@ def _hidden(file: Opened, window: Window, full_size: bool) -> Mask | None:
     """A window of the mask, (h, w, 1) or (h, w, B); None where there is none."""
     if file.planes is None or (bits := file.scene.mask) is None:
         return None
-    halvings = bits.halvings + (file.scene.reduced.log2 if full_size and file.scene.reduced else 0)
-    top, left, height, width = window
-    first, last = top >> halvings, top + height - 1 >> halvings
-    byte, end = left >> halvings + 3, (left + width - 1 >> halvings) + 1
-    found = masks.unpack(file.planes[:, first : last + 1, byte : -(-end // 8)], end - 8 * byte)
-    if not halvings:
-        return found[:, left - 8 * byte :]
-    rows, columns = np.arange(top, top + height) >> halvings, np.arange(left, left + width) >> halvings
-    hidden: Mask = found[(rows - first)[:, np.newaxis], columns - 8 * byte]
-    return hidden
+    log2 = file.scene.reduced.log2 if full_size and file.scene.reduced else 0
+    return scene_mask.part_of_mask(file.planes, bits.halvings + log2, window)
 
 
 def mask(data: bytes, max_pixels: int | None, window: Window | None = None, full_size: bool = False) -> Mask:

@@ -29,8 +29,9 @@ _trim = _trim_function()
 
 
 def trim() -> None:
-    """Gives the system what is free. glibc keeps up to 64 MB that arrays have left, which larger ones do not use; who
-    goes through many large tiles calls this at each."""
+    """Gives the system what is free, the blocks that are kept too. glibc keeps up to 64 MB that arrays have left, which
+    larger ones do not use; who goes through many large tiles calls this at each."""
+    _spare.clear()
     _trim(0)
 
 
