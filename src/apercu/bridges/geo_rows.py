@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.bridges.geo_read import CACHE
+from apercu.bridges.geo_open import CACHE
 from apercu.codecs.source import Source, squared_error
 from apercu.stages.blocks import Window
 from apercu.stages.colour import Samples

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.bridges.geo_metadata import as_written, colours_of, crs_as_rasterio, describe
-from apercu.bridges.geo_read import CACHE, opaque, rasterio_of
+from apercu.bridges.geo_open import CACHE, rasterio_of
+from apercu.bridges.geo_read import opaque
 from apercu.errors import FileFormatError
 from apercu.format.chunks import Scene
 from apercu.replacing import replacing_by_name

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from apercu.bridges.files import PICTURE_SUFFIXES, suffix_of
-from apercu.bridges.geo_read import rasterio_of
+from apercu.bridges.geo_open import rasterio_of
 from apercu.bridges.opened import open_picture
 from apercu.bridges.tiff import is_tiff
 from apercu.bridges.tiff_page import number

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from apercu.bridges import geo, geo_metadata
-from apercu.bridges.geo_read import check_name, rasterio_of
+from apercu.bridges.geo_open import check_name, rasterio_of
 from apercu.errors import FileFormatError, MissingExtra, OptionError
 from apercu.format.chunks import Bands, Scene
 from apercu.stages.blocks import Window

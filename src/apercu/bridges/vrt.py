@@ -11,7 +11,7 @@ import tempfile
 from xml.etree import ElementTree
 
 from apercu.bridges import geo, geo_write, vrt_function
-from apercu.bridges.geo_read import check_name, rasterio_of
+from apercu.bridges.geo_open import check_name, rasterio_of
 from apercu.bridges.geo_write import NO_XML
 
 _SOURCES = {"SimpleSource", "ComplexSource"}
