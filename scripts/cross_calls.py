@@ -8,7 +8,7 @@ KERNEL = Path(__file__).resolve().parents[1] / "src" / "apercu" / "kernel"
 WIDTHS = {"uint8_t": 1, "int8_t": 1, "uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4, "void": 1}
 WIDTHS |= {"int64_t": 8, "uint64_t": 8, "band_plane": 4, "map_plane": 4, "map_kind": 4, "range_context": 12}
 WIDTHS |= {"predict_tile": 4}
-"""Bytes of a number, by type of C; a `band_plane` is five of them, a `map_plane` four, a `map_kind` seven, a
+"""Bytes of a number, by type of C; a `band_plane` is six of them, a `map_plane` four, a `map_kind` seven, a
 `predict_tile` five. 12 stands for a `range_context`: two numbers of 2 bytes and four of 1."""
 LETTERS = {"size_t": "s", "int32_t": "i", "int": "i", "int64_t": "l", "uint64_t": "l"}
 """As `apercu.kernel.function` has them; "a" is an address."""

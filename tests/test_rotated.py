@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 
 import apercu
-from apercu.codecs import encoding
+from apercu.codecs import encoding, scenes
 from apercu.codecs.encoding import Target
 from apercu.codecs.rotated import Rotated, levels_of, n_bytes, rotation_of
 from apercu.codecs.source import ArraySource
 from apercu.errors import OptionError
+from apercu.format import chunks
 from apercu.stages.blocks import Window
 from apercu.stages.colour import Levels
 from apercu.stages.rotation import Rotation, to_bands
+from scripts.drawn import rough
 from scripts.pictures import noise, scene, wide
 
 SIDE = 160
@@ -126,6 +128,27 @@ def test_errors_are_those_of_the_bands():
     apart = np.where(mask, 0, bands_of_a_scene(3, 64).astype(np.int64))[16:56, 8:38]
     expected = int(((np.where(mask[16:56, 8:38], 0, bands) - apart) ** 2).sum())
     assert source.squared_error(window, decoded) == expected > 0
+
+
+def test_symbols_of_components_are_chosen_for_psnr_alone():
+    rng = np.random.default_rng(5)
+    ground = rough(rng, 2.0, (SIDE, SIDE))
+    bands = [(1 + band / 10) * ground + 0.15 * rough(rng, 2.0, (SIDE, SIDE)) for band in range(3)]
+    samples = (20000 + 4000 * np.stack(bands, axis=2)).clip(0, 65535).astype(np.uint16)
+    source = ArraySource(samples)
+    components = Rotated(source, rotation_of(source, levels_of(source)))
+    how = {"codec": "apercu", "bands": "spectral", "levels": components.levels}
+    with_prices, with_one = (
+        encoding.encode(components, Target(n_bytes=900), one_price=one, **how) for one in (False, True)
+    )
+    errors = [components.squared_error(WHOLE, apercu.decode(data)) for data in (with_prices, with_one)]
+    assert errors[1] < 0.99 * errors[0]
+    as_array, _ = components.read(WHOLE)
+    assert encoding.encode(as_array, Target(n_bytes=900), one_price=True, **how) == with_one
+    found = scenes.split(scenes.encode(samples, chunks.Scene(), Target(n_bytes=900), "apercu", bands="spectral"))[1]
+    quality = Target(quality=apercu.info(found)["quality"])
+    assert found == encoding.encode(components, quality, one_price=True, **how)
+    assert found != encoding.encode(components, quality, **how)
 
 
 def test_restored_components_are_no_worse():

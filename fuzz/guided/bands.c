@@ -231,6 +231,7 @@ static int16_t *take_coefficients(input *in, tile *t, int32_t step_q8, int any)
     for (size_t p = 0; !any && p < t->n_planes; p++) {
         band_plane *plane = &t->planes[p];
         plane->fitted = kind & 1;
+        plane->one_price = kind >> 1 & 1;
         guided_analyse_plane(in, plane, step_q8, kind, &state, coefficients + from);
         from += (size_t)plane->width * (size_t)plane->height;
     }

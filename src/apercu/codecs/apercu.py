@@ -124,7 +124,8 @@ def stages_of(layer: int, layers: int) -> tuple[int, int]:
 def band_planes(layout: Layout, fitted: bool = False) -> list[BandPlane]:
     """The planes of a tile as the coder takes them. `fitted`: the encoder fits their borders to its step; all but
     alpha, which has to be exact at the ends of its range."""
-    planes = [BandPlane(w, h, chroma, companion, int(fitted)) for h, w, chroma, companion in layout.planes]
+    how = int(fitted), int(layout.one_price)
+    planes = [BandPlane(w, h, chroma, companion, *how) for h, w, chroma, companion in layout.planes]
     if fitted and layout.interpretation == "rgba":
         planes[ALPHA] = planes[ALPHA]._replace(fitted=0)
     return planes

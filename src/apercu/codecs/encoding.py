@@ -41,10 +41,12 @@ def encode(
     layers: int | None = None,
     plan: Plan | None = None,
     levels: Sequence[Levels] | None = None,
+    one_price: bool = False,
 ) -> bytes:
     """See `apercu.encode`. `image` may be a `Source` too, which gives the bytes that an array of the same samples does;
     with one band, that is an array (H, W). `options`: those of the codec, as `options_of` returns them; `plan`: in
-    place of its own; `levels`: of a uint16 image, one for each level group, in place of measured ones."""
+    place of its own; `levels`: of a uint16 image, one for each level group, in place of measured ones; `one_price`:
+    whether a codec that weighs similarity too chooses symbols for PSNR alone."""
     module = codec_of(codec)
     options = options or _no_options(codec)
     fixed: Setting | None = module.by_hand(options)
@@ -71,7 +73,7 @@ def encode(
         header = replace(header, levels=tuple(levels))
     progress = _forwards(progress)
     progress(0.0)
-    job = Job(source, header, module, found, plan, progress)
+    job = Job(source, header, module, found, plan, progress, one_price)
     once = fixed and plan.n_layers
     if header.height * header.width * header.n_bands <= plan.kept_samples and not once:
         job.kept = [job.analysis(tile, None) for tile in range(header.n_tiles)]

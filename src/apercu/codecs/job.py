@@ -37,6 +37,8 @@ class Job:
     tables: Any
     plan: Plan
     progress: Progress
+    one_price: bool = False
+    """Whether symbols are chosen for PSNR alone (`Layout.one_price`)."""
     kept: list[Any] | None = None
     """The analyses of all tiles, if they are kept."""
 
@@ -68,9 +70,9 @@ class Job:
 
     def content(self, window: Window) -> tuple[Any, Layout]:
         """Of a tile. Functions of their own, so that nothing is kept that is not needed any more."""
-        content = content_of(self.filled(window), self.header)
+        content, layout = content_of(self.filled(window), self.header)
         self.trim()
-        return content
+        return content, layout._replace(one_price=self.one_price) if self.one_price else layout
 
     def analysis(self, tile: int, setting: Setting | None) -> Any:
         """Of a tile. Whoever takes it lets go of it before the next: memory is for one."""

@@ -102,7 +102,7 @@ def encode(
                 raise TargetUnreachable(f"{target.n_bytes} bytes are too few: {what}")
         try:
             return prefix + encoding.encode(
-                coded, inner, codec, options, bands, model, progress, tile, layers, levels=levels
+                coded, inner, codec, options, bands, model, progress, tile, layers, None, levels, rotation is not None
             )
         except TargetUnreachable as unreachable:
             if target.n_bytes is None or not prefix:

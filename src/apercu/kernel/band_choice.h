@@ -8,7 +8,7 @@
 /* The price of a bit, by stage from fine to coarse: in 2^-16 squared steps for each 1/256 bit, so that 26 is 0.10 squared steps.
  * It is lower in stages 2 and 3 of luma, which hold edges and textures, on which SSIM depends. */
 static const uint8_t PRICES[CLASSES][STAGES] = {{26, 15, 17, 26, 26}, {26, 26, 26, 26, 26}};
-enum { LOW_PRICE = 22 }; /* in LL */
+enum { ONE_PRICE = 26, LOW_PRICE = 22 }; /* of all stages, where PSNR alone counts; and of LL */
 
 enum {
     LESS_THAN_HALF = 102, /* added where a symbol is rounded before it is chosen: 0.6 of a step become one */

@@ -231,7 +231,7 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
         b.flagged = FLAG_CONTEXTS +
                     ((plane->chroma * FLAGGED_STAGES + stage - 1) * ORIENTATIONS + orientation) * 8 * BUCKETS;
     b.step_q6 = step_q8 ? band_step_q6(step_q8, plane->chroma, level, orientation) : SYMBOLS_Q6;
-    b.price = PRICES[plane->chroma][stage - 1];
+    b.price = plane->one_price ? ONE_PRICE : PRICES[plane->chroma][stage - 1];
     b.reciprocal = (uint32_t)(((uint64_t)1 << 32) / (uint32_t)b.step_q6);
     size_t wide = (b.own.width + 4 * MARGIN + 15) & ~(size_t)7;
     b.around = scratch + 4 * wide;

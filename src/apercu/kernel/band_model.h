@@ -34,6 +34,7 @@ typedef struct {
     int32_t chroma;    /* class */
     int32_t companion; /* an earlier plane of the same class, or luma for chroma, whose bands predict; -1: none */
     int32_t fitted;    /* writing only: 1 if apercu_wavelet_analyse made its coefficients for the step of the coder */
+    int32_t one_price; /* writing only: 1 if a bit has one price in all stages, which is best for PSNR */
 } band_plane;
 
 typedef struct {

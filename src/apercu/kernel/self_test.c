@@ -129,8 +129,8 @@ typedef struct {
 
 static void test_bands(test *t, bands_room *r)
 {
-    static const band_plane planes[N_PLANES] = {{LUMA_W, LUMA_H, 0, -1, 1}, {CHROMA_W, CHROMA_H, 1, 0, 1},
-                                                {CHROMA_W, CHROMA_H, 1, 1, 1}, {ALONE_W, ALONE_H, 0, -1, 0}};
+    static const band_plane planes[N_PLANES] = {{LUMA_W, LUMA_H, 0, -1, 1, 0}, {CHROMA_W, CHROMA_H, 1, 0, 1, 0},
+                                                {CHROMA_W, CHROMA_H, 1, 1, 1, 0}, {ALONE_W, ALONE_H, 0, -1, 0, 0}};
     static const int8_t first[] = {STAGES, 2}, last[] = {3, 1}; /* two streams */
     const int32_t step_q8 = 3000;
     int64_t n_bytes[2];

@@ -45,13 +45,16 @@ its start; a wrong start costs no more than 64 bits (34 in the worst case known)
 class BandPlane(NamedTuple):
     """A plane of a tile: its size in samples, whether it is chroma at half size (1, else 0), and its companion, the
     index of an earlier plane whose bands predict its own (-1: none). For an encoder also whether its coefficients are
-    fitted (1, else 0): `wavelet_analyse` computed them for the step of the coder, which corrects them at the border."""
+    fitted (1, else 0): `wavelet_analyse` computed them for the step of the coder, which corrects them at the border;
+    and whether a bit has one price in all stages (1, else 0), which is best for PSNR: else it is lower for edges and
+    textures, for similarity."""
 
     width: int
     height: int
     chroma: int
     companion: int
     fitted: int = 0
+    one_price: int = 0
 
 
 class BandTables(NamedTuple):

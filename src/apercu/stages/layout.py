@@ -59,6 +59,8 @@ class Layout(NamedTuple):
     alpha: int | None = None
     """For an encoder: what alpha is, 0 to 8160, where it is the same in all of the tile. It is 0 or 8160 where that end
     of the range decodes to exactly the alpha of the tile, whatever sample the plane has there."""
+    one_price: bool = False
+    """For an encoder: whether symbols are chosen for PSNR alone (`BandPlane.one_price`)."""
     span: int = 255
     """Of a codec of samples: the largest range of a level group of the image; 255 for uint8."""
 
