@@ -234,9 +234,15 @@ def _misfits() -> dict[str, Fault]:
         "rotation": (Scene(rotation=TURNED), 3, True),
         "rotation-uint8": (Scene(rotation=TURNED), 2, False),
     }
+    # What no encoder writes: a count of which what is said does not tell.
+    counted = {
+        "no-words": (chunk(0x04, deflated(b"\0\3")), 1, False),
+        "one-value": (chunk(0x81, b"\x32\1\0"), 3, True),
+        "one-mapping": (chunk(0x81, b"\x82\1\0\4"), 3, True),
+    }
+    files = {name: pack_prefix(said) + inner(*of) for name, (said, *of) in found.items()}
+    files |= {name: prefixed(chunks) + inner(*of) for name, (chunks, *of) in counted.items()}
     return {
-        f"misfit-{name}": Fault(
-            f"a prefix and a head at odds: {name}", "CorruptStream", "", pack_prefix(said) + inner(*of)
-        )
-        for name, (said, *of) in found.items()
+        f"misfit-{name}": Fault(f"a prefix and a head at odds: {name}", "CorruptStream", "", data)
+        for name, data in files.items()
     }

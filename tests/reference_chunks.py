@@ -216,7 +216,7 @@ def samples(source):
     dtype, of_nodata, of_mapping = kinds & 15, kinds >> 4 & 3, kinds >> 6
     if dtype > 10 or of_mapping == 3:
         raise CorruptStream("samples")
-    n = count(source) if of_nodata == 3 or of_mapping == 2 else 1
+    n = count(source) if of_nodata == 3 or of_mapping == 2 else None
     nodata, mapping = None, None
     if of_nodata == 1:
         nodata = [0]

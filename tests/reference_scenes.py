@@ -78,10 +78,8 @@ def check_fit(chunks, head):
 
 
 def fitting_samples(found, head, wide):
-    each = [values for values in (found["nodata"], found["mapping"]) if values and len(values) > 1]
-    return (found["mapping"] or found["dtype"] == ("uint16" if wide else "uint8")) and all(
-        len(values) == head.bands for values in each
-    )
+    own = found["mapping"] or found["dtype"] == ("uint16" if wide else "uint8")
+    return own and found["n"] in (None, head.bands)
 
 
 # --- Pixels ---------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from apercu.format.chunks import (
     Scene,
 )
 from apercu.format.container import Header, Reader
+from apercu.format.ids import CHUNK_IDS
 from apercu.format.prefix import fitted, has_prefix, pack_prefix, read_prefix
 from apercu.format.weights import FOLDER
 from apercu.stages.colour import Levels
@@ -120,7 +121,7 @@ def test_nothing_to_say_takes_no_bytes(scene):
 
 
 # --- There and back -------------------------------------------------------------------------------
-PARTS = {name: Scene(**{name: getattr(EVERYTHING, name)}) for name in Scene.__dataclass_fields__}
+PARTS = {name: Scene(**{name: getattr(EVERYTHING, name)}) for name in CHUNK_IDS}
 
 
 @pytest.mark.parametrize("scene", [SENTINEL, LANDSAT, EVERYTHING, *PARTS.values()])
@@ -303,6 +304,7 @@ def test_what_inflates_without_end_is_refused():
 
 # --- What chunks and head say of each other -------------------------------------------------------
 NARROW, WIDE = Header(9, 13, 3, "rgb"), Header(9, 13, 3, "spectral", wide=True)
+EVEN = Rotation(((64, 0, 0),) * 3, (Levels(0, 1),) * 3)
 
 
 @pytest.mark.parametrize(
@@ -311,21 +313,37 @@ NARROW, WIDE = Header(9, 13, 3, "rgb"), Header(9, 13, 3, "spectral", wide=True)
         (Scene(bands=Bands(("a", "b"))), NARROW),
         (Scene(bands=Bands(("a", "b", "c", "d"))), NARROW),
         (Scene(tags={(4, ""): {"a": "b"}}), NARROW),
-        (Scene(samples=SampleType("uint16")), NARROW),
-        (Scene(samples=SampleType("uint8")), WIDE),
-        (Scene(samples=SampleType("uint8"), rotation=Rotation(((64, 0, 0),) * 3, (Levels(0, 1),) * 3)), WIDE),
+        (Scene(samples=SampleType("uint16", nodata=(0,))), NARROW),
+        (Scene(samples=SampleType("uint8", nodata=(0,))), WIDE),
+        (Scene(samples=SampleType("uint8", nodata=(0,)), rotation=EVEN), WIDE),
         (Scene(samples=SampleType("int16")), WIDE),
         (Scene(samples=SampleType("uint16", nodata=(1, 2))), WIDE),
         (Scene(samples=SampleType("int8", ((0.0, 1.0), (0.0, 2.0)))), WIDE),
         (Scene(rotation=EVERYTHING.rotation), WIDE),
-        (Scene(rotation=Rotation(((64, 0, 0),) * 3, (Levels(0, 1),) * 3)), NARROW),
+        (Scene(rotation=EVEN), NARROW),
         (Scene(reduced=Reduced(1, 19, 26)), WIDE),
         (Scene(reduced=Reduced(1, 18, 24)), WIDE),
     ],
 )
 def test_chunks_that_do_not_fit_the_head(scene, header):
     with pytest.raises(CorruptStream, match=r"fit|without a mapping"):
-        fitted(scene, header)
+        fitted(read_prefix(pack_prefix(scene))[0], header)
+
+
+@pytest.mark.parametrize(
+    ("payload", "fits", "does_not"),
+    [
+        (chunk(0x04, deflated(b"\0\3")), 3, 1),  # nothing is said of three bands
+        (chunk(0x04, deflated(b"\1\1A")), 1, 3),
+        (chunk(0x81, b"\x32\1\0"), 1, 3),  # each its own no-data value, and there is one
+        (chunk(0x81, b"\x82\1\0\4"), 1, 3),  # each its own mapping
+    ],
+)
+def test_bands_that_are_counted_are_those_of_the_head(payload, fits, does_not):
+    scene, _ = read_prefix(prefixed(payload))
+    fitted(scene, Header(9, 13, fits, "spectral", wide=True))
+    with pytest.raises(CorruptStream, match="fit"):
+        fitted(scene, Header(9, 13, does_not, "spectral", wide=True))
 
 
 def test_a_value_for_all_bands_becomes_one_for_each():

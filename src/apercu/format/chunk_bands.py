@@ -34,8 +34,8 @@ def put_bands(bands: Bands) -> bytes:
     return deflated(b"".join(out))
 
 
-def read_bands(reader: Reader) -> Bands:
-    """The inverse of `put_bands`."""
+def read_bands(reader: Reader) -> tuple[Bands, int]:
+    """The inverse of `put_bands`, and how many bands are counted."""
     text = Reader(inflated(reader.rest()), part=reader.part)
     said = text.byte()
     if said >> 5:
@@ -46,7 +46,7 @@ def read_bands(reader: Reader) -> Bands:
     )
     scales, offsets = (floats(text, n) if said >> place & 1 else None for place in (3, 4))
     text.end()
-    return Bands(names, units, colours, scales, offsets)
+    return Bands(names, units, colours, scales, offsets), n
 
 
 _DATASET = 0, ""

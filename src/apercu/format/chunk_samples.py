@@ -44,26 +44,26 @@ def put_samples(samples: SampleType) -> bytes:
     return b"".join(out)
 
 
-def read_samples(reader: Reader) -> SampleType:
-    """The inverse of `put_samples`."""
+def read_samples(reader: Reader) -> tuple[SampleType, int | None]:
+    """The inverse of `put_samples`, and how many bands are counted, None where none are."""
     kinds = reader.byte()
     place, of_nodata, of_mapping = kinds & 15, kinds >> 4 & 3, kinds >> 6
     if place >= len(DTYPES) or of_mapping > _EACH_MAPPED:
         raise CorruptStream("a dtype or a kind of mapping is out of range")
-    n = count(reader, "bands") if of_nodata == _EACH or of_mapping == _EACH_MAPPED else 1
+    n = count(reader, "bands") if of_nodata == _EACH or of_mapping == _EACH_MAPPED else None
     nodata: tuple[float | int | None, ...] | None = None
     if of_nodata == _ZERO:
         nodata = (0,)
     elif of_nodata == _ALL:
         nodata = (number(reader, finite=False),)
     elif of_nodata == _EACH:
-        nodata = tuple(_own_nodata(reader) for _ in range(n))
+        nodata = tuple(_own_nodata(reader) for _ in range(n or 1))
     if nodata and place >= _N_INTEGERS:
         nodata = tuple(None if value is None else float(value) for value in nodata)
     mapping = None
     if of_mapping:
-        mapping = tuple(_mapping(reader) for _ in range(n if of_mapping == _EACH_MAPPED else 1))
-    return SampleType(DTYPES[place], mapping, nodata)
+        mapping = tuple(_mapping(reader) for _ in range(n or 1 if of_mapping == _EACH_MAPPED else 1))
+    return SampleType(DTYPES[place], mapping, nodata), n
 
 
 def _own_nodata(reader: Reader) -> float | int | None:

@@ -5,7 +5,8 @@ Rows and columns, sizes, transforms and ground control points are those of the f
 coded.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from apercu.stages.rotation import Rotation
@@ -131,7 +132,11 @@ class Reduced(NamedTuple):
 
 @dataclass(frozen=True)
 class Scene:
-    """All that a prefix says."""
+    """All that a prefix says.
+
+    n_bands: of a scene that was read, how many bands a chunk counts, by the name of its field. What it says does not
+        always tell: it may be nothing, or a value of one band that is not for all.
+    """
 
     geo: Geo | None = None
     gcps: Gcps | None = None
@@ -142,3 +147,4 @@ class Scene:
     mask: MaskBits | None = None
     rotation: Rotation | None = None
     reduced: Reduced | None = None
+    n_bands: Mapping[str, int] = field(default_factory=dict, compare=False)

@@ -36,19 +36,21 @@ _Item = TypeVar("_Item")
 
 
 class _Payload(NamedTuple):
-    """How a field of `Scene` becomes a payload, which is empty if the field says nothing, and a payload a field."""
+    """How a field of `Scene` becomes a payload, which is empty if the field says nothing, and a payload a field; of one
+    that counts bands, their number too."""
 
     put: Callable[[Any], bytes]
     read: Callable[[Reader], Any]
+    counts: bool = False
 
 
 _PAYLOADS = {
     "geo": _Payload(put_geo, read_geo),
     "gcps": _Payload(put_gcps, read_gcps),
     "rpcs": _Payload(put_rpcs, read_rpcs),
-    "bands": _Payload(put_bands, read_bands),
+    "bands": _Payload(put_bands, read_bands, counts=True),
     "tags": _Payload(put_tags, read_tags),
-    "samples": _Payload(put_samples, read_samples),
+    "samples": _Payload(put_samples, read_samples, counts=True),
     "mask": _Payload(put_mask, read_mask),
     "rotation": _Payload(put_rotation, read_rotation),
     "reduced": _Payload(put_reduced, read_reduced),
@@ -101,6 +103,7 @@ def has_prefix(data: bytes) -> bool:
 
 def _read_chunks(chunks: bytes) -> Scene:
     found: dict[str, Any] = {}
+    n_bands: dict[str, int] = {}
     reader, last = Reader(chunks, part="chunks"), -1
     while reader.left():
         number = reader.byte()
@@ -113,9 +116,12 @@ def _read_chunks(chunks: bytes) -> Scene:
             raise CorruptStream(f"chunk {number} is longer than the prefix") from None
         if field := _FIELDS.get(number):
             found[field] = _read_payload(field, payload)
+            if _PAYLOADS[field].counts:
+                found[field], n = found[field]
+                n_bands |= {} if n is None else {field: n}
         elif number & _CRITICAL:
             raise UnknownChunk(f"chunk {number} is not known to this release, and the image cannot be read without it")
-    return Scene(**found)
+    return Scene(**found, n_bands=n_bands)
 
 
 def _read_payload(field: str, payload: bytes) -> Any:
@@ -129,11 +135,7 @@ def _read_payload(field: str, payload: bytes) -> Any:
 
 
 def _of_each(values: tuple[_Item, ...] | None, n_bands: int) -> tuple[_Item, ...] | None:
-    if values is None:
-        return None
-    if len(values) not in (1, n_bands):
-        raise CorruptStream(f"the samples chunk does not fit an image of {n_bands} bands")
-    return values if len(values) == n_bands else values * n_bands
+    return values if values is None or len(values) == n_bands else values * n_bands
 
 
 def dtype_of(scene: Scene, header: Header) -> str:
@@ -151,12 +153,14 @@ def fitted(scene: Scene, header: Header) -> Scene:
     """
     n_bands = header.n_bands
     n_told = n_bands + 1 if scene.mask and scene.mask.kind == "alpha" else n_bands
-    if scene.bands and any(values is not None and len(values) not in (n_bands, n_told) for values in scene.bands):
+    if scene.n_bands.get("bands", n_bands) not in (n_bands, n_told):
         raise CorruptStream(f"the bands chunk does not fit an image of {n_bands} bands")
     if scene.tags and max(band for band, _ in scene.tags) > n_told:
         raise CorruptStream(f"the tags chunk does not fit an image of {n_bands} bands")
     samples, mask = scene.samples, scene.mask
     if samples:
+        if scene.n_bands.get("samples", n_bands) != n_bands:
+            raise CorruptStream(f"the samples chunk does not fit an image of {n_bands} bands")
         if not samples.mapping and samples.dtype != dtype_of(replace(scene, samples=None), header):
             raise CorruptStream(f"samples of {samples.dtype} without a mapping from those of the image")
         mapping, nodata = _of_each(samples.mapping, n_bands), _of_each(samples.nodata, n_bands)
