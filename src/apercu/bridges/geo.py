@@ -184,9 +184,11 @@ class Opened:
             place = Window(*(int(each) for each in (window.row_off, window.col_off, window.height, window.width)))
         samples, hidden = self.part(place)
         if self._kind == "alpha":
-            shows = np.ones(samples.shape[:2], np.bool_) if hidden is None else ~hidden[:, :, 0]
-            alpha = shows.astype(self.dtype) * geo_read.opaque(self.dtype)
-            samples = np.concatenate([samples, alpha[:, :, np.newaxis]], axis=2)
+            clear = np.zeros((*place[2:], 1), np.bool_) if hidden is None else hidden.all(axis=2, keepdims=True)
+            if hidden is not None:
+                hidden = np.concatenate([np.broadcast_to(hidden, samples.shape), clear], axis=2)
+            alpha = (~clear).astype(self.dtype) * geo_read.opaque(self.dtype)
+            samples = np.concatenate([samples, alpha], axis=2)
         out = np.ascontiguousarray(np.moveaxis(samples, -1, 0))
         if not masked:
             return out
