@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
@@ -87,6 +88,24 @@ def test_any_alpha_that_is_a_mask(bands, n_bands, n_masks, tmp_path):
     np.testing.assert_array_equal(shown.data[-1] == 0, hides.all(axis=2))
     np.testing.assert_array_equal(shown.mask[-1], hides.all(axis=2))
     np.testing.assert_array_equal(shown.mask[n_masks - 1], hides[:, :, -1])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there it is no name, but a path")
+def test_paths_of_windows_are_named_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / r"\data\new.tif").write_bytes(b"II*\0" + bytes(40))
+    with pytest.raises(apercu.FileFormatError, match=r"\\data\\new\.tif"):
+        geo.encode(r"\data\new.tif", quality=20)
+
+
+def test_what_is_no_scene_no_window_and_no_number(tmp_path):
+    for scene in (5, None, b"II*\0", IMAGE):
+        with pytest.raises(apercu.OptionError, match="a scene is"):
+            geo.encode(scene, quality=20)
+    for name, value in (("window", 5), ("window", (0, 0, 5)), ("window", (0, 0, 5.5, 5)), ("layers", "x")):
+        with pytest.raises(apercu.OptionError, match=name):
+            geo.decode(INNER, tmp_path / "a.tif", **{name: value})
+    assert not (tmp_path / "a.tif").exists()
 
 
 def test_tags_named_like_arguments_of_rasterio_are_kept(tmp_path):
