@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
@@ -33,6 +34,7 @@ HOSTILE = {
     "no_dtype_of_geotiff": ("TV", Scene(samples=SampleType("float16", ((0, 1),)))),
     "no_number_of_rasterio": ("TV", Scene(samples=SampleType("uint64", ((0, 1),), (2**64 - 1,)))),
     "points_of_no_transform": ("S", Scene(gcps=SAME)),
+    "points_of_no_system": ("", Scene(gcps=SAME._replace(crs=None))),
     "off_the_globe": ("S", Scene(geo=Geo(32632, (1e308, 1e308, 1e308, 1e308, -1e308, 1e308)))),
     "on_a_line": ("S", Scene(geo=Geo(32632, (0.0,) * 6))),
     "no_colour": ("", Scene(bands=Bands(colours=("heat",)))),
@@ -70,6 +72,40 @@ def test_what_a_scene_of_others_says_is_taken_or_refused(name, tmp_path):
     shown = geo.open(tmp_path / "a.apc").read(masked=True)
     with opened(tmp_path / "a.tif") as found:
         np.testing.assert_array_equal(found.read(), shown.data)
+
+
+@pytest.mark.parametrize(("bands", "n_bands", "n_masks"), [("rgba", 4, 1), ("rgb", 3, 3), ("spectral", 5, 5)])
+def test_any_alpha_that_is_a_mask(bands, n_bands, n_masks, tmp_path):
+    image = np.repeat(IMAGE[:, :, np.newaxis], n_bands, axis=2)
+    hides = IMAGE[:, :, np.newaxis] > 20 + np.arange(n_masks)
+    scene = Scene(mask=MaskBits("alpha", 0, n_masks, encode_mask(hides)))
+    data = pack_prefix(scene) + apercu.encode(image, quality=50, bands=bands)
+    geo.decode(data, tmp_path / "a.tif")
+    shown = geo.open(data).read(masked=True)
+    with opened(tmp_path / "a.tif") as found:
+        assert found.colorinterp[-1].name == "alpha"
+        np.testing.assert_array_equal(found.read(), shown.data)
+    np.testing.assert_array_equal(shown.data[-1] == 0, hides.all(axis=2))
+    np.testing.assert_array_equal(shown.mask[-1], hides.all(axis=2))
+    np.testing.assert_array_equal(shown.mask[n_masks - 1], hides[:, :, -1])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there it is no name, but a path")
+def test_paths_of_windows_are_named_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / r"\data\new.tif").write_bytes(b"II*\0" + bytes(40))
+    with pytest.raises(apercu.FileFormatError, match=r"\\data\\new\.tif"):
+        geo.encode(r"\data\new.tif", quality=20)
+
+
+def test_what_is_no_scene_no_window_and_no_number(tmp_path):
+    for scene in (5, None, b"II*\0", IMAGE):
+        with pytest.raises(apercu.OptionError, match="a scene is"):
+            geo.encode(scene, quality=20)
+    for name, value in (("window", 5), ("window", (0, 0, 5)), ("window", (0, 0, 5.5, 5)), ("layers", "x")):
+        with pytest.raises(apercu.OptionError, match=name):
+            geo.decode(INNER, tmp_path / "a.tif", **{name: value})
+    assert not (tmp_path / "a.tif").exists()
 
 
 def test_tags_named_like_arguments_of_rasterio_are_kept(tmp_path):

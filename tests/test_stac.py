@@ -6,11 +6,15 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+import apercu
 import geo_scenes
 from apercu.bridges import geo, stac
 from apercu.cli.main import main
-from apercu.errors import OptionError
+from apercu.errors import FileFormatError, OptionError
+from apercu.format.chunks import Geo, Reduced, SampleType, Scene
+from apercu.format.prefix import pack_prefix
 from geo_scenes import ALL, HEIGHT, WIDTH, smooth, write
+from limits import within
 
 rasterio = geo_scenes.rasterio
 validation = pytest.importorskip("pystac.validation")
@@ -95,6 +99,50 @@ def test_gdal_prints_nothing_beside_the_error(tmp_path, capfd):
     said = capfd.readouterr().err
     assert said.startswith("apercu: ")
     assert said.count("\n") == 1
+
+
+def crafted(folder, **said):
+    """A file that says something an encoder would not."""
+    path = folder / "a.apc"
+    path.write_bytes(pack_prefix(Scene(**said)) + apercu.encode(np.full((8, 8), 100, np.uint8), quality=10))
+    return path
+
+
+def test_many_bands_take_no_more_memory(tmp_path):
+    image = np.zeros((100, 100, 600), np.uint8)
+    (tmp_path / "a.apc").write_bytes(apercu.encode(image, quality=0, bands="spectral"))
+    with within(60 << 20):  # of 16 bytes for each sample it would be 96 MB
+        stac.item(tmp_path / "a.apc", tmp_path / "a.json", "a.webp", WHEN)
+
+
+@pytest.mark.parametrize("transform", [(1e300, 0, 0, 0, -1e300, 0), (1, 0, 1e6, 0, -1, 0), (0, 1e308, 0, 1e308, 0, 0)])
+def test_what_is_far_from_the_globe_has_no_footprint(transform, tmp_path):
+    path = crafted(tmp_path, geo=Geo(4326, transform, False))
+    with pytest.raises(FileFormatError, match="no longitude and latitude"):
+        stac.item(path, tmp_path / "a.json", "a.webp", WHEN)
+
+
+def test_a_grid_of_points_ends_at_the_poles(tmp_path):
+    place = {"crs": "EPSG:4326", "transform": (3.6, 0, -180, 0, -2.6, 93.6)}
+    made = item_of(write(tmp_path / "a.tif", smooth(n_bands=1), **place), tmp_path).item
+    assert made["bbox"] == [-180, -90, 180, 90]
+
+
+def test_a_transform_that_overflows_is_none(tmp_path):
+    place = Geo(None, (1.7e308, 0, 0, 0, -1.7e308, 0), False)
+    made = stac.item(crafted(tmp_path, geo=place, reduced=Reduced(3, 64, 64)), tmp_path / "a.json", "a.webp", WHEN)
+    assert "proj:transform" not in made.item["properties"]
+    json.dumps(made.item, allow_nan=False)
+
+
+def test_words_that_are_no_reference_system(tmp_path):
+    with pytest.raises(FileFormatError, match="PROJ"):
+        stac.item(crafted(tmp_path, geo=Geo("<b>", None, False)), tmp_path / "a.json", "a.webp", WHEN)
+
+
+def test_thumbnails_of_the_largest_numbers(tmp_path):
+    samples = SampleType("float64", ((-1.7e308, 1e306),), None)
+    stac.item(crafted(tmp_path, samples=samples), tmp_path / "a.json", "a.webp", WHEN)
 
 
 def test_a_footprint_is_that_of_what_counts(tmp_path):

@@ -220,3 +220,10 @@ def test_dask_takes_the_tiles_as_chunks(path, truth):
     assert array.chunks == ((3,), (32, 32, 32, 4), (32, 32, 26))
     assert np.array_equal(array.compute(scheduler="synchronous").values, truth)
     assert np.array_equal(array[:, ::-1, 40].compute(scheduler="synchronous").values, truth[:, ::-1, 40])
+
+
+def test_a_no_data_value_that_no_sample_can_have_is_not_said():
+    said = Scene(samples=SampleType("float32", ((0, 1),), (1e300,)))
+    from apercu.bridges import coordinates  # which needs xarray
+
+    assert coordinates.attributes(said, np.dtype(np.float32), 1) == {}

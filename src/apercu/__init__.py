@@ -12,7 +12,7 @@ True
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ from apercu.errors import (
 )
 from apercu.format.chunks import Scene
 from apercu.format.container import read_header
-from apercu.options import positive, whole
+from apercu.options import four, positive
 from apercu.stages.blocks import Window
 
 __version__ = "0.1.0"
@@ -289,14 +289,7 @@ def _bands_seem_first(shape: tuple[int, ...]) -> bool:
 
 
 def _window(window: object) -> Window | None:
-    return None if window is None else Window(*(whole("window", number) for number in _four(window)))
-
-
-def _four(window: object) -> tuple[object, ...]:
-    numbers = tuple(window) if isinstance(window, Iterable) else ()
-    if len(numbers) != 4:
-        raise OptionError(f"window must be (top, left, height, width), not {window!r}")
-    return numbers
+    return None if window is None else Window(*four(window))
 
 
 def _bytes(data: object) -> bytes:

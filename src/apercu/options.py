@@ -7,7 +7,7 @@ was given.
 import dataclasses
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from apercu.errors import OptionError
@@ -108,6 +108,14 @@ def whole(name: str, value: Any) -> int:
         return operator.index(value)
     except TypeError:
         raise OptionError(f"{name} must be a whole number, not {value!r}") from None
+
+
+def four(window: object) -> tuple[int, ...]:
+    """A window, (top, left, height, width), as integers; raises OptionError."""
+    numbers = tuple(window) if isinstance(window, Iterable) else ()
+    if len(numbers) != 4:
+        raise OptionError(f"window must be (top, left, height, width), not {window!r}")
+    return tuple(whole("window", number) for number in numbers)
 
 
 def positive(name: str, value: object) -> int:

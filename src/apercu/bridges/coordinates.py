@@ -14,6 +14,7 @@ import xarray as xr
 from apercu.bridges import geo_metadata
 from apercu.errors import FileFormatError
 from apercu.format.chunks import Bands, Crs, Gcps, Geo, Scene
+from apercu.stages.sample_types import representable
 
 GRID_MAPPING = "spatial_ref"
 """The coordinate that holds the reference system."""
@@ -90,8 +91,9 @@ def attributes(scene: Scene, dtype: np.dtype[Any], n_bands: int) -> dict[str, An
     `add_offset`, or `scales` and `offsets` where they are not the same for all bands; `long_name` and `units`."""
     found: dict[str, Any] = {}
     bands, nodata = scene.bands or Bands(), scene.samples and scene.samples.nodata
-    if nodata and _is_of(nodata[0], dtype) and _all_the_same(nodata):
-        found["_FillValue"] = dtype.type(nodata[0])
+    fill = representable(nodata[0], dtype) if nodata and nodata[0] is not None and _all_the_same(nodata) else None
+    if fill is not None:
+        found["_FillValue"] = fill
     for one, many, numbers, usual in (
         ("scale_factor", "scales", bands.scales, 1.0),
         ("add_offset", "offsets", bands.offsets, 0.0),
@@ -106,13 +108,6 @@ def attributes(scene: Scene, dtype: np.dtype[Any], n_bands: int) -> dict[str, An
         if any(texts):
             found[name] = texts[0] if _all_the_same(texts) else [text or "" for text in texts]
     return found
-
-
-def _is_of(value: Any, dtype: np.dtype[Any]) -> bool:
-    """Whether a no-data value is one that samples can have."""
-    if value is None or dtype.kind == "f":
-        return value is not None
-    return bool(np.isfinite(value) and value == int(value) and np.iinfo(dtype).min <= value <= np.iinfo(dtype).max)
 
 
 def _all_the_same(values: Sequence[Any]) -> bool:

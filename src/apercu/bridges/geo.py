@@ -31,7 +31,7 @@ from apercu.errors import OptionError
 from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import SampleType
 from apercu.format.container import read_header
-from apercu.options import positive
+from apercu.options import four, positive
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.fill import Mask
 from apercu.stages.layout import Restore
@@ -141,7 +141,7 @@ class Opened:
         self._whole = Window(0, 0, *self._file.size(full_size))
         if not full_size:
             said = at_coded_size(said)
-        self._place = self._whole if window is None else _inside(Window(*window), self._whole)
+        self._place = self._whole if window is None else _inside(Window(*four(window)), self._whole)
         self.scene = geo_metadata.cropped(said, self._place)
         """What is said of it; its georeference is that of what is shown."""
         self.shape: tuple[int, int] = self._place[2:]
@@ -184,9 +184,11 @@ class Opened:
             place = Window(*(int(each) for each in (window.row_off, window.col_off, window.height, window.width)))
         samples, hidden = self.part(place)
         if self._kind == "alpha":
-            shows = np.ones(samples.shape[:2], np.bool_) if hidden is None else ~hidden[:, :, 0]
-            alpha = shows.astype(self.dtype) * geo_read.opaque(self.dtype)
-            samples = np.concatenate([samples, alpha[:, :, np.newaxis]], axis=2)
+            clear = np.zeros((*place[2:], 1), np.bool_) if hidden is None else hidden.all(axis=2, keepdims=True)
+            if hidden is not None:
+                hidden = np.concatenate([np.broadcast_to(hidden, samples.shape), clear], axis=2)
+            alpha = (~clear).astype(self.dtype) * geo_read.opaque(self.dtype)
+            samples = np.concatenate([samples, alpha], axis=2)
         out = np.ascontiguousarray(np.moveaxis(samples, -1, 0))
         if not masked:
             return out
@@ -294,6 +296,7 @@ def decode(
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
     data = _content(source, cut=damaged == "conceal")
+    layers = None if layers is None else positive("layers", layers)
     how = {"damaged": damaged, "layers": layers, "model": model, "restorer": _restorer(restore, data, options)}
     opened = Opened(data, full_size, window, **how)
     geo_write.write(path, opened.raster(), opened.parts(progress or no_progress), cog=cog)

@@ -60,7 +60,9 @@ def describe(dataset: Any, scene: Scene, interpretation: str) -> None:
     if scene.geo and scene.geo.point:
         dataset.update_tags(**{_AREA_OR_POINT: "Point"})
     if scene.gcps:
-        dataset.gcps = control_points(scene.gcps), crs_as_rasterio(scene.gcps.crs)
+        from rasterio.crs import CRS
+
+        dataset.gcps = control_points(scene.gcps), crs_as_rasterio(scene.gcps.crs) or CRS()  # of none, an empty one
     if scene.rpcs:
         dataset.update_tags(ns="RPC", **rpc_tags(scene.rpcs))
     said = scene.bands or Bands()
@@ -92,8 +94,8 @@ def has_mask_of_alpha(scene: Scene) -> bool:
 
 def usual_colours(interpretation: str, n_bands: int, has_alpha: bool) -> list[str]:
     """The colour interpretations of bands of which nothing else is said; the last may be a mask of alpha."""
-    if interpretation in ("rgb", "rgba"):
-        return ["red", "green", "blue", "alpha"][:n_bands]
+    if interpretation in ("rgb", "rgba"):  # of which the last may be one more alpha
+        return ["red", "green", "blue", "alpha", "alpha"][:n_bands]
     found = ["gray", *["undefined"] * (n_bands - 1)]
     return [*found[:-1], "alpha"] if has_alpha else found
 
@@ -104,7 +106,8 @@ def cropped(scene: Scene, window: Window) -> Scene:
     top, left = window.top, window.left
     if geo and geo.transform:
         a, b, c, d, e, f = geo.transform
-        geo = geo._replace(transform=(a, b, a * left + b * top + c, d, e, d * left + e * top + f))
+        moved = a, b, a * left + b * top + c, d, e, d * left + e * top + f
+        geo = geo._replace(transform=moved if all(map(math.isfinite, moved)) else None)  # some are too large for it
     if gcps:
         points = (point._replace(row=point.row - top, column=point.column - left) for point in gcps.points)
         gcps = gcps._replace(points=tuple(points))

@@ -58,6 +58,7 @@ def opened(scene: Any, *, alone: bool = False, **how: Any) -> Iterator[Any]:
     Raises:
         MissingExtra: rasterio is not installed.
         FileFormatError: GDAL cannot read it, or a part of it while it is open.
+        OptionError: it is none of these.
     """
     rasterio = rasterio_of("a scene needs")
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -78,11 +79,14 @@ def opened(scene: Any, *, alone: bool = False, **how: Any) -> Iterator[Any]:
             if not isinstance(scene, rasterio.io.DatasetReader | rasterio.io.DatasetWriter | rasterio.vrt.WarpedVRT):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                    scene = stack.enter_context(rasterio.open(scene, **how))
+                    try:
+                        scene = stack.enter_context(rasterio.open(scene, **how))
+                    except TypeError as error:
+                        raise OptionError(f"a scene is a path, a URL or a dataset: {error}") from error
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
             yield scene
         except RasterioError as error:
-            said = _IN_MEMORY.sub(name, " ".join(str(error.__cause__ or error).split()))
+            said = _IN_MEMORY.sub(lambda _: name, " ".join(str(error.__cause__ or error).split()))
             if said.endswith(os.strerror(errno.ENOENT)) and not os.path.exists(name):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from error
             raise FileFormatError(said if name in said else f"{name}: {said}") from error

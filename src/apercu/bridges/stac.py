@@ -6,6 +6,7 @@ It needs rasterio, pystac and antimeridian (`pip install 'apercu[geo]'`).
 import json
 import math
 import os
+import warnings
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ _THUMBNAILS = {".webp": "image/webp", ".png": "image/png"}
 _DENSE = 32  # points on a side of a footprint, which need not be straight on the globe
 _TOLERANCE, _DECIMALS = 1e-6, 7  # in degrees, a tenth of a metre and less
 _ROUND = 360
+_FAR = 2 * _ROUND  # degrees that no longitude of a scene has
 _STEPS = 20  # of a bisection
 _TIMES = {
     ("IMAGERY", "ACQUISITIONDATETIME"): "%Y-%m-%d %H:%M:%S",  # what GDAL finds in products of many satellites
@@ -80,7 +82,7 @@ def item(
     when = when or _told_time(opened)
     if when is None:
         raise OptionError("no tag says when the scene was taken: give the time (--datetime)")
-    small = _Small(opened)
+    small = _Small(opened, _display_bands(opened))
     with rasterio.Env():  # without which GDAL prints its errors beside raising them
         footprint = _footprint(opened, small)
         projection = _projection(opened)
@@ -99,46 +101,50 @@ def item(
         pystac.Asset(overview, media_type=_MEDIA_TYPE, roles=["overview"], extra_fields={"bands": _bands(opened)}),
     )
     made.add_asset("thumbnail", pystac.Asset(quote(thumbnail), media_type=_THUMBNAILS[suffix], roles=["thumbnail"]))
-    return Made(made.to_dict(include_self_link=False), small.shown(_display_bands(opened)))
+    return Made(made.to_dict(include_self_link=False), small.shown())
 
 
 class _Small:
-    """Means of a scene over squares of pixels, only over samples that count."""
+    """Means of some bands of a scene over squares of pixels, only over samples that count."""
 
-    def __init__(self, opened: geo.Opened) -> None:
+    def __init__(self, opened: geo.Opened, bands: list[int]) -> None:
         self.side = -(-max(opened.shape) // MOST_SIDE)
         """Of a square, in pixels."""
-        height, width = (-(-side // self.side) for side in opened.shape)
-        n_bands = opened.raster().n_bands
-        sums, counts = np.zeros((height, width, n_bands)), np.zeros((height, width, n_bands), np.int64)
+        size = tuple(-(-side // self.side) for side in opened.shape)
+        self.valid: NDArray[np.bool_] = np.zeros(size, np.bool_)
+        """(h, w), where any sample of any band counts."""
+        sums, counts = np.zeros((*size, len(bands))), np.zeros((*size, len(bands)), np.int64)
         for window, samples, hidden in opened.parts():
-            counted = np.ones(samples.shape, np.bool_) if hidden is None else ~np.broadcast_to(hidden, samples.shape)
             rows, columns = (
                 slice(start // self.side, -(-(start + extent) // self.side))
                 for start, extent in ((window.top, window.height), (window.left, window.width))
             )
-            sums[rows, columns] += _added(np.where(counted, samples, 0), window, self.side, np.float64)
+            counted = np.True_ if hidden is None else ~hidden
+            some = np.broadcast_to(np.any(counted, axis=-1), samples.shape[:2])
+            self.valid[rows, columns] |= _added(some, window, self.side, np.int64) > 0
+            counted = np.broadcast_to(counted, samples.shape)[:, :, bands]
+            shown = np.where(counted, samples[:, :, bands], 0)
+            with np.errstate(over="ignore"):
+                sums[rows, columns] += _added(shown, window, self.side, np.float64)
             counts[rows, columns] += _added(counted, window, self.side, np.int64)
-        self.valid: NDArray[np.bool_] = np.asarray(counts.any(axis=2))
-        """(h, w), where any sample counts."""
         self.means = np.ma.MaskedArray(sums / np.maximum(counts, 1), counts == 0)
 
-    def shown(self, bands: list[int]) -> Image.Image:
+    def shown(self) -> Image.Image:
         """A picture of one or three bands, each stretched between its percentiles; clear where nothing counts."""
         planes = []
-        for band in bands:
-            values = self.means[:, :, band]
+        for values in np.moveaxis(self.means, -1, 0):
             valid = values.compressed()
-            low, high = np.percentile(valid, _STRETCH) if valid.size else (0.0, 1.0)
-            shown = (values.filled(low) - low) / ((high - low) or 1.0)
-            planes.append((np.clip(shown, 0, 1) * 255 + 0.5).astype(np.uint8))
+            with np.errstate(over="ignore", invalid="ignore"):  # of the largest of float64
+                low, high = np.percentile(valid, _STRETCH) if valid.size else (0.0, 1.0)
+                shown = (values.filled(low) - low) / ((high - low) or 1.0)
+            planes.append((np.clip(np.nan_to_num(shown), 0, 1) * 255 + 0.5).astype(np.uint8))
         colours = planes if len(planes) == 3 else planes[:1] * 3
         alpha = np.where(self.valid, 255, 0).astype(np.uint8)
         return Image.fromarray(np.dstack([*colours, alpha] if not self.valid.all() else colours))
 
 
 def _added(samples: NDArray[Any], window: Window, side: int, dtype: type) -> NDArray[Any]:
-    """Sums of the samples of a window (h, w, B) in each square of the image that it touches."""
+    """Sums of the samples of a window (h, w, …) in each square of the image that it touches."""
     rows, columns = (
         np.flatnonzero(np.r_[True, np.diff((start + np.arange(extent)) // side) > 0])
         for start, extent in ((window.top, window.height), (window.left, window.width))
@@ -169,14 +175,18 @@ def _footprint(opened: geo.Opened, small: _Small) -> dict[str, Any] | None:
         places = _on_globe(*found, np.array(hull.exterior.coords))
     except CPLE_BaseError as error:  # points of which GDAL makes no transform, or that it takes off the globe
         raise FileFormatError(f"the corners of the scene have no longitude and latitude: {error}") from error
-    if not np.isfinite(places).all():
+    if not (np.abs(places) < _FAR).all():  # NaN is not
         raise FileFormatError("the corners of the scene have no longitude and latitude")
+    places[:, 1] = np.clip(places[:, 1], -90, 90)  # grids of points go half a pixel beyond the poles
     if (area := shapely.Polygon(places)).area == 0:
         raise FileFormatError("the corners of the scene lie on a line")
     if getattr(found[0], "is_geographic", False) and np.ptp(places[:, 0]) > _ROUND - _TOLERANCE:
         fixed = shapely.box(-180, area.bounds[1], 180, area.bounds[3])  # also of longitudes from 0 to 360
     else:
-        fixed = antimeridian.fix_polygon(area, fix_winding=True).simplify(_TOLERANCE)
+        try:
+            fixed = antimeridian.fix_polygon(area, fix_winding=True).simplify(_TOLERANCE)
+        except ValueError as error:
+            raise FileFormatError(f"the corners of the scene enclose no area: {error}") from error
     rounded = shapely.transform(fixed, lambda corners: np.round(corners, _DECIMALS))
     geometry: dict[str, Any] = json.loads(shapely.to_geojson(rounded))
     return geometry
@@ -189,7 +199,8 @@ def _on_globe(crs: Any, on_ground: Any, corners: NDArray[np.float64]) -> NDArray
     from rasterio.warp import transform
 
     def places(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of points that RPCs lead nowhere: they are not finite
             return np.column_stack(transform(crs, "EPSG:4326", *on_ground(points[:, 1], points[:, 0])))
 
     def lie_on_globe(points: NDArray[np.float64]) -> bool:
@@ -241,7 +252,7 @@ def _projection(opened: geo.Opened) -> dict[str, Any]:
     place = opened.scene.geo
     if place and isinstance(place.crs, int):
         told["proj:code"] = f"EPSG:{place.crs}"
-    elif place and isinstance(place.crs, str) and "[" not in place.crs:  # of another authority
+    elif place and isinstance(place.crs, str) and geo_metadata.CODE.fullmatch(place.crs):  # of another authority
         told["proj:code"] = place.crs
     elif place and place.crs:
         from rasterio.enums import WktVersion
