@@ -199,6 +199,9 @@ def test_the_georeference_of_a_window(made, tmp_path):
                 assert (part.rpcs.line_off, part.rpcs.samp_off) == (15.5 - 8, 16.5 - 16)
     with pytest.raises(apercu.OptionError, match="does not lie within 72 rows and 100 columns"):
         geo.decode(data, tmp_path / "part.tif", window=(0, 0, 73, 5))
+    for window in ((0, 0, 5), (0, 0.5, 5, 5), 7):
+        with pytest.raises(apercu.OptionError, match="window must be"):
+            geo.decode(data, tmp_path / "part.tif", window=window)
 
 
 @pytest.mark.parametrize("name", ["rotated", "gcps", "rpcs", "no_epsg"])

@@ -12,7 +12,7 @@ True
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,8 @@ from apercu.errors import (
 )
 from apercu.format.chunks import Scene
 from apercu.format.container import read_header
-from apercu.options import positive, whole
-from apercu.stages.blocks import Window
+from apercu.options import positive
+from apercu.stages.blocks import window_of
 
 __version__ = "0.1.0"
 
@@ -202,7 +202,7 @@ def decode(
     """
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
-    place = _window(window)
+    place = window_of(window)
     layers = None if layers is None else positive("layers", layers)
     data = _bytes(data)
     restorer = None
@@ -241,7 +241,7 @@ def mask(data: bytes, *, window: tuple[int, int, int, int] | None = None, full_s
 
     window, full_size: as for `decode`. Raises a FormatError or OptionError.
     """
-    return scenes.mask(_bytes(data), MAX_PIXELS, _window(window), full_size)
+    return scenes.mask(_bytes(data), MAX_PIXELS, window_of(window), full_size)
 
 
 def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
@@ -286,17 +286,6 @@ def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None
 def _bands_seem_first(shape: tuple[int, ...]) -> bool:
     """Whether the shape looks like the (B, H, W) of a raster library: a short first axis and two long ones."""
     return shape[0] <= 16 <= min(shape[1:]) and 4 * shape[0] <= min(shape[1:])
-
-
-def _window(window: object) -> Window | None:
-    return None if window is None else Window(*(whole("window", number) for number in _four(window)))
-
-
-def _four(window: object) -> tuple[object, ...]:
-    numbers = tuple(window) if isinstance(window, Iterable) else ()
-    if len(numbers) != 4:
-        raise OptionError(f"window must be (top, left, height, width), not {window!r}")
-    return numbers
 
 
 def _bytes(data: object) -> bytes:

@@ -32,7 +32,7 @@ from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import SampleType
 from apercu.format.container import read_header
 from apercu.options import positive
-from apercu.stages.blocks import Window, tiles
+from apercu.stages.blocks import Window, absolute, overlap, relative, tiles, window_of
 from apercu.stages.fill import Mask
 from apercu.stages.layout import Restore
 from apercu.stages.sample_types import Mapping
@@ -141,7 +141,7 @@ class Opened:
         self._whole = Window(0, 0, *self._file.size(full_size))
         if not full_size:
             said = at_coded_size(said)
-        self._place = self._whole if window is None else _inside(Window(*window), self._whole)
+        self._place = decoding.inside(window_of(window), *self._whole[2:])
         self.scene = geo_metadata.cropped(said, self._place)
         """What is said of it; its georeference is that of what is shown."""
         self.shape: tuple[int, int] = self._place[2:]
@@ -195,7 +195,7 @@ class Opened:
 
     def part(self, place: Window) -> geo_write.Part:
         """The samples of a window (h, w, B), without alpha, and which do not count, (h, w, 1) or (h, w, B)."""
-        there = _moved(place, self._place)
+        there = absolute(place, self._place)
         samples = scenes.part(self._file, there, **self._how)
         return samples.reshape(*samples.shape[:2], -1), self._hidden(there)
 
@@ -204,7 +204,7 @@ class Opened:
         if not self._log2:
             found = scenes.parts(self._file, self._place, progress=progress, **self._how)
             for place, samples in found:
-                yield place, samples, self._hidden(_moved(place, self._place))
+                yield place, samples, self._hidden(absolute(place, self._place))
                 del samples  # before the next are made
             return
         # What is lost is known only of all tiles together.
@@ -228,31 +228,13 @@ class Opened:
             while min(side, max(self.shape)) ** 2 * self._file.header.n_bands > _AT_ONCE:
                 side //= 2
         for tile in tiles(*self._whole[2:], side):
-            if common := _common(tile, self._place):
-                yield common
+            if common := overlap(tile, self._place):
+                yield relative(common, self._place)
 
     def raster(self) -> geo_write.Raster:
         """What a GeoTIFF of it is."""
         bands, kind = (self._file.header.n_bands, self._file.header.interpretation), self._kind
         return geo_write.Raster(*self.shape, bands[0], self.dtype, bands[1], self.nodata, kind, self.scene)
-
-
-def _moved(place: Window, by: Window) -> Window:
-    return Window(by.top + place.top, by.left + place.left, place.height, place.width)
-
-
-def _inside(window: Window, whole: Window) -> Window:
-    if _common(window, whole) != window:
-        raise OptionError(f"window {tuple(window)} does not lie within {whole.height} rows and {whole.width} columns")
-    return window
-
-
-def _common(tile: Window, place: Window) -> Window | None:
-    """What a tile has in common with a place, in pixels from the corner of the place; None where there is nothing."""
-    top, left = max(tile.top, place.top), max(tile.left, place.left)
-    height = min(tile.top + tile.height, place.top + place.height) - top
-    width = min(tile.left + tile.width, place.left + place.width) - left
-    return Window(top - place.top, left - place.left, height, width) if height > 0 and width > 0 else None
 
 
 def open(source: bytes | str | os.PathLike[str], *, full_size: bool = False) -> Opened:
