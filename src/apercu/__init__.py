@@ -43,8 +43,7 @@ from apercu.errors import (
     UnsupportedVersion,
 )
 from apercu.format.chunks import Scene
-from apercu.format.container import read_header
-from apercu.options import positive
+from apercu.options import positive_if_given
 from apercu.stages.blocks import window_of
 
 __version__ = "0.1.0"
@@ -160,8 +159,8 @@ def encode(
     source = source_of(samples)
     given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
     target = target_of(given, source.height * source.width, chosen if options else None, peak)
-    tile = None if tile is None else positive("tile", tile)
-    layers = None if layers is None else positive("layers", layers)
+    tile = positive_if_given("tile", tile)
+    layers = positive_if_given("layers", layers)
     how = codec, chosen, bands, "band", model, progress or no_progress, tile, layers, log2_of(reduce)
     return scenes.encode(source, Scene(), target, *how, rotate=False)
 
@@ -203,15 +202,13 @@ def decode(
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
     place = window_of(window)
-    layers = None if layers is None else positive("layers", layers)
+    layers = positive_if_given("layers", layers)
     data = _bytes(data)
     restorer = None
     if restore != "none" or options:
         from apercu.restore import by_name
 
-        by_name.check_options(restore, options)
-        if restore != "none":
-            restorer = by_name.restorer_for(restore, read_header(scenes.split(data)[1]).codec, options)
+        restorer = by_name.restorer_for_file(restore, data, options)
     return scenes.decode(data, damaged, model, MAX_PIXELS, progress or no_progress, place, layers, restorer, full_size)
 
 

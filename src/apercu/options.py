@@ -115,3 +115,8 @@ def positive(name: str, value: object) -> int:
     if (number := whole(name, value)) < 1:
         raise OptionError(f"{name} must be 1 or more, not {number}")
     return number
+
+
+def positive_if_given(name: str, value: object) -> int | None:
+    """A whole number, 1 or more, or None."""
+    return None if value is None else positive(name, value)

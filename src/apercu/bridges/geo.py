@@ -30,11 +30,10 @@ from apercu.codecs.target import target_of
 from apercu.errors import OptionError
 from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import SampleType
-from apercu.format.container import read_header
-from apercu.options import positive
+from apercu.options import positive_if_given
+from apercu.restore import by_name
 from apercu.stages.blocks import Window, absolute, overlap, relative, tiles, window_of
 from apercu.stages.fill import Mask
-from apercu.stages.layout import Restore
 from apercu.stages.sample_types import Mapping
 
 _AT_ONCE = 1 << 25
@@ -101,8 +100,8 @@ def encode(
             said = replace(said, samples=SampleType(found.dtype.name, mapping, nodata))
         chosen = encoding.options_of(codec, options)
         given = target_of(target, raster.height * raster.width, chosen if options else None, _of_codes(peak, mapping))
-        tile = None if tile is None else positive("tile", tile)
-        layers = None if layers is None else positive("layers", layers)
+        tile = positive_if_given("tile", tile)
+        layers = positive_if_given("layers", layers)
         how = codec, chosen, interpretation, found.kind, model, progress or no_progress, tile, layers
         with by_rows(dataset, source) as rows:
             return scenes.encode(rows, said, given, *how, log2_of(reduce))
@@ -276,20 +275,14 @@ def decode(
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
     data = _content(source, cut=damaged == "conceal")
-    how = {"damaged": damaged, "layers": layers, "model": model, "restorer": _restorer(restore, data, options)}
+    how = {
+        "damaged": damaged,
+        "layers": positive_if_given("layers", layers),
+        "model": model,
+        "restorer": by_name.restorer_for_file(restore, data, options),
+    }
     opened = Opened(data, full_size, window, **how)
     geo_write.write(path, opened.raster(), opened.parts(progress or no_progress), cog=cog)
-
-
-def _restorer(restore: str, data: bytes, options: dict[str, Any]) -> Restore | None:
-    if restore == "none" and not options:
-        return None
-    from apercu.restore import by_name
-
-    by_name.check_options(restore, options)
-    return (
-        None if restore == "none" else by_name.restorer_for(restore, read_header(scenes.split(data)[1]).codec, options)
-    )
 
 
 def _content(source: bytes | str | os.PathLike[str], *, cut: bool = False) -> bytes:

@@ -26,7 +26,7 @@ from apercu.format.chunks import Scene
 from apercu.format.container import Header, read_header
 from apercu.format.ids import MAGIC
 from apercu.format.prefix import dtype_of, fitted, read_prefix
-from apercu.options import positive
+from apercu.options import positive_if_given
 from apercu.restore import by_name
 from apercu.stages.colour import Samples
 
@@ -85,10 +85,8 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
             _content, _source_of(filename_or_obj, storage_options or {}), mode="rb"
         )
         content = manager.acquire()
-        how = {"restore": restore, "layers": None if layers is None else positive("layers", layers), "model": model}
-        by_name.check_options(restore, {})
-        if restore != "none":
-            by_name.restorer_for(restore, content.header.codec, {})
+        how = {"restore": restore, "layers": positive_if_given("layers", layers), "model": model}
+        by_name.restorer_for_file(restore, content.data, {})  # says what is wrong before samples are looked at
         log2 = 0
         if full_size and (reduced := content.scene.reduced):  # coordinates take memory before any samples do
             decoding.check_size(reduced.height, reduced.width, content.header.n_bands, apercu.MAX_PIXELS)
