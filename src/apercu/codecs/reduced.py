@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from apercu.codecs.protocol import Progress, no_progress
-from apercu.codecs.source import ArraySource, Source, squared_error
+from apercu.codecs.source import ArraySource, Source, is_flat, squared_error
 from apercu.errors import OptionError, TargetUnreachable
 from apercu.format.container import MAX_SIDE
 from apercu.options import positive
@@ -51,7 +51,7 @@ class Reduced:
         self.source, self.log2, self.interpretation = source, log2, interpretation
         self.height, self.width = reduced_size(source.height, log2), reduced_size(source.width, log2)
         self.n_bands, self.dtype = source.n_bands, source.dtype
-        self.flat = getattr(source, "flat", source.n_bands == 1 and interpretation == "grey")
+        self.flat = is_flat(source, interpretation)
         """Whether it has the shape (H, W), as the source."""
 
     def read(self, window: Window) -> tuple[Samples, Mask | None]:
@@ -79,8 +79,7 @@ class Reduced:
 
     def squared_error(self, window: Window, decoded: Samples) -> int:
         """See `Source`: at the reduced size."""
-        whole = Window(0, 0, window.height, window.width)
-        return ArraySource(*self.read(window)).squared_error(whole, decoded)
+        return squared_error(*self.read(window), decoded)
 
 
 def _side(n_bands: int) -> int:
