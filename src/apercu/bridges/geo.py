@@ -28,7 +28,7 @@ from apercu.codecs.reduced import log2_of
 from apercu.codecs.source import Source
 from apercu.codecs.target import target_of
 from apercu.errors import OptionError
-from apercu.format.chunk_places import at_coded_size
+from apercu.format.chunk_places import at_coded_size, cropped
 from apercu.format.chunks import SampleType
 from apercu.options import positive_if_given
 from apercu.restore import by_name
@@ -141,7 +141,7 @@ class Opened:
         if not full_size:
             said = at_coded_size(said)
         self._place = decoding.inside(window_of(window), *self._whole[2:])
-        self.scene = geo_metadata.cropped(said, self._place)
+        self.scene = cropped(said, self._place)
         """What is said of it; its georeference is that of what is shown."""
         self.shape: tuple[int, int] = self._place[2:]
         """Rows and columns."""
