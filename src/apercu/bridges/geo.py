@@ -79,32 +79,34 @@ def encode(
     bands; FileNotFoundError;
     MissingExtra without rasterio; and what `apercu.encode` raises.
     """
-    target = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
+    chosen, log2 = encoding.options_of(codec, options), log2_of(reduce)
+    tile, layers = positive_if_given("tile", tile), positive_if_given("layers", layers)
+    given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
     with geo_read.raster_of(scene) as raster:
-        dataset, found = raster.dataset, raster.bands
+        found = raster.bands
         interpretation = bands or found.interpretation
-        numbers = found.numbers + [found.alpha] * bool(found.alpha) if found.palette is None else []
-        said = geo_metadata.described(dataset, numbers, interpretation, bool(found.alpha), tags)
+        said = geo_metadata.described(raster.dataset, found.said, interpretation, bool(found.alpha), tags)
         check_size(raster.width, raster.height, raster.n_bands)
         geo_read.check_memory(raster)
-        source: Source = raster
-        mapping, nodata = None, found.nodata
-        if found.dtype not in (np.uint8, np.uint16):
-            mapping, has_hidden = geo_read.scanned(raster, geo_read.windows_to_scan(dataset))
-            if not has_hidden:
-                found = found._replace(kind=None)  # nobody need look for a mask again
-            elif found.kind == "nodata" and nodata is None:
-                nodata = (math.nan,) * raster.n_bands
-            source = geo_read.Mapped(raster, mapping)
-        if mapping or nodata:
-            said = replace(said, samples=SampleType(found.dtype.name, mapping, nodata))
-        chosen = encoding.options_of(codec, options)
-        given = target_of(target, raster.height * raster.width, chosen if options else None, _of_codes(peak, mapping))
-        tile = positive_if_given("tile", tile)
-        layers = positive_if_given("layers", layers)
-        how = codec, chosen, interpretation, found.kind, model, progress or no_progress, tile, layers
-        with by_rows(dataset, source) as rows:
-            return scenes.encode(rows, said, given, *how, log2_of(reduce))
+        source, samples, mask_kind = _as_codes(raster)
+        peak = _of_codes(peak, samples and samples.mapping)
+        target = target_of(given, raster.height * raster.width, chosen if options else None, peak)
+        how = codec, chosen, interpretation, mask_kind, model, progress or no_progress, tile, layers, log2
+        with by_rows(raster.dataset, source) as rows:
+            return scenes.encode(rows, replace(said, samples=samples), target, *how)
+
+
+def _as_codes(raster: geo_read.RasterSource) -> tuple[Source, SampleType | None, str | None]:
+    """A raster as a source of uint8 or uint16, what its samples were where that is to be said, and what its mask is."""
+    dtype, kind, nodata = raster.bands.dtype, raster.bands.kind, raster.bands.nodata
+    if dtype in (np.uint8, np.uint16):
+        return raster, SampleType(dtype.name, None, nodata) if nodata else None, kind
+    mapping, has_hidden = geo_read.scanned(raster, geo_read.windows_to_scan(raster.dataset))
+    if not has_hidden:
+        kind = None  # nobody need look for a mask again
+    elif kind == "nodata" and nodata is None:
+        nodata = (math.nan,) * raster.n_bands
+    return geo_read.Mapped(raster, mapping), SampleType(dtype.name, mapping, nodata), kind
 
 
 def _of_codes(peak: Any, mapping: Mapping | None) -> Any:
