@@ -17,7 +17,7 @@ from apercu.format.container import Header, Segments, read_header
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.kernel.memory import trim
 from apercu.stages.arguments import check_limit
-from apercu.stages.blocks import Window, overlap, part, relative, tile_at, tiles
+from apercu.stages.blocks import Window, part, tile_at, tiles
 from apercu.stages.colour import Samples
 from apercu.stages.layout import Layout, Restore
 
@@ -105,9 +105,8 @@ def _tiles(
     for done, tile in enumerate(chosen):
         progress(done / len(chosen))
         place = tile_at(tile, header.height, header.width, header.tile)
-        common = overlap(place, begun.window)
-        assert common  # for these tiles are chosen
-        target = relative(common, begun.window)
+        common = _overlap(place, begun.window)
+        target = _moved(common, begun.window)
         if image is None:
             trim()
             out = np.empty((*target[2:], header.n_bands), np.uint16 if header.wide else np.uint8)
@@ -117,7 +116,7 @@ def _tiles(
         samples = np.empty((place.height, place.width, header.n_bands), out.dtype) if partial else out
         sound, fault = _sound(begun.segments, header, tile, begun.n_layers, damaged != "raise")
         how = header, begun.setting, begun.tables
-        fault, n_shown = _decode_tile(sound, fault, *how, samples, restorer, relative(common, place))
+        fault, n_shown = _decode_tile(sound, fault, *how, samples, restorer, _moved(common, place))
         if fault and damaged == "raise":
             raise faults.placed(fault, header, fault.layer, tile)
         if fault and not n_shown:
@@ -125,7 +124,7 @@ def _tiles(
             n_lost += 1
             fill_with_middle(header, out)
         elif partial:
-            out[:] = part(samples, relative(common, place))
+            out[:] = part(samples, _moved(common, place))
         made = [out]
         del samples, out  # so that who takes it can let go of it, at the latest before the next are made
         yield target, made.pop()
@@ -150,6 +149,19 @@ def _touched(header: Header, window: Window) -> "array[int]":
     rows = range(window.top // side, -(-(window.top + window.height) // side))
     columns = range(window.left // side, -(-(window.left + window.width) // side))
     return array("I", (row * across + column for row in rows for column in columns))
+
+
+def _overlap(a: Window, b: Window) -> Window:
+    """What two windows have in common; they overlap."""
+    top, left = max(a.top, b.top), max(a.left, b.left)
+    height = min(a.top + a.height, b.top + b.height) - top
+    width = min(a.left + a.width, b.left + b.width) - left
+    return Window(top, left, height, width)
+
+
+def _moved(window: Window, origin: Window) -> Window:
+    """A window in the coordinates of another."""
+    return Window(window.top - origin.top, window.left - origin.left, window.height, window.width)
 
 
 def _segment(segments: Segments, header: Header, layer: int, tile: int, doubted: bool = True) -> bytes | FormatError:

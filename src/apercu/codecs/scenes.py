@@ -29,7 +29,7 @@ from apercu.format.ids import SCENE_VERSION
 from apercu.format.prefix import dtype_of, fitted, has_prefix, pack_prefix, read_prefix
 from apercu.stages import mask as masks
 from apercu.stages.arguments import check_limit
-from apercu.stages.blocks import Window, absolute
+from apercu.stages.blocks import Window
 from apercu.stages.colour import Samples
 from apercu.stages.fill import Mask
 from apercu.stages.layout import Restore
@@ -227,7 +227,8 @@ def parts(
     for place, image in decoding.windows(file.inner, damaged, model, max_pixels, progress, window, layers, restorer):
         bands = _bands(file, image)
         del image
-        yield place, _values(file, bands, absolute(place, window), full_size)
+        there = Window(window.top + place.top, window.left + place.left, *place[2:])
+        yield place, _values(file, bands, there, full_size)
         del bands  # before the next are made
 
 
