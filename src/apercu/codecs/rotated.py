@@ -86,7 +86,7 @@ def rotation_of(source: Source, levels: Sequence[Levels]) -> Rotation | None:
 
 
 def n_bytes(n_bands: int) -> int:
-    """Of the chunk, with its id and length."""
+    """Of the chunk, with its id and its length, which takes a byte more from 11 bands on."""
     return n_bands * n_bands + 2 * n_bands + 3
 
 
