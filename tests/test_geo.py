@@ -197,8 +197,18 @@ def test_the_georeference_of_a_window(made, tmp_path):
                 assert (part.gcps[0][30].row, part.gcps[0][30].col) == (4 - 8, 45 - 16)
             else:
                 assert (part.rpcs.line_off, part.rpcs.samp_off) == (15.5 - 8, 16.5 - 16)
+
+
+def test_windows_and_layers_that_there_are_not(made, tmp_path):
+    _, data, _ = made("rotated")
     with pytest.raises(apercu.OptionError, match="does not lie within 72 rows and 100 columns"):
         geo.decode(data, tmp_path / "part.tif", window=(0, 0, 73, 5))
+    for window in ((0, 0, 5), (0, 0.5, 5, 5), 7):
+        with pytest.raises(apercu.OptionError, match="window must be"):
+            geo.decode(data, tmp_path / "part.tif", window=window)
+    for layers in (0, 1.5, "1"):
+        with pytest.raises(apercu.OptionError, match="layers must be"):
+            geo.decode(data, tmp_path / "part.tif", layers=layers)
 
 
 @pytest.mark.parametrize("name", ["rotated", "gcps", "rpcs", "no_epsg"])

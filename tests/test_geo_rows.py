@@ -75,7 +75,8 @@ def test_small_scenes_are_held_by_gdal(monkeypatch):
         assert rows is source
 
 
-def test_without_room_for_a_file_windows_are_the_same(monkeypatch):
+@pytest.mark.parametrize("takes_a_part", [True, False])
+def test_without_room_for_a_file_windows_are_the_same(takes_a_part, monkeypatch):
     class Full:
         def __init__(self, file):
             self.file, self.left = file, 5000
@@ -84,10 +85,13 @@ def test_without_room_for_a_file_windows_are_the_same(monkeypatch):
             self.file.seek(at)
 
         def write(self, data):
-            self.left -= len(data.tobytes())
-            if self.left < 0:
-                raise OSError(28, "No space left on device")
-            return self.file.write(data)
+            content = data.tobytes()
+            self.left -= len(content)
+            if self.left >= 0:
+                return self.file.write(content)
+            if takes_a_part:
+                return self.file.write(content[: len(content) // 2])
+            raise OSError(28, "No space left on device")
 
     source = Windows(SAMPLES, MASKS["one"])
     with by_rows(STRIPS, source) as rows:

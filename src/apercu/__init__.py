@@ -43,9 +43,8 @@ from apercu.errors import (
     UnsupportedVersion,
 )
 from apercu.format.chunks import Scene
-from apercu.format.container import read_header
-from apercu.options import four, positive
-from apercu.stages.blocks import Window
+from apercu.options import positive_if_given
+from apercu.stages.blocks import window_of
 
 __version__ = "0.1.0"
 
@@ -160,8 +159,8 @@ def encode(
     source = source_of(samples)
     given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
     target = target_of(given, source.height * source.width, chosen if options else None, peak)
-    tile = None if tile is None else positive("tile", tile)
-    layers = None if layers is None else positive("layers", layers)
+    tile = positive_if_given("tile", tile)
+    layers = positive_if_given("layers", layers)
     how = codec, chosen, bands, "band", model, progress or no_progress, tile, layers, log2_of(reduce)
     return scenes.encode(source, Scene(), target, *how, rotate=False)
 
@@ -202,16 +201,14 @@ def decode(
     """
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
-    place = _window(window)
-    layers = None if layers is None else positive("layers", layers)
+    place = window_of(window)
+    layers = positive_if_given("layers", layers)
     data = _bytes(data)
     restorer = None
     if restore != "none" or options:
         from apercu.restore import by_name
 
-        by_name.check_options(restore, options)
-        if restore != "none":
-            restorer = by_name.restorer_for(restore, read_header(scenes.split(data)[1]).codec, options)
+        restorer = by_name.restorer_for_file(restore, data, options)
     return scenes.decode(data, damaged, model, MAX_PIXELS, progress or no_progress, place, layers, restorer, full_size)
 
 
@@ -241,7 +238,7 @@ def mask(data: bytes, *, window: tuple[int, int, int, int] | None = None, full_s
 
     window, full_size: as for `decode`. Raises a FormatError or OptionError.
     """
-    return scenes.mask(_bytes(data), MAX_PIXELS, _window(window), full_size)
+    return scenes.mask(_bytes(data), MAX_PIXELS, window_of(window), full_size)
 
 
 def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
@@ -286,10 +283,6 @@ def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None
 def _bands_seem_first(shape: tuple[int, ...]) -> bool:
     """Whether the shape looks like the (B, H, W) of a raster library: a short first axis and two long ones."""
     return shape[0] <= 16 <= min(shape[1:]) and 4 * shape[0] <= min(shape[1:])
-
-
-def _window(window: object) -> Window | None:
-    return None if window is None else Window(*four(window))
 
 
 def _bytes(data: object) -> bytes:

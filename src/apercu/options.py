@@ -110,16 +110,13 @@ def whole(name: str, value: Any) -> int:
         raise OptionError(f"{name} must be a whole number, not {value!r}") from None
 
 
-def four(window: object) -> tuple[int, ...]:
-    """A window, (top, left, height, width), as integers; raises OptionError."""
-    numbers = tuple(window) if isinstance(window, Iterable) else ()
-    if len(numbers) != 4:
-        raise OptionError(f"window must be (top, left, height, width), not {window!r}")
-    return tuple(whole("window", number) for number in numbers)
-
-
 def positive(name: str, value: object) -> int:
     """A whole number, 1 or more."""
     if (number := whole(name, value)) < 1:
         raise OptionError(f"{name} must be 1 or more, not {number}")
     return number
+
+
+def positive_if_given(name: str, value: object) -> int | None:
+    """A whole number, 1 or more, or None."""
+    return None if value is None else positive(name, value)

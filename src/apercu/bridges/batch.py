@@ -34,7 +34,7 @@ from apercu.stages.colour import Samples
 _ALONE = 0.3  # seconds of work in this process, which is about what it takes others to start
 _WORTH = 1.5  # seconds that the rest must be expected to take for others to be started
 
-Source = str | os.PathLike[str]
+AnyPath = str | os.PathLike[str]
 
 
 class Made(NamedTuple):
@@ -61,7 +61,7 @@ class Outcome(NamedTuple):
 
 
 def encode(
-    sources: Sequence[Source], folder: Source, page: int | None = None, **options: Any
+    sources: Sequence[AnyPath], folder: AnyPath, page: int | None = None, **options: Any
 ) -> Generator[Outcome, None, None]:
     """Encode picture files to `folder`/NAME.apc, NAME being that of each picture without its suffix.
 
@@ -84,7 +84,7 @@ def encode(
 
 
 def decode(
-    sources: Sequence[Source], folder: Source, suffix: str = ".png", cog: bool = False, **options: Any
+    sources: Sequence[AnyPath], folder: AnyPath, suffix: str = ".png", cog: bool = False, **options: Any
 ) -> Generator[Outcome, None, None]:
     """Decode apercu files to pictures in `folder`; as `encode`, but for:
 
@@ -182,7 +182,7 @@ def _decode_file(source: str, suffix: str, cog: bool, options: Mapping[str, Any]
     return decoded(data, source, suffix, options, cog=cog)
 
 
-def _places(sources: Sequence[Source], folder: Source, suffix: str) -> list[tuple[str, str]]:
+def _places(sources: Sequence[AnyPath], folder: AnyPath, suffix: str) -> list[tuple[str, str]]:
     """Where each file goes; raises OptionError where two would meet, or one would take the place of an input."""
     folder = os.fspath(folder)
     _check_folder(folder)

@@ -13,7 +13,7 @@ import xarray as xr
 
 from apercu.bridges import geo_metadata
 from apercu.errors import FileFormatError
-from apercu.format.chunks import Bands, Crs, Gcps, Geo, Scene
+from apercu.format.chunks import Bands, ControlPoint, Crs, Gcps, Geo, Scene
 from apercu.stages.sample_types import representable
 
 GRID_MAPPING = "spatial_ref"
@@ -46,7 +46,7 @@ def coordinates(scene: Scene, height: int, width: int) -> dict[str, xr.Variable]
     return found
 
 
-def _feature(point: Any) -> dict[str, Any]:
+def _feature(point: ControlPoint) -> dict[str, Any]:
     properties = {"id": point.id, "info": point.info, "row": point.row, "col": point.column}
     place = {"type": "Point", "coordinates": [point.x, point.y, point.z]}
     return {"type": "Feature", "properties": properties, "geometry": place}
@@ -63,11 +63,10 @@ def _system(crs: Crs) -> Any:
 def _of_system(crs: Crs, system: Any) -> dict[str, str]:
     if crs is None:
         return {}
-    said = f"EPSG:{crs}" if isinstance(crs, int) else crs
-    is_wkt = not geo_metadata.CODE.fullmatch(said)
-    if system is None and not is_wkt:
-        return {"spatial_ref": said}  # which pyproj and rasterio take for the WKT that is usual here
-    wkt = said if is_wkt else system.to_wkt()
+    code = geo_metadata.code_of(crs)
+    if system is None and code:
+        return {"spatial_ref": code}  # which pyproj and rasterio take for the WKT that is usual here
+    wkt = system.to_wkt() if code else str(crs)
     return {"crs_wkt": wkt, "spatial_ref": wkt}
 
 

@@ -28,13 +28,12 @@ from apercu.codecs.reduced import log2_of
 from apercu.codecs.source import Source
 from apercu.codecs.target import target_of
 from apercu.errors import OptionError
-from apercu.format.chunk_places import at_coded_size
+from apercu.format.chunk_places import at_coded_size, cropped
 from apercu.format.chunks import SampleType
-from apercu.format.container import read_header
-from apercu.options import four, positive
-from apercu.stages.blocks import Window, tiles
+from apercu.options import positive_if_given
+from apercu.restore import by_name
+from apercu.stages.blocks import Window, absolute, overlap, relative, tiles, window_of
 from apercu.stages.fill import Mask
-from apercu.stages.layout import Restore
 from apercu.stages.sample_types import Mapping
 
 _AT_ONCE = 1 << 25
@@ -80,32 +79,34 @@ def encode(
     bands; FileNotFoundError;
     MissingExtra without rasterio; and what `apercu.encode` raises.
     """
-    target = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
+    chosen, log2 = encoding.options_of(codec, options), log2_of(reduce)
+    tile, layers = positive_if_given("tile", tile), positive_if_given("layers", layers)
+    given = {"n_bytes": n_bytes, "bpp": bpp, "psnr": psnr, "quality": quality}
     with geo_read.raster_of(scene) as raster:
-        dataset, found = raster.dataset, raster.bands
+        found = raster.bands
         interpretation = bands or found.interpretation
-        numbers = found.numbers + [found.alpha] * bool(found.alpha) if found.palette is None else []
-        said = geo_metadata.described(dataset, numbers, interpretation, bool(found.alpha), tags)
+        said = geo_metadata.described(raster.dataset, found.said, interpretation, bool(found.alpha), tags)
         check_size(raster.width, raster.height, raster.n_bands)
         geo_read.check_memory(raster)
-        source: Source = raster
-        mapping, nodata = None, found.nodata
-        if found.dtype not in (np.uint8, np.uint16):
-            mapping, has_hidden = geo_read.scanned(raster, geo_read.windows_to_scan(dataset))
-            if not has_hidden:
-                found = found._replace(kind=None)  # nobody need look for a mask again
-            elif found.kind == "nodata" and nodata is None:
-                nodata = (math.nan,) * raster.n_bands
-            source = geo_read.Mapped(raster, mapping)
-        if mapping or nodata:
-            said = replace(said, samples=SampleType(found.dtype.name, mapping, nodata))
-        chosen = encoding.options_of(codec, options)
-        given = target_of(target, raster.height * raster.width, chosen if options else None, _of_codes(peak, mapping))
-        tile = None if tile is None else positive("tile", tile)
-        layers = None if layers is None else positive("layers", layers)
-        how = codec, chosen, interpretation, found.kind, model, progress or no_progress, tile, layers
-        with by_rows(dataset, source) as rows:
-            return scenes.encode(rows, said, given, *how, log2_of(reduce))
+        source, samples, mask_kind = _as_codes(raster)
+        peak = _of_codes(peak, samples and samples.mapping)
+        target = target_of(given, raster.height * raster.width, chosen if options else None, peak)
+        how = codec, chosen, interpretation, mask_kind, model, progress or no_progress, tile, layers, log2
+        with by_rows(raster.dataset, source) as rows:
+            return scenes.encode(rows, replace(said, samples=samples), target, *how)
+
+
+def _as_codes(raster: geo_read.RasterSource) -> tuple[Source, SampleType | None, str | None]:
+    """A raster as a source of uint8 or uint16, what its samples were where that is to be said, and what its mask is."""
+    dtype, kind, nodata = raster.bands.dtype, raster.bands.kind, raster.bands.nodata
+    if dtype in (np.uint8, np.uint16):
+        return raster, SampleType(dtype.name, None, nodata) if nodata else None, kind
+    mapping, has_hidden = geo_read.scanned(raster, geo_read.windows_to_scan(raster.dataset))
+    if not has_hidden:
+        kind = None  # nobody need look for a mask again
+    elif kind == "nodata" and nodata is None:
+        nodata = (math.nan,) * raster.n_bands
+    return geo_read.Mapped(raster, mapping), SampleType(dtype.name, mapping, nodata), kind
 
 
 def _of_codes(peak: Any, mapping: Mapping | None) -> Any:
@@ -141,8 +142,8 @@ class Opened:
         self._whole = Window(0, 0, *self._file.size(full_size))
         if not full_size:
             said = at_coded_size(said)
-        self._place = self._whole if window is None else _inside(Window(*four(window)), self._whole)
-        self.scene = geo_metadata.cropped(said, self._place)
+        self._place = decoding.inside(window_of(window), *self._whole[2:])
+        self.scene = cropped(said, self._place)
         """What is said of it; its georeference is that of what is shown."""
         self.shape: tuple[int, int] = self._place[2:]
         """Rows and columns."""
@@ -197,7 +198,7 @@ class Opened:
 
     def part(self, place: Window) -> geo_write.Part:
         """The samples of a window (h, w, B), without alpha, and which do not count, (h, w, 1) or (h, w, B)."""
-        there = _moved(place, self._place)
+        there = absolute(place, self._place)
         samples = scenes.part(self._file, there, **self._how)
         return samples.reshape(*samples.shape[:2], -1), self._hidden(there)
 
@@ -206,7 +207,7 @@ class Opened:
         if not self._log2:
             found = scenes.parts(self._file, self._place, progress=progress, **self._how)
             for place, samples in found:
-                yield place, samples, self._hidden(_moved(place, self._place))
+                yield place, samples, self._hidden(absolute(place, self._place))
                 del samples  # before the next are made
             return
         # What is lost is known only of all tiles together.
@@ -230,31 +231,13 @@ class Opened:
             while min(side, max(self.shape)) ** 2 * self._file.header.n_bands > _AT_ONCE:
                 side //= 2
         for tile in tiles(*self._whole[2:], side):
-            if common := _common(tile, self._place):
-                yield common
+            if common := overlap(tile, self._place):
+                yield relative(common, self._place)
 
     def raster(self) -> geo_write.Raster:
         """What a GeoTIFF of it is."""
         bands, kind = (self._file.header.n_bands, self._file.header.interpretation), self._kind
         return geo_write.Raster(*self.shape, bands[0], self.dtype, bands[1], self.nodata, kind, self.scene)
-
-
-def _moved(place: Window, by: Window) -> Window:
-    return Window(by.top + place.top, by.left + place.left, place.height, place.width)
-
-
-def _inside(window: Window, whole: Window) -> Window:
-    if _common(window, whole) != window:
-        raise OptionError(f"window {tuple(window)} does not lie within {whole.height} rows and {whole.width} columns")
-    return window
-
-
-def _common(tile: Window, place: Window) -> Window | None:
-    """What a tile has in common with a place, in pixels from the corner of the place; None where there is nothing."""
-    top, left = max(tile.top, place.top), max(tile.left, place.left)
-    height = min(tile.top + tile.height, place.top + place.height) - top
-    width = min(tile.left + tile.width, place.left + place.width) - left
-    return Window(top - place.top, left - place.left, height, width) if height > 0 and width > 0 else None
 
 
 def open(source: bytes | str | os.PathLike[str], *, full_size: bool = False) -> Opened:
@@ -296,21 +279,14 @@ def decode(
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
     data = _content(source, cut=damaged == "conceal")
-    layers = None if layers is None else positive("layers", layers)
-    how = {"damaged": damaged, "layers": layers, "model": model, "restorer": _restorer(restore, data, options)}
+    how = {
+        "damaged": damaged,
+        "layers": positive_if_given("layers", layers),
+        "model": model,
+        "restorer": by_name.restorer_for_file(restore, data, options),
+    }
     opened = Opened(data, full_size, window, **how)
     geo_write.write(path, opened.raster(), opened.parts(progress or no_progress), cog=cog)
-
-
-def _restorer(restore: str, data: bytes, options: dict[str, Any]) -> Restore | None:
-    if restore == "none" and not options:
-        return None
-    from apercu.restore import by_name
-
-    by_name.check_options(restore, options)
-    return (
-        None if restore == "none" else by_name.restorer_for(restore, read_header(scenes.split(data)[1]).codec, options)
-    )
 
 
 def _content(source: bytes | str | os.PathLike[str], *, cut: bool = False) -> bytes:

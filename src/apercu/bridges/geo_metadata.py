@@ -5,12 +5,10 @@ GDAL makes some namespaces of tags itself, of how a file is written and of what 
 
 import math
 import re
-from dataclasses import replace
 from typing import Any
 
 from apercu.errors import FileFormatError
 from apercu.format.chunks import Bands, ControlPoint, Crs, Gcps, Geo, Rpcs, Scene, Tags
-from apercu.stages.blocks import Window
 
 _MADE_BY_GDAL = frozenset(
     {
@@ -25,7 +23,7 @@ _MADE_BY_GDAL = frozenset(
     }
 )
 _AREA_OR_POINT = "AREA_OR_POINT"
-CODE = re.compile(r"(\w+):(\w+)", re.ASCII)
+_CODE = re.compile(r"(\w+):(\w+)", re.ASCII)
 """A reference system by authority and code, such as ESRI:102008."""
 _COEFFICIENTS = 20
 
@@ -100,22 +98,6 @@ def usual_colours(interpretation: str, n_bands: int, has_alpha: bool) -> list[st
     return [*found[:-1], "alpha"] if has_alpha else found
 
 
-def cropped(scene: Scene, window: Window) -> Scene:
-    """The same with a georeference of a window of its size."""
-    geo, gcps, rpcs = scene.geo, scene.gcps, scene.rpcs
-    top, left = window.top, window.left
-    if geo and geo.transform:
-        a, b, c, d, e, f = geo.transform
-        moved = a, b, a * left + b * top + c, d, e, d * left + e * top + f
-        geo = geo._replace(transform=moved if all(map(math.isfinite, moved)) else None)  # some are too large for it
-    if gcps:
-        points = (point._replace(row=point.row - top, column=point.column - left) for point in gcps.points)
-        gcps = gcps._replace(points=tuple(points))
-    if rpcs:
-        rpcs = rpcs._replace(line_off=rpcs.line_off - top, samp_off=rpcs.samp_off - left)
-    return replace(scene, geo=geo, gcps=gcps, rpcs=rpcs)
-
-
 def crs_said(crs: Any) -> Crs:
     """A rasterio CRS as its EPSG code, where that means the same, else by the code of another authority, else as the
     shortest WKT that does."""
@@ -130,7 +112,7 @@ def crs_said(crs: Any) -> Crs:
         if code is not None and CRS.from_epsg(code) == crs:
             return int(code)
         authority = crs.to_authority()
-        if authority and CODE.fullmatch(":".join(authority)) and CRS.from_authority(*authority) == crs:
+        if authority and _CODE.fullmatch(":".join(authority)) and CRS.from_authority(*authority) == crs:
             return ":".join(authority)
     except CRSError:  # of no authority, or a code that this version of PROJ does not know
         pass
@@ -154,10 +136,18 @@ def crs_as_rasterio(crs: Crs) -> Any:
     try:
         if isinstance(crs, int):
             return CRS.from_epsg(crs)
-        code = CODE.fullmatch(crs)
+        code = _CODE.fullmatch(crs)
         return CRS.from_authority(*code.groups()) if code else CRS.from_wkt(crs)
     except CRSError as error:
         raise FileFormatError(f"a reference system that PROJ does not know: {error}") from error
+
+
+def code_of(crs: Crs) -> str | None:
+    """The authority and code of a reference system, "EPSG:32632" or "ESRI:102008"; None of one that is said by a WKT,
+    and where there is none."""
+    if isinstance(crs, int):
+        return f"EPSG:{crs}"
+    return crs if crs and _CODE.fullmatch(crs) else None
 
 
 def _geo(dataset: Any) -> Geo | None:

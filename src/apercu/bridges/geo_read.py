@@ -27,7 +27,7 @@ _NEAR = 2 * float(np.finfo(np.float32).eps)
 """What differs from a no-data value in floating point by less than this, times the sum of both, is no data to GDAL."""
 
 
-class Bands(NamedTuple):
+class CodedBands(NamedTuple):
     """Which bands of a raster are coded, and what says which samples do not count."""
 
     numbers: list[int]
@@ -47,6 +47,14 @@ class Bands(NamedTuple):
     palette: NDArray[np.uint8] | None = None
     """(n, 4), red, green, blue and alpha of each index of the only band, which becomes RGB."""
 
+    @property
+    def said(self) -> list[int]:
+        """The numbers of those of which more is said than their samples: also of an alpha that is a mask, but of none
+        that a palette made colours of."""
+        if self.palette is not None:
+            return []
+        return [*self.numbers, self.alpha] if self.alpha else self.numbers
+
 
 def check_memory(raster: "RasterSource") -> None:
     """Refuse a raster of whose samples too many are read at once: what MAX_PIXELS allows of uint16.
@@ -63,7 +71,7 @@ def check_memory(raster: "RasterSource") -> None:
         )
 
 
-def bands_of(dataset: Any) -> Bands:
+def bands_of(dataset: Any) -> CodedBands:
     """Which bands of a dataset are coded, and how.
 
     Three or four bands of red, green, blue (and alpha) are a picture, one band is grey, all others are spectral. A band
@@ -83,7 +91,7 @@ def bands_of(dataset: Any) -> Bands:
     if colours == ["palette"] and dtype.kind == "u" and dtype.itemsize <= 2:
         palette = _palette(dataset.colormap(1), dtype, nodata[0])
         clear = bool((palette[:, 3] == 0).any()) or flags[0] != {"all_valid"}
-        return Bands([1], np.dtype(np.uint8), "rgb", "band" if clear else None, None, palette=palette)
+        return CodedBands([1], np.dtype(np.uint8), "rgb", "band" if clear else None, None, palette=palette)
     numbers = list(range(1, dataset.count + 1))
     alpha, kind, mask_each = 0, None, False
     is_plain = all(of_band == {"all_valid"} for of_band in flags)
@@ -99,7 +107,7 @@ def bands_of(dataset: Any) -> Bands:
         kind = "nodata"  # NaN and infinities
     same = tuple(value for value in nodata if value is not None)  # a GeoTIFF has one no-data value for all bands
     of_all = None if not same else (same[0],) * len(numbers)
-    return Bands(numbers, dtype, _interpretation(colours[: len(numbers)], dtype), kind, of_all, alpha, mask_each)
+    return CodedBands(numbers, dtype, _interpretation(colours[: len(numbers)], dtype), kind, of_all, alpha, mask_each)
 
 
 def left_out(dataset: Any) -> str:
@@ -123,7 +131,7 @@ class RasterSource:
     """The bands of a dataset, read window by window, in the dtype that they have (see `apercu.codecs.source.Source`;
     `Mapped` makes a source for an encoder of those that are neither uint8 nor uint16). A small raster is read once."""
 
-    def __init__(self, dataset: Any, bands: Bands) -> None:
+    def __init__(self, dataset: Any, bands: CodedBands) -> None:
         self.dataset, self.bands = dataset, bands
         self._nodata = [nodata_in(bands.dtype, value) for value in dataset.nodatavals]
         self.height, self.width = int(dataset.height), int(dataset.width)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from apercu.bridges.geo_open import CACHE
 from apercu.codecs.source import Source, squared_error
-from apercu.stages.blocks import Window
+from apercu.stages.blocks import Window, overlap
 from apercu.stages.colour import Samples
 from apercu.stages.fill import Mask
 
@@ -62,9 +62,7 @@ class ByRows:
     def read(self, window: Window) -> tuple[Samples, Mask | None]:
         """See `Source`."""
         top, left, height, width = window
-        place = self._place
-        is_held = place.top <= top and place.left <= left
-        is_held &= top + height <= place.top + place.height and left + width <= place.left + place.width
+        is_held = overlap(window, self._place) == window
         if not is_held and width < self.width and self._has_room:
             is_held = self._has_room = self._hold(window)
         if not is_held:

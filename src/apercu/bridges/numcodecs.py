@@ -9,7 +9,7 @@ numcodecs finds it by the id `apercu`. The setting `apercu` of `zarr.config` say
 
 from typing import Any, Self
 
-from apercu.bridges import chunks
+from apercu.bridges import array_chunks
 from apercu.errors import ImageError, MissingExtra
 from apercu.stages.colour import Samples
 
@@ -30,7 +30,7 @@ class Apercu(Codec):  # type: ignore[misc]  # numcodecs is not typed
     codec_id = "apercu"
 
     def __init__(self, *, axes: str = "yx", **options: Any) -> None:
-        self.axes, self.options = chunks.checked(axes, options)
+        self.axes, self.options = array_chunks.checked(axes, options)
 
     def get_config(self) -> dict[str, Any]:
         """For the metadata of an array."""
@@ -48,14 +48,14 @@ class Apercu(Codec):  # type: ignore[misc]  # numcodecs is not typed
             raise ImageError(f"chunks must be in the byte order of this machine, not {chunk.dtype.str}")
         if chunk.flags.f_contiguous and not chunk.flags.c_contiguous:
             raise ImageError("chunks must be in row order (order='C'): use numpy.ascontiguousarray")
-        return chunks.encode(chunk, self.axes, self.options)
+        return array_chunks.encode(chunk, self.axes, self.options)
 
     def decode(self, buf: object, out: object = None) -> Samples:
         """The array of an apercu file, of the shape and dtype that the file says, or `out`, of as many bytes.
 
         Raises FormatError, ModelError, MissingExtra or OptionError; ValueError where `out` has another size.
         """
-        found: Samples = ndarray_copy(chunks.decode(ensure_bytes(buf), self.axes, self.options), out)
+        found: Samples = ndarray_copy(array_chunks.decode(ensure_bytes(buf), self.axes, self.options), out)
         return found
 
     def __repr__(self) -> str:

@@ -3,10 +3,8 @@
 It needs rasterio, pystac and antimeridian (`pip install 'apercu[geo]'`).
 """
 
-import json
 import math
 import os
-import warnings
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from apercu.bridges import geo, geo_metadata
+from apercu.bridges.footprint import footprint
 from apercu.bridges.geo_open import check_name, rasterio_of
-from apercu.errors import FileFormatError, MissingExtra, OptionError
-from apercu.format.chunks import Bands, Scene
+from apercu.errors import MissingExtra, OptionError
+from apercu.format.chunks import Bands
 from apercu.stages.blocks import Window
 
 MOST_SIDE = 600
@@ -30,11 +29,6 @@ _PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 _RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 _MEDIA_TYPE = "image/x-apercu"
 _THUMBNAILS = {".webp": "image/webp", ".png": "image/png"}
-_DENSE = 32  # points on a side of a footprint, which need not be straight on the globe
-_TOLERANCE, _DECIMALS = 1e-6, 7  # in degrees, a tenth of a metre and less
-_ROUND = 360
-_FAR = 2 * _ROUND  # degrees that no longitude of a scene has
-_STEPS = 20  # of a bisection
 _TIMES = {
     ("IMAGERY", "ACQUISITIONDATETIME"): "%Y-%m-%d %H:%M:%S",  # what GDAL finds in products of many satellites
     ("", "ACQUISITIONDATETIME"): "",
@@ -82,14 +76,14 @@ def item(
     when = when or _told_time(opened)
     if when is None:
         raise OptionError("no tag says when the scene was taken: give the time (--datetime)")
-    small = _Small(opened, _display_bands(opened))
+    small = _Thumbnail(opened, _display_bands(opened))
     with rasterio.Env():  # without which GDAL prints its errors beside raising them
-        footprint = _footprint(opened, small)
+        geometry = footprint(opened.scene, opened.shape, small.valid, small.side)
         projection = _projection(opened)
     made = pystac.Item(
         id=Path(path).stem,
-        geometry=footprint,
-        bbox=None if footprint is None else list(antimeridian.bbox(footprint)),
+        geometry=geometry,
+        bbox=None if geometry is None else list(antimeridian.bbox(geometry)),
         datetime=(when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC),
         properties=projection,
         stac_extensions=[_PROJECTION, _RASTER],
@@ -101,10 +95,10 @@ def item(
         pystac.Asset(overview, media_type=_MEDIA_TYPE, roles=["overview"], extra_fields={"bands": _bands(opened)}),
     )
     made.add_asset("thumbnail", pystac.Asset(quote(thumbnail), media_type=_THUMBNAILS[suffix], roles=["thumbnail"]))
-    return Made(made.to_dict(include_self_link=False), small.shown())
+    return Made(made.to_dict(include_self_link=False), small.picture())
 
 
-class _Small:
+class _Thumbnail:
     """Means of some bands of a scene over squares of pixels, only over samples that count."""
 
     def __init__(self, opened: geo.Opened, bands: list[int]) -> None:
@@ -129,7 +123,7 @@ class _Small:
             counts[rows, columns] += _added(counted, window, self.side, np.int64)
         self.means = np.ma.MaskedArray(sums / np.maximum(counts, 1), counts == 0)
 
-    def shown(self) -> Image.Image:
+    def picture(self) -> Image.Image:
         """A picture of one or three bands, each stretched between its percentiles; clear where nothing counts."""
         planes = []
         for values in np.moveaxis(self.means, -1, 0):
@@ -153,111 +147,15 @@ def _added(samples: NDArray[Any], window: Window, side: int, dtype: type) -> NDA
     return np.asarray(np.add.reduceat(of_rows, columns, axis=1))
 
 
-def _footprint(opened: geo.Opened, small: _Small) -> dict[str, Any] | None:
-    """Where the samples that count lie, as GeoJSON (RFC 7946): the hull of their squares on the globe. None for a scene
-    that says nothing of its place."""
-    import antimeridian
-    import shapely
-    from rasterio._err import CPLE_BaseError
-
-    shown = small.valid if small.valid.any() else ~small.valid
-    rows = np.flatnonzero(shown.any(axis=1))
-    left, right = shown[rows].argmax(axis=1), shown.shape[1] - shown[rows, ::-1].argmax(axis=1)
-    corners = [
-        (column, row + down) for row, *ends in zip(rows, left, right, strict=True) for column in ends for down in (0, 1)
-    ]
-    height, width = opened.shape
-    points = np.minimum(np.array(corners) * small.side, (width, height))
-    hull = shapely.MultiPoint(points).convex_hull.segmentize(max(height, width) / _DENSE)
-    try:
-        if (found := _to_ground(opened.scene)) is None:
-            return None
-        places = _on_globe(*found, np.array(hull.exterior.coords))
-    except CPLE_BaseError as error:  # points of which GDAL makes no transform, or that it takes off the globe
-        raise FileFormatError(f"the corners of the scene have no longitude and latitude: {error}") from error
-    if not (np.abs(places) < _FAR).all():  # NaN is not
-        raise FileFormatError("the corners of the scene have no longitude and latitude")
-    places[:, 1] = np.clip(places[:, 1], -90, 90)  # grids of points go half a pixel beyond the poles
-    if (area := shapely.Polygon(places)).area == 0:
-        raise FileFormatError("the corners of the scene lie on a line")
-    if getattr(found[0], "is_geographic", False) and np.ptp(places[:, 0]) > _ROUND - _TOLERANCE:
-        fixed = shapely.box(-180, area.bounds[1], 180, area.bounds[3])  # also of longitudes from 0 to 360
-    else:
-        try:
-            fixed = antimeridian.fix_polygon(area, fix_winding=True).simplify(_TOLERANCE)
-        except ValueError as error:
-            raise FileFormatError(f"the corners of the scene enclose no area: {error}") from error
-    rounded = shapely.transform(fixed, lambda corners: np.round(corners, _DECIMALS))
-    geometry: dict[str, Any] = json.loads(shapely.to_geojson(rounded))
-    return geometry
-
-
-def _on_globe(crs: Any, on_ground: Any, corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Longitudes and latitudes of points (n, 2), columns and rows. What lies off the globe, such as the corners of a
-    full disk, is moved towards the middle of all until it does not."""
-    from rasterio._err import CPLE_BaseError
-    from rasterio.warp import transform
-
-    def places(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        with np.errstate(over="ignore", invalid="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of points that RPCs lead nowhere: they are not finite
-            return np.column_stack(transform(crs, "EPSG:4326", *on_ground(points[:, 1], points[:, 0])))
-
-    def lie_on_globe(points: NDArray[np.float64]) -> bool:
-        try:
-            return bool(np.isfinite(places(points)).all())
-        except CPLE_BaseError:  # of any of them
-            return False
-
-    middle = corners.mean(axis=0, keepdims=True)
-    if lie_on_globe(corners) or not lie_on_globe(middle):
-        return places(corners)
-    moved = []
-    for corner in corners:
-        within, tried = 0.0, 1.0
-        for step in range(1, _STEPS):
-            if lie_on_globe(middle + tried * (corner - middle)):
-                within = tried
-            if within == 1:
-                break
-            tried = within + 0.5**step
-        moved.append(middle + within * (corner - middle))
-    return places(np.concatenate(moved))
-
-
-def _to_ground(scene: Scene) -> tuple[Any, Any] | None:
-    """A reference system, and what takes rows and columns to it; None where nothing says how."""
-    from rasterio.transform import AffineTransformer, GCPTransformer, RPCTransformer
-
-    def at_corners(transformer: Any) -> Any:
-        return lambda rows, columns: transformer.xy(rows, columns, offset="ul")
-
-    if scene.geo and scene.geo.transform and scene.geo.crs is not None:
-        from rasterio import Affine
-
-        return geo_metadata.crs_as_rasterio(scene.geo.crs), at_corners(AffineTransformer(Affine(*scene.geo.transform)))
-    if scene.gcps and scene.gcps.crs is not None:
-        points = geo_metadata.control_points(scene.gcps)
-        return geo_metadata.crs_as_rasterio(scene.gcps.crs), at_corners(GCPTransformer(points))
-    if scene.rpcs:
-        from rasterio.rpc import RPC
-
-        return "EPSG:4326", at_corners(RPCTransformer(RPC(**scene.rpcs._asdict())))
-    return None
-
-
 def _projection(opened: geo.Opened) -> dict[str, Any]:
     """Properties of the projection extension."""
-    told: dict[str, Any] = {"proj:code": None, "proj:shape": list(opened.shape)}
     place = opened.scene.geo
-    if place and isinstance(place.crs, int):
-        told["proj:code"] = f"EPSG:{place.crs}"
-    elif place and isinstance(place.crs, str) and geo_metadata.CODE.fullmatch(place.crs):  # of another authority
-        told["proj:code"] = place.crs
-    elif place and place.crs:
+    crs = place and place.crs
+    told: dict[str, Any] = {"proj:code": geo_metadata.code_of(crs), "proj:shape": list(opened.shape)}
+    if crs and told["proj:code"] is None:
         from rasterio.enums import WktVersion
 
-        told["proj:wkt2"] = geo_metadata.crs_as_rasterio(place.crs).to_wkt(version=WktVersion.WKT2_2019)
+        told["proj:wkt2"] = geo_metadata.crs_as_rasterio(crs).to_wkt(version=WktVersion.WKT2_2019)
     if place and place.transform:
         told["proj:transform"] = list(place.transform)
     return told

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from apercu.bridges import geo
 from apercu.bridges.geo_read import opaque
+from apercu.bridges.geo_write import Part
 from apercu.errors import ApercuError, FileFormatError, printable
 from apercu.stages.blocks import Window
 from apercu.stages.fill import Mask
@@ -23,15 +24,13 @@ from apercu.stages.fill import Mask
 _MOST_KEPT = 1 << 28  # bytes of decoded windows
 _SHOWN, _HIDDEN = 255, 0  # in a mask, as GDAL has it
 
-_Decoded = tuple[NDArray[Any], Mask | None]
-
 
 class Windows:
     """Files that were asked for, and the windows of them that were decoded last."""
 
     def __init__(self, most_kept: int = _MOST_KEPT) -> None:
         self._files: dict[tuple[str, int, int, bool], geo.Opened] = {}
-        self._kept: OrderedDict[tuple[geo.Opened, Window], _Decoded] = OrderedDict()
+        self._kept: OrderedDict[tuple[geo.Opened, Window], Part] = OrderedDict()
         self._left = most_kept
 
     def answer(self, asked: dict[str, Any]) -> NDArray[Any]:
@@ -61,7 +60,7 @@ class Windows:
             self._files[key] = geo.open(path, full_size=full_size)
         return self._files[key]
 
-    def _decoded(self, opened: geo.Opened, window: Window) -> _Decoded:
+    def _decoded(self, opened: geo.Opened, window: Window) -> Part:
         key = opened, window
         if key not in self._kept:
             made = opened.part(window)
@@ -98,7 +97,7 @@ def _band(samples: NDArray[Any], hidden: Mask | None, band: int, dtype: np.dtype
     return np.where(hidden.all(axis=2), _HIDDEN, shown).astype(dtype)
 
 
-def _size(decoded: _Decoded) -> int:
+def _size(decoded: Part) -> int:
     return decoded[0].nbytes + (0 if decoded[1] is None else decoded[1].nbytes)
 
 

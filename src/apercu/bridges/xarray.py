@@ -19,14 +19,12 @@ from numpy.typing import NDArray
 import apercu
 from apercu.bridges import bounded
 from apercu.bridges.coordinates import GRID_MAPPING, attributes, coordinates
-from apercu.codecs import decoding
+from apercu.codecs import decoding, scenes
 from apercu.errors import MissingExtra, OptionError
 from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import Scene
-from apercu.format.container import Header, read_header
 from apercu.format.ids import MAGIC
-from apercu.format.prefix import dtype_of, fitted, read_prefix
-from apercu.options import positive
+from apercu.options import positive_if_given
 from apercu.restore import by_name
 from apercu.stages.colour import Samples
 
@@ -85,16 +83,13 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
             _content, _source_of(filename_or_obj, storage_options or {}), mode="rb"
         )
         content = manager.acquire()
-        how = {"restore": restore, "layers": None if layers is None else positive("layers", layers), "model": model}
-        by_name.check_options(restore, {})
-        if restore != "none":
-            by_name.restorer_for(restore, content.header.codec, {})
-        log2 = 0
-        if full_size and (reduced := content.scene.reduced):  # coordinates take memory before any samples do
-            decoding.check_size(reduced.height, reduced.width, content.header.n_bands, apercu.MAX_PIXELS)
-            log2 = reduced.log2
-        scene = content.scene if log2 else at_coded_size(content.scene)
-        dataset = _dataset(content, _Samples(content, manager, how, log2), scene, mask_and_scale)
+        how = {"restore": restore, "layers": positive_if_given("layers", layers), "model": model}
+        by_name.restorer_for_file(restore, content.data, {})  # says what is wrong before samples are looked at
+        file = content.file
+        # Coordinates take memory before any samples do.
+        decoding.check_size(*file.size(full_size), file.header.n_bands, apercu.MAX_PIXELS)
+        scene = file.scene if full_size else at_coded_size(file.scene)
+        dataset = _dataset(content, _Samples(file, manager, how, full_size), scene, mask_and_scale)
         dataset.set_close(manager.close)
         dropped = [drop_variables] if isinstance(drop_variables, str) else list(drop_variables or ())
         return dataset.drop_vars(dropped, errors="ignore")
@@ -105,9 +100,7 @@ class _Content:
     """A file that has been read; files are small, so that a process reads each but once."""
 
     data: bytes
-    header: Header
-    """Of the image that is coded."""
-    scene: Scene
+    file: scenes.Opened
 
     def close(self) -> None:
         """What xarray calls of a file that it no longer needs."""
@@ -141,44 +134,40 @@ def _content(source: _Source, mode: str) -> _Content:
     else:
         with open(source, mode) if isinstance(source, str) else source[0].open(source[1], mode) as stream:
             data = bounded.read_apercu(stream)
-    apercu.info(data)  # raises what is to be said of the head, TooLarge above all
-    scene, start = read_prefix(data)
-    header = read_header(data[start:])
-    return _Content(data, header, fitted(scene, header))
+    return _Content(data, scenes.opened(data, apercu.MAX_PIXELS, with_mask=False))
 
 
 def _dataset(content: _Content, samples: "_Samples", scene: Scene, mask_and_scale: bool) -> xr.Dataset:
     """The samples with coordinates and attributes, decoded by the CF conventions if `mask_and_scale` is set."""
-    said = attributes(scene, samples.dtype, content.header.n_bands)
+    said = attributes(scene, samples.dtype, content.file.header.n_bands)
     if mask_and_scale and scene.mask and "_FillValue" not in said:
         samples.hide()
     dimensions = ("band", "y", "x")[-len(samples.shape) :]
     variable = xr.Variable(dimensions, indexing.LazilyIndexedArray(samples), said)
     height, width = samples.shape[-2:]
-    chunks = content.header.n_bands, min(samples.tile, height), min(samples.tile, width)
+    chunks = content.file.header.n_bands, min(samples.tile, height), min(samples.tile, width)
     variable.encoding["preferred_chunks"] = dict(zip(dimensions, chunks[-len(dimensions) :], strict=True))
     places = coordinates(scene, height, width)
     if GRID_MAPPING in places:
         variable.encoding["grid_mapping"] = GRID_MAPPING
     if "band" in dimensions:
-        places["band"] = xr.Variable("band", np.arange(1, content.header.n_bands + 1))
+        places["band"] = xr.Variable("band", np.arange(1, content.file.header.n_bands + 1))
     dataset = xr.Dataset({NAME: variable}, places, (scene.tags or {}).get((0, "")))
     return xr.decode_cf(dataset, mask_and_scale=mask_and_scale, decode_times=False, decode_coords=False)
 
 
 class _Samples(BackendArray):
-    """The samples of a file as xarray indexes them, at 2^log2 times the size that is coded."""
+    """The samples of a file as xarray indexes them, at the size that is coded or the full one."""
 
     def __init__(
-        self, content: _Content, manager: "CachingFileManager[_Content]", how: dict[str, Any], log2: int
+        self, file: scenes.Opened, manager: "CachingFileManager[_Content]", how: dict[str, Any], full_size: bool
     ) -> None:
-        header, reduced = content.header, content.scene.reduced
-        size = (reduced.height, reduced.width) if log2 and reduced else (header.height, header.width)
+        header, size = file.header, file.size(full_size)
         flat = header.flat and header.interpretation == "grey"
         self.shape = size if flat else (header.n_bands, *size)
-        self.dtype = np.dtype(dtype_of(content.scene, header))
-        self._manager, self._how, self._full_size, self._hides = manager, how, log2 > 0, False
-        self.tile = header.tile << log2
+        self.dtype = np.dtype(file.dtype())
+        self._manager, self._how, self._full_size, self._hides = manager, how, full_size, False
+        self.tile = header.tile << (file.scene.reduced.log2 if full_size and file.scene.reduced else 0)
 
     def hide(self) -> None:
         """From now on, samples that do not count are NaN."""

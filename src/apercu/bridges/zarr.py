@@ -15,7 +15,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Self
 
-from apercu.bridges import chunks
+from apercu.bridges import array_chunks
 from apercu.errors import MissingExtra, OptionError
 
 try:
@@ -46,11 +46,11 @@ class Apercu(ArrayBytesCodec):
     """
 
     axes: str
-    options: chunks.Options
+    options: array_chunks.Options
     is_fixed_size = False
 
     def __init__(self, *, axes: str = "yx", **options: Any) -> None:
-        axes, plain = chunks.checked(axes, options)
+        axes, plain = array_chunks.checked(axes, options)
         object.__setattr__(self, "axes", axes)
         object.__setattr__(self, "options", plain)
 
@@ -72,17 +72,17 @@ class Apercu(ArrayBytesCodec):
 
     def evolve_from_array_spec(self, array_spec: ArraySpec) -> Self:
         """Refuses an array whose chunks have not the axes, as soon as it is made or opened."""
-        chunks.refuse_dimensions(array_spec.ndim, self.axes)
+        array_chunks.refuse_dimensions(array_spec.ndim, self.axes)
         return self
 
     def _encode_sync(self, chunk_array: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
         chunk = chunk_array.as_numpy_array().reshape(chunk_spec.shape)  # some filters give it flat
-        data = chunks.encode(chunk, self.axes, self.options)
+        data = array_chunks.encode(chunk, self.axes, self.options)
         return chunk_spec.prototype.buffer.from_bytes(data)
 
     def _decode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
         expected = chunk_spec.shape, chunk_spec.dtype.to_native_dtype()
-        chunk = chunks.decode(chunk_bytes.to_bytes(), self.axes, self.options, expected)
+        chunk = array_chunks.decode(chunk_bytes.to_bytes(), self.axes, self.options, expected)
         return chunk_spec.prototype.nd_buffer.from_numpy_array(chunk)
 
     async def _encode_single(self, chunk_array: NDBuffer, chunk_spec: ArraySpec) -> Buffer:

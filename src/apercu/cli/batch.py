@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from apercu.cli import streams
 from apercu.cli.encode import add_encoding
-from apercu.cli.messages import EXIT_MISTAKE, complain, draw, remark
+from apercu.cli.messages import EXIT_MISTAKE, complain, remark
 from apercu.errors import MissingExtra, OptionError, printable
 from apercu.processes import n_cores
 
@@ -38,7 +38,6 @@ examples:
 docs/archives.md walks through an archive, and says which way when.
 """
 
-_WIPE = "\r\x1b[K"  # of the line that the progress bar may stand in
 _MOST_NAMED = 20  # failures that are printed; the manifest has all
 
 
@@ -172,9 +171,7 @@ def _followed(steps: "Generator[Step, None, None]") -> "Step":
                 return last
             last = step
             for failure in step.failures[: _MOST_NAMED - n_named]:
-                if progress:
-                    draw(_WIPE)
-                complain(f"{printable(failure.source)}: {failure.message}")
+                streams.complain_above(progress, f"{printable(failure.source)}: {failure.message}")
             n_named = min(n_named + len(step.failures), _MOST_NAMED)
             if progress:
                 progress(step.share)

@@ -7,13 +7,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from apercu.cli import streams
-from apercu.cli.messages import EXIT_MISTAKE, complain, describe, draw
+from apercu.cli.messages import EXIT_MISTAKE, describe
 from apercu.errors import ApercuError, OptionError, printable
 
 if TYPE_CHECKING:
     from apercu.bridges.batch import Outcome
-
-_WIPE = "\r\x1b[K"  # of the line that the progress bar may stand in
 
 
 def add_files(parser: argparse.ArgumentParser, one: str, many: str, what: str) -> None:
@@ -64,9 +62,7 @@ def report(doing: str, outcomes: "Generator[Outcome, None, None]", n_files: int)
             else:
                 n_failed += 1
             if remark := _remark(outcome):
-                if progress:
-                    draw(_WIPE)
-                complain(remark)
+                streams.complain_above(progress, remark)
             if progress:
                 progress((len(done) + n_failed) / n_files)
     return done, EXIT_MISTAKE if n_failed else 0

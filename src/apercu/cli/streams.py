@@ -24,6 +24,7 @@ STANDARD = "-"
 
 _BAR_WIDTH = 40  # characters
 _BAR_AFTER = 1.0  # seconds
+_WIPE = "\r\x1b[K"  # of the line that the bar may stand in
 
 
 def add_decoding(parser: argparse.ArgumentParser) -> None:
@@ -244,3 +245,10 @@ def progress_bar(doing: str) -> Iterator[Callable[[float], None] | None]:
     finally:
         if shown >= 0:
             messages.draw("\r" + " " * (len(doing) + _BAR_WIDTH + 9) + "\r")
+
+
+def complain_above(bar: Callable[[float], None] | None, message: str) -> None:
+    """Print one line on what is wrong while work goes on, in place of the bar, which is drawn again below it."""
+    if bar:
+        messages.draw(_WIPE)
+    messages.complain(message)

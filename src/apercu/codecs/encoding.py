@@ -15,7 +15,7 @@ from apercu.codecs.forecast import picked
 from apercu.codecs.job import Job
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import AnyCodec, Progress, Setting, no_progress
-from apercu.codecs.source import Source, source_of
+from apercu.codecs.source import Source, is_flat, source_of
 from apercu.codecs.target import Target as Target
 from apercu.errors import OptionError
 from apercu.format.container import MAX_QUALITY_Q8, MAX_TILE_LOG2, MIN_TILE_LOG2, Header
@@ -258,7 +258,7 @@ def interpretation_of(source: Source, bands: str | None) -> str:
     """What the bands of an image are, by their number if nobody says it; raises OptionError."""
     n_bands = source.n_bands
     interpretation = {1: "grey", 3: "rgb", 4: "rgba"}.get(n_bands, "spectral") if bands is None else bands
-    flat = _is_flat(source, interpretation)
+    flat = is_flat(source, interpretation)
     if interpretation not in INTERPRETATIONS:
         raise OptionError(f"bands must be one of {', '.join(INTERPRETATIONS)}, not {bands!r}")
     if n_bands != {"grey": 1, "rgb": 3, "rgba": 4}.get(interpretation, n_bands) or (
@@ -267,11 +267,6 @@ def interpretation_of(source: Source, bands: str | None) -> str:
         shape = (source.height, source.width) if flat else (source.height, source.width, n_bands)
         raise OptionError(f"bands={interpretation!r} does not fit an array of shape {shape}")
     return interpretation
-
-
-def _is_flat(source: Source, interpretation: str) -> bool:
-    """Whether it is an image without an axis of bands."""
-    return source.n_bands == 1 and bool(getattr(source, "flat", interpretation == "grey"))
 
 
 def _describe(source: Source, bands: str | None, codec: str) -> Header:
@@ -283,7 +278,7 @@ def _describe(source: Source, bands: str | None, codec: str) -> Header:
         source.n_bands,
         interpretation,
         wide=source.dtype.itemsize == 2,
-        flat=interpretation != "grey" or _is_flat(source, interpretation),
+        flat=interpretation != "grey" or is_flat(source, interpretation),
         codec=codec,
         model_id=DEFAULT_MODEL_IDS[codec, CODECS[codec][0]],
     )

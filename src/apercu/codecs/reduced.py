@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from apercu.codecs.protocol import Progress, no_progress
-from apercu.codecs.source import ArraySource, Source, squared_error
+from apercu.codecs.source import ArraySource, Source, is_flat, squared_error
 from apercu.errors import OptionError, TargetUnreachable
 from apercu.format.container import MAX_SIDE
 from apercu.options import positive
-from apercu.stages.blocks import Window, part, tiles
+from apercu.stages.blocks import Window, absolute, part, tiles
 from apercu.stages.colour import Samples, plane_sizes
 from apercu.stages.fill import ALPHA, Mask, hidden
 from apercu.stages.resize import MOST_LOG2, add_up, enlarged, means, needed_window, reduced_size, source_window
@@ -51,7 +51,7 @@ class Reduced:
         self.source, self.log2, self.interpretation = source, log2, interpretation
         self.height, self.width = reduced_size(source.height, log2), reduced_size(source.width, log2)
         self.n_bands, self.dtype = source.n_bands, source.dtype
-        self.flat = getattr(source, "flat", source.n_bands == 1 and interpretation == "grey")
+        self.flat = is_flat(source, interpretation)
         """Whether it has the shape (H, W), as the source."""
 
     def read(self, window: Window) -> tuple[Samples, Mask | None]:
@@ -59,8 +59,7 @@ class Reduced:
         out = np.empty((window.height, window.width, self.n_bands), self.dtype.newbyteorder("="))
         mask = np.zeros(out.shape, np.bool_)
         for there in tiles(window.height, window.width, max(_side(self.n_bands) >> self.log2, 1)):
-            place = Window(window.top + there.top, window.left + there.left, *there[2:])
-            part(out, there)[:], empty = self._means(place)
+            part(out, there)[:], empty = self._means(absolute(there, window))
             if empty is not None:
                 part(mask, there)[:] = empty
         if self.interpretation == "rgba":  # where alpha is 0, it alone says that colours do not count
@@ -72,7 +71,7 @@ class Reduced:
         of = source_window(window, self.source.height, self.source.width, self.log2)
         sums, counts = np.zeros((2, window.height, window.width, self.n_bands), np.uint64)
         for there in tiles(of.height, of.width, _side(self.n_bands)):
-            samples, mask = self.source.read(Window(of.top + there.top, of.left + there.left, *there[2:]))
+            samples, mask = self.source.read(absolute(there, of))
             found = add_up(samples, hidden(samples, self.interpretation, mask), self.log2)
             sums += found[0]
             counts += found[1]
@@ -80,8 +79,7 @@ class Reduced:
 
     def squared_error(self, window: Window, decoded: Samples) -> int:
         """See `Source`: at the reduced size."""
-        whole = Window(0, 0, window.height, window.width)
-        return ArraySource(*self.read(window)).squared_error(whole, decoded)
+        return squared_error(*self.read(window), decoded)
 
 
 def _side(n_bands: int) -> int:

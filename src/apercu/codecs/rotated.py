@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from apercu.codecs import counted
+from apercu.codecs.scene_mask import SIDE_READ
 from apercu.codecs.source import Source
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import Levels, Samples
@@ -16,8 +17,6 @@ from apercu.stages.rotation import MAX_BANDS, Rotation, check_rotation, forward_
 
 _SIDE, _MOST_WINDOWS = 256, 32
 """Of the windows whose detail is measured."""
-_SIDE_READ = 1024
-"""Of the windows that levels are measured of."""
 
 
 class Rotated:
@@ -56,7 +55,7 @@ def levels_of(source: Source, psnr: float | None = None) -> tuple[Levels, ...]:
 
     psnr: what a uint16 image is to reach, as for `apercu.codecs.counted.levels_for`.
     """
-    image = counted.image_to_measure(source, _SIDE_READ)
+    image = counted.image_to_measure(source, SIDE_READ)
     if source.dtype.itemsize == 2:
         return counted.levels_for(image, "spectral", psnr)
 
@@ -87,7 +86,7 @@ def rotation_of(source: Source, levels: Sequence[Levels]) -> Rotation | None:
 
 
 def n_bytes(n_bands: int) -> int:
-    """Of the chunk, with its id and length."""
+    """Of the chunk, with its id and its length, which takes a byte more from 11 bands on."""
     return n_bands * n_bands + 2 * n_bands + 3
 
 

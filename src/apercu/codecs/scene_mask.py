@@ -18,7 +18,8 @@ HALVED_SHARE = 8
 """And a halved one. Of a small budget the share of an exact mask is some bytes, and to halve a mask until it takes no
 more would make stairs of it."""
 SIDE_READ = 1024
-"""Pixels a side of the windows that are read for a mask, a multiple of 8: large scenes are stored in tiles."""
+"""Pixels a side of the windows that are read for a mask, and for levels at the same time; a multiple of 8. Large scenes
+are stored in tiles."""
 
 
 class Noting:

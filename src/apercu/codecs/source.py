@@ -96,3 +96,9 @@ def squared_error(samples: Samples, mask: Mask | None, decoded: Samples) -> int:
     if mask is not None:
         decoded = np.where(mask, samples, decoded)
     return difference.squared_error(samples, decoded)
+
+
+def is_flat(source: Source, interpretation: str) -> bool:
+    """Whether a decoder makes an array (H, W) of it, not (H, W, 1): as an array was, and what is grey of any other
+    source."""
+    return source.n_bands == 1 and bool(getattr(source, "flat", interpretation == "grey"))

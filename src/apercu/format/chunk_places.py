@@ -22,6 +22,7 @@ from apercu.format.chunk_parts import (
 )
 from apercu.format.chunks import ControlPoint, Gcps, Geo, Rpcs, Scene
 from apercu.format.container import Reader
+from apercu.stages.blocks import Window
 
 _NONE, _SQUARE, _UPRIGHT, _ANY = range(4)
 _RAW = 4  # added where the numbers are float64
@@ -144,4 +145,20 @@ def at_coded_size(scene: Scene) -> Scene:
             line_scale=rpcs.line_scale / size,
             samp_scale=rpcs.samp_scale / size,
         )
+    return replace(scene, geo=geo, gcps=gcps, rpcs=rpcs)
+
+
+def cropped(scene: Scene, window: Window) -> Scene:
+    """A scene with the places of a window of the size that its places are of."""
+    geo, gcps, rpcs = scene.geo, scene.gcps, scene.rpcs
+    top, left = window.top, window.left
+    if geo and geo.transform:
+        a, b, c, d, e, f = geo.transform
+        moved = a, b, a * left + b * top + c, d, e, d * left + e * top + f
+        geo = geo._replace(transform=moved if all(map(math.isfinite, moved)) else None)  # some are too large for it
+    if gcps:
+        points = (point._replace(row=point.row - top, column=point.column - left) for point in gcps.points)
+        gcps = gcps._replace(points=tuple(points))
+    if rpcs:
+        rpcs = rpcs._replace(line_off=rpcs.line_off - top, samp_off=rpcs.samp_off - left)
     return replace(scene, geo=geo, gcps=gcps, rpcs=rpcs)

@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import cast
 
 from apercu.errors import OptionError
+from apercu.format.container import read_header
+from apercu.format.prefix import read_prefix
 from apercu.options import made, owners
 from apercu.restore.protocol import AnyRestorer
 from apercu.stages.layout import Restore
@@ -53,3 +55,12 @@ def restorer_for(name: str, codec: str, given: Mapping[str, object]) -> Restore:
         raise OptionError(f"restore must be {have} for a file of the codec {codec}, not {name!r}")
     restorer = restorer_of(name)
     return restorer.load(codec, made(restorer.Options, given))
+
+
+def restorer_for_file(name: str, data: bytes, given: Mapping[str, object]) -> Restore | None:
+    """The restorer of a name for a file; None for "none". Raises as `check_options`, before the file is looked at, and
+    `restorer_for`, and a FormatError."""
+    check_options(name, given)
+    if name == "none":
+        return None
+    return restorer_for(name, read_header(data[read_prefix(data)[1] :]).codec, given)

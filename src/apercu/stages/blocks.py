@@ -1,9 +1,12 @@
-"""An image cut into tiles, and a plane into blocks."""
+"""Windows of an image, the tiles that it is cut into, and the blocks of a plane."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+
+from apercu.errors import OptionError
+from apercu.options import whole
 
 Array = TypeVar("Array", bound=np.ndarray[Any, Any])
 
@@ -18,6 +21,34 @@ class Window(NamedTuple):
     left: int
     height: int
     width: int
+
+
+def window_of(given: object) -> Window | None:
+    """What somebody gave as (top, left, height, width), as a window; None for None. Raises OptionError."""
+    if given is None:
+        return None
+    numbers = tuple(given) if isinstance(given, Iterable) else ()
+    if len(numbers) != 4:
+        raise OptionError(f"window must be (top, left, height, width), not {given!r}")
+    return Window(*(whole("window", number) for number in numbers))
+
+
+def overlap(a: Window, b: Window) -> Window | None:
+    """What two windows of an image have in common; None where that is nothing."""
+    top, left = max(a.top, b.top), max(a.left, b.left)
+    height = min(a.top + a.height, b.top + b.height) - top
+    width = min(a.left + a.width, b.left + b.width) - left
+    return Window(top, left, height, width) if height > 0 and width > 0 else None
+
+
+def relative(window: Window, origin: Window) -> Window:
+    """A window of an image, counted from the corner of another."""
+    return Window(window.top - origin.top, window.left - origin.left, window.height, window.width)
+
+
+def absolute(window: Window, origin: Window) -> Window:
+    """The inverse of `relative`."""
+    return Window(window.top + origin.top, window.left + origin.left, window.height, window.width)
 
 
 def part(samples: Array, window: Window) -> Array:

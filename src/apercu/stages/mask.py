@@ -13,6 +13,7 @@ from apercu.errors import OptionError
 from apercu.kernel import address, checked, function
 from apercu.kernel.memory import borrow, give_back
 from apercu.stages.arguments import check_bytes, check_number
+from apercu.stages.fill import Mask
 
 _workspace = function("apercu_mask_workspace", "ii")
 _encode = function("apercu_mask_encode", "aiiiasas")
@@ -23,7 +24,6 @@ MOST = 65_535
 _ROWS = 256
 """At a time, so that little memory is needed; even."""
 
-Mask = NDArray[np.bool_]
 Planes = NDArray[np.uint8]
 
 
