@@ -73,7 +73,7 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
     ) -> xr.Dataset:
         """The image of a file, lazily; a window of it decodes the tiles that it touches.
 
-        filename_or_obj: a path, an URL for fsspec, the bytes of a file, or a binary file that is open.
+        filename_or_obj: a path, a URL for fsspec, the bytes of a file, or a binary file that is open.
         mask_and_scale: whether samples that do not count become NaN, and scales and offsets are applied.
         restore, layers, model, full_size: as for `apercu.decode`.
         storage_options: for fsspec.
@@ -131,7 +131,7 @@ def _source_of(given: object, storage_options: Mapping[str, Any]) -> _Source:
     try:
         from fsspec.core import url_to_fs
     except ImportError:
-        raise MissingExtra("to open an URL takes fsspec: pip install 'apercu[archive]'") from None
+        raise MissingExtra("to open a URL takes fsspec: pip install 'apercu[archive]'") from None
     return cast(_Source, url_to_fs(path, **storage_options))
 
 
