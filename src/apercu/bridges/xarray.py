@@ -20,7 +20,7 @@ import apercu
 from apercu.bridges import bounded
 from apercu.bridges.coordinates import GRID_MAPPING, attributes, coordinates
 from apercu.codecs import decoding
-from apercu.errors import MissingExtra, OptionError
+from apercu.errors import MissingExtra, OptionError, naming
 from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import Scene
 from apercu.format.container import Header, read_header
@@ -137,10 +137,13 @@ def _source_of(given: object, storage_options: Mapping[str, Any]) -> _Source:
 
 def _content(source: _Source, mode: str) -> _Content:
     if isinstance(source, bytes):
-        data = source
-    else:
-        with open(source, mode) if isinstance(source, str) else source[0].open(source[1], mode) as stream:
-            data = bounded.read_apercu(stream)
+        return _content_of(source)
+    name = source if isinstance(source, str) else source[1]
+    with naming(name), open(name, mode) if isinstance(source, str) else source[0].open(name, mode) as stream:
+        return _content_of(bounded.read_apercu(stream))
+
+
+def _content_of(data: bytes) -> _Content:
     apercu.info(data)  # raises what is to be said of the head, TooLarge above all
     scene, start = read_prefix(data)
     header = read_header(data[start:])
