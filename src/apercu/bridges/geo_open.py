@@ -101,6 +101,6 @@ def _driver_of(begin: bytes) -> str:
     driver = _FROM_ANYONE.get(begin)
     if driver is None:
         raise FileFormatError(
-            "neither a picture nor a TIFF or JPEG 2000: it may name other files; encode it by its path"
+            "neither a picture nor a TIFF or JPEG 2000: it may name other files; give its path to apercu encode"
         )
     return driver
