@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from rio_cogeo.cogeo import cog_validate
+from scipy.io import netcdf_file
 
 import apercu
 import geo_scenes
@@ -224,3 +225,26 @@ def test_info_says_where_a_scene_lies(folder, capsys):
         assert f"  {line}\n" in said
     assert "  nodata          0\n" in said
     assert "  mask            kind nodata, exact yes, halvings 0, " in said
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("complex.tif", "complex.tif: complex64 samples; encode their amplitudes and phases, or their parts\n"),
+        ("two.nc", "two.nc: holds 2 datasets; name one of them: netcdf:two.nc:a, netcdf:two.nc:b\n"),
+        ("said.tif", "said.tif: 30 bytes are too few: georeference, tags, mask and the like take "),
+        ("cut.tif", "cut.tif, band 1: IReadBlock failed"),
+    ],
+)
+def test_a_refusal_names_the_scene_once(folder, capsys, name, says):
+    write(folder / "complex.tif", np.ones((1, 9, 8), np.complex64))
+    (folder / "cut.tif").write_bytes((folder / "float32.tif").read_bytes()[:-2000])
+    with netcdf_file(folder / "two.nc", "w") as two:
+        for axis in ("y", "x"):
+            two.createDimension(axis, 8)
+        for variable in ("a", "b"):
+            two.createVariable(variable, "f4", ("y", "x"))[:] = 1
+    assert main(["encode", name, "a.apc", "--bytes", "30"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"apercu: {says}")
+    assert ("--no-tags" in said) == (name == "said.tif")

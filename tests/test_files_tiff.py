@@ -1,12 +1,14 @@
 """TIFF of any number of bands and of 16-bit colour, read whole."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
 import tifffile
 
 from apercu.bridges import files
+from apercu.errors import FileFormatError
 from picture_bytes import tiff_of
 
 RNG = np.random.default_rng(4)
@@ -102,3 +104,9 @@ def test_overviews_are_passed_over(array):
 def test_pages_short_and_long_are_read_alike(height, width, compression):
     noise = RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
     assert_reads(tiff_of(noise, photometric="rgb", compression=compression), noise, "rgb")
+
+
+@pytest.mark.parametrize("begin", [b"II*\0" + struct.pack("<L", 5000), b"MM\0+\0\x08\0\0" + struct.pack(">Q", 5000)])
+def test_a_file_that_was_cut_before_its_directory(begin):
+    with pytest.raises(FileFormatError, match="the TIFF is truncated: it ends before its directory"):
+        files.read(io.BytesIO(begin.ljust(3000, b"\0")))

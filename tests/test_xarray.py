@@ -128,6 +128,9 @@ def test_sources(path, data, truth):
 def test_faults_are_raised(path, data, tmp_path, monkeypatch):
     with pytest.raises(apercu.NotApercu):
         opened(b"PNG" + data)
+    (tmp_path / "picture.apc").write_bytes(b"PNG" + data)
+    with pytest.raises(apercu.NotApercu, match=r"/picture\.apc: not an apercu file"):
+        opened(tmp_path / "picture.apc")
     with pytest.raises(FileNotFoundError):
         opened(tmp_path / "none.apc")
     with pytest.raises(apercu.OptionError, match="not int"):

@@ -119,11 +119,12 @@ def encoded(image: Samples, name: str, options: Mapping[str, Any]) -> Made:
 
 
 def encoded_scene(source: str | BytesIO, options: Mapping[str, Any]) -> Made:
-    """A scene, whatever GDAL opens by that name or finds in a stream, as an apercu file; errors of reading name it."""
+    """A scene, whatever GDAL opens by that name or finds in a stream, as an apercu file; errors begin with its
+    name."""
     from apercu.bridges import geo, geo_open, geo_read  # rasterio comes with them
 
-    with geo_open.opened(source) as dataset:
-        data, left_out = geo.encode(dataset, **options), geo_read.left_out(dataset)
+    with geo_read.raster_of(source) as raster, naming(geo_open.name_of(raster.dataset)):
+        data, left_out = geo.encode(raster, **options), geo_read.left_out(raster.dataset)
     return Made(data, {**apercu.info(data), "line_art": False, "left_out": left_out})
 
 

@@ -70,7 +70,7 @@ def opened(scene: Any, *, alone: bool = False, **how: Any) -> Iterator[Any]:
             # Not by any driver: some read files and addresses that the content names.
             how = {"driver": _driver_of(content[:4]), **how}
             scene = stack.enter_context(rasterio.MemoryFile(content, filename="stream")).name
-        name = printable(_IN_MEMORY.sub("the stream", str(getattr(scene, "name", scene))))
+        name = name_of(scene)
         try:
             if alone:
                 stack.enter_context(rasterio.Env(**_ALONE))
@@ -94,10 +94,17 @@ def opened(scene: Any, *, alone: bool = False, **how: Any) -> Iterator[Any]:
             raise FileFormatError(f"{name}: its name, or what is said in it, is not UTF-8") from error
 
 
+def name_of(scene: Any) -> str:
+    """What messages call a scene: a path, a URL or an open dataset."""
+    return printable(_IN_MEMORY.sub("the stream", str(getattr(scene, "name", scene))))
+
+
 def _driver_of(begin: bytes) -> str:
     """That of a file that anyone may have sent, by its first bytes; raises FileFormatError where GDAL is not to read
     it."""
     driver = _FROM_ANYONE.get(begin)
     if driver is None:
-        raise FileFormatError("a scene that is neither a TIFF nor a JPEG 2000 may name other files: encode it alone")
+        raise FileFormatError(
+            "neither a picture nor a TIFF or JPEG 2000: it may name other files; give its path to apercu encode"
+        )
     return driver

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.bridges.geo_open import opened
+from apercu.bridges.geo_open import name_of, opened
 from apercu.bridges.geometry import check_size, most_pixels
 from apercu.codecs.source import squared_error
-from apercu.errors import FileFormatError, printable
+from apercu.errors import FileFormatError, naming, printable
 from apercu.format.chunks import DTYPES
 from apercu.stages.blocks import Window, part
 from apercu.stages.colour import Samples
@@ -124,7 +124,9 @@ def raster_of(scene: Any, alone: bool = False) -> "Iterator[RasterSource]":
         yield scene
         return
     with opened(scene, alone=alone) as dataset:
-        yield RasterSource(dataset, bands_of(dataset))
+        with naming(name_of(dataset)):
+            bands = bands_of(dataset)
+        yield RasterSource(dataset, bands)
 
 
 class RasterSource:

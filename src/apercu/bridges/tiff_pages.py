@@ -6,7 +6,7 @@ Numbers are those of TIFF 6.0 (Adobe, 1992) and of BigTIFF.
 import struct
 from typing import BinaryIO, NamedTuple
 
-from apercu.bridges.tiff_tags import form_and_first
+from apercu.bridges.tiff_tags import form_and_first, n_entries_at
 from apercu.errors import FileFormatError
 
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType (tag 254)
@@ -38,8 +38,7 @@ def directories(stream: BinaryIO) -> list[Directory]:
     found: dict[int, Directory] = {}
     n_read = 0
     while offset and offset not in found:
-        stream.seek(offset)
-        (n_entries,) = struct.unpack(form.n_entries, stream.read(struct.calcsize(form.n_entries)))
+        n_entries = n_entries_at(stream, form, offset)
         if n_entries == 0:
             raise FileFormatError("a directory of the TIFF is empty")
         if len(found) == _MAX_DIRECTORIES:

@@ -50,12 +50,26 @@ class Tag(NamedTuple):
 
 
 def form_and_first(stream: BinaryIO) -> tuple[Form, int]:
-    """How a TIFF is written, and where its first directory is."""
+    """How a TIFF is written, and where its first directory is. Raises FileFormatError where the file ends before."""
     stream.seek(0)
     head = stream.read(16)
     form = Form("<" if head.startswith(b"II") else ">", b"+" in head[2:4])
-    (first,) = struct.unpack_from(form.offset, head, 8 if form.is_big else 4)
+    at = 8 if form.is_big else 4
+    if len(head) < at + struct.calcsize(form.offset):
+        raise FileFormatError("the TIFF is truncated")
+    (first,) = struct.unpack_from(form.offset, head, at)
     return form, first
+
+
+def n_entries_at(stream: BinaryIO, form: Form, offset: int) -> int:
+    """How many entries the directory at `offset` has, which follow. Raises FileFormatError where the file ends before,
+    as one does that was cut and has its directory at the end."""
+    stream.seek(offset)
+    head = stream.read(struct.calcsize(form.n_entries))
+    if len(head) < struct.calcsize(form.n_entries):
+        raise FileFormatError("the TIFF is truncated: it ends before its directory")
+    (n_entries,) = struct.unpack(form.n_entries, head)
+    return int(n_entries)
 
 
 def read_tags(stream: BinaryIO, form: Form, offset: int, wanted: Mapping[int, int]) -> dict[int, Tag]:
@@ -71,9 +85,7 @@ def read_tags(stream: BinaryIO, form: Form, offset: int, wanted: Mapping[int, in
         FileFormatError: the directory is longer than the file, or the values of a tag that is wanted end after it.
     """
     end = stream.seek(0, 2)
-    stream.seek(offset)
-    (n_entries,) = struct.unpack(form.n_entries, stream.read(struct.calcsize(form.n_entries)))
-    n_bytes = n_entries * struct.calcsize(form.entry)
+    n_bytes = n_entries_at(stream, form, offset) * struct.calcsize(form.entry)
     if n_bytes > end - offset:
         raise FileFormatError("the TIFF is truncated")
     found: dict[int, Tag] = {}

@@ -20,7 +20,7 @@ import apercu
 from apercu.bridges import bounded
 from apercu.bridges.coordinates import GRID_MAPPING, attributes, coordinates
 from apercu.codecs import decoding, scenes
-from apercu.errors import MissingExtra, OptionError
+from apercu.errors import MissingExtra, OptionError, naming
 from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import Scene
 from apercu.format.ids import MAGIC
@@ -71,7 +71,7 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
     ) -> xr.Dataset:
         """The image of a file, lazily; a window of it decodes the tiles that it touches.
 
-        filename_or_obj: a path, an URL for fsspec, the bytes of a file, or a binary file that is open.
+        filename_or_obj: a path, a URL for fsspec, the bytes of a file, or a binary file that is open.
         mask_and_scale: whether samples that do not count become NaN, and scales and offsets are applied.
         restore, layers, model, full_size: as for `apercu.decode`.
         storage_options: for fsspec.
@@ -124,16 +124,19 @@ def _source_of(given: object, storage_options: Mapping[str, Any]) -> _Source:
     try:
         from fsspec.core import url_to_fs
     except ImportError:
-        raise MissingExtra("to open an URL takes fsspec: pip install 'apercu[archive]'") from None
+        raise MissingExtra("to open a URL takes fsspec: pip install 'apercu[archive]'") from None
     return cast(_Source, url_to_fs(path, **storage_options))
 
 
 def _content(source: _Source, mode: str) -> _Content:
     if isinstance(source, bytes):
-        data = source
-    else:
-        with open(source, mode) if isinstance(source, str) else source[0].open(source[1], mode) as stream:
-            data = bounded.read_apercu(stream)
+        return _content_of(source)
+    name = source if isinstance(source, str) else source[1]
+    with naming(name), open(name, mode) if isinstance(source, str) else source[0].open(name, mode) as stream:
+        return _content_of(bounded.read_apercu(stream))
+
+
+def _content_of(data: bytes) -> _Content:
     return _Content(data, scenes.opened(data, apercu.MAX_PIXELS, with_mask=False))
 
 

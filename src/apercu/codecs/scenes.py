@@ -99,6 +99,8 @@ def encode(
             inner = replace(inner, n_bytes=target.n_bytes - len(prefix))
             if target.n_bytes <= len(prefix):
                 what = f"georeference, tags, mask and the like take {len(prefix)} alone"
+                if said.tags:
+                    what += ", which tags=False (--no-tags) makes fewer"
                 raise TargetUnreachable(f"{target.n_bytes} bytes are too few: {what}")
         try:
             return prefix + encoding.encode(
