@@ -33,16 +33,19 @@ INSTALL_APERCU = sh scripts/check_machine.sh $(BIN)/python && $(INSTALL) --no-bu
 C_CHECKS = -std=c99 -fsyntax-only -Werror -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes
 
+# A worker for each processor, up to eight; who ends first takes tests from the others. Without them: ARGS="-n 0".
+PARALLEL = -n logical --maxprocesses 8 --dist worksteal
+
 .PHONY: demo test test-slow lowest check lint types c-warnings import-order lengths fuzz fuzz-guided bench cross cross-check results \
 	ablation format clean FORCE
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python scripts/demo.py $(if $(IMAGE),"$(IMAGE)")
 
 test: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q $(PARALLEL) $(ARGS)
 
 test-slow: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest -q -m slow $(ARGS)
+	@$(BIN)/python -m pytest -q -m slow $(or $(ARGS),$(shell grep -l "mark.slow" tests/test_*.py))
 
 # With the lowest versions that pyproject.toml allows, but for torch, whose old releases come with 2 GB of CUDA.
 # What those versions say about their own dependencies, which are new ones, is no fault of theirs or ours. Left out is
@@ -56,7 +59,7 @@ NO_MATTER_OF_VERSIONS = border cli_streams dct_symbols every_codec_budgets every
 	restore_never_worse_blocks rotated search source standard_streams symbol_maps train_predictive train_stacked_ae
 TORCH_ALONE = tests/test_train_apercu.py::test_the_error_of_a_picture_falls
 lowest: $(VENV)/lowest/lowest.stamp
-	@$(VENV)/lowest/bin/python -m pytest -q -W ignore::DeprecationWarning \
+	@$(VENV)/lowest/bin/python -m pytest -q $(PARALLEL) -W ignore::DeprecationWarning \
 		$(NO_MATTER_OF_VERSIONS:%=--ignore tests/test_%.py) --deselect $(TORCH_ALONE) $(ARGS)
 
 # A gate each, so that `make -k check` goes on after the first that fails.

@@ -16,7 +16,7 @@ from apercu.format.ids import CODECS
 
 OURS = "apercu:taha2025/none"
 BIG = drawn(512, 512)
-PICTURES = {"disc": BIG[200:296, 40:136], "grass": BIG[340:436, 300:396], "colour": drawn(512, 512, 3)[200:290, 40:140]}
+PICTURES = {"disc": BIG[216:280, 56:120], "grass": BIG[340:404, 300:364], "colour": drawn(512, 512, 3)[215:275, 50:116]}
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,7 @@ def test_absent_extras_are_named_in_one_line(tmp_path, capsys, monkeypatch):
     tiny = str(tmp_path / "tiny.png")
     Image.fromarray(BIG[:48, :48]).save(tiny)
     out = ["--out", str(tmp_path / "r"), "--cache", str(tmp_path / "c"), "--jobs", "1", "--repeat", "1"]
+    out += ["--codecs", "taha2025", "--bpp", "0.9", "1.8"]
     assert main(["compare", tiny, *out]) == 0
     error = capsys.readouterr().err
     assert error.startswith(

@@ -302,13 +302,19 @@ def test_compare_ends_with_all_its_processes(tmp_path, sign, to_all):
     assert not (tmp_path / "out" / "comparison.json").exists()
 
 
+@pytest.fixture(scope="module")
+def large_pictures(tmp_path_factory):
+    """A folder of pictures that training takes seconds for."""
+    folder = tmp_path_factory.mktemp("large")
+    for number in range(6):
+        Image.fromarray(scene(900, 1000, 3, number)).save(folder / f"{number}.png", compress_level=0)
+    return folder
+
+
 @linux
 @pytest.mark.parametrize("sign", SIGNALS)
-def test_training_ends_with_all_its_processes(tmp_path, sign):
-    (tmp_path / "in").mkdir()
-    for number in range(6):
-        Image.fromarray(scene(900, 1000, 3, number)).save(tmp_path / "in" / f"{number}.png")
-    call = [sys.executable, "-m", "apercu", "train", "apercu", "--images", "in", "--out", "mine.npy"]
+def test_training_ends_with_all_its_processes(large_pictures, tmp_path, sign):
+    call = [sys.executable, "-m", "apercu", "train", "apercu", "--images", str(large_pictures), "--out", "mine.npy"]
     program = (
         "import sys; from apercu import processes; from apercu.lab import apercu; apercu.n_cores = lambda: 2; "
         "from apercu.cli.main import main; sys.exit(main())"
