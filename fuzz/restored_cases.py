@@ -102,7 +102,9 @@ def run(rng: random.Random, data: bytes, faults: list[str], count: Callable[[str
         faults.append("alpha was restored")
     if "damaged" not in how:
         window = _window(rng, plain.shape)
-        in_squares = partial(decoding.decode, data, restorer=cnn.load(header.codec, cnn.Options(), SQUARE))
+        in_squares = partial(
+            decoding.decode, data, decoding.How(restorer=cnn.load(header.codec, cnn.Options(), SQUARE))
+        )
         whole, found = (
             call(faults, "decode (restored window)", (), in_squares, window=wanted, seconds=SECONDS)
             for wanted in (None, window)

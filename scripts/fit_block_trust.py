@@ -160,7 +160,7 @@ def _case(codec: str, image: Samples, photograph: bool, rng: np.random.Generator
         found.append(Case(photograph, *(part.astype(np.float32) for part in parts)))
 
     data = apercu.encode(image, codec=codec, quality=float(rng.uniform(*QUALITIES[rng.integers(2)])))
-    decoding.decode(data, restorer=look)
+    decoding.decode(data, decoding.How(restorer=look))
     return found[0]
 
 

@@ -46,7 +46,7 @@ def gains(image: Samples, codec: str, quality: float) -> tuple[float, float]:
     """With trust, and without."""
     data = apercu.encode(image, quality=quality, codec=codec)
     plain, restored = _error(image, apercu.decode(data)), _error(image, apercu.decode(data, restore="cnn"))
-    everywhere = decoding.decode(data, restorer=cnn.load(codec, cnn.Options(), trust=in_full))
+    everywhere = decoding.decode(data, decoding.How(restorer=cnn.load(codec, cnn.Options(), trust=in_full)))
     return 10 * np.log10(plain / restored), 10 * np.log10(plain / _error(image, everywhere))
 
 

@@ -55,7 +55,7 @@ def test_windows_are_crops(codec, way):
 
     def decoded(window=None):
         restorer = restorer_of(way).load(CODECS[codec]["codec"], options, square=64)
-        return decoding.decode(data, window=window, restorer=restorer)
+        return decoding.decode(data, decoding.How(restorer=restorer), window)
 
     whole = decoded()
     assert not np.array_equal(whole, apercu.decode(data))

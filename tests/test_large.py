@@ -1,4 +1,4 @@
-"""Images that are not kept in memory: budgets in few passes, and memory that does not grow with the image."""
+"""Images that are not kept in memory: budgets and PSNRs in few passes, and memory that does not grow with the image."""
 
 import subprocess
 import sys
@@ -41,6 +41,27 @@ def test_a_budget_is_met_in_few_passes(kind, n_bytes):
     assert encoded(image, "apercu", quality=apercu.info(data)["quality"]) == data
     n_measured = image.shape[0] * image.shape[1] if kind == "wide" else 0
     assert source.n_read - n_measured <= 4 * 512 * 512
+
+
+@pytest.mark.parametrize(("kind", "psnr"), [("alike", 34), ("alike", 26), ("wide", 43)])
+def test_a_psnr_is_met_in_few_passes(kind, psnr):
+    """Within 0.05 dB, with the bytes that the array makes, and that its quality makes again. Beside what a budget
+    takes, samples are counted, and each pass reads the image for its error."""
+    source = Windows(image := patchwork(kind))
+    data = encoded(source, "apercu", psnr=psnr)
+    error = np.mean((apercu.decode(data).astype(float) - image) ** 2)
+    peak = 65535 if kind == "wide" else 255
+    assert abs(10 * np.log10(peak**2 / error) - psnr) <= 0.05
+    assert encoded(image, "apercu", psnr=psnr) == data
+    assert encoded(image, "apercu", quality=apercu.info(data)["quality"]) == data
+    assert source.n_read <= 8 * 512 * 512
+
+
+def test_psnrs_at_the_ends_of_the_path():
+    image = patchwork("alike")
+    assert encoded(image, "apercu", psnr=12) == encoded(image, "apercu", quality=0)
+    with pytest.raises(apercu.TargetUnreachable, match="40 dB cannot be reached: quality 100 gives"):
+        encoded(image, "apercu", psnr=40)
 
 
 def test_the_other_codec_that_counts_meets_a_budget_too():

@@ -31,7 +31,7 @@ def test_layout(interpretation, n_bands):
 def seen_of(data):
     """What a restorer is given of a file of one tile."""
     seen = []
-    decoding.decode(data, restorer=lambda *given: seen.append(given))
+    decoding.decode(data, decoding.How(restorer=lambda *given: seen.append(given)))
     (given,) = seen
     return given
 

@@ -59,7 +59,7 @@ def test_nearer_to_the_original(name):
 
 
 def in_squares_of_64(data, window=None):
-    return decoding.decode(data, window=window, restorer=cnn.load("apercu", cnn.Options(), square=64))
+    return decoding.decode(data, decoding.How(restorer=cnn.load("apercu", cnn.Options(), square=64)), window)
 
 
 def test_windows_are_crops():

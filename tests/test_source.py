@@ -126,7 +126,7 @@ def test_what_is_decoded_comes_tile_by_tile(damaged):
         data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
     for window in (None, Window(10, 40, 50, 50)):
         image = apercu.decode(data, damaged=damaged, window=window)
-        parts = list(decoding.windows(data, damaged, window=window))
+        parts = list(decoding.windows(data, decoding.How(damaged), window))
         assert [place[:2] for place, _ in parts] == sorted(place[:2] for place, _ in parts)
         assert len(parts) == (12 if window is None else 4)
         joined = np.zeros_like(image)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs import encoding, scenes
+from apercu.codecs.decoding import How
 from apercu.codecs.protocol import no_progress
 from apercu.codecs.reduced import log2_of
 from apercu.codecs.source import source_of
@@ -209,7 +210,8 @@ def decode(
         from apercu.restore import by_name
 
         restorer = by_name.restorer_for_file(restore, data, options)
-    return scenes.decode(data, damaged, model, MAX_PIXELS, progress or no_progress, place, layers, restorer, full_size)
+    how = How(damaged, model, MAX_PIXELS, progress or no_progress, layers, restorer)
+    return scenes.decode(data, how, place, full_size)
 
 
 def info(data: bytes) -> dict[str, object]:

@@ -23,6 +23,7 @@ from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
 from apercu.bridges.geo_rows import by_rows
 from apercu.bridges.geometry import check_size
 from apercu.codecs import decoding, encoding, scenes
+from apercu.codecs.decoding import PLAINLY, How
 from apercu.codecs.protocol import Progress, no_progress
 from apercu.codecs.reduced import log2_of
 from apercu.codecs.source import Source
@@ -37,7 +38,7 @@ from apercu.stages.fill import Mask
 from apercu.stages.sample_types import Mapping
 
 _AT_ONCE = 1 << 25
-"""Samples of the full size that are decoded together, where the coded size is smaller."""
+"""Samples of the full size that are made together, where the coded size is smaller."""
 
 
 def encode(
@@ -128,17 +129,22 @@ class Opened:
         data: the file.
         full_size: where the image is coded at a reduced size, show it at the full one.
         window: (top, left, height, width), the part to show, in pixels of this size; by default all.
-        how: further arguments of `apercu.codecs.scenes.part`.
+        how: `apercu.MAX_PIXELS` is the limit, whatever it says.
     """
 
     def __init__(
-        self, data: bytes, full_size: bool = False, window: tuple[int, int, int, int] | None = None, **how: Any
+        self,
+        data: bytes,
+        full_size: bool = False,
+        window: tuple[int, int, int, int] | None = None,
+        how: How = PLAINLY,
     ) -> None:
         self._file = scenes.opened(data, apercu.MAX_PIXELS)
         said, header = self._file.scene, self._file.header
         decoding.check_size(*self._file.size(full_size), header.n_bands, apercu.MAX_PIXELS)
-        self._how = {**how, "full_size": full_size, "max_pixels": apercu.MAX_PIXELS}
-        self._log2 = said.reduced.log2 if full_size and said.reduced else 0
+        self._how, self._full_size = replace(how, max_pixels=apercu.MAX_PIXELS), full_size
+        self._log2 = self._file.log2 if full_size else 0
+        self._kept: scenes.Kept = {}
         self._whole = Window(0, 0, *self._file.size(full_size))
         if not full_size:
             said = at_coded_size(said)
@@ -199,19 +205,24 @@ class Opened:
     def part(self, place: Window) -> geo_write.Part:
         """The samples of a window (h, w, B), without alpha, and which do not count, (h, w, 1) or (h, w, B)."""
         there = absolute(place, self._place)
-        samples = scenes.part(self._file, there, **self._how)
+        samples = scenes.part(self._file, self._how, there, self._full_size, self._kept)
         return samples.reshape(*samples.shape[:2], -1), self._hidden(there)
+
+    def forget(self) -> None:
+        """Lets go of tiles that are kept, which are decoded again when they are needed."""
+        self._kept.clear()
 
     def parts(self, progress: Progress = no_progress) -> Iterator[tuple[Window, *geo_write.Part]]:
         """All of it, window by window in scan order: where each lies, and what `part` gives of it."""
         if not self._log2:
-            found = scenes.parts(self._file, self._place, progress=progress, **self._how)
+            how = replace(self._how, progress=progress)
+            found = scenes.parts(self._file, how, self._place, self._full_size)
             for place, samples in found:
                 yield place, samples, self._hidden(absolute(place, self._place))
                 del samples  # before the next are made
             return
         # What is lost is known only of all tiles together.
-        windows = [Window(0, 0, *self.shape)] if self._how.get("damaged") == "conceal" else list(self.windows())
+        windows = [Window(0, 0, *self.shape)] if self._how.damaged == "conceal" else list(self.windows())
         for done, place in enumerate(windows):
             progress(done / len(windows))
             yield place, *self.part(place)
@@ -221,7 +232,7 @@ class Opened:
         """Of a window of the whole size."""
         if self.scene.mask is None:
             return None
-        hidden = scenes.part_of_mask(self._file, there, self._how["max_pixels"], self._how["full_size"])
+        hidden = scenes.part_of_mask(self._file, there, self._how.max_pixels, self._full_size)
         return hidden.reshape(*hidden.shape[:2], -1)
 
     def windows(self) -> Iterator[Window]:
@@ -279,13 +290,9 @@ def decode(
     if damaged not in ("raise", "conceal"):
         raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
     data = _content(source, cut=damaged == "conceal")
-    how = {
-        "damaged": damaged,
-        "layers": positive_if_given("layers", layers),
-        "model": model,
-        "restorer": by_name.restorer_for_file(restore, data, options),
-    }
-    opened = Opened(data, full_size, window, **how)
+    layers = positive_if_given("layers", layers)
+    how = How(damaged, model, layers=layers, restorer=by_name.restorer_for_file(restore, data, options))
+    opened = Opened(data, full_size, window, how)
     geo_write.write(path, opened.raster(), opened.parts(progress or no_progress), cog=cog)
 
 

@@ -32,6 +32,7 @@ class Windows:
         self._files: dict[tuple[str, int, int, bool], geo.Opened] = {}
         self._kept: OrderedDict[tuple[geo.Opened, Window], Part] = OrderedDict()
         self._left = most_kept
+        self._last: geo.Opened | None = None
 
     def answer(self, asked: dict[str, Any]) -> NDArray[Any]:
         """The samples of a window of a band, (rows, columns): of a smaller or larger size, the nearest ones.
@@ -63,6 +64,9 @@ class Windows:
     def _decoded(self, opened: geo.Opened, window: Window) -> Part:
         key = opened, window
         if key not in self._kept:
+            if self._last is not None and self._last is not opened:
+                self._last.forget()  # so that tiles are kept of one file at a time
+            self._last = opened
             made = opened.part(window)
             self._left -= _size(made)
             while self._left < 0 and self._kept:

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,54 +18,63 @@ from apercu.format.container import Header, Segments, read_header
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.kernel.memory import trim
 from apercu.stages.arguments import check_limit
-from apercu.stages.blocks import Window, part, tile_at, tiles
+from apercu.stages.blocks import Window, overlap, part, relative, tile_at, tiles
 from apercu.stages.colour import Samples
 from apercu.stages.layout import Layout, Restore
 
 
-def decode(
-    data: bytes,
-    damaged: str = "raise",
-    model: str | Path | None = None,
-    max_pixels: int | None = None,
-    progress: Progress = no_progress,
-    window: Window | None = None,
-    layers: int | None = None,
-    restorer: Restore | None = None,
-) -> Samples:
+@dataclass(frozen=True)
+class How:
+    """How a file is decoded; see `apercu.decode`."""
+
+    damaged: str = "raise"
+    model: str | Path | None = None
+    max_pixels: int | None = None
+    progress: Progress = no_progress
+    layers: int | None = None
+    restorer: Restore | None = None
+
+
+PLAINLY = How()
+
+
+class File(NamedTuple):
+    """A file whose head has been read."""
+
+    data: bytes
+    header: Header
+    setting: Setting
+    segments: Segments
+
+
+def opened(data: bytes, max_pixels: int | None) -> File:
+    """A file of which no segment has been looked at; raises as `check_head`, or a FormatError."""
+    header = read_header(data)
+    return File(data, header, check_head(header, max_pixels), Segments(data, header))
+
+
+def decode(data: bytes | File, how: How = PLAINLY, window: Window | None = None) -> Samples:
     """See `apercu.decode`."""
-    begun = _begin(data, damaged, model, max_pixels, window, layers)
-    header, (_, _, height, width) = begun.header, begun.window
+    begun = _begin(data, how, window)
+    header, (_, _, height, width) = begun.file.header, begun.window
     image = np.empty((height, width, header.n_bands), np.uint16 if header.wide else np.uint8)
-    for _ in _tiles(begun, damaged, progress, restorer, image):
+    for _ in _tiles(begun, how, image):
         pass
     return image[:, :, 0] if header.flat and header.interpretation == "grey" else image
 
 
-def windows(
-    data: bytes,
-    damaged: str = "raise",
-    model: str | Path | None = None,
-    max_pixels: int | None = None,
-    progress: Progress = no_progress,
-    window: Window | None = None,
-    layers: int | None = None,
-    restorer: Restore | None = None,
-) -> Iterator[tuple[Window, Samples]]:
+def windows(data: bytes | File, how: How = PLAINLY, window: Window | None = None) -> Iterator[tuple[Window, Samples]]:
     """The image that `decode` returns, tile by tile, each row of tiles from left to right, for those who do not need it
     as a whole: where a part lies in it, and its samples (h, w, B). What is known to be wrong is raised before the first
     part, other faults where they come; where no tile is sound, after the last."""
-    begun = _begin(data, damaged, model, max_pixels, window, layers)
-    return _tiles(begun, damaged, progress, restorer, None)
+    return _tiles(_begin(data, how, window), how, None)
 
 
 class _Begun(NamedTuple):
     """A file before its tiles are decoded."""
 
-    header: Header
-    setting: Setting
+    file: File
     tables: Any
-    segments: Segments
     window: Window
     chosen: Sequence[int]
     """The tiles that the window touches."""
@@ -72,41 +82,33 @@ class _Begun(NamedTuple):
     """That are wanted."""
 
 
-def _begin(
-    data: bytes,
-    damaged: str,
-    model: str | Path | None,
-    max_pixels: int | None,
-    window: Window | None,
-    layers: int | None,
-) -> _Begun:
+def _begin(data: bytes | File, how: How, window: Window | None) -> _Begun:
     """What can be read and refused before memory is set aside for the image."""
-    header, setting = _read_head(data, max_pixels)
+    file = opened(data, how.max_pixels) if isinstance(data, bytes) else data
+    header = file.header
     window = inside(window, header.height, header.width)
-    wanted = header.n_layers if layers is None else min(layers, header.n_layers)
-    found = tables.of_file(header, model)
-    segments = Segments(data, header)
+    wanted = header.n_layers if how.layers is None else min(how.layers, header.n_layers)
+    found = tables.of_file(header, how.model)
     chosen: Sequence[int] = range(header.n_tiles)
     if window != (0, 0, header.height, header.width):
-        chosen = _touched(header, window)
-    if damaged == "raise":
-        _refuse(segments, header, chosen, wanted)
+        chosen = touched(header, window)
+    if how.damaged == "raise":
+        _refuse(file.segments, header, chosen, wanted)
     else:
-        _refuse_if_nothing_is_sound(segments, header, chosen)
-    return _Begun(header, setting, found, segments, window, chosen, wanted)
+        _refuse_if_nothing_is_sound(file.segments, header, chosen)
+    return _Begun(file, found, window, chosen, wanted)
 
 
-def _tiles(
-    begun: _Begun, damaged: str, progress: Progress, restorer: Restore | None, image: Samples | None
-) -> Iterator[tuple[Window, Samples]]:
+def _tiles(begun: _Begun, how: How, image: Samples | None) -> Iterator[tuple[Window, Samples]]:
     """Decodes the tiles, into parts of an image if there is one; yields the place of each in the window, and it."""
-    header, chosen = begun.header, begun.chosen
+    header, chosen, damaged = begun.file.header, begun.chosen, how.damaged
     n_lost, first_fault = 0, None
     for done, tile in enumerate(chosen):
-        progress(done / len(chosen))
+        how.progress(done / len(chosen))
         place = tile_at(tile, header.height, header.width, header.tile)
-        common = _overlap(place, begun.window)
-        target = _moved(common, begun.window)
+        common = overlap(place, begun.window)
+        assert common  # for these tiles are chosen
+        target = relative(common, begun.window)
         if image is None:
             trim()
             out = np.empty((*target[2:], header.n_bands), np.uint16 if header.wide else np.uint8)
@@ -114,9 +116,9 @@ def _tiles(
             out = part(image, target)
         partial = common != place
         samples = np.empty((place.height, place.width, header.n_bands), out.dtype) if partial else out
-        sound, fault = _sound(begun.segments, header, tile, begun.n_layers, damaged != "raise")
-        how = header, begun.setting, begun.tables
-        fault, n_shown = _decode_tile(sound, fault, *how, samples, restorer, _moved(common, place))
+        sound, fault = _sound(begun.file.segments, header, tile, begun.n_layers, damaged != "raise")
+        told = header, begun.file.setting, begun.tables
+        fault, n_shown = _decode_tile(sound, fault, *told, samples, how.restorer, relative(common, place))
         if fault and damaged == "raise":
             raise faults.placed(fault, header, fault.layer, tile)
         if fault and not n_shown:
@@ -124,13 +126,13 @@ def _tiles(
             n_lost += 1
             fill_with_middle(header, out)
         elif partial:
-            out[:] = part(samples, _moved(common, place))
+            out[:] = part(samples, relative(common, place))
         made = [out]
         del samples, out  # so that who takes it can let go of it, at the latest before the next are made
         yield target, made.pop()
     if first_fault and n_lost == len(chosen):
         raise first_fault
-    progress(1.0)
+    how.progress(1.0)
 
 
 def inside(window: Window | None, n_rows: int, n_columns: int) -> Window:
@@ -143,25 +145,12 @@ def inside(window: Window | None, n_rows: int, n_columns: int) -> Window:
     return Window(top, left, height, width)
 
 
-def _touched(header: Header, window: Window) -> "array[int]":
+def touched(header: Header, window: Window) -> "array[int]":
     """The tiles that a window touches."""
     across, side = -(-header.width // header.tile), header.tile
     rows = range(window.top // side, -(-(window.top + window.height) // side))
     columns = range(window.left // side, -(-(window.left + window.width) // side))
     return array("I", (row * across + column for row in rows for column in columns))
-
-
-def _overlap(a: Window, b: Window) -> Window:
-    """What two windows have in common; they overlap."""
-    top, left = max(a.top, b.top), max(a.left, b.left)
-    height = min(a.top + a.height, b.top + b.height) - top
-    width = min(a.left + a.width, b.left + b.width) - left
-    return Window(top, left, height, width)
-
-
-def _moved(window: Window, origin: Window) -> Window:
-    """A window in the coordinates of another."""
-    return Window(window.top - origin.top, window.left - origin.left, window.height, window.width)
 
 
 def _segment(segments: Segments, header: Header, layer: int, tile: int, doubted: bool = True) -> bytes | FormatError:
@@ -263,7 +252,7 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
     """See `apercu.check`."""
     check_limit("apercu.MAX_PIXELS", max_pixels)  # which is no fault of the file's
     try:
-        header, setting = _read_head(data, max_pixels)
+        _, header, setting, segments = opened(data, max_pixels)
         codec, with_tables = codec_of(header.codec), None
         if model is not None or header.model_id != USER_MODEL:
             with_tables = tables.of_file(header, model)
@@ -271,7 +260,7 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
             with_tables = tables.shipped(DEFAULT_MODEL_IDS[header.codec, header.entropy])
     except ApercuError as fault:
         return [fault]
-    segments, found = Segments(data, header), faults.Faults(header)
+    found = faults.Faults(header)
     n_sound = _look_over(segments, header, found)
     if over := segments.excess():
         found.add(over)
@@ -306,7 +295,8 @@ def _look_over(segments: Segments, header: Header, found: faults.Faults) -> byte
 
 def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
     """See `apercu.info`."""
-    header, setting = _read_head(data, max_pixels)
+    file = opened(data, max_pixels)
+    header = file.header
     told: dict[str, object] = {
         "width": header.width,
         "height": header.height,
@@ -323,21 +313,15 @@ def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
         "tiles": header.n_tiles,
         "layers": header.n_layers,
     }
-    told.update(codec_of(header.codec).tell(setting, _first_layers(data, header)))
+    told.update(codec_of(header.codec).tell(file.setting, _first_layers(file)))
     return told
 
 
-def _first_layers(data: bytes, header: Header) -> Iterator[tuple[bytes | ApercuError, Layout]]:
+def _first_layers(file: File) -> Iterator[tuple[bytes | ApercuError, Layout]]:
     """The first segment of each tile, or its fault, and the tile's layout."""
-    segments = Segments(data, header)
+    header = file.header
     for tile, window in enumerate(tiles(header.height, header.width, header.tile)):
-        yield _segment(segments, header, 0, tile), layout_of_tile(header, window.height, window.width)
-
-
-def _read_head(data: bytes, max_pixels: int | None) -> tuple[Header, Setting]:
-    """The header, and the setting that it names."""
-    header = read_header(data)
-    return header, check_head(header, max_pixels)
+        yield _segment(file.segments, header, 0, tile), layout_of_tile(header, window.height, window.width)
 
 
 def check_head(header: Header, max_pixels: int | None) -> Setting:

@@ -169,16 +169,16 @@ def _search(job: Job, target: Target, options: Any) -> bytes:
     def went_on(share: float) -> None:  # of a try; how many there will be is not known
         progress(1 - 0.9 ** (tries - 1 + share))
 
-    progress = job.progress
-    job.progress = went_on
-
     n_bytes, psnr = target.n_bytes, target.psnr
-    if n_bytes is not None and job.kept is None and job.codec.counts and (data := _of_large(job, n_bytes, options)):
-        return data
-    peak, n_counted = float(target.peak or (65535 if job.header.wide else 255)), 0
+    peak, n_counted, error = float(target.peak or (65535 if job.header.wide else 255)), 0, 0.0
     if psnr is not None:
         image = counted.image_to_measure(job.source, job.header.tile)
         n_counted = counted.n_counted(image, job.header.interpretation)
+        error = peak**2 * n_counted * 10 ** (-psnr / 10)
+    if job.kept is None and job.codec.counts and (data := _of_large(job, n_bytes, error, options)):
+        return data
+    progress = job.progress
+    job.progress = went_on
 
     def psnr_of(error: float) -> float:
         return 10 * math.log10(peak**2 * n_counted / error) if error and n_counted else math.inf
@@ -186,7 +186,6 @@ def _search(job: Job, target: Target, options: Any) -> bytes:
     expected: rate.Expected | None = None
     variants = tuple(job.codec.variants(options))
     if forecasts := job.forecasts(variants):
-        error = 0.0 if psnr is None else peak**2 * n_counted * 10 ** (-psnr / 10)
         first = picked(forecasts, n_bytes, error)
         variants = (first, *(variant for variant in variants if variant != first))
         of_file = forecasts[first]
@@ -236,8 +235,9 @@ def _search(job: Job, target: Target, options: Any) -> bytes:
     return job.file(setting(found))
 
 
-def _of_large(job: Job, n_bytes: int, options: Any) -> bytes | None:
-    """The file of an image that is not kept in memory that meets a size, if it is soon found."""
+def _of_large(job: Job, n_bytes: int | None, error: float, options: Any) -> bytes | None:
+    """The file of an image that is not kept in memory that meets a size, or else a squared error, if it is soon
+    found."""
     codec = job.codec
     top = MAX_QUALITY_Q8 // codec.VARIANTS
 
@@ -245,7 +245,8 @@ def _of_large(job: Job, n_bytes: int, options: Any) -> bytes | None:
         made: Setting = codec.at_quality(codec.VARIANTS * place + (variant if 0 < place < top else 0), options)
         return made
 
-    return large.best_within(n_bytes, job, setting_at, top, tuple(codec.variants(options)))
+    how = job, setting_at, top, tuple(codec.variants(options))
+    return large.nearest_error(error, *how) if n_bytes is None else large.best_within(n_bytes, *how)
 
 
 def _quality_q8(quality: float, variants: int) -> int:

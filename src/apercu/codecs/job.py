@@ -146,19 +146,27 @@ class Job:
 
     def squared_error(self, setting: Setting) -> int:
         """Summed over all samples of the image that count, as decoded with restore="none"."""
-        header = replace(self.header, quality_q8=setting.quality_q8, n_layers=1)
         total = 0
-        for tile, window in enumerate(self.windows):
-            self.progress(tile / header.n_tiles)
-            segments = self.code(tile, setting, 1)
-            layout = layout_of_tile(header, window.height, window.width)
-            symbols = self.codec.read(segments, layout, setting, self.tables, 1)
-            decoded = np.empty((window.height, window.width, header.n_bands), self.source.dtype.newbyteorder("="))
-            from_content(self.codec.synthesise(symbols, layout, setting, self.tables), header, decoded)
-            if header.interpretation == "rgba":
-                self.settle_hidden(window, decoded)
-            total += self.source.squared_error(window, decoded)
+        for tile in range(self.header.n_tiles):
+            self.progress(tile / self.header.n_tiles)
+            total += self.tile_error(tile, self.code(tile, setting, 1), setting)
         return total
+
+    def tile_error(self, tile: int, segments: list[bytes], setting: Setting) -> int:
+        """Of a tile that was coded in these segments, one for each layer; see `squared_error`."""
+        self.trim()
+        header, window = self.header, self.windows[tile]
+        layout = layout_of_tile(header, window.height, window.width)
+        symbols = self.codec.read(list(segments), layout, setting, self.tables, len(segments))
+        content = self.codec.synthesise(symbols, layout, setting, self.tables)
+        del symbols  # which take as much memory as the samples
+        decoded = np.empty((window.height, window.width, header.n_bands), self.source.dtype.newbyteorder("="))
+        from_content(content, header, decoded)
+        del content
+        self.trim()
+        if header.interpretation == "rgba":
+            self.settle_hidden(window, decoded)
+        return self.source.squared_error(window, decoded)
 
     def settle_hidden(self, window: Window, decoded: Samples) -> None:
         """Gives a decoded tile with alpha the samples of the image where they do not count."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from apercu.codecs import decoding, encoding, scene_mask
 from apercu.codecs.by_name import codec_of
+from apercu.codecs.decoding import PLAINLY, How
 from apercu.codecs.protocol import Progress, no_progress
 from apercu.codecs.reduced import Seen, best_size, reduced
 from apercu.codecs.rotated import Rotated, levels_of, rotation_of
@@ -24,19 +25,23 @@ from apercu.errors import ApercuError, TargetUnreachable
 from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunk_samples import MOST_SIDE
 from apercu.format.chunks import Bands, Reduced, Scene
-from apercu.format.container import Header, read_header
+from apercu.format.container import Header
 from apercu.format.ids import SCENE_VERSION
 from apercu.format.prefix import dtype_of, fitted, has_prefix, pack_prefix, read_prefix
+from apercu.stages import blocks
 from apercu.stages import mask as masks
 from apercu.stages.arguments import check_limit
-from apercu.stages.blocks import Window
+from apercu.stages.blocks import Window, absolute, overlap, relative, tile_at
 from apercu.stages.colour import Samples
 from apercu.stages.fill import Mask
-from apercu.stages.layout import Restore
 from apercu.stages.resize import enlarged, needed_window
 from apercu.stages.rotation import to_bands
 from apercu.stages.sample_types import set_nodata, to_values
 
+Kept = dict[int, Samples]
+"""The bands (h, w, B) of tiles by their numbers, in the order in which they were needed."""
+_MOST_KEPT = 1 << 27
+"""Bytes of them, unless one has more."""
 _NOTHING = Scene()
 ROTATION_SHARE = 2 / 3
 """A rotation takes at most this part of a budget; of 64 bands, with more of it, it gained nothing."""
@@ -115,7 +120,7 @@ def encode(
         """What a file that was made here shows."""
         file = opened(data, None)
         return Seen(
-            lambda window: _bands(file, decoding.decode(file.inner, model=model, window=window)),
+            lambda window: _bands(file, decoding.decode(file.inner, How(model=model), window)),
             lambda window: _hidden(file, window, full_size=True),
             file.scene.mask is None or not file.scene.mask.halvings,
         )
@@ -136,12 +141,20 @@ class Opened(NamedTuple):
 
     scene: Scene
     """What its prefix says, fitted to the head; nothing for a file of version 1."""
-    inner: bytes
+    inner: decoding.File
     """The file of version 1."""
-    header: Header
-    """The head of that."""
     planes: masks.Planes | None = None
     """The mask as bits (n, h, w), halved as it is."""
+
+    @property
+    def header(self) -> Header:
+        """The head of the file of version 1."""
+        return self.inner.header
+
+    @property
+    def log2(self) -> int:
+        """The image is coded at 1/2^log2 of its size."""
+        return self.scene.reduced.log2 if self.scene.reduced else 0
 
     def size(self, full_size: bool = False) -> tuple[int, int]:
         """Rows and columns."""
@@ -161,76 +174,71 @@ def split(data: bytes) -> tuple[Scene, bytes]:
 
 def opened(data: bytes, max_pixels: int | None, with_mask: bool = True) -> Opened:
     """A file up to its image; raises a FormatError."""
-    scene, inner = split(data)
-    header = read_header(inner)
-    decoding.check_head(header, max_pixels)
-    file = Opened(fitted(scene, header), inner, header)
+    scene, version_1 = split(data)
+    inner = decoding.opened(version_1, max_pixels)
+    file = Opened(fitted(scene, inner.header), inner)
     if (bits := file.scene.mask) is None or not with_mask:
         return file
     height, width = (-(-side >> bits.halvings) for side in file.size())
     return file._replace(planes=masks.decode_planes(bits.data, height, width, bits.n_masks))
 
 
-def decode(
-    data: bytes,
-    damaged: str = "raise",
-    model: str | Path | None = None,
-    max_pixels: int | None = None,
-    progress: Progress = no_progress,
-    window: Window | None = None,
-    layers: int | None = None,
-    restorer: Restore | None = None,
-    full_size: bool = False,
-) -> NDArray[Any]:
+def decode(data: bytes, how: How = PLAINLY, window: Window | None = None, full_size: bool = False) -> NDArray[Any]:
     """See `apercu.decode`."""
     if not has_prefix(data):
-        return decoding.decode(data, damaged, model, max_pixels, progress, window, layers, restorer)
-    file = opened(data, max_pixels)
-    return part(file, window, damaged, model, max_pixels, progress, layers, restorer, full_size)
+        return decoding.decode(data, how, window)
+    return part(opened(data, how.max_pixels), how, window, full_size)
 
 
 def part(
     file: Opened,
+    how: How = PLAINLY,
     window: Window | None = None,
-    damaged: str = "raise",
-    model: str | Path | None = None,
-    max_pixels: int | None = None,
-    progress: Progress = no_progress,
-    layers: int | None = None,
-    restorer: Restore | None = None,
     full_size: bool = False,
+    kept: Kept | None = None,
 ) -> NDArray[Any]:
-    """A window of a file, all of it for None; see `apercu.decode`."""
-    window = _inside(file, window, full_size, max_pixels)
-    log2 = file.scene.reduced.log2 if full_size and file.scene.reduced else 0
-    coded = needed_window(window, *file.size(True), log2) if log2 else window
-    image = decoding.decode(file.inner, damaged, model, max_pixels, progress, coded, layers, restorer)
-    bands = _bands(file, image)
+    """A window of a file, all of it for None; see `apercu.decode`. `kept`: where the windows of a file at a larger size
+    than the coded one share tiles."""
+    window = _inside(file, window, full_size, how.max_pixels)
+    log2 = file.log2 if full_size else 0
+    place = needed_window(window, *file.size(True), log2)
+    if log2 and kept is not None and how.damaged == "raise":  # else what is lost is known only of all tiles together
+        bands = _of_kept(file, how, place, kept)
+    else:
+        bands = _bands(file, decoding.decode(file.inner, how, place))
     if log2:
         bands = enlarged(bands, window, *file.size(True), log2)
-    return _values(file, bands, window, full_size).reshape(*window[2:], *image.shape[2:])
+    values = _values(file, bands, window, full_size)
+    return values[:, :, 0] if file.header.flat and file.header.interpretation == "grey" else values
+
+
+def _of_kept(file: Opened, how: How, place: Window, kept: Kept) -> Samples:
+    """The bands of a window at the coded size, of tiles of which those that were needed last are kept."""
+    header = file.header
+    out = np.empty((*place[2:], header.n_bands), np.uint16 if header.wide else np.uint8)
+    for tile in decoding.touched(header, place):
+        there = tile_at(tile, header.height, header.width, header.tile)
+        bands = kept.pop(tile) if tile in kept else _bands(file, decoding.decode(file.inner, how, there))
+        kept[tile] = bands
+        while len(kept) > 1 and sum(each.nbytes for each in kept.values()) > _MOST_KEPT:
+            del kept[next(iter(kept))]
+        common = overlap(there, place)
+        assert common  # for the place touches these tiles
+        blocks.part(out, relative(common, place))[:] = blocks.part(bands, relative(common, there))
+    return out
 
 
 def parts(
-    file: Opened,
-    window: Window | None = None,
-    damaged: str = "raise",
-    model: str | Path | None = None,
-    max_pixels: int | None = None,
-    progress: Progress = no_progress,
-    layers: int | None = None,
-    restorer: Restore | None = None,
-    full_size: bool = False,
+    file: Opened, how: How = PLAINLY, window: Window | None = None, full_size: bool = False
 ) -> Iterator[tuple[Window, NDArray[Any]]]:
     """What `part` gives at the coded size, tile by tile, as `decoding.windows` does: where each lies in the window, and
     its samples (h, w, B). `full_size` must be False where an image is coded at a reduced size."""
-    assert not (full_size and file.scene.reduced)
-    window = _inside(file, window, full_size, max_pixels)
-    for place, image in decoding.windows(file.inner, damaged, model, max_pixels, progress, window, layers, restorer):
+    assert not (full_size and file.log2)
+    window = _inside(file, window, full_size, how.max_pixels)
+    for place, image in decoding.windows(file.inner, how, window):
         bands = _bands(file, image)
         del image
-        there = Window(window.top + place.top, window.left + place.left, *place[2:])
-        yield place, _values(file, bands, there, full_size)
+        yield place, _values(file, bands, absolute(place, window), full_size)
         del bands  # before the next are made
 
 
@@ -262,7 +270,7 @@ def _hidden(file: Opened, window: Window, full_size: bool) -> Mask | None:
     """A window of the mask, (h, w, 1) or (h, w, B); None where there is none."""
     if file.planes is None or (bits := file.scene.mask) is None:
         return None
-    log2 = file.scene.reduced.log2 if full_size and file.scene.reduced else 0
+    log2 = file.log2 if full_size else 0
     return scene_mask.part_of_mask(file.planes, bits.halvings + log2, window)
 
 
@@ -287,7 +295,7 @@ def check(data: bytes, model: str | Path | None, max_pixels: int | None) -> list
     if not has_prefix(data):
         return decoding.check(data, model, max_pixels)
     try:
-        return decoding.check(opened(data, max_pixels).inner, model, max_pixels)
+        return decoding.check(opened(data, max_pixels).inner.data, model, max_pixels)
     except ApercuError as fault:
         return [fault]
 
@@ -298,7 +306,7 @@ def info(data: bytes, max_pixels: int | None) -> dict[str, object]:
         return decoding.info(data, max_pixels)
     file = opened(data, max_pixels, with_mask=False)
     height, width = file.size(full_size=True)
-    told = decoding.info(file.inner, max_pixels)
+    told = decoding.info(file.inner.data, max_pixels)
     told |= {
         "dtype": file.dtype(),
         "version": SCENE_VERSION,

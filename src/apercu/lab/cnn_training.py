@@ -186,7 +186,7 @@ def _sample(image: NDArray[np.uint8], codec: str, quality_q8: int) -> Sample:
         told = told_beside(codec, step_q8, evidence, *luma.shape).astype(np.float16)
         found.append((luma.copy(), np.stack(pair), told, image))
 
-    decoding.decode(apercu.encode(image, quality=quality_q8 / 256, codec=codec), restorer=keep)
+    decoding.decode(apercu.encode(image, quality=quality_q8 / 256, codec=codec), decoding.How(restorer=keep))
     return found[0]
 
 

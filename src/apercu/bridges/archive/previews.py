@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import apercu
 from apercu.bridges import files, scene_files
 from apercu.codecs import scenes
+from apercu.codecs.decoding import How
 from apercu.codecs.source import squared_error
 from apercu.stages.fill import Mask, hidden
 
@@ -66,7 +67,7 @@ def _of_scene(path: str, is_measured: bool, options: Mapping[str, Any]) -> Previ
         facts: dict[str, Any] = apercu.info(data)
         rmse = None
         if is_measured:
-            shown = geo.Opened(data, True, model=options.get("model"))
+            shown = geo.Opened(data, True, how=How(model=options.get("model")))
             parts = ((*raster.read(window), shown.part(window)[0]) for window in shown.windows())
             rmse = _rmse(parts, facts["interpretation"])
     samples = scenes.split(data)[0].samples
