@@ -43,7 +43,6 @@ from apercu.errors import (
     UnknownModel,
     UnsupportedVersion,
 )
-from apercu.format.chunks import Scene
 from apercu.format.container import read_header
 from apercu.options import positive, whole
 from apercu.stages.blocks import Window
@@ -164,7 +163,7 @@ def encode(
     tile = None if tile is None else positive("tile", tile)
     layers = None if layers is None else positive("layers", layers)
     how = codec, chosen, bands, "band", model, progress or no_progress, tile, layers, log2_of(reduce)
-    return scenes.encode(source, Scene(), target, *how, rotate=False)
+    return scenes.encode(source, scenes.NOTHING, target, *how, rotate=False)
 
 
 def decode(
