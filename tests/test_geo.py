@@ -12,6 +12,7 @@ import apercu
 import geo_scenes
 from apercu.bridges import geo
 from apercu.codecs import decoding
+from apercu.stages.blocks import Window
 from geo_scenes import ALL, HEIGHT, ROTATED, SENTINEL_2, WIDTH, opened, said_of, smooth, write
 
 rasterio = geo_scenes.rasterio
@@ -229,6 +230,26 @@ def test_a_reduced_size_lies_at_the_same_place(name, made, tmp_path):
         else:
             a, b, c, d, e, f = before.transform[:6]
             assert small.transform[:6] == (4 * a, 4 * b, c, 4 * d, 4 * e, f)
+
+
+def test_windows_of_the_full_size_share_tiles_of_the_coded_one(made, monkeypatch):
+    """Each is decoded once, and a damaged one is refused in its windows only."""
+    scene, *_ = made("nothing")
+    data = geo.encode(scene, quality=80, reduce=2, tile=32, layers=1)
+    decoded, decode = [], decoding.decode
+    monkeypatch.setattr(decoding, "decode", lambda file, how, place: decoded.append(place) or decode(file, how, place))
+    shown, expected = geo.open(data, full_size=True), apercu.decode(data, full_size=True)
+    for place, samples, _ in shown.parts():
+        there = np.s_[place.top : place.top + place.height, place.left : place.left + place.width]
+        np.testing.assert_array_equal(samples[:, :, 0], expected[there])
+    assert len(decoded) == len(set(decoded)) == 4 + 1  # and the whole of `apercu.decode`
+    shown.forget()
+    first = shown.part(Window(0, 0, 20, 20))[0]
+    assert len(decoded) == 6
+    cut = geo.open(data[:-8], full_size=True)
+    np.testing.assert_array_equal(cut.part(Window(0, 0, 20, 20))[0], first)
+    with pytest.raises(apercu.FormatError):
+        cut.part(Window(52, 80, 20, 20))
 
 
 def test_a_peak_is_in_units_of_the_samples(made):

@@ -43,7 +43,6 @@ from apercu.errors import (
     UnknownModel,
     UnsupportedVersion,
 )
-from apercu.format.chunks import Scene
 from apercu.options import positive_if_given
 from apercu.stages.blocks import window_of
 
@@ -163,7 +162,7 @@ def encode(
     tile = positive_if_given("tile", tile)
     layers = positive_if_given("layers", layers)
     how = codec, chosen, bands, "band", model, progress or no_progress, tile, layers, log2_of(reduce)
-    return scenes.encode(source, Scene(), target, *how, rotate=False)
+    return scenes.encode(source, scenes.NOTHING, target, *how, rotate=False)
 
 
 def decode(

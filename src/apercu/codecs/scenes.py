@@ -42,7 +42,7 @@ Kept = dict[int, Samples]
 """The bands (h, w, B) of tiles by their numbers, in the order in which they were needed."""
 _MOST_KEPT = 1 << 27
 """Bytes of them, unless one has more."""
-_NOTHING = Scene()
+NOTHING = Scene()
 ROTATION_SHARE = 2 / 3
 """A rotation takes at most this part of a budget; of 64 bands, with more of it, it gained nothing."""
 
@@ -73,7 +73,7 @@ def encode(
     Raises as `apercu.encode`.
     """
     source = source_of(image, MOST_SIDE)
-    is_plain = not rotate and isinstance(source, ArraySource) and source.mask is None and scene == _NOTHING
+    is_plain = not rotate and isinstance(source, ArraySource) and source.mask is None and scene is NOTHING
     if is_plain and log2 == 0 and target.n_bytes is None and target.psnr is None:  # the sooner for small images
         return encoding.encode(source, target, codec, options, bands, model, progress, tile, layers)
     bands, target = encoding.interpretation_of(source, bands), measured(target, source)

@@ -68,7 +68,7 @@ def source_of(image: object, most_side: int = MAX_SIDE) -> Source:
     """A source as it is, or an array (H, W) or (H, W, B) as one; raises ImageError for those that cannot be coded, or
     that have more rows or columns than `most_side`."""
     # Looking for what a protocol has takes a tenth of the time of a small image.
-    if not isinstance(image, np.ndarray) and isinstance(image, ArraySource | Source):
+    if isinstance(image, ArraySource) or (not isinstance(image, np.ndarray) and isinstance(image, Source)):
         _check(np.dtype(image.dtype), (image.height, image.width, image.n_bands), most_side)
         return image
     try:
