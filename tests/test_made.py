@@ -5,7 +5,7 @@ import pytest
 
 import apercu
 from apercu.codecs import apercu as codec
-from apercu.codecs import made
+from apercu.codecs import job, made
 from apercu.format.container import read_header
 from scripts.pictures import noise, scene, wide
 
@@ -59,8 +59,7 @@ def test_only_files_of_the_block_are_known_and_only_as_a_whole(n_read):
 
 
 def test_of_a_large_image_nothing_is_kept(n_read, monkeypatch):
-    plan = codec.plan
-    monkeypatch.setattr(codec, "plan", lambda *about: plan(*about)._replace(kept_samples=75 * 100 * 3 - 1))
+    monkeypatch.setattr(job, "LARGEST", 2 * 75 * 100 * 3 - 1)
     with made.kept():
         data = apercu.encode(KINDS["rgb"], quality=50)
         n_before = n_read()

@@ -19,7 +19,7 @@ from apercu.codecs.source import Source
 from apercu.errors import ImageError
 from apercu.format.container import Header, pack, read_header
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
-from apercu.kernel.memory import trim
+from apercu.kernel.memory import LARGEST, trim
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import Samples, ends
 from apercu.stages.fill import Mask, hidden
@@ -129,9 +129,10 @@ class Job:
 
     @cached_property
     def _is_read(self) -> bool:
-        """Whether what is known of the file is wanted, and not too much to be kept."""
+        """Whether what is known of the file is wanted, and takes no new pages from the system in each try, which would
+        cost more than reading."""
         header = self.header
-        return made.is_kept() and header.height * header.width * header.n_bands <= self.plan.kept_samples
+        return made.is_kept() and 2 * header.height * header.width * header.n_bands <= LARGEST
 
     def joined(self, by_tile: list[list[bytes]], setting: Setting) -> bytes:
         """The file of the segments of each tile."""
