@@ -18,7 +18,7 @@ _kept: ContextVar[dict[bytes, list[Read]] | None] = ContextVar("files that were 
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Keeps what is known of the files that this thread makes in the block, up to 12 MB of each; of larger ones nothing."""
+    """Keeps what is known of the files that this thread makes in the block, 12 MB of each at most; else nothing."""
     token = _kept.set({})
     try:
         yield
