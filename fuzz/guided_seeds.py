@@ -18,7 +18,7 @@ from apercu.stages.mask import encode_mask
 from segments import random_segment
 
 ROOT = Path(__file__).resolve().parents[1]
-BANDS_DECODE, DUAL_DECODE, MASK_DECODE, FAMILIES = 0, 2, 14, 16
+BANDS_DECODE, DUAL_DECODE, MASK_DECODE, FAMILIES = 0, 2, 14, 17
 LAYOUTS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
 MOST_SIDE, MOST_BLOCKS_A_SIDE = 80, 9
 RANDOM_INPUTS, GRAMMAR_SEGMENTS, MASKS = 12, 40, 12

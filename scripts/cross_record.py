@@ -31,7 +31,9 @@ from numpy.typing import NDArray
 import apercu
 import apercu.kernel
 import apercu.stages
-from apercu.stages import mask, range_coding
+from apercu.stages import bands as bands_of
+from apercu.stages import mask, range_coding, rotation, squared_error
+from apercu.stages.colour import Levels
 from scripts import encoded
 from scripts.cross_calls import WIDTHS, Function, Parameter, functions
 from scripts.vector_case import Encoded, encode
@@ -177,6 +179,13 @@ def _call_the_rest() -> None:
     slanted, noise = 4 * columns + rows < 90, rows * columns % 3 == 0
     bands = np.stack([slanted, slanted ^ (rows * columns % 200 == 9), slanted, noise], 2)
     assert np.array_equal(mask.decode_mask(mask.encode_mask(bands), 45, 83, 4), bands)
+    components = np.stack([rows * 700, columns * 300, 40000 - rows * columns, rows * 0], 2).astype(np.uint16)
+    matrix = (64, 9, -30, 0), (-9, 64, 0, 30), (30, 0, 64, -9), (0, -30, 9, 64)
+    for is_wide in (True, False):
+        found = rotation.to_bands(components, rotation.Rotation(matrix, (Levels(16, 111),) * 4, is_wide))
+        assert squared_error.squared_error(found, found[::-1].copy()) > 0
+    planes = [bands_of.BandPlane(83, 45, 0, -1)]
+    bands_of.dequantise((rows * columns % 99 - 49).astype(np.int16).ravel(), planes, 3000)
     clear = np.where((rows - 20) ** 2 + (columns - 40) ** 2 < 300, 0, 255)
     apercu.encode(np.stack([3 * rows, 2 * columns, rows * columns % 251, clear], 2).astype(np.uint8), quality=40)
 

@@ -10,7 +10,7 @@ from apercu.codecs.apercu import at_quality, stages_of
 from apercu.codecs.tables import shipped
 from apercu.errors import CorruptStream
 from apercu.format.container import Header, pack
-from apercu.stages.bands import BandCoder, BandPlane
+from apercu.stages.bands import BandCoder, BandPlane, dequantise
 from scripts.pictures import scene
 
 ROOT = Path(__file__).parents[1]
@@ -35,12 +35,15 @@ def test_symbols_come_back(shape, kinds, step_q8):
     planes = [BandPlane(*((width + c) >> c, (height + c) >> c), c, k) for c, k in kinds]
     size = sum(p.width * p.height for p in planes)
     coefficients = np.random.default_rng(2).laplace(0, 400, size).clip(-32768, 32767).astype(np.int16)
-    writer, reader = (BandCoder(planes, shipped(2)) for _ in range(2))
-    written, read = (np.zeros(size, np.int16) for _ in range(2))
+    writer, reader, decoder = (BandCoder(planes, shipped(2)) for _ in range(3))
+    written, read, decoded = (np.zeros(size, np.int16) for _ in range(3))
     for first, last in ((5, 4), (3, 1)):
-        reader.decode(writer.encode(coefficients, step_q8, first, last, written), 0, first, last, read)
+        data = writer.encode(coefficients, step_q8, first, last, written)
+        reader.decode(data, 0, first, last, read)
+        decoder.decode(data, step_q8, first, last, decoded)
     assert np.array_equal(read, written)
     assert written.any() or step_q8 == 100_000
+    assert np.array_equal(dequantise(written, planes, step_q8), decoded)
 
 
 def test_extreme_coefficients_come_back():
@@ -51,6 +54,16 @@ def test_extreme_coefficients_come_back():
     reader.decode(writer.encode(coefficients, 1, 5, 1, written), 0, 5, 1, read)
     assert np.array_equal(read, written)
     assert abs(int(read.min())) == read.max() == 32767
+
+
+@pytest.mark.parametrize("step_q8", [1, 77, 3000, 262_144])
+def test_the_largest_symbols_are_dequantised_as_they_are_decoded(step_q8):
+    planes = [BandPlane(40, 24, 0, -1), BandPlane(20, 12, 1, 0), BandPlane(20, 12, 1, 1)]
+    coefficients = np.array([-32768, 32767, 32766, 20000, -9000, 1] * 240, np.int16)
+    writer, reader = (BandCoder(planes, shipped(2)) for _ in range(2))
+    written, decoded = (np.zeros(1440, np.int16) for _ in range(2))
+    reader.decode(writer.encode(coefficients, 1, 5, 1, written), step_q8, 5, 1, decoded)
+    assert np.array_equal(dequantise(written, planes, step_q8), decoded)
 
 
 def test_better_than_taha2025_at_equal_size():

@@ -27,6 +27,7 @@ from apercu.stages import (
     mask,
     predict,
     range_coding,
+    rotation,
     squared_error,
     symbol_maps,
     wavelet,
@@ -53,6 +54,10 @@ def band_encode(coefficients, step_q8, first, last, symbols):
 
 def band_decode(data, step_q8, first, last, coefficients):
     return coder().decode(data, step_q8, first, last, coefficients)
+
+
+def to_bands(components):
+    rotation.to_bands(components, rotation.Rotation(((64, -9), (7, 64)), (LEVELS[0], LEVELS[0])))
 
 
 def band_coder(weights, contexts, planes):
@@ -163,6 +168,7 @@ EXAMPLES = [
     (bands.BandCoder, band_decode,
      {"data": band_encode(np.zeros(N, np.int16), 900, 5, 1, None), "step_q8": 900, "first": 5, "last": 1,
       "coefficients": np.zeros(N, np.int16)}),
+    (bands.dequantise, bands.dequantise, {"symbols": int16(N), "planes": PLANES, "step_q8": 900}),
     (colour.to_planes, colour.to_planes, {"tile": TILE, "interpretation": "rgba", "levels": []}),
     (colour.to_planes, colour.to_planes, {"tile": WIDE, "interpretation": "grey", "levels": LEVELS}),
     (colour.from_planes, from_rgb,
@@ -206,6 +212,7 @@ EXAMPLES = [
       "step_q8": 900, "chroma": 1}),
     (wavelet.wavelet_synthesise, wavelet.wavelet_synthesise,
      {"bands": int16(240), "plane": np.empty((12, 20), np.int16), "levels": 5, "centre": 4080}),
+    (rotation.to_bands, to_bands, {"components": np.concatenate([WIDE, WIDE[::-1]], 2)}),
     (squared_error.squared_error, squared_error.squared_error, {"samples": TILE, "decoded": TILE[::-1].copy()}),
     (symbol_maps.start_contexts, map_start, {"starts": MAP_STARTS}),
     (symbol_maps.map_tables, map_numbers, {"numbers": MAP_NUMBERS}),
@@ -333,7 +340,7 @@ def fits(function, name, value, other):
         return other.dtype.itemsize <= 2 and other.dtype.isnative and other.shape[1:] == value.shape[1:]
     if function == "squared_error":
         return other.shape == value.shape and other.dtype.itemsize == value.dtype.itemsize
-    if name in ("tile", "mask", "samples", "planes"):  # a copy is made where need be
+    if name in ("tile", "mask", "samples", "planes", "components"):  # a copy is made where need be
         return other.dtype.itemsize <= 2
     larger = name in ("plane", "luma", "cb", "cr") and function != "wavelet_synthesise"
     shaped = other.shape == value.shape or (

@@ -206,8 +206,13 @@ void guided_bands_decode(input *in)
             break;
     }
     use(both[0].values, n_samples * sizeof(int16_t));
-    if (n_states == 2)
+    if (n_states == 2) {
         check_coefficients(t, both[1].values, both[0].values, step_q8);
+        int16_t *made = exact(n_samples * sizeof *made);
+        claim(apercu_bands_dequantise(t->planes, t->n_planes, step_q8, both[1].values, made) == 0 &&
+                  !memcmp(made, both[0].values, n_samples * sizeof *made), "symbols are dequantised as they are decoded");
+        free(made);
+    }
     if (s.how & 8)
         check_contexts(both[0].contexts);
     if (t->layout != ANY)

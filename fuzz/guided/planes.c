@@ -1,6 +1,7 @@
-/* The wavelet on any numbers, samples from and to images of any pitch, and filling. */
+/* The wavelet on any numbers, samples from and to images of any pitch, filling, and rotation. */
 #include "fill.h"
 #include "input.h"
+#include "rotation.h"
 #include "samples.h"
 #include "wavelet.h"
 
@@ -162,4 +163,41 @@ void guided_fill(input *in)
     free(weights);
     free(middles);
     free(workspace);
+}
+
+void guided_rotation(input *in)
+{
+    size_t n_bands = take(in) % 67, n_pixels = 1 + take(in) % 150, n = n_bands * n_pixels;
+    uint32_t state = take(in) + 1, wild = take(in) % 8 == 0;
+    uint16_t *components = exact(n * sizeof *components), *words = exact(n * sizeof *words);
+    uint8_t *bytes = exact(n);
+    int8_t *matrix = exact(n_bands * n_bands);
+    int32_t *levels = exact(2 * n_bands * sizeof *levels);
+    int taken = n_bands >= 2 && n_bands <= 64;
+    for (size_t i = 0; i < n; i++)
+        components[i] = (uint16_t)number_between(in, &state, 0, 65535);
+    for (size_t i = 0; i < n_bands * n_bands; i++)
+        matrix[i] = (int8_t)number_between(in, &state, -128, 127);
+    for (size_t b = 0; b < n_bands; b++) {
+        levels[2 * b] = number_between(in, &state, wild ? -1 : 0, 65536);
+        levels[2 * b + 1] = number_between(in, &state, !wild, 65536 + (int32_t)wild);
+        taken &= levels[2 * b] >= 0 && levels[2 * b + 1] >= 1 && levels[2 * b + 1] <= 65536;
+    }
+    int64_t wanted = taken ? 0 : APERCU_ERROR_ARGUMENT;
+    claim(apercu_to_bands_u16(components, n_pixels, n_bands, matrix, levels, words) == wanted &&
+              apercu_to_bands_u8(components, n_pixels, n_bands, matrix, levels, bytes) == wanted, "bands are made, or refused");
+    for (size_t i = 0; taken && i < n; i++) {
+        int64_t v = 0, b = (int64_t)(i % n_bands), unit = 15 - (n_bands > 3) - (n_bands > 15) - (n_bands > 63);
+        for (size_t k = 0; k < n_bands; k++)
+            v += matrix[k * n_bands + (size_t)b] * ((int64_t)components[i / n_bands * n_bands + k] - 32768);
+        v += (int64_t)1 << (unit + 5);
+        v = v < 0 ? 0 : v > (int64_t)1 << (unit + 6) ? (int64_t)1 << (unit + 6) : v;
+        int64_t band = levels[2 * b] + ((v * levels[2 * b + 1] + ((int64_t)1 << (unit + 5))) >> (unit + 6));
+        claim(words[i] == (band < 65535 ? band : 65535) && bytes[i] == (band < 255 ? band : 255), "as the specification says");
+    }
+    free(components);
+    free(words);
+    free(bytes);
+    free(matrix);
+    free(levels);
 }

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ from apercu.stages.bands import (
     BandPlane,
     BandTables,
     band_step,
+    dequantise,
     least_bits,
     low_step_q6,
     start_contexts,
@@ -204,6 +206,29 @@ def _counted_bands(height: int, width: int, chroma: int) -> tuple[list[float], l
 
 def code(analysis: Analysis, setting: Setting, tables: BandTables, layers: int) -> list[bytes]:
     """The segments of a tile, one for each layer."""
+    return _coded(analysis, setting, tables, layers, None)
+
+
+def code_and_read(
+    analysis: Analysis, setting: Setting, tables: BandTables, layers: int
+) -> tuple[list[bytes], Callable[[], list[Bands]]]:
+    """The same, and what gives the coefficients that `read` makes of them all."""
+    planes, layout = analysis.planes, analysis.layout
+    memory = borrow(2 * layout.n_samples)
+    symbols = memory.view(np.int16)[: layout.n_samples]
+    symbols[:] = 0
+    segments = _coded(analysis, setting, tables, layers, symbols)
+
+    def read_again() -> list[Bands]:
+        return in_planes(dequantise(symbols, planes, setting.step_q8), layout)
+
+    finalize(read_again, give_back, memory)  # most are never asked, since their files are not taken
+    return segments, read_again
+
+
+def _coded(
+    analysis: Analysis, setting: Setting, tables: BandTables, layers: int, symbols: Coefficients | None
+) -> list[bytes]:
     memory, coefficients = None, analysis.coefficients
     if coefficients is None:
         n_samples = analysis.layout.n_samples
@@ -212,7 +237,7 @@ def code(analysis: Analysis, setting: Setting, tables: BandTables, layers: int) 
         coefficients_of(analysis, setting.step_q8, coefficients)
     coder = BandCoder(analysis.planes, tables)
     stages = (stages_of(layer, layers) for layer in range(layers))
-    segments = [coder.encode(coefficients, setting.step_q8, first, last) for first, last in stages]
+    segments = [coder.encode(coefficients, setting.step_q8, first, last, symbols) for first, last in stages]
     coder.close()
     if memory is not None:
         give_back(memory)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from apercu.codecs import faults, tables
+from apercu.codecs import faults, made, tables
 from apercu.codecs.by_name import codec_of
 from apercu.codecs.content import fill_with_middle, from_content, layout_of_tile
 from apercu.codecs.protocol import Progress, Setting, no_progress
@@ -80,6 +80,8 @@ class _Begun(NamedTuple):
     """The tiles that the window touches."""
     n_layers: int
     """That are wanted."""
+    reads: list[made.Read] | None
+    """What is known of each tile of a file that was made here."""
 
 
 def _begin(data: bytes | File, how: How, window: Window | None) -> _Begun:
@@ -96,7 +98,8 @@ def _begin(data: bytes | File, how: How, window: Window | None) -> _Begun:
         _refuse(file.segments, header, chosen, wanted)
     else:
         _refuse_if_nothing_is_sound(file.segments, header, chosen)
-    return _Begun(file, found, window, chosen, wanted)
+    reads = made.known(file.data) if wanted == header.n_layers else None
+    return _Begun(file, found, window, chosen, wanted, reads)
 
 
 def _tiles(begun: _Begun, how: How, image: Samples | None) -> Iterator[tuple[Window, Samples]]:
@@ -117,7 +120,7 @@ def _tiles(begun: _Begun, how: How, image: Samples | None) -> Iterator[tuple[Win
         partial = common != place
         samples = np.empty((place.height, place.width, header.n_bands), out.dtype) if partial else out
         sound, fault = _sound(begun.file.segments, header, tile, begun.n_layers, damaged != "raise")
-        told = header, begun.file.setting, begun.tables
+        told = header, begun.file.setting, begun.tables, begun.reads[tile] if begun.reads else None
         fault, n_shown = _decode_tile(sound, fault, *told, samples, how.restorer, relative(common, place))
         if fault and damaged == "raise":
             raise faults.placed(fault, header, fault.layer, tile)
@@ -200,6 +203,7 @@ def _decode_tile(
     header: Header,
     setting: Setting,
     tables: Any,
+    known: made.Read | None,
     out: Samples,
     restorer: Restore | None,
     wanted: Window,
@@ -212,7 +216,7 @@ def _decode_tile(
     codec, layout = codec_of(header.codec), layout_of_tile(header, *out.shape[:2])
     while sound:
         try:
-            symbols = codec.read(sound, layout, setting, tables, header.n_layers)
+            symbols = known() if known else codec.read(sound, layout, setting, tables, header.n_layers)
         except FormatError as found:
             fault = found.with_traceback(None)  # it would keep the decoder's arrays
             del sound[found.layer :]

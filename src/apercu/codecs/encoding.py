@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from apercu.codecs import counted, large, rate, tables
+from apercu.codecs import counted, large, made, rate, tables
 from apercu.codecs.by_name import codec_of, options_by_codec
 from apercu.codecs.forecast import picked
 from apercu.codecs.job import Job
@@ -20,7 +20,8 @@ from apercu.codecs.target import Target as Target
 from apercu.errors import OptionError
 from apercu.format.container import MAX_QUALITY_Q8, MAX_TILE_LOG2, MIN_TILE_LOG2, Header
 from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, USER_MODEL
-from apercu.options import about, made, owners
+from apercu.options import about, owners
+from apercu.options import made as options_made
 from apercu.stages.colour import INTERPRETATIONS, Levels, check_levels
 
 _TILE_BYTES, _LEAST_TILE = 1 << 26, 1 << 10
@@ -78,6 +79,8 @@ def encode(
     if header.height * header.width * header.n_bands <= plan.kept_samples and not once:
         job.kept = [job.analysis(tile, None) for tile in range(header.n_tiles)]
     data = job.file(fixed) if fixed else _search(job, target, options)
+    if reads := job.reads.get(data):
+        made.keep(data, reads)
     progress(1.0)
     return data
 
@@ -140,7 +143,7 @@ def options_of(codec: str, given: Mapping[str, object]) -> Any:
     own = codec_of(codec).Options
     if given.keys() - about(own).keys():
         _refuse_strange(codec, given)
-    return made(own, given)
+    return options_made(own, given)
 
 
 @cache
@@ -202,10 +205,10 @@ def _search(job: Job, target: Target, options: Any) -> bytes:
         those of quality 0 and 100, whatever was picked."""
         place, number = divmod(at, len(variants))
         variant = variants[number] if 0 < at < end else 0
-        made: Setting = job.codec.at_quality(job.codec.VARIANTS * place + variant, options)
-        return made
+        at_place: Setting = job.codec.at_quality(job.codec.VARIANTS * place + variant, options)
+        return at_place
 
-    last: dict[int, bytes] = {}
+    last: dict[int, tuple[bytes, dict[bytes, list[made.Read]]]] = {}
 
     @cache
     def size_at(at: int) -> int:
@@ -214,7 +217,7 @@ def _search(job: Job, target: Target, options: Any) -> bytes:
         data = job.file(setting(at))
         if n_bytes is not None and len(data) <= n_bytes:
             last.clear()
-            last[at] = data
+            last[at] = data, job.reads
         return len(data)
 
     @cache
@@ -230,7 +233,8 @@ def _search(job: Job, target: Target, options: Any) -> bytes:
         assert psnr is not None  # the only one left
         found = rate.nearest_psnr(psnr, lambda at: psnr_of(error_at(at)), *how)
     if found in last:
-        return last[found]
+        data, job.reads = last[found]
+        return data
     tries += 1
     return job.file(setting(found))
 
@@ -242,8 +246,8 @@ def _of_large(job: Job, n_bytes: int | None, error: float, options: Any) -> byte
     top = MAX_QUALITY_Q8 // codec.VARIANTS
 
     def setting_at(place: int, variant: int) -> Setting:
-        made: Setting = codec.at_quality(codec.VARIANTS * place + (variant if 0 < place < top else 0), options)
-        return made
+        at_place: Setting = codec.at_quality(codec.VARIANTS * place + (variant if 0 < place < top else 0), options)
+        return at_place
 
     how = job, setting_at, top, tuple(codec.variants(options))
     return large.nearest_error(error, *how) if n_bytes is None else large.best_within(n_bytes, *how)

@@ -1,23 +1,25 @@
 """An image on its way to a file: what is done tile by tile, once for each setting that is tried."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import add
 from typing import Any
 
 import numpy as np
 
+from apercu.codecs import made
 from apercu.codecs.content import content_of, filled_tile, from_content, layout_of_tile
 from apercu.codecs.forecast import Counts, Forecast, forecast
 from apercu.codecs.forecast import shipped as shipped_weights
+from apercu.codecs.made import Read
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import AnyCodec, Progress, Setting
 from apercu.codecs.source import Source
 from apercu.errors import ImageError
 from apercu.format.container import Header, pack, read_header
 from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
-from apercu.kernel.memory import trim
+from apercu.kernel.memory import LARGEST, trim
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import Samples, ends
 from apercu.stages.fill import Mask, hidden
@@ -41,6 +43,8 @@ class Job:
     """Whether symbols are chosen for PSNR alone (`Layout.one_price`)."""
     kept: list[Any] | None = None
     """The analyses of all tiles, if they are kept."""
+    reads: dict[bytes, list[Read]] = field(default_factory=dict)
+    """Of the files that were made for the last setting, what is known of each tile, where that is wanted."""
 
     @cached_property
     def windows(self) -> list[Window]:
@@ -88,6 +92,7 @@ class Job:
 
     def file(self, setting: Setting) -> bytes:
         """The file, in as many layers as the plan has for one of its size."""
+        self.reads = {}
         plan = self.plan
         if n_layers := self.n_layers:
             return self.pack(setting, n_layers)
@@ -109,11 +114,27 @@ class Job:
 
     def pack(self, setting: Setting, layers: int) -> bytes:
         """The file in this many layers."""
-        by_tile = []
+        by_tile, reads = [], []
+        code_and_read = self.codec.code_and_read if self._is_read else None
         for tile in range(self.header.n_tiles):
             self.progress(tile / self.header.n_tiles)
-            by_tile.append(self.code(tile, setting, layers))
-        return self.joined(by_tile, setting)
+            if code_and_read is None:
+                by_tile.append(self.code(tile, setting, layers))
+            else:
+                segments, read = code_and_read(self.analysis(tile, setting), setting, self.tables, layers)
+                by_tile.append(segments)
+                reads.append(read)
+        data = self.joined(by_tile, setting)
+        if reads:
+            self.reads[data] = reads
+        return data
+
+    @cached_property
+    def _is_read(self) -> bool:
+        """Whether what is known of the file is wanted, and takes no new pages from the system in each try, which would
+        cost more than reading."""
+        header = self.header
+        return made.is_kept() and 2 * header.height * header.width * header.n_bands <= LARGEST
 
     def joined(self, by_tile: list[list[bytes]], setting: Setting) -> bytes:
         """The file of the segments of each tile."""

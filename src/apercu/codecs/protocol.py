@@ -94,6 +94,13 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
     def code(self, analysis: Analysis, setting: SettingT, tables: Tables, layers: int, /) -> list[bytes]:
         """The segments of a tile, one for each layer. One for all settings may be coded again."""
 
+    @property
+    def code_and_read(
+        self,
+    ) -> Callable[[Analysis, SettingT, Tables, int], tuple[list[bytes], Callable[[], Symbols]]] | None:
+        """A function that does what `code` does, and returns one besides that gives what `read` makes of all the
+        segments, sooner than reading them would. None where there is no such way."""
+
     def least_bytes(self, layout: Layout, layer: int, layers: int, entropy: str, of_user: bool, /) -> int:
         """The fewest bytes that a segment of a layer has by an entropy coder, with tables of a user's or with the
         shipped ones; shorter ones are refused before memory is set aside."""

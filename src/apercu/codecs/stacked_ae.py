@@ -45,7 +45,7 @@ DOMAIN: Domain = "planes"
 VARIANTS = 1
 MOST_LAYERS = 2
 SYMBOLS_NEED_TABLES = frozenset({"range", "huffman"})
-counts = None
+counts = code_and_read = None
 TILE = 1024
 """Pixels a side of a tile."""
 FIRST = [Map("predicted", 0), Map("selector", 1)]

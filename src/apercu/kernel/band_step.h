@@ -13,6 +13,11 @@ int32_t band_step_q6(int32_t step_q8, int chroma, int level, int orientation);
 /* The same for others than the kernel; an error for a band that there is not. */
 APERCU_API int64_t apercu_band_step(int32_t step_q8, int32_t chroma, int32_t level, int32_t orientation);
 
+/* Symbols of all bands of planes, which lie one after the other, to the coefficients that apercu_bands_decode makes of them.
+ * `step_q8` is 1 to 262144. */
+APERCU_API int64_t apercu_bands_dequantise(const band_plane *planes, size_t n_planes, int32_t step_q8,
+                                           const int16_t *symbols, int16_t *coefficients);
+
 /* The coefficient that a symbol stands for. */
 static inline int16_t coefficient_of(int32_t symbol, int32_t step_q6)
 {

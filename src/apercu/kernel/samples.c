@@ -47,9 +47,10 @@ static int32_t scale(int32_t number, ratio by)
     return (int32_t)(((uint64_t)number * by.factor + by.half) >> RATIO_BITS);
 }
 
-static uint16_t to_u16(int16_t sample, int32_t offset, ratio by)
+/* offset + sample * range / SAMPLE_FULL, rounded: products of 30 bits, divided by a constant, which compilers vectorise. */
+static inline uint16_t to_u16(int16_t sample, uint32_t offset, uint32_t range)
 {
-    int32_t value = offset + scale(clamp_sample(sample), by);
+    uint32_t value = offset + ((uint32_t)clamp_sample(sample) * range + SAMPLE_FULL / 2) / SAMPLE_FULL;
     return (uint16_t)(value < 65535 ? value : 65535);
 }
 
@@ -131,20 +132,25 @@ int64_t apercu_store_u8(const int16_t *plane, size_t stride, uint8_t *image, siz
     return 0;
 }
 
-int64_t apercu_store_u16(const int16_t *plane, size_t stride, uint16_t *image, size_t row_pitch, size_t pitch,
-                         size_t width, size_t height, int32_t offset, int32_t range)
+APERCU_VECTORISED static void store_rows_u16(const int16_t *plane, size_t stride, uint16_t *image, size_t row_pitch,
+                                             size_t pitch, size_t width, size_t height, uint32_t offset, uint32_t range)
 {
-    ratio by = ratio_of(range, SAMPLE_FULL);
     for (size_t y = 0; y < height; y++) {
         const int16_t *in = plane + y * stride;
         uint16_t *out = image + y * row_pitch;
         if (pitch == 1)
             for (size_t x = 0; x < width; x++)
-                out[x] = to_u16(in[x], offset, by);
+                out[x] = to_u16(in[x], offset, range);
         else
             for (size_t x = 0; x < width; x++)
-                out[x * pitch] = to_u16(in[x], offset, by);
+                out[x * pitch] = to_u16(in[x], offset, range);
     }
+}
+
+int64_t apercu_store_u16(const int16_t *plane, size_t stride, uint16_t *image, size_t row_pitch, size_t pitch,
+                         size_t width, size_t height, int32_t offset, int32_t range)
+{
+    store_rows_u16(plane, stride, image, row_pitch, pitch, width, height, (uint32_t)offset, (uint32_t)range);
     return 0;
 }
 
@@ -321,7 +327,6 @@ int64_t apercu_ycc_to_rgb_u16(const int16_t *luma, size_t stride, const int16_t 
                               size_t chroma_stride, int16_t *scratch, uint16_t *image, size_t row_pitch, size_t pitch,
                               size_t width, size_t height, int32_t offset, int32_t range)
 {
-    ratio by = ratio_of(range, SAMPLE_FULL);
     int16_t *blue = scratch, *red = blue + width, *green = red + width;
     for (size_t y = 0; y < height; y++) {
         chroma_row(cb, chroma_stride, y, width, height, green, blue);
@@ -329,9 +334,9 @@ int64_t apercu_ycc_to_rgb_u16(const int16_t *luma, size_t stride, const int16_t 
         colour_row(luma + y * stride, blue, red, green, width);
         uint16_t *out = image + y * row_pitch;
         for (size_t x = 0; x < width; x++) {
-            out[x * pitch] = to_u16(red[x], offset, by);
-            out[x * pitch + 1] = to_u16(green[x], offset, by);
-            out[x * pitch + 2] = to_u16(blue[x], offset, by);
+            out[x * pitch] = to_u16(red[x], (uint32_t)offset, (uint32_t)range);
+            out[x * pitch + 1] = to_u16(green[x], (uint32_t)offset, (uint32_t)range);
+            out[x * pitch + 2] = to_u16(blue[x], (uint32_t)offset, (uint32_t)range);
         }
     }
     return 0;

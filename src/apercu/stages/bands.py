@@ -32,6 +32,7 @@ _start = function("apercu_bands_start", "aa")
 _workspace = function("apercu_bands_workspace", "as")
 _encode = function("apercu_bands_encode", "asiaiissaasaaasai")
 _decode = function("apercu_bands_decode", "asiaiissaasasaai")
+_dequantise = function("apercu_bands_dequantise", "asiaa")
 
 STAGES, FLAGGED_STAGES, GROUP = 5, 2, 4
 N_BANDS, N_WEIGHTS = 30, 9
@@ -114,6 +115,32 @@ def least_bits(height: int, width: int, chroma: int, first: int, last: int) -> i
     return n_bits
 
 
+def _described(planes: list[BandPlane]) -> NDArray[np.int32]:
+    """Planes as the kernel takes them."""
+    try:
+        described = np.array(planes, np.int32)
+    except (TypeError, ValueError, OverflowError):
+        raise OptionError(f"planes must be a list of BandPlane, not {planes!r}") from None
+    if described.ndim != 2 or described.shape[1] != len(BandPlane._fields):
+        raise OptionError(f"planes must be a list of BandPlane, one or more, not {planes!r}")
+    return described
+
+
+def _n_samples(planes: list[BandPlane]) -> int:
+    return sum(int(plane[0]) * int(plane[1]) for plane in planes)
+
+
+def dequantise(symbols: NDArray[np.int16], planes: list[BandPlane], step_q8: int) -> NDArray[np.int16]:
+    """Symbols of all stages, as `BandCoder.encode` gives them, to the coefficients that `decode` makes of them. Raises
+    OptionError for arguments of another kind."""
+    described = _described(planes)
+    check_array("symbols", symbols, INT16, (_n_samples(planes),))
+    check_number("step_q8", step_q8, 1, LARGEST_STEP_Q8)
+    coefficients = np.empty(symbols.size, np.int16)
+    checked(_dequantise(address(described), len(described), step_q8, address(symbols), address(coefficients)))
+    return coefficients
+
+
 class BandCoder:
     """The state that one stage of a tile passes to the next: contexts and magnitudes.
 
@@ -123,17 +150,12 @@ class BandCoder:
     """
 
     def __init__(self, planes: list[BandPlane], tables: BandTables) -> None:
-        try:
-            self._described = np.array(planes, np.int32)
-        except (TypeError, ValueError, OverflowError):
-            raise OptionError(f"planes must be a list of BandPlane, not {planes!r}") from None
-        if self._described.ndim != 2 or self._described.shape[1] != len(BandPlane._fields):
-            raise OptionError(f"planes must be a list of BandPlane, one or more, not {planes!r}")
+        self._described = _described(planes)
         _check_tables(tables)
         self.planes = planes
         self.tables = tables
         self.contexts = self._contexts = tables.contexts.copy()
-        self.n_samples = sum(int(plane[0]) * int(plane[1]) for plane in planes)
+        self.n_samples = _n_samples(planes)
         self._n_workspace = checked(_workspace(address(self._described), len(planes)))
         self._workspace = borrow(self._n_workspace)
         self._workspace[: -(-self._n_workspace // 8)] = 0

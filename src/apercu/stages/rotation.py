@@ -16,8 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.errors import OptionError
+from apercu.kernel import address, checked, function
 from apercu.stages.arguments import check_number, check_samples
 from apercu.stages.colour import LEVELS, MOST, Levels, Samples, check_levels
+
+_to_bands_u8 = function("apercu_to_bands_u8", "assaaa")
+_to_bands_u16 = function("apercu_to_bands_u16", "assaaa")
 
 MAX_BANDS = 64
 """More bands are not rotated: the matrix would take more bytes than a preview has."""
@@ -31,6 +35,8 @@ _EXACT = 1 << 51
 """Sums of products stay below it, and so are exact in float64."""
 _STRIP = 1 << 15
 """Samples worked on at a time, so that they stay in the cache."""
+_AT_A_TIME = 1 << 22
+"""Samples of a call of the kernel, after which Ctrl-C is heard."""
 
 Matrix = tuple[tuple[int, ...], ...]
 """(B, B) of -128 to 127: row k is what component k adds to each band, with 6 fraction bits."""
@@ -87,18 +93,13 @@ def to_bands(components: Samples, rotation: Rotation) -> Samples:
     height, width, n_bands = components.shape
     check_rotation(rotation, n_bands)
     out = np.empty(components.shape, np.uint16 if rotation.wide else np.uint8)
-    offsets, ranges = _ends(rotation.levels)
-    matrix, most = np.array(rotation.matrix, np.float64).T, MOST if rotation.wide else 255
-    whole = float(1 << FRACTION_BITS + unit_log2(n_bands))
-    middle = whole / 2 - CENTRE * matrix.sum(axis=1, keepdims=True)
-    for rows in _strips(height, width * n_bands):
-        bands = matrix @ components[rows].reshape(-1, n_bands).T
-        bands += middle
-        np.clip(bands, 0, whole, out=bands)
-        bands *= ranges / whole
-        bands += offsets + 0.5
-        np.minimum(bands, most, out=bands)
-        out[rows] = bands.T.reshape(-1, width, n_bands)  # rounded down
+    matrix = np.array(rotation.matrix, np.int8)
+    levels = np.array([[LEVELS[code] for code in codes] for codes in rotation.levels], np.int32)
+    call = _to_bands_u16 if rotation.wide else _to_bands_u8
+    for rows in _strips(height, width * n_bands, _AT_A_TIME):
+        found = np.require(components[rows], np.uint16, ("C", "ALIGNED"))
+        n_pixels = found.size // n_bands
+        checked(call(address(found), n_pixels, n_bands, address(matrix), address(levels), address(out[rows])))
     return out
 
 
@@ -160,8 +161,8 @@ def _ends(levels: tuple[Levels, ...]) -> tuple[NDArray[np.float64], NDArray[np.f
     return offsets, np.array([[LEVELS[range_code]] for _, range_code in levels], np.float64)
 
 
-def _strips(height: int, n_samples: int) -> Iterator[slice]:
-    step = max(_STRIP // n_samples, 1)
+def _strips(height: int, n_samples: int, most: int = _STRIP) -> Iterator[slice]:
+    step = max(most // n_samples, 1)
     return (slice(top, top + step) for top in range(0, height, step))
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 import apercu
 from apercu.bridges import files, scene_files
-from apercu.codecs import scenes
+from apercu.codecs import made, scenes
 from apercu.codecs.decoding import How
 from apercu.codecs.source import squared_error
 from apercu.stages.fill import Mask, hidden
@@ -41,10 +42,11 @@ def make(path: str, page: int | None, is_measured: bool, options: Mapping[str, A
     Raises FileFormatError, OptionError, TargetUnreachable, MissingExtra, OSError, and what else decoders raise.
     """
     is_scene = scene_files.is_scene(path, page)
-    if is_scene and scene_files.can_be_read(path):
-        return _of_scene(path, is_measured, options)
-    made = _of_picture(path, page, is_measured, options)
-    return made._replace(remark=scene_files.LEFT_OUT) if is_scene else made
+    with made.kept() if is_measured else nullcontext():
+        if is_scene and scene_files.can_be_read(path):
+            return _of_scene(path, is_measured, options)
+        of_picture = _of_picture(path, page, is_measured, options)
+    return of_picture._replace(remark=scene_files.LEFT_OUT) if is_scene else of_picture
 
 
 def _of_picture(path: str, page: int | None, is_measured: bool, options: Mapping[str, Any]) -> Preview:
