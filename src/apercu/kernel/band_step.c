@@ -24,8 +24,8 @@ int64_t apercu_band_step(int32_t step_q8, int32_t chroma, int32_t level, int32_t
 }
 
 /* As coefficient_of. Larger symbols than `most` are all beyond the range of coefficients, so that products fit in 32 bits. */
-APERCU_VECTORISED static void dequantise(const int16_t *restrict symbols, size_t n, uint32_t step_q6,
-                                          int16_t *restrict coefficients)
+APERCU_VECTORISED static void coefficients_of(const int16_t *restrict symbols, size_t n, uint32_t step_q6,
+                                              int16_t *restrict coefficients)
 {
     uint32_t most = (32767u << 6) / step_q6 + 1;
     for (size_t i = 0; i < n; i++) {
@@ -52,7 +52,7 @@ int64_t apercu_bands_dequantise(const band_plane *planes, size_t n_planes, int32
         for (int i = 0; i < layout.n_bands; i++) {
             int level = i ? levels - (i - 1) / ORIENTATIONS : levels;
             int32_t step_q6 = band_step_q6(step_q8, chroma, level, i ? (i - 1) % ORIENTATIONS : -1);
-            dequantise(symbols + layout.start[i], layout.width[i] * layout.height[i], (uint32_t)step_q6,
+            coefficients_of(symbols + layout.start[i], layout.width[i] * layout.height[i], (uint32_t)step_q6,
                        coefficients + layout.start[i]);
         }
         symbols += (size_t)planes[p].width * (size_t)planes[p].height;
