@@ -119,7 +119,8 @@ def test_a_cloud_optimised_geotiff_says_the_same(name, made, tmp_path):
 
 def test_a_cog_keeps_tags_of_bands_with_and_without_a_namespace(tmp_path):
     odd = {"c": "d", 'e & "f" <g>': 'h & "i" <j>\n\u00fc', "long": "k" * 40_000}
-    tags = {(0, "IMAGERY"): {"CLOUDCOVER": "12"}, (0, ""): {"a": "b"}, (1, ""): odd, (2, "X"): {"l": "m"}}
+    tags = {(0, "IMAGERY"): {"CLOUDCOVER": "12"}, (0, ""): {"a": "b"}, (1, ""): odd, (2, 'X "&'): {"l": "m &"}}
+    tags[2, "xml:Y"] = {"xml": '<a b="c">d</a>'}
     write(tmp_path / "a.tif", smooth(n_bands=2), tags=tags, crs="EPSG:32632", transform=SENTINEL_2, names=("n", "o"))
     geo.decode(geo.encode(tmp_path / "a.tif", quality=20), tmp_path / "cog.tif", cog=True)
     assert said_of(tmp_path / "cog.tif") == said_of(tmp_path / "a.tif")

@@ -76,7 +76,7 @@ def write(
     with replacing_by_name(target) as name, rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_TIFF_INTERNAL_MASK=True):
         first = os.path.join(os.path.dirname(name), ".whole.tif") if cog else name
         is_named = any(namespace for _, namespace in raster.scene.tags or ())
-        items = _left_out(raster.scene) if cog and is_named else b""
+        items = _of_bands(raster.scene) if cog and is_named else b""
         room = {f"apercu{os.urandom(8).hex()}": "-" * len(items)} if items else {}
         with _created(first, raster, 1 if cog else 6) as dataset:
             _fill(dataset, raster, parts)
@@ -103,17 +103,20 @@ def _cog(raster: Raster) -> dict[str, Any]:
     return _COG | {"predictor": ("NO", "STANDARD", "FLOATING_POINT")[_predictor(raster.dtype) - 1]}
 
 
-def _left_out(scene: Scene) -> bytes:
-    """Tags of bands without a namespace, as the XML that GDAL writes. It leaves them out of a copy as soon as that is
-    to have tags of namespaces: of bands it copies these alone then."""
-    lines = (
-        f'<Item name="{escape(NO_XML.sub("", name), _QUOTE)}" sample="{band - 1}">'
-        f"{escape(escape(NO_XML.sub('', text)))}</Item>"  # GDAL escapes a text twice
-        for (band, namespace), pairs in (scene.tags or {}).items()
-        if band and not namespace
-        for name, text in as_written("", pairs).items()
-    )
-    return "".join(lines).encode()
+def _of_bands(scene: Scene) -> bytes:
+    """Tags of bands, as the XML that GDAL writes. As soon as a copy is to have tags of namespaces, GDAL leaves out
+    those of bands without one, before GDAL 3.10 those with one; what comes twice is the same to it."""
+    items = []
+    for (band, namespace), pairs in (scene.tags or {}).items():
+        domain = f' domain="{escape(NO_XML.sub("", namespace), _QUOTE)}"' if namespace else ""
+        whole = next((kind for kind in ("xml", "json") if namespace.startswith(kind + ":")), "")
+        for name, text in as_written(namespace, pairs).items() if band else ():
+            if whole:  # a text that rasterio writes as KEY=VALUE
+                name, text = {"xml": "doc", "json": "json"}[whole], f"{name}={text}"
+            name = escape(NO_XML.sub("", name), _QUOTE)
+            text = escape(escape(NO_XML.sub("", text)))  # GDAL escapes a text twice
+            items.append(f'<Item name="{name}" sample="{band - 1}"{domain}>{text}</Item>')
+    return "".join(items).encode()
 
 
 def _put(path: str, items: bytes, room: dict[str, str]) -> None:
