@@ -91,13 +91,13 @@ class Judge:
         elif isinstance(found, Exception) or type(image) not in map(type, found):
             self.faults.append(f"decode raised {image!r}, and check found {found}")
         if not isinstance(header, Exception):
-            broken = [s for s in read_segments(opened.inner, header) if isinstance(s, ChecksumError | Truncated)]
+            broken = [s for s in read_segments(opened.inner.data, header) if isinstance(s, ChecksumError | Truncated)]
             self.counts["good checksums"] += not broken
             if rng.randrange(PARTS_ONE_IN) == 0 and self._reached:
                 self._window(data, rng, header, image, shown, model)
                 if header.n_layers > 1:
-                    self._layers(data, rng, header, image, model, len(data) - len(opened.inner))
-                if len(opened.inner) < len(data):
+                    self._layers(data, rng, header, image, model, len(data) - len(opened.inner.data))
+                if len(opened.inner.data) < len(data):
                     self._scene(data, opened, image, model)
         if rng.randrange(PILLOW_ONE_IN) == 0:
             self._pillow(data, image)
