@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import reduce
 from operator import add
 from typing import Any
 
@@ -46,10 +46,11 @@ class Job:
     reads: dict[bytes, list[Read]] = field(default_factory=dict)
     """Of the files that were made for the last setting, what is known of each tile, where that is wanted."""
 
-    @cached_property
-    def windows(self) -> list[Window]:
-        """The tiles."""
-        return list(tiles(self.header.height, self.header.width, self.header.tile))
+    windows: list[Window] = field(init=False)
+    """The tiles."""
+
+    def __post_init__(self) -> None:
+        self.windows = list(tiles(self.header.height, self.header.width, self.header.tile))
 
     def read(self, window: Window) -> tuple[Samples, Mask | None]:
         """The samples of a tile, and which of them do not count."""
@@ -129,7 +130,7 @@ class Job:
             self.reads[data] = reads
         return data
 
-    @cached_property
+    @property
     def _is_read(self) -> bool:
         """Whether what is known of the file is wanted, and takes no new pages from the system in each try, which would
         cost more than reading."""
