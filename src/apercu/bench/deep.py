@@ -18,7 +18,7 @@ from apercu.stages.colour import Samples
 
 SMALLEST_DEEP = 64
 BLOCKS = (0, 2, 4, 10, 15)
-"""The blocks whose output is compared: the last ones at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size."""
+"""The blocks whose last activations are compared: the last blocks at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size."""
 MEAN, DEVIATION = 127.0, 128.0
 """What the network takes samples of 0 to 255 less and over."""
 
@@ -28,11 +28,11 @@ Values = NDArray[np.float32]
 def deep(original: Samples, decoded: Samples, peak: Peak = None) -> float:
     """Distance of the features of EfficientNet-Lite0, times 1000, from 0 (equal) to 2000.
 
-    At each of five depths: features of each place as a vector of length 1; the squared distance of those of the two
-    images; the mean over places; and the mean over depths. As Zhang, Isola, Efros, Shechtman and Wang, "The unreasonable
-    effectiveness of deep features as a perceptual metric", CVPR 2018, do with other networks, and here without weights
-    for channels. Grey images are shown as colour; of other numbers of bands than three the first is. Raises
-    OptionError, also for a side below 64 pixels, and MissingExtra.
+    At each of five depths: activations of each place, all 0 or more, as a vector of length 1; the squared distance of
+    those of the two images; the mean over places; and the mean over depths. As Zhang, Isola, Efros, Shechtman and Wang,
+    "The unreasonable effectiveness of deep features as a perceptual metric", CVPR 2018, do with other networks, and here
+    without weights for channels. Grey images are shown as colour; of other numbers of bands than three the first is.
+    Raises OptionError, also for a side below 64 pixels, and MissingExtra.
     """
     checked(original, decoded, SMALLEST_DEEP)
     first, second = (_features(np.float32(255 / peak_of(original, peak)) * image) for image in (original, decoded))
@@ -46,14 +46,19 @@ def _features(image: Values) -> list[Values]:
     bands = image.reshape(*image.shape[:2], -1)
     colour = bands if bands.shape[2] == 3 else bands[:, :, :1].repeat(3, 2)
     network = _network()
-    found = []
+    found: list[Values] = []
+
+    def keep(_: Any, given: tuple[torch.Tensor]) -> None:
+        found.append(torch.nn.functional.normalize(given[0][0], dim=0).numpy())
+
+    hooks = [network._blocks[index]._project_conv.register_forward_pre_hook(keep) for index in BLOCKS]
     with torch.inference_mode():
         given = torch.from_numpy(((colour - MEAN) / DEVIATION).transpose(2, 0, 1).astype(np.float32)[np.newaxis])
         values = network._swish(network._bn0(network._conv_stem(given)))
-        for index, block in enumerate(network._blocks):
+        for block in network._blocks:
             values = block(values)
-            if index in BLOCKS:
-                found.append(torch.nn.functional.normalize(values[0], dim=0).numpy())
+    for hook in hooks:
+        hook.remove()
     return found
 
 

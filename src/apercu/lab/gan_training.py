@@ -40,17 +40,19 @@ class Recipe(NamedTuple):
     """`warm`: steps without the discriminator, whose weight then rises for as many. The rest are weights of losses."""
 
     steps: int = 30_000
-    warm: int = 2000
+    warm: int = 1000
     batch: int = 8
     crop: int = 128
     rate: float = 4e-4
     rate_of_discriminator: float = 4e-4
-    error: float = 1.0
+    error: float = 0.3
+    error_of_mean: float = 0.4
     oriented: float = 0.5
     deep: float = 0.5
-    direction: float = 0.5
+    direction: float = 2.0
+    flat: float = 0.5
     adversary: float = 0.05
-    features: float = 0.5
+    features: float = 0.05
     bins: float = 1.0
 
 
@@ -129,8 +131,8 @@ class Seen(NamedTuple):
 
     colour: Tensor
     oriented: list[Tensor]
-    windows: list[Tensor]
-    directions: list[Tensor]
+    deep: list[Tensor]
+    direction: list[Tensor]
 
 
 class Judge(nn.Module):
@@ -148,23 +150,38 @@ class Judge(nn.Module):
         oriented = losses.statistics(self.filters, luma)
         return Seen(colour, oriented, losses.deep_statistics(features), losses.directions(features))
 
-    def forward(self, batch: Batch, generated: Tensor) -> dict[str, Tensor]:
-        """The share of each distance that is left, by its name in the recipe, and `bins`."""
+    def forward(self, batch: Batch, generated: Tensor, again: Tensor) -> dict[str, Tensor]:
+        """Losses by their names in the recipe: shares of distances that are left, `flat` and `bins`.
+
+        `again`: made with other noise. The error of the mean of both is small where what differs from the original is
+        noise, and not a pattern, which statistics alone cannot tell apart.
+        """
         with torch.no_grad():
             original, before = self.see(batch.original), self.see(batch.restored)
+            error_before = (before.colour - original.colour).square().mean((1, 2, 3))
         after = self.see(generated)
-        found = {}
-        for name, key in (("oriented", 1), ("deep", 2), ("direction", 3)):
-            pair = (losses.between(seen[key], original[key]) for seen in (after, before))  # type: ignore[arg-type]
+        mean = to_rgb(*planes_of((generated + again) / 2))
+        found = {
+            "error": losses.share((after.colour - original.colour).square().mean((1, 2, 3)), error_before),
+            "error_of_mean": losses.share((mean - original.colour).square().mean((1, 2, 3)), error_before),
+        }
+        for name in ("oriented", "deep", "direction"):
+            pair = (losses.between(getattr(seen, name), getattr(original, name)) for seen in (after, before))
             found[name] = losses.share(*pair)
-        errors = ((seen.colour - original.colour).square().mean((1, 2, 3)) for seen in (after, before))
-        found["error"] = losses.share(*errors)
+        lumas = (planes_of(squares)[0] for squares in (batch.original, generated - batch.restored))
+        found["flat"] = losses.on_flat(*lumas)
         (luma, chroma), (now, colour) = planes_of(batch.decoded), planes_of(generated)
         found["bins"] = losses.beyond(luma, now, batch.step, 0, 3)
         for k in range(2):
             pair_ = chroma[:, k : k + 1], colour[:, k : k + 1]
             found["bins"] = found["bins"] + losses.beyond(*pair_, batch.step, 1, 2)
         return found
+
+
+def noise_of(batch: Batch, seed: int | None = None) -> Tensor:
+    """As many numbers as pixels, from torch's generator or from one with a seed."""
+    own = None if seed is None else torch.Generator().manual_seed(seed)
+    return torch.randn(len(batch.step), NOISE, *batch.decoded.shape[2:], generator=own)
 
 
 def generate(network: nn.Module, batch: Batch, noise: Tensor) -> Tensor:
@@ -248,8 +265,8 @@ def _step(
     opponent: torch.optim.Optimizer,
 ) -> dict[str, float]:
     """One step of the generator, and once it is warm of the discriminator; what the log tells."""
-    generated = generate(network, batch, torch.randn(recipe.batch, NOISE, *batch.decoded.shape[2:]))
-    found = judge(batch, generated)
+    generated, again = (generate(network, batch, noise_of(batch)) for _ in range(2))
+    found = judge(batch, generated, again)
     loss = sum((getattr(recipe, name) * value for name, value in found.items()), torch.zeros(()))
     said = {name: float(value.detach()) for name, value in found.items()}
     if step >= recipe.warm:
@@ -292,6 +309,6 @@ def _unseen(
     with torch.no_grad():
         for k in range(8):
             batch = batch_of(held_out, recipe, np.random.default_rng((seed, 0, k)))
-            noise = torch.randn(recipe.batch, NOISE, *batch.decoded.shape[2:], generator=torch.Generator().manual_seed(k))
-            found.append({name: float(value) for name, value in judge(batch, generate(network, batch, noise)).items()})
+            pair = [generate(network, batch, noise_of(batch, 2 * k + draw)) for draw in range(2)]
+            found.append({name: float(value) for name, value in judge(batch, *pair).items()})
     return _mean(found)
