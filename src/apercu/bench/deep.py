@@ -30,7 +30,7 @@ def deep(original: Samples, decoded: Samples, peak: Peak = None) -> float:
 
     At each of five depths: activations of each place, all 0 or more, as a vector of length 1; the squared distance of
     those of the two images; the mean over places; and the mean over depths. As Zhang, Isola, Efros, Shechtman and Wang,
-    "The unreasonable effectiveness of deep features as a perceptual metric", CVPR 2018, do with other networks, and here
+    "The unreasonable effectiveness of deep features as a perceptual metric", CVPR 2018, do with other networks; here
     without weights for channels. Grey images are shown as colour; of other numbers of bands than three the first is.
     Raises OptionError, also for a side below 64 pixels, and MissingExtra.
     """

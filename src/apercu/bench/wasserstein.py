@@ -2,10 +2,10 @@
 
 Qiu, Wagner, Ballé and Theis, "Wasserstein distortion: unifying fidelity and realism", CISS 2024: the statistics of
 features in a window around each place are compared, as if they were Gaussian, by the squared 2-Wasserstein distance:
-(difference of means)² + (difference of deviations)². A small window asks for the same pixels, a large one for the same
-texture. Here the features are those of Portilla and Simoncelli ("A parametric texture model based on joint statistics of
-complex wavelet coefficients", IJCV 2000): bands of a complex steerable pyramid, their moduli, and products of moduli of
-neighbouring scales, which are large where edges lie. No trained network is needed.
+(difference of means)² + (difference of deviations)². A small window asks for the same pixels, a large one for the
+same texture. Here the features are like those of Portilla and Simoncelli ("A parametric texture model based on joint
+statistics of complex wavelet coefficients", IJCV 2000): bands of a complex steerable pyramid, their moduli, and
+products of moduli of neighbouring scales, which are large where edges lie. No trained network is needed.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
 """The networks of restore="gan": a generator of what the sender had no bits for, and the discriminator it learns from.
 
 Both see planes in squares, luma of 4×4 samples and chroma of 2×2, as the networks of restore="cnn" do. The generator
-is given the planes as they were decoded, the residual that "cnn" adds to them, the quantiser's step, and noise, a number
-for each pixel. It looks at the picture at three scales. Noise enters afterwards, multiplied by what the picture says of
-each place: so a surface can stay flat. What comes out is added to the planes that "cnn" gives.
+is given the planes as they were decoded, the residual that "cnn" adds to them, the quantiser's step, and noise, a
+number for each pixel. It looks at the picture at three scales. Noise enters afterwards, multiplied by what the
+picture says of each place: so a surface can stay flat. What comes out is added to the planes that "cnn" gives.
 """
 
 import torch
@@ -42,9 +42,9 @@ class Generator(nn.Module):
         self.tail = nn.Conv2d(NEAR, OUT, 3, padding=1)
         nn.init.zeros_(self.tail.weight)
         # Noise must be heard from the first step on: where it has no part, what statistics gain by more of it is 0.
-        nn.init.ones_(self.gate.bias)
         self.grain = nn.Conv2d(NEAR, OUT, 1, bias=False)
         with torch.no_grad():
+            self.gate.bias += 1
             self.grain.weight[16:] *= 0.1
 
     def forward(self, x: Tensor) -> Tensor:

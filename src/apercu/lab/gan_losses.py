@@ -44,7 +44,7 @@ class Oriented(nn.Module):
             even = bell * torch.cos(wave)
             banks += [even - bell * even.sum() / bell.sum(), bell * torch.sin(wave)]
         bank = torch.stack(banks)[:, None]
-        self.register_buffer("bank", bank / bank.square().sum((2, 3), keepdim=True).sqrt())
+        self.bank = bank / bank.square().sum((2, 3), keepdim=True).sqrt()
 
     def forward(self, luma: Tensor) -> list[Tensor]:
         """(N, 1, H, W) to (N, 8 + 4, h, w) at each scale."""

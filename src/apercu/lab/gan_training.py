@@ -112,7 +112,8 @@ def batch_of(samples: list[Sample], recipe: Recipe, rng: np.random.Generator) ->
         steps.append(samples[index].step)
     values = torch.from_numpy(np.stack(crops).astype(np.float32)).permute(0, 3, 1, 2) / HALF
     values[:, [k for k in range(3 * OUT) if k % OUT < 16]] -= 1
-    return Batch(*values.split(OUT, 1), torch.tensor(steps, dtype=torch.float32))
+    original, restored, decoded = values[:, :OUT], values[:, OUT : 2 * OUT], values[:, 2 * OUT :]
+    return Batch(original, restored, decoded, torch.tensor(steps, dtype=torch.float32))
 
 
 def to_input(decoded: Tensor, restored: Tensor, step: Tensor, noise: Tensor) -> Tensor:
@@ -301,9 +302,7 @@ def _mean(told: list[dict[str, float]]) -> dict[str, float]:
     return {name: round(float(np.mean([each[name] for each in told if name in each])), 4) for name in names}
 
 
-def _unseen(
-    held_out: list[Sample], recipe: Recipe, network: Generator, judge: Judge, seed: int
-) -> dict[str, float]:
+def _unseen(held_out: list[Sample], recipe: Recipe, network: Generator, judge: Judge, seed: int) -> dict[str, float]:
     """The losses of crops of images that are not trained on; the same ones each time."""
     found = []
     with torch.no_grad():
