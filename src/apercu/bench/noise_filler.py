@@ -36,7 +36,8 @@ def fit(images: Iterable[tuple[Plane, Plane, float]]) -> Table:
                 sums[index, k] += np.bincount(bins, errors, BINS)
                 counts[index, k] += np.bincount(bins, minlength=BINS)
     prior = sums.sum(2, keepdims=True) / counts.sum(2, keepdims=True)
-    return ((sums + 100 * prior) / (counts + 100)).astype(np.float32)
+    table: Table = ((sums + 100 * prior) / (counts + 100)).astype(np.float32)
+    return table
 
 
 def noise(restored: Plane, step: float, table: Table, seed: int = 0) -> NDArray[np.float64]:
@@ -83,7 +84,7 @@ def _activity(bands: dict[tuple[int, int], NDArray[np.float32]], level: int, ori
     return bins
 
 
-def _around(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _around(values: NDArray[np.floating]) -> NDArray[np.floating]:
     """Means of 3×3."""
     for _ in range(2):
         padded = np.pad(values, ((1, 1), (0, 0)), mode="edge")

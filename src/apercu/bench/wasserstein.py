@@ -23,8 +23,8 @@ MARGIN = 32
 """Pixels by which an image is continued, mirrored, before it is transformed."""
 SMALLEST_WASSERSTEIN = 2 * MARGIN
 
-Complex = NDArray[np.complex64]
-Feature = NDArray[np.float32]
+Complex = NDArray[np.complexfloating]
+Feature = NDArray[np.floating]
 
 
 def wasserstein(original: Samples, decoded: Samples, peak: Peak = None) -> float:
@@ -85,7 +85,7 @@ def steerable(plane: Plane) -> Iterator[list[Complex]]:
     """
     unit = 1 << SCALES
     sides = ((MARGIN, MARGIN + -side % unit) for side in plane.shape)
-    spectrum = np.fft.fft2(np.pad(plane.astype(np.float32), tuple(sides), mode="symmetric"))
+    spectrum: Complex = np.fft.fft2(np.pad(plane.astype(np.float32), tuple(sides), mode="symmetric"))
     for _ in range(SCALES):
         height, width = spectrum.shape
         y, x = np.fft.fftfreq(height)[:, np.newaxis], np.fft.fftfreq(width)

@@ -43,8 +43,8 @@ class Generator(nn.Module):
         nn.init.zeros_(self.tail.weight)
         # Noise must be heard from the first step on: where it has no part, what statistics gain by more of it is 0.
         self.grain = nn.Conv2d(NEAR, OUT, 1, bias=False)
+        nn.init.ones_(self.gate.get_parameter("bias"))
         with torch.no_grad():
-            self.gate.bias += 1
             self.grain.weight[16:] *= 0.1
 
     def forward(self, x: Tensor) -> Tensor:

@@ -282,7 +282,7 @@ def _step(
         loss = loss + part * (recipe.adversary * fooled + recipe.features * alike)
         said |= {"features": float(alike.detach())}
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
+    loss.backward()
     nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     optimiser.step()
     if step >= recipe.warm - 200:
