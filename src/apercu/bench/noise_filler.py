@@ -16,6 +16,8 @@ from apercu.stages.wavelet import Bands, band_places, wavelet_analyse, wavelet_s
 LEVELS = 1, 2, 3
 BINS = 24
 """Of the activity around a coefficient in steps, in halves of powers of two."""
+LIKE = 10
+"""Coefficients that the mean over all bins counts for in each."""
 STRENGTH = 0.64
 """Times the standard deviation of the error that is left: costs about 1.2 dB."""
 
@@ -36,7 +38,7 @@ def fit(images: Iterable[tuple[Plane, Plane, float]]) -> Table:
                 sums[index, k] += np.bincount(bins, errors, BINS)
                 counts[index, k] += np.bincount(bins, minlength=BINS)
     prior = sums.sum(2, keepdims=True) / counts.sum(2, keepdims=True)
-    table: Table = ((sums + 100 * prior) / (counts + 100)).astype(np.float32)
+    table: Table = ((sums + LIKE * prior) / (counts + LIKE)).astype(np.float32)
     return table
 
 

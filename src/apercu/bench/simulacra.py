@@ -20,7 +20,7 @@ def ssimulacra2(original: Samples, decoded: Samples) -> float:
     more. Of uint8 alone, (H, W) or RGB. Raises OptionError, also for a side below 8 pixels, and MissingExtra.
     """
     checked(original, decoded, SMALLEST_SSIMULACRA2)
-    if original.dtype != np.uint8 or original.ndim == 3 and original.shape[2] not in (1, 3):
+    if original.dtype != np.uint8 or (original.ndim == 3 and original.shape[2] not in (1, 3)):
         raise OptionError("SSIMULACRA2 takes grey or RGB images of uint8")
     try:
         from ssimulacra2 import compute_ssimulacra2
