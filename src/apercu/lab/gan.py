@@ -49,11 +49,18 @@ class Generator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """What is added to the planes of "cnn", in their unit."""
-        picture, noise = x[:, : CHANNELS - NOISE], x[:, CHANNELS - NOISE :]
+        return self.paint(self.look(x[:, : CHANNELS - NOISE]), x[:, CHANNELS - NOISE :])
+
+    def look(self, picture: Tensor) -> Tensor:
+        """What the picture says of each place, whatever the noise."""
         near = self.before(self.head(picture))
         far = self.far(self.down(near))
         far = self.back(far + functional.pixel_shuffle(self.part_up(self.furthest(self.further_down(far))), 2))
-        near = near + functional.pixel_shuffle(self.up(far), 2)
+        found: Tensor = near + functional.pixel_shuffle(self.up(far), 2)
+        return found
+
+    def paint(self, near: Tensor, noise: Tensor) -> Tensor:
+        """What is added where `look` found this."""
         heard = self.noise(noise) * self.gate(near)
         added: Tensor = 0.1 * (self.tail(self.after(near + heard)) + self.grain(heard))
         return added

@@ -24,7 +24,7 @@ from apercu.lab.cnn import export
 from apercu.lab.gan import CHANNELS, NOISE, Discriminator, Generator
 from apercu.lab.gan_samples import Sample
 from apercu.lab.images import files_below, manifest
-from apercu.lab.likeness import to_rgb
+from apercu.lab.likeness import dissimilarity, to_rgb
 from apercu.lab.steps import average, save, share_of_rate
 from apercu.restore.cnn import HALF, OUT
 
@@ -40,18 +40,19 @@ class Recipe(NamedTuple):
     """`warm`: steps without the discriminator, whose weight then rises for as many. The rest are weights of losses."""
 
     steps: int = 30_000
-    warm: int = 1000
+    warm: int = 500
     batch: int = 8
     crop: int = 128
     rate: float = 4e-4
     rate_of_discriminator: float = 4e-4
-    error: float = 0.3
-    error_of_mean: float = 0.4
-    oriented: float = 0.5
-    deep: float = 0.5
-    direction: float = 2.0
-    flat: float = 0.5
-    adversary: float = 0.05
+    error: float = 0.15
+    error_of_mean: float = 0.35
+    structure: float = 0.5
+    oriented: float = 1.0
+    deep: float = 1.0
+    direction: float = 1.5
+    flat: float = 4.0
+    adversary: float = 0.1
     features: float = 0.05
     bins: float = 1.0
 
@@ -116,10 +117,10 @@ def batch_of(samples: list[Sample], recipe: Recipe, rng: np.random.Generator) ->
     return Batch(original, restored, decoded, torch.tensor(steps, dtype=torch.float32))
 
 
-def to_input(decoded: Tensor, restored: Tensor, step: Tensor, noise: Tensor) -> Tensor:
-    """What the generator is given, (N, CHANNELS, H / 4, W / 4)."""
+def to_input(decoded: Tensor, restored: Tensor, step: Tensor) -> Tensor:
+    """What the generator is given beside noise, (N, CHANNELS - NOISE, H / 4, W / 4)."""
     told = ((step.log2() - 6) / 3)[:, None, None, None].expand(-1, 1, *decoded.shape[2:])
-    return torch.cat([decoded, 4 * (restored - decoded), told, noise], 1)
+    return torch.cat([decoded, 4 * (restored - decoded), told], 1)
 
 
 def planes_of(squares: Tensor) -> tuple[Tensor, Tensor]:
@@ -169,8 +170,9 @@ class Judge(nn.Module):
         for name in ("oriented", "deep", "direction"):
             pair = (losses.between(getattr(seen, name), getattr(original, name)) for seen in (after, before))
             found[name] = losses.share(*pair)
-        lumas = (planes_of(squares)[0] for squares in (batch.original, generated - batch.restored))
-        found["flat"] = losses.on_flat(*lumas)
+        lumas = [planes_of(squares)[0] for squares in (batch.original, generated, batch.restored)]
+        found["structure"] = losses.share(unlike(lumas[1], lumas[0]), unlike(lumas[2], lumas[0]))
+        found["flat"] = losses.on_flat(lumas[0], lumas[1] - lumas[2])
         (luma, chroma), (now, colour) = planes_of(batch.decoded), planes_of(generated)
         found["bins"] = losses.beyond(luma, now, batch.step, 0, 3)
         for k in range(2):
@@ -179,19 +181,27 @@ class Judge(nn.Module):
         return found
 
 
+def unlike(luma: Tensor, original: Tensor) -> Tensor:
+    """1 - SSIM of each image at half and at a quarter of the size, (N, 2): at full size noise counts too much."""
+    halves = [functional.avg_pool2d(plane, 2) for plane in (luma, original)]
+    quarters = [functional.avg_pool2d(plane, 2) for plane in halves]
+    return torch.stack([dissimilarity(*halves), dissimilarity(*quarters)], 1)
+
+
 def noise_of(batch: Batch, seed: int | None = None) -> Tensor:
     """As many numbers as pixels, from torch's generator or from one with a seed."""
     own = None if seed is None else torch.Generator().manual_seed(seed)
     return torch.randn(len(batch.step), NOISE, *batch.decoded.shape[2:], generator=own)
 
 
-def generate(network: nn.Module, batch: Batch, noise: Tensor) -> Tensor:
-    """The planes that the generator makes, in squares."""
-    given = to_input(batch.decoded, batch.restored, batch.step, noise)
+def generate(network: Generator, batch: Batch, noises: list[Tensor]) -> list[Tensor]:
+    """The planes that the generator makes of each noise, in squares."""
+    given = to_input(batch.decoded, batch.restored, batch.step)
     with torch.autocast("cpu", torch.bfloat16):
-        added = network(given.contiguous(memory_format=torch.channels_last))
-    generated: Tensor = batch.restored + added.float()
-    return generated
+        near = network.look(given.contiguous(memory_format=torch.channels_last))
+        noise = torch.cat(noises).contiguous(memory_format=torch.channels_last)
+        added = network.paint(near.repeat(len(noises), 1, 1, 1), noise)
+    return [batch.restored + one for one in added.float().chunk(len(noises))]
 
 
 def tell(adversary: Discriminator, batch: Batch, planes: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -266,7 +276,7 @@ def _step(
     opponent: torch.optim.Optimizer,
 ) -> dict[str, float]:
     """One step of the generator, and once it is warm of the discriminator; what the log tells."""
-    generated, again = (generate(network, batch, noise_of(batch)) for _ in range(2))
+    generated, again = generate(network, batch, [noise_of(batch) for _ in range(2)])
     found = judge(batch, generated, again)
     loss = sum((getattr(recipe, name) * value for name, value in found.items()), torch.zeros(()))
     said = {name: float(value.detach()) for name, value in found.items()}
@@ -308,6 +318,6 @@ def _unseen(held_out: list[Sample], recipe: Recipe, network: Generator, judge: J
     with torch.no_grad():
         for k in range(8):
             batch = batch_of(held_out, recipe, np.random.default_rng((seed, 0, k)))
-            pair = [generate(network, batch, noise_of(batch, 2 * k + draw)) for draw in range(2)]
+            pair = generate(network, batch, [noise_of(batch, 2 * k + draw) for draw in range(2)])
             found.append({name: float(value) for name, value in judge(batch, *pair).items()})
     return _mean(found)
