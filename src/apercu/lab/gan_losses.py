@@ -139,17 +139,6 @@ def on_flat(original: Tensor, added: Tensor) -> Tensor:
     return (torch.exp(-flat / FLAT**2) * variance).mean()
 
 
-def in_grid(added: Tensor) -> Tensor:
-    """Mean square of what repeats with the squares of 4×4 pixels, in windows of 4×4 squares, of each image, (N, 1).
-
-    `added`: (N, 24, h, w), planes in squares. Textures have nothing of the kind, and it is what a network paints that
-    works on squares.
-    """
-    of_window = functional.avg_pool2d(added, 4)
-    parts = of_window.split([16, 4, 4], 1)
-    return torch.cat([part - part.mean(1, keepdim=True) for part in parts], 1).square().mean((1, 2, 3))[:, None]
-
-
 # The symbols that were sent
 
 LIFTS = (-1.586134342, -0.052980118, 0.882911076, 0.443506852)

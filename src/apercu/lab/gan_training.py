@@ -52,7 +52,6 @@ class Recipe(NamedTuple):
     deep: float = 1.0
     direction: float = 1.5
     flat: float = 4.0
-    grid: float = 5.0
     adversary: float = 0.1
     features: float = 0.05
     bins: float = 1.0
@@ -154,7 +153,7 @@ class Judge(nn.Module):
         return Seen(colour, oriented, losses.deep_statistics(features), losses.directions(features))
 
     def forward(self, batch: Batch, generated: Tensor, again: Tensor) -> dict[str, Tensor]:
-        """Losses by their names in the recipe: shares of distances that are left, `flat`, `grid` and `bins`.
+        """Losses by their names in the recipe: shares of distances that are left, `flat` and `bins`.
 
         `again`: made with other noise. The error of the mean of both is small where what differs from the original is
         noise, and not a pattern, which statistics alone cannot tell apart.
@@ -173,8 +172,6 @@ class Judge(nn.Module):
             found[name] = losses.share(*pair)
         lumas = [planes_of(squares)[0] for squares in (batch.original, generated, batch.restored)]
         found["structure"] = losses.share(unlike(lumas[1], lumas[0]), unlike(lumas[2], lumas[0]))
-        left = (batch.original - batch.restored).square().mean((1, 2, 3))[:, None]
-        found["grid"] = losses.share(losses.in_grid(generated - batch.restored), left)
         found["flat"] = losses.on_flat(lumas[0], lumas[1] - lumas[2])
         (luma, chroma), (now, colour) = planes_of(batch.decoded), planes_of(generated)
         found["bins"] = losses.beyond(luma, now, batch.step, 0, 3)
