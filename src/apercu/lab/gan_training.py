@@ -45,8 +45,8 @@ class Recipe(NamedTuple):
     crop: int = 128
     rate: float = 4e-4
     rate_of_discriminator: float = 4e-4
-    error: float = 0.15
-    error_of_mean: float = 0.35
+    error: float = 0.3
+    bias: float = 0.5
     structure: float = 0.5
     oriented: float = 1.0
     deep: float = 1.0
@@ -155,17 +155,17 @@ class Judge(nn.Module):
     def forward(self, batch: Batch, generated: Tensor, again: Tensor) -> dict[str, Tensor]:
         """Losses by their names in the recipe: shares of distances that are left, `flat` and `bins`.
 
-        `again`: made with other noise. The error of the mean of both is small where what differs from the original is
-        noise, and not a pattern, which statistics alone cannot tell apart.
+        `again`: made with other noise. `bias`, the product of the errors of both, is the error of the mean over all
+        noise: it tells noise, which is free, from a pattern, while for statistics alone either serves.
         """
         with torch.no_grad():
             original, before = self.see(batch.original), self.see(batch.restored)
             error_before = (before.colour - original.colour).square().mean((1, 2, 3))
         after = self.see(generated)
-        mean = to_rgb(*planes_of((generated + again) / 2))
+        errors = [colour - original.colour for colour in (after.colour, to_rgb(*planes_of(again)))]
         found = {
-            "error": losses.share((after.colour - original.colour).square().mean((1, 2, 3)), error_before),
-            "error_of_mean": losses.share((mean - original.colour).square().mean((1, 2, 3)), error_before),
+            "error": losses.share(errors[0].square().mean((1, 2, 3)), error_before),
+            "bias": losses.share((errors[0] * errors[1]).mean((1, 2, 3)), error_before),
         }
         for name in ("oriented", "deep", "direction"):
             pair = (losses.between(getattr(seen, name), getattr(original, name)) for seen in (after, before))
