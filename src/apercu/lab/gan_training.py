@@ -46,7 +46,7 @@ class Recipe(NamedTuple):
     rate: float = 4e-4
     rate_of_discriminator: float = 4e-4
     error: float = 0.3
-    bias: float = 0.5
+    bias: float = 3.0
     structure: float = 0.5
     oriented: float = 1.0
     deep: float = 1.0
