@@ -78,22 +78,23 @@ def start_from(network: Network, data: bytes) -> None:
     network.load_state_dict(state)
 
 
-def export(network: Network, path: Path) -> None:
-    """Writes an ONNX file: INPUT (1, C, H / 4, W / 4) to OUTPUT (1, 24, H / 4, W / 4).
+def export(network: nn.Module, channels: int, path: Path, multiple: int = 2) -> None:
+    """Writes an ONNX file: INPUT (1, C, H / 4, W / 4) to OUTPUT (1, 24, H / 4, W / 4); the last two dimensions are
+    multiples of `multiple`.
 
     Weights have 16 bits, which halves the file and is far finer than the rounding of pixels; sums have 32.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    shapes = ({2: 2 * torch.export.Dim("down", min=1), 3: 2 * torch.export.Dim("across", min=1)},)
+    shapes = ({2: multiple * torch.export.Dim("down", min=1), 3: multiple * torch.export.Dim("across", min=1)},)
     # Warnings of torch about its own parts and torchvision do not help here.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network.eval(),
-            (torch.zeros(1, network.head.in_channels, 32, 32),),
+            (torch.zeros(1, channels, 32, 32),),
             dynamo=True,
             input_names=[INPUT],
             output_names=[OUTPUT],

@@ -5,7 +5,6 @@ Loss: the squared error of RGB and 1 - SSIM of luma, each relative to its value 
 
 import hashlib
 import json
-import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +25,8 @@ from apercu.errors import MissingExtra, OptionError
 from apercu.lab import drawn
 from apercu.lab.cnn import Network, export, start_from, to_input
 from apercu.lab.images import files_below, manifest, read_rgb
+from apercu.lab.likeness import LUMA, dissimilarity, to_rgb
+from apercu.lab.steps import average, save, share_of_rate
 from apercu.processes import in_order, n_cores, pool
 from apercu.restore import cnn
 from apercu.restore.told import COUNTS, GRID, n_told, places
@@ -37,8 +38,7 @@ from apercu.stages.layout import Evidence, Layout
 SEED = 2026
 NEEDED_AT_THE_END = ("onnx", "onnxscript", "matplotlib")
 BATCH, CROP = 16, 128
-DECAY = 1e-4  # of AdamW; its rate rises for WARM steps and falls to zero like a cosine
-WARM = 100
+DECAY = 1e-4  # of AdamW; its rate is that of `share_of_rate`
 AVERAGED = 0.998  # weights are averaged over about 500 steps
 SIMILARITY = 0.2  # weight of dissimilarity against squared error
 GREY = 0.35  # share of crops shown without chroma
@@ -46,7 +46,6 @@ HELD_OUT = 20  # each image of so many is not trained on, and tells how training
 EVERY = 200  # steps, a line of the log and a checkpoint
 DRAWN_QUALITIES = 512, 24_320  # of drawn pictures, in 1/256
 FAINT = 8  # the loss of a drawn picture is relative to its error and 1 / FAINT of the mean one of images
-LUMA = torch.tensor([0.299, 0.587, 0.114])[None, :, None, None]
 
 
 class Recipe(NamedTuple):
@@ -124,7 +123,7 @@ def train(
     if not all(samples) or not all(held_out):
         raise OptionError(f"too few images of {CROP} × {CROP} pixels below {folder} to train on")
     network, rows = fit(samples, held_out, how, out.with_suffix(".pt"), seed, log)
-    export(network, out)
+    export(network, how.channels, out)
     recipe = {
         "restorer": "cnn",
         "command": f"apercu train {what} --images {folder.name} --seed {seed} --out {out.name}",
@@ -228,37 +227,6 @@ def batch_of(groups: Groups, recipe: Recipe, rng: np.random.Generator) -> Batch:
     return luma_, chroma_, told_, original_, grey
 
 
-def to_rgb(luma: Tensor, chroma: Tensor) -> Tensor:
-    """Planes in -1 to 1 to RGB (N, 3, H, W) in the same unit: chroma by the triangle filter of the format."""
-    h, w = chroma.shape[2:]
-    full = functional.interpolate(chroma, size=(2 * h, 2 * w), mode="bilinear", align_corners=False)
-    cb, cr = full[:, :1], full[:, 1:]
-    return torch.cat([luma + 1.402 * cr, luma - 0.344136 * cb - 0.714136 * cr, luma + 1.772 * cb], 1)
-
-
-def dissimilarity(a: Tensor, b: Tensor) -> Tensor:
-    """1 - SSIM (Wang et al. 2004) of luma (N, 1, H, W) in -1 to 1, a number an image: Gaussian of 1.5 samples."""
-    x = torch.arange(-5, 6, dtype=a.dtype)
-    g = torch.exp(-(x**2) / 4.5)
-    g = g / g.sum()
-    # As products with a matrix of the window at every place: far quicker than convolutions of one channel.
-    across, down = (
-        torch.stack([functional.pad(g, (at, side - len(g) - at)) for at in range(side - len(g) + 1)], 1)
-        for side in (a.shape[3], a.shape[2])
-    )
-
-    def blurred(v: Tensor) -> Tensor:
-        return down.T @ (v @ across)
-
-    ma, mb = blurred(a), blurred(b)
-    va, vb, both = blurred(a * a) - ma * ma, blurred(b * b) - mb * mb, blurred(a * b) - ma * mb
-    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
-    # Luminance is compared around black: samples are centred here.
-    ma, mb = ma + 1, mb + 1
-    ssim = (2 * ma * mb + c1) * (2 * both + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))
-    return 1 - ssim.mean((1, 2, 3))
-
-
 def loss_of(network: nn.Module, batch: Batch, n_drawn: int) -> tuple[Tensor, list[float]]:
     """The loss, and what the log tells: of images, the shares of squared error and of dissimilarity that are left; of
     the last `n_drawn` pictures, which are drawn, the mean share of squared error."""
@@ -314,16 +282,14 @@ def fit(
     names = ["error", "dissimilarity", "drawn_error"][: 2 + len(samples[1:])]
     for step in range(start, recipe.steps):
         for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * min((step + 1) / WARM, 0.5 * (1 + math.cos(math.pi * step / recipe.steps)))
+            group["lr"] = recipe.rate * share_of_rate(step, recipe.steps)
         batch = batch_of(samples, recipe, np.random.default_rng((seed, step)))
         loss, now = loss_of(network, batch, recipe.in_batch)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        with torch.no_grad():
-            for mean, current in zip(averaged.parameters(), network.parameters(), strict=True):
-                mean.lerp_(current, 1 - min(AVERAGED, (step + 1) / (step + 10)))
+        average(averaged, network, min(AVERAGED, (step + 1) / (step + 10)))
         errors.append(now)
         if (step + 1) % EVERY and step + 1 < recipe.steps:
             continue
@@ -337,8 +303,7 @@ def fit(
         log(json.dumps(rows[-1]))
         errors.clear()
         state = {"network": network.state_dict(), "averaged": averaged.state_dict(), "rows": rows}
-        torch.save({**state, "optimiser": optimiser.state_dict()}, checkpoint.with_suffix(".new"))
-        checkpoint.with_suffix(".new").replace(checkpoint)
+        save({**state, "optimiser": optimiser.state_dict()}, checkpoint)
     return averaged, rows
 
 

@@ -1,0 +1,102 @@
+"""The networks of restore="gan": a generator of what the sender had no bits for, and the discriminator it learns from.
+
+Both see planes in squares, luma of 4×4 samples and chroma of 2×2, as the networks of restore="cnn" do. The generator
+is given the planes as they were decoded, the residual that "cnn" adds to them, the quantiser's step, and noise, a
+number for each pixel. It looks at the picture at three scales. Noise enters afterwards, multiplied by what the
+picture says of each place: so a surface can stay flat. What comes out is added to the planes that "cnn" gives.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from apercu.lab.cnn import Block
+from apercu.restore.cnn import OUT
+
+NEAR, FAR = 64, 96  # channels at a quarter, and at an eighth and a sixteenth of the size
+NOISE = 16
+CHANNELS = 2 * OUT + 1 + NOISE
+"""Of the generator's input: decoded planes, the residual of "cnn", the step, noise."""
+DEPTHS = 64, 96, 128
+"""Channels of the discriminator at a quarter, an eighth and a sixteenth of the size."""
+SLOPE = 0.2  # of the discriminator's rectifiers below 0
+
+
+class Generator(nn.Module):
+    """(N, CHANNELS, H / 4, W / 4) to (N, 24, H / 4, W / 4); H and W are multiples of 16. 32,100 products a pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(CHANNELS - NOISE, NEAR, 3, padding=1)
+        self.before = Block(NEAR)
+        self.down = nn.Conv2d(NEAR, FAR, 2, stride=2)
+        self.far = nn.Sequential(Block(FAR), Block(FAR))
+        self.further_down = nn.Conv2d(FAR, FAR, 2, stride=2)
+        self.furthest = nn.Sequential(Block(FAR), Block(FAR))
+        self.part_up = nn.Conv2d(FAR, 4 * FAR, 1)
+        self.back = Block(FAR)
+        self.up = nn.Conv2d(FAR, 4 * NEAR, 1)
+        self.noise = nn.Conv2d(NOISE, NEAR, 3, padding=1)
+        self.gate = nn.Conv2d(NEAR, NEAR, 1)
+        self.after = nn.Sequential(Block(NEAR), Block(NEAR), Block(NEAR))
+        self.tail = nn.Conv2d(NEAR, OUT, 3, padding=1)
+        nn.init.zeros_(self.tail.weight)
+        # Noise must be heard from the first step on: where it has no part, what statistics gain by more of it is 0.
+        self.grain = nn.Conv2d(NEAR, OUT, 1, bias=False)
+        nn.init.ones_(self.gate.get_parameter("bias"))
+        with torch.no_grad():
+            self.grain.weight[16:] *= 0.1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What is added to the planes of "cnn", in their unit."""
+        return self.paint(self.look(x[:, : CHANNELS - NOISE]), x[:, CHANNELS - NOISE :])
+
+    def look(self, picture: Tensor) -> Tensor:
+        """What the picture says of each place, whatever the noise."""
+        near = self.before(self.head(picture))
+        far = self.far(self.down(near))
+        far = self.back(far + functional.pixel_shuffle(self.part_up(self.furthest(self.further_down(far))), 2))
+        found: Tensor = near + functional.pixel_shuffle(self.up(far), 2)
+        return found
+
+    def paint(self, near: Tensor, noise: Tensor) -> Tensor:
+        """What is added where `look` found this."""
+        heard = self.noise(noise) * self.gate(near)
+        added: Tensor = 0.1 * (self.tail(self.after(near + heard)) + self.grain(heard))
+        return added
+
+
+class Discriminator(nn.Module):
+    """Tells, patch by patch at three scales, whether planes are those of an original, given those of "cnn".
+
+    (N, 24, H / 4, W / 4), the difference from "cnn", and the same of "cnn", to (N, 1, h, w) at a quarter, an eighth and
+    a sixteenth of the size; above 0 for originals. Of spectral norm 1 in each layer (Miyato et al. 2018).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        near, far, furthest = DEPTHS
+        norm = nn.utils.parametrizations.spectral_norm
+        self.layers = nn.ModuleList(
+            [
+                nn.Sequential(_layer(2 * OUT, near), _layer(near, near)),
+                nn.Sequential(_layer(near, far, 4, 2), _layer(far, far)),
+                nn.Sequential(_layer(far, furthest, 4, 2), _layer(furthest, furthest)),
+            ]
+        )
+        self.ends = nn.ModuleList([norm(nn.Conv2d(channels, 1, 1)) for channels in DEPTHS])
+
+    def forward(self, difference: Tensor, given: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """What it tells, and the features that it tells it from."""
+        values = torch.cat([5 * difference, given], 1)
+        told, features = [], []
+        for layer, end in zip(self.layers, self.ends, strict=True):
+            values = layer(values)
+            features.append(values)
+            told.append(end(values).float())
+        return told, features
+
+
+def _layer(given: int, found: int, size: int = 3, stride: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(given, found, size, stride, padding=1)
+    return nn.Sequential(nn.utils.parametrizations.spectral_norm(conv), nn.LeakyReLU(SLOPE))

