@@ -80,7 +80,7 @@ def sample_of(image: NDArray[np.uint8], bpp: float) -> tuple[Packed, float]:
         better(planes, layout, step_q8, evidence, wanted)
         found.append((np.concatenate([original, shown(planes), plain], 2), step_q8 / 256))
 
-    decoding.decode(apercu.encode(image, bpp=bpp), restorer=keep)
+    decoding.decode(apercu.encode(image, bpp=bpp), decoding.How(restorer=keep))
     return found[0]
 
 
