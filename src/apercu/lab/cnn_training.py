@@ -180,7 +180,7 @@ def _sample(image: NDArray[np.uint8], codec: str, quality_q8: int) -> Sample:
     """An image as the decoder of a codec has it before the network."""
     found: list[Sample] = []
 
-    def keep(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, _: Window) -> None:
+    def keep(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, *_: Window) -> None:
         luma, *pair = (plane[: of.height, : of.width] for plane, of in zip(planes, layout.planes, strict=True))
         told = told_beside(codec, step_q8, evidence, *luma.shape).astype(np.float16)
         found.append((luma.copy(), np.stack(pair), told, image))

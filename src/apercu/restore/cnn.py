@@ -90,6 +90,7 @@ def restore(
     layout: Layout,
     step_q8: int,
     evidence: Evidence,
+    _place: Window,
     wanted: Window,
 ) -> None:
     """Brings the planes of a tile, int16 with 5 fraction bits, closer to what was encoded; in place.
