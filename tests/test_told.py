@@ -5,7 +5,7 @@ import pytest
 
 import apercu
 from apercu.codecs import decoding
-from apercu.restore import cnn
+from apercu.restore import networks
 from apercu.restore.told import told
 from scripts.pictures import scene
 
@@ -19,7 +19,7 @@ def given(monkeypatch):
         seen.append(values[0].copy())
         return np.zeros((1, 24, *values.shape[2:]), np.float32)
 
-    monkeypatch.setattr(cnn, "_shipped", lambda _: network)
+    monkeypatch.setattr(networks, "shipped", lambda _: network)
     return seen
 
 

@@ -28,7 +28,8 @@ from apercu.lab.images import files_below, manifest, read_rgb
 from apercu.lab.likeness import LUMA, dissimilarity, to_rgb
 from apercu.lab.steps import average, save, share_of_rate
 from apercu.processes import in_order, n_cores, pool
-from apercu.restore import cnn
+from apercu.restore.networks import shipped_file
+from apercu.restore.squares import OUT
 from apercu.restore.told import COUNTS, GRID, n_told, places
 from apercu.restore.told import told as told_beside
 from apercu.stages.blocks import Window
@@ -66,7 +67,7 @@ class Recipe(NamedTuple):
     @property
     def channels(self) -> int:
         """Of the input."""
-        return cnn.OUT + n_told(self.versions[0][0])
+        return OUT + n_told(self.versions[0][0])
 
 
 RECIPES = {
@@ -265,7 +266,7 @@ def fit(
     torch.manual_seed(seed)
     network, averaged = Network(recipe.channels), Network(recipe.channels)
     if recipe.start:
-        start_from(network, cnn.shipped_file(recipe.start))
+        start_from(network, shipped_file(recipe.start))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from the stubs
     averaged.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=DECAY)
