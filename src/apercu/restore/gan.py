@@ -62,21 +62,25 @@ class Options:
 def load(codec: str, options: Options, square: int = SQUARE) -> Restore:
     """`restore` with these options. Raises MissingExtra or ModelError."""
     network = networks.network_of(options.network, NETWORK, codec, CHANNELS, OUT)
-    if options.strength == 0:
+    strength, seed = _dials(options)
+    if not strength:
         return cnn.load(codec, cnn.Options(), square)
-    strength = 1.0 if options.strength is None else options.strength
     faithful = networks.shipped(cnn.NETWORK_OF[codec])
-    return partial(restore, network, faithful, codec, square, strength, options.seed or 0)
+    return partial(restore, network, faithful, codec, square, strength, seed)
 
 
 def provenance(codec: str, options: Options) -> dict[str, object]:
-    """What a picture with these options is made by: SHA-256 of the network's file, strength and seed. Raises
-    ModelError."""
-    return {
-        "network": networks.digest_of(options.network, NETWORK, codec),
-        "strength": 1.0 if options.strength is None else options.strength,
-        "seed": options.seed or 0,
-    }
+    """What a picture with these options is made by: SHA-256 of the network's file, strength and seed. At strength 0 that
+    is the network of "cnn". Raises ModelError."""
+    strength, seed = _dials(options)
+    own = networks.digest_of(options.network, NETWORK, codec)
+    network = own if strength else networks.digest_of(None, cnn.NETWORK_OF[codec], codec)
+    return {"network": network, "strength": strength, "seed": seed}
+
+
+def _dials(options: Options) -> tuple[float, int]:
+    """Strength and seed, which have defaults."""
+    return 1.0 if options.strength is None else options.strength, options.seed or 0
 
 
 def restore(
