@@ -223,7 +223,9 @@ def _decode_tile(
             continue
         content = codec.synthesise(symbols, layout, setting, tables)
         if restorer:
-            restorer(content, layout, setting.step_q8, codec.evidence(symbols, layout), wanted)
+            evidence = codec.evidence(symbols, layout, len(sound), header.n_layers)
+            restorer(content, layout, setting.step_q8, evidence, wanted)
+            del evidence
         del symbols  # which take as much memory as the samples
         from_content(content, header, out)
         break
