@@ -161,12 +161,12 @@ def test_other_kinds_of_images(kind):
 
 def test_layers_and_damage():
     """A cut file shows the layers that are whole, and what is made up of them is little."""
-    data = apercu.encode(meadow(96, 128), quality=40, layers=4)
+    data = apercu.encode(meadow(128, 160), quality=54, layers=4)
     by_layers = [decoded(data, layers=n) for n in range(1, 5)]
     for n, shown in enumerate(by_layers):
         assert np.abs(shown - apercu.decode(data, restore="cnn", layers=n + 1)).mean() < 12
-    shown = decoded(data[: 9 * len(data) // 10], damaged="conceal")
-    assert [np.array_equal(shown, of) for of in by_layers] == [False, False, True, False]
+    shown = decoded(data[:-4], damaged="conceal")
+    assert [np.array_equal(shown, of) for of in by_layers[:3]] == [False, False, True]
 
 
 def test_options_that_are_refused(data, tmp_path):

@@ -20,9 +20,11 @@ REACH = 6
 LEVELS = 1, 2, 3
 POWER = 2.35
 """Of the step, times the number of symbols: about the square of the deviation that they stand for."""
-LITTLE, FEW = 1.0, 0.02
-"""What is added to the deviation, in 8-bit samples, and to the number of symbols in a block."""
-SURE = 6.94, 7.30
+LITTLE = 1.0
+"""What is added to the deviation, in 8-bit samples."""
+FEWEST = 1e-4
+"""Symbols in a block that stand for none."""
+SURE = 6.86, 7.20
 """The binary logarithms of that ratio between which it goes from 0 to 1."""
 
 
@@ -36,7 +38,7 @@ def strokes(luma: Plane, bands: Bands, step_q8: int) -> Factors:
     values = luma.astype(np.int32) - FULL // 2
     mean, square = (mean_around(_sums(of), REACH) / BLOCK**2 for of in (values, values**2))
     deviation = np.sqrt(np.maximum(square - mean**2, 0)) / 32
-    ratio = np.log2(fine + FEW) + POWER * np.log2(step_q8 / 256) - 2 * np.log2(deviation + LITTLE)
+    ratio = np.log2(np.maximum(fine, FEWEST)) + POWER * np.log2(step_q8 / 256) - 2 * np.log2(deviation + LITTLE)
     return ramp(ratio, *SURE)
 
 
