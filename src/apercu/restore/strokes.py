@@ -3,7 +3,7 @@
 Letters are all strokes: their contrast is in the finest levels, while that of photographs is the greater the coarser
 the level. So there are many symbols of fine levels for so little deviation. The numbers are fitted to training
 photographs at 0.04 to 0.14 bits a pixel, of whose texture 96 % is kept, and to pages of letters 10 to 48 pixels high:
-up to 24 they are left alone, and larger ones the more the coarser the step is.
+up to 24 they are left alone, and larger ones the more the coarser the step is (`scripts/measure_strokes.py`).
 """
 
 import numpy as np
