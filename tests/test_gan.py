@@ -199,9 +199,8 @@ def test_networks(data, generated, tmp_path):
     with pytest.raises(ModelError, match="the network cnn is not for files of the codec apercu"):
         decoded(data, network="cnn")
     path.write_bytes(networks.shipped_file("cnn"))
-    for strength in (0, 1):
-        with pytest.raises(ModelError, match="another network"):
-            decoded(data, network=path, strength=strength)
+    with pytest.raises(ModelError, match="another network"):
+        decoded(data, network=path, strength=0)
 
 
 def test_where_a_picture_comes_from(tmp_path):
