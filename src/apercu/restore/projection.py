@@ -2,8 +2,8 @@
 
 The planes are analysed by the codec's own wavelet. Where a coefficient is farther from the value of its symbol than
 HELD of a step, it is put to that distance; zeros are symbols like others, and so are those of LL. What changes is
-synthesised and added. Samples that no such coefficient reaches stay as they are, to the bit. Stages that were not
-decoded have no symbols: there everything is allowed.
+synthesised and added. Samples that no such coefficient reaches stay as they are, to the bit, and so does a picture
+as it was decoded. Stages that were not decoded have no symbols: there everything is allowed.
 
 HELD is below the half step at which a symbol becomes another one, since the picture is rounded to 8 bits afterwards,
 and its colours are clipped. A wider bin for what an encoder rounds down (from about 0.6 of a step up) would contradict
@@ -16,8 +16,8 @@ At its border a tile is treated as inside. The encoder fits coefficients there t
 those of the original lie outside of the bins more often. What networks make of the decoded planes does not.
 
 Everything is in integers. The wavelet takes 2 products for a sample, a level and a direction, and one for each sample
-of LL: 5.7 a sample there, and as many back. Chroma takes 2 more. So a plane costs 11.3 products a sample, and RGB with
-chroma at half size 18 a pixel. The rest is sums and shifts.
+of LL: 5.7 a sample there, and as many back. So a plane costs 11.3 products a sample. Chroma at half size is analysed
+twice, which with what is sharpened makes 9.5 a pixel for both. The rest is sums and shifts.
 """
 
 from typing import TypeVar
@@ -95,24 +95,41 @@ def _samples(window: Window, scale: int) -> tuple[slice, slice]:
 
 def _change(plane: Plane, of: PlaneLayout, corner: tuple[int, int], known: Bands, step_q8: int) -> Change | None:
     """What is to be added to a part of a plane that begins in `corner`; None for nothing."""
-    plane = _returned(plane) if of.chroma else np.ascontiguousarray(plane)
+    plane = np.ascontiguousarray(plane)
+    shown = _returned(plane) if of.chroma else plane
     height, width, levels = *plane.shape, STAGES - of.chroma
-    bands: Bands = np.empty(plane.size, np.int16)
-    wavelet_analyse(plane, height, width, levels, of.centre, bands)
-    moved = _hold(bands, (height, width), of, corner, known, step_q8)
+    bands = _analysed(shown, of)
+    own = _analysed(plane, of) if of.chroma else bands
+    moved = _hold(bands, own, (height, width), of, corner, known, step_q8)
     if not moved:
         return None
     made = np.empty_like(plane)
     wavelet_synthesise(bands, made, levels, of.centre)
-    made -= plane
+    made -= shown
     made *= _reached(moved, height, width, levels)  # elsewhere it differs by rounding alone
     return _sharpened(made) if of.chroma else made
 
 
+def _analysed(plane: Plane, of: PlaneLayout) -> Bands:
+    bands: Bands = np.empty(plane.size, np.int16)
+    height, width = plane.shape
+    wavelet_analyse(plane, height, width, STAGES - of.chroma, of.centre, bands)
+    return bands
+
+
 def _hold(
-    bands: Bands, shape: tuple[int, int], of: PlaneLayout, corner: tuple[int, int], known: Bands, step_q8: int
+    bands: Bands,
+    own: Bands,
+    shape: tuple[int, int],
+    of: PlaneLayout,
+    corner: tuple[int, int],
+    known: Bands,
+    step_q8: int,
 ) -> dict[int, list[Mask]]:
-    """Puts the coefficients of a part of a plane into their bins, in place; returns by level which were outside."""
+    """Puts the coefficients of a part of a plane into their bins, in place; returns by level which were outside.
+
+    `own`: those of the plane as it is; where they are what was sent, nothing was generated.
+    """
     levels = STAGES - of.chroma
     sent_at = places_with_low(known, of.height, of.width, levels)
     moved: dict[int, list[Mask]] = {}
@@ -122,12 +139,12 @@ def _hold(
         first, down, across = sent_at[level, orientation]
         top, left = (side >> level for side in corner)
         sent = known[first : first + down * across].reshape(down, across)[top : top + height, left : left + width]
-        found = bands[start : start + height * width].reshape(height, width)
+        found, had = (values[start : start + height * width].reshape(height, width) for values in (bands, own))
         step_q6 = band_step_q6(step_q8, of.chroma, level, orientation)
         allowed = max(ALLOWED * step_q6 // 6400, ROUNDING)
         most = min(HELD * step_q6 // 6400, allowed - ROUNDING)
         off = np.subtract(found, sent, dtype=np.int32)
-        outside = np.abs(off) > allowed
+        outside = (np.abs(off) > allowed) & (np.abs(np.subtract(had, sent, dtype=np.int32)) > ROUNDING)
         if outside.any():
             found[outside] = sent[outside] + np.clip(off[outside], -most, most)
             moved.setdefault(level, []).append(outside)
