@@ -36,6 +36,9 @@ ALLOWED, HELD = 40, 35
 """How far from its symbol a coefficient may be, and how far it is put that is farther, in 1/100 of a step."""
 ROUNDING = 2
 """What the wavelet there and back moves a coefficient by, in its unit."""
+ROUNDED = 4
+"""What rounding to samples of 8 bits moves one of LL by, hardly ever more: less than that from the end of a bin is none
+put."""
 REACH = 256
 """Pixels around those that are wanted on which they depend, through five levels there and back."""
 UNIT = 1 << STAGES
@@ -140,7 +143,7 @@ def _hold(
         found = bands[start : start + height * width].reshape(height, width)
         step_q6 = band_step_q6(step_q8, of.chroma, level, orientation)
         allowed = max(ALLOWED * step_q6 // 6400, ROUNDING)
-        most = min(HELD * step_q6 // 6400, allowed - ROUNDING)
+        most = max(min(HELD * step_q6 // 6400, step_q6 // 128 - ROUNDED), 0)
         off = np.subtract(found, sent, dtype=np.int32)
         outside = np.abs(off) > allowed
         if outside.any():
