@@ -1,23 +1,24 @@
 """Generated planes, held to what was sent: each wavelet coefficient comes back into the bin of its symbol.
 
-The planes are analysed by the codec's own wavelet. Where a coefficient is farther from the value of its symbol than
-HELD of a step, it is put to that distance; zeros are symbols like others, and so are those of LL. What changes is
-synthesised and added. Samples that no such coefficient reaches stay as they are, to the bit. Stages that were not
-decoded have no symbols: there everything is allowed.
+The planes are analysed by the codec's own wavelet, as they come back from the samples that are shown. Where a
+coefficient is farther from the value of its symbol than ALLOWED of a step, it is put to HELD; zeros are symbols like
+others, and so are those of LL. What changes is synthesised and added. Samples that no such coefficient reaches stay as
+they are, to the bit. Stages that were not decoded have no symbols: there everything is allowed.
 
-HELD is below the half step at which a symbol becomes another one, since the picture is rounded to 8 bits afterwards,
-and its colours are clipped. A wider bin for what an encoder rounds down (from about 0.6 of a step up) would contradict
-the file, and brings no texture that could be measured.
+ALLOWED is below the half step at which a symbol becomes another one, since samples are rounded afterwards. A wider bin
+for what an encoder rounds down (from about 0.6 of a step up) would contradict the file, and brings no texture that
+could be measured.
 
-Colours are seen after chroma was brought to full size, which takes detail away from it. So chroma is analysed as it
-would come back at half size, 1/8, 6/8 and 1/8 of three samples each way, and what changes is sharpened by the inverse.
+Samples that are shown have lost what was beyond their range, and detail of chroma that was brought to full size. So a
+picture as it was decoded stays, but for places where that was so. Where colours are clipped over large areas, some
+symbols of LL cannot be had by any samples.
 
 At its border a tile is treated as inside. The encoder fits coefficients there to its step (`wavelet_analyse`), so that
 those of the original lie outside of the bins more often. What networks make of the decoded planes does not.
 
 Everything is in integers. The wavelet takes 2 products for a sample, a level and a direction, and one for each sample
-of LL: 5.7 a sample there, and as many back. Chroma takes 2 more. So a plane costs 11.3 products a sample, and RGB with
-chroma at half size 18 a pixel. The rest is sums and shifts.
+of LL: 5.7 a sample there, and as many back. So a plane costs 11.3 products a sample. RGB with chroma at half size costs
+17 a pixel for that, 7.5 for colours there and back, and one for what is sharpened. The rest is sums and shifts.
 """
 
 from typing import TypeVar
@@ -27,8 +28,7 @@ from numpy.typing import NDArray
 
 from apercu.stages.bands import STAGES, band_step_q6
 from apercu.stages.blocks import Window, n_blocks, relative
-from apercu.stages.colour import Plane
-from apercu.stages.fill import ALPHA
+from apercu.stages.colour import MAX_LEVEL_CODE, Levels, Plane, from_planes, to_planes
 from apercu.stages.layout import Evidence, Layout, PlaneLayout
 from apercu.stages.wavelet import Bands, places_with_low, wavelet_analyse, wavelet_synthesise
 
@@ -36,6 +36,9 @@ ALLOWED, HELD = 40, 35
 """How far from its symbol a coefficient may be, and how far it is put that is farther, in 1/100 of a step."""
 ROUNDING = 2
 """What the wavelet there and back moves a coefficient by, in its unit."""
+ROUNDED = 4
+"""What rounding to samples of 8 bits moves one of LL by, hardly ever more: less than that from the end of a bin is none
+put."""
 REACH = 256
 """Pixels around those that are wanted on which they depend, through five levels there and back."""
 UNIT = 1 << STAGES
@@ -59,16 +62,20 @@ def project(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidenc
     is. Raises OptionError for planes of another kind.
     """
     place, written = seen(layout, wanted), _grown(layout, wanted, CHROMA_REACH, 1)
-    for index, (plane, of, known) in enumerate(zip(planes, layout.planes, evidence, strict=True)):
-        if layout.interpretation == "rgba" and index == ALPHA:
-            continue
-        scale = 1 + of.chroma
-        samples = _samples(place, scale)
-        part = plane[: of.height, : of.width][samples]
-        change = _change(part, of, (samples[0].start, samples[1].start), known, step_q8)
-        if change is not None:
-            inner = _samples(relative(written, place), scale)
-            part[inner] = np.clip(part[inner] + change[inner], -LIMIT, LIMIT)
+    has_colours = layout.interpretation in ("rgb", "rgba")
+    for group in [[0, 1, 2]] if has_colours else [[index] for index in range(len(planes))]:
+        of_group = [layout.planes[index] for index in group]
+        samples = [_samples(place, 1 + of.chroma) for of in of_group]
+        parts = [
+            planes[index][: of.height, : of.width][where]
+            for index, of, where in zip(group, of_group, samples, strict=True)
+        ]
+        for index, of, part, shown in zip(group, of_group, parts, _shown(parts, layout.wide), strict=True):
+            scale = 1 + of.chroma
+            change = _change(shown, of, (place.top // scale, place.left // scale), evidence[index], step_q8)
+            if change is not None:
+                inner = _samples(relative(written, place), scale)
+                part[inner] = np.clip(part[inner] + change[inner], -LIMIT, LIMIT)
 
 
 def seen(layout: Layout, wanted: Window) -> Window:
@@ -93,20 +100,31 @@ def _samples(window: Window, scale: int) -> tuple[slice, slice]:
     )
 
 
-def _change(plane: Plane, of: PlaneLayout, corner: tuple[int, int], known: Bands, step_q8: int) -> Change | None:
+def _shown(planes: list[Plane], wide: bool) -> list[Plane]:
+    """What a plane, or luma and chroma, are when they come back from samples of 8 bits, or of 16."""
+    kind = "rgb" if len(planes) > 1 else "grey"
+    image = np.empty((*planes[0].shape, 3 if kind == "rgb" else 1), np.uint16 if wide else np.uint8)
+    levels = [Levels(0, MAX_LEVEL_CODE)] * wide
+    from_planes([np.ascontiguousarray(plane) for plane in planes], kind, levels, image)
+    back = to_planes(image, kind, levels)
+    return [
+        np.ascontiguousarray(plane[: was.shape[0], : was.shape[1]]) for plane, was in zip(back, planes, strict=True)
+    ]
+
+
+def _change(shown: Plane, of: PlaneLayout, corner: tuple[int, int], known: Bands, step_q8: int) -> Change | None:
     """What is to be added to a part of a plane that begins in `corner`; None for nothing."""
-    plane = _returned(plane) if of.chroma else np.ascontiguousarray(plane)
-    height, width, levels = *plane.shape, STAGES - of.chroma
-    bands: Bands = np.empty(plane.size, np.int16)
-    wavelet_analyse(plane, height, width, levels, of.centre, bands)
+    height, width, levels = *shown.shape, STAGES - of.chroma
+    bands: Bands = np.empty(shown.size, np.int16)
+    wavelet_analyse(shown, height, width, levels, of.centre, bands)
     moved = _hold(bands, (height, width), of, corner, known, step_q8)
     if not moved:
         return None
-    made = np.empty_like(plane)
-    wavelet_synthesise(bands, made, levels, of.centre)
-    made -= plane
-    made *= _reached(moved, height, width, levels)  # elsewhere it differs by rounding alone
-    return _sharpened(made) if of.chroma else made
+    change = np.empty_like(shown)
+    wavelet_synthesise(bands, change, levels, of.centre)
+    change -= shown
+    change *= _reached(moved, height, width, levels)  # elsewhere it differs by rounding alone
+    return _sharpened(change) if of.chroma else change
 
 
 def _hold(
@@ -125,7 +143,7 @@ def _hold(
         found = bands[start : start + height * width].reshape(height, width)
         step_q6 = band_step_q6(step_q8, of.chroma, level, orientation)
         allowed = max(ALLOWED * step_q6 // 6400, ROUNDING)
-        most = min(HELD * step_q6 // 6400, allowed - ROUNDING)
+        most = max(min(HELD * step_q6 // 6400, step_q6 // 128 - ROUNDED), 0)
         off = np.subtract(found, sent, dtype=np.int32)
         outside = np.abs(off) > allowed
         if outside.any():
@@ -150,15 +168,9 @@ def _reached(moved: dict[int, list[Mask]], height: int, width: int, levels: int)
     return reached
 
 
-def _returned(plane: Plane) -> Plane:
-    """Chroma as it is at half size again after it was brought to full size (spec/FORMAT.md, "Planes")."""
-    for _ in range(2):
-        plane = (plane + (_bent(plane, 1) + 4 >> 3)).T
-    return np.ascontiguousarray(plane)
-
-
 def _sharpened(difference: Plane) -> NDArray[np.int32]:
-    """The inverse of a difference, but for 2 % of it: exact for frequencies of 0, 1/4 and 1/2."""
+    """The change of chroma that comes back from full size as this difference: the inverse of a filter of 1/8, 6/8 and
+    1/8 each way, but for 2 %; exact for frequencies of 0, 1/4 and 1/2."""
     change = difference.astype(np.int32)
     for _ in range(2):
         change = (change - (_bent(change, 1) + 2 >> 2) + (5 * _bent(change, 2) + 64 >> 7)).T
