@@ -18,7 +18,7 @@ from apercu.bridges import files
 from apercu.cli.main import main
 from apercu.format import ids
 from apercu.lab import apercu as lab
-from apercu.lab import cnn_training, drawn
+from apercu.lab import cnn_training, drawn, steps
 from apercu.lab.apercu import likeliest_weights
 from apercu.restore import cnn
 from scripts.pictures import scene
@@ -137,8 +137,9 @@ def test_likeliest_weights_are_those_that_made_the_sizes():
 def short():
     """Runs of eight steps."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"EVERY": 4, "HELD_OUT": 4, "BATCH": 4, "WARM": 1}.items():
+        for name, value in {"EVERY": 4, "HELD_OUT": 4, "BATCH": 4}.items():
             patch.setattr(cnn_training, name, value)
+        patch.setattr(steps, "WARM", 1)
         for name, recipe in cnn_training.RECIPES.items():
             few = {"steps": 8, "drawn": min(recipe.drawn, 8), "in_batch": min(recipe.in_batch, 1)}
             patch.setitem(cnn_training.RECIPES, name, recipe._replace(**few))
@@ -292,7 +293,10 @@ def test_shipped_files_are_those_of_the_recipes_beside_them():
         assert network["sha256"] == known.sha256
         last = network["log"][-1]
         assert last["step"] == network["steps"]
-        assert last["held_out_error"] < 0.95
+        if name == "gan":  # which gives errors up for likeness, against the discriminator
+            assert last["held_out_deep"] < 0.85
+        else:
+            assert last["held_out_error"] < 0.95
     trust = json.loads((WEIGHTS / "block_trust.json").read_text())
     assert trust["sha256"] == sha256((WEIGHTS / "block_trust.npy").read_bytes()).hexdigest()
     assert trust["network"] == ids.NETWORKS["cnn_blocks"].sha256

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from apercu.errors import MissingExtra, ModelError
 
 MOST_MEMORY = 1 << 30
-"""Bytes that a network of a user may take besides its weights; the shipped one takes less than 40 MB."""
-MISSING = "restore='cnn' needs onnxruntime: pip install 'apercu[restore]'"
+"""Bytes that a network of a user may take besides its weights; the shipped ones take less than 100 MB."""
+MISSING = "to restore by a network needs onnxruntime: pip install 'apercu[restore]'"
 
 Values = NDArray[np.float32]
 Network = Callable[[Values], Values]
