@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,15 +66,26 @@ class Options:
 def load(codec: str, options: Options, square: int = SQUARE, trust: Trust | None = None) -> Restore:
     """`restore` by the shipped network, by another one that was shipped, or by a user's. Raises MissingExtra or
     ModelError."""
+    shipped = _shipped_name(codec, options)
+    network = _shipped(shipped) if shipped else _of_user(options.network, OUT + n_told(codec))
+    return partial(restore, network, codec, square, trust or _trust_in(codec))
+
+
+def provenance(codec: str, options: Options) -> dict[str, object]:
+    """See `apercu.restore.protocol`."""
+    shipped = _shipped_name(codec, options)
+    return {"network": NETWORKS[shipped].sha256 if shipped else sha256(_read(_path(options.network))).hexdigest()}
+
+
+def _shipped_name(codec: str, options: Options) -> str | None:
+    """The network of `apercu.format.ids.NETWORKS` that is chosen; None for one of the user's. Raises ModelError."""
     own = NETWORK_OF[codec]
     name = own if options.network is None else options.network
-    if isinstance(name, str) and name in NETWORKS:
-        if name.partition("-")[0] != own:  # cnn-1 is one that cnn took the place of
-            raise ModelError(f"the network {name} is not for files of the codec {codec}")
-        network = _shipped(name)
-    else:
-        network = _of_user(name, OUT + n_told(codec))
-    return partial(restore, network, codec, square, trust or _trust_in(codec))
+    if not (isinstance(name, str) and name in NETWORKS):
+        return None
+    if name.partition("-")[0] != own:  # cnn-1 is one that cnn took the place of
+        raise ModelError(f"the network {name} is not for files of the codec {codec}")
+    return name
 
 
 def _trust_in(codec: str) -> Trust:
@@ -220,11 +231,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_shipped.cache_clear)  # the threads of a session do not come along
 
 
-def _of_user(file: str | Path, n_channels: int) -> Network:
+def _path(file: Any) -> Path:
     try:
-        path = Path(file)
+        return Path(file)
     except TypeError:
         raise ModelError(f"a network is the path of a file, not {file!r}") from None
+
+
+def _of_user(file: Any, n_channels: int) -> Network:
+    path = _path(file)
     from apercu.restore.network_process import of_user  # which loads what starts processes
 
     data = _read(path)
