@@ -93,6 +93,7 @@ def test_with_fewer_layers_it_is_no_worse(codec, way):
 def test_blocks_of_another_size_are_refused():
     """Those of digits."""
     restorer = cnn.load("stacked_ae", cnn.Options())
+    where = Window(0, 0, 112, 112), Window(0, 0, 9, 9)
     evidence = [np.zeros((4, 4, 1), np.int16)]
     with pytest.raises(apercu.ModelError, match="8 x 8"):
-        restorer([np.zeros((112, 112), np.int16)], layout_of("grey", 1, 112, 112), 4096, evidence, Window(0, 0, 9, 9))
+        restorer([np.zeros((112, 112), np.int16)], layout_of("grey", 1, 112, 112), 4096, evidence, *where)

@@ -81,8 +81,15 @@ def test_what_is_told(apc):
     assert (told["strength"], told["seed"]) == (0.25, 3)
 
 
-def test_where_nothing_is_made_up_nothing_is_generated(apc):
-    assert apercu.provenance(apc, restore="made_up", amount=0)["kind"] == "fidelity"
+def test_of_the_generative_adversarial_network(apc):
+    told = apercu.provenance(apc, restore="gan", seed=3)
+    network = {"network": NETWORKS["gan"].sha256, "strength": 1.0, "seed": 3}
+    assert told == {"restore": "gan", "kind": "generative", **network, "software": f"apercu {apercu.__version__}"}
+
+
+@pytest.mark.parametrize("how", [{"restore": "made_up", "amount": 0}, {"restore": "gan", "strength": 0}])
+def test_where_nothing_is_made_up_nothing_is_generated(apc, how):
+    assert apercu.provenance(apc, **how)["kind"] == "fidelity"
 
 
 def test_the_network_is_the_one_that_is_used(apc, tmp_path):
@@ -108,7 +115,7 @@ def test_it_asks_for_no_extra(apc, monkeypatch):
 
 def test_what_is_refused(apc):
     for options, words in (
-        ({"restore": "magic"}, "restore must be 'none' or 'cnn' or 'made_up'"),
+        ({"restore": "magic"}, "restore must be 'none' or 'cnn' or .*'made_up'"),
         ({"restore": "cnn", "draw": 1}, "draw goes with restore='made_up'"),
         ({"window": (0, 0, 1, 1)}, "^provenance has no option window$"),
     ):
