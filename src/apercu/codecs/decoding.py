@@ -224,8 +224,9 @@ def _decode_tile(
             continue
         content = codec.synthesise(symbols, layout, setting, tables)
         if restorer:
-            where = place, relative(wanted, place)
-            restorer(content, layout, setting.step_q8, codec.evidence(symbols, layout), *where)
+            evidence = codec.evidence(symbols, layout, len(sound), header.n_layers)
+            restorer(content, layout, setting.step_q8, evidence, place, relative(wanted, place))
+            del evidence
         del symbols  # which take as much memory as the samples
         from_content(content, header, out)
         break

@@ -3,8 +3,9 @@
 The generator looks at the decoded planes, at the residual that restore="cnn" adds to them, and at noise of a seed. What
 it makes is multiplied by the factors of `apercu.restore.trust` and by the strength, and added to the planes of "cnn":
 the straight line between a faithful picture and a perfect-looking one is optimal in Wasserstein space (Freirich,
-Michaeli and Meir 2021). Where nothing is learnt of what is missing, in drawings, letters and finely coded files,
-nothing is added. Layers and training are in `apercu.lab.gan`.
+Michaeli and Meir 2021). What contradicts the symbols that were sent is undone (`apercu.restore.projection`). Where
+nothing is learnt of what is missing, in drawings, letters and finely coded files, nothing is added. Layers and training
+are in `apercu.lab.gan`.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from apercu.options import network_option, seed_option, strength_option
-from apercu.restore import cnn, networks, squares
+from apercu.restore import cnn, networks, projection, squares
 from apercu.restore.noise import gaussian
 from apercu.restore.protocol import Kind, Restorer
 from apercu.restore.runtime import Network, Values
@@ -62,21 +63,25 @@ class Options:
 def load(codec: str, options: Options, square: int = SQUARE) -> Restore:
     """`restore` with these options. Raises MissingExtra or ModelError."""
     network = networks.network_of(options.network, NETWORK, codec, CHANNELS, OUT)
-    if options.strength == 0:
+    strength, seed = _dials(options)
+    if not strength:
         return cnn.load(codec, cnn.Options(), square)
-    strength = 1.0 if options.strength is None else options.strength
     faithful = networks.shipped(cnn.NETWORK_OF[codec])
-    return partial(restore, network, faithful, codec, square, strength, options.seed or 0)
+    return partial(restore, network, faithful, codec, square, strength, seed)
 
 
 def provenance(codec: str, options: Options) -> dict[str, object]:
-    """What a picture with these options is made by: SHA-256 of the network's file, strength and seed. Raises
-    ModelError."""
-    return {
-        "network": networks.digest_of(options.network, NETWORK, codec),
-        "strength": 1.0 if options.strength is None else options.strength,
-        "seed": options.seed or 0,
-    }
+    """What a picture with these options is made by: SHA-256 of the network's file, strength and seed. At strength 0
+    that is the network of "cnn". Raises ModelError."""
+    strength, seed = _dials(options)
+    own = networks.digest_of(options.network, NETWORK, codec)
+    network = own if strength else networks.digest_of(None, cnn.NETWORK_OF[codec], codec)
+    return {"network": network, "strength": strength, "seed": seed}
+
+
+def _dials(options: Options) -> tuple[float, int]:
+    """Strength and seed, which have defaults."""
+    return 1.0 if options.strength is None else options.strength, options.seed or 0
 
 
 def restore(
@@ -93,11 +98,11 @@ def restore(
     place: Window,
     wanted: Window,
 ) -> None:
-    """Brings the planes of a tile closer to what was encoded by the network `faithful`, see `apercu.restore.cnn`, and
-    adds what `network` makes up; in place.
+    """Brings the planes of a tile closer to what was encoded by the network `faithful`, see `apercu.restore.cnn`, adds
+    what `network` makes up, and brings that back to the symbols that were sent; in place.
 
     `place`: of the tile in the image; noise depends on it. `wanted`: the pixels of the tile whose planes must be right;
-    the rest may stay as it is, or not. Raises ModelError.
+    the rest may be anything. Raises ModelError.
     """
     share = strength * learnt(step_q8 / 256)
     kept: list[list[Factors]] = []
@@ -108,14 +113,19 @@ def restore(
 
     shown = [plane[: of.height, : of.width] for plane, of in zip(planes, layout.planes, strict=True)]
     decoded = [plane.copy() for plane in shown]
-    seen = squares.seen_for(wanted, layout, square, MARGIN) if share else wanted
+    made = projection.seen(layout, wanted)
+    seen = squares.seen_for(made, layout, square, MARGIN) if share else wanted
     cnn.restore(faithful, codec, square, keep, planes, layout, step_q8, evidence, place, seen)
     if not share:
         return
     for group, factors in zip(squares.groups(layout), kept, strict=True):
+        if not any(of.any() for of in factors):
+            continue
         of_share = [np.float32(share) * of for of in factors]
-        made = partial(_run, network, seed, step_q8, decoded[group], shown[group], place)
-        squares.add(shown[group], of_share, wanted, square, MARGIN, made)
+        run = partial(_run, network, seed, step_q8, decoded[group], shown[group], place)
+        squares.add(shown[group], of_share, made, square, MARGIN, run)
+        of_group = layout._replace(planes=layout.planes[group])
+        projection.project(shown[group], of_group, step_q8, evidence[group], wanted)
 
 
 def learnt(step: float) -> float:

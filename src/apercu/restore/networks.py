@@ -31,6 +31,7 @@ def digest_of(given: str | Path | None, own: str, codec: str) -> str:
 
 
 def _shipped_name(given: str | Path | None, own: str, codec: str) -> str | None:
+    """Of the network that is chosen; None for one of the user's."""
     name = own if given is None else given
     if not (isinstance(name, str) and name in NETWORKS):
         return None
