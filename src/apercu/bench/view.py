@@ -1,5 +1,6 @@
 """One apercu file as a comparison: what the page needs to show it alone, or against its original."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -59,11 +60,7 @@ def file_page(
     shown_part = window or shown.centred(height, width, SIDE)
     wanted = shown_part if original is None else window  # None: all of it, since all is measured
     decoded = apercu.decode(data, window=wanted, full_size=True, **options)
-    provenance = apercu.provenance(data, **(restoring := of_restoring(options)))
-    sent = None
-    if provenance["kind"] == "generative":
-        exactly = {name: value for name, value in options.items() if name not in restoring}
-        sent = apercu.decode(data, window=wanted, full_size=True, **exactly)
+    provenance, sent = _sent(data, wanted, options)
     note = ""
     if original is not None:
         if window is not None:
@@ -117,6 +114,17 @@ def file_page(
     picture = {"webp": packed(decoded), "point": point} | ({} if sent is None else {"sent": packed(sent)})
     pictures = {(name, point["codec"], point["bpp"]): picture}
     return page_html(comparison, pictures, originals, title=f"apercu view: {name}")
+
+
+def _sent(
+    data: bytes, window: shown.Window | None, options: Mapping[str, Any]
+) -> tuple[dict[str, object], NDArray[Any] | None]:
+    """How the picture is made, and what was sent of it, decoded exactly, where parts of it are generated."""
+    provenance = apercu.provenance(data, **(restoring := of_restoring(options)))
+    if provenance["kind"] != "generative":
+        return provenance, None
+    exactly = {name: value for name, value in options.items() if name not in restoring}
+    return provenance, apercu.decode(data, window=window, full_size=True, **exactly)
 
 
 def _without(hidden: Mask, image: NDArray[Any]) -> NDArray[Any]:
