@@ -89,7 +89,9 @@ def test_of_the_generative_adversarial_network(apc):
 
 @pytest.mark.parametrize("how", [{"restore": "made_up", "amount": 0}, {"restore": "gan", "strength": 0}])
 def test_where_nothing_is_made_up_nothing_is_generated(apc, how):
-    assert apercu.provenance(apc, **how)["kind"] == "fidelity"
+    told = apercu.provenance(apc, **how)
+    assert told["kind"] == "fidelity"
+    assert told["network"] == (NETWORK if how["restore"] == "made_up" else NETWORKS["cnn"].sha256)
 
 
 def test_the_network_is_the_one_that_is_used(apc, tmp_path):
