@@ -34,6 +34,7 @@ NAMES = {
     "encode",
     "info",
     "mask",
+    "provenance",
 }
 INFO = {
     "width",
@@ -85,6 +86,7 @@ def test_signatures():
     )
     assert parameters(apercu.info) == "data"
     assert parameters(apercu.mask) == "data, *, window=None, full_size=False"
+    assert parameters(apercu.provenance) == "data, *, restore='none', options"
     assert parameters(apercu.check) == "data, *, model=None"
 
 

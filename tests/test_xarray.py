@@ -15,6 +15,7 @@ from apercu.stages.colour import Levels
 from apercu.stages.mask import encode_mask
 from apercu.stages.rotation import Rotation
 from scripts.pictures import scene, wide
+from tests import made_up
 
 xr = pytest.importorskip("xarray")
 
@@ -230,3 +231,21 @@ def test_a_no_data_value_that_no_sample_can_have_is_not_said():
     from apercu.bridges import coordinates  # which needs xarray
 
     assert coordinates.attributes(said, np.dtype(np.float32), 1) == {}
+
+
+def test_attributes_say_how_samples_were_restored():
+    data = apercu.encode(scene(48, 64, 3), quality=40)
+    plain = xr.open_dataset(data, engine="apercu")["band_data"].attrs
+    with made_up.known():
+        attributes = xr.open_dataset(data, engine="apercu", restore="made_up")["band_data"].attrs
+    added = {name: value for name, value in attributes.items() if name not in plain}
+    assert added.pop("comment").startswith("Parts of this picture are generated")
+    assert added == {
+        "apercu_restore": "made_up",
+        "apercu_kind": "generative",
+        "apercu_network": "0123456789abcdef" * 4,
+        "apercu_strength": 1.0,
+        "apercu_seed": 0,
+        "apercu_software": f"apercu {apercu.__version__}",
+    }
+    assert not any(name.startswith("apercu") for name in plain)

@@ -72,6 +72,7 @@ __all__ = [
     "encode",
     "info",
     "mask",
+    "provenance",
 ]
 
 MAX_PIXELS: int | None = 1 << 28
@@ -185,7 +186,8 @@ def decode(
     restore: "none", integer synthesis only, the same pixels on every machine; "cnn" (not for "predictive"; extra
         `restore`), followed by a network that brings them closer to the original, the same on every machine but for
         rounding; "gan" (for "apercu" alone), by a second one that makes up the texture for which there were no bits:
-        *generated*, sharper, and farther from the original.
+        *generated*, sharper, and farther from the original. `provenance` tells how the picture was made, and whether
+        parts of it are generated.
     damaged: "raise" raises on any fault; "conceal" returns every tile and layer that is intact, and the middle of the
         range where a tile has none. It raises the first fault where no tile has any.
     window: (top, left, height, width), a part of the image; its pixels are the same as in the whole image. Only the
@@ -234,6 +236,28 @@ def info(data: bytes) -> dict[str, object]:
     Only the head is needed; the rest may be damaged or missing. Raises a FormatError if the head cannot be read.
     """
     return scenes.info(_bytes(data), MAX_PIXELS)
+
+
+def provenance(data: bytes, *, restore: str = "none", **options: Any) -> dict[str, object]:
+    """How the picture was made that `decode` gives for the same file, `restore` and options: what is to be said with it
+    wherever it goes. `apercu.bridges.label` says it as XMP; the files that apercu writes carry it.
+
+    Keys: restore; kind: "exact" (the same pixels on every machine), "fidelity" (brought closer to the original by a
+    network) or "generative" (a network has made up detail that the file does not hold: parts of the picture are
+    generated); software ("apercu 0.1.0"). Of a restorer also network, the SHA-256 of its file in hex, and strength,
+    steps and seed, if it has such, each as it is used. At strength 0, where nothing is made up, the kind is "fidelity".
+
+    >>> import numpy as np, apercu
+    >>> apercu.provenance(apercu.encode(np.zeros((8, 8), np.uint8)), restore="cnn")["kind"]
+    'fidelity'
+
+    restore, options: as for `decode`; options of the restorer alone.
+
+    Nothing is decoded, and no extra is needed. Raises a FormatError, OptionError or ModelError.
+    """
+    from apercu.restore import by_name
+
+    return {**by_name.provenance(restore, _bytes(data), options), "software": f"apercu {__version__}"}
 
 
 def mask(data: bytes, *, window: tuple[int, int, int, int] | None = None, full_size: bool = False) -> NDArray[np.bool_]:

@@ -46,8 +46,8 @@ Progress = Callable[[float], None]
 class Comparison:
     """The result of a comparison.
 
-    report: what comparison.json holds. pictures: (image, codec, `Ceiling.key`) -> {"webp", "point"}. originals: image
-    -> {"webp", "window"}.
+    report: what comparison.json holds. pictures: (image, codec, `Ceiling.key`) -> {"webp", "point"}, and "sent" where
+    parts are generated. originals: image -> {"webp", "window"}.
     """
 
     report: dict[str, Any]
@@ -114,7 +114,8 @@ def compare(
         for ceiling, record in choice.items():
             seen = shown[name, codec][ceiling]
             record.update({time: seen[time] for time in ("encode_s", "decode_s")})
-            pictures[name, codec, ceiling.key] = {"webp": seen["webp"], "point": record}
+            held = {kind: seen[kind] for kind in ("webp", "sent") if kind in seen}
+            pictures[name, codec, ceiling.key] = {**held, "point": record}
     everyone = list(dict.fromkeys([*plan.codecs, *(record["codec"] for record in external)]))
     by_metric = {name: _curves(points + external, name) for name in metrics}
     report = {
@@ -127,6 +128,7 @@ def compare(
         },
         "codecs": list(plan.codecs),
         "labels": {codec: own.label(codec) for codec in everyone},
+        "provenance": {codec: plan.own(codec).provenance for codec in plan.codecs if codec.startswith(own.OURS)},
         "images": list(facts.values()),
         "points": points + external,
         "means": {

@@ -246,7 +246,8 @@ def _values(this: Subject, decoded: Samples, metrics: dict[str, Metric]) -> dict
 def pictures(
     this: Subject, codec: str, chosen: dict[Ceiling, Record], plan: Plan, store: Cache
 ) -> dict[Ceiling, dict[str, Any]]:
-    """What one codec makes of one image below each ceiling: lossless WebP of a window, the times, and the arithmetic.
+    """What one codec makes of one image below each ceiling: lossless WebP of a window, the times, and the arithmetic;
+    where parts of it are generated also WebP of the exact decode, `sent`.
 
     chosen: ceiling -> the record to show. Each is encoded and decoded again, `plan.repeat` times, and its times
     become the medians. Raises ImageError when the file is not the one that was measured.
@@ -270,8 +271,10 @@ def _picture(this: Subject, codec: str, record: Record, plan: Plan, store: Cache
         record["level"],
         plan.repeat,
     ]
-    webp, facts = store.get([*key, "webp"]), _load(store, [*key, "facts"])
-    if webp is None or facts is None:
+    webp, sent, facts = store.get([*key, "webp"]), store.get([*key, "sent"]), _load(store, [*key, "facts"])
+    own = plan.own(codec) if codec.startswith(OURS) else None
+    is_generated = own is not None and own.provenance["kind"] == "generative"
+    if webp is None or facts is None or (is_generated and sent is None):
         encode, decode = _at_setting(this, codec, plan, record)
         seconds: tuple[list[float], list[float]] = ([], [])
         data, decoded = b"", this.image
@@ -283,15 +286,23 @@ def _picture(this: Subject, codec: str, record: Record, plan: Plan, store: Cache
             seconds[1].append(perf_counter() - encoded)
             seconds[0].append(encoded - begun)
         facts = {"n_bytes": len(data), "encode_s": median(seconds[0]), "decode_s": median(seconds[1])}
-        if codec.startswith(OURS) and arithmetic.is_counted((own := plan.own(codec)).codec):
+        if own and arithmetic.is_counted(own.codec):
             work = arithmetic.count(this.image, data, own.model.path if own.model else None)
             facts["encoder"], facts["decoder"] = work.encoder, work.decoder
-        webp = lossless(show(cut(decoded, centred(*this.image.shape[:2])), view_of(this.image, this.bands)))
+        webp = _shown(this, decoded)
         store.put([*key, "webp"], webp)
+        if own and is_generated:
+            sent = _shown(this, own.decode_exactly(data))
+            store.put([*key, "sent"], sent)
         _save(store, [*key, "facts"], facts)
     if facts["n_bytes"] != record["n_bytes"]:
         raise ImageError(f"{this.name}: {label(codec)} at {record['level']} does not repeat its file")
-    return {"webp": webp, **facts}
+    return {"webp": webp, **({"sent": sent} if sent else {}), **facts}
+
+
+def _shown(this: Subject, decoded: Samples) -> bytes:
+    """Lossless WebP of the window of a decoded image that the page shows."""
+    return lossless(show(cut(decoded, centred(*this.image.shape[:2])), view_of(this.image, this.bands)))
 
 
 def _at_setting(

@@ -16,7 +16,8 @@ import apercu
 from apercu.codecs import tables as tables_of
 from apercu.errors import ModelError, OptionError
 from apercu.format.ids import CODECS
-from apercu.restore.by_name import restorer_for, ways_of
+from apercu.restore import by_name
+from apercu.restore.by_name import provenance_for, restorer_for, ways_of
 from apercu.stages.colour import Samples
 
 OURS = "apercu:"
@@ -67,6 +68,17 @@ class Own:
         paths: dict[str, Any] = {option: given.path for option, given in options.items() if given}
         return apercu.decode(data, restore=self.restore, **paths)
 
+    def decode_exactly(self, data: bytes) -> Samples:
+        """The same without a restorer."""
+        return replace(self, restore="none", network=None).decode(data)
+
+    @property
+    def provenance(self) -> dict[str, object]:
+        """What `apercu.provenance` tells of its pictures."""
+        given = {"network": self.network.path} if self.network else {}
+        software = f"apercu {apercu.__version__}"
+        return {**provenance_for(self.restore, self.codec, given), "software": software}
+
 
 def parsed(name: str, models: Iterable[Given] = (), networks: Iterable[Given] = ()) -> Own:
     """The codec of a name, its files among those given. Raises OptionError."""
@@ -89,12 +101,17 @@ def _find(label: str, among: Iterable[Given]) -> Given | None:
     return found
 
 
-def label(name: str) -> str:
-    """A codec's name for people: "apercu, exact", "apercu (mine), restored (cnn)"; a peer's is as it is."""
+def label(name: str, kind: str | None = None) -> str:
+    """A codec's name for people: "apercu, exact", "apercu (mine), restored (cnn)", "generated" where parts of its
+    pictures are; a peer's is as it is. `kind`: of a restorer with other options than its default, see
+    `apercu.provenance`."""
     if not name.startswith(OURS):
         return name
     (codec, model), (restore, network) = (part.partition("+")[::2] for part in _parts(name))
-    how = "exact" if restore == "none" else f"restored ({restore}{f', {network}' if network else ''})"
+    if kind is None and restore in by_name.RESTORERS:
+        kind = by_name.restorer_of(restore).KIND
+    done = "generated" if kind == "generative" else "restored"
+    how = "exact" if restore == "none" else f"{done} ({restore}{f', {network}' if network else ''})"
     return f"{codec}{f' ({model})' if model else ''}, {how}"
 
 

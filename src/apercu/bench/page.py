@@ -3,6 +3,7 @@
     page/report.html   the document, with places for the rest
     page/report.css    how it looks, light and dark
     page/stage.js      the two pictures: divider, flip, difference, zoom
+    page/made.js       how a picture was made, and what of it was sent or invented
     page/curves.js     the rate-distortion curves
     page/numbers.js    the numbers, curves and BD-rates beside the pictures
     page/report.js     what is chosen, and the keys
@@ -27,7 +28,7 @@ from apercu.bench.shown import fit
 
 LIMIT = 39_000_000  # bytes of a page; pictures are cut to smaller windows above it
 
-_SCRIPTS = "stage.js", "curves.js", "numbers.js", "report.js"
+_SCRIPTS = "stage.js", "made.js", "curves.js", "numbers.js", "report.js"
 
 Comparison = Mapping[str, Any]
 Originals = Mapping[str, Mapping[str, Any]]
@@ -64,9 +65,11 @@ def page_html(
     Args:
         comparison: what comparison.json holds: `codecs`, `rates` (bpp), `metrics` (name -> unit, higher_is_better),
             `images` (name, width, height, bands, dtype, optionally note), `points`, `bd_rate`, `environment`; and where
-            there are any `budgets` (bytes), `labels` (codec -> what it is called), `left_out` (reasons).
-        pictures: for (image, codec, rate or "N bytes") {"webp": lossless WebP, "point": the record of what is shown};
-            one that is missing is a rate which that codec does not reach.
+            there are any `budgets` (bytes), `labels` (codec -> what it is called), `provenance` (codec -> what
+            `apercu.provenance` tells), `left_out` (reasons).
+        pictures: for (image, codec, rate or "N bytes") {"webp": lossless WebP, "point": the record of what is shown},
+            and "sent", the exact decode of the same file as lossless WebP, of one with generated parts; one that is
+            missing is a rate which that codec does not reach.
         originals: for an image {"webp": lossless WebP, "window": (top, left, height, width), "note": optional remark},
             the same window as in its pictures; an image without one is shown decoded only.
         title: of the page.
@@ -77,7 +80,9 @@ def page_html(
     """
     data = _data(comparison)
     rest = len(_json(data)) + 100_000
-    originals, pictures = fit(originals, pictures, max(0, limit - rest) * 3 // 4)
+    both: dict[tuple[Any, ...], Mapping[str, Any]] = dict(pictures)
+    both |= {(*key, "sent"): {"webp": of["sent"]} for key, of in pictures.items() if "sent" in of}
+    originals, fitted = fit(originals, both, max(0, limit - rest) * 3 // 4)
     ids: dict[bytes, int] = {}
     names = [image["name"] for image in comparison["images"]]
     for entry, name in zip(data["images"], names, strict=True):
@@ -87,10 +92,11 @@ def page_html(
             if note := originals[name].get("note"):
                 entry["note"] = note
     codecs, rates = list(comparison["codecs"]), _rates(comparison)
-    for (name, codec, rate), picture in pictures.items():
-        number = ids.setdefault(picture["webp"], len(ids))
+    for key, picture in pictures.items():
+        name, codec, rate = key
         place = names.index(name), codecs.index(codec), rates.index(rate)
-        data["pictures"].append([*place, number, _record(picture["point"])])
+        number, *sent = (ids.setdefault(fitted[of]["webp"], len(ids)) for of in (key, (*key, "sent")) if of in fitted)
+        data["pictures"].append([*place, number, _record(picture["point"]), *sent])
     style = _part("report.css")
     script = "".join(_part(name) for name in _SCRIPTS)
     return Template(_part("report.html")).substitute(
@@ -124,7 +130,9 @@ def _data(comparison: Comparison) -> dict[str, Any]:
         "points": [
             [points.get(image["name"], {}).get(codec, []) for codec in shown + others] for image in comparison["images"]
         ],
-        "pictures": [],  # [image, codec, rate, picture, record], the first three as places in the lists above
+        "provenance": [comparison.get("provenance", {}).get(codec) for codec in shown],
+        # [image, codec, rate, picture, record], the first three as places in the lists above, and what was sent of it
+        "pictures": [],
         "bd_rate": {
             metric: {labels[row]: {labels[c]: cell for c, cell in cells.items()} for row, cells in table.items()}
             for metric, table in (comparison.get("bd_rate") or {}).items()

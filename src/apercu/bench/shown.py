@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import repeat
 from math import sqrt
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ SIDE = 512  # pixels: the longest side of a window by default
 
 Window = tuple[int, int, int, int]  # top, left, height, width
 Shown = NDArray[np.uint8]
+Key = TypeVar("Key", bound=tuple[Any, ...])
 
 _PERCENTILES = 1, 99  # of the samples of 16 bits, shown as 0 and 255
 _METHOD, _EFFORT = 2, 50  # of lossless WebP: within 5 % of the smallest, in a third of the time
@@ -104,14 +105,14 @@ def lossless(image: Shown) -> bytes:
 
 def fit(
     originals: Mapping[str, Mapping[str, Any]],
-    pictures: Mapping[tuple[str, str, float | str], Mapping[str, Any]],
+    pictures: Mapping[Key, Mapping[str, Any]],
     limit: int,
-) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, str, float | str], dict[str, Any]]]:
+) -> tuple[dict[str, dict[str, Any]], dict[Key, dict[str, Any]]]:
     """Cut the pictures of every image to one smaller window where all of them together pass a limit.
 
     Args:
         originals: for each image {"webp": bytes, "window": Window}.
-        pictures: for (image, codec, rate) {"webp": bytes of the same window, "point": record}.
+        pictures: for (image, …) {"webp": bytes of the same window}, and what else there is.
         limit: bytes for all pictures together, each counted once.
 
     Returns:

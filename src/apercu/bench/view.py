@@ -1,8 +1,10 @@
 """One apercu file as a comparison: what the page needs to show it alone, or against its original."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import apercu
 from apercu.bench import metrics, shown
@@ -12,7 +14,9 @@ from apercu.bench.planes import Peak
 from apercu.codecs.scenes import split
 from apercu.errors import OptionError, size_of
 from apercu.format.container import read_header
+from apercu.restore.by_name import of_restoring
 from apercu.stages.colour import Samples
+from apercu.stages.fill import Mask
 
 SIDE = 2048  # pixels: the longest side of what is shown; a page of two such pictures stays below the limit
 MOST_MEASURED = 1 << 24  # pixels beyond which PSNR alone is measured, since the others take a second a megapixel
@@ -56,6 +60,7 @@ def file_page(
     shown_part = window or shown.centred(height, width, SIDE)
     wanted = shown_part if original is None else window  # None: all of it, since all is measured
     decoded = apercu.decode(data, window=wanted, full_size=True, **options)
+    provenance, sent = _sent(data, wanted, options)
     note = ""
     if original is not None:
         if window is not None:
@@ -64,9 +69,8 @@ def file_page(
         if isinstance(original, np.ma.MaskedArray):
             hidden = apercu.mask(data, window=wanted, full_size=True).reshape(*decoded.shape[:2], -1)
             hidden = hidden | np.ma.getmaskarray(original).reshape(*hidden.shape[:2], -1)
-            original, decoded = (
-                np.where(hidden.reshape(of.shape), 0, of).astype(of.dtype) for of in (original.data, decoded)
-            )
+            original, decoded = (_without(hidden, of) for of in (original.data, decoded))
+            sent = None if sent is None else _without(hidden, sent)
     size = f"coded at 1/{1 << full.log2} of the size" if full else ""
     view = shown.view_of(decoded if original is None else original, header.interpretation)
 
@@ -80,7 +84,8 @@ def file_page(
     }
     comparison = {
         "codecs": [point["codec"]],
-        "labels": {point["codec"]: label(str(point["codec"]))},
+        "labels": {point["codec"]: label(str(point["codec"]), str(provenance["kind"]))},
+        "provenance": {point["codec"]: provenance},
         "rates": [point["bpp"]],
         "metrics": {
             key: {"unit": metric.unit, "higher_is_better": metric.higher_is_better}
@@ -106,8 +111,25 @@ def file_page(
         return shown.lossless(shown.show(part, view))
 
     originals = {} if original is None else {name: {"webp": packed(original), "window": shown_part}}
-    pictures = {(name, point["codec"], point["bpp"]): {"webp": packed(decoded), "point": point}}
+    picture = {"webp": packed(decoded), "point": point} | ({} if sent is None else {"sent": packed(sent)})
+    pictures = {(name, point["codec"], point["bpp"]): picture}
     return page_html(comparison, pictures, originals, title=f"apercu view: {name}")
+
+
+def _sent(
+    data: bytes, window: shown.Window | None, options: Mapping[str, Any]
+) -> tuple[dict[str, object], NDArray[Any] | None]:
+    """How the picture is made, and what was sent of it, decoded exactly, where parts of it are generated."""
+    provenance = apercu.provenance(data, **(restoring := of_restoring(options)))
+    if provenance["kind"] != "generative":
+        return provenance, None
+    exactly = {name: value for name, value in options.items() if name not in restoring}
+    return provenance, apercu.decode(data, window=window, full_size=True, **exactly)
+
+
+def _without(hidden: Mask, image: NDArray[Any]) -> NDArray[Any]:
+    """An image with 0 where it is hidden."""
+    return np.where(hidden.reshape(image.shape), 0, image).astype(image.dtype)
 
 
 def _measured(original: Samples, decoded: Samples, peak: Peak) -> dict[str, float]:

@@ -25,10 +25,12 @@ import numpy as np
 import apercu
 from apercu.bridges import bounded, files, scene_files
 from apercu.bridges.geometry import masked
+from apercu.bridges.label import is_generated
 from apercu.bridges.line_art import is_line_art
 from apercu.errors import ApercuError, OptionError, TargetUnreachable, naming
 from apercu.processes import n_cores, pool
 from apercu.replacing import replacing
+from apercu.restore.by_name import of_restoring
 from apercu.stages.colour import Samples
 
 _ALONE = 0.3  # seconds of work in this process, which is about what it takes others to start
@@ -46,6 +48,8 @@ class Made(NamedTuple):
     not kept."""
     n_concealed: int = 0
     """Faults of the apercu file that damaged="conceal" passed over."""
+    generated: bool = False
+    """Whether parts of the picture are made up by a restorer; it says so itself."""
 
 
 class Outcome(NamedTuple):
@@ -58,6 +62,8 @@ class Outcome(NamedTuple):
     facts: dict[str, object]
     """What `apercu.info` says of the apercu file; empty after an error."""
     n_concealed: int
+    generated: bool = False
+    """As in `Made`."""
 
 
 def encode(
@@ -141,8 +147,9 @@ def decoded(
                 return made._replace(content=stream.read())
     with naming(name):
         facts: dict[str, Any] = apercu.info(data)
+        provenance = apercu.provenance(data, **of_restoring(options))
     with naming(target or name):
-        files.check_suffix(suffix, facts["interpretation"], facts["dtype"])
+        files.check_suffix(suffix, facts["interpretation"], facts["dtype"], provenance)
     with naming(name):
         image, bands = apercu.decode(data, **options), facts["interpretation"]
         if facts.get("mask") and files.holds_alpha(suffix, bands, facts["dtype"]):
@@ -152,9 +159,9 @@ def decoded(
             image, bands = masked(image, bands, shown.astype(np.uint8))
     picture = BytesIO()
     with naming(target or name):
-        files.write(picture, image, bands, suffix)
+        files.write(picture, image, bands, suffix, provenance)
     with naming(name):
-        return Made(picture.getvalue(), facts, _n_concealed(data, options))
+        return Made(picture.getvalue(), facts, _n_concealed(data, options), is_generated(provenance))
 
 
 def write_scene(data: bytes, name: str, target: str, cog: bool, options: Mapping[str, Any]) -> Made:
@@ -163,7 +170,8 @@ def write_scene(data: bytes, name: str, target: str, cog: bool, options: Mapping
 
     with naming(name):
         geo.decode(data, target, cog=cog, **options)
-        return Made(b"", apercu.info(data), _n_concealed(data, options))
+        generated = is_generated(apercu.provenance(data, **of_restoring(options)))
+        return Made(b"", apercu.info(data), _n_concealed(data, options), generated)
 
 
 def _n_concealed(data: bytes, options: Mapping[str, Any]) -> int:
@@ -261,4 +269,4 @@ def _write(source: str, target: str, made: Made | Exception) -> Outcome:
             stream.write(made.content)
     except OSError as error:
         return Outcome(source, target, error, {}, 0)
-    return Outcome(source, target, None, made.facts, made.n_concealed)
+    return Outcome(source, target, None, made.facts, made.n_concealed, made.generated)

@@ -18,6 +18,8 @@ from PIL import Image, UnidentifiedImageError
 
 from apercu.bridges import piped
 from apercu.bridges.geometry import masked, orient
+from apercu.bridges.label import Label, Provenance, is_generated, label_of
+from apercu.bridges.label_files import comment_pnm, said_by_pillow
 from apercu.bridges.pictures import read_picture, read_tiff_picture
 from apercu.bridges.png16 import is_deep, png16_bytes, read_png16
 from apercu.bridges.png_chunks import SIGNATURE, check_chunks
@@ -48,6 +50,7 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True},  # exact: colours under alpha 0 are kept
 }
 
+_SILENT = (".bmp",)  # hold nothing but samples
 _MOST_SAID = 200  # characters of what a decoder says
 
 PICTURE_SUFFIXES = tuple(_HELD_BY)
@@ -85,7 +88,13 @@ def read(
     return _read_stream(source, name or "the stream", page)
 
 
-def write(target: str | os.PathLike[str] | BinaryIO, array: Samples, bands: str, suffix: str | None = None) -> None:
+def write(
+    target: str | os.PathLike[str] | BinaryIO,
+    array: Samples,
+    bands: str,
+    suffix: str | None = None,
+    provenance: Provenance | None = None,
+) -> None:
     """Write a picture file without losing a bit of any sample (JPEG, which is lossy, at quality 95).
 
     Args:
@@ -93,21 +102,24 @@ def write(target: str | os.PathLike[str] | BinaryIO, array: Samples, bands: str,
         array: uint8 or uint16, (H, W) or (H, W, B).
         bands: "grey", "rgb", "rgba" or "spectral".
         suffix: one of `PICTURE_SUFFIXES`; by default that of the path.
+        provenance: what `apercu.provenance` tells of a picture that was restored. PNG, JPEG, WebP and TIFF hold it as
+            XMP and as text (see `apercu.bridges.label`), PGM and PPM as a comment.
 
     Raises:
-        FileFormatError: the suffix is unknown, or such files cannot hold these samples.
+        FileFormatError: the suffix is unknown, such files cannot hold these samples, or parts of the picture are
+            generated and they cannot say so (BMP).
         MissingExtra: the file needs tifffile or imagecodecs, and they are not installed.
         OSError: the file cannot be written.
     """
     if suffix is None:
         suffix = suffix_of(target) if isinstance(target, str | os.PathLike) else ""
-    check_suffix(suffix, bands, array.dtype)
+    check_suffix(suffix, bands, array.dtype, provenance)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     # Built in memory, since the writers want to seek, and a pipe cannot.
     buffer = BytesIO()
     try:
-        _write_stream(buffer, array, bands, suffix)
+        _write_stream(buffer, array, bands, suffix, label_of(provenance))
     except (ValueError, OSError, struct.error) as error:  # sides longer than the format allows, mostly
         if isinstance(error, ApercuError):
             raise
@@ -124,13 +136,14 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
     return os.path.splitext(os.fspath(path))[1].lower()
 
 
-def check_suffix(suffix: str, bands: str, dtype: Any) -> None:
-    """Refuse a suffix under which such samples could not be written whole.
+def check_suffix(suffix: str, bands: str, dtype: Any, provenance: Provenance | None = None) -> None:
+    """Refuse a suffix under which such samples could not be written whole, or not with what is to be said of them.
 
     Args:
         suffix: with its dot, in small letters.
         bands: "grey", "rgb", "rgba" or "spectral".
         dtype: one of NumPy's, or its name; none but uint8 and uint16 can be written.
+        provenance: see `write`.
 
     Raises:
         FileFormatError: naming the suffixes that serve.
@@ -146,6 +159,9 @@ def check_suffix(suffix: str, bands: str, dtype: Any) -> None:
         raise FileFormatError(no_format(suffix, serving))
     if suffix not in serving:
         raise FileFormatError(f"{bits}-bit {bands} samples cannot be written as {suffix}; use {' or '.join(serving)}")
+    if suffix in _SILENT and is_generated(provenance):
+        serving = [name for name in serving if name not in _SILENT]
+        raise FileFormatError(f"{suffix} cannot say that a picture has generated parts; use {' or '.join(serving)}")
 
 
 def holds_alpha(suffix: str, bands: str, dtype: Any) -> bool:
@@ -213,12 +229,14 @@ def _dispatch(stream: BinaryIO, head: bytes, page: int | None) -> tuple[Samples,
     return (array, bands) if mask is None else masked(array, bands, read_mask(stream, mask, layout.orientation))
 
 
-def _write_stream(stream: BinaryIO, array: Samples, bands: str, suffix: str) -> None:
+def _write_stream(stream: BinaryIO, array: Samples, bands: str, suffix: str, label: Label | None) -> None:
     deep = array.dtype == np.uint16 and bands != "grey"
     if suffix in (".tif", ".tiff") and (deep or bands == "spectral"):
-        write_tiff(stream, array, bands)
+        write_tiff(stream, array, bands, label)
     elif deep:
-        stream.write(png16_bytes(array))
+        stream.write(png16_bytes(array, label))
     else:
         kind = Image.registered_extensions()[suffix]
-        Image.fromarray(array).save(stream, kind, **_SAVE_OPTIONS.get(kind, {}))
+        Image.fromarray(array).save(stream, kind, **_SAVE_OPTIONS.get(kind, {}), **said_by_pillow(kind, label))
+        if kind == "PPM" and label:
+            comment_pnm(stream, label)

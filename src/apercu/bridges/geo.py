@@ -22,6 +22,7 @@ import apercu
 from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
 from apercu.bridges.geo_rows import by_rows
 from apercu.bridges.geometry import check_size
+from apercu.bridges.label import label_of
 from apercu.codecs import decoding, encoding, scenes
 from apercu.codecs.decoding import PLAINLY, How
 from apercu.codecs.protocol import Progress, no_progress
@@ -276,7 +277,8 @@ def decode(
     **options: Any,
 ) -> None:
     """Write an apercu file, its content or its path, as GeoTIFF, tile by tile: with its georeference, no-data value,
-    mask, dtype and tags. The file takes the place of `path`, whole or not at all. At the full size of an image that was
+    mask, dtype and tags. What was restored says how, as `apercu.bridges.label` has it; its XMP takes the place of the
+    scene's. The file takes the place of `path`, whole or not at all. At the full size of an image that was
     coded at a reduced one, damage is concealed in memory.
 
     cog: whether to write a cloud-optimised GeoTIFF, with overviews.
@@ -293,7 +295,10 @@ def decode(
     layers = positive_if_given("layers", layers)
     how = How(damaged, model, layers=layers, restorer=by_name.restorer_for_file(restore, data, options))
     opened = Opened(data, full_size, window, how)
-    geo_write.write(path, opened.raster(), opened.parts(progress or no_progress), cog=cog)
+    raster = opened.raster()
+    if label := label_of(apercu.provenance(data, restore=restore, **options)):
+        raster = raster._replace(scene=geo_metadata.labelled(raster.scene, label))
+    geo_write.write(path, raster, opened.parts(progress or no_progress), cog=cog)
 
 
 def _content(source: bytes | str | os.PathLike[str], *, cut: bool = False) -> bytes:

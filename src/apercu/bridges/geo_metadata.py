@@ -5,8 +5,10 @@ GDAL makes some namespaces of tags itself, of how a file is written and of what 
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
+from apercu.bridges.label import Label
 from apercu.errors import FileFormatError
 from apercu.format.chunks import Bands, ControlPoint, Crs, Gcps, Geo, Rpcs, Scene, Tags
 
@@ -23,6 +25,7 @@ _MADE_BY_GDAL = frozenset(
     }
 )
 _AREA_OR_POINT = "AREA_OR_POINT"
+_XMP = "xml:XMP"
 _CODE = re.compile(r"(\w+):(\w+)", re.ASCII)
 """A reference system by authority and code, such as ESRI:102008."""
 _COEFFICIENTS = 20
@@ -46,6 +49,13 @@ def described(dataset: Any, bands: list[int], interpretation: str, has_alpha: bo
         bands=_bands(dataset, [band - 1 for band in bands], usual, with_tags),
         tags=(_tags(dataset, bands) or None) if with_tags else None,
     )
+
+
+def labelled(scene: Scene, label: Label) -> Scene:
+    """A scene that says how its picture was made: XMP, and the software as TIFF has it."""
+    tags = dict(scene.tags or {})
+    own = {"TIFFTAG_IMAGEDESCRIPTION": label.sentence} | tags.get((0, ""), {}) | {"TIFFTAG_SOFTWARE": label.software}
+    return replace(scene, tags={**tags, (0, ""): own, (0, _XMP): {_XMP: label.xmp.decode()}})
 
 
 def describe(dataset: Any, scene: Scene, interpretation: str) -> None:

@@ -4,9 +4,10 @@
     Image.open("photo.apc").save("photo.png")
 
 The suffix is .apc and the MIME type image/x-apercu, a name of our own that is registered nowhere. Files that open are
-of modes L, RGB, RGBA and I;16; those of other bands or depths are for `apercu.decode`. Images of any mode but F and I
-are saved, as `apercu.encode` takes them: palettes, CMYK and so on become RGB or RGBA in sRGB, by the ICC profile and
-the transparent colour that the image has (`info`) or that are given as icc_profile= and transparency=.
+decoded exactly, and are of modes L, RGB, RGBA and I;16; those of other bands or depths are for `apercu.decode`. Images
+of any mode but F and I are saved, as `apercu.encode` takes them: palettes, CMYK and so on become RGB or RGBA in sRGB,
+by the ICC profile and the transparent colour that the image has (`info`) or that are given as icc_profile= and
+transparency=.
 
 Such a file holds no metadata of pictures: dpi=, exif=, xmp= and comment= are passed over, as by Pillow's own formats
 that cannot hold them. Any other option that `apercu.encode` does not know is refused. Every error is a `PluginError`.

@@ -14,6 +14,8 @@ from PIL import PngImagePlugin
 from apercu.bridges import exif
 from apercu.bridges.geometry import check_page, check_size, orient, with_alpha
 from apercu.bridges.icc import samples_to_srgb
+from apercu.bridges.label import Label
+from apercu.bridges.label_files import in_png
 from apercu.bridges.png_chunks import SIGNATURE, chunks, profile_of, samples_bytes, texts_alone, without_metadata
 from apercu.bridges.stated import orientation_of
 from apercu.errors import FileFormatError, MissingExtra
@@ -74,13 +76,13 @@ def _orientation(data: bytes, found: dict[bytes, bytes]) -> int:
     return 1
 
 
-def png16_bytes(array: Samples) -> bytes:
-    """The PNG of a uint16 array, (H, W, 3) RGB or (H, W, 4) RGBA.
+def png16_bytes(array: Samples, label: Label | None = None) -> bytes:
+    """The PNG of a uint16 array, (H, W, 3) RGB or (H, W, 4) RGBA, and what it says of how it was made.
 
     Raises:
         MissingExtra: imagecodecs is not installed.
     """
-    return bytes(_imagecodecs("writing").png_encode(np.ascontiguousarray(array)))
+    return in_png(bytes(_imagecodecs("writing").png_encode(np.ascontiguousarray(array))), label)
 
 
 def _imagecodecs(doing: str) -> ModuleType:

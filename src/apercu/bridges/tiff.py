@@ -18,6 +18,8 @@ from apercu.bridges.embedded import check_embedded
 from apercu.bridges.exif import orientation
 from apercu.bridges.geometry import check_page, check_size, orient, with_alpha
 from apercu.bridges.icc import Profile, samples_to_srgb
+from apercu.bridges.label import Label
+from apercu.bridges.label_files import XMP
 from apercu.bridges.tiff_page import SAMPLE_TAGS, Pieces, alone, number, pieces_of
 from apercu.bridges.tiff_pages import directories
 from apercu.bridges.tiff_tags import Form, Tag, form_and_first, read_tags, values_of
@@ -194,13 +196,14 @@ def _stored(stream: BinaryIO, layout: Layout, what_needs: str) -> NDArray[Any]:
         return np.moveaxis(stored, 0, -1) if page.axes == "SYX" else stored
 
 
-def write_tiff(stream: BinaryIO, array: Samples, bands: str) -> None:
+def write_tiff(stream: BinaryIO, array: Samples, bands: str, label: Label | None = None) -> None:
     """Write a chunky, deflated TIFF.
 
     Args:
         stream: where to, seekable.
         array: uint8 or uint16, (H, W) or (H, W, B).
         bands: "grey", "rgb", "rgba" or "spectral"; the last is written as black-is-zero with unspecified samples.
+        label: what it says of how it was made.
 
     Raises:
         MissingExtra: tifffile is not installed.
@@ -214,7 +217,9 @@ def write_tiff(stream: BinaryIO, array: Samples, bands: str) -> None:
         planarconfig="contig" if array.ndim == 3 else None,
         extrasamples=["unassalpha"] if bands == "rgba" else None,
         compression="zlib",
-        software="apercu",
+        software=label.software if label else "apercu",
+        description=label.sentence if label else None,
+        extratags=[(XMP, 1, len(label.xmp), label.xmp, True)] if label else (),  # 1: bytes
         metadata=None,  # no description of the array's shape, which only tifffile reads
     )
 

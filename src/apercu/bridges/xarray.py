@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import apercu
 from apercu.bridges import bounded
 from apercu.bridges.coordinates import GRID_MAPPING, attributes, coordinates
+from apercu.bridges.label import attributes_of
 from apercu.codecs import decoding, scenes
 from apercu.errors import MissingExtra, OptionError, naming
 from apercu.format.chunk_places import at_coded_size
@@ -73,7 +74,7 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
 
         filename_or_obj: a path, a URL for fsspec, the bytes of a file, or a binary file that is open.
         mask_and_scale: whether samples that do not count become NaN, and scales and offsets are applied.
-        restore, layers, model, full_size: as for `apercu.decode`.
+        restore, layers, model, full_size: as for `apercu.decode`. Attributes say how samples were restored.
         storage_options: for fsspec.
 
         Raises FormatError, ModelError, MissingExtra, OptionError or OSError: here for what the head of the file tells,
@@ -90,6 +91,7 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
         decoding.check_size(*file.size(full_size), file.header.n_bands, apercu.MAX_PIXELS)
         scene = file.scene if full_size else at_coded_size(file.scene)
         dataset = _dataset(content, _Samples(file, manager, how, full_size), scene, mask_and_scale)
+        dataset[NAME].attrs |= attributes_of(apercu.provenance(content.data, restore=restore))
         dataset.set_close(manager.close)
         dropped = [drop_variables] if isinstance(drop_variables, str) else list(drop_variables or ())
         return dataset.drop_vars(dropped, errors="ignore")

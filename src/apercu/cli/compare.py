@@ -12,6 +12,7 @@ from apercu.cli import streams
 from apercu.cli.messages import complain, say
 from apercu.errors import MissingExtra, OptionError, printable
 from apercu.options import peak_or_range
+from apercu.restore.by_name import RESTORERS
 
 DESCRIPTION = """\
 Compare apercu with JPEG, JPEG 2000, JPEG XL, WebP, AVIF and others on pictures of your own, each at its strongest: at
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--restore",
         metavar="NAME",
         nargs="+",
-        help="how apercu restores detail, none, cnn or gan (default: none; with --network both)",
+        help=f"how apercu restores detail: none, {', '.join(RESTORERS)} (default: none; with --network none and cnn)",
     )
     parser.add_argument(
         "--model",

@@ -13,6 +13,9 @@ number of bands. A kind that would lose bits is refused, and the message names o
 
 A scene becomes a GeoTIFF, with its georeference, no-data value, mask, tags and type of samples; with --cog a
 cloud-optimised one. That needs rasterio: pip install 'apercu[geo]'. PNG and WebP show what is no data as transparent.
+
+With --restore, the picture says how it was made (XMP and text; PGM and PPM a comment), and whether parts of it are
+generated. BMP could not say so, and is refused then.
 """
 
 EXAMPLES = """\
@@ -58,7 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         sources = many.inputs(arguments)
         outcomes = batch.decode(sources, arguments.out, suffix, arguments.cog, **options)
-        return many.report("decoding", outcomes, len(sources))[1]
+        done, code = many.report("decoding", outcomes, len(sources))
+        if any(outcome.generated for outcome in done):
+            remark(many.GENERATED)
+        return code
     source, target = many.in_and_out(arguments)
     streams.check_output(source, target)
     written = streams.label(target, "output")
@@ -78,6 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
             streams.write_bytes(target, made.content)
     if scene_files.loses_its_place(data, suffix):
         remark(f"{streams.label(source)}: {scene_files.LEFT_OUT}")
+    if made.generated:
+        remark(many.GENERATED)
     if made.n_concealed:
         complain(many.concealed(streams.label(source), made.n_concealed))
     return 0

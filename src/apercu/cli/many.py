@@ -13,6 +13,11 @@ from apercu.errors import ApercuError, OptionError, printable
 if TYPE_CHECKING:
     from apercu.bridges.batch import Outcome
 
+GENERATED = (
+    "parts of the output are generated: a network made up detail that the file does not hold; the output says so"
+)
+"""The remark on pictures that a generative restorer made, said once."""
+
 
 def add_files(parser: argparse.ArgumentParser, one: str, many: str, what: str) -> None:
     """Add the files; `one` and `many` show the two ways to call the command, `what` says what files are meant."""

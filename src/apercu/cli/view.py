@@ -16,8 +16,8 @@ from apercu.replacing import descriptor_of
 
 DESCRIPTION = """\
 Look at an apercu file in a browser. With --against, the original stands beside it: drag a divider between the two, flip
-from one to the other, see their difference, zoom in to single pixels, and read the metrics. The page is one file that
-works without a network.
+from one to the other, see their difference, zoom in to single pixels, and read the metrics. Of a picture with generated
+parts the page shows what was sent and what was invented. The page is one file that works without a network.
 """
 
 EXAMPLES = """\

@@ -53,6 +53,11 @@ def load(codec: str, options: Options, square: int = SQUARE, trust: Trust | None
     return partial(restore, network, codec, square, trust or _trust_in(codec))
 
 
+def provenance(codec: str, options: Options) -> dict[str, object]:
+    """See `apercu.restore.protocol`."""
+    return {"network": networks.digest_of(options.network, NETWORK_OF[codec], codec)}
+
+
 def _trust_in(codec: str) -> Trust:
     return partial(block_trust, codec) if codec in BLOCK_CODECS else trust
 

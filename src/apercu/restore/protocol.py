@@ -27,5 +27,9 @@ class Restorer(Protocol[OptionsT]):
     def load(self, codec: str, options: OptionsT, /) -> Restore:
         """What improves the planes of a codec; raises MissingExtra or ModelError."""
 
+    def provenance(self, codec: str, options: OptionsT, /) -> dict[str, object]:
+        """What made the picture: `network`, the SHA-256 of its file in hex, and where there are such, `strength`,
+        `steps` and `seed`, each as it was used. It needs no extra; raises ModelError."""
+
 
 AnyRestorer: TypeAlias = Restorer[Any]

@@ -9,15 +9,15 @@ const MOST_LOADED = 48; // pictures kept as images
 const ORIGINAL = -1; // in place of a codec on the left
 const DIVIDER_STEP = 0.02;
 const PAN_STEP = 64; // page pixels
-const CODEC_KEYS = "123456789abdehijkloqrstuwxyz"; // of the codecs in turn; other letters have a use of their own
+const CODEC_KEYS = "123456789abdehijkloqrtuwxyz"; // of the codecs in turn; other letters have a use of their own
 
 const find = (id) => document.getElementById(id);
-const shown = new Map(); // by image, codec and rate: {picture, point}
-for (const [image, codec, rate, picture, point] of DATA.pictures) {
-  shown.set(`${image} ${codec} ${rate}`, { picture, point });
+const shown = new Map(); // by image, codec and rate: {picture, point, sent}
+for (const [image, codec, rate, picture, point, sent] of DATA.pictures) {
+  shown.set(`${image} ${codec} ${rate}`, { picture, point, sent });
 }
 const loaded = new Map(); // picture -> promise of an image
-const state = { image: 0, codec: 0, rate: 0, against: ORIGINAL, metric: 0 };
+const state = { image: 0, codec: 0, rate: 0, against: ORIGINAL, metric: 0, part: PARTS.indexOf("generated") };
 const stage = new Stage(find("stage"), followStage);
 let turn = 0; // of `refresh`: what an older one was waiting for is no longer wanted
 
@@ -48,12 +48,23 @@ function press(group, chosen) {
 }
 
 function leftName() {
+  if (state.against === SENT) return SENT_NAME;
   return state.against === ORIGINAL ? "original" : DATA.codecs[state.against];
+}
+
+// What is seen of the picture on the right; "generated" also of one that was made in any other way.
+function part() {
+  return entry(state.image, state.codec, state.rate)?.sent === undefined ? "generated" : PARTS[state.part];
+}
+
+function rightName() {
+  return { sent: SENT_NAME, invented: INVENTED_NAME }[part()] ?? DATA.codecs[state.codec];
 }
 
 // The picture and the record on either side; undefined where there is none.
 function sides() {
   const right = entry(state.image, state.codec, state.rate);
+  if (state.against === SENT) return { left: sentOf(right), right };
   if (state.against !== ORIGINAL) return { left: entry(state.image, state.against, state.rate), right };
   const { original } = DATA.images[state.image];
   return { left: original === undefined ? undefined : { picture: original }, right };
@@ -79,23 +90,27 @@ async function refresh() {
   writeNumbers(left, right);
   writeCurves();
   writeBdRates();
-  const [leftImage, rightImage] = await Promise.all([load(left?.picture), load(right?.picture)]);
+  const pictures = [left?.picture, right?.picture, part() === "generated" ? null : right.sent];
+  const [leftImage, rightImage, sentImage] = await Promise.all(pictures.map(load));
   if (mine !== turn) return;
   const absent = find("absent");
   absent.hidden = right !== undefined;
   absent.textContent = absence();
-  stage.show(leftImage, rightImage);
+  if (part() === "invented") stage.show(null, inventionOf(sentImage, rightImage, stage.gain));
+  else stage.show(leftImage === sentImage ? null : leftImage, sentImage ?? rightImage);
+  writeLegend(part() === "invented");
+  writeHow();
   writeCaption();
   const { name } = DATA.images[state.image];
   const rate = right ? ` at ${number(right.point.bpp)} bits per pixel` : " absent";
-  const what = `${name}: left ${left ? leftName() : "absent"}, right ${DATA.codecs[state.codec]}${rate}`;
+  const what = `${name}: left ${left ? leftName() : "absent"}, right ${rightName()}${rate}`;
   find("canvas").setAttribute("aria-label", what);
   find("status").textContent = what;
   find("stage").setAttribute("aria-busy", "false");
 }
 
 function tag(name, side) {
-  return side?.point ? `${name} · ${number(side.point.bpp, 3)} bpp` : name;
+  return side?.point && name !== INVENTED_NAME ? `${name} · ${number(side.point.bpp, 3)} bpp` : name;
 }
 
 function writeChoice(left, right) {
@@ -113,8 +128,12 @@ function writeChoice(left, right) {
   });
   const original = find("against").querySelector(`[value="${ORIGINAL}"]`);
   original.disabled = DATA.images[state.image].original === undefined;
-  find("tag-left").textContent = tag(leftName(), left);
-  find("tag-right").textContent = tag(DATA.codecs[state.codec], right);
+  const sent = find("against").querySelector(`[value="${SENT}"]`);
+  if (sent) sent.disabled = right?.sent === undefined;
+  press(find("parts"), state.part);
+  find("parts").hidden = right?.sent === undefined;
+  writeTag("tag-left", tag(leftName(), left), kindOf(state.against));
+  writeTag("tag-right", tag(rightName(), right), part() === "sent" ? undefined : kindOf(state.codec));
 }
 
 function writeCaption() {
@@ -132,10 +151,20 @@ function writeCaption() {
 // Change the state, as {image, codec, rate, against, metric}.
 function choose(change) {
   Object.assign(state, change);
-  if (state.against === ORIGINAL && DATA.images[state.image].original === undefined && DATA.codecs.length > 1) {
-    state.against = (state.codec + 1) % DATA.codecs.length;
+  const known = againsts();
+  if (!known.includes(state.against)) {
+    state.against = known[0] >= 0 ? (state.codec + 1) % DATA.codecs.length : known[0] ?? ORIGINAL;
   }
   return refresh();
+}
+
+// What can be shown on the left.
+function againsts() {
+  return [
+    ...(DATA.images[state.image].original === undefined ? [] : [ORIGINAL]),
+    ...(entry(state.image, state.codec, state.rate)?.sent === undefined ? [] : [SENT]),
+    ...(DATA.codecs.length > 1 ? DATA.codecs.keys() : []),
+  ];
 }
 
 // The place `by` further on in a list, which is a ring.
@@ -150,8 +179,7 @@ function nextRate(by) {
 
 function nextAgainst() {
   if (find("against-field").hidden) return; // nothing to choose from
-  const hasOriginal = DATA.images[state.image].original !== undefined;
-  const sides = [...(hasOriginal ? [ORIGINAL] : []), ...DATA.codecs.keys()];
+  const sides = againsts();
   choose({ against: sides[step(sides, sides.indexOf(state.against), 1)] });
 }
 
@@ -162,7 +190,12 @@ function setMode(mode) {
 
 function setGain(gain) {
   stage.gain = gain;
-  stage.draw();
+  if (part() === "invented") refresh();
+  else stage.draw();
+}
+
+function nextPart() {
+  if (!find("parts").hidden) choose({ part: step(PARTS, state.part, 1) });
 }
 
 // The controls follow the stage.
@@ -175,7 +208,7 @@ function followStage() {
   find("modes").hidden = !comparing;
   find("hold").hidden = !comparing || stage.mode === "difference";
   find("hold").setAttribute("aria-pressed", stage.held);
-  find("gains").hidden = !comparing || stage.mode !== "difference";
+  find("gains").hidden = part() !== "invented" && (!comparing || stage.mode !== "difference");
 }
 
 const KEYS = {
@@ -192,6 +225,7 @@ const KEYS = {
   c: nextAgainst,
   f: () => stage.hold(true),
   v: () => setMode(MODES[step(MODES, MODES.indexOf(stage.mode), 1)]),
+  s: nextPart,
   g: () => setGain(GAINS[step(GAINS, GAINS.indexOf(stage.gain), 1)]),
   m: () => DATA.metrics.length && choose({ metric: step(DATA.metrics, state.metric, 1) }),
   "+": () => stage.zoomBy(1),
@@ -230,6 +264,7 @@ function addButtons(group, labels, choose) {
 function begin() {
   DATA.images.forEach(({ name }, i) => find("image").append(element("option", { value: i, textContent: name })));
   find("against").append(element("option", { value: ORIGINAL, textContent: "original" }));
+  find("against").append(element("option", { value: SENT, textContent: SENT_NAME }));
   DATA.codecs.forEach((name, i) => find("against").append(element("option", { value: i, textContent: name })));
   const swatch = (codec) => element("i", { className: `swatch ${look(codec)}` });
   addButtons(find("codecs"), DATA.codecs.map((name, i) => [swatch(i), name]), (codec) => choose({ codec }));
@@ -253,6 +288,7 @@ function begin() {
   find("image-previous").onclick = KEYS.p;
   find("image-next").onclick = KEYS.n;
   [...find("modes").children].forEach((button) => (button.onclick = () => setMode(button.dataset.mode)));
+  [...find("parts").children].forEach((button, i) => (button.onclick = () => choose({ part: i })));
   find("help-button").onclick = KEYS["?"];
   find("hold").onpointerdown = () => stage.hold(true);
   find("hold").onpointerup = find("hold").onpointerleave = () => stage.hold(false);
@@ -260,12 +296,15 @@ function begin() {
   document.addEventListener("keydown", onKey);
   document.addEventListener("keyup", (event) => "fF ".includes(event.key) && stage.hold(false));
   window.addEventListener("blur", () => stage.hold(false));
-  const alone = DATA.codecs.length < 2 && DATA.images.every(({ original }) => original === undefined);
+  const hasOriginal = DATA.images.some(({ original }) => original !== undefined);
+  const hasSent = DATA.pictures.some(([, , , , , sent]) => sent !== undefined);
+  if (!hasSent) find("against").querySelector(`[value="${SENT}"]`).remove();
   find("image-field").hidden = DATA.images.length < 2;
-  find("against-field").hidden = find("codec-field").hidden = DATA.codecs.length < 2;
+  find("codec-field").hidden = DATA.codecs.length < 2;
+  find("against-field").hidden = DATA.codecs.length < 2 && !(hasOriginal && hasSent);
   find("rate-field").hidden = DATA.rates.length < 2;
   find("curves-section").hidden = DATA.points.flat(2).length < 2;
-  document.body.classList.toggle("alone", alone);
+  document.body.classList.toggle("alone", DATA.codecs.length < 2 && !hasOriginal && !hasSent);
   const first = DATA.rates.findIndex((_, rate) => entry(0, 0, rate));
   const fill = () => document.body.style.setProperty("--choice", `${find("choice").offsetHeight}px`);
   new ResizeObserver(fill).observe(find("choice")); // the pictures take what it leaves of the window

@@ -5,6 +5,29 @@
 const ZOOMS = [1, 2, 4, 8]; // page pixels for a pixel of the picture; "fit" shows all of it
 const GRIP = 22; // page pixels to either side of the divider in which a pointer takes hold of it
 
+// Fill a canvas with what `mix` makes of each colour sample of two pictures of one size.
+function mixed(canvas, left, right, mix) {
+  const { width, height } = sizeOf(right);
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const samples = (picture) => {
+    context.clearRect(0, 0, width, height);
+    context.drawImage(picture, 0, 0);
+    return context.getImageData(0, 0, width, height);
+  };
+  const [before, made] = [samples(left).data, samples(right)];
+  for (let i = 0; i < before.length; i++) {
+    made.data[i] = i % 4 === 3 ? 255 : mix(before[i], made.data[i]); // clamped by the array
+  }
+  context.putImageData(made, 0, 0);
+}
+
+// Of an image or a canvas.
+function sizeOf(picture) {
+  return { width: picture.naturalWidth ?? picture.width, height: picture.naturalHeight ?? picture.height };
+}
+
 class Stage {
   // `changed` is called after the stage has changed its own state: zoom, divider or picture.
   constructor(element, changed) {
@@ -27,7 +50,7 @@ class Stage {
     new ResizeObserver(() => this.draw()).observe(element);
   }
 
-  // Set the pictures (images that are loaded, or null); a new size puts the view back in the middle.
+  // Set the pictures (images that are loaded, canvases, or null); a new size puts the view back in the middle.
   show(left, right) {
     const old = this.size();
     this.left = left;
@@ -39,7 +62,7 @@ class Stage {
 
   size() {
     const picture = this.right ?? this.left;
-    return picture && { width: picture.naturalWidth, height: picture.naturalHeight };
+    return picture && sizeOf(picture);
   }
 
   comparing() {
@@ -163,20 +186,7 @@ class Stage {
   differing() {
     const { of: known, canvas } = this.difference;
     if (known && known[0] === this.left && known[1] === this.right && known[2] === this.gain) return canvas;
-    const { width, height } = this.size();
-    canvas.width = width;
-    canvas.height = height;
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    const samples = (picture) => {
-      context.clearRect(0, 0, width, height);
-      context.drawImage(picture, 0, 0);
-      return context.getImageData(0, 0, width, height);
-    };
-    const [left, right] = [samples(this.left).data, samples(this.right)];
-    for (let i = 0; i < left.length; i++) {
-      right.data[i] = i % 4 === 3 ? 255 : this.gain * Math.abs(left[i] - right.data[i]); // clamped by the array
-    }
-    context.putImageData(right, 0, 0);
+    mixed(canvas, this.left, this.right, (left, right) => this.gain * Math.abs(left - right));
     this.difference.of = [this.left, this.right, this.gain];
     return canvas;
   }
