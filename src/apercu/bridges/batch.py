@@ -26,6 +26,7 @@ import apercu
 from apercu.bridges import bounded, files, scene_files
 from apercu.bridges.geometry import masked
 from apercu.bridges.line_art import is_line_art
+from apercu.codecs import encoding
 from apercu.errors import ApercuError, OptionError, TargetUnreachable, naming
 from apercu.processes import n_cores, pool
 from apercu.replacing import replacing
@@ -107,6 +108,8 @@ def check_encoding(options: Mapping[str, Any]) -> None:
     """Raise the OptionError or ModelError that options of `apercu.encode` meet with any image, before one is read."""
     given = scene_files.of_picture(options)
     known_here = {name: value for name, value in given.items() if name not in ("bands", "progress")}
+    of_places = {name: known_here.pop(name) for name in ("importance", "roi") if name in known_here}
+    encoding.options_of(known_here.get("codec", "apercu"), of_places)
     with suppress(TargetUnreachable):
         apercu.encode(np.zeros((8, 8), np.uint8), **known_here)
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs.forecast import BINS, Counts, counted
+from apercu.codecs.importance import Options as Options
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import Codec, Domain
-from apercu.codecs.quality_path import Options as Options
 from apercu.codecs.quality_path import between, quality_of
 from apercu.codecs.quality_path import by_hand as by_hand
 from apercu.codecs.quality_path import parameters as parameters
@@ -235,7 +235,7 @@ def _coded(
         memory = borrow(2 * n_samples)
         coefficients = memory.view(np.int16)[:n_samples]
         coefficients_of(analysis, setting.step_q8, coefficients)
-    coder = BandCoder(analysis.planes, tables)
+    coder = BandCoder(analysis.planes, tables, analysis.layout.importance)
     stages = (stages_of(layer, layers) for layer in range(layers))
     segments = [coder.encode(coefficients, setting.step_q8, first, last, symbols) for first, last in stages]
     coder.close()

@@ -23,6 +23,12 @@ static inline uint32_t in_steps(const band *b, int16_t coefficient)
     return (uint32_t)((uint64_t)size * b->reciprocal >> 18);
 }
 
+/* What an error at a place of a band counts for, in 1/256. */
+static inline int64_t weight_at(const band *b, size_t y, size_t x)
+{
+    return b->importance ? 1 + b->importance[y * b->importance_stride + x] : WHOLE_WEIGHT;
+}
+
 /* Whether a group is worth its flag and its symbols, at the present prices. Of the contexts that its symbols will have, only
  * one fact is used: whether another symbol comes before them in the group. */
 static inline int worth_it(const range_context *contexts, const band *b, size_t top, size_t left, size_t down,
@@ -42,7 +48,8 @@ static inline int worth_it(const range_context *contexts, const band *b, size_t 
                 uint32_t q = (a + LESS_THAN_HALF) >> 8, bits;
                 q = q ? q : 1;
                 bits = cost(zero, 1) + SIGN_Q8 + cost_of_magnitude(magnitudes + bucket_of(around / 2) * UNARY, q);
-                one = squared(a) - squared((int64_t)a - ((int64_t)q << 8)) - b->price * (int64_t)bits;
+                one = weighed(squared(a) - squared((int64_t)a - ((int64_t)q << 8)), weight_at(b, y, x)) -
+                      b->price * (int64_t)bits;
             }
             has |= one > none;
             gain += one > none ? one : none;

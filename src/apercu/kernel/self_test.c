@@ -167,7 +167,7 @@ static void test_bands(test *t, bands_room *r)
     memset(r->symbols, 0, sizeof r->symbols);
     for (int s = 0; s < 2; s++) {
         uint64_t state[3] = {0};
-        n_bytes[s] = apercu_bands_encode(planes, N_PLANES, step_q8, r->weights, first[s], last[s], 0, N_PLANES,
+        n_bytes[s] = apercu_bands_encode(planes, N_PLANES, step_q8, r->weights, NULL, first[s], last[s], 0, N_PLANES,
                                          r->contexts, (uint8_t *)r->workspace, sizeof r->workspace, r->coefficients,
                                          r->symbols, r->bytes[s], sizeof r->bytes[s], state, 1);
         add(t, n_bytes[s]);
