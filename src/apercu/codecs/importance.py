@@ -17,7 +17,7 @@ from apercu.codecs.source import Source
 from apercu.errors import OptionError
 from apercu.format.chunks import Reduced
 from apercu.options import option
-from apercu.stages.activity import weights_by_activity
+from apercu.stages.activity import codes_of_content
 from apercu.stages.bands import pooled
 from apercu.stages.blocks import Window, overlap, part, window_of
 from apercu.stages.colour import Plane, Samples
@@ -140,7 +140,7 @@ def importance_of(options: object, of: Reduced) -> Importance | None:
         source: Source = reduced(of_pixels, of.log2, "grey")
         return lambda window, _, __: pooled(source.read(window)[0][:, :, 0])
     if isinstance(getattr(options, "importance", None), str):
-        return lambda _, planes, layout: pooled(weights_by_activity(planes, layout))
+        return lambda _, planes, layout: pooled(codes_of_content(planes, layout))
     return None
 
 

@@ -32,7 +32,7 @@ def activity(plane: Plane, height: int, width: int) -> NDArray[np.int64]:
     return (n * squares - sums * sums) // (n * n)
 
 
-def weights_by_activity(planes: list[Plane], layout: Layout) -> NDArray[np.uint8]:
+def codes_of_content(planes: list[Plane], layout: Layout) -> NDArray[np.uint8]:
     """What errors count for at each pixel of a tile, (H, W), in 1/256, less 1. Of several planes at full size, the mean
     of their activities tells; colour and alpha do not."""
     height, width = layout.height, layout.width
