@@ -1,4 +1,4 @@
-"""What errors count for: bits go where they are wanted, budgets are met as ever, and where all is alike no byte changes."""
+"""What errors count for: bits go where they are wanted, budgets are met, and where all is alike no byte changes."""
 
 import numpy as np
 import pytest
@@ -29,11 +29,12 @@ INSIDE[32:96, 48:112] = True
 @pytest.fixture(scope="module")
 def picture():
     """Texture everywhere, (128, 128, 3): noise of four sizes, each twice as strong as the finer one."""
-    layers = [
-        np.kron(noise((SIDE >> log2, SIDE >> log2, 1), 3 + log2) % (16 << log2), np.ones((1 << log2, 1 << log2, 3), int))
-        for log2 in range(4)
-    ]
-    return np.minimum(sum(layers), 255).astype(np.uint8)
+
+    def layer(log2):
+        coarse = noise((SIDE >> log2, SIDE >> log2, 1), 3 + log2) % (16 << log2)
+        return np.kron(coarse, np.ones((1 << log2, 1 << log2, 3), int))
+
+    return np.minimum(sum(map(layer, range(4))), 255).astype(np.uint8)
 
 
 def psnrs(image, data, peak=255):

@@ -95,6 +95,10 @@ class Options:
         several=True,
     )
 
+    def __post_init__(self) -> None:
+        if self.importance is not None and self.roi is not None:
+            raise OptionError("importance (--importance) and roi (--roi) both say what errors count for: give one")
+
 
 class Map:
     """Codes as a source of one band, so that they are reduced and read in windows as the image is."""
@@ -118,8 +122,6 @@ def map_of(options: object, height: int, width: int) -> Map | None:
     """What the options of a codec say of each pixel of an image of this full size; None where all is alike, or the
     content of tiles says it. Raises OptionError."""
     weights, regions = getattr(options, "importance", None), getattr(options, "roi", None)
-    if weights is not None and regions is not None:
-        raise OptionError("importance (--importance) and roi (--roi) both say what errors count for: give one")
     if regions is not None:
         whole = Window(0, 0, height, width)
         if outside := [region for region in regions if overlap(region, whole) is None]:
@@ -138,7 +140,7 @@ def importance_of(options: object, of: Reduced) -> Importance | None:
     of_pixels = map_of(options, of.height, of.width)
     if of_pixels:
         source: Source = reduced(of_pixels, of.log2, "grey")
-        return lambda window, _, __: pooled(source.read(window)[0][:, :, 0])
+        return lambda window, _, __: pooled(source.read(window)[0][:, :, 0].astype(np.uint8))
     if isinstance(getattr(options, "importance", None), str):
         return lambda _, planes, layout: pooled(codes_of_content(planes, layout))
     return None
@@ -150,7 +152,8 @@ def _of_array(weights: NDArray[Any]) -> Callable[[Window], Codes]:
     def codes(window: Window) -> Codes:
         # Of float64, with operations whose results are the same everywhere.
         shares = part(weights, window).astype(np.float64) / most
-        return np.maximum(np.rint(shares * ALL) - 1, 0).astype(np.uint8)
+        found: Codes = np.maximum(np.rint(shares * ALL) - 1, 0).astype(np.uint8)
+        return found
 
     return codes
 
@@ -159,7 +162,8 @@ def _of_regions(regions: Sequence[Window]) -> Callable[[Window], Codes]:
     def of_side(first: int, n: int, start: int, size: int) -> Codes:
         at = np.arange(first, first + n)
         distance = np.maximum(start - at, at - (start + size - 1))
-        return (BEYOND[np.clip(distance, 0, len(BEYOND) - 1)] - 1).astype(np.uint8)
+        found: Codes = (BEYOND[np.clip(distance, 0, len(BEYOND) - 1)] - 1).astype(np.uint8)
+        return found
 
     def codes(window: Window) -> Codes:
         found = np.zeros((window.height, window.width), np.uint8)

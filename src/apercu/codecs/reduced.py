@@ -137,7 +137,9 @@ def best_size(
     variance of those that count.
 
     coded: makes the file at 1/2^k of the size, within the budget, and tells how far it is; raises TargetUnreachable.
-    seen: what such a file shows. importance: weights in 1/256, less 1, as a source of one band. Sizes that cannot be best are not tried, nor is anything measured where only one can
+    seen: what such a file shows. importance: weights in 1/256, less 1, as a source of one band.
+
+    Sizes that cannot be best are not tried, nor is anything measured where only one can
     be. Raises TargetUnreachable if even the smallest size takes too many bytes.
     """
     most = min((max(source.height, source.width) - 1).bit_length(), MOST_LOG2)
@@ -191,7 +193,7 @@ def _error(source: Source, interpretation: str, log2: int, seen: Seen, importanc
     kept = None
     if small.height * small.width * source.n_bands * source.dtype.itemsize <= _KEPT:
         kept = seen.decoded(small)
-    error = 0
+    error = 0.0
     wrong, moments = np.zeros(source.n_bands, np.int64), np.zeros((3, source.n_bands), np.int64)
     for window in _places(source):
         place = needed_window(window, height, width, log2)

@@ -121,7 +121,7 @@ def n_pooled(height: int, width: int) -> int:
 
 
 LEAST_IMPORTANCE = 0, 0, 0, 7, 15
-"""What errors of each stage count for at least, from fine to coarse, in 1/256, less 1: without the coarsest detail, too,
+"""What errors of each stage count for at least, from fine to coarse, in 1/256, less 1. Without the coarsest detail,
 blocks and streaks would show."""
 
 
@@ -259,6 +259,5 @@ class BandCoder:
         runs = runs_of_planes([width * height for width, height, *_ in self._described.tolist()], AT_A_TIME)
         calls = [(stage, run) for stage in range(first, last - 1, -1) for run in runs]
         return [
-            (whole, (stage, stage, *run, *self._where), (state, int((stage, run) == calls[-1])))
-            for stage, run in calls
+            (whole, (stage, stage, *run, *self._where), (state, int((stage, run) == calls[-1]))) for stage, run in calls
         ]
