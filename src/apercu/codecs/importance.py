@@ -81,14 +81,12 @@ def region(text: str) -> tuple[int, ...]:
 class Options:
     """What errors count for, by one of two.
 
-    importance: an array of weights (H, W), 0 or more, of which the largest counts as 1, and less than 1/256 as that; or
-        "content": edges, letters and what stands alone count for more than texture. roi: (top, left, height, width) of
-        a region of interest, or a list of them: outside, errors count for a sixteenth.
+    importance: an array of weights (H, W), 0 or more, of which the largest counts as 1, and less than 1/256 as that;
+        or "content": errors count for less where strong contrasts hide them. roi: (top, left, height, width) of a
+        region of interest, or a list of them: outside, errors count for a sixteenth.
     """
 
-    importance: Any = option(
-        "what errors count for; content: edges, letters and what stands alone for more than texture", "WHAT", _weights
-    )
+    importance: Any = option("what errors count for; content: less where strong contrasts hide them", "WHAT", _weights)
     roi: Any = option(
         "a region of interest, which gets more of the bits; may be given several times",
         *("TOP,LEFT,HEIGHT,WIDTH", _regions, region),
