@@ -139,6 +139,16 @@ def pooled(importance: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate(found[::-1])
 
 
+def of_stages(importance: NDArray[np.uint8], height: int, width: int) -> dict[int, NDArray[np.uint8]]:
+    """What `pooled` returned of a tile of this size, by stage: an array (rows, columns) of its places."""
+    found, at = {}, 0
+    for stage in range(STAGES, 0, -1):
+        shape = -(-height >> stage), -(-width >> stage)
+        found[stage] = importance[at : at + shape[0] * shape[1]].reshape(shape)
+        at += shape[0] * shape[1]
+    return found
+
+
 def _described(planes: list[BandPlane]) -> NDArray[np.int32]:
     """Planes as the kernel takes them."""
     try:
