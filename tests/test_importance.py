@@ -154,8 +154,8 @@ def test_large_images_meet_budgets_in_few_passes(how):
 def test_a_reduced_size_is_chosen_by_what_is_important(picture):
     """Lines that half the size cannot show, in a region that is a small part of the picture."""
     image = picture.copy()
-    image[40:72, 40:72] = 128 + 100 * ((np.arange(32) // 2) % 2 * 2 - 1)[:, None, None]
-    how = {"n_bytes": 330, "roi": (40, 40, 32, 32)}
+    image[40:80, 40:80] = 128 + 100 * ((np.arange(40) // 2) % 2 * 2 - 1)[:, None, None]
+    how = {"n_bytes": 160, "roi": (40, 40, 40, 40)}
     files = [apercu.encode(image, reduce=divisor, **how) for divisor in (1, 2, 4)]
     weights = map_of(encoding.options_of("apercu", {"roi": how["roi"]}), SIDE, SIDE)
     counted = weights.read(Window(0, 0, SIDE, SIDE))[0].astype(float) + 1
@@ -252,3 +252,25 @@ def test_an_archive_knows_maps_by_their_content(picture, tmp_path):
 
     weights = INSIDE.astype(float)
     assert [n_made(weights), n_made(weights.copy()), n_made(1 - weights), n_made("content")] == [1, 0, 1, 1]
+
+
+def test_scenes_take_them_too(tmp_path):
+    """Bands that are rotated, with samples that do not count, read window by window."""
+    rasterio = pytest.importorskip("rasterio")
+    from apercu.bridges import geo
+
+    image = wide(scene(SIDE, SIDE, 3), 500, 9000)
+    image[:40] = 0
+    where = {"crs": "EPSG:32632", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 5e6), "nodata": 0}
+    size = {"height": SIDE, "width": SIDE, "count": 3, "dtype": "uint16"}
+    with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", photometric="minisblack", **where, **size) as out:
+        out.write(np.moveaxis(image, -1, 0))
+    plain, *weighed = (
+        geo.encode(tmp_path / "a.tif", n_bytes=1500, **how)
+        for how in ({}, {"roi": (40, 48, 64, 64)}, {"importance": INSIDE}, {"importance": "content"})
+    )
+    assert all(1470 <= len(data) <= 1500 and data != plain for data in weighed)
+    assert apercu.info(weighed[0])["geo"]["crs"] == "EPSG:32632"
+    assert geo.encode(tmp_path / "a.tif", n_bytes=1500, importance=np.ones((SIDE, SIDE))) == plain
+    with pytest.raises(OptionError, match="shape of the image"):
+        geo.encode(tmp_path / "a.tif", importance=np.ones((SIDE, 9)))
