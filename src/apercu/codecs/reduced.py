@@ -193,7 +193,7 @@ def _error(source: Source, interpretation: str, log2: int, seen: Seen, importanc
     kept = None
     if small.height * small.width * source.n_bands * source.dtype.itemsize <= _KEPT:
         kept = seen.decoded(small)
-    error = 0.0
+    error = 0
     wrong, moments = np.zeros(source.n_bands, np.int64), np.zeros((3, source.n_bands), np.int64)
     for window in _places(source):
         place = needed_window(window, height, width, log2)
@@ -215,13 +215,13 @@ def _error(source: Source, interpretation: str, log2: int, seen: Seen, importanc
     return error + sum(map(_unknown, wrong.tolist(), *moments.tolist()))
 
 
-def _weighed(samples: Samples, mask: Mask | None, decoded: Samples, window: Window, importance: Source | None) -> float:
+def _weighed(samples: Samples, mask: Mask | None, decoded: Samples, window: Window, importance: Source | None) -> int:
     """The squared error of a window, that of each pixel multiplied by its weight."""
     if importance is None:
         return squared_error(samples, mask, decoded)
-    weights = importance.read(window)[0].astype(np.int64) + 1
     off = np.where(False if mask is None else mask, 0, samples.astype(np.int64) - decoded)
-    return int(np.vdot((off * off).sum(axis=2).ravel(), weights.ravel())) / 256
+    weights = importance.read(window)[0][:, :, 0].astype(np.int64) + 1
+    return sum(int(np.vdot(*rows)) for rows in zip((off * off).sum(axis=2), weights, strict=True)) >> 8
 
 
 def _unknown(n: int, n_values: int, total: int, squares: int) -> float:
