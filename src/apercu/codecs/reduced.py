@@ -186,7 +186,7 @@ def _bits_a_sample(source: Source, n_bytes: int, interpretation: str, log2: int)
     return 8 * n_bytes / sum(h * w for h, w in plane_sizes(interpretation, source.n_bands, *size))
 
 
-def _error(source: Source, interpretation: str, log2: int, seen: Seen, importance: Source | None) -> float:
+def _error(source: Source, interpretation: str, log2: int, seen: Seen, importance: Source | None = None) -> float:
     """Of what is decoded and enlarged, at the full size; of a large image in places only."""
     height, width = source.height, source.width
     small = Window(0, 0, reduced_size(height, log2), reduced_size(width, log2))
