@@ -1,6 +1,6 @@
 /* Symbols of wavelet bands to bits and back, with the contexts of band_model.h (spec/apercu.md, "Bands").
  *
- * One walk serves both directions: `writing` is a constant wherever these functions are expanded, so that the compiler
+ * One walk serves both directions: `writing` is a constant (WEIGHING: with importance) wherever these functions are expanded, so that the compiler
  * makes an encoder and a decoder of them, which cannot become different. */
 #include "band_code.h"
 #include "band_around.h"
@@ -9,6 +9,8 @@
 #include "band_choice.h"
 #include "band_low.h"
 #include "band_step.h"
+
+enum { READING, WRITING, WEIGHING };
 
 /* One coefficient; returns whether its symbol is not zero. `must`: it cannot be. */
 static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int group_has, int must, const int writing)
@@ -36,7 +38,7 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
     range_context *magnitude = c->contexts + MAG_CONTEXTS +
                                (b->band / ORIENTATIONS * BUCKETS + (int)bucket_of((before + around) / 2)) * UNARY;
     if (chosen) {
-        q = choose(b->price, weight_at(b, y, x), steps, negative, zero, signs, magnitude, must);
+        q = choose(b->price, weight_at(b, y, x, writing == WEIGHING), steps, negative, zero, signs, magnitude, must);
         if (!must && !code_bit(c, zero, q != 0, writing))
             return 0;
     }
@@ -114,7 +116,7 @@ static inline void code_band(coder *whole, const band *given, const int writing)
                 if (writing) {
                     const uint8_t *any = b->any + left;
                     on = (any[0] | any[1] | any[2] | any[3]) &&
-                         worth_it(c->contexts, b, top, left, down, across, flag);
+                         worth_it(c->contexts, b, top, left, down, across, flag, writing == WEIGHING);
                 }
                 flags[g] = (uint8_t)code_bit(c, flag, on, writing);
                 if (!flags[g])
@@ -139,12 +141,17 @@ static inline void code_band(coder *whole, const band *given, const int writing)
 /* Functions of their own: as parts of a larger one they have fewer registers, and take up to a tenth longer. */
 APERCU_APART static void write_band(coder *c, const band *b)
 {
-    code_band(c, b, 1);
+    code_band(c, b, WRITING);
+}
+
+APERCU_APART static void weigh_band(coder *c, const band *b)
+{
+    code_band(c, b, WEIGHING);
 }
 
 APERCU_APART static void read_band(coder *c, const band *b)
 {
-    code_band(c, b, 0);
+    code_band(c, b, READING);
 }
 
 /* The magnitudes of every band of a plane, one after the other; returns where they end. Nothing is placed where `grids`
@@ -267,7 +274,9 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
     b.flags = scratch + wide;
     b.columns = (uint16_t *)(void *)(scratch + 2 * wide);
     memset(scratch, 0, 4 * wide);
-    if (writing)
+    if (writing && importance)
+        weigh_band(c, &b);
+    else if (writing)
         write_band(c, &b);
     else
         read_band(c, &b);
