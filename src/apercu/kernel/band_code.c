@@ -1,7 +1,7 @@
 /* Symbols of wavelet bands to bits and back, with the contexts of band_model.h (spec/apercu.md, "Bands").
  *
- * One walk serves both directions: `writing` is a constant (WEIGHING: with importance) wherever these functions are expanded, so that the compiler
- * makes an encoder and a decoder of them, which cannot become different. */
+ * One walk serves both directions: `writing` is a constant wherever these functions are expanded, so that the compiler
+ * makes an encoder, one that weighs errors and a decoder of them, which cannot become different. */
 #include "band_code.h"
 #include "band_around.h"
 #include "band_bits.h"
