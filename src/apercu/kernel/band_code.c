@@ -38,7 +38,10 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
     range_context *magnitude = c->contexts + MAG_CONTEXTS +
                                (b->band / ORIENTATIONS * BUCKETS + (int)bucket_of((before + around) / 2)) * UNARY;
     if (chosen) {
-        q = choose(b->price, weight_at(b, y, x, writing == WEIGHING), steps, negative, zero, signs, magnitude, must);
+        if (writing == WEIGHING)
+            q = choose_weighed(b->price, weight_at(b, y, x, 1), steps, negative, zero, signs, magnitude, must);
+        else
+            q = choose(b->price, steps, negative, zero, signs, magnitude, must);
         if (!must && !code_bit(c, zero, q != 0, writing))
             return 0;
     }

@@ -97,7 +97,7 @@ static inline void code_symbol(coder *c, const place *p, size_t y, size_t x, con
         if (kind == MAP_PREDICTED) {
             residual = choose_residual(p->price, value < 0 ? -(int32_t)a : (int32_t)a, guess, zero, sign, unary);
         } else if (a >= HALF_A_STEP) {
-            residual = (int32_t)choose(p->price, WHOLE_WEIGHT, a, value < 0, zero, sign, unary, 0);
+            residual = (int32_t)choose(p->price, a, value < 0, zero, sign, unary, 0);
             residual = value < 0 ? -residual : residual;
         }
     }
