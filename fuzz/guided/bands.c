@@ -243,6 +243,22 @@ static int16_t *take_coefficients(input *in, tile *t, int32_t step_q8, int any)
     return coefficients;
 }
 
+/* What errors count for at each place of an image's planes; NULL: all alike, as of any other planes. */
+static uint8_t *take_importance(input *in, const tile *t, int some)
+{
+    if (!some || t->layout == ANY)
+        return NULL;
+    size_t n_places = 0;
+    for (int stage = 1; stage <= STAGES; stage++)
+        n_places += (size_t)((t->planes[0].width + (1 << stage) - 1) >> stage) *
+                    (size_t)((t->planes[0].height + (1 << stage) - 1) >> stage);
+    uint8_t *importance = exact(n_places);
+    uint32_t state = take(in) + 1;
+    for (size_t i = 0; i < n_places; i++)
+        importance[i] = (uint8_t)(next_random(&state) >> 8);
+    return importance;
+}
+
 void guided_bands_encode(input *in)
 {
     setting s;
@@ -253,6 +269,7 @@ void guided_bands_encode(input *in)
     if (s.wanted >= 0) {
         size_t n_samples = n_samples_of(t);
         int16_t *coefficients = take_coefficients(in, t, step_q8, s.how & 1);
+        uint8_t *importance = take_importance(in, t, s.how >> 4 & 1);
         int16_t *copy = exact(n_samples * sizeof *copy);
         memcpy(copy, coefficients, n_samples * sizeof *copy);
         size_t n_workspace = (size_t)apercu_bands_workspace(t->planes, t->n_planes); /* what is fitted takes more */
@@ -263,9 +280,10 @@ void guided_bands_encode(input *in)
         for (int layer = 0; layer < layers; layer++) {
             uint8_t *out = exact(capacity);
             uint64_t state[3] = {0}, state_again[3] = {0};
-            int64_t n = apercu_bands_encode(t->planes, t->n_planes, step_q8, s.weights, first_stage(layer, layers),
-                                            layers - layer, 0, t->n_planes, writer.contexts, writer.workspace,
-                                            n_workspace, coefficients, writer.values, out, capacity, state, 1);
+            int64_t n = apercu_bands_encode(t->planes, t->n_planes, step_q8, s.weights, importance,
+                                            first_stage(layer, layers), layers - layer, 0, t->n_planes, writer.contexts,
+                                            writer.workspace, n_workspace, coefficients, writer.values, out, capacity,
+                                            state, 1);
             claim(n >= 0, "there is room for any symbols");
             use(out, (size_t)n);
             size_t less = (size_t)n / 2 + (layer % 2 ? (size_t)n / 2 + 6 : 0); /* every other time enough */
@@ -273,9 +291,10 @@ void guided_bands_encode(input *in)
             int64_t m = 0;
             for (int32_t stage = first_stage(layer, layers); !m && stage >= layers - layer; stage--)
                 for (size_t plane = 0; !m && plane < t->n_planes; plane++)
-                    m = apercu_bands_encode(t->planes, t->n_planes, step_q8, s.weights, stage, stage, plane, plane + 1,
-                                            again.contexts, again.workspace, n_workspace, copy, NULL, second, less,
-                                            state_again, stage == layers - layer && plane + 1 == t->n_planes);
+                    m = apercu_bands_encode(t->planes, t->n_planes, step_q8, s.weights, importance, stage, stage, plane,
+                                            plane + 1, again.contexts, again.workspace, n_workspace, copy, NULL, second,
+                                            less, state_again,
+                                            stage == layers - layer && plane + 1 == t->n_planes);
             claim(layer % 2 ? m == n && !memcmp(out, second, (size_t)n) : m == APERCU_ERROR_CAPACITY || m == n,
                   "the capacity holds, and symbols need not be kept");
             uint8_t *data = exact((size_t)n);
@@ -289,6 +308,7 @@ void guided_bands_encode(input *in)
         free_state(&writer);
         free_state(&reader);
         free_state(&again);
+        free(importance);
         free(copy);
         free(coefficients);
     }

@@ -137,12 +137,21 @@ def encode(
         to the largest sample of the image that counts, all bands together.
     progress: called with the share of the work done, 0 to 1.
     options: those of the codec, each a field of `apercu.codecs.NAME.Options`; `apercu encode --help` lists all. One
-        that only other codecs have is refused. "apercu" has none. "taha2025" (Taha et al. 2025) has `threshold` and
-        `step`, both together in place of a target, in 8-bit sample units: blocks whose mean squared error under the
-        first autoencoder is above the threshold go to the second, and the step is that of the latents' quantiser. And
-        `tables`: "group" codes all latents of the second autoencoder with one table, as published, "latent" each with
-        its own; by default the smaller, for each plane. "predictive" has `max_error` in place of a target, 0 to
-        65,535: no sample that counts is off by more, and 0 is lossless, as quality=100 is.
+        that only other codecs have is refused. "apercu" has `importance` and `roi` (below).
+        "taha2025" (Taha et al. 2025) has `threshold` and `step`, both together in place of a target, in 8-bit sample
+        units: blocks whose mean squared error under the first autoencoder is above the threshold go to the second, and
+        the step is that of the latents' quantiser. And `tables`: "group" codes all latents of the second autoencoder
+        with one table, as published, "latent" each with its own; by default the smaller, for each plane. "predictive"
+        has `max_error` in place of a target, 0 to 65,535: no sample that counts is off by more, and 0 is lossless, as
+        quality=100 is.
+
+    importance, roi: what errors count for, where the codec "apercu" chooses what to send; one of them. Important parts
+        get more of the bits, and what little counts gets next to none. The format is the same, and so is what a decoder
+        does; `psnr` is still that of all samples. importance: an array (H, W) of weights, any finite numbers from 0 up,
+        bool too, of which the largest counts as 1 and those below 1/256 of it as 1/256; where all are equal, it changes
+        nothing. Or "content": errors count for less, down to a quarter, where strong contrasts hide them. roi: (top,
+        left, height, width), the region of interest, or a list of them: outside, errors count for a sixteenth, from 16
+        pixels beyond its edge on. All in pixels of the image as it is given, also with `reduce`.
 
     Alpha that is 0, or 255 (65,535), in a whole tile comes back exactly. (With taha2025, 255 comes back as 254 or 255.)
 

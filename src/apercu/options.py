@@ -26,11 +26,20 @@ class About(NamedTuple):
     check: Check
     is_target: bool
     """Whether it takes the place of a target, such as the quality."""
+    several: bool
+    """Whether its flag may be given several times, which makes a list of values."""
 
 
-def option(help: str, metavar: str, check: Check, kind: Callable[[str], object] = str, is_target: bool = False) -> Any:
+def option(
+    help: str,
+    metavar: str,
+    check: Check,
+    kind: Callable[[str], object] = str,
+    is_target: bool = False,
+    several: bool = False,
+) -> Any:
     """A field of a class of options. `kind` makes a value of the text of the command."""
-    return dataclasses.field(default=None, metadata={"about": About(help, metavar, kind, check, is_target)})
+    return dataclasses.field(default=None, metadata={"about": About(help, metavar, kind, check, is_target, several)})
 
 
 def about(options: type) -> dict[str, About]:

@@ -27,6 +27,7 @@ from apercu.bridges import bounded, files, scene_files
 from apercu.bridges.geometry import masked
 from apercu.bridges.label import is_generated
 from apercu.bridges.line_art import is_line_art
+from apercu.codecs import encoding
 from apercu.errors import ApercuError, OptionError, TargetUnreachable, naming
 from apercu.processes import n_cores, pool
 from apercu.replacing import replacing
@@ -35,6 +36,9 @@ from apercu.stages.colour import Samples
 
 _ALONE = 0.3  # seconds of work in this process, which is about what it takes others to start
 _WORTH = 1.5  # seconds that the rest must be expected to take for others to be started
+
+_OF_PLACES = "importance", "roi"
+"""Options of an encoder that fit images of one size."""
 
 AnyPath = str | os.PathLike[str]
 
@@ -112,7 +116,8 @@ def decode(
 def check_encoding(options: Mapping[str, Any]) -> None:
     """Raise the OptionError or ModelError that options of `apercu.encode` meet with any image, before one is read."""
     given = scene_files.of_picture(options)
-    known_here = {name: value for name, value in given.items() if name not in ("bands", "progress")}
+    known_here = {name: value for name, value in given.items() if name not in ("bands", "progress", *_OF_PLACES)}
+    encoding.options_of(given.get("codec", "apercu"), {name: given[name] for name in _OF_PLACES if name in given})
     with suppress(TargetUnreachable):
         apercu.encode(np.zeros((8, 8), np.uint8), **known_here)
 

@@ -63,7 +63,10 @@ def add_options(group: argparse._ActionsContainer, by_owner: Mapping[str, type])
     """Add a flag for each option of some codecs or restorers, which are named in its help."""
     for name, (what, owners) in options.owners(by_owner).items():
         said = f"{what.help} ({', '.join(owners)})"
-        group.add_argument(f"--{name.replace('_', '-')}", type=what.kind, metavar=what.metavar, help=said)
+        action = "append" if what.several else "store"
+        group.add_argument(
+            f"--{name.replace('_', '-')}", action=action, type=what.kind, metavar=what.metavar, help=said
+        )
 
 
 def options_for(

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs.forecast import BINS, Counts, counted
+from apercu.codecs.importance import Options as Options
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import Codec, Domain
-from apercu.codecs.quality_path import Options as Options
 from apercu.codecs.quality_path import between, quality_of
 from apercu.codecs.quality_path import by_hand as by_hand
 from apercu.codecs.quality_path import parameters as parameters
@@ -39,11 +39,12 @@ from apercu.stages.bands import (
     dequantise,
     least_bits,
     low_step_q6,
+    of_stages,
     start_contexts,
 )
 from apercu.stages.colour import Plane, plane_sizes
 from apercu.stages.fill import ALPHA
-from apercu.stages.layout import Evidence, Layout
+from apercu.stages.layout import Evidence, Layout, PlaneLayout
 from apercu.stages.wavelet import Bands, band_places, wavelet_analyse, wavelet_synthesise
 
 DOMAIN: Domain = "planes"
@@ -74,6 +75,8 @@ COUNTED_AT_Q8 = 4096
 """The step that coefficients of other transforms are counted at; those of ours depend on none then."""
 LOW_STEP = low_step_q6(LARGEST_STEP_Q8) / 64 / LARGEST_STEP_Q8
 """That of LL for `step_q8` = 1, of a plane at full size."""
+_ROOTS = np.sqrt(np.arange(1, 257, dtype=np.float32) / 256)
+"""Of what errors count for, by its code."""
 
 PATH_KNOTS = (
     (0, 262144), (1600, 185364), (3200, 131072), (4800, 92682), (6400, 65536), (8000, 46341), (9600, 32768),
@@ -188,12 +191,24 @@ def counts(analysis: Analysis, _: BandTables) -> Counts:
         transform.analyse(plane, of.height, of.width, STAGES - of.chroma, of.centre, bands, fits_to, of.chroma)
         steps, sizes = _counted_bands(of.height, of.width, of.chroma)
         n_low = bands.size - sum(sizes)
+        if analysis.layout.importance is not None:
+            _shrink(bands, of, analysis.layout)
         found[of.chroma] += counted(bands[n_low:], steps, sizes)
         low = bands[:n_low].reshape(-1, -(-of.width >> STAGES - of.chroma))
         change = (low[:, 1:].astype(np.int32) - low[:, :-1]).ravel()
         found[2 + of.chroma] += counted(change, [LOW_STEP], [change.size])
     give_back(memory)
     return found
+
+
+def _shrink(bands: Bands, of: PlaneLayout, layout: Layout) -> None:
+    """Makes coefficients smaller where errors count for less, in place, LL as it is. As many bits are spent on a
+    coefficient whose error counts for a quarter as on one of half its size, about."""
+    assert layout.importance is not None
+    counts_for = of_stages(layout.importance, layout.height, layout.width)
+    for (level, _), (start, h, w) in band_places(of.height, of.width, STAGES - of.chroma).items():
+        band = bands[start : start + h * w].reshape(h, w)
+        np.multiply(band, _ROOTS[counts_for[level + of.chroma][:h, :w]], out=band, casting="unsafe")
 
 
 @lru_cache(maxsize=16)
@@ -235,7 +250,7 @@ def _coded(
         memory = borrow(2 * n_samples)
         coefficients = memory.view(np.int16)[:n_samples]
         coefficients_of(analysis, setting.step_q8, coefficients)
-    coder = BandCoder(analysis.planes, tables)
+    coder = BandCoder(analysis.planes, tables, analysis.layout.importance)
     stages = (stages_of(layer, layers) for layer in range(layers))
     segments = [coder.encode(coefficients, setting.step_q8, first, last, symbols) for first, last in stages]
     coder.close()

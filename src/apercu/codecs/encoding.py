@@ -12,12 +12,14 @@ import numpy as np
 from apercu.codecs import counted, large, made, rate, tables
 from apercu.codecs.by_name import codec_of, options_by_codec
 from apercu.codecs.forecast import picked
+from apercu.codecs.importance import importance_of
 from apercu.codecs.job import Job
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import AnyCodec, Progress, Setting, no_progress
 from apercu.codecs.source import Source, is_flat, source_of
 from apercu.codecs.target import Target as Target
 from apercu.errors import OptionError
+from apercu.format.chunks import Reduced
 from apercu.format.container import MAX_QUALITY_Q8, MAX_TILE_LOG2, MIN_TILE_LOG2, Header
 from apercu.format.ids import CODECS, DEFAULT_MODEL_IDS, USER_MODEL
 from apercu.options import about, owners
@@ -43,11 +45,13 @@ def encode(
     plan: Plan | None = None,
     levels: Sequence[Levels] | None = None,
     one_price: bool = False,
+    reduced: Reduced | None = None,
 ) -> bytes:
     """See `apercu.encode`. `image` may be a `Source` too, which gives the bytes that an array of the same samples does;
     with one band, that is an array (H, W). `options`: those of the codec, as `options_of` returns them; `plan`: in
     place of its own; `levels`: of a uint16 image, one for each level group, in place of measured ones; `one_price`:
-    whether a codec that weighs similarity too chooses symbols for PSNR alone."""
+    whether a codec that weighs similarity too chooses symbols for PSNR alone; `reduced`: how the image was reduced
+    before, of whose full size `options` speak."""
     module = codec_of(codec)
     options = options or _no_options(codec)
     fixed: Setting | None = module.by_hand(options)
@@ -72,9 +76,10 @@ def encode(
         levels = levels_of(source, header.interpretation, codec, target, header.tile)
     if levels is not None:
         header = replace(header, levels=tuple(levels))
+    importance = importance_of(options, reduced or Reduced(0, source.height, source.width))
     progress = _forwards(progress)
     progress(0.0)
-    job = Job(source, header, module, found, plan, progress, one_price)
+    job = Job(source, header, module, found, plan, progress, one_price, importance)
     once = fixed and plan.n_layers
     if header.height * header.width * header.n_bands <= plan.kept_samples and not once:
         job.kept = [job.analysis(tile, None) for tile in range(header.n_tiles)]

@@ -12,6 +12,7 @@ from apercu.codecs import made
 from apercu.codecs.content import content_of, filled_tile, from_content, layout_of_tile
 from apercu.codecs.forecast import Counts, Forecast, forecast
 from apercu.codecs.forecast import shipped as shipped_weights
+from apercu.codecs.importance import Importance
 from apercu.codecs.made import Read
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import AnyCodec, Progress, Setting
@@ -41,6 +42,8 @@ class Job:
     progress: Progress
     one_price: bool = False
     """Whether symbols are chosen for PSNR alone (`Layout.one_price`)."""
+    importance: Importance | None = None
+    """What errors count for."""
     kept: list[Any] | None = None
     """The analyses of all tiles, if they are kept."""
     reads: dict[bytes, list[Read]] = field(default_factory=dict)
@@ -77,6 +80,8 @@ class Job:
         """Of a tile. Functions of their own, so that nothing is kept that is not needed any more."""
         content, layout = content_of(self.filled(window), self.header)
         self.trim()
+        if self.importance:
+            layout = layout._replace(importance=self.importance(window, content, layout))
         return content, layout._replace(one_price=self.one_price) if self.one_price else layout
 
     def analysis(self, tile: int, setting: Setting | None) -> Any:

@@ -130,12 +130,16 @@ def best_size(
     coded: Callable[[int, Progress], bytes],
     seen: Callable[[bytes], Seen],
     progress: Progress = no_progress,
+    importance: Source | None = None,
 ) -> bytes:
     """The file of least error at the full size among those in `n_bytes` at full, half, quarter … size: of squared
-    errors, where a sample that counts and is hidden, or does not and is shown, has the variance of those that count.
+    errors, weighed by their importance, where a sample that counts and is hidden, or does not and is shown, has the
+    variance of those that count.
 
     coded: makes the file at 1/2^k of the size, within the budget, and tells how far it is; raises TargetUnreachable.
-    seen: what such a file shows. Sizes that cannot be best are not tried, nor is anything measured where only one can
+    seen: what such a file shows. importance: weights in 1/256, less 1, as a source of one band.
+
+    Sizes that cannot be best are not tried, nor is anything measured where only one can
     be. Raises TargetUnreachable if even the smallest size takes too many bytes.
     """
     most = min((max(source.height, source.width) - 1).bit_length(), MOST_LOG2)
@@ -168,7 +172,7 @@ def best_size(
         if alone and not best and shown.is_exact:
             return data
         done = end
-        error = _error(source, interpretation, log2, shown)
+        error = _error(source, interpretation, log2, shown, importance)
         if not best or error < WORTH * best[0]:
             best = error, data, shown.is_exact
     progress(1.0)
@@ -182,7 +186,7 @@ def _bits_a_sample(source: Source, n_bytes: int, interpretation: str, log2: int)
     return 8 * n_bytes / sum(h * w for h, w in plane_sizes(interpretation, source.n_bands, *size))
 
 
-def _error(source: Source, interpretation: str, log2: int, seen: Seen) -> float:
+def _error(source: Source, interpretation: str, log2: int, seen: Seen, importance: Source | None = None) -> float:
     """Of what is decoded and enlarged, at the full size; of a large image in places only."""
     height, width = source.height, source.width
     small = Window(0, 0, reduced_size(height, log2), reduced_size(width, log2))
@@ -199,16 +203,25 @@ def _error(source: Source, interpretation: str, log2: int, seen: Seen) -> float:
             whole = np.where(out, samples, whole)  # colours where alpha is 0 are no errors
         covered = seen.hidden(window)
         if covered is None:
-            error += squared_error(samples, mask, whole)
+            error += _weighed(samples, mask, whole, window, importance)
             continue
         covered = np.broadcast_to(covered, samples.shape)
         mask = np.zeros_like(covered) if mask is None else mask
-        error += squared_error(samples, mask | covered, whole)
+        error += _weighed(samples, mask | covered, whole, window, importance)
         wrong += np.count_nonzero(mask != covered, axis=(0, 1))
         for band in range(source.n_bands):
             values = samples[:, :, band][~mask[:, :, band]].astype(np.int64)
             moments[:, band] += np.array([values.size, values.sum(), np.vdot(values, values)])
     return error + sum(map(_unknown, wrong.tolist(), *moments.tolist()))
+
+
+def _weighed(samples: Samples, mask: Mask | None, decoded: Samples, window: Window, importance: Source | None) -> int:
+    """The squared error of a window, that of each pixel multiplied by its weight."""
+    if importance is None:
+        return squared_error(samples, mask, decoded)
+    off = np.where(False if mask is None else mask, 0, samples.astype(np.int64) - decoded)
+    weights = importance.read(window)[0][:, :, 0].astype(np.int64) + 1
+    return sum(int(np.vdot(*rows)) for rows in zip((off * off).sum(axis=2), weights, strict=True)) >> 8
 
 
 def _unknown(n: int, n_values: int, total: int, squares: int) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from apercu.codecs import decoding, encoding, scene_mask
 from apercu.codecs.by_name import codec_of
 from apercu.codecs.decoding import PLAINLY, How
+from apercu.codecs.importance import map_of
 from apercu.codecs.protocol import Progress, no_progress
 from apercu.codecs.reduced import Seen, best_size, reduced
 from apercu.codecs.rotated import Rotated, levels_of, rotation_of
@@ -77,6 +78,7 @@ def encode(
     if is_plain and log2 == 0 and target.n_bytes is None and target.psnr is None:  # the sooner for small images
         return encoding.encode(source, target, codec, options, bands, model, progress, tile, layers)
     bands, target = encoding.interpretation_of(source, bands), measured(target, source)
+    of_pixels = map_of(options, source.height, source.width)
 
     def at_size(log2: int, progress: Progress = progress) -> bytes:
         if is_plain and not log2:
@@ -109,7 +111,10 @@ def encode(
                 raise TargetUnreachable(f"{target.n_bytes} bytes are too few: {what}")
         try:
             return prefix + encoding.encode(
-                coded, inner, codec, options, bands, model, progress, tile, layers, None, levels, rotation is not None
+                *(coded, inner, codec, options, bands, model, progress, tile, layers),
+                levels=levels,
+                one_price=rotation is not None,
+                reduced=said.reduced,
             )
         except TargetUnreachable as unreachable:
             if target.n_bytes is None or not prefix:
@@ -126,7 +131,7 @@ def encode(
         )
 
     if log2 is None and target.n_bytes is not None:
-        return best_size(source, target.n_bytes, bands, at_size, seen, progress)
+        return best_size(source, target.n_bytes, bands, at_size, seen, progress, of_pixels)
     try:
         return at_size(log2 or 0)
     except TargetUnreachable as unreachable:

@@ -23,10 +23,16 @@ static inline uint32_t in_steps(const band *b, int16_t coefficient)
     return (uint32_t)((uint64_t)size * b->reciprocal >> 18);
 }
 
+/* What an error at a place of a band counts for, in 1/256. */
+static inline int64_t weight_at(const band *b, size_t y, size_t x, const int weighing)
+{
+    return weighing ? 1 + b->importance[y * b->importance_stride + x] : WHOLE_WEIGHT;
+}
+
 /* Whether a group is worth its flag and its symbols, at the present prices. Of the contexts that its symbols will have, only
  * one fact is used: whether another symbol comes before them in the group. */
 static inline int worth_it(const range_context *contexts, const band *b, size_t top, size_t left, size_t down,
-                           size_t across, const range_context *flag)
+                           size_t across, const range_context *flag, const int weighing)
 {
     const range_context *zeros = contexts + ZERO_CONTEXTS + 2 * b->band * BUCKETS * BUCKETS;
     const range_context *magnitudes = contexts + MAG_CONTEXTS + b->band / ORIENTATIONS * BUCKETS * UNARY;
@@ -42,7 +48,8 @@ static inline int worth_it(const range_context *contexts, const band *b, size_t 
                 uint32_t q = (a + LESS_THAN_HALF) >> 8, bits;
                 q = q ? q : 1;
                 bits = cost(zero, 1) + SIGN_Q8 + cost_of_magnitude(magnitudes + bucket_of(around / 2) * UNARY, q);
-                one = squared(a) - squared((int64_t)a - ((int64_t)q << 8)) - b->price * (int64_t)bits;
+                one = weighed(squared(a) - squared((int64_t)a - ((int64_t)q << 8)), weight_at(b, y, x, weighing)) -
+                      b->price * (int64_t)bits;
             }
             has |= one > none;
             gain += one > none ? one : none;

@@ -1,14 +1,17 @@
 /* Symbols of wavelet bands to bits and back, with the contexts of band_model.h (spec/apercu.md, "Bands").
  *
  * One walk serves both directions: `writing` is a constant wherever these functions are expanded, so that the compiler
- * makes an encoder and a decoder of them, which cannot become different. */
+ * makes an encoder, one that weighs errors and a decoder of them, which cannot become different. */
 #include "band_code.h"
 #include "band_around.h"
 #include "band_bits.h"
 #include "band_border.h"
 #include "band_choice.h"
+#include "band_importance.h"
 #include "band_low.h"
 #include "band_step.h"
+
+enum { READING, WRITING, WEIGHING };
 
 /* One coefficient; returns whether its symbol is not zero. `must`: it cannot be. */
 static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int group_has, int must, const int writing)
@@ -36,7 +39,10 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
     range_context *magnitude = c->contexts + MAG_CONTEXTS +
                                (b->band / ORIENTATIONS * BUCKETS + (int)bucket_of((before + around) / 2)) * UNARY;
     if (chosen) {
-        q = choose(b->price, steps, negative, zero, signs, magnitude, must);
+        if (writing == WEIGHING)
+            q = choose_weighed(b->price, weight_at(b, y, x, 1), steps, negative, zero, signs, magnitude, must);
+        else
+            q = choose(b->price, steps, negative, zero, signs, magnitude, must);
         if (!must && !code_bit(c, zero, q != 0, writing))
             return 0;
     }
@@ -114,7 +120,7 @@ static inline void code_band(coder *whole, const band *given, const int writing)
                 if (writing) {
                     const uint8_t *any = b->any + left;
                     on = (any[0] | any[1] | any[2] | any[3]) &&
-                         worth_it(c->contexts, b, top, left, down, across, flag);
+                         worth_it(c->contexts, b, top, left, down, across, flag, writing == WEIGHING);
                 }
                 flags[g] = (uint8_t)code_bit(c, flag, on, writing);
                 if (!flags[g])
@@ -139,12 +145,17 @@ static inline void code_band(coder *whole, const band *given, const int writing)
 /* Functions of their own: as parts of a larger one they have fewer registers, and take up to a tenth longer. */
 APERCU_APART static void write_band(coder *c, const band *b)
 {
-    code_band(c, b, 1);
+    code_band(c, b, WRITING);
+}
+
+APERCU_APART static void weigh_band(coder *c, const band *b)
+{
+    code_band(c, b, WEIGHING);
 }
 
 APERCU_APART static void read_band(coder *c, const band *b)
 {
-    code_band(c, b, 0);
+    code_band(c, b, READING);
 }
 
 /* The magnitudes of every band of a plane, one after the other; returns where they end. Nothing is placed where `grids`
@@ -213,7 +224,7 @@ int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes)
 /* Codes one band of a plane. `scratch` is 8-byte aligned. */
 static inline void walk_band(coder *c, const band_plane *plane, const wavelet_layout *layout, const grid *grids,
                              const grid *companion, int stage, int orientation, int32_t step_q8, const uint8_t *weights,
-                             const int16_t *coefficients, int16_t *decoded, int16_t *out, uint8_t *scratch,
+                             const uint8_t *importance, const int16_t *coefficients, int16_t *decoded, int16_t *out, uint8_t *scratch,
                              const int writing)
 {
     int level = stage - plane->chroma, i = 3 * (levels_of(plane) - level) + 1 + orientation;
@@ -232,6 +243,8 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
                     ((plane->chroma * FLAGGED_STAGES + stage - 1) * ORIENTATIONS + orientation) * 8 * BUCKETS;
     b.step_q6 = step_q8 ? band_step_q6(step_q8, plane->chroma, level, orientation) : SYMBOLS_Q6;
     b.price = plane->one_price ? ONE_PRICE : PRICES[plane->chroma][stage - 1];
+    b.importance = importance;
+    b.importance_stride = layout->width[i - orientation + 1]; /* that of LH */
     b.reciprocal = (uint32_t)(((uint64_t)1 << 32) / (uint32_t)b.step_q6);
     size_t wide = (b.own.width + 4 * MARGIN + 15) & ~(size_t)7;
     b.around = scratch + 4 * wide;
@@ -246,7 +259,9 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
     b.flags = scratch + wide;
     b.columns = (uint16_t *)(void *)(scratch + 2 * wide);
     memset(scratch, 0, 4 * wide);
-    if (writing)
+    if (writing && importance)
+        weigh_band(c, &b);
+    else if (writing)
         write_band(c, &b);
     else
         read_band(c, &b);
@@ -254,12 +269,14 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
 
 /* Stages of the planes from `first_plane` to before `end_plane`. */
 static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
-                           int first_stage, int last_stage, size_t first_plane, size_t end_plane,
+                           const uint8_t *importance, int first_stage, int last_stage, size_t first_plane, size_t end_plane,
                            int16_t *coefficients, int16_t *out, uint8_t *workspace, size_t n_workspace,
                            const int writing)
 {
     int64_t wanted = apercu_bands_workspace(planes, n_planes);
     if (wanted < 0 || first_stage > STAGES || last_stage < 1 || first_stage < last_stage || step_q8 < writing)
+        return APERCU_ERROR_ARGUMENT;
+    if (importance && check_sizes(planes, n_planes))
         return APERCU_ERROR_ARGUMENT;
     if (n_workspace < (size_t)wanted)
         return APERCU_ERROR_CAPACITY;
@@ -275,6 +292,8 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
     uint8_t *scratch = (uint8_t *)(joining + n_joining);
     scratch += (8 - (size_t)(scratch - workspace) % 8) % 8;
     uint8_t *start = scratch + most;
+    for (int stage = STAGES; importance && stage > first_stage; stage--)
+        importance += places_of(planes[0].width, stage) * places_of(planes[0].height, stage);
     for (int stage = first_stage; stage >= last_stage; stage--) {
         size_t at = 0, from = 0, there = 0; /* where the grids of plane `reached` begin */
         int32_t reached = 0;
@@ -317,7 +336,7 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
                     decode_low_and_mend(&layout, low, step_q6, decoded, coefficients + from);
             }
             for (int o = 0; level >= 1 && o < ORIENTATIONS; o++)
-                walk_band(c, plane, &layout, grids, companion, stage, o, step_q8, weights,
+                walk_band(c, plane, &layout, grids, companion, stage, o, step_q8, weights, importance,
                           writing ? coefficients + from : NULL, decoded, out ? out + from : NULL, scratch, writing);
             if (writing && decoded)
                 join_and_mend(&layout, hl, decoded, joining, coefficients + from);
@@ -326,20 +345,22 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
             from += (size_t)plane->width * (size_t)plane->height;
             at = next;
         }
+        if (importance)
+            importance += places_of(planes[0].width, stage) * places_of(planes[0].height, stage);
     }
     return 0;
 }
 
 int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
-                            int32_t first_stage, int32_t last_stage, size_t first_plane, size_t end_plane,
-                            range_context *contexts, uint8_t *workspace, size_t n_workspace, int16_t *coefficients,
-                            int16_t *symbols, uint8_t *out, size_t capacity, uint64_t *state, int32_t ends)
+                            const uint8_t *importance, int32_t first_stage, int32_t last_stage, size_t first_plane,
+                            size_t end_plane, range_context *contexts, uint8_t *workspace, size_t n_workspace,
+                            int16_t *coefficients, int16_t *symbols, uint8_t *out, size_t capacity, uint64_t *state, int32_t ends)
 {
     coder c = {range_encoder_at(out, capacity), range_decoder_at(NULL, 0), contexts};
     if (state[2])
         c.e.size = (size_t)state[0], c.e.low = (uint32_t)state[1], c.e.range = (uint32_t)state[2];
-    int64_t fault = walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, first_plane, end_plane,
-                         coefficients, symbols, workspace, n_workspace, 1);
+    int64_t fault = walk(&c, planes, n_planes, step_q8, weights, importance, first_stage, last_stage, first_plane,
+                         end_plane, coefficients, symbols, workspace, n_workspace, 1);
     state[0] = c.e.size, state[1] = c.e.low, state[2] = c.e.range;
     return fault || !ends ? fault : range_finish(&c.e);
 }
@@ -352,7 +373,7 @@ int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t s
     coder c = {range_encoder_at(NULL, 0), range_decoder_at(data, n_data), contexts};
     if (state[2])
         c.d.pos = (size_t)state[0], c.d.code = (uint32_t)state[1], c.d.range = (uint32_t)state[2];
-    int64_t fault = walk(&c, planes, n_planes, step_q8, weights, first_stage, last_stage, first_plane, end_plane, NULL,
+    int64_t fault = walk(&c, planes, n_planes, step_q8, weights, NULL, first_stage, last_stage, first_plane, end_plane, NULL,
                          coefficients, workspace, n_workspace, 0);
     state[0] = c.d.pos, state[1] = c.d.code, state[2] = c.d.range;
     return fault || !ends ? fault : range_end(&c.d);

@@ -54,6 +54,8 @@ typedef struct {
     int32_t step_q6;
     uint32_t reciprocal; /* writing only */
     int64_t price;       /* writing only: see band_choice.h */
+    const uint8_t *importance; /* writing only: see band_code.h, at this stage; NULL: everything counts alike */
+    size_t importance_stride;
 } band;
 
 #endif

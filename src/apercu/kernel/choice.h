@@ -40,6 +40,14 @@ static inline int64_t squared(int64_t v)
     return v * v;
 }
 
+enum { WHOLE_WEIGHT = 256 };
+
+/* A squared error that counts for `weight` / 256. */
+static inline int64_t weighed(int64_t error, int64_t weight)
+{
+    return weight == WHOLE_WEIGHT ? error : error * weight >> 8;
+}
+
 static inline uint32_t cost_of_magnitude(const range_context *magnitude, uint32_t q)
 {
     uint32_t bits = 0;
@@ -52,24 +60,33 @@ static inline uint32_t cost_of_magnitude(const range_context *magnitude, uint32_
 }
 
 /* The magnitude of least cost for a coefficient of `a` / 256 steps; `must` forbids 0. `bit_price`: 2^-16 squared steps for
- * each 1/256 bit. */
-static inline uint32_t choose(int64_t bit_price, uint32_t a, uint32_t negative, const range_context *zero,
-                              const range_context *sign, const range_context *magnitude, int must)
+ * each 1/256 bit. `weight`: what errors count for, in 1/256. Always a part of its callers, so that those
+ * of `choose` are as quick as without weights. */
+APERCU_PART uint32_t choose_weighed(int64_t bit_price, int64_t weight, uint32_t a, uint32_t negative,
+                                    const range_context *zero, const range_context *sign,
+                                    const range_context *magnitude, int must)
 {
     uint32_t most = (a + HALF_A_STEP) >> 8;
     if (most == 0)
         return must ? 1 : 0;
     if (most > 32767)
         most = 32767;
-    int64_t least = must ? INT64_MAX : squared(a) + bit_price * (int64_t)cost(zero, 0);
+    int64_t least = must ? INT64_MAX : weighed(squared(a), weight) + bit_price * (int64_t)cost(zero, 0);
     uint32_t best = 0, ones = (must ? 0 : cost(zero, 1)) + cost(sign, negative);
     for (uint32_t q = most > 1 ? most - 1 : 1; q <= most; q++) {
         uint32_t bits = ones + cost_of_magnitude(magnitude, q);
-        int64_t price = squared((int64_t)a - ((int64_t)q << 8)) + bit_price * (int64_t)bits;
+        int64_t price = weighed(squared((int64_t)a - ((int64_t)q << 8)), weight) + bit_price * (int64_t)bits;
         if (price < least)
             least = price, best = q;
     }
     return best;
+}
+
+/* The same where errors count for all. */
+static inline uint32_t choose(int64_t bit_price, uint32_t a, uint32_t negative, const range_context *zero,
+                              const range_context *sign, const range_context *magnitude, int must)
+{
+    return choose_weighed(bit_price, WHOLE_WEIGHT, a, negative, zero, sign, magnitude, must);
 }
 
 /* Bits of a number without leading zeros. */

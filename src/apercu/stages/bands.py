@@ -30,7 +30,7 @@ from apercu.stages.wavelet import band_places
 _step = function("apercu_band_step", "iiii")
 _start = function("apercu_bands_start", "aa")
 _workspace = function("apercu_bands_workspace", "as")
-_encode = function("apercu_bands_encode", "asiaiissaasaaasai")
+_encode = function("apercu_bands_encode", "asiaaiissaasaaasai")
 _decode = function("apercu_bands_decode", "asiaiissaasasaai")
 _dequantise = function("apercu_bands_dequantise", "asiaa")
 
@@ -120,6 +120,40 @@ def least_bits(height: int, width: int, chroma: int, first: int, last: int) -> i
     return n_bits
 
 
+def n_pooled(height: int, width: int) -> int:
+    """The places of all stages of a tile: the length of what `pooled` returns."""
+    return sum(-(-height >> stage) * -(-width >> stage) for stage in range(1, STAGES + 1))
+
+
+LEAST_IMPORTANCE = 0, 0, 0, 7, 15
+"""What errors of each stage count for at least, from fine to coarse, in 1/256, less 1. Without the coarsest detail,
+blocks and streaks would show."""
+
+
+def pooled(importance: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What errors count for at the places of all stages, the coarsest first, as an encoder takes it, from that of the
+    pixels of a tile (H, W): in 1/256, less 1. That of a place is the mean over the pixels that it stands for."""
+    found = []
+    for least in LEAST_IMPORTANCE:
+        h, w = importance.shape
+        if h % 2 or w % 2:
+            importance = np.pad(importance, ((0, h % 2), (0, w % 2)), "edge")
+        rows = importance[::2].astype(np.uint16) + importance[1::2]
+        importance = ((rows[:, ::2] + rows[:, 1::2] + 2) >> 2).astype(np.uint8)
+        found.append(np.maximum(importance, least).ravel())
+    return np.concatenate(found[::-1])
+
+
+def of_stages(importance: NDArray[np.uint8], height: int, width: int) -> dict[int, NDArray[np.uint8]]:
+    """What `pooled` returned of a tile of this size, by stage: an array (rows, columns) of its places."""
+    found, at = {}, 0
+    for stage in range(STAGES, 0, -1):
+        shape = -(-height >> stage), -(-width >> stage)
+        found[stage] = importance[at : at + shape[0] * shape[1]].reshape(shape)
+        at += shape[0] * shape[1]
+    return found
+
+
 def _described(planes: list[BandPlane]) -> NDArray[np.int32]:
     """Planes as the kernel takes them."""
     try:
@@ -150,13 +184,19 @@ class BandCoder:
     """The state that one stage of a tile passes to the next: contexts and magnitudes.
 
     `contexts`: as adapted so far. One object either encodes or decodes. Arrays of coefficients and of symbols
-    are int16, the planes one after the other, each as `wavelet_analyse` orders it; `n_samples` is their length. Raises
-    OptionError for arguments of another kind.
+    are int16, the planes one after the other, each as `wavelet_analyse` orders it; `n_samples` is their length. An
+    encoder may have an `importance`, what errors count for at each place (`pooled`). Raises OptionError for arguments
+    of another kind.
     """
 
-    def __init__(self, planes: list[BandPlane], tables: BandTables) -> None:
+    def __init__(
+        self, planes: list[BandPlane], tables: BandTables, importance: NDArray[np.uint8] | None = None
+    ) -> None:
         self._described = _described(planes)
         _check_tables(tables)
+        if importance is not None:
+            check_array("importance", importance, UINT8, (n_pooled(planes[0].height, planes[0].width),))
+        self.importance = importance
         self.planes = planes
         self.tables = tables
         self.contexts = self._contexts = tables.contexts.copy()
@@ -198,8 +238,9 @@ class BandCoder:
         chosen = 0 if symbols is None else address(symbols)
         buffers = (address(coefficients), chosen, address(out), capacity)
         n_bytes = 0
-        for part, state in self._parts(step_q8, first, last):
-            n_bytes = checked(_encode(*part, *buffers, *state))
+        importance = 0 if self.importance is None else address(self.importance)
+        for (*planes, weights), part, state in self._parts(step_q8, first, last):
+            n_bytes = checked(_encode(*planes, weights, importance, *part, *buffers, *state))
         data = out.view(np.uint8)[:n_bytes].tobytes()
         give_back(out)
         return data
@@ -211,8 +252,8 @@ class BandCoder:
         self._check(coefficients, step_q8, first, last, least_step=0)
         source = np.frombuffer(data, np.uint8)
         buffers = (address(source), source.size, address(coefficients))
-        for part, state in self._parts(step_q8, first, last):
-            checked(_decode(*part, *buffers, *state))
+        for what, part, state in self._parts(step_q8, first, last):
+            checked(_decode(*what, *part, *buffers, *state))
 
     def _check(self, coefficients: NDArray[np.int16], step_q8: int, first: int, last: int, least_step: int) -> None:
         check_array("coefficients", coefficients, INT16, (self.n_samples,), written=True)
@@ -220,17 +261,18 @@ class BandCoder:
         check_number("first", first, 1, STAGES)
         check_number("last", last, 1, first)
 
-    def _parts(self, step_q8: int, first: int, last: int) -> Iterable[tuple[tuple[int, ...], tuple[int, int]]]:
-        """Arguments of a call for each part of a stream, those before the buffers and those after them: one call for
-        all, or where that would take long, one for some planes of a stage."""
+    def _parts(
+        self, step_q8: int, first: int, last: int
+    ) -> Iterable[tuple[tuple[int, ...], tuple[int, ...], tuple[int, int]]]:
+        """Arguments of a call for each part of a stream, those of all, those before the buffers and those after them:
+        one call for all, or where that would take long, one for some planes of a stage."""
         weights, state = self._addresses
         self._state[:] = 0
         whole = (*self._what, step_q8, weights)
         if self.n_samples <= AT_A_TIME:
-            return [((*whole, first, last, 0, len(self._described), *self._where), (state, 1))]
+            return [(whole, (first, last, 0, len(self._described), *self._where), (state, 1))]
         runs = runs_of_planes([width * height for width, height, *_ in self._described.tolist()], AT_A_TIME)
         calls = [(stage, run) for stage in range(first, last - 1, -1) for run in runs]
         return [
-            ((*whole, stage, stage, *run, *self._where), (state, int((stage, run) == calls[-1])))
-            for stage, run in calls
+            (whole, (stage, stage, *run, *self._where), (state, int((stage, run) == calls[-1]))) for stage, run in calls
         ]

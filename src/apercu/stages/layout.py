@@ -61,6 +61,8 @@ class Layout(NamedTuple):
     of the range decodes to exactly the alpha of the tile, whatever sample the plane has there."""
     one_price: bool = False
     """For an encoder: whether symbols are chosen for PSNR alone (`BandPlane.one_price`)."""
+    importance: NDArray[np.uint8] | None = None
+    """For an encoder: what errors count for, as `apercu.stages.bands.pooled` returns it; None: all alike."""
     span: int = 255
     """Of a codec of samples: the largest range of a level group of the image; 255 for uint8."""
 

@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from fsspec.core import url_to_fs
 
 import apercu
@@ -97,10 +98,13 @@ def make(
 
 
 def _settings(job: Job) -> tuple[str, dict[str, Any]]:
-    """What previews depend on, and its SHA-256; a model counts by its content."""
+    """What previews depend on, and its SHA-256; a model and an array count by their content."""
     content: dict[str, Any] = {name: value for name, value in job.options.items() if value is not None}
     if "model" in content:
         content["model"] = hashlib.sha256(Path(content["model"]).read_bytes()).hexdigest()
+    if isinstance(weights := content.get("importance"), np.ndarray):
+        said = f"{weights.dtype.str} {weights.shape} ".encode() + weights.tobytes()
+        content["importance"] = hashlib.sha256(said).hexdigest()
     if job.page is not None:
         content["page"] = job.page
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest(), content
