@@ -71,8 +71,8 @@ def test_noise_of_the_filler_is_as_strong_as_the_error_that_is_left():
     assert noise[:, 16:96].std() == pytest.approx(20, rel=0.3)
     assert noise[:, 160:240].std() == pytest.approx(200, rel=0.15)
     assert (noise == noise_filler.noise(restored, 50.0, table)).all()
-    assert noise_filler.filled(restored, 50.0, table, 0) is not restored
-    assert (noise_filler.filled(restored, 50.0, table, 0) == restored).all()
+    assert (noise_filler.filled(restored, noise, 0) == restored).all()
+    assert (noise_filler.filled(restored, noise) - restored).std() == pytest.approx(0.64 * noise.std(), rel=0.02)
 
 
 def test_deep_features_are_nearer_for_the_same_texture(grass):
