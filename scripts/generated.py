@@ -106,7 +106,9 @@ def bars_table(found: Mapping[tuple[str, float], Mapping[str, Values]]) -> str:
             cells = []
             for by_way in found.values():
                 result = held(bar, way, by_way)
-                number = "" if result is None else f"{result[0]:+.4f}" if bar.metric == "ms_ssim" else f"{result[0]:.2f}"
+                number = (
+                    "" if result is None else f"{result[0]:+.4f}" if bar.metric == "ms_ssim" else f"{result[0]:.2f}"
+                )
                 cells.append(number and f"{number} {'passes' if result and result[1] else 'FAILS'}")
             rows[said_of(bar, way)] = cells
     return table([f"{name} {bpp:g}" for name, bpp in found], rows)

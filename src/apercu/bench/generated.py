@@ -23,7 +23,7 @@ from apercu.bench.plan import Plan
 from apercu.bench.planes import LUMA
 from apercu.codecs import decoding
 from apercu.errors import OptionError
-from apercu.restore.by_name import RESTORERS, restorer_for, restorer_of
+from apercu.restore import by_name
 from apercu.stages.blocks import Window
 from apercu.stages.colour import Plane, Samples
 from apercu.stages.layout import Evidence, Layout
@@ -46,7 +46,8 @@ Values = dict[str, float | None]
 
 def generative() -> list[str]:
     """The restorers that make up what a file does not say, of those that have learnt the default codec."""
-    return [name for name in RESTORERS if restorer_of(name).KIND == "generative" and CODEC in restorer_of(name).CODECS]
+    known = {name: by_name.restorer_of(name) for name in by_name.RESTORERS}
+    return [name for name, one in known.items() if one.KIND == "generative" and CODEC in one.CODECS]
 
 
 def ways() -> list[str]:
@@ -82,7 +83,7 @@ def _of_file(this: Subject, bpp: float, store: Cache) -> dict[str, Values]:
         picture = apercu.decode(data, restore=way)
         found[way] = values_of(this, picture, store)
         found[way] |= {"flat": deviation(this.image, picture, pictures["cnn"], flat=True)}
-        if any(field.name == "seed" for field in fields(restorer_of(way).Options)):
+        if any(field.name == "seed" for field in fields(by_name.restorer_of(way).Options)):
             other = apercu.decode(data, restore=way, seed=1)
             pair = this.image, picture, other
             found[way] |= {"seeds_flat": deviation(*pair, flat=True), "seeds": deviation(*pair, flat=False)}
@@ -121,18 +122,18 @@ def _kept(store: Cache, key: Sequence[Any], make: Callable[[], Any]) -> Any:
 
 def noisy(data: bytes, seed: int = 0) -> Callable[[float], Samples]:
     """A file restored by "cnn", with so many times the noise of `noise_filler`."""
-    better, table = restorer_for("cnn", CODEC, {}), noise_filler.shipped()
+    better, table = by_name.restorer_for("cnn", CODEC, {}), noise_filler.shipped()
     tiles: list[tuple[list[Plane], NDArray[np.float64]]] = []
 
-    def learn(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, wanted: Window) -> None:
-        better(planes, layout, step_q8, evidence, wanted)
+    def learn(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, *where: Window) -> None:
+        better(planes, layout, step_q8, evidence, *where)
         luma = planes[0][: layout.planes[0].height, : layout.planes[0].width]
         tiles.append(([plane.copy() for plane in planes], noise_filler.noise(luma, step_q8 / 256, table, seed)))
 
     def picture(strength: float) -> Samples:
         left = iter(tiles)  # which come in the order in which they were learnt
 
-        def fill(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, wanted: Window) -> None:
+        def fill(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, *where: Window) -> None:
             restored, noise = next(left)
             for plane, values in zip(planes, restored, strict=True):
                 plane[:] = values
