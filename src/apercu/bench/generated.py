@@ -1,8 +1,8 @@
 """Generated pictures beside what they have to be better than, in one file's bytes.
 
 Of an image at a rate there are: the file as it decodes exactly; restored by "cnn"; by every generative restorer; noise
-of no cleverness (`noise_filler`), also at the PSNR of each of these; and AVIF in as many bytes. AVIF gets a little more than
-that, up to the next of its settings, and in each metric counts the best of full, half and quarter size.
+of no cleverness (`noise_filler`), also at the PSNR of each of these; and AVIF in as many bytes. AVIF gets a little more
+than that, up to the next of its settings, and in each metric counts the best of full, half and quarter size.
 """
 
 import hashlib
@@ -60,7 +60,7 @@ def of_image(name: str, path: str, read: Reader, bpp: float, store: Cache) -> di
     """What `ways` come to on one image at a rate: way -> metric -> value, with `n_bytes`.
 
     A metric that cannot be measured on the image, or AVIF where it has no file so small, is None. Values are kept in
-    `store` by the pictures that they are of. Raises what `read` raises, TargetUnreachable, MissingExtra and OptionError.
+    `store` by the pictures that they are of. Raises what `read` raises, TargetUnreachable, MissingExtra, OptionError.
     """
     this = subject(name, path, read, Plan((), (), ()))
     if this.bands not in ("grey", "rgb"):
