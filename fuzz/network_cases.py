@@ -17,12 +17,12 @@ with suppress(ImportError):  # there are no networks then: see seeds
 
 import apercu
 from apercu.errors import ModelError
-from apercu.restore import cnn
+from apercu.restore import networks
 from calls import call
 from mutate import havoc
 from scripts.pictures import scene
 
-SHIPPED = Path(cnn.__file__).parent.parent / "weights" / "cnn.onnx"
+SHIPPED = Path(networks.__file__).parent.parent / "weights" / "cnn.onnx"
 IN, OUT = 25, 24
 CANARY = b"\0\0\x80\x3f" * (OUT * IN)
 """Of the size of a layer's weights, so that a runtime that reads it goes on."""
@@ -111,14 +111,14 @@ def picture() -> bytes:
 def _network(rng: random.Random, kind: str, folder: Path = Path("/nowhere")) -> bytes:
     """The bytes of a network; most take and give what `apercu train cnn` makes."""
     shape_in, shape_out = [1, IN, "h", "w"], [1, OUT, "h", "w"]
-    names = [cnn.INPUT, cnn.OUTPUT]
+    names = [networks.INPUT, networks.OUTPUT]
     element = TensorProto.FLOAT
     if rng.random() < 0.1:
         shape_in = rng.choice(([1, IN, 8, 8], [1, IN], [1, 3, "h", "w"], [0, IN, 0, 0], []))
     if rng.random() < 0.1:
         shape_out = rng.choice(([1, OUT, 1, 1], [1], [1, OUT], [1 << 40, OUT, "h", "w"], ["n", OUT, "h", "w"]))
     if rng.random() < 0.05:
-        names = rng.choice((["x", "y"], ["", ""], [cnn.INPUT, cnn.INPUT]))
+        names = rng.choice((["x", "y"], ["", ""], [networks.INPUT, networks.INPUT]))
     if rng.random() < 0.05:
         element = rng.choice(
             (TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT8, TensorProto.STRING, TensorProto.BOOL)

@@ -250,11 +250,11 @@ def _trust_in_blocks() -> None:
 
 
 def _restored_window() -> None:
-    from apercu.restore import cnn
+    from apercu.restore import squares
 
-    @wrapped(cnn, "_squares")
-    def squares(old, side, height, width, wanted, grown):
-        return list(old(side, height, width, wanted, grown))[-1:]
+    @wrapped(squares, "squares")
+    def last_row(old, *arguments):
+        return list(old(*arguments))[-1:]
 
 
 OF_OTHERS: dict[str, tuple[str, Install]] = {

@@ -146,10 +146,10 @@ def _case(codec: str, image: Samples, photograph: bool, rng: np.random.Generator
     restore = cnn.load(codec, cnn.Options(), trust=in_full)
     found: list[Case] = []
 
-    def look(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, wanted: Window) -> None:
+    def look(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, *where: Window) -> None:
         height, width = image.shape
         luma = planes[0][:height, :width].copy()
-        restore(planes, layout, step_q8, evidence, wanted)
+        restore(planes, layout, step_q8, evidence, *where)
         error = luma / 32 - image
         residual = (planes[0][:height, :width] - luma) / 32
         signs = block_trust.signs(codec, luma, evidence[0], step_q8 / 256).reshape(block_trust.SIGNS, -1)

@@ -125,7 +125,7 @@ def synthesise(symbols, layout, setting, tables):
     return (symbols << setting.shift) + (1 << setting.shift >> 1)
 
 
-def evidence(symbols, layout):
+def evidence(symbols, layout, n_read, n_layers):
     return []
 
 

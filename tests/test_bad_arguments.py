@@ -130,9 +130,9 @@ def test_options_of_encode(options, says):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"restore": "gan"}, "^restore must be 'none' or 'cnn', not 'gan'$"),
+        ({"restore": "vae"}, "^restore must be 'none' or 'cnn' or 'gan', not 'vae'$"),
         ({"restore": []}, "^restore must be"),
-        ({"network": "mine.onnx"}, "^network goes with restore='cnn'$"),
+        ({"network": "mine.onnx"}, "^network goes with restore='cnn' or 'gan'$"),
         ({"restor": "cnn"}, "^decode has no option restor$"),
         ({"restore": "cnn", "step": 4}, "^decode has no option step$"),
         ({"damaged": "hide"}, "^damaged must be"),

@@ -21,7 +21,7 @@ from scripts.pictures import scene
 
 sys.setswitchinterval(1e-5)
 restore, codec, n_children, busy = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "busy"
-image = np.tile(scene(80, 80, 3, 3), (2, 2, 1)) if restore == "cnn" else scene(24, 40, 3)
+image = np.tile(scene(80, 80, 3, 3), (2, 2, 1)) if restore != "none" else scene(24, 40, 3)
 
 def work():
     data = apercu.encode(image, quality=45, codec=codec)
@@ -71,10 +71,10 @@ def test_children_end_while_threads_encode_and_decode(codec, n_children):
     assert children("none", codec, n_children, "busy") == ["0", "0"]
 
 
-@pytest.mark.parametrize("threads", ["busy", "idle"])
-def test_children_restore_what_their_parent_has_restored(threads):
+@pytest.mark.parametrize(("restore", "threads"), [("cnn", "busy"), ("cnn", "idle"), ("gan", "busy")])
+def test_children_restore_what_their_parent_has_restored(restore, threads):
     pytest.importorskip("onnxruntime")
-    assert children("cnn", "apercu", 3, threads) == ["0", "0"]
+    assert children(restore, "apercu", 3, threads) == ["0", "0"]
 
 
 SIGNALS = """

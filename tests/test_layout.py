@@ -1,5 +1,6 @@
 """Where the samples of a tile lie, and what a codec tells a restorer of where its symbols are."""
 
+import numpy as np
 import pytest
 
 import apercu
@@ -38,11 +39,25 @@ def seen_of(data):
 
 def test_what_a_restorer_sees_of_apercu():
     image = scene(33, 20, 3)
-    planes, layout, step_q8, evidence, wanted = seen_of(apercu.encode(image, quality=25))
+    planes, layout, step_q8, evidence, place, wanted = seen_of(apercu.encode(image, quality=25))
     assert [plane.shape for plane in planes] == [(33, 20), (17, 10), (17, 10)]
-    assert (layout.interpretation, step_q8, wanted) == ("rgb", 65536, (0, 0, 33, 20))
+    assert (layout.interpretation, step_q8, place, wanted) == ("rgb", 65536, (0, 0, 33, 20), (0, 0, 33, 20))
     assert [values.shape for values in evidence] == [(660,), (170,), (170,)]
     assert evidence[0].any()
+
+
+def test_a_restorer_knows_where_a_tile_lies():
+    """In pixels of the coded image, whatever window is asked for."""
+    seen = []
+    data = apercu.encode(np.zeros((300, 700), np.uint8), quality=50, tile=256)
+    how = decoding.How(restorer=lambda *given: seen.append(given[-2:]))
+    decoding.decode(data, how, (250, 500, 10, 100))
+    assert seen == [
+        ((0, 256, 256, 256), (250, 244, 6, 12)),
+        ((0, 512, 256, 188), (250, 0, 6, 88)),
+        ((256, 256, 44, 256), (0, 244, 4, 12)),
+        ((256, 512, 44, 188), (0, 0, 4, 88)),
+    ]
 
 
 def test_what_a_restorer_sees_of_taha2025():
@@ -50,7 +65,7 @@ def test_what_a_restorer_sees_of_taha2025():
     image = scene(33, 20, 3)
     image[:8] = 90
     data = apercu.encode(image, codec="taha2025", threshold=20, step=3)
-    planes, layout, step_q8, evidence, _ = seen_of(data)
+    planes, layout, step_q8, evidence, *_ = seen_of(data)
     assert [plane.shape for plane in planes] == [(40, 24), (24, 16), (24, 16)]
     assert step_q8 == 3 * 256
     assert [values.shape for values in evidence] == [(5, 3, 8), (3, 2, 8), (3, 2, 8)]

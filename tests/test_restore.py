@@ -9,7 +9,7 @@ import apercu
 from apercu.codecs import decoding
 from apercu.errors import MissingExtra, ModelError, OptionError
 from apercu.format import ids
-from apercu.restore import cnn
+from apercu.restore import cnn, networks, squares
 from apercu.stages.blocks import Window
 from scripts.pictures import scene, wide
 
@@ -81,7 +81,7 @@ def runs(monkeypatch):
         seen.append((4 * height, 4 * width))
         return np.zeros((1, 24, height, width), np.float32)
 
-    monkeypatch.setattr(cnn, "_shipped", lambda _: network)
+    monkeypatch.setattr(networks, "shipped", lambda _: network)
     return seen
 
 
@@ -122,7 +122,7 @@ def test_where_nothing_would_count_the_network_is_not_run(runs):
 def test_a_network_may_add_more_than_numbers_hold():
     plane, factors = np.full((8, 16), 100, np.int16), np.ones((1, 2), np.float32)
     correction = np.repeat(np.float32([[3e38, -3e38]]), 8, 1).repeat(8, 0)
-    found = cnn._add(plane, correction, factors, 8)
+    found = squares.sums(plane, correction, factors, 8)
     assert found[:, :8].min() == 8160
     assert found[:, 8:].max() == -8160
 
@@ -141,9 +141,9 @@ def test_squares_meet_without_a_seam():
     """With margins, the grid hardly shows: what differs from one large square is rare and small."""
     data = apercu.encode(textured(120, 200, 3), codec="apercu", quality=50)
     whole = apercu.decode(data, restore="cnn").astype(int)
-    squares = in_squares_of_64(data).astype(int)
-    assert np.abs(whole - squares).mean() < 0.5
-    assert not np.array_equal(whole, squares)
+    small = in_squares_of_64(data).astype(int)
+    assert np.abs(whole - small).mean() < 0.5
+    assert not np.array_equal(whole, small)
 
 
 def test_a_codec_without_loss_has_none():
@@ -153,9 +153,9 @@ def test_a_codec_without_loss_has_none():
 
 @pytest.fixture
 def anew():
-    cnn._shipped.cache_clear()
+    networks.shipped.cache_clear()
     yield
-    cnn._shipped.cache_clear()
+    networks.shipped.cache_clear()
 
 
 def network_of(path, name="planes", n_out=24, value=0.0):

@@ -161,6 +161,7 @@ MAP_ENCODE = {
 EXAMPLES = [
     (bands.start_contexts, bands.start_contexts, {"starts": STARTS}),
     (bands.band_step, bands.band_step, {"step_q8": 900, "chroma": 0, "level": 2, "orientation": 1}),
+    (bands.band_step_q6, bands.band_step_q6, {"step_q8": 900, "chroma": 1, "level": 4, "orientation": -1}),
     (bands.low_step_q6, bands.low_step_q6, {"step_q8": 900}),
     (bands.BandCoder, band_coder, {"weights": TABLES.weights, "contexts": TABLES.contexts, "planes": PLANES}),
     (bands.BandCoder, band_encode,

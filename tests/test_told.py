@@ -5,7 +5,7 @@ import pytest
 
 import apercu
 from apercu.codecs import decoding
-from apercu.restore import cnn
+from apercu.restore import networks
 from apercu.restore.told import told
 from scripts.pictures import scene
 
@@ -19,7 +19,7 @@ def given(monkeypatch):
         seen.append(values[0].copy())
         return np.zeros((1, 24, *values.shape[2:]), np.float32)
 
-    monkeypatch.setattr(cnn, "_shipped", lambda _: network)
+    monkeypatch.setattr(networks, "shipped", lambda _: network)
     return seen
 
 
@@ -27,7 +27,7 @@ def given(monkeypatch):
 def test_each_square_is_told_of_its_own_blocks(given, codec, number, first):
     data = apercu.encode(np.tile(scene(60, 93, 3, 3), (1, 7, 1)), codec=codec, quality=45)
     kept = []
-    keep = decoding.How(restorer=lambda _, __, step_q8, evidence, ___: kept.append((step_q8, evidence)))
+    keep = decoding.How(restorer=lambda _, __, step_q8, evidence, *___: kept.append((step_q8, evidence)))
     decoding.decode(data, keep)
     apercu.decode(data, restore="cnn")
     ((step_q8, evidence),) = kept

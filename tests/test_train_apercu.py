@@ -292,7 +292,10 @@ def test_shipped_files_are_those_of_the_recipes_beside_them():
         assert network["sha256"] == known.sha256
         last = network["log"][-1]
         assert last["step"] == network["steps"]
-        assert last["held_out_error"] < 0.95
+        if name == "gan":  # which gives errors up for likeness, against the discriminator
+            assert last["held_out_deep"] < 0.85
+        else:
+            assert last["held_out_error"] < 0.95
     trust = json.loads((WEIGHTS / "block_trust.json").read_text())
     assert trust["sha256"] == sha256((WEIGHTS / "block_trust.npy").read_bytes()).hexdigest()
     assert trust["network"] == ids.NETWORKS["cnn_blocks"].sha256

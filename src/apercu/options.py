@@ -64,6 +64,21 @@ def entropy_option(coders: Sequence[str]) -> Any:
     return option("how symbols become bits", "NAME", one_of(coders))
 
 
+def network_option() -> Any:
+    """The field `network` of a restorer: the path of a file, or the name of a shipped network."""
+    return option("a network of your own in place of the shipped one", "FILE", anything)
+
+
+def strength_option() -> Any:
+    """The field `strength` of a restorer that makes things up."""
+    return option("how much of what is made up is added, 0 to 1 (default: 1)", "S", share, float)
+
+
+def seed_option() -> Any:
+    """The field `seed` of a restorer that makes things up."""
+    return option("which of many pictures is made up (default: 0)", "N", seed, int)
+
+
 def anything(_: str, value: object) -> object:
     """A check of nothing."""
     return value
@@ -100,6 +115,18 @@ def peak_or_range(name: str, value: Any) -> float | str:
     if isinstance(value, str):
         raise OptionError(f'{name} must be a number above 0 or "range", not {value!r}')
     return number(name, value, ' above 0, or "range"', lambda found: found > 0)
+
+
+def share(name: str, value: Any) -> float:
+    """A number from 0 to 1."""
+    return number(name, value, " from 0 to 1", lambda found: 0 <= found <= 1)
+
+
+def seed(name: str, value: Any) -> int:
+    """A whole number from 0 to 2^63 - 1."""
+    if not 0 <= (found := whole(name, value)) < 1 << 63:
+        raise OptionError(f"{name} must be from 0 to 2^63 - 1, not {found}")
+    return found
 
 
 def whole(name: str, value: Any) -> int:

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--restore",
         metavar="NAME",
         nargs="+",
-        help="how apercu restores detail, none or cnn (default: none; with --network both)",
+        help="how apercu restores detail, none, cnn or gan (default: none; with --network both)",
     )
     parser.add_argument(
         "--model",

@@ -291,9 +291,16 @@ def synthesise(bands: list[Bands], layout: Layout, _: Setting, __: BandTables) -
     return planes
 
 
-def evidence(bands: list[Bands], _: Layout) -> Evidence:
-    """The coefficients of each plane."""
-    return bands
+def evidence(bands: list[Bands], layout: Layout, n_read: int, n_layers: int) -> Evidence:
+    """The coefficients of each plane, without those of layers that were not read, which are not zeros: they are not
+    known."""
+    _, last = stages_of(n_read - 1, n_layers)
+    known = []
+    for of, its_bands in zip(layout.planes, bands, strict=True):
+        finer, levels = last - of.chroma - 1, STAGES - of.chroma
+        end = band_places(of.height, of.width, levels)[finer, 0][0] if finer > 0 else its_bands.size
+        known.append(its_bands[:end])
+    return known
 
 
 def tell(setting: Setting, _: object) -> dict[str, object]:

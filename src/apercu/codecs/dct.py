@@ -245,7 +245,7 @@ def synthesise(symbols: Values, layout: Layout, setting: Setting, tables: DctTab
     return planes
 
 
-def evidence(symbols: Values, layout: Layout) -> Evidence:
+def evidence(symbols: Values, layout: Layout, _: int, __: int) -> Evidence:
     """The symbols of each block, (down, across, 64)."""
     maps = map_layout(layout)
     return [np.moveaxis(plane_of(maps, symbols, index), 0, -1) for index in range(len(layout.planes))]

@@ -121,7 +121,7 @@ def _tiles(begun: _Begun, how: How, image: Samples | None) -> Iterator[tuple[Win
         samples = np.empty((place.height, place.width, header.n_bands), out.dtype) if partial else out
         sound, fault = _sound(begun.file.segments, header, tile, begun.n_layers, damaged != "raise")
         told = header, begun.file.setting, begun.tables, begun.reads[tile] if begun.reads else None
-        fault, n_shown = _decode_tile(sound, fault, *told, samples, how.restorer, relative(common, place))
+        fault, n_shown = _decode_tile(sound, fault, *told, samples, how.restorer, place, common)
         if fault and damaged == "raise":
             raise faults.placed(fault, header, fault.layer, tile)
         if fault and not n_shown:
@@ -206,12 +206,13 @@ def _decode_tile(
     known: made.Read | None,
     out: Samples,
     restorer: Restore | None,
+    place: Window,
     wanted: Window,
 ) -> tuple[FormatError | None, int]:
     """Decodes the layers of a tile up to the first fault into `out`; returns that fault, and how many layers were
     decoded.
 
-    A restorer may leave out what is not `wanted`, a part of the tile.
+    `place`: of the tile in the image. A restorer may leave out what is not `wanted`, a part of it.
     """
     codec, layout = codec_of(header.codec), layout_of_tile(header, *out.shape[:2])
     while sound:
@@ -223,7 +224,9 @@ def _decode_tile(
             continue
         content = codec.synthesise(symbols, layout, setting, tables)
         if restorer:
-            restorer(content, layout, setting.step_q8, codec.evidence(symbols, layout), wanted)
+            evidence = codec.evidence(symbols, layout, len(sound), header.n_layers)
+            restorer(content, layout, setting.step_q8, evidence, place, relative(wanted, place))
+            del evidence
         del symbols  # which take as much memory as the samples
         from_content(content, header, out)
         break

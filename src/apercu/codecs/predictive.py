@@ -192,7 +192,7 @@ def synthesise(samples: Samples, _: Layout, __: Setting, ___: PredictTables) -> 
     return samples
 
 
-def evidence(_: Samples, __: Layout) -> Evidence:
+def evidence(_: Samples, __: Layout, ___: int, ____: int) -> Evidence:
     """None: no restorer takes this codec's files."""
     return []
 

@@ -113,8 +113,8 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
     def synthesise(self, symbols: Symbols, layout: Layout, setting: SettingT, tables: Tables, /) -> Content:
         """What is decoded of a tile from what was read with this setting."""
 
-    def evidence(self, symbols: Symbols, layout: Layout, /) -> Evidence:
-        """What a restorer may know of where symbols are."""
+    def evidence(self, symbols: Symbols, layout: Layout, n_read: int, n_layers: int, /) -> Evidence:
+        """What a restorer may know of where symbols are, of a tile of which so many of its layers were read."""
 
     def tell(self, setting: SettingT, tiles: Iterable[tuple[bytes | ApercuError, Layout]], /) -> dict[str, object]:
         """Entries of `apercu.info` for files of this codec only; of a setting made by hand also the options that make

@@ -249,7 +249,7 @@ def synthesise(symbols: list[Symbols], layout: Layout, setting: Setting, tables:
     return planes
 
 
-def evidence(symbols: list[Symbols], _: Layout) -> Evidence:
+def evidence(symbols: list[Symbols], _: Layout, __: int, ___: int) -> Evidence:
     """The latents of each block, (down, across, n)."""
     return [np.ascontiguousarray(np.moveaxis(of_plane[FIRST_MAPS:], 0, -1)) for of_plane in symbols]
 

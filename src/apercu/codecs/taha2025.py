@@ -272,7 +272,7 @@ def synthesise(decoded: Decoded, layout: Layout, setting: Setting, tables: Table
     ]
 
 
-def evidence(decoded: Decoded, layout: Layout) -> Evidence:
+def evidence(decoded: Decoded, layout: Layout, _: int, __: int) -> Evidence:
     """The symbols of each block, (down, across, 8); a block of G1 has the first of them alone."""
     found = []
     for (groups, symbols), plane in zip(decoded, layout.planes, strict=True):

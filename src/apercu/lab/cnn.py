@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from apercu.restore.cnn import INPUT, OUT, OUTPUT
+from apercu.restore.networks import INPUT, OUTPUT
+from apercu.restore.squares import OUT
 
 NEAR, FAR = 64, 96  # channels at a quarter and at an eighth of the size
 

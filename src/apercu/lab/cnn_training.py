@@ -28,7 +28,8 @@ from apercu.lab.images import files_below, manifest, read_rgb
 from apercu.lab.likeness import LUMA, dissimilarity, to_rgb
 from apercu.lab.steps import average, save, share_of_rate
 from apercu.processes import in_order, n_cores, pool
-from apercu.restore import cnn
+from apercu.restore.networks import shipped_file
+from apercu.restore.squares import OUT
 from apercu.restore.told import COUNTS, GRID, n_told, places
 from apercu.restore.told import told as told_beside
 from apercu.stages.blocks import Window
@@ -66,7 +67,7 @@ class Recipe(NamedTuple):
     @property
     def channels(self) -> int:
         """Of the input."""
-        return cnn.OUT + n_told(self.versions[0][0])
+        return OUT + n_told(self.versions[0][0])
 
 
 RECIPES = {
@@ -180,7 +181,7 @@ def _sample(image: NDArray[np.uint8], codec: str, quality_q8: int) -> Sample:
     """An image as the decoder of a codec has it before the network."""
     found: list[Sample] = []
 
-    def keep(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, _: Window) -> None:
+    def keep(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, *_: Window) -> None:
         luma, *pair = (plane[: of.height, : of.width] for plane, of in zip(planes, layout.planes, strict=True))
         told = told_beside(codec, step_q8, evidence, *luma.shape).astype(np.float16)
         found.append((luma.copy(), np.stack(pair), told, image))
@@ -265,7 +266,7 @@ def fit(
     torch.manual_seed(seed)
     network, averaged = Network(recipe.channels), Network(recipe.channels)
     if recipe.start:
-        start_from(network, cnn.shipped_file(recipe.start))
+        start_from(network, shipped_file(recipe.start))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from the stubs
     averaged.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=DECAY)

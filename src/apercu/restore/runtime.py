@@ -20,7 +20,7 @@ from apercu.errors import MissingExtra, ModelError
 
 MOST_MEMORY = 1 << 30
 """Bytes that a network of a user may take besides its weights; the shipped one takes less than 40 MB."""
-MISSING = "restore='cnn' needs onnxruntime: pip install 'apercu[restore]'"
+MISSING = "to restore by a network needs onnxruntime: pip install 'apercu[restore]'"
 
 Values = NDArray[np.float32]
 Network = Callable[[Values], Values]

@@ -30,11 +30,16 @@ def n_told(codec: str) -> int:
     return TOLD + PLACES if codec in BLOCK_CODECS else 1
 
 
+def told_of_step(step_q8: int) -> float:
+    """A number for the quantiser's step, about -1 to 1."""
+    return float(np.log2(step_q8 / 256) - 6) / 3
+
+
 def told(codec: str, step_q8: int, evidence: Evidence, height: int, width: int) -> Values:
     """(1 or TOLD, height / 4, width / 4), rounded up, of a plane or of luma and chroma. Raises ModelError."""
     of_blocks = codec in BLOCK_CODECS
     found = np.zeros((TOLD if of_blocks else 1, n_blocks(height, 4), n_blocks(width, 4)), np.float32)
-    found[0] = (np.log2(step_q8 / 256) - 6) / 3
+    found[0] = told_of_step(step_q8)
     if not of_blocks:
         return found
     found[1 + BLOCK_CODECS.index(codec)] = 1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from apercu.stages.bands import STAGES
 from apercu.stages.blocks import BLOCK, n_blocks
 from apercu.stages.colour import Plane
-from apercu.stages.wavelet import Bands, band_places
+from apercu.stages.wavelet import Bands, known_places
 
 STEPS = 16, 20
 """The factor rises from 0 to 1 between these steps, linearly in the logarithm of the step."""
@@ -52,7 +52,8 @@ Counts = NDArray[np.int16]
 def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors]:
     """Factors for a plane, or for luma and the two of chroma at half size that go with it.
 
-    `bands`: the decoded coefficients of each, as `wavelet_analyse` orders them; `step_q8`: the quantiser's step.
+    `bands`: the decoded coefficients of each, as `wavelet_analyse` orders them, where the finest may be missing;
+    `step_q8`: the quantiser's step.
     """
     luma, *pair = planes
     step = step_q8 / 256
@@ -99,8 +100,8 @@ def _squares(bands: Bands, plane: Plane) -> list[NDArray[np.int64]]:
     """Mean squares of the coefficients of levels 2 to 4 for each 8×8 samples, in whole numbers."""
     height, width = plane.shape
     found = [np.zeros((n_blocks(height), n_blocks(width)), np.int64) for _ in range(3)]
-    for (level, _), (start, rows, columns) in band_places(height, width, STAGES).items():
-        if not 2 <= level <= 4 or not rows * columns:
+    for (level, _), (start, rows, columns) in known_places(bands, height, width, STAGES).items():
+        if not 2 <= level <= 4:
             continue
         squares = bands[start : start + rows * columns].reshape(rows, columns).astype(np.int64) ** 2
         if level == 2:
@@ -121,8 +122,8 @@ def _symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts]
     shape = n_blocks(height), n_blocks(width)
     found = {level: np.zeros(shape, np.int16) for level in range(1, 5)}
     diagonal = np.zeros(shape, np.int16)
-    for (level, orientation), (start, rows, columns) in band_places(height, width, levels).items():
-        if level not in found or not rows * columns:
+    for (level, orientation), (start, rows, columns) in known_places(bands, height, width, levels).items():
+        if level not in found:
             continue
         has = bands[start : start + rows * columns].reshape(rows, columns) != 0
         if level == 4:

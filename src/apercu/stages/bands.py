@@ -80,18 +80,23 @@ def start_contexts(starts: NDArray[np.uint16]) -> NDArray[np.uint64]:
 
 
 def band_step(step_q8: int, chroma: int, level: int, orientation: int) -> float:
-    """Step of a band (orientation 0 HL, 1 LH, 2 HH) in units of its coefficients. Raises OptionError for
-    a band that there is not."""
+    """Step of a band (orientation 0 HL, 1 LH, 2 HH; -1: LL, of the last level) in units of its coefficients. Raises
+    OptionError for a band that there is not."""
+    return band_step_q6(step_q8, chroma, level, orientation) / 64
+
+
+def band_step_q6(step_q8: int, chroma: int, level: int, orientation: int) -> int:
+    """The same with 6 fraction bits."""
     check_number("step_q8", step_q8, 1, LARGEST_STEP_Q8)
-    for name, number in (("chroma", chroma), ("level", level), ("orientation", orientation)):
+    for name, number in (("chroma", chroma), ("level", level)):
         check_number(name, number, 0, STAGES)
-    return checked(_step(step_q8, chroma, level, orientation)) / 64
+    check_number("orientation", orientation, -1, 2)
+    return checked(_step(step_q8, chroma, level, orientation))
 
 
 def low_step_q6(step_q8: int) -> int:
     """Step of LL of a plane that is not chroma, in units of its coefficients, with 6 fraction bits."""
-    check_number("step_q8", step_q8, 1, LARGEST_STEP_Q8)
-    return checked(_step(step_q8, 0, STAGES, -1))
+    return band_step_q6(step_q8, 0, STAGES, -1)
 
 
 def _check_tables(tables: BandTables) -> None:

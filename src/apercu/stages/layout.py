@@ -92,8 +92,9 @@ def layout_of_bands(interpretation: str, n_bands: int, height: int, width: int, 
 
 
 Evidence = list[NDArray[np.int16]]
-"""Of each plane, what a codec knows of where its symbols are: (n,) coefficients as `wavelet_analyse` orders them, or
-(down, across, n) symbols or coefficients of each block."""
-Restore = Callable[[list[Plane], Layout, int, Evidence, Window], None]
+"""Of each plane, what a codec knows of where its symbols are: (n,) coefficients as `wavelet_analyse` orders them, the
+coarse ones alone where no more were decoded, or (down, across, n) symbols or coefficients of each block."""
+Restore = Callable[[list[Plane], Layout, int, Evidence, Window, Window], None]
 """Improves the decoded planes of a tile in place, given their layout, the quantiser's step in 8-bit samples with 8
-fraction bits, the codec's evidence, and the pixels of the tile that are wanted: the rest may stay as it is."""
+fraction bits, the codec's evidence, where the tile lies in the coded image, and the pixels of the tile that are wanted:
+the rest may stay as it is."""

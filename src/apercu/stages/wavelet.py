@@ -13,6 +13,8 @@ _synthesise = function("apercu_wavelet_synthesise", "assiiasas")
 
 Bands = NDArray[np.int16]
 """(H * W,) coefficients with 4 fraction bits: LL, then HL, LH and HH of each level, the coarsest first, row by row."""
+LOW = -1
+"""LL, where orientations are numbered."""
 
 
 def band_places(height: int, width: int, levels: int) -> dict[tuple[int, int], tuple[int, int, int]]:
@@ -29,6 +31,18 @@ def band_places(height: int, width: int, levels: int) -> dict[tuple[int, int], t
             places[level, orientation] = start, h, w
             start += h * w
     return places
+
+
+def known_places(known: Bands, height: int, width: int, levels: int) -> dict[tuple[int, int], tuple[int, int, int]]:
+    """The same of those bands alone that have any coefficients, and are there: the finest may be missing."""
+    places = band_places(height, width, levels).items()
+    return {place: (start, h, w) for place, (start, h, w) in places if h and w and start + h * w <= known.size}
+
+
+def places_with_low(known: Bands, height: int, width: int, levels: int) -> dict[tuple[int, int], tuple[int, int, int]]:
+    """The same, and LL before them, as orientation LOW of the last level."""
+    low = -(-height >> levels), -(-width >> levels)
+    return {(levels, LOW): (0, *low), **known_places(known, height, width, levels)}
 
 
 def wavelet_analyse(

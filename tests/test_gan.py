@@ -1,0 +1,212 @@
+"""restore="gan": texture where there is some, nothing where there is none; the same for a seed, however it is cut."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import apercu
+from apercu.cli.main import main
+from apercu.codecs import decoding
+from apercu.errors import MissingExtra, ModelError, OptionError
+from apercu.format import ids
+from apercu.restore import gan, networks
+from apercu.restore.gan import learnt
+from apercu.stages.blocks import Window
+from every_codec import part
+from scripts.drawn import pixels, sky
+from scripts.pictures import scene, wide
+
+pytest.importorskip("onnxruntime")
+HORIZON = 64
+
+
+def meadow(height, width, seed=2):
+    """A sky without a cloud above 64 rows, discs and grass below; (H, W, 3)."""
+    down, across = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)
+    spectrum = np.maximum(down**2 + across**2, 1 / (height * width)) ** -0.6
+    grass = np.fft.ifft2(np.fft.fft2(np.random.default_rng(seed).normal(size=(height, width))) * spectrum).real
+    ground = 64 + 20 * (grass / grass.std())[:, :, None] * [1, 1, 0.9] + scene(height, width, 3, 3) / 2
+    ground[:HORIZON] = sky(HORIZON, width)
+    return pixels(ground)
+
+
+def decoded(data, **options):
+    return apercu.decode(data, restore="gan", **options).astype(float)
+
+
+def in_squares(data, side, window=None):
+    restorer = gan.load("apercu", gan.Options(), square=side)
+    return decoding.decode(data, decoding.How(restorer=restorer), window).astype(float)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return apercu.encode(meadow(192, 256), quality=40)
+
+
+@pytest.fixture(scope="module")
+def faithful(data):
+    return apercu.decode(data, restore="cnn").astype(float)
+
+
+@pytest.fixture(scope="module")
+def generated(data):
+    return decoded(data)
+
+
+def test_there_is_texture_in_grass_and_none_in_the_sky(data, faithful, generated):
+    again, other = decoded(data, seed=0), decoded(data, seed=1)
+    assert np.array_equal(again, generated)
+    sky, grass = np.s_[: HORIZON - 8], np.s_[HORIZON:]
+    assert np.abs(generated - faithful)[grass].mean() > 1
+    assert np.abs(generated - other)[grass].mean() > 1
+    assert np.abs(generated - other)[sky].mean() < 0.5
+    flat = [image[sky].reshape(7, 8, 32, 8, 3).std((1, 3)).mean() for image in (generated, faithful)]
+    assert flat[0] < flat[1] + 0.5
+
+
+def test_strength_goes_from_the_faithful_picture_to_the_generated_one(data, faithful, generated):
+    assert np.array_equal(decoded(data, strength=0), faithful)
+    assert np.array_equal(decoded(data, strength=0, seed=5), faithful)
+    assert np.array_equal(decoded(data, strength=1), generated)
+    half = decoded(data, strength=0.5)
+    assert np.abs(half - (faithful + generated) / 2).mean() < 0.6
+    assert 0.35 < np.abs(half - faithful).mean() / np.abs(generated - faithful).mean() < 0.65
+
+
+def test_each_tile_has_noise_of_its_own():
+    """Two tiles of the same picture, which are the same without noise."""
+    tile = meadow(128, 128)
+    data = apercu.encode(np.tile(tile, (1, 2, 1)), quality=40, tile=128)
+    halves = [np.hsplit(apercu.decode(data, restore=restore).astype(float), 2) for restore in ("cnn", "gan")]
+    assert np.array_equal(*halves[0])
+    assert np.abs(np.subtract(*halves[1]))[HORIZON:].mean() > 0.7
+
+
+def test_the_grid_of_squares_hardly_shows(data, generated):
+    small = in_squares(data, 64)
+    assert np.abs(small - generated).mean() < 0.5
+    assert np.abs(small - generated).max() < 25
+    assert not np.array_equal(small, generated)
+
+
+def test_windows_in_small_squares_and_tiles_are_crops():
+    data = apercu.encode(meadow(330, 300), quality=40, tile=256)
+    whole = in_squares(data, 64)
+    for window in (Window(100, 61, 50, 90), Window(127, 255, 3, 2), Window(256, 0, 74, 300), Window(329, 299, 1, 1)):
+        assert np.array_equal(in_squares(data, 64, window), part(whole, window))
+
+
+@pytest.mark.parametrize("quality", [75, 95])
+def test_what_is_coded_finely_is_left_to_cnn(quality):
+    data = apercu.encode(meadow(96, 128), quality=quality)
+    assert np.array_equal(decoded(data), apercu.decode(data, restore="cnn"))
+
+
+def test_the_steps_that_it_has_learnt():
+    steps = [1, 20, 25.3, 32, 100, 350, 488, 680, 1000]
+    assert [round(learnt(step), 2) for step in steps] == [0, 0, 0.5, 1, 1, 1, 0.5, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["letters", "flat"])
+def test_in_drawings_nothing_is_made_up(name):
+    y, x = np.mgrid[0:160, 0:160]
+    letters = np.where((x // 3 * 7 + y // 12 * 5) % 11 * (y % 12 > 3) > 6, 0, 255)  # strokes in lines
+    image = {"letters": letters, "flat": np.full((160, 160), 90)}[name].astype(np.uint8)
+    for quality in (25, 40):
+        data = apercu.encode(image, quality=quality)
+        assert np.abs(decoded(data) - apercu.decode(data, restore="cnn")).mean() < 0.05
+
+
+@pytest.mark.parametrize("kind", ["grey", "spectral", "rgb16", "grey16"])
+def test_other_kinds_of_images(kind):
+    image = meadow(96, 160)
+    bands = {"grey": image[:, :, 0], "spectral": np.concatenate([image, image[:, :, :2]], 2), "rgb16": image}
+    image = bands.get(kind, image[:, :, 1])
+    image = wide(image, 1000, 30000) if kind.endswith("16") else image
+    data = apercu.encode(image, quality=40)
+    plain, made = (apercu.decode(data, restore=how) for how in ("none", "gan"))
+    assert (made.shape, made.dtype) == (image.shape, image.dtype)
+    assert not np.array_equal(plain, made)
+    peak = 29000 if kind.endswith("16") else 255
+    assert np.abs(made.astype(float) - plain).mean() < 0.05 * peak
+    if kind == "rgb16":
+        assert np.array_equal(apercu.decode(data, restore="gan", window=(70, 9, 9, 70)), made[70:79, 9:79])
+
+
+def test_layers_and_damage(data):
+    for layers in range(1, 5):
+        first = decoded(data, layers=layers)
+        assert first.shape == (192, 256, 3)
+        assert np.abs(first - apercu.decode(data, layers=layers)).mean() < 12
+    cut = data[: 2 * len(data) // 3]
+    shown = apercu.decode(cut, restore="gan", damaged="conceal")
+    n_layers = next(n for n in range(4, 0, -1) if np.array_equal(shown, decoded(data, layers=n)))
+    assert n_layers < 4
+
+
+def test_options_that_are_refused(data, tmp_path):
+    for options, says in (
+        ({"strength": 1.01}, "strength must be a finite number from 0 to 1"),
+        ({"strength": -0.1}, "strength must be"),
+        ({"strength": float("nan")}, "strength must be"),
+        ({"strength": "much"}, "strength must be a number from 0 to 1, not 'much'"),
+        ({"seed": -1}, r"seed must be from 0 to 2\^63 - 1, not -1"),
+        ({"seed": 1 << 63}, "seed must be"),
+        ({"seed": 0.5}, "seed must be a whole number"),
+    ):
+        with pytest.raises(OptionError, match=says):
+            apercu.decode(data, restore="gan", **options)
+    with pytest.raises(OptionError, match="strength goes with restore='gan'"):
+        apercu.decode(data, restore="cnn", strength=1)
+    with pytest.raises(
+        OptionError, match="restore must be 'none' or 'cnn' for a file of the codec taha2025, not 'gan'"
+    ):
+        apercu.decode(apercu.encode(scene(16, 16), codec="taha2025"), restore="gan")
+    for seed in ((1 << 63) - 1, np.int64(7), 1 << 32):
+        assert decoded(data, seed=seed, window=(0, 0, 1, 1)).shape == (1, 1, 3)
+
+
+def test_networks(data, generated, tmp_path):
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(networks.shipped_file("gan"))
+    assert np.array_equal(decoded(data, network=path), generated)
+    assert np.array_equal(decoded(data, network="gan"), generated)
+    with pytest.raises(ModelError, match="the network cnn is not for files of the codec apercu"):
+        decoded(data, network="cnn")
+    path.write_bytes(networks.shipped_file("cnn"))
+    for strength in (0, 1):
+        with pytest.raises(ModelError, match="another network"):
+            decoded(data, network=path, strength=strength)
+
+
+def test_where_a_picture_comes_from(tmp_path):
+    shipped, cnn = ids.NETWORKS["gan"].sha256, ids.NETWORKS["cnn"].sha256
+    assert gan.provenance("apercu", gan.Options()) == {"network": shipped, "strength": 1.0, "seed": 0}
+    found = gan.provenance("apercu", gan.Options(strength=0.25, seed=9, network="gan"))
+    assert found == {"network": shipped, "strength": 0.25, "seed": 9}
+    assert gan.provenance("apercu", gan.Options(strength=0.0))["network"] == cnn
+    (tmp_path / "abc").write_bytes(b"abc")
+    own = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert gan.provenance("apercu", gan.Options(network=tmp_path / "abc"))["network"] == own
+
+
+def test_the_command(data, tmp_path):
+    from PIL import Image
+
+    (tmp_path / "in.apc").write_bytes(data)
+    call = ["decode", str(tmp_path / "in.apc"), str(tmp_path / "out.png"), "--restore", "gan"]
+    assert main([*call, "--strength", "0.5", "--seed", "3"]) == 0
+    assert np.array_equal(Image.open(tmp_path / "out.png"), decoded(data, strength=0.5, seed=3))
+    assert main([*call, "--strength", "2"]) == 2
+
+
+def test_without_onnxruntime(data, monkeypatch):
+    networks.shipped.cache_clear()
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(
+        MissingExtra, match=r"^to restore by a network needs onnxruntime: pip install 'apercu\[restore\]'$"
+    ):
+        apercu.decode(data, restore="gan")
+    networks.shipped.cache_clear()
