@@ -16,23 +16,25 @@ from typing import NamedTuple
 from apercu.bench import generated
 from apercu.bench.cache import Cache
 from apercu.bench.compare import workers
-from apercu.bench.generated import METRICS, NOISE_AS, OF_PICTURES, PEER, Values
+from apercu.bench.generated import BESIDE, METRICS, NOISE_AS, PEER, Values
 from apercu.bench.tables import table
 from apercu.bridges.files import read
 from apercu.lab.images import files_below
 
 STORE = Path("build/results/generated")
 SETS, RATES = ("kodak", "aerial"), (0.05, 0.1)
-COLUMNS = (*METRICS, *OF_PICTURES, "strength", "n_bytes")
+COLUMNS = (*METRICS, *BESIDE, "strength", "n_bytes")
 DIGITS = {"psnr": 2, "ms_ssim": 4, "gmsd": 4, "n_bytes": 0}
 """Of the fraction; 2 for the others."""
 DIFFERENCES = ("psnr", "ms_ssim", "ssimulacra2")
 """Metrics whose values are told apart by their difference, not by their ratio."""
+SHARES = ("kept", "same")
 
 
 class Bar(NamedTuple):
     """What a restorer is held to: a metric at most `limit` times as large as that of another way, or, for one of
-    DIFFERENCES, larger by more than `limit`. Without another way the value itself is at most the limit."""
+    DIFFERENCES, larger by more than `limit`. Without another way the value itself is at most the limit, or, of SHARES,
+    at least."""
 
     beside: str | None
     metric: str
@@ -46,6 +48,8 @@ BARS = (
     Bar(PEER, "wasserstein", 1.0),
     Bar(PEER, "deep", 1.0),
     Bar(None, "flat", 0.5),
+    Bar(None, "kept", 99.5),
+    Bar(None, "same", 99.9),
 )  # fmt: skip
 
 
@@ -58,7 +62,7 @@ def held(bar: Bar, way: str, found: Mapping[str, Values]) -> tuple[float, bool] 
     """What is held to a bar, and whether it passes; None where there is nothing to compare."""
     value = found[way].get(bar.metric)
     if bar.beside is None:
-        return None if value is None else (value, value <= bar.limit)
+        return None if value is None else (value, value >= bar.limit if bar.metric in SHARES else value <= bar.limit)
     other = found[bar.beside.format(way)].get(bar.metric)
     if value is None or other is None:
         return None
@@ -69,7 +73,7 @@ def held(bar: Bar, way: str, found: Mapping[str, Values]) -> tuple[float, bool] 
 def said_of(bar: Bar, way: str) -> str:
     """A bar in words."""
     if bar.beside is None:
-        return f"{way}: {bar.metric}, at most {bar.limit:g}"
+        return f"{way}: {bar.metric}, at {'least' if bar.metric in SHARES else 'most'} {bar.limit:g}"
     more = bar.metric in DIFFERENCES
     limit = f"more than {bar.limit:+g}" if more else f"at most {100 * bar.limit:.0f} %"
     return f"{way}: {bar.metric} beside {bar.beside.format(way)}, {limit}"

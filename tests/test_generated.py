@@ -73,6 +73,10 @@ def test_an_image_in_every_way(grain, path, tmp_path, monkeypatch):
     assert found["noise as grain"]["psnr"] == pytest.approx(found["grain"]["psnr"], abs=0.02)
     assert found["noise"]["strength"] == 0.64
     assert found["noise"]["psnr"] < found["cnn"]["psnr"]
+    shares = generated.means([found])
+    for share in ("kept", "same"):
+        assert 0 < shares["grain"][share] < shares["none"][share] <= 100
+    assert "kept" not in shares["avif"]
     assert found["grain"]["flat"] == 0  # it adds nothing there
     assert found["grain"]["seeds_flat"] == 0
     assert found["grain"]["seeds"] > 1
@@ -145,6 +149,17 @@ def test_means_leave_out_what_has_no_value():
     assert found == {"a": {"x": 2.0, "y": 5.0}, "b": {"x": None}}
 
 
+def test_symbols_are_counted_over_all_images_and_the_worst_plane_and_stage_tells():
+    names = ("sent", "kept", "symbols", "same")
+
+    def counts(plane, stage, *numbers):
+        return {f"{name} of plane {plane}, stage {stage}": n for name, n in zip(names, numbers, strict=True)}
+
+    images = [{"a": counts(0, 2, 10, 10, 100, 100) | counts(1, 6, 2, 1, 10, 9)}, {"a": counts(0, 2, 30, 20, 300, 260)}]
+    assert generated.means(images) == {"a": {"kept": 50.0, "same": 90.0}}
+    assert generated.means([*images, {"a": counts(1, 6, 8, 8, 10, 10)}])["a"]["kept"] == 75.0
+
+
 @pytest.mark.parametrize(
     ("metric", "beside", "limit", "value", "other", "number", "passes"),
     [
@@ -162,7 +177,10 @@ def test_bars(metric, beside, limit, value, other, number, passes):
     assert script.held(script.Bar(beside, metric, limit), "gan", {**found, beside: {}}) is None
 
 
-def test_the_bar_of_flat_areas_is_for_the_value_itself():
+def test_bars_for_a_value_itself():
+    kept = script.Bar(None, "kept", 99.5)
+    assert script.held(kept, "gan", {"gan": {"kept": 99.6}}) == (99.6, True)
+    assert script.held(kept, "gan", {"gan": {"kept": 99.4}}) == (99.4, False)
     bar = script.Bar(None, "flat", 0.5)
     assert script.held(bar, "gan", {"gan": {"flat": 0.4}}) == (0.4, True)
     assert script.held(bar, "gan", {"gan": {"flat": 0.6}}) == (0.6, False)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import apercu
 from apercu.bench import noise_filler, peers
+from apercu.bench.agreement import Agreement, agreement, worst
 from apercu.bench.cache import Cache
 from apercu.bench.measure import Reader, Subject, code_of, metric_of, metric_version, own_version, subject
 from apercu.bench.metrics import psnr
@@ -29,9 +30,11 @@ from apercu.stages.colour import Plane, Samples
 from apercu.stages.layout import Evidence, Layout
 
 METRICS = ("psnr", "ms_ssim", "ssimulacra2", "gmsd", "spectrum", "swd", "wasserstein", "deep")
-OF_PICTURES = ("flat", "seeds_flat", "seeds")
-"""What is measured of generated pictures beside, in samples of luma: the deviation of what they add to "cnn" where the
-original is flat; and the deviation between two seeds, there and elsewhere."""
+BESIDE = ("flat", "seeds_flat", "seeds", "kept", "same")
+"""What else is measured. In samples of luma: the deviation of what is added to "cnn" where the original is flat; and
+the deviation between two seeds, there and elsewhere. In per cent: the symbols that a picture has again, of those that
+are not 0 and of all, in the plane and stage that is worst (`agreement`)."""
+_COUNTS = "{} of plane {}, stage {}"
 CODEC, PEER = "apercu", "avif"
 NOISE, NOISE_AS = "noise", "noise as {}"
 STRONGEST, HALVINGS = 4.0, 11
@@ -77,11 +80,11 @@ def _code() -> list[str]:
 def _of_file(this: Subject, bpp: float, store: Cache) -> dict[str, Values]:
     data = apercu.encode(this.image, bands=this.bands, codec=CODEC, bpp=bpp)
     pictures = {way: apercu.decode(data, restore=way) for way in ("none", "cnn")}
-    found = {way: values_of(this, picture, store) for way, picture in pictures.items()}
+    found = {way: values_of(this, picture, store) | symbols(data, picture) for way, picture in pictures.items()}
     with_noise, strengths = noisy(data), {NOISE: noise_filler.STRENGTH}
     for way in generative():
         picture = apercu.decode(data, restore=way)
-        found[way] = values_of(this, picture, store)
+        found[way] = values_of(this, picture, store) | symbols(data, picture)
         found[way] |= {"flat": deviation(this.image, picture, pictures["cnn"], flat=True)}
         if any(field.name == "seed" for field in fields(by_name.restorer_of(way).Options)):
             other = apercu.decode(data, restore=way, seed=1)
@@ -90,7 +93,7 @@ def _of_file(this: Subject, bpp: float, store: Cache) -> dict[str, Values]:
         strengths[NOISE_AS.format(way)] = strength_at(with_noise, this.image, psnr(this.image, picture))
     for way, strength in strengths.items():
         picture = with_noise(strength)
-        found[way] = values_of(this, picture, store) | {"strength": strength}
+        found[way] = values_of(this, picture, store) | symbols(data, picture) | {"strength": strength}
         found[way] |= {"flat": deviation(this.image, picture, pictures["cnn"], flat=True)}
     found |= {way: values | {"n_bytes": len(data)} for way, values in found.items()}
     avif_key = [this.digest, len(data), *_code(), {metric: metric_version(metric) for metric in METRICS}]
@@ -155,6 +158,28 @@ def strength_at(picture: Callable[[float], Samples], original: Samples, wanted: 
     return low
 
 
+def symbols(data: bytes, picture: Samples) -> Values:
+    """The counts of `agreement`, each under a name."""
+    return {
+        _COUNTS.format(name, plane, stage): float(count)
+        for (plane, stage), counts in agreement(data, picture).items()
+        for name, count in counts._asdict().items()
+    }
+
+
+def _shares(values: Values) -> Values:
+    """What counts of symbols come to, in place of them: `kept` and `same`."""
+    found = {}
+    for plane in range(3):
+        for stage in range(1, 7):
+            named = [values.pop(_COUNTS.format(name, plane, stage), None) for name in Agreement._fields]
+            counts = [count for count in named if count is not None]
+            if len(counts) == len(named):
+                found[plane, stage] = Agreement(*counts)
+    kept, same = worst(found)
+    return values | ({"kept": 100 * kept, "same": 100 * same} if found else {})
+
+
 def _of_avif(this: Subject, n_bytes: int, store: Cache) -> Values:
     """The best value of each metric over the sizes that the picture is coded at."""
     peer, found = peers.PEERS[PEER], []
@@ -213,7 +238,7 @@ def _deviations(luma: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def means(by_image: Sequence[Mapping[str, Values]]) -> dict[str, Values]:
-    """way -> metric -> mean over the images that have a value."""
+    """way -> metric -> mean over the images that have a value; symbols are counted over all images together."""
     found: dict[str, Values] = {}
     for way in dict.fromkeys(way for image in by_image for way in image):
         names = dict.fromkeys(name for image in by_image for name in image.get(way, {}))
@@ -221,4 +246,4 @@ def means(by_image: Sequence[Mapping[str, Values]]) -> dict[str, Values]:
         for name in names:
             values = [value for image in by_image if (value := image.get(way, {}).get(name)) is not None]
             found[way][name] = sum(values) / len(values) if values else None
-    return found
+    return {way: _shares(values) for way, values in found.items()}
