@@ -37,7 +37,7 @@ def grain(monkeypatch):
         def restore(planes, layout, *rest):
             better(planes, layout, *rest)
             half = planes[0].shape[0], layout.width // 2
-            planes[0][:, : layout.width // 2] += (noise(half, options.seed or 0) // 256).astype(np.int16) - 128
+            planes[0][:, : layout.width // 2] += (noise(half, options.seed or 0) // 128).astype(np.int16) - 256
 
         return restore
 
@@ -55,7 +55,7 @@ def grain(monkeypatch):
 @pytest.fixture
 def path(tmp_path):
     """A drawing whose right quarter is flat."""
-    image = scene(96, 128, 3, 5) // 2 + (noise((96, 128, 3), 9) % 40).astype(np.uint8)
+    image = 60 + scene(96, 128, 3, 5) // 4 + (noise((96, 128, 3), 9) % 40).astype(np.uint8)
     image[:, 96:] = 120
     Image.fromarray(image).save(tmp_path / "drawn.png")
     return str(tmp_path / "drawn.png")
