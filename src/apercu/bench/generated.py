@@ -69,7 +69,8 @@ def of_image(name: str, path: str, read: Reader, bpp: float, store: Cache) -> di
     if this.bands not in ("grey", "rgb"):
         raise OptionError(f"{name}: generated pictures are compared on grey and RGB, not on {this.bands}")
     key = [this.digest, bpp, ways(), own_version(), {metric: metric_version(metric) for metric in METRICS}, _code()]
-    return _kept(store, key, lambda: _of_file(this, bpp, store))
+    found: dict[str, Values] = _kept(store, key, lambda: _of_file(this, bpp, store))
+    return found
 
 
 def _code() -> list[str]:
@@ -175,7 +176,7 @@ def _shares(values: Values) -> Values:
             named = [values.pop(_COUNTS.format(name, plane, stage), None) for name in Agreement._fields]
             counts = [count for count in named if count is not None]
             if len(counts) == len(named):
-                found[plane, stage] = Agreement(*counts)
+                found[plane, stage] = Agreement(*counts)  # type: ignore[arg-type]  # means, whose ratio is the same
     kept, same = worst(found)
     return values | ({"kept": 100 * kept, "same": 100 * same} if found else {})
 
