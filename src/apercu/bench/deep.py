@@ -42,9 +42,9 @@ def deep(original: Samples, decoded: Samples, peak: Peak = None) -> float:
 
 def _features(image: Values) -> list[Values]:
     """Of an image on a scale of 255: (channels, height, width) for each of BLOCKS, unit vectors."""
-    import torch
-
     network = network_of_imagenet()
+    import torch  # which that needs, and says so
+
     found: list[Values] = []
 
     def keep(_: Any, given: tuple[torch.Tensor]) -> None:

@@ -215,14 +215,14 @@ def avif_file(image: Samples, n_bytes: int, scale: int = 1) -> bytes | None:
 
 
 def deviation(original: Samples, first: Samples, second: Samples, flat: bool) -> float | None:
-    """Root mean square over windows of the deviation of the difference of luma of two pictures, in 8-bit samples.
+    """The mean over windows of the deviation of the difference of luma of two pictures, in 8-bit samples.
 
-    Over those windows whose original is flat, or over the others; None where there is no such window.
+    Of those windows whose original is flat, or of the others; None where there is no such window.
     """
     shown = [_luma(image) for image in (original, first, second)]
     windows = _deviations(shown[0]) < FLAT
     here = _deviations(shown[1] - shown[2])[windows == flat]
-    return float(np.sqrt(np.mean(here**2))) if here.size else None
+    return float(here.mean()) if here.size else None
 
 
 def _luma(image: Samples) -> NDArray[np.float64]:
