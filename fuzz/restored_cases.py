@@ -1,5 +1,5 @@
-"""Files of every codec that has a restorer, damaged or of random images, decoded with restore="cnn", and held against
-the plain pixels."""
+"""Files of every codec that has a restorer, damaged or of random images, decoded with each, and held against the plain
+pixels."""
 
 import random
 from collections.abc import Callable
@@ -14,16 +14,16 @@ from apercu.codecs.by_name import codec_of
 from apercu.errors import FormatError, ModelError, OptionError
 from apercu.format.container import read_header, read_segments
 from apercu.format.ids import CODECS
-from apercu.restore import cnn
-from apercu.restore.by_name import ways_of
+from apercu.restore.by_name import restorer_of, ways_of
 from apercu.stages.blocks import Window, part
 from calls import call
 from mutate import Seed, mutant
 from scripts.pictures import noise, scene, wide
 
-WAY = "cnn"
+WAYS = "cnn", "cnn", "gan"
+"""Restorers, each as likely; gan has learnt one codec alone."""
 SECONDS = 10.0
-"""Of processor time for one call: the network takes 40,000 products a pixel."""
+"""Of processor time for one call: the networks take 40,000 and 32,000 products a pixel."""
 SQUARE = 64
 """Pixels a side of a square of the network's grid where windows are read, so that small images have several."""
 WAYS_TO_READ: tuple[dict[str, Any], ...] = ({}, {}, {"layers": 1}, {"damaged": "conceal"})
@@ -39,7 +39,7 @@ def seeds() -> list[Seed]:
     }
     files = []
     for codec, coders in CODECS.items():
-        for entropy in coders if WAY in ways_of(codec) else ():
+        for entropy in coders if "cnn" in ways_of(codec) else ():
             how: dict[str, Any] = {"codec": codec} | ({"entropy": entropy} if len(coders) > 1 else {})
             made = {name: apercu.encode(image, quality=40, **how) for name, image in images.items()}
             made["tiles"] = apercu.encode(scene(70, 80, 3, 3), quality=30, tile=64, **how)
@@ -57,7 +57,7 @@ def case(rng: random.Random, files: list[Seed]) -> bytes:
     """A mutant, or the file of a random image, which the networks have not always learnt."""
     if rng.random() < 0.5:
         return mutant(rng, files)
-    codec = rng.choice([codec for codec in CODECS if WAY in ways_of(codec)])
+    codec = rng.choice([codec for codec in CODECS if "cnn" in ways_of(codec)])
     shape = rng.randrange(1, 150), rng.randrange(1, 150), rng.choice((1, 3, 3, 4, 2, 5))
     seed = rng.randrange(1000)
     image = (noise(shape, seed) >> 8).astype(np.uint8) if rng.randrange(4) == 0 else scene(*shape, seed)
@@ -82,10 +82,10 @@ def _window(rng: random.Random, shape: tuple[int, ...]) -> Window:
 
 def run(rng: random.Random, data: bytes, faults: list[str], count: Callable[[str], None]) -> None:
     """The restored image has the shape of the plain one and its alpha, or the error is the same; a window is a crop."""
-    how = rng.choice(WAYS_TO_READ)
+    how, way = rng.choice(WAYS_TO_READ), rng.choice(WAYS)
     plain = call(faults, "decode", (FormatError, ModelError), apercu.decode, data, **how)
     expected = (FormatError, ModelError, OptionError)
-    restored = call(faults, "decode (restored)", expected, apercu.decode, data, restore=WAY, seconds=SECONDS, **how)
+    restored = call(faults, "decode (restored)", expected, apercu.decode, data, restore=way, seconds=SECONDS, **how)
     count("restored" if isinstance(restored, np.ndarray) else type(restored).__name__)
     if not isinstance(plain, np.ndarray):
         if type(restored) is not type(plain):
@@ -93,7 +93,7 @@ def run(rng: random.Random, data: bytes, faults: list[str], count: Callable[[str
         return
     header = read_header(data)
     if not isinstance(restored, np.ndarray):
-        if WAY in ways_of(header.codec) or not isinstance(restored, OptionError):
+        if way in ways_of(header.codec) or not isinstance(restored, OptionError):
             faults.append(f"decode gave an image, and restored it raised {restored!r}")
         return
     if (restored.shape, restored.dtype) != (plain.shape, plain.dtype):
@@ -102,9 +102,8 @@ def run(rng: random.Random, data: bytes, faults: list[str], count: Callable[[str
         faults.append("alpha was restored")
     if "damaged" not in how:
         window = _window(rng, plain.shape)
-        in_squares = partial(
-            decoding.decode, data, decoding.How(restorer=cnn.load(header.codec, cnn.Options(), SQUARE))
-        )
+        restorer = restorer_of(way).load(header.codec, restorer_of(way).Options(), SQUARE)
+        in_squares = partial(decoding.decode, data, decoding.How(restorer=restorer))
         whole, found = (
             call(faults, "decode (restored window)", (), in_squares, window=wanted, seconds=SECONDS)
             for wanted in (None, window)

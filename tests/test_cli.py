@@ -243,7 +243,7 @@ def test_check(apc, damaged, photo, tmp_path, capsys):
         (("decode", "photo.apc", "a.gif"), ".png or .tif"),
         (("decode", "photo.apc", "a"), ".png or .tif"),
         (("decode", "photo.apc", "none/a.png"), "No such folder"),
-        (("decode", "photo.apc", "a.png", "--restore", "gan"), "restore"),
+        (("decode", "photo.apc", "a.png", "--restore", "vae"), "restore"),
         (("decode", "photo.apc", "a.png", "--window", "0,0,9"), "four whole numbers"),
         (("decode", "photo.apc", "a.png", "--window", "0,0,64,97"), "photo.apc: window (0, 0, 64, 97) does not lie"),
         (("decode", "photo.apc", "a.png", "--layers", "0"), "layers"),

@@ -201,7 +201,7 @@ def test_concealed_faults_are_told_for_each_file(pictures, capsys):
         (["encode", "in/a.png", "in/d.webp", "--out", "out", "--codec", "jpeg"], "codec must be"),
         (["encode", "in/a.png", "in/d.webp", "--out", "out", "--model", "none.npy"], "none.npy"),
         (["decode", "a.apc", "b.apc", "--out", "out", "--layers", "0"], "layers must be"),
-        (["decode", "a.apc", "b.apc", "--out", "out", "--restore", "gan"], "restore must be"),
+        (["decode", "a.apc", "b.apc", "--out", "out", "--restore", "vae"], "restore must be"),
         (["decode", "a.apc", "b.apc", "--out", "out", "--format", "gif"], "suffix '.gif'"),
     ],
 )

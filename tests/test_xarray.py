@@ -104,7 +104,7 @@ def test_options_of_decode(data):
         assert not np.array_equal(opened(data).values, expected)
     model = apercu.encode(RGB, codec="predictive", max_error=9)
     for source, options, message in (
-        (data, {"restore": "gan"}, "restore must be"),
+        (data, {"restore": "vae"}, "restore must be"),
         (data, {"layers": 0}, "layers must be"),
         (model, {"restore": "cnn"}, "restore must be 'none' for a file of the codec predictive"),
     ):

@@ -1,11 +1,11 @@
 """restore="gan": texture where the sender had no bits for any, made up by a network. Its pixels are generated.
 
 The generator looks at the decoded planes, at the residual that restore="cnn" adds to them, and at noise of a seed. What
-it makes is multiplied by the factors of `apercu.restore.trust` and by the strength, and added to the planes of "cnn":
-the straight line between a faithful picture and a perfect-looking one is optimal in Wasserstein space (Freirich,
-Michaeli and Meir 2021). What contradicts the symbols that were sent is undone (`apercu.restore.projection`). Where
-nothing is learnt of what is missing, in drawings, letters and finely coded files, nothing is added. Layers and training
-are in `apercu.lab.gan`.
+it makes is multiplied by the factors of `apercu.restore.trust` and `strokes` and by the strength, and added to the
+planes of "cnn": the straight line between a faithful picture and a perfect-looking one is optimal in Wasserstein space
+(Freirich, Michaeli and Meir 2021). What contradicts the symbols that were sent is undone (`apercu.restore.projection`).
+Where nothing is learnt of what is missing, in drawings, letters and finely coded files, nothing is added. Layers and
+training are in `apercu.lab.gan`.
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from apercu.restore.noise import gaussian
 from apercu.restore.protocol import Kind, Restorer
 from apercu.restore.runtime import Network, Values
 from apercu.restore.squares import OUT, SQUARE
+from apercu.restore.strokes import strokes
 from apercu.restore.told import told_of_step
 from apercu.restore.trust import Factors, log_ramp, trust
 from apercu.stages.blocks import Window, absolute, n_blocks
@@ -121,7 +122,8 @@ def restore(
     for group, factors in zip(squares.groups(layout), kept, strict=True):
         if not any(of.any() for of in factors):
             continue
-        of_share = [np.float32(share) * of for of in factors]
+        free = np.float32(share) * (1 - strokes(decoded[group][0], evidence[group][0], step_q8))
+        of_share = [free * of for of in factors]
         run = partial(_run, network, seed, step_q8, decoded[group], shown[group], place)
         squares.add(shown[group], of_share, made, square, MARGIN, run)
         of_group = layout._replace(planes=layout.planes[group])

@@ -59,7 +59,7 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
     step = step_q8 / 256
     if step <= STEPS[0] or min(luma.shape) < LEAST_SIDE:
         return [np.zeros((n_blocks(luma.shape[0]), n_blocks(luma.shape[1])), np.float32) for _ in planes]
-    levels, diagonal = _symbols(bands[0], luma, STAGES)
+    levels, diagonal = symbols(bands[0], luma, STAGES)
     share = {
         2: mean_around(levels[1] + levels[2] > 0, REACH),
         3: mean_around(levels[3] > 0, REACH),
@@ -76,7 +76,7 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
     found = [factors]
     n_luma = mean_around(levels[1] + levels[2] + levels[3], NEAR) + LITTLE
     for plane, its_bands in zip(pair, bands[1:], strict=True):
-        levels, _ = _symbols(its_bands, plane, STAGES - 1)
+        levels, _ = symbols(its_bands, plane, STAGES - 1)
         n_chroma = mean_around(levels[1] + levels[2] + levels[3], NEAR // 2).repeat(2, 0).repeat(2, 1)
         rich = ramp(n_chroma[: factors.shape[0], : factors.shape[1]] / n_luma, *RICH)
         found.append(factors * (1 - rich))
@@ -113,7 +113,7 @@ def _squares(bands: Bands, plane: Plane) -> list[NDArray[np.int64]]:
     return [values // 3 for values in found]
 
 
-def _symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts], Counts]:
+def symbols(bands: Bands, plane: Plane, levels: int) -> tuple[dict[int, Counts], Counts]:
     """By level 1 to 4, how many coefficients are not zero for each 8×8 samples, and how many of level 1 are in HH.
 
     Of level 4, whose coefficients stand for 16×16 samples, each counts in all four blocks.
