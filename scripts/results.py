@@ -26,7 +26,8 @@ from typing import NamedTuple
 
 from apercu.bench import plots
 from apercu.cli.main import main as apercu_command
-from scripts import figure_families, lossless
+from apercu.processes import n_cores
+from scripts import figure_families, figure_generated, generated, lossless
 
 BUILD = Path("build/results")
 PAGE = Path("docs/results.md")
@@ -122,6 +123,13 @@ def pictures(_: Inputs) -> str:
     return "![A drawn scene by every codec at 0.25 bpp, part of it enlarged](images/families.webp)"
 
 
+def generated_pictures(inputs: Inputs) -> str:
+    """Generated pictures beside others; and those that the page shows."""
+    figure_generated.draw(CURVES)
+    jobs = int(inputs.jobs[-1]) if inputs.jobs else n_cores()
+    return generated.report(inputs.data, generated.SETS, generated.RATES, 1, generated.STORE, jobs)
+
+
 def speed(_: Inputs) -> str:
     """The output of `apercu bench`."""
     return f"```text\n{command('bench')}\n```"
@@ -160,6 +168,7 @@ PARTS = {
     "aerial": Part("12 overhead RGB images", lambda inputs: comparison(inputs, "aerial")),
     "lossless": Part("Without loss, and within a largest error", near_lossless),
     "pictures": Part("A drawn scene by every codec", pictures),
+    "generated": Part("Measured on the test sets", generated_pictures, Path("docs/generated.md")),
     "speed": Part("Speed, memory and start-up", speed),
     "taha2025": Part("The paper of Taha et al. 2025, again", paper),
     "fraihat2023": Part("The survey's Figure 3, and ours", rates, Path("docs/stacked_ae.md")),

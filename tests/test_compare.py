@@ -244,6 +244,13 @@ def test_other_metrics_and_other_code_are_other_measurements(sources, store, fou
     assert counted
 
 
+def test_metrics_whose_packages_are_missing_are_refused_at_once(monkeypatch):
+    monkeypatch.setattr(measure, "find_spec", lambda name: None if name.startswith("efficientnet") else name)
+    with pytest.raises(apercu.MissingExtra, match=r"deep needs efficientnet_lite_pytorch and .*pip install.*measures"):
+        measure.metric_of("deep")
+    assert measure.metric_of("wasserstein").smallest == 64
+
+
 def test_a_metric_of_the_users_is_known_by_its_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [str(tmp_path)])
@@ -296,10 +303,12 @@ def test_a_process_that_is_killed_is_told_as_want_of_memory(tmp_path):
 
 def test_what_cannot_be_done_is_left_out_by_name(sources, tmp_path, monkeypatch):
     deep = (np.arange(40 * 50 * 5).reshape(40, 50, 5) * 7 % 65536).astype(np.uint16)
-    plan = Plan((OURS, "jpeg", "jpeg2000"), (0.01, 30.0), ("psnr", "ssim", "ms_ssim"), repeat=1)
+    monkeypatch.setattr(measure, "find_spec", lambda name: name)  # what is left out is not asked for its package
+    plan = Plan((OURS, "jpeg", "jpeg2000"), (0.01, 30.0), ("psnr", "ssim", "ms_ssim", "ssimulacra2"), repeat=1)
     report = compare.compare({"scene": "x"}, lambda _: (deep, "spectral"), plan, Cache(tmp_path), jobs=1).report
     assert "jpeg on scene: does not take 16-bit spectral" in report["left_out"]
     assert "metric ms_ssim on scene: sides below 176 pixels" in report["left_out"]
+    assert "metric ssimulacra2 on scene: not grey or RGB of 8 bits" in report["left_out"]
     assert "taha2025, exact on scene: no file so small: 0.01 bpp" in report["left_out"]
     assert {r["codec"] for r in report["points"]} == {OURS, "jpeg2000"}
     assert all("ms_ssim" not in r["metrics"] for r in report["points"])

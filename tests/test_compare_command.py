@@ -79,6 +79,7 @@ def test_the_command_writes_all_files_and_prints_the_tables(sources, tmp_path, c
         (["--codecs", "h264"], "--codecs: no 'h264'; there are apercu, taha2025"),
         (["--metric", "vmaf"], "no metric 'vmaf'; there are psnr, ssim"),
         (["--metric", "no.such:thing"], "no.such"),
+        (["--metric", "ssimulacra2", "--peak", "range"], "takes no peak"),
         (["--bpp", "0"], "--bpp takes rates above 0"),
         (["--bpp", "nan"], "--bpp takes rates above 0"),
         (["--jobs", "0"], "--jobs is at least 1, not 0"),

@@ -17,7 +17,7 @@ from scipy.signal import convolve2d
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import apercu
-from apercu.bench.metrics import METRICS, bpp, gmsd, load_metric, ms_ssim, psnr, psnr_per_plane, ssim
+from apercu.bench.metrics import MEASURES, METRICS, bpp, gmsd, load_metric, ms_ssim, psnr, psnr_per_plane, ssim
 from apercu.bench.planes import planes
 from apercu.errors import OptionError
 from scripts.pictures import scene
@@ -183,18 +183,24 @@ def test_gmsd_as_two_other_programs(images, by_pyiqa, by_piq):
 
 # --- What all have in common
 
-EACH = pytest.mark.parametrize("name", METRICS)
+KNOWN = METRICS | MEASURES
+EACH = pytest.mark.parametrize("name", [*METRICS, "wasserstein"])
+EACH_OF_ALL = pytest.mark.parametrize("name", KNOWN)
 
 
 def test_the_names_of_metrics():
-    assert {name: (metric.higher_is_better, metric.unit, metric.smallest) for name, metric in METRICS.items()} == {
+    assert {name: (metric.higher_is_better, metric.unit, metric.smallest) for name, metric in KNOWN.items()} == {
         "psnr": (True, "dB", 1),
         "ssim": (True, "", 11),
         "ms_ssim": (True, "", 176),
         "gmsd": (False, "", 6),
         "swd": (False, "10⁻³", 16),
         "spectrum": (False, "dB", 16),
+        "ssimulacra2": (True, "", 8),
+        "wasserstein": (False, "", 64),
+        "deep": (False, "10⁻³", 64),
     }
+    assert list(METRICS) == ["psnr", "ssim", "ms_ssim", "gmsd", "swd", "spectrum"]  # which every comparison can have
 
 
 @EACH
@@ -202,7 +208,7 @@ def test_the_names_of_metrics():
 def test_equal_images_are_as_good_as_can_be_and_a_flat_one_is_worst(name, n_bands):
     original = scene(180, 190, n_bands or 1, 4)
     original = original[:, :, 0] if n_bands is None else original
-    function, sign = METRICS[name].function, 1 if METRICS[name].higher_is_better else -1
+    function, sign = KNOWN[name].function, 1 if KNOWN[name].higher_is_better else -1
     best = function(original, original.copy())
     assert best == {"psnr": math.inf, "ssim": 1, "ms_ssim": 1}.get(name, 0)
     some, worst = function(original, damaged(original, 4)), function(original, np.full_like(original, 128))
@@ -212,17 +218,17 @@ def test_equal_images_are_as_good_as_can_be_and_a_flat_one_is_worst(name, n_band
 
 @EACH
 def test_metrics_do_not_depend_on_the_scale(name):
-    function = METRICS[name].function
+    function = KNOWN[name].function
     assert function(*in_16_bits(GREY)) == pytest.approx(function(*GREY), rel=1e-5)
 
 
 @EACH
 def test_the_peak_is_the_scale(name):
     """11 bits in 16: what is a fault of that range is none of the full one."""
-    function = METRICS[name].function
+    function = KNOWN[name].function
     eleven = [image.astype(np.uint16) * 8 for image in GREY]
     assert function(*eleven, peak=2040) == pytest.approx(function(*GREY), rel=1e-5)
-    better = 1 if METRICS[name].higher_is_better else -1
+    better = 1 if KNOWN[name].higher_is_better else -1
     assert better * function(*eleven) > better * function(*eleven, peak=2040)
     whole = [image.copy() for image in eleven]
     for image in whole:
@@ -245,7 +251,7 @@ def test_peaks_of_planes_and_of_flat_images():
 
 @EACH
 def test_one_band_is_grey_and_three_are_luma(name):
-    function = METRICS[name].function
+    function = KNOWN[name].function
     assert function(*GREY) == function(GREY[0][:, :, 0], GREY[1][:, :, 0])
     grey_in_colour = function(*(np.repeat(image, 3, axis=2) for image in GREY))
     assert grey_in_colour == pytest.approx(function(*GREY), rel=0.1 if name == "swd" else 1e-6)
@@ -256,7 +262,7 @@ def test_luma_is_that_of_bt_601():
     assert planes(colours)[0].tolist() == [pytest.approx([76.245, 149.685, 29.07])]
 
 
-@EACH
+@EACH_OF_ALL
 @pytest.mark.parametrize(
     ("original", "decoded", "says"),
     [
@@ -273,15 +279,17 @@ def test_luma_is_that_of_bt_601():
 )
 def test_bad_input_is_refused_by_name(name, original, decoded, says):
     with pytest.raises(OptionError, match=says):
-        METRICS[name].function(original, decoded)
+        KNOWN[name].function(original, decoded)
     if name == "psnr":
         with pytest.raises(OptionError, match=says):
             psnr_per_plane(original, decoded)
 
 
-@EACH
+@EACH_OF_ALL
 def test_the_smallest_image_of_each_metric(name):
-    function, side = METRICS[name].function, METRICS[name].smallest
+    for package in KNOWN[name].needs:
+        pytest.importorskip(package)
+    function, side = KNOWN[name].function, KNOWN[name].smallest
     image = scene(side, side + 5)
     assert math.isfinite(function(image, damaged(image, 1)))
     if side > 1:

@@ -89,7 +89,7 @@ def compare(
     """
     tell = progress or _no_progress
     metrics = {name: measure.metric_of(name, plan.peak) for name in plan.metrics}
-    with _workers(jobs or n_cores()) as run:
+    with workers(jobs or n_cores()) as run:
         reading = {name: (name, path, read, plan, name in may_fail) for name, path in sources.items()}
         described = _gathered(run(_describe, reading), reading, _part(tell, 0))
         not_read = {name: found for name in sources if isinstance(found := described[name], str)}
@@ -192,7 +192,7 @@ def _pictures(
 
 
 @contextmanager
-def _workers(jobs: int) -> Iterator[Run]:
+def workers(jobs: int) -> Iterator[Run]:
     """A function that does work in processes of one thread each; for one job, in this process."""
     if jobs == 1:
         yield lambda work, tasks: ((key, work(*arguments)) for key, arguments in tasks.items())

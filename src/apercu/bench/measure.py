@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -24,12 +25,12 @@ import apercu
 from apercu.bench import arithmetic, peers
 from apercu.bench import metrics as metric_functions
 from apercu.bench.cache import Cache
-from apercu.bench.metrics import METRICS, Metric
+from apercu.bench.metrics import MEASURES, METRICS, Metric
 from apercu.bench.own import OURS, label
 from apercu.bench.plan import Ceiling, Plan
 from apercu.bench.planes import Peak
 from apercu.bench.shown import centred, cut, lossless, show, view_of
-from apercu.errors import ApercuError, ImageError, OptionError, TargetUnreachable
+from apercu.errors import ApercuError, ImageError, MissingExtra, OptionError, TargetUnreachable
 from apercu.stages.colour import Samples
 
 CURVE_RATES = (0.035, 0.05, 0.065, 0.08, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.38)
@@ -38,6 +39,7 @@ Reader = Callable[[str], tuple[Samples, str]]
 Record = dict[str, Any]
 _BESIDE = ("bench", "bridges", "cli", "lab")  # folders that decide nothing about a file
 _DECIDING = (".py", ".so", ".dylib", ".dll", ".npy", ".onnx")
+_METRICS = METRICS | MEASURES
 _SAID = 200  # characters of another library's error
 _COUNTING = sorted(f"arithmetic/{path.stem}" for path in Path(arithmetic.__file__).parent.glob("*.py"))
 
@@ -91,12 +93,19 @@ def _grey(image: Samples) -> Samples:
 
 
 def metric_of(name: str, peak: Peak = None) -> Metric:
-    """A metric by name, one of the package's, with this peak, or `module:function`. Raises OptionError."""
+    """A metric by name, one of the package's, with this peak, or `module:function`.
+
+    Raises OptionError, and MissingExtra where it needs more than is installed.
+    """
     if ":" in name:
         return metric_functions.load_metric(name)
-    if name not in METRICS:
-        raise OptionError(f"no metric {name!r}; there are {', '.join(METRICS)}, and module:function")
-    metric = METRICS[name]
+    if name not in _METRICS:
+        raise OptionError(f"no metric {name!r}; there are {', '.join(_METRICS)}, and module:function")
+    metric = _METRICS[name]
+    if missing := [package for package in metric.needs if find_spec(package) is None]:
+        raise MissingExtra(f"the metric {name} needs {' and '.join(missing)}: pip install 'apercu[measures]'")
+    if peak is not None and metric.only_8_bits:
+        raise OptionError(f"the metric {name} takes no peak: it is for samples of 8 bits, on their own scale")
     return metric if peak is None else replace(metric, function=partial(metric.function, peak=peak))
 
 
@@ -114,8 +123,8 @@ def points(this: Subject, codec: str, plan: Plan, store: Cache) -> Found:
     usable = {}
     for name in plan.metrics:
         metric = metric_of(name, plan.peak)
-        if min(this.image.shape[:2]) < metric.smallest:
-            left_out.append(f"metric {name} on {this.name}: sides below {metric.smallest} pixels")
+        if why_not := metric.refusal(this.image):
+            left_out.append(f"metric {name} on {this.name}: {why_not}")
         else:
             usable[name] = metric
     each = _of_ours if codec.startswith(OURS) else _of_peer
@@ -265,7 +274,7 @@ def pictures(
 def _picture(this: Subject, codec: str, record: Record, plan: Plan, store: Cache) -> dict[str, Any]:
     key = [
         "picture",
-        _code_of("shown", *_COUNTING),
+        code_of("shown", *_COUNTING),
         *_key(this, codec, plan, {}),
         record["scale"],
         record["level"],
@@ -331,7 +340,7 @@ def _key(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric]) -> l
     if codec.startswith(OURS):
         behind: list[Any] = [*plan.own(codec).key, own_version()]
     else:
-        behind = [codec, peers.PEERS[codec].version, _code_of("peers", "thumbhash")]
+        behind = [codec, peers.PEERS[codec].version, code_of("peers", "thumbhash")]
     return [
         this.digest,
         behind,
@@ -355,7 +364,9 @@ def own_version() -> str:
 def metric_version(name: str) -> str:
     """A digest of the code behind a metric, as far as one file tells."""
     if ":" not in name:
-        return _code_of("metrics", "planes", "texture")
+        own = _METRICS[name]
+        behind = [f"{package} {metadata.version(package)}" for package in own.needs]
+        return " ".join([code_of("metrics", "planes", own.function.__module__.rpartition(".")[2]), *behind])
     metric_functions.load_metric(name)  # which looks in the current folder too
     spec = find_spec(name.split(":")[0])
     source = spec.origin if spec is not None else None
@@ -363,7 +374,8 @@ def metric_version(name: str) -> str:
 
 
 @cache
-def _code_of(*modules: str) -> str:
+def code_of(*modules: str) -> str:
+    """A digest of some modules of the bench."""
     folder = Path(inspect.getfile(Subject)).parent
     return hashlib.sha256(b"".join((folder / f"{name}.py").read_bytes() for name in modules)).hexdigest()[:16]
 

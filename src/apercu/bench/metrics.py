@@ -19,8 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from apercu.bench.deep import NEEDS as DEEP_NEEDS
+from apercu.bench.deep import SMALLEST_DEEP, deep
 from apercu.bench.planes import Peak, Plane, checked, mean_over_planes, peak_of
+from apercu.bench.simulacra import SMALLEST_SSIMULACRA2, ssimulacra2, takes
 from apercu.bench.texture import SMALLEST_SPECTRUM, SMALLEST_SWD, spectrum, swd
+from apercu.bench.wasserstein import SMALLEST_WASSERSTEIN, wasserstein
 from apercu.errors import OptionError
 from apercu.stages.colour import Samples
 
@@ -42,12 +46,23 @@ class Metric:
     """A metric and how to read it."""
 
     function: Callable[..., float]
-    """Takes original and decoded; raises OptionError where it cannot be measured. The package's own take `peak` too."""
+    """Takes original and decoded; raises OptionError where it cannot be measured. The package's own take `peak` too,
+    unless `only_8_bits`."""
     higher_is_better: bool
     unit: str
     """As printed; empty for a bare number."""
     smallest: int = 1
     """Pixels that the shorter side of the image must have."""
+    needs: tuple[str, ...] = ()
+    """Packages beyond NumPy, those of the extra `measures`."""
+    only_8_bits: bool = False
+    """Whether it takes grey and RGB of 8 bits alone, on their own scale."""
+
+    def refusal(self, image: Samples) -> str | None:
+        """Why it cannot measure an image, or None."""
+        if min(image.shape[:2]) < self.smallest:
+            return f"sides below {self.smallest} pixels"
+        return "not grey or RGB of 8 bits" if self.only_8_bits and not takes(image) else None
 
 
 def bpp(data: bytes, original: Samples) -> float:
@@ -215,6 +230,13 @@ METRICS = {
     "spectrum": Metric(spectrum, False, "dB", SMALLEST_SPECTRUM),
 }
 """The metrics by name."""
+
+MEASURES = {
+    "ssimulacra2": Metric(ssimulacra2, True, "", SMALLEST_SSIMULACRA2, ("ssimulacra2",), only_8_bits=True),
+    "wasserstein": Metric(wasserstein, False, "", SMALLEST_WASSERSTEIN, ("scipy",)),
+    "deep": Metric(deep, False, "10⁻³", SMALLEST_DEEP, DEEP_NEEDS),
+}
+"""Those that take longer, or need the extra `measures`: measured where they are asked for."""
 
 
 def load_metric(name: str) -> Metric:

@@ -2,9 +2,13 @@
 
 Measures of texture are easily fooled: noise in the finest wavelet bands, as strong as the error that is left there,
 brings many of them down, and looks like grain. So a generated picture is compared with this one at the same PSNR.
+`scripts/fit_noise_filler.py` wrote noise_filler.json, the table that comes with it.
 """
 
+import json
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +28,13 @@ STRENGTH = 0.64
 Table = NDArray[np.float32]
 """(levels, orientations, BINS): the variance of the error in squared steps."""
 Activity = NDArray[np.intp]
+
+
+@cache
+def shipped() -> Table:
+    """The table of the training images."""
+    recipe = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+    return np.array(recipe["table"], np.float32)
 
 
 def fit(images: Iterable[tuple[Plane, Plane, float]]) -> Table:
@@ -57,10 +68,9 @@ def noise(restored: Plane, step: float, table: Table, seed: int = 0) -> NDArray[
     return made.astype(np.float64)
 
 
-def filled(restored: Plane, step: float, table: Table, strength: float = STRENGTH, seed: int = 0) -> Plane:
-    """A luma plane with noise of so many times the deviation of the error that is left."""
-    values = restored + strength * noise(restored, step, table, seed)
-    return np.clip(np.rint(values), 0, FULL).astype(np.int16)
+def filled(restored: Plane, noise: NDArray[np.float64], strength: float = STRENGTH) -> Plane:
+    """A luma plane with so many times its noise."""
+    return np.clip(np.rint(restored + strength * noise), 0, FULL).astype(np.int16)
 
 
 def _bands(plane: Plane) -> dict[tuple[int, int], NDArray[np.float32]]:

@@ -20,13 +20,18 @@ def ssimulacra2(original: Samples, decoded: Samples) -> float:
     more. Of uint8 alone, (H, W) or RGB. Raises OptionError, also for a side below 8 pixels, and MissingExtra.
     """
     checked(original, decoded, SMALLEST_SSIMULACRA2)
-    if original.dtype != np.uint8 or (original.ndim == 3 and original.shape[2] not in (1, 3)):
+    if not takes(original):
         raise OptionError("SSIMULACRA2 takes grey or RGB images of uint8")
     try:
         from ssimulacra2 import compute_ssimulacra2
     except ImportError:
         raise MissingExtra("the metric ssimulacra2 needs ssimulacra2: pip install 'apercu[measures]'") from None
     return float(compute_ssimulacra2(*(_file(image) for image in (original, decoded))))
+
+
+def takes(image: Samples) -> bool:
+    """Whether an image is grey or RGB, of 8 bits."""
+    return image.dtype == np.uint8 and (image.ndim == 2 or image.shape[2] in (1, 3))
 
 
 def _file(image: Samples) -> BytesIO:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.bench.planes import Peak, Plane, checked, mean_over_planes, peak_of
+from apercu.errors import MissingExtra
 from apercu.stages.colour import Samples
 
 SCALES, ORIENTATIONS = 4, 4
@@ -31,7 +32,7 @@ def wasserstein(original: Samples, decoded: Samples, peak: Peak = None) -> float
     """Wasserstein distortion in squared units of samples on a scale of 255, from 0 (equal) up.
 
     The mean over places and orientations, summed over scales and kinds of features, with a window of SIGMA pixels. On
-    luma, as said in metrics.py. Raises OptionError, also for a side below 64 pixels.
+    luma, as said in metrics.py. Raises OptionError, also for a side below 64 pixels, and MissingExtra.
     """
     checked(original, decoded, SMALLEST_WASSERSTEIN)
     unit = 255 / peak_of(original, peak)
@@ -50,8 +51,10 @@ def _between(a: Feature, b: Feature, sigma: float) -> float:
 
 def _statistics(feature: Feature, sigma: float) -> tuple[Feature, Feature]:
     """Local mean and standard deviation, at every second place where the window allows that."""
-    from scipy.ndimage import gaussian_filter
-
+    try:
+        from scipy.ndimage import gaussian_filter
+    except ImportError:
+        raise MissingExtra("the metric wasserstein needs scipy: pip install 'apercu[measures]'") from None
     places = (slice(None, None, 2),) * 2 if sigma >= 2 else (slice(None),) * 2
     mean, square = (gaussian_filter(values, sigma, truncate=3)[places] for values in (feature, feature**2))
     return mean, np.sqrt(np.maximum(square - mean**2, 0))

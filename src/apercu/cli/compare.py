@@ -96,8 +96,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         nargs="+",
         default=list(DEFAULT_METRICS),
-        help="psnr, ssim, ms_ssim, gmsd, swd, spectrum, or module:function (default: psnr ssim); the first one chooses "
-        "the setting that is shown at a rate",
+        help="psnr, ssim, ms_ssim, gmsd, swd, spectrum, ssimulacra2, wasserstein, deep, or module:function (default: "
+        "psnr ssim); the first one chooses the setting that is shown at a rate",
     )
     streams.add_peak(parser, "the largest sample, which metrics relate errors to")
     parser.add_argument("--points", metavar="CSV", type=Path, help="points measured elsewhere")
@@ -131,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
     restorers = arguments.restore or (["none", "cnn"] if networks else ["none"])
     ours = own.contestants(codecs, list(dict.fromkeys(restorers)), models, networks)
     for metric in arguments.metric:
-        measure.metric_of(metric)
+        measure.metric_of(metric, arguments.peak)
     sources, named = _sources(arguments.images, ENDINGS)
     cache = arguments.cache or _cache_folder()
     for option, folder in (("--out", arguments.out), ("--cache", cache)):

