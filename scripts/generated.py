@@ -42,11 +42,13 @@ class Bar(NamedTuple):
 
 
 BARS = (
-    *(Bar(NOISE_AS, metric, limit) for metric, limit in (("deep", 0.9), ("wasserstein", 0.9), ("ms_ssim", 0.0))),
+    *(Bar(NOISE_AS, metric, limit) for metric, limit in
+      (("deep", 0.9), ("deep_unseen", 0.9), ("wasserstein", 0.9), ("ms_ssim", 0.0))),
     *(Bar("cnn", metric, limit) for metric, limit in
-      (("wasserstein", 0.8), ("deep", 0.95), ("spectrum", 0.5), ("psnr", -1.2))),
+      (("wasserstein", 0.8), ("deep", 0.95), ("deep_unseen", 0.95), ("spectrum", 0.5), ("psnr", -1.2))),
     Bar(PEER, "wasserstein", 1.0),
     Bar(PEER, "deep", 1.0),
+    Bar(PEER, "deep_unseen", 1.0),
     Bar(None, "flat", 0.5),
     Bar(None, "kept", 99.5),
     Bar(None, "same", 99.9),

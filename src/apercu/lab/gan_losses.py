@@ -141,6 +141,27 @@ def on_flat(original: Tensor, added: Tensor) -> Tensor:
     return (torch.exp(-flat / FLAT**2) * variance).mean()
 
 
+PERIOD = 8
+"""Samples after which a lattice repeats that squares of the network leave."""
+
+
+def lattice(wanted: Tensor, added: Tensor) -> Tensor:
+    """How much more unevenly than what is `wanted` the energy of what is added lies over the rows and columns of a
+    period, and that of its gradients: the mean squared logarithm of the ratio of their shares.
+
+    Luma (N, 1, H, W), less that of the restored planes; sides are multiples of PERIOD.
+    """
+    shares = []
+    for luma in (added, wanted):
+        maps = torch.cat([luma, luma - luma.roll(1, 2), luma - luma.roll(1, 3)], 1).square()
+        maps = maps[:, :, PERIOD:, PERIOD:]
+        maps = maps / (maps.mean((2, 3), keepdim=True) + LEAST / 100)
+        places = maps.mean(0).unflatten(2, (-1, PERIOD)).unflatten(1, (-1, PERIOD))
+        shares.append(torch.cat([places.mean((1, 3, 4)), places.mean((1, 2, 3))]))
+    found: Tensor = (shares[0] / shares[1]).log().square().mean()
+    return found
+
+
 # The symbols that were sent
 
 LIFTS = (-1.586134342, -0.052980118, 0.882911076, 0.443506852)

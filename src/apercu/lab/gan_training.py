@@ -41,12 +41,14 @@ AVERAGED = 0.999
 
 
 class Recipe(NamedTuple):
-    """`warm`: steps without the discriminator, whose weight then rises for as many. The rest are weights of losses."""
+    """`warm`: steps without the discriminator, whose weight then rises for as many. `grey`: the share of crops without
+    chroma. The rest are weights of losses."""
 
     steps: int = 20_000
     warm: int = 500
     batch: int = 8
     crop: int = 128
+    grey: float = 0.25
     rate: float = 4e-4
     rate_of_discriminator: float = 4e-4
     error: float = 0.15
@@ -58,6 +60,7 @@ class Recipe(NamedTuple):
     flat: float = 10.0
     adversary: float = 0.1
     features: float = 0.05
+    lattice: float = 5.0
     bins: float = 1.0
 
 
@@ -117,6 +120,8 @@ def batch_of(samples: list[Sample], recipe: Recipe, rng: np.random.Generator) ->
         steps.append(samples[index].step)
     values = torch.from_numpy(np.stack(crops).astype(np.float32)).permute(0, 3, 1, 2) / HALF
     values[:, [k for k in range(3 * OUT) if k % OUT < 16]] -= 1
+    grey = torch.from_numpy(rng.random(recipe.batch) < recipe.grey)
+    values.unflatten(1, (3, OUT))[grey, :, 16:] = 0
     original, restored, decoded = values[:, :OUT], values[:, OUT : 2 * OUT], values[:, 2 * OUT :]
     return Batch(original, restored, decoded, torch.tensor(steps, dtype=torch.float32))
 
@@ -178,6 +183,7 @@ class Judge(nn.Module):
         lumas = [planes_of(squares)[0] for squares in (batch.original, generated, batch.restored)]
         found["structure"] = losses.share(unlike(lumas[1], lumas[0]), unlike(lumas[2], lumas[0]))
         found["flat"] = losses.on_flat(lumas[0], lumas[1] - lumas[2])
+        found["lattice"] = losses.lattice(lumas[0] - lumas[2], lumas[1] - lumas[2])
         (luma, chroma), (now, colour) = planes_of(batch.decoded), planes_of(generated)
         found["bins"] = losses.beyond(luma, now, batch.step, 0, 3)
         for k in range(2):
