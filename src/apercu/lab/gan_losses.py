@@ -156,7 +156,8 @@ def lattice(wanted: Tensor, added: Tensor) -> Tensor:
         maps = torch.cat([luma, luma - luma.roll(1, 2), luma - luma.roll(1, 3)], 1).square()
         maps = maps[:, :, PERIOD:, PERIOD:]
         maps = maps / (maps.mean((2, 3), keepdim=True) + LEAST / 100)
-        places = maps.mean(0).unflatten(2, (-1, PERIOD)).unflatten(1, (-1, PERIOD))
+        n, h, w = maps.mean(0).shape
+        places = maps.mean(0).reshape(n, h // PERIOD, PERIOD, w // PERIOD, PERIOD)
         shares.append(torch.cat([places.mean((1, 3, 4)), places.mean((1, 2, 3))]))
     found: Tensor = (shares[0] / shares[1]).log().square().mean()
     return found

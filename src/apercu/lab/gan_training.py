@@ -121,7 +121,8 @@ def batch_of(samples: list[Sample], recipe: Recipe, rng: np.random.Generator) ->
     values = torch.from_numpy(np.stack(crops).astype(np.float32)).permute(0, 3, 1, 2) / HALF
     values[:, [k for k in range(3 * OUT) if k % OUT < 16]] -= 1
     grey = torch.from_numpy(rng.random(recipe.batch) < recipe.grey)
-    values.unflatten(1, (3, OUT))[grey, :, 16:] = 0
+    for start in range(0, 3 * OUT, OUT):
+        values[grey, start + 16 : start + OUT] = 0
     original, restored, decoded = values[:, :OUT], values[:, OUT : 2 * OUT], values[:, 2 * OUT :]
     return Batch(original, restored, decoded, torch.tensor(steps, dtype=torch.float32))
 
