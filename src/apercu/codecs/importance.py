@@ -1,4 +1,4 @@
-"""What errors count for: more where an image is important, so that bits go there. It is the encoder's concern alone.
+"""Importance: what errors count for, more where an image matters, so that bits go there. The encoder's concern alone.
 
 It is given as weights or as regions, or found in the image ("content"); after Wu, Huang and Shen (*A GAN-based tunable
 image compression system*, WACV 2020), whose map of importance a network makes. Weights are small integers before they
@@ -89,7 +89,9 @@ class Options:
     importance: Any = option("what errors count for; content: less where strong contrasts hide them", "WHAT", _weights)
     roi: Any = option(
         "a region of interest, which gets more of the bits; may be given several times",
-        *("TOP,LEFT,HEIGHT,WIDTH", _regions, region),
+        "TOP,LEFT,HEIGHT,WIDTH",
+        _regions,
+        region,
         several=True,
     )
 
