@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs.reduced import reduced
-from apercu.codecs.source import Source
+from apercu.codecs.source import Source, squared_error
 from apercu.errors import OptionError
 from apercu.format.chunks import Reduced
 from apercu.options import option
@@ -114,8 +114,8 @@ class Map:
         return self.codes(window)[:, :, np.newaxis], None
 
     def squared_error(self, window: Window, decoded: Samples) -> int:
-        """See `Source`. Nobody decodes it."""
-        raise NotImplementedError
+        """See `Source`."""
+        return squared_error(*self.read(window), decoded)
 
 
 def map_of(options: object, height: int, width: int) -> Map | None:
