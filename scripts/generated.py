@@ -85,6 +85,14 @@ def _number(value: float | None, metric: str) -> str:
     return "" if value is None else f"{value:,.{DIGITS.get(metric, 2)}f}"
 
 
+def _verdict(result: tuple[float, bool] | None, metric: str) -> str:
+    if result is None:
+        return ""
+    number, passes = result
+    said = f"{number:+.4f}" if metric == "ms_ssim" else f"{number:.2f}"
+    return f"{said} {'passes' if passes else 'FAILS'}"
+
+
 def _change(value: float | None, other: float | None, metric: str) -> str:
     if value is None or other is None:
         return ""
@@ -109,14 +117,7 @@ def bars_table(found: Mapping[tuple[str, float], Mapping[str, Values]]) -> str:
     rows = {}
     for way in generated.generative():
         for bar in BARS:
-            cells = []
-            for by_way in found.values():
-                result = held(bar, way, by_way)
-                number = (
-                    "" if result is None else f"{result[0]:+.4f}" if bar.metric == "ms_ssim" else f"{result[0]:.2f}"
-                )
-                cells.append(number and f"{number} {'passes' if result and result[1] else 'FAILS'}")
-            rows[said_of(bar, way)] = cells
+            rows[said_of(bar, way)] = [_verdict(held(bar, way, by_way), bar.metric) for by_way in found.values()]
     return table([f"{name} {bpp:g}" for name, bpp in found], rows)
 
 

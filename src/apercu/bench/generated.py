@@ -1,14 +1,14 @@
 """Generated pictures beside what they have to be better than, in one file's bytes.
 
-Of an image at a rate there are: the file as it decodes exactly; restored by "cnn"; by every generative restorer; noise
-of no cleverness (`noise_filler`), also at the PSNR of each of these; and AVIF in as many bytes. AVIF gets a little more
-than that, up to the next of its settings, and in each metric counts the best of full, half and quarter size.
+Of an image at a rate there are: the file as it decodes exactly; restored by "cnn"; by every generative restorer; with
+noise that knows nothing of pictures (`noise_filler`), also at the PSNR of each of these; and AVIF in as many bytes.
+AVIF gets a little more than that, up to the next of its settings, and in each metric counts the best of full, half and
+quarter size.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from apercu.bench.plan import Plan
 from apercu.bench.planes import LUMA
 from apercu.codecs import decoding
 from apercu.errors import OptionError
+from apercu.options import about
 from apercu.restore import by_name
 from apercu.stages.blocks import Window
 from apercu.stages.colour import Plane, Samples
@@ -80,23 +81,21 @@ def _code() -> list[str]:
 
 def _of_file(this: Subject, bpp: float, store: Cache) -> dict[str, Values]:
     data = apercu.encode(this.image, bands=this.bands, codec=CODEC, bpp=bpp)
-    pictures = {way: apercu.decode(data, restore=way) for way in ("none", "cnn")}
-    found = {way: values_of(this, picture, store) | symbols(data, picture) for way, picture in pictures.items()}
-    with_noise, strengths = noisy(data), {NOISE: noise_filler.STRENGTH}
-    for way in generative():
-        picture = apercu.decode(data, restore=way)
-        found[way] = values_of(this, picture, store) | symbols(data, picture)
-        found[way] |= {"flat": deviation(this.image, picture, pictures["cnn"], flat=True)}
-        if any(field.name == "seed" for field in fields(by_name.restorer_of(way).Options)):
-            other = apercu.decode(data, restore=way, seed=1)
-            pair = this.image, picture, other
+    made, with_noise, strengths = generative(), noisy(data), {NOISE: noise_filler.STRENGTH}
+    pictures = {way: apercu.decode(data, restore=way) for way in ("none", "cnn", *made)}
+    for way in made:
+        strengths[NOISE_AS.format(way)] = strength_at(with_noise, this.image, psnr(this.image, pictures[way]))
+    pictures |= {way: with_noise(strength) for way, strength in strengths.items()}
+    found = {}
+    for way, picture in pictures.items():
+        found[way] = values_of(this, picture, store) | symbols(data, picture) | {"n_bytes": len(data)}
+        if way not in ("none", "cnn"):
+            found[way]["flat"] = deviation(this.image, picture, pictures["cnn"], flat=True)
+        if way in strengths:
+            found[way]["strength"] = strengths[way]
+        if way in made and "seed" in about(by_name.restorer_of(way).Options):
+            pair = this.image, picture, apercu.decode(data, restore=way, seed=1)
             found[way] |= {"seeds_flat": deviation(*pair, flat=True), "seeds": deviation(*pair, flat=False)}
-        strengths[NOISE_AS.format(way)] = strength_at(with_noise, this.image, psnr(this.image, picture))
-    for way, strength in strengths.items():
-        picture = with_noise(strength)
-        found[way] = values_of(this, picture, store) | symbols(data, picture) | {"strength": strength}
-        found[way] |= {"flat": deviation(this.image, picture, pictures["cnn"], flat=True)}
-    found |= {way: values | {"n_bytes": len(data)} for way, values in found.items()}
     avif_key = [this.digest, len(data), *_code(), {metric: metric_version(metric) for metric in METRICS}]
     return found | {PEER: _kept(store, avif_key, lambda: _of_avif(this, len(data), store))}
 

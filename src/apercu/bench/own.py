@@ -17,7 +17,6 @@ from apercu.codecs import tables as tables_of
 from apercu.errors import ModelError, OptionError
 from apercu.format.ids import CODECS
 from apercu.restore import by_name
-from apercu.restore.by_name import provenance_for, restorer_for, ways_of
 from apercu.stages.colour import Samples
 
 OURS = "apercu:"
@@ -77,7 +76,7 @@ class Own:
         """What `apercu.provenance` tells of its pictures."""
         given = {"network": self.network.path} if self.network else {}
         software = f"apercu {apercu.__version__}"
-        return {**provenance_for(self.restore, self.codec, given), "software": software}
+        return {**by_name.provenance_for(self.restore, self.codec, given), "software": software}
 
 
 def parsed(name: str, models: Iterable[Given] = (), networks: Iterable[Given] = ()) -> Own:
@@ -147,7 +146,7 @@ def contestants(
     codecs: some of `names`. Raises OptionError, ModelError and MissingExtra for what could not be run.
     """
     called = {name: parsed(f"{OURS}{name}/none") for name in codecs}
-    ways_by_codec = {name: ways_of(one.codec) for name, one in called.items()}
+    ways_by_codec = {name: by_name.ways_of(one.codec) for name, one in called.items()}
     if networks and not any("cnn" in ways for ways in ways_by_codec.values()):
         raise OptionError(f"--network: {' and '.join(codecs)} cannot be restored by a network")
     if strangers := [how for how in restorers if not any(how in ways for ways in ways_by_codec.values())]:
@@ -161,7 +160,7 @@ def contestants(
         tables = [None, *(model for model, codec in of_models.items() if codec == plain.codec)]
         own += [replace(plain, restore=how, model=model, network=network) for model in tables for how, network in ways]
     for codec, how in {(one.codec, one.restore) for one in own if one.restore != "none" and not one.network}:
-        restorer_for(how, codec, {})  # reports what would be missing later
+        by_name.restorer_for(how, codec, {})  # reports what would be missing later
     return own
 
 
@@ -172,7 +171,7 @@ def _networks_of(codecs: Sequence[str], networks: Sequence[Given]) -> dict[str, 
         faults = []
         for codec in found:
             try:
-                restorer_for("cnn", codec, {"network": network.path})
+                by_name.restorer_for("cnn", codec, {"network": network.path})
             except ModelError as fault:
                 faults.append(fault)
             else:

@@ -96,8 +96,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         nargs="+",
         default=list(DEFAULT_METRICS),
-        help="psnr, ssim, ms_ssim, gmsd, swd, spectrum, ssimulacra2, wasserstein, deep, or module:function (default: "
-        "psnr ssim); the first one chooses the setting that is shown at a rate",
+        help="psnr, ssim, ms_ssim, gmsd, swd, spectrum, ssimulacra2, wasserstein, deep, deep_unseen, or "
+        "module:function (default: psnr ssim); the first one chooses the setting that is shown at a rate",
     )
     streams.add_peak(parser, "the largest sample, which metrics relate errors to")
     parser.add_argument("--points", metavar="CSV", type=Path, help="points measured elsewhere")

@@ -15,7 +15,7 @@ A scene becomes a GeoTIFF, with its georeference, no-data value, mask, tags and 
 cloud-optimised one. That needs rasterio: pip install 'apercu[geo]'. PNG and WebP show what is no data as transparent.
 
 With --restore, the picture says how it was made (XMP and text; PGM and PPM a comment), and whether parts of it are
-generated. BMP could not say so, and is refused then.
+generated. BMP cannot say so: it is refused where parts are generated.
 """
 
 EXAMPLES = """\

@@ -14,7 +14,7 @@ from apercu.format.ids import CODECS, NETWORKS
 from apercu.replacing import check_target
 
 DESCRIPTION = """\
-Train a codec's weights, or the network of `decode --restore cnn`, on the images below a folder. A codec's file is used
+Train a codec's weights, or a network of `decode --restore`, on the images below a folder. A codec's file is used
 with `--model FILE` by `encode` and `decode`, a network with `--network FILE` by `decode`. The recipe (seed, losses,
 SHA-256 of every image) is written beside it, ending in .json.
 

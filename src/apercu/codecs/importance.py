@@ -1,4 +1,4 @@
-"""What errors count for: more where an image is important, so that bits go there. It is the encoder's concern alone.
+"""Importance: what errors count for, more where an image matters, so that bits go there. The encoder's concern alone.
 
 It is given as weights or as regions, or found in the image ("content"); after Wu, Huang and Shen (*A GAN-based tunable
 image compression system*, WACV 2020), whose map of importance a network makes. Weights are small integers before they
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs.reduced import reduced
-from apercu.codecs.source import Source
+from apercu.codecs.source import Source, squared_error
 from apercu.errors import OptionError
 from apercu.format.chunks import Reduced
 from apercu.options import option
@@ -89,7 +89,9 @@ class Options:
     importance: Any = option("what errors count for; content: less where strong contrasts hide them", "WHAT", _weights)
     roi: Any = option(
         "a region of interest, which gets more of the bits; may be given several times",
-        *("TOP,LEFT,HEIGHT,WIDTH", _regions, region),
+        "TOP,LEFT,HEIGHT,WIDTH",
+        _regions,
+        region,
         several=True,
     )
 
@@ -112,8 +114,8 @@ class Map:
         return self.codes(window)[:, :, np.newaxis], None
 
     def squared_error(self, window: Window, decoded: Samples) -> int:
-        """See `Source`. Nobody decodes it."""
-        raise NotImplementedError
+        """See `Source`."""
+        return squared_error(*self.read(window), decoded)
 
 
 def map_of(options: object, height: int, width: int) -> Map | None:

@@ -139,8 +139,8 @@ def best_size(
     coded: makes the file at 1/2^k of the size, within the budget, and tells how far it is; raises TargetUnreachable.
     seen: what such a file shows. importance: weights in 1/256, less 1, as a source of one band.
 
-    Sizes that cannot be best are not tried, nor is anything measured where only one can
-    be. Raises TargetUnreachable if even the smallest size takes too many bytes.
+    Sizes that cannot be best are not tried, nor is anything measured where only one can be. Raises TargetUnreachable if
+    even the smallest size takes too many bytes.
     """
     most = min((max(source.height, source.width) - 1).bit_length(), MOST_LOG2)
     large = source.height * source.width * source.n_bands > LARGE

@@ -111,7 +111,15 @@ def encode(
                 raise TargetUnreachable(f"{target.n_bytes} bytes are too few: {what}")
         try:
             return prefix + encoding.encode(
-                *(coded, inner, codec, options, bands, model, progress, tile, layers),
+                coded,
+                inner,
+                codec,
+                options,
+                bands,
+                model,
+                progress,
+                tile,
+                layers,
                 levels=levels,
                 one_price=rotation is not None,
                 reduced=said.reduced,

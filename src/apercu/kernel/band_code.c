@@ -1,7 +1,7 @@
 /* Symbols of wavelet bands to bits and back, with the contexts of band_model.h (spec/apercu.md, "Bands").
  *
  * One walk serves both directions: `writing` is a constant wherever these functions are expanded, so that the compiler
- * makes an encoder, one that weighs errors and a decoder of them, which cannot become different. */
+ * makes three of them, which cannot become different: a decoder, an encoder, and an encoder that weighs errors. */
 #include "band_code.h"
 #include "band_around.h"
 #include "band_bits.h"
@@ -224,8 +224,8 @@ int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes)
 /* Codes one band of a plane. `scratch` is 8-byte aligned. */
 static inline void walk_band(coder *c, const band_plane *plane, const wavelet_layout *layout, const grid *grids,
                              const grid *companion, int stage, int orientation, int32_t step_q8, const uint8_t *weights,
-                             const uint8_t *importance, const int16_t *coefficients, int16_t *decoded, int16_t *out, uint8_t *scratch,
-                             const int writing)
+                             const uint8_t *importance, const int16_t *coefficients, int16_t *decoded, int16_t *out,
+                             uint8_t *scratch, const int writing)
 {
     int level = stage - plane->chroma, i = 3 * (levels_of(plane) - level) + 1 + orientation;
     band b;
@@ -354,7 +354,8 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
 int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
                             const uint8_t *importance, int32_t first_stage, int32_t last_stage, size_t first_plane,
                             size_t end_plane, range_context *contexts, uint8_t *workspace, size_t n_workspace,
-                            int16_t *coefficients, int16_t *symbols, uint8_t *out, size_t capacity, uint64_t *state, int32_t ends)
+                            int16_t *coefficients, int16_t *symbols, uint8_t *out, size_t capacity, uint64_t *state,
+                            int32_t ends)
 {
     coder c = {range_encoder_at(out, capacity), range_decoder_at(NULL, 0), contexts};
     if (state[2])
@@ -373,8 +374,8 @@ int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t s
     coder c = {range_encoder_at(NULL, 0), range_decoder_at(data, n_data), contexts};
     if (state[2])
         c.d.pos = (size_t)state[0], c.d.code = (uint32_t)state[1], c.d.range = (uint32_t)state[2];
-    int64_t fault = walk(&c, planes, n_planes, step_q8, weights, NULL, first_stage, last_stage, first_plane, end_plane, NULL,
-                         coefficients, workspace, n_workspace, 0);
+    int64_t fault = walk(&c, planes, n_planes, step_q8, weights, NULL, first_stage, last_stage, first_plane, end_plane,
+                         NULL, coefficients, workspace, n_workspace, 0);
     state[0] = c.d.pos, state[1] = c.d.code, state[2] = c.d.range;
     return fault || !ends ? fault : range_end(&c.d);
 }

@@ -60,8 +60,8 @@ static inline uint32_t cost_of_magnitude(const range_context *magnitude, uint32_
 }
 
 /* The magnitude of least cost for a coefficient of `a` / 256 steps; `must` forbids 0. `bit_price`: 2^-16 squared steps for
- * each 1/256 bit. `weight`: what errors count for, in 1/256. Always a part of its callers, so that those
- * of `choose` are as quick as without weights. */
+ * each 1/256 bit. `weight`: what errors count for, in 1/256. Always a part of its callers, so that those of `choose` are as
+ * quick as without weights. */
 APERCU_PART uint32_t choose_weighed(int64_t bit_price, int64_t weight, uint32_t a, uint32_t negative,
                                     const range_context *zero, const range_context *sign,
                                     const range_context *magnitude, int must)
@@ -82,7 +82,7 @@ APERCU_PART uint32_t choose_weighed(int64_t bit_price, int64_t weight, uint32_t 
     return best;
 }
 
-/* The same where errors count for all. */
+/* The same where every error counts in full. */
 static inline uint32_t choose(int64_t bit_price, uint32_t a, uint32_t negative, const range_context *zero,
                               const range_context *sign, const range_context *magnitude, int must)
 {

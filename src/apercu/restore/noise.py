@@ -3,7 +3,7 @@
 A number belongs to a row, a column and a channel, whatever is asked for beside it: so the parts of a picture agree,
 however it is cut. Each row has its own stream of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom
 number generators"), of which a column takes one number for four channels. All is in integers but the table that makes
-them Gaussian, and that is rounded far more coarsely than the logarithms of two machines may differ.
+them Gaussian. That is rounded so coarsely that it is the same where the logarithms of two machines differ.
 """
 
 from functools import cache
@@ -50,7 +50,7 @@ def mixed(values: Hashes) -> Hashes:
 @cache
 def _table() -> NDArray[np.float32]:
     """(65536,): the quantiles of the normal distribution, the middle of each of as many equal parts."""
-    from statistics import NormalDist  # which takes as long to import as much of apercu
+    from statistics import NormalDist  # which loads fractions and decimals, for this table alone
 
     n = 1 << 15
     upper = [NormalDist().inv_cdf(0.5 + (k + 0.5) / (2 * n)) for k in range(n)]

@@ -9,9 +9,9 @@ ALLOWED is below the half step at which a symbol becomes another one, since samp
 for what an encoder rounds down (from about 0.6 of a step up) would contradict the file, and brings no texture that
 could be measured.
 
-Samples that are shown have lost what was beyond their range, and detail of chroma that was brought to full size. So a
-picture as it was decoded stays, but for places where that was so. Where colours are clipped over large areas, some
-symbols of LL cannot be had by any samples.
+Samples that are shown have lost what was beyond their range, and detail of chroma that was brought to full size. A
+picture as it was decoded stays the same but for such places. Where colours are clipped over large areas, no samples
+have all the symbols of LL.
 
 At its border a tile is treated as inside. The encoder fits coefficients there to its step (`wavelet_analyse`), so that
 those of the original lie outside of the bins more often. What networks make of the decoded planes does not.
@@ -26,6 +26,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.restore.squares import CHROMA_REACH, grown
 from apercu.stages.bands import STAGES, band_step_q6
 from apercu.stages.blocks import Window, n_blocks, relative
 from apercu.stages.colour import MAX_LEVEL_CODE, Levels, Plane, from_planes, to_planes
@@ -43,8 +44,6 @@ REACH = 256
 """Pixels around those that are wanted on which they depend, through five levels there and back."""
 UNIT = 1 << STAGES
 """Pixels after which the grid of the coarsest level repeats."""
-CHROMA_REACH = 2
-"""The colour of a pixel depends on chroma samples up to this many pixels away."""
 LIMIT = 8191
 """Of a sample of a plane, either way."""
 
@@ -61,7 +60,7 @@ def project(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidenc
     and the chroma around them, from what the planes are in `seen`, and takes memory for that alone. Alpha stays as it
     is. Raises OptionError for planes of another kind.
     """
-    place, written = seen(layout, wanted), _grown(layout, wanted, CHROMA_REACH, 1)
+    place, written = seen(layout, wanted), grown(wanted, CHROMA_REACH, layout.height, layout.width)
     has_colours = layout.interpretation in ("rgb", "rgba")
     for group in [[0, 1, 2]] if has_colours else [[index] for index in range(len(planes))]:
         of_group = [layout.planes[index] for index in group]
@@ -80,15 +79,7 @@ def project(planes: list[Plane], layout: Layout, step_q8: int, evidence: Evidenc
 
 def seen(layout: Layout, wanted: Window) -> Window:
     """The pixels of a tile whose planes must be right before `project` for those `wanted` to be right after it."""
-    return _grown(layout, wanted, REACH, UNIT)
-
-
-def _grown(layout: Layout, window: Window, margin: int, unit: int) -> Window:
-    """With a margin, and further to multiples of `unit`, as far as the tile goes."""
-    top, left = (max(start - margin, 0) // unit * unit for start in (window.top, window.left))
-    bottom, right = window.top + window.height + margin, window.left + window.width + margin
-    height, width = n_blocks(bottom, unit) * unit - top, n_blocks(right, unit) * unit - left
-    return Window(top, left, min(height, layout.height - top), min(width, layout.width - left))
+    return grown(wanted, REACH, layout.height, layout.width, UNIT)
 
 
 def _samples(window: Window, scale: int) -> tuple[slice, slice]:

@@ -87,11 +87,11 @@ def seen_for(wanted: Window, layout: Layout, square: int, margin: int) -> Window
     return grown(Window(first.top, first.left, height, width), margin, layout.height, layout.width)
 
 
-def grown(window: Window, margin: int, height: int, width: int) -> Window:
-    """With a margin, as far as the plane goes."""
-    top, left = max(window.top - margin, 0), max(window.left - margin, 0)
-    bottom = min(window.top + window.height + margin, height)
-    right = min(window.left + window.width + margin, width)
+def grown(window: Window, margin: int, height: int, width: int, unit: int = 1) -> Window:
+    """With a margin, and further to multiples of `unit`, as far as the plane goes."""
+    top, left = (max(start - margin, 0) // unit * unit for start in (window.top, window.left))
+    bottom, right = window.top + window.height + margin, window.left + window.width + margin
+    bottom, right = min(n_blocks(bottom, unit) * unit, height), min(n_blocks(right, unit) * unit, width)
     return Window(top, left, bottom - top, right - left)
 
 

@@ -19,13 +19,13 @@ REACH = 6
 """Blocks to each side."""
 LEVELS = 1, 2, 3
 POWER = 2.35
-"""Of the step, times the number of symbols: about the square of the deviation that they stand for."""
+"""The number of symbols times this power of the step is about the square of the deviation that they stand for."""
 LITTLE = 1.0
 """What is added to the deviation, in 8-bit samples."""
 FEWEST = 1e-4
-"""Symbols in a block that stand for none."""
+"""Symbols in a block that are counted where there are none."""
 SURE = 6.86, 7.20
-"""The binary logarithms of that ratio between which it goes from 0 to 1."""
+"""Binary logarithms of the ratio of that square to that of the deviation there is: from 0, no letters, to 1."""
 
 
 def strokes(luma: Plane, bands: Bands, step_q8: int) -> Factors:

@@ -1,9 +1,10 @@
-"""How much is going on in the parts of a picture, and what errors count for there: less where they hide.
+"""How strong contrasts are in the parts of a picture, and what errors count for there: less where these hide them.
 
-Errors are seen less, the stronger the contrasts around them are (masking; it is what SSIM divides by). So of the bits
-that strong texture takes, some do more for the eye elsewhere. Measures that tell structure from texture (quantiles of
+Errors are seen less, the stronger the contrasts around them are (masking; it is what SSIM divides by). So some of the
+bits that strong texture takes do more for the eye elsewhere. Measures that tell structure from texture (quantiles of
 the variances in an area, eigenvalues of the structure tensor) gained less on training images, in MS-SSIM, GMSD and the
-deep feature distance."""
+distance of deep features.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,11 +52,12 @@ def codes_of_content(planes: list[Plane], layout: Layout) -> NDArray[np.uint8]:
     """What errors count for at each pixel of a tile, (H, W), in 1/256, less 1. Of several planes at full size, the mean
     of their activities tells; colour and alpha do not."""
     height, width = layout.height, layout.width
-    n_told = sum(not of.chroma for of in layout.planes) - (layout.interpretation == "rgba")
-    total: NDArray[np.int64] | int = 0
-    for index, (plane, of) in enumerate(zip(planes, layout.planes, strict=True)):
-        if not of.chroma and not (layout.interpretation == "rgba" and index == ALPHA):
-            total = total + activity(plane, height, width)
-    codes = (255 - np.searchsorted(_LIMITS, total // n_told, side="right")).astype(np.uint8)
+    found = [
+        activity(plane, height, width)
+        for index, (plane, of) in enumerate(zip(planes, layout.planes, strict=True))
+        if not of.chroma and not (layout.interpretation == "rgba" and index == ALPHA)
+    ]
+    mean: NDArray[np.int64] = np.sum(found, axis=0) // len(found)
+    codes = (255 - np.searchsorted(_LIMITS, mean, side="right")).astype(np.uint8)
     side = AREA * BLOCK
     return codes.repeat(side, 0).repeat(side, 1)[:height, :width]
