@@ -183,6 +183,19 @@ def test_content_finds_texture():
     assert np.array_equal(of_tile, codes[there])
 
 
+def test_weights_that_are_masked_count_for_least(picture):
+    """Whatever lies below the mask."""
+    plain = apercu.encode(picture, quality=30, importance=INSIDE.astype(float))
+    masked = np.ma.masked_array(np.where(INSIDE, 1, np.nan), ~INSIDE)
+    assert apercu.encode(picture, quality=30, importance=masked) == plain
+
+
+def test_what_a_region_has_beyond_the_image_changes_nothing(picture):
+    plain = apercu.encode(picture, quality=30, roi=(0, 48, SIDE, 80))
+    for far in (1, 1 << 80):
+        assert apercu.encode(picture, quality=30, roi=(-far, 48, SIDE + 2 * far, 80 + far)) == plain
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -200,6 +213,9 @@ def test_content_finds_texture():
         ({"roi": (0, 0, 9.5, 9)}, "(top, left, height, width)"),
         ({"roi": []}, "(top, left, height, width)"),
         ({"roi": "0,0,9,9"}, "(top, left, height, width)"),
+        ({"roi": np.array(5)}, "(top, left, height, width)"),
+        ({"roi": [np.array(5)]}, "(top, left, height, width)"),
+        ({"importance": np.ma.masked_all((SIDE, SIDE))}, "not all 0"),
         ({"roi": (SIDE, 0, 9, 9)}, "outside the image"),
         ({"roi": REGION, "importance": "content"}, "give one"),
         ({"roi": REGION, "codec": "dct"}, "dct has no roi"),
