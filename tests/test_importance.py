@@ -251,6 +251,8 @@ def test_many_files_take_them_too(picture, tmp_path):
     outcomes = list(batch.encode(sources, tmp_path / "out", n_bytes=500, importance=INSIDE))
     assert [outcome.error is None for outcome in outcomes] == [True, False]
     assert (tmp_path / "out/0.apc").read_bytes() == apercu.encode(picture, n_bytes=500, importance=INSIDE)
+    outcomes = list(batch.encode(sources, tmp_path / "out", n_bytes=500, roi=iter([REGION])))
+    assert [outcome.error for outcome in outcomes] == [None, None]
     with pytest.raises(OptionError, match="finite"):
         batch.encode(sources, tmp_path / "out", importance=-np.ones((4, 4)))
 
@@ -262,12 +264,29 @@ def test_an_archive_knows_maps_by_their_content(picture, tmp_path):
     (tmp_path / "in").mkdir()
     Image.fromarray(picture).save(tmp_path / "in/a.png")
 
-    def n_made(weights):
-        *_, step = making.make([str(tmp_path / "in")], str(tmp_path / "out"), n_bytes=500, importance=weights)
+    def n_made(**how):
+        *_, step = making.make([str(tmp_path / "in")], str(tmp_path / "out"), n_bytes=500, **how)
         return step.n_made
 
     weights = INSIDE.astype(float)
-    assert [n_made(weights), n_made(weights.copy()), n_made(1 - weights), n_made("content")] == [1, 0, 1, 1]
+    given = weights, weights.copy(), 1 - weights, "content"
+    assert [n_made(importance=each) for each in given] == [1, 0, 1, 1]
+    # Also of others than arrays, and of so many regions that NumPy prints a part of them.
+    many = np.tile(REGION, (300, 1))
+    others = many.copy()
+    others[150] = 0, 0, 9, 9
+    assert [n_made(roi=each) for each in (many, list(map(tuple, many)), others)] == [1, 0, 1]
+
+    class Wrapped:
+        def __array__(self, dtype=None, copy=None):
+            return self.held
+
+        def __repr__(self):
+            return "weights"
+
+    wrapped = [Wrapped(), Wrapped()]
+    wrapped[0].held, wrapped[1].held = weights + 1, weights + 2
+    assert [n_made(importance=each) for each in wrapped] == [1, 1]
 
 
 def test_scenes_take_them_too(tmp_path):

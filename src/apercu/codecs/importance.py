@@ -43,7 +43,7 @@ def _weights(name: str, value: Any) -> Any:
             raise OptionError(f'{name} must be an array of weights or "content", not {value!r}')
         return value
     try:
-        found = np.ma.filled(value, 0)  # what a mask hides counts for least
+        found = np.asarray(np.ma.filled(value, 0))  # what a mask hides counts for least
     except (TypeError, ValueError) as error:
         raise OptionError(f"{name} must be an array of weights: {error}") from None
     if found.ndim != 2 or found.dtype.kind not in "biuf" or not found.size:
