@@ -224,6 +224,7 @@ def test_a_codec_without_a_file_says_so_in_the_table(tmp_path):
     assert re.search(r"^jpeg +no file +no file$", text, re.MULTILINE)
     assert "(no file: the codec has no file that small)" in text
     assert "(only smaller: all its files are smaller)" in text
+    assert "multiply-accumulates per pixel, without those of restorers" in text
 
 
 def test_tables_are_not_cut_off():

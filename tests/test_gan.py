@@ -209,6 +209,7 @@ def test_where_a_picture_comes_from(tmp_path):
     found = gan.provenance("apercu", gan.Options(strength=0.25, seed=9, network="gan"))
     assert found == {"network": shipped, "strength": 0.25, "seed": 9}
     assert gan.provenance("apercu", gan.Options(strength=0.0))["network"] == cnn
+    assert str(gan.provenance("apercu", gan.Options(strength=-0.0))["strength"]) == "0.0"
     (tmp_path / "abc").write_bytes(b"abc")
     own = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert gan.provenance("apercu", gan.Options(network=tmp_path / "abc"))["network"] == own

@@ -183,6 +183,19 @@ def test_content_finds_texture():
     assert np.array_equal(of_tile, codes[there])
 
 
+def test_weights_that_are_masked_count_for_least(picture):
+    """Whatever lies below the mask."""
+    plain = apercu.encode(picture, quality=30, importance=INSIDE.astype(float))
+    masked = np.ma.masked_array(np.where(INSIDE, 1, np.nan), ~INSIDE)
+    assert apercu.encode(picture, quality=30, importance=masked) == plain
+
+
+def test_what_a_region_has_beyond_the_image_changes_nothing(picture):
+    plain = apercu.encode(picture, quality=30, roi=(0, 48, SIDE, 80))
+    for far in (1, 1 << 80):
+        assert apercu.encode(picture, quality=30, roi=(-far, 48, SIDE + 2 * far, 80 + far)) == plain
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -200,6 +213,9 @@ def test_content_finds_texture():
         ({"roi": (0, 0, 9.5, 9)}, "(top, left, height, width)"),
         ({"roi": []}, "(top, left, height, width)"),
         ({"roi": "0,0,9,9"}, "(top, left, height, width)"),
+        ({"roi": np.array(5)}, "(top, left, height, width)"),
+        ({"roi": [np.array(5)]}, "(top, left, height, width)"),
+        ({"importance": np.ma.masked_all((SIDE, SIDE))}, "not all 0"),
         ({"roi": (SIDE, 0, 9, 9)}, "outside the image"),
         ({"roi": REGION, "importance": "content"}, "give one"),
         ({"roi": REGION, "codec": "dct"}, "dct has no roi"),
@@ -235,6 +251,8 @@ def test_many_files_take_them_too(picture, tmp_path):
     outcomes = list(batch.encode(sources, tmp_path / "out", n_bytes=500, importance=INSIDE))
     assert [outcome.error is None for outcome in outcomes] == [True, False]
     assert (tmp_path / "out/0.apc").read_bytes() == apercu.encode(picture, n_bytes=500, importance=INSIDE)
+    outcomes = list(batch.encode(sources, tmp_path / "out", n_bytes=500, roi=iter([REGION])))
+    assert [outcome.error for outcome in outcomes] == [None, None]
     with pytest.raises(OptionError, match="finite"):
         batch.encode(sources, tmp_path / "out", importance=-np.ones((4, 4)))
 
@@ -246,12 +264,29 @@ def test_an_archive_knows_maps_by_their_content(picture, tmp_path):
     (tmp_path / "in").mkdir()
     Image.fromarray(picture).save(tmp_path / "in/a.png")
 
-    def n_made(weights):
-        *_, step = making.make([str(tmp_path / "in")], str(tmp_path / "out"), n_bytes=500, importance=weights)
+    def n_made(**how):
+        *_, step = making.make([str(tmp_path / "in")], str(tmp_path / "out"), n_bytes=500, **how)
         return step.n_made
 
     weights = INSIDE.astype(float)
-    assert [n_made(weights), n_made(weights.copy()), n_made(1 - weights), n_made("content")] == [1, 0, 1, 1]
+    given = weights, weights.copy(), 1 - weights, "content"
+    assert [n_made(importance=each) for each in given] == [1, 0, 1, 1]
+    # Also of others than arrays, and of so many regions that NumPy prints a part of them.
+    many = np.tile(REGION, (300, 1))
+    others = many.copy()
+    others[150] = 0, 0, 9, 9
+    assert [n_made(roi=each) for each in (many, list(map(tuple, many)), others)] == [1, 0, 1]
+
+    class Wrapped:
+        def __array__(self, dtype=None, copy=None):
+            return self.held
+
+        def __repr__(self):
+            return "weights"
+
+    wrapped = [Wrapped(), Wrapped()]
+    wrapped[0].held, wrapped[1].held = weights + 1, weights + 2
+    assert [n_made(importance=each) for each in wrapped] == [1, 1]
 
 
 def test_scenes_take_them_too(tmp_path):

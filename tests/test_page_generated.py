@@ -42,13 +42,19 @@ def test_the_page_says_how_the_picture_was_made(apc):
         html = file_page(apc, "a.apc", **how)
         data = data_of(html)
         told = apercu.provenance(apc, **how)
-        assert data["provenance"] == [told]
+        assert data["provenance"] == [{key: str(value) for key, value in told.items()}]
         assert len(data["pictures"][0]) == (6 if told["kind"] == "generative" else 5)
         assert html.count('id="picture-') == (2 if told["kind"] == "generative" else 1)
         name = {"exact": "exact", "generative": "generated (made_up)"}.get(
             told["kind"], f"restored ({told['restore']})"
         )
         assert data["codecs"] == [f"apercu, {name}"]
+
+
+def test_seed_and_strength_are_told_to_the_last_digit(apc):
+    """Without them the picture cannot be made again."""
+    (told,) = data_of(file_page(apc, "a.apc", restore="made_up", amount=0.123456789, draw=2**53 + 1))["provenance"]
+    assert (told["strength"], told["seed"]) == ("0.123456789", "9007199254740993")
 
 
 def test_what_comes_from_outside_stays_text(apc, monkeypatch):

@@ -246,6 +246,29 @@ def test_geotiff_carries_it_beside_the_scene_s_tags(tmp_path, cog):
         assert said(dataset.tags(ns="xml:XMP")["xml:XMP"]) == SAID
 
 
+def test_tags_of_a_file_take_no_label_away():
+    """Whatever the case of their names, which GDAL does not heed."""
+    from apercu.bridges import geo_metadata
+    from apercu.bridges.label import label_of
+    from apercu.format.chunks import Scene
+
+    hostile = {
+        (0, "XML:XMP"): {"XML:XMP": "<own/>"},
+        (0, "xml:xmp"): {"xml:XMP": "<own/>"},
+        (1, "Xml:Xmp"): {"a": "b"},
+        (0, ""): {"tifftag_software": "another", "SENSOR": "X"},
+        (0, "xml:OTHER"): {"xml:OTHER": "<other/>"},
+    }
+    told = {"restore": "gan", "kind": "generative", "network": NETWORK, "software": "apercu 1"}
+    label = label_of(told)
+    tags = geo_metadata.labelled(Scene(tags=hostile), label).tags
+    assert tags == {
+        (0, ""): {"TIFFTAG_IMAGEDESCRIPTION": label.sentence, "SENSOR": "X", "TIFFTAG_SOFTWARE": "apercu 1"},
+        (0, "xml:OTHER"): {"xml:OTHER": "<other/>"},
+        (0, "xml:XMP"): {"xml:XMP": label.xmp.decode()},
+    }
+
+
 def test_the_command_says_it_once(apc, tmp_path, capsysbinary, monkeypatch):
     for name in ("a.apc", "b.apc"):
         (tmp_path / name).write_bytes(apc)

@@ -148,10 +148,11 @@ def encode(
     importance, roi: what errors count for, where the codec "apercu" chooses what to send; one of them. Important parts
         get more of the bits, and what little counts gets next to none. The format is the same, and so is what a decoder
         does; `psnr` is still that of all samples. importance: an array (H, W) of weights, any finite numbers from 0 up,
-        bool too, of which the largest counts as 1 and those below 1/256 of it as 1/256; where all are equal, it changes
-        nothing. Or "content": errors count for less, down to a quarter, where strong contrasts hide them. roi: (top,
-        left, height, width), the region of interest, or a list of them: outside, errors count for a sixteenth, from 16
-        pixels beyond its edge on. All in pixels of the image as it is given, also with `reduce`.
+        bool too, of which the largest counts as 1 and those below 1/256 of it as 1/256, as does what a masked array
+        hides; where all are equal, it changes nothing. Or "content": errors count for less, down to a quarter, where
+        strong contrasts hide them. roi: (top, left, height, width), the region of interest, or a list of them: outside,
+        errors count for a sixteenth, from 16 pixels beyond its edge on. All in pixels of the image as it is given, also
+        with `reduce`.
 
     Alpha that is 0, or 255 (65,535), in a whole tile comes back exactly. (With taha2025, 255 comes back as 254 or 255.)
 

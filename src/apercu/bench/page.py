@@ -130,7 +130,11 @@ def _data(comparison: Comparison) -> dict[str, Any]:
         "points": [
             [points.get(image["name"], {}).get(codec, []) for codec in shown + others] for image in comparison["images"]
         ],
-        "provenance": [comparison.get("provenance", {}).get(codec) for codec in shown],
+        # As text: a script has no whole numbers above 2^53, and other numbers are rounded here.
+        "provenance": [
+            {name: str(value) for name, value in comparison.get("provenance", {}).get(codec, {}).items()}
+            for codec in shown
+        ],
         # [image, codec, rate, picture, record], the first three as places in the lists above, and what was sent of it
         "pictures": [],
         "bd_rate": {

@@ -37,7 +37,8 @@ def tables(report: Mapping[str, Any], width: int | None = None) -> str:
         if shown:
             blocks.append(_titled(_bd_title(report, metric), table([labels[codec] for codec in shown], cells, width)))
     blocks.append(_titled(
-        "Milliseconds per megapixel, and multiply-accumulates per pixel (one thread, while others worked; medians)",
+        "Milliseconds per megapixel, and multiply-accumulates per pixel, without those of restorers (one thread, while "
+        "others worked; medians)",
         table(["encode", "decode", "encoder", "decoder"], _times(report), width),
     ))  # fmt: skip
     return "\n\n".join(blocks)

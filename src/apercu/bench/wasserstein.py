@@ -32,7 +32,8 @@ def wasserstein(original: Samples, decoded: Samples, peak: Peak = None) -> float
     """Wasserstein distortion in squared units of samples on a scale of 255, from 0 (equal) up.
 
     The mean over places and orientations, summed over scales and kinds of features, with a window of SIGMA pixels. On
-    luma, as said in metrics.py. Raises OptionError, also for a side below 64 pixels, and MissingExtra.
+    luma, as said in metrics.py. Of periods above 64 pixels, and of the mean, it sees nothing. Raises OptionError, also
+    for a side below 64 pixels, and MissingExtra.
     """
     checked(original, decoded, SMALLEST_WASSERSTEIN)
     unit = 255 / peak_of(original, peak)

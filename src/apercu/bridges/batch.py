@@ -89,7 +89,7 @@ def encode(
         OptionError, ModelError: before any work: an option is wrong, or two files would be written to one place.
         OSError: likewise: the folder is protected.
     """
-    check_encoding(options)
+    options = check_encoding(options)
     return _outcomes(partial(_encode_file, page=page, options=options), _places(sources, folder, ".apc"), n_cores())
 
 
@@ -113,13 +113,18 @@ def decode(
     return _outcomes(work, _places(sources, folder, suffix), n_workers)
 
 
-def check_encoding(options: Mapping[str, Any]) -> None:
-    """Raise the OptionError or ModelError that options of `apercu.encode` meet with any image, before one is read."""
+def check_encoding(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Raise the OptionError or ModelError that options of `apercu.encode` meet with any image, before one is read.
+
+    Returns them, weights as an array and regions as a list, whatever they were given as.
+    """
     given = scene_files.of_picture(options)
     known_here = {name: value for name, value in given.items() if name not in ("bands", "progress", *_OF_PLACES)}
-    encoding.options_of(given.get("codec", "apercu"), {name: given[name] for name in _OF_PLACES if name in given})
+    of_places = {name: given[name] for name in _OF_PLACES if given.get(name) is not None}
+    checked = encoding.options_of(given.get("codec", "apercu"), of_places)
     with suppress(TargetUnreachable):
         apercu.encode(np.zeros((8, 8), np.uint8), **known_here)
+    return {**options, **{name: getattr(checked, name) for name in of_places}}
 
 
 def encoded(image: Samples, name: str, options: Mapping[str, Any]) -> Made:

@@ -54,8 +54,12 @@ def described(dataset: Any, bands: list[int], interpretation: str, has_alpha: bo
 def labelled(scene: Scene, label: Label) -> Scene:
     """A scene that says how its picture was made: XMP, and the software as TIFF has it."""
     tags = dict(scene.tags or {})
-    own = {"TIFFTAG_IMAGEDESCRIPTION": label.sentence} | tags.get((0, ""), {}) | {"TIFFTAG_SOFTWARE": label.software}
-    return replace(scene, tags={**tags, (0, ""): own, (0, _XMP): {_XMP: label.xmp.decode()}})
+    # GDAL takes names in capitals or not for the same, and what it is given last for what counts.
+    others = {place: said for place, said in tags.items() if place[1].lower() != _XMP.lower()}
+    software = {"TIFFTAG_SOFTWARE": label.software}
+    own = {name: text for name, text in tags.get((0, ""), {}).items() if name.upper() not in software}
+    described = {"TIFFTAG_IMAGEDESCRIPTION": label.sentence} | own | software
+    return replace(scene, tags={**others, (0, ""): described, (0, _XMP): {_XMP: label.xmp.decode()}})
 
 
 def describe(dataset: Any, scene: Scene, interpretation: str) -> None:

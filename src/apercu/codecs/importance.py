@@ -43,7 +43,7 @@ def _weights(name: str, value: Any) -> Any:
             raise OptionError(f'{name} must be an array of weights or "content", not {value!r}')
         return value
     try:
-        found = np.asarray(value)
+        found = np.asarray(np.ma.filled(value, 0))  # what a mask hides counts for least
     except (TypeError, ValueError) as error:
         raise OptionError(f"{name} must be an array of weights: {error}") from None
     if found.ndim != 2 or found.dtype.kind not in "biuf" or not found.size:
@@ -56,19 +56,25 @@ def _weights(name: str, value: Any) -> Any:
 
 def _regions(name: str, value: Any) -> list[Window]:
     """A check of an option."""
-    regions = list(value) if isinstance(value, Iterable) else [value]
-    if not any(isinstance(each, Iterable) for each in regions):
-        regions = [value]
     found = []
-    for region in regions:
+    for region in _listed(value):
         try:
             window = window_of(region)
-        except OptionError:
+        except (OptionError, TypeError):  # the latter of an array without axes, which cannot be iterated
             window = None
         if window is None or window.height < 1 or window.width < 1:
             raise OptionError(f"{name} must be (top, left, height, width), or several of them, not {value!r}")
         found.append(window)
     return found
+
+
+def _listed(value: Any) -> list[Any]:
+    """One region, or several, as a list of them."""
+    try:
+        regions = list(value)
+    except TypeError:
+        return [value]
+    return regions if any(isinstance(each, Iterable) for each in regions) else [value]
 
 
 def region(text: str) -> tuple[int, ...]:
@@ -124,9 +130,11 @@ def map_of(options: object, height: int, width: int) -> Map | None:
     weights, regions = getattr(options, "importance", None), getattr(options, "roi", None)
     if regions is not None:
         whole = Window(0, 0, height, width)
-        if outside := [region for region in regions if overlap(region, whole) is None]:
-            raise OptionError(f"roi {tuple(outside[0])} is outside the image of {height} rows and {width} columns")
-        return Map(height, width, _of_regions(regions))
+        inside = [overlap(region, whole) for region in regions]
+        if None in inside:
+            outside = tuple(regions[inside.index(None)])
+            raise OptionError(f"roi {outside} is outside the image of {height} rows and {width} columns")
+        return Map(height, width, _of_regions([region for region in inside if region]))
     if weights is None or isinstance(weights, str):
         return None
     if weights.shape != (height, width):

@@ -82,7 +82,7 @@ def provenance(codec: str, options: Options) -> dict[str, object]:
 
 def _dials(options: Options) -> tuple[float, int]:
     """Strength and seed, which have defaults."""
-    return 1.0 if options.strength is None else options.strength, options.seed or 0
+    return 1.0 if options.strength is None else abs(options.strength), options.seed or 0  # -0.0 is 0
 
 
 def restore(

@@ -83,7 +83,7 @@ def make(
         OptionError, ModelError: an option is wrong, another process writes the manifest, or a source is not there.
         OSError: a listing cannot be read, or nothing can be written any more. What was done is recorded.
     """
-    batch.check_encoding(options)
+    options = batch.check_encoding(options)
     work.check_destination(destination)
     if "model" in options:
         options["model"] = os.path.abspath(options["model"])
