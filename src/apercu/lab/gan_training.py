@@ -6,7 +6,6 @@ relativistic loss of pairs (Jolicoeur-Martineau 2019) and by the features that i
 
 import hashlib
 import json
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +24,7 @@ from apercu.lab.gan import Discriminator, Generator
 from apercu.lab.gan_samples import Sample
 from apercu.lab.images import files_below, manifest
 from apercu.lab.likeness import dissimilarity, to_rgb
-from apercu.lab.steps import average, save, share_of_rate
+from apercu.lab.steps import Part, average, mean_of, run, share_of_rate
 from apercu.restore.gan import CHANNELS, NOISE, RESIDUAL
 from apercu.restore.squares import HALF, OUT
 
@@ -36,7 +35,6 @@ NEEDED = (
 )  # fmt: skip
 VERSIONS = 2  # of every image, at rates of their own
 GRID = 8  # crops begin at multiples of so many pixels
-EVERY = 200  # steps, a line of the log and a checkpoint
 AVERAGED = 0.999
 
 
@@ -246,34 +244,21 @@ def fit(
     averaged.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, (0.5, 0.99), weight_decay=1e-4)
     opponent = torch.optim.AdamW(adversary.parameters(), recipe.rate_of_discriminator, (0.5, 0.99), weight_decay=1e-4)
-    parts = {
-        "network": network, "averaged": averaged, "adversary": adversary, "optimiser": optimiser, "opponent": opponent,
-    }  # fmt: skip
-    rows: list[dict[str, float]] = []
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        for name, part in parts.items():
-            part.load_state_dict(state[name])  # type: ignore[attr-defined]  # all of them have it
-        rows = state["rows"]
-    start, begin = int(rows[-1]["step"]) if rows else 0, time.monotonic()
-    seconds_before = rows[-1]["seconds"] if rows else 0
-    told: list[dict[str, float]] = []
-    for step in range(start, recipe.steps):
+
+    def step_of(step: int) -> dict[str, float]:
         part_of_rate = share_of_rate(step, recipe.steps)
         optimiser.param_groups[0]["lr"] = recipe.rate * part_of_rate
         opponent.param_groups[0]["lr"] = recipe.rate_of_discriminator * part_of_rate
         batch = batch_of(samples, recipe, np.random.default_rng((seed, step)))
         torch.manual_seed(seed + step)
-        told.append(_step(recipe, step, batch, network, adversary, judge, optimiser, opponent))
+        said = _step(recipe, step, batch, network, adversary, judge, optimiser, opponent)
         average(averaged, network, min(AVERAGED, (step + 1) / (step + 10)))
-        if (step + 1) % EVERY and step + 1 < recipe.steps:
-            continue
-        row = {"step": step + 1, **_mean(told)}
-        row |= {f"held_out_{name}": value for name, value in _unseen(held_out, recipe, averaged, judge, seed).items()}
-        rows.append(row | {"seconds": round(seconds_before + time.monotonic() - begin, 1)})
-        log(json.dumps(rows[-1]))
-        told.clear()
-        save({name: part.state_dict() for name, part in parts.items()} | {"rows": rows}, checkpoint)  # type: ignore[attr-defined]
+        return said
+
+    parts: dict[str, Part] = {
+        "network": network, "averaged": averaged, "adversary": adversary, "optimiser": optimiser, "opponent": opponent,
+    }  # fmt: skip
+    rows = run(parts, recipe.steps, step_of, lambda: _unseen(held_out, recipe, averaged, judge, seed), checkpoint, log)
     return averaged, rows
 
 
@@ -318,12 +303,6 @@ def _step(
     return said
 
 
-def _mean(told: list[dict[str, float]]) -> dict[str, float]:
-    """Of each number over the steps that tell it."""
-    names = dict.fromkeys(name for each in told for name in each)
-    return {name: round(float(np.mean([each[name] for each in told if name in each])), 4) for name in names}
-
-
 def _unseen(held_out: list[Sample], recipe: Recipe, network: Generator, judge: Judge, seed: int) -> dict[str, float]:
     """The losses of crops of images that are not trained on; the same ones each time."""
     found = []
@@ -332,4 +311,4 @@ def _unseen(held_out: list[Sample], recipe: Recipe, network: Generator, judge: J
             batch = batch_of(held_out, recipe, np.random.default_rng((seed, 0, k)))
             pair = generate(network, batch, [noise_of(batch, 2 * k + draw) for draw in range(2)])
             found.append({name: float(value) for name, value in judge(batch, *pair, k).items()})
-    return _mean(found)
+    return mean_of(found)

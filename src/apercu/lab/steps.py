@@ -1,12 +1,32 @@
 """What the steps of every training of a network have in common: the rate, the average of weights, checkpoints."""
 
+import json
 import math
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import nn
 
 WARM = 100
+EVERY = 100
+"""Steps after which there is a line of the log and a checkpoint."""
+
+Said = dict[str, float]
+"""Numbers of a step by their names."""
+
+
+class Part(Protocol):
+    """What a checkpoint keeps: networks and optimisers."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Its state."""
+
+    def load_state_dict(self, state: Any) -> object:
+        """Goes back to a state."""
 
 
 def share_of_rate(step: int, steps: int) -> float:
@@ -25,3 +45,40 @@ def save(state: dict[str, object], checkpoint: Path) -> None:
     """Writes a checkpoint whole or not at all."""
     torch.save(state, checkpoint.with_suffix(".new"))
     checkpoint.with_suffix(".new").replace(checkpoint)
+
+
+def run(
+    parts: Mapping[str, Part],
+    steps: int,
+    step_of: Callable[[int], Said],
+    held_out: Callable[[], Said],
+    checkpoint: Path,
+    log: Callable[[str], None],
+) -> list[Said]:
+    """Makes the steps of a training, from `checkpoint` on where there is one. Returns the lines of the log: means of what
+    `step_of` says, what `held_out` says after the last of them, and seconds."""
+    rows: list[Said] = []
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        rows = state["rows"]
+    start, seconds_before = (int(rows[-1]["step"]), rows[-1]["seconds"]) if rows else (0, 0.0)
+    begin, told = time.monotonic(), list[Said]()
+    for step in range(start, steps):
+        told.append(step_of(step))
+        if (step + 1) % EVERY and step + 1 < steps:
+            continue
+        row = {"step": step + 1, **mean_of(told)}
+        row |= {f"held_out_{name}": value for name, value in held_out().items()}
+        rows.append(row | {"seconds": round(seconds_before + time.monotonic() - begin, 1)})
+        log(json.dumps(rows[-1]))
+        told.clear()
+        save({name: part.state_dict() for name, part in parts.items()} | {"rows": rows}, checkpoint)
+    return rows
+
+
+def mean_of(told: list[Said]) -> Said:
+    """Of each number over the steps that tell it."""
+    names = dict.fromkeys(name for each in told for name in each)
+    return {name: round(float(np.mean([each[name] for each in told if name in each])), 4) for name in names}

@@ -1,0 +1,217 @@
+"""Training of the sampler behind restore="diffusion"."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from apercu.lab.diffusion import Sampler
+from apercu.lab.gan_samples import Sample
+from apercu.lab.gan_training import AVERAGED, Batch, Judge, batch_of, planes_of
+from apercu.lab.steps import Part, Said, average, mean_of, run, share_of_rate
+from apercu.lab.wavelet import analysed, synthesised, units
+from apercu.restore.diffusion import BANDS, LEVELS, NOISE, SHARP
+from apercu.restore.squares import HALF
+
+PATCHES = 4, 8
+"""Sides of the patches of the energy score, in samples of a band."""
+HELPED = 0.5
+"""How often a level begins with a part of the truth, and how often with the original's coarser levels."""
+COARSER = 8
+"""By how many times the step of clean images is larger, which are denoised without a condition."""
+
+
+class Recipe(NamedTuple):
+    """`conditioned`: crops of a batch that are not denoised without a condition. `grey`: the share of crops without
+    chroma. `energy` and all after it are weights of losses."""
+
+    steps: int = 4_500
+    batch: int = 8
+    conditioned: int = 6
+    crop: int = 128
+    grey: float = 0.25
+    rate: float = 6e-4
+    energy: float = 4.0
+    error: float = 0.15
+    bias: float = 1.0
+    structure: float = 0.3
+    oriented: float = 1.0
+    deep: float = 1.0
+    direction: float = 5.0
+    flat: float = 10.0
+    lattice: float = 1.0
+    bins: float = 1.0
+
+
+RECIPE = Recipe()
+
+
+class Level(NamedTuple):
+    """What is known of a level's bands: each (N, 3, h, w), in steps but for `unit` (N, 3, 1, 1)."""
+
+    faithful: Tensor
+    decoded: Tensor
+    original: Tensor
+    unit: Tensor
+
+
+def levels_of(batch: Batch) -> tuple[list[Level], Tensor]:
+    """Of luma, finest first; and LL of the coarsest one of the faithful planes."""
+    lumas = [planes_of(squares)[0] for squares in (batch.restored, batch.decoded, batch.original)]
+    found = []
+    for level in range(1, LEVELS + 1):
+        unit = units(level, batch.step)
+        pairs = [analysed(luma) for luma in lumas]
+        lumas = [low for low, _ in pairs]
+        found.append(Level(*(bands / unit for _, bands in pairs), unit))
+    return found, lumas[0]
+
+
+def compressed(values: Tensor) -> Tensor:
+    """Symbols and residuals on a scale that large ones do not fill."""
+    return values.sign() * values.abs().log1p()
+
+
+def given(low: Tensor, level: int, known: Level, noisy: Tensor, time: Tensor, step: Tensor, told: Tensor) -> Tensor:
+    """The input of the sampler but for its noise: (N, GIVEN, h, w). `time` and `told` (N,): the latter 0 where the
+    condition is left out."""
+    n, _, h, w = noisy.shape
+    bright = low / 2**level
+    around = functional.avg_pool2d(functional.pad(bright, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    fine = compressed((bright - around) * (127.5 / step)[:, None, None, None] * 4)
+    condition = torch.cat(
+        [
+            bright,
+            fine,
+            compressed(known.decoded),
+            2 * (known.faithful - known.decoded),
+            (known.decoded.abs() > 0.5).to(noisy.dtype),
+        ],
+        1,
+    )
+    numbers = torch.stack([(step.log2() - 6) / 3, torch.full_like(step, level - 2.0)], 1) * told[:, None]
+    numbers = torch.cat([numbers, time[:, None], told[:, None]], 1)
+    return torch.cat([condition * told[:, None, None, None], noisy, numbers[:, :, None, None].expand(n, -1, h, w)], 1)
+
+
+def draw(network: Sampler, values: Tensor, noises: list[Tensor]) -> list[Tensor]:
+    """Samples of what is missing, one for each noise."""
+    with torch.autocast("cpu", torch.bfloat16):
+        near = network.look(values.contiguous(memory_format=torch.channels_last))
+        noise = torch.cat(noises).contiguous(memory_format=torch.channels_last)
+        found = network.paint(near.repeat(len(noises), 1, 1, 1), noise)
+    return list(found.float().chunk(len(noises)))
+
+
+def energy(first: Tensor, second: Tensor, truth: Tensor) -> Tensor:
+    """The energy score of two samples (N, 3, h, w) on overlapping patches, (N, number of sizes of patches): less means
+    nearer to the distribution of the truth (Gneiting and Raftery 2007); that of no sample at all is in the second."""
+
+    def lengths(values: Tensor, side: int) -> Tensor:
+        squares = functional.avg_pool2d(values.square().sum(1, keepdim=True), side, side // 2)
+        return (squares + 1e-4).sqrt().mean((1, 2, 3))
+
+    scores = [
+        (lengths(first - truth, side) + lengths(second - truth, side) - lengths(first - second, side)) / 2
+        for side in PATCHES
+    ]
+    return torch.stack(scores, 1)
+
+
+def nothing(truth: Tensor) -> Tensor:
+    """The energy score of a sample that is 0."""
+    return energy(torch.zeros_like(truth), torch.zeros_like(truth), truth)
+
+
+def generate(
+    network: Sampler, batch: Batch, conditioned: int, rng: np.random.Generator, helped: bool = True
+) -> tuple[list[Tensor], Tensor]:
+    """Two pictures of the first `conditioned` images, planes in squares; and the energy score of all, as a share of that
+    of no sample, the mean over levels. The other images are denoised without a condition.
+
+    `helped`: some samples begin with a part of the truth, and some levels with the original's coarser ones.
+    """
+    levels, low = levels_of(batch)
+    n = len(batch.step)
+    told = (torch.arange(n) < conditioned).float()
+    lows, chains, scores = low, [[], []], []
+    for level in range(LEVELS, 0, -1):
+        known = levels[level - 1]
+        missing = SHARP[level - 1] * (known.original - known.faithful)
+        clean = (known.original * (SHARP[level - 1] / COARSER)).clamp(-8, 8)
+        truth = torch.where(told[:, None, None, None] > 0, missing, clean)
+        time = torch.from_numpy(rng.uniform(0.1, 1, n).astype(np.float32))
+        time = torch.where(torch.from_numpy(rng.random(n) >= HELPED * helped) & (told > 0), torch.ones(n), time)
+        mixed = time[:, None, None, None]
+        noisy = (1 - mixed) * truth + mixed * torch.randn_like(truth)
+        values = given(lows, level, known, noisy, time, batch.step, told)
+        noises = [torch.randn(n, NOISE, *truth.shape[2:]) for _ in range(2)]
+        samples = draw(network, values, noises)
+        before = nothing(truth)
+        score = energy(*samples, truth)
+        weights = 1 / (before + before.mean(0))
+        scores.append(((score * weights).mean(0) / (before * weights).mean(0)).mean())
+        for chain, sample in zip(chains, samples, strict=True):
+            chain.append((known.faithful + sample / SHARP[level - 1]) * known.unit)
+        forced = torch.from_numpy(rng.random(n) < HELPED * helped)[:, None, None, None]
+        own = chains[0][-1].detach()
+        lows = synthesised(lows, torch.where(forced, known.original * known.unit, own))
+    pictures = []
+    for chain in chains:
+        plane = low
+        for bands in chain:
+            plane = synthesised(plane, bands)
+        squares = functional.pixel_unshuffle(plane, 4)
+        pictures.append(torch.cat([squares, batch.restored[:, 16:]], 1)[:conditioned])
+    return pictures, torch.stack(scores).mean()
+
+
+def fit(
+    samples: list[Sample],
+    held_out: list[Sample],
+    recipe: Recipe,
+    checkpoint: Path,
+    seed: int,
+    log: Callable[[str], None],
+) -> tuple[Sampler, list[Said]]:
+    """Trains from `checkpoint` on, where there is one. Returns the averaged sampler and the lines of the log."""
+    torch.manual_seed(seed)
+    network, averaged, judge = Sampler(), Sampler(), Judge()
+    for each in (network, judge.networks):
+        each.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from the stubs
+    averaged.load_state_dict(network.state_dict())
+    optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, (0.9, 0.99), weight_decay=1e-4)
+
+    def losses_of(step: int, of: list[Sample], network: Sampler, rng: np.random.Generator, helped: bool) -> dict[str, Tensor]:
+        batch = batch_of(of, recipe, rng)
+        pictures, score = generate(network, batch, recipe.conditioned, rng, helped)
+        shown = Batch(*(part[: recipe.conditioned] for part in batch))
+        return {"energy": score, **judge(shown, pictures[0], pictures[1], step)}
+
+    def step_of(step: int) -> Said:
+        optimiser.param_groups[0]["lr"] = recipe.rate * share_of_rate(step, recipe.steps)
+        torch.manual_seed(seed + step)
+        found = losses_of(step, samples, network, np.random.default_rng((seed, step)), True)
+        loss = sum((getattr(recipe, name) * value for name, value in found.items()), torch.zeros(()))
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        average(averaged, network, min(AVERAGED, (step + 1) / (step + 10)))
+        return {name: float(value.detach()) for name, value in found.items()}
+
+    def unseen() -> Said:
+        told = []
+        with torch.no_grad():
+            for k in range(8):
+                torch.manual_seed(seed + k)
+                found = losses_of(k, held_out, averaged, np.random.default_rng((seed, 0, k)), False)
+                told.append({name: float(value) for name, value in found.items()})
+        return mean_of(told)
+
+    parts: dict[str, Part] = {"network": network, "averaged": averaged, "optimiser": optimiser}
+    return averaged, run(parts, recipe.steps, step_of, unseen, checkpoint, log)
