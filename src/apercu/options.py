@@ -88,6 +88,11 @@ def seed_option() -> Any:
     return option("which of many pictures is made up (default: 0)", "N", seed, int)
 
 
+def steps_option(default: int, most: int) -> Any:
+    """The field `steps` of a restorer that works in steps."""
+    return option(f"steps, each of which takes time (default: {default})", "N", at_most(most), int)
+
+
 def anything(_: str, value: object) -> object:
     """A check of nothing."""
     return value
@@ -151,6 +156,17 @@ def positive(name: str, value: object) -> int:
     if (number := whole(name, value)) < 1:
         raise OptionError(f"{name} must be 1 or more, not {number}")
     return number
+
+
+def at_most(most: int) -> Check:
+    """A check for a whole number from 1 to `most`."""
+
+    def check(name: str, value: object) -> int:
+        if (number := positive(name, value)) > most:
+            raise OptionError(f"{name} must be at most {most}, not {number}")
+        return number
+
+    return check
 
 
 def positive_if_given(name: str, value: object) -> int | None:

@@ -5,7 +5,6 @@ Loss: the squared error of RGB and 1 - SSIM of luma, each relative to its value 
 
 import hashlib
 import json
-import time
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
@@ -26,7 +25,7 @@ from apercu.lab import drawn
 from apercu.lab.cnn import Network, export, start_from, to_input
 from apercu.lab.images import files_below, manifest, read_rgb
 from apercu.lab.likeness import LUMA, dissimilarity, to_rgb
-from apercu.lab.steps import average, save, share_of_rate
+from apercu.lab.steps import Part, Said, average, mean_of, run, share_of_rate
 from apercu.processes import in_order, n_cores, pool
 from apercu.restore.networks import shipped_file
 from apercu.restore.squares import OUT
@@ -44,7 +43,6 @@ AVERAGED = 0.998  # weights are averaged over about 500 steps
 SIMILARITY = 0.2  # weight of dissimilarity against squared error
 GREY = 0.35  # share of crops shown without chroma
 HELD_OUT = 20  # each image of so many is not trained on, and tells how training goes
-EVERY = 200  # steps, a line of the log and a checkpoint
 DRAWN_QUALITIES = 512, 24_320  # of drawn pictures, in 1/256
 FAINT = 8  # the loss of a drawn picture is relative to its error and 1 / FAINT of the mean one of images
 
@@ -270,18 +268,9 @@ def fit(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from the stubs
     averaged.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=DECAY)
-    rows: list[dict[str, float]] = []
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(state["network"])
-        averaged.load_state_dict(state["averaged"])
-        optimiser.load_state_dict(state["optimiser"])
-        rows = state["rows"]
-    start, begin = int(rows[-1]["step"]) if rows else 0, time.monotonic()
-    seconds_before = rows[-1]["seconds"] if rows else 0
-    errors = []
     names = ["error", "dissimilarity", "drawn_error"][: 2 + len(samples[1:])]
-    for step in range(start, recipe.steps):
+
+    def step_of(step: int) -> Said:
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * share_of_rate(step, recipe.steps)
         batch = batch_of(samples, recipe, np.random.default_rng((seed, step)))
@@ -291,21 +280,16 @@ def fit(
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         average(averaged, network, min(AVERAGED, (step + 1) / (step + 10)))
-        errors.append(now)
-        if (step + 1) % EVERY and step + 1 < recipe.steps:
-            continue
-        with torch.no_grad():
-            # The same crops each time.
-            unseen = [batch_of(held_out, recipe, np.random.default_rng((seed, 0, k))) for k in range(8)]
-            told = np.mean([loss_of(averaged, batch, recipe.in_batch)[1] for batch in unseen], 0)
-        values = [*np.mean(errors, 0), *told, seconds_before + time.monotonic() - begin]
-        columns = [*names, *(f"held_out_{name}" for name in names), "seconds"]
-        rows.append({"step": step + 1, **{name: round(float(v), 4) for name, v in zip(columns, values, strict=True)}})
-        log(json.dumps(rows[-1]))
-        errors.clear()
-        state = {"network": network.state_dict(), "averaged": averaged.state_dict(), "rows": rows}
-        save({**state, "optimiser": optimiser.state_dict()}, checkpoint)
-    return averaged, rows
+        return dict(zip(names, now, strict=True))
+
+    def unseen() -> Said:
+        with torch.no_grad():  # the same crops each time
+            batches = [batch_of(held_out, recipe, np.random.default_rng((seed, 0, k))) for k in range(8)]
+            found = [loss_of(averaged, batch, recipe.in_batch)[1] for batch in batches]
+        return mean_of([dict(zip(names, each, strict=True)) for each in found])
+
+    parts: dict[str, Part] = {"network": network, "averaged": averaged, "optimiser": optimiser}
+    return averaged, run(parts, recipe.steps, step_of, unseen, checkpoint, log)
 
 
 def _draw(rows: list[dict[str, float]], path: Path) -> None:

@@ -5,7 +5,6 @@ gives a *sample* of what is missing, not its mean (De Bortoli et al. 2025, "Dist
 rules"): so few steps of denoising are enough. It works at the grid of the bands, without squares: no lattice.
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 

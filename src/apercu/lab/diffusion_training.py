@@ -1,6 +1,5 @@
 """Training of the sampler behind restore="diffusion"."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,13 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from apercu.lab import generative
 from apercu.lab.diffusion import Sampler
-from apercu.lab.gan_samples import Sample
-from apercu.lab.gan_training import AVERAGED, Batch, Judge, batch_of, planes_of
-from apercu.lab.steps import Part, Said, average, mean_of, run, share_of_rate
+from apercu.lab.generative import AVERAGED, SEED, batch_of
+from apercu.lab.generative_losses import share
+from apercu.lab.generative_samples import Sample
+from apercu.lab.judge import Batch, Judge, planes_of
+from apercu.lab.steps import Log, Part, Said, average, mean_of, run, share_of_rate
 from apercu.lab.wavelet import analysed, synthesised, units
-from apercu.restore.diffusion import BANDS, LEVELS, NOISE, SHARP
-from apercu.restore.squares import HALF
+from apercu.restore.diffusion import GIVEN, LEVELS, NOISE, SHARP
 
 PATCHES = 4, 8
 """Sides of the patches of the energy score, in samples of a band."""
@@ -29,7 +30,7 @@ class Recipe(NamedTuple):
     """`conditioned`: crops of a batch that are not denoised without a condition. `grey`: the share of crops without
     chroma. `energy` and all after it are weights of losses."""
 
-    steps: int = 4_500
+    steps: int = 3_300
     batch: int = 8
     conditioned: int = 6
     crop: int = 128
@@ -50,6 +51,11 @@ class Recipe(NamedTuple):
 RECIPE = Recipe()
 
 
+def train(folder: Path, out: Path, seed: int = SEED, log: Log = print) -> None:
+    """See `apercu.lab.generative.train`."""
+    generative.train("diffusion", GIVEN + NOISE, fit, RECIPE, folder, out, seed, log)
+
+
 class Level(NamedTuple):
     """What is known of a level's bands: each (N, 3, h, w), in steps but for `unit` (N, 3, 1, 1)."""
 
@@ -67,7 +73,8 @@ def levels_of(batch: Batch) -> tuple[list[Level], Tensor]:
         unit = units(level, batch.step)
         pairs = [analysed(luma) for luma in lumas]
         lumas = [low for low, _ in pairs]
-        found.append(Level(*(bands / unit for _, bands in pairs), unit))
+        faithful, decoded, original = (bands / unit for _, bands in pairs)
+        found.append(Level(faithful, decoded, original, unit))
     return found, lumas[0]
 
 
@@ -130,15 +137,16 @@ def nothing(truth: Tensor) -> Tensor:
 def generate(
     network: Sampler, batch: Batch, conditioned: int, rng: np.random.Generator, helped: bool = True
 ) -> tuple[list[Tensor], Tensor]:
-    """Two pictures of the first `conditioned` images, planes in squares; and the energy score of all, as a share of that
-    of no sample, the mean over levels. The other images are denoised without a condition.
+    """Two pictures of the first `conditioned` images, planes in squares; and the energy score of all, as a share of
+    that of no sample, the mean over levels. The other images are denoised without a condition.
 
     `helped`: some samples begin with a part of the truth, and some levels with the original's coarser ones.
     """
     levels, low = levels_of(batch)
     n = len(batch.step)
     told = (torch.arange(n) < conditioned).float()
-    lows, chains, scores = low, [[], []], []
+    chains: list[list[Tensor]] = [[], []]
+    lows, scores = low, []
     for level in range(LEVELS, 0, -1):
         known = levels[level - 1]
         missing = SHARP[level - 1] * (known.original - known.faithful)
@@ -151,10 +159,7 @@ def generate(
         values = given(lows, level, known, noisy, time, batch.step, told)
         noises = [torch.randn(n, NOISE, *truth.shape[2:]) for _ in range(2)]
         samples = draw(network, values, noises)
-        before = nothing(truth)
-        score = energy(*samples, truth)
-        weights = 1 / (before + before.mean(0))
-        scores.append(((score * weights).mean(0) / (before * weights).mean(0)).mean())
+        scores.append(share(energy(samples[0], samples[1], truth), nothing(truth)))
         for chain, sample in zip(chains, samples, strict=True):
             chain.append((known.faithful + sample / SHARP[level - 1]) * known.unit)
         forced = torch.from_numpy(rng.random(n) < HELPED * helped)[:, None, None, None]
@@ -176,7 +181,7 @@ def fit(
     recipe: Recipe,
     checkpoint: Path,
     seed: int,
-    log: Callable[[str], None],
+    log: Log,
 ) -> tuple[Sampler, list[Said]]:
     """Trains from `checkpoint` on, where there is one. Returns the averaged sampler and the lines of the log."""
     torch.manual_seed(seed)
@@ -186,16 +191,19 @@ def fit(
     averaged.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, (0.9, 0.99), weight_decay=1e-4)
 
-    def losses_of(step: int, of: list[Sample], network: Sampler, rng: np.random.Generator, helped: bool) -> dict[str, Tensor]:
+    def losses_of(
+        network: Sampler, of: list[Sample], seeds: tuple[int, ...], turn: int, helped: bool
+    ) -> dict[str, Tensor]:
+        rng = np.random.default_rng(seeds)
         batch = batch_of(of, recipe, rng)
         pictures, score = generate(network, batch, recipe.conditioned, rng, helped)
         shown = Batch(*(part[: recipe.conditioned] for part in batch))
-        return {"energy": score, **judge(shown, pictures[0], pictures[1], step)}
+        return {"energy": score, **judge(shown, pictures[0], pictures[1], turn)}
 
     def step_of(step: int) -> Said:
         optimiser.param_groups[0]["lr"] = recipe.rate * share_of_rate(step, recipe.steps)
         torch.manual_seed(seed + step)
-        found = losses_of(step, samples, network, np.random.default_rng((seed, step)), True)
+        found = losses_of(network, samples, (seed, step), step, True)
         loss = sum((getattr(recipe, name) * value for name, value in found.items()), torch.zeros(()))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -209,7 +217,7 @@ def fit(
         with torch.no_grad():
             for k in range(8):
                 torch.manual_seed(seed + k)
-                found = losses_of(k, held_out, averaged, np.random.default_rng((seed, 0, k)), False)
+                found = losses_of(averaged, held_out, (seed, 0, k), k, False)
                 told.append({name: float(value) for name, value in found.items()})
         return mean_of(told)
 

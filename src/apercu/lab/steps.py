@@ -12,11 +12,12 @@ import torch
 from torch import nn
 
 WARM = 100
-EVERY = 100
+EVERY = 200
 """Steps after which there is a line of the log and a checkpoint."""
 
 Said = dict[str, float]
 """Numbers of a step by their names."""
+Log = Callable[[str], None]
 
 
 class Part(Protocol):
@@ -53,10 +54,10 @@ def run(
     step_of: Callable[[int], Said],
     held_out: Callable[[], Said],
     checkpoint: Path,
-    log: Callable[[str], None],
+    log: Log,
 ) -> list[Said]:
-    """Makes the steps of a training, from `checkpoint` on where there is one. Returns the lines of the log: means of what
-    `step_of` says, what `held_out` says after the last of them, and seconds."""
+    """Makes the steps of a training, from `checkpoint` on where there is one. Returns the lines of the log: means of
+    what `step_of` says, what `held_out` says after the last of them, and seconds."""
     rows: list[Said] = []
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)

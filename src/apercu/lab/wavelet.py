@@ -1,4 +1,4 @@
-"""The 9/7 wavelet of codec apercu for gradients: in torch, on planes in -1 to 1, with coefficients in quantiser's steps.
+"""The 9/7 wavelet of codec apercu for gradients, in torch.
 
 `apercu.restore.wavelet` is the same in NumPy.
 """
@@ -39,12 +39,13 @@ def analysed(plane: Tensor) -> tuple[Tensor, Tensor]:
 
 def synthesised(low: Tensor, bands: Tensor) -> Tensor:
     """The inverse of `analysed`."""
-    hl, lh, hh = bands.split(1, 1)
+    hl, lh, hh = (bands[:, k : k + 1] for k in range(3))
     lows, highs = (low / SCALE**2, lh), (hl, hh * SCALE**2)
     halves = [_joined(*(part.transpose(-1, -2) for part in pair)).transpose(-1, -2) for pair in (lows, highs)]
     return _joined(*halves)
 
 
 def units(level: int, step: Tensor, chroma: int = 0) -> Tensor:
-    """(N, 3, 1, 1): the quantiser's steps of a level's bands, in the unit of `analysed`; `step` (N,) in 8-bit samples."""
+    """(N, 3, 1, 1): the quantiser's steps of a level's bands, in the unit of `analysed`; `step` (N,) in 8-bit
+    samples."""
     return (step[:, None] * torch.from_numpy(steps_of(level, chroma)))[:, :, None, None]

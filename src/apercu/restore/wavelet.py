@@ -1,6 +1,7 @@
-"""The 9/7 wavelet of codec apercu in float32, for restorers: planes in -1 to 1, coefficients in quantiser's steps.
+"""The 9/7 wavelet of codec apercu in float32, for networks: on planes in -1 to 1.
 
-Restored pixels are held to a tolerance, so floats serve; what was sent is kept by `apercu.restore.projection`, in integers.
+Restored pixels are held to a tolerance, so floats serve. What was sent is kept by `apercu.restore.projection`, in
+integers. `apercu.lab.wavelet` is the same in torch.
 """
 
 import numpy as np

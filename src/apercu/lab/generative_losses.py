@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from apercu.restore.squares import HALF
-from apercu.stages.bands import band_step
+from apercu.lab.wavelet import analysed, units
 
 ORIENTATIONS, SCALES, SIDE = 4, 4, 7
 WINDOW = 16
@@ -165,36 +164,8 @@ def lattice(wanted: Tensor, added: Tensor) -> Tensor:
 
 # The symbols that were sent
 
-LIFTS = (-1.586134342, -0.052980118, 0.882911076, 0.443506852)
-SCALE = 1.230174105
-GAINS, FALL = (0.25, 0.5, 0.37831), 0.43664
-"""Of the codec's own coefficients relative to these, for HL, LH and HH of level 1; and from a level to the next one."""
 KEEP, ZERO = 0.49, 0.6
 """Steps by which a coefficient may differ from a symbol that was sent, and from 0 where none was."""
-
-
-def _lifted(x: Tensor) -> tuple[Tensor, Tensor]:
-    """One level of the 9/7 wavelet along the last axis, of even length: low-pass and high-pass samples."""
-    even, odd = x[..., ::2], x[..., 1::2]
-    for index, lift in enumerate(LIFTS):
-        if index % 2 == 0:
-            odd = odd + lift * (even + torch.cat([even[..., 1:], even[..., -1:]], -1))
-        else:
-            even = even + lift * (odd + torch.cat([odd[..., :1], odd[..., :-1]], -1))
-    return even, odd
-
-
-def bands_of(plane: Tensor, levels: int) -> list[Tensor]:
-    """Coefficients (N, 3, h, w) of each level, finest first, of an orthonormal 9/7 wavelet."""
-    found = []
-    for _ in range(levels):
-        low, high = _lifted(plane)
-        (ll, lh), (hl, hh) = (
-            [part.transpose(-1, -2) for part in _lifted(half.transpose(-1, -2))] for half in (low, high)
-        )
-        plane = ll * SCALE * SCALE
-        found.append(torch.cat([hl, lh, hh / (SCALE * SCALE)], 1))
-    return found
 
 
 def beyond(decoded: Tensor, generated: Tensor, step: Tensor, chroma: int, levels: int) -> Tensor:
@@ -204,10 +175,9 @@ def beyond(decoded: Tensor, generated: Tensor, step: Tensor, chroma: int, levels
     at the border, which are made of what lies beyond it, are left out.
     """
     total = torch.zeros(())
-    for level, (was, now) in enumerate(zip(bands_of(decoded, levels), bands_of(generated, levels), strict=True), 1):
-        gains = [gain * FALL ** (level - 1) for gain in GAINS]
-        steps = torch.tensor([band_step(1 << 16, chroma, level, k) / (256 * gains[k] * HALF) for k in range(3)])
-        unit = (step[:, None] * steps)[:, :, None, None]
+    for level in range(1, levels + 1):
+        (decoded, was), (generated, now) = analysed(decoded), analysed(generated)
+        unit = units(level, step, chroma)
         inside = (..., slice(3, -3), slice(3, -3))
         symbols = torch.round(was[inside] / unit)
         away = (now[inside] / unit - symbols).abs() - torch.where(symbols == 0, ZERO, KEEP)

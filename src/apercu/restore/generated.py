@@ -1,0 +1,127 @@
+"""What restorers have in common that make up texture for which the sender had no bits. Their pixels are generated.
+
+What a network makes up is multiplied by the factors of `apercu.restore.trust` and `strokes` and by the strength, and
+added to the planes of restore="cnn": the straight line between a faithful picture and a perfect-looking one is optimal
+in Wasserstein space (Freirich, Michaeli and Meir 2021). What contradicts the symbols that were sent is undone
+(`apercu.restore.projection`). Where nothing is learnt of what is missing, in drawings, letters and finely coded files,
+nothing is added.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from apercu.restore import cnn, networks, projection, squares
+from apercu.restore.runtime import Network, Values
+from apercu.restore.strokes import strokes
+from apercu.restore.trust import Factors, log_ramp, trust
+from apercu.stages.blocks import Window
+from apercu.stages.colour import Plane
+from apercu.stages.layout import Evidence, Layout, Restore
+
+CODECS: tuple[str, ...] = ("apercu",)
+MARGIN = 64
+"""Pixels around a square that a network sees, inside the tile."""
+FINE, COARSE = (20, 32), (350, 680)
+"""Steps between which the part that is made up rises from 0 to 1, and those between which it falls again, linearly in
+the logarithm of the step. Networks have learnt from files of 0.03 to 0.15 bits a pixel: one in a hundred has a step
+below 19, and one in a hundred above 346; none is above 683."""
+
+Found: TypeAlias = Callable[[Window], list[Values]]
+Make: TypeAlias = Callable[[list[Plane], list[Plane], int, Window], Found]
+"""Of planes that go together as they were decoded and as "cnn" restored them, the quantiser's step in 1/256 and the
+place of the tile in the image, to what is made up for a square with its margin, for each of the planes."""
+
+
+class Dials(Protocol):
+    """The options that all of them have."""
+
+    @property
+    def strength(self) -> float | None:
+        """From 0, the picture of restore="cnn", to 1 (default), all that is made up."""
+
+    @property
+    def seed(self) -> int | None:
+        """Which of many pictures."""
+
+    @property
+    def network(self) -> str | Path | None:
+        """The file of a user's own network, or the name of a shipped one."""
+
+
+def strength_of(options: Dials) -> float:
+    """Which has a default."""
+    return 1.0 if options.strength is None else abs(options.strength)  # -0.0 is 0
+
+
+def seed_of(options: Dials) -> int:
+    """Which has a default."""
+    return options.seed or 0
+
+
+def provenance(codec: str, own: str, options: Dials) -> dict[str, object]:
+    """What a picture with these options is made by: SHA-256 of the network's file, strength and seed. At strength 0
+    the network is that of "cnn". `own`: the shipped network. Raises ModelError."""
+    digest, strength = networks.digest_of(options.network, own, codec), strength_of(options)
+    network = digest if strength else networks.digest_of(None, cnn.NETWORK_OF[codec], codec)
+    return {"network": network, "strength": strength, "seed": seed_of(options)}
+
+
+def load(make: Make, codec: str, options: Dials, square: int) -> Restore:
+    """`restore` with these options; at strength 0 that of "cnn". Raises MissingExtra or ModelError."""
+    strength = strength_of(options)
+    if not strength:
+        return cnn.load(codec, cnn.Options(), square)
+    return partial(restore, make, networks.shipped(cnn.NETWORK_OF[codec]), codec, square, strength)
+
+
+def restore(
+    make: Make,
+    faithful: Network,
+    codec: str,
+    square: int,
+    strength: float,
+    planes: list[Plane],
+    layout: Layout,
+    step_q8: int,
+    evidence: Evidence,
+    place: Window,
+    wanted: Window,
+) -> None:
+    """Brings the planes of a tile closer to what was encoded by the network `faithful`, see `apercu.restore.cnn`, adds
+    what `make` makes up, and brings that back to the symbols that were sent; in place.
+
+    `place`: of the tile in the image; noise depends on it. `wanted`: the pixels of the tile whose planes must be right;
+    the rest may be anything. Raises ModelError.
+    """
+    share = strength * learnt(step_q8 / 256)
+    kept: list[list[Factors]] = []
+
+    def keep(planes: list[Plane], evidence: Evidence, step_q8: int) -> list[Factors]:
+        kept.append(trust(planes, evidence, step_q8))
+        return kept[-1]
+
+    shown = [plane[: of.height, : of.width] for plane, of in zip(planes, layout.planes, strict=True)]
+    decoded = [plane.copy() for plane in shown]
+    made = projection.seen(layout, wanted)
+    seen = squares.seen_for(made, layout, square, MARGIN) if share else wanted
+    cnn.restore(faithful, codec, square, keep, planes, layout, step_q8, evidence, place, seen)
+    if not share:
+        return
+    for group, factors in zip(squares.groups(layout), kept, strict=True):
+        if not any(of.any() for of in factors):
+            continue
+        free = np.float32(share) * (1 - strokes(decoded[group][0], evidence[group][0], step_q8))
+        of_share = [free * of for of in factors]
+        found = make(decoded[group], shown[group], step_q8, place)
+        squares.add(shown[group], of_share, made, square, MARGIN, found)
+        of_group = layout._replace(planes=layout.planes[group])
+        projection.project(shown[group], of_group, step_q8, evidence[group], wanted)
+
+
+def learnt(step: float) -> float:
+    """The part of what is made up that is added at a step."""
+    return log_ramp(step, *FINE) * (1 - log_ramp(step, *COARSE))
