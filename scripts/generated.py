@@ -1,6 +1,6 @@
 """Measures generated pictures beside those of "cnn", noise at equal PSNR, and AVIF in as many bytes.
 
-    python -m scripts.generated [--sets kodak aerial] [--bpp 0.05 0.1] [--every N] [--data ../shared/data/test]
+    python -m scripts.generated [--sets kodak aerial] [--bpp 0.05 0.1] [--every N] [--steps 1 16] [--data FOLDER]
 
 Prints means over the images of each set, how each generative restorer stands to the others, and which of the bars that
 are set for one it passes. Values are kept below build/results/generated, so that an interrupted run goes on; three
@@ -101,11 +101,16 @@ def _change(value: float | None, other: float | None, metric: str) -> str:
     return f"{100 * (value / other - 1):+.1f} %" if other else ""
 
 
+def _made(found: Mapping[str, Values]) -> list[str]:
+    """The ways that have a row of noise at their PSNR."""
+    return [way for way in found if NOISE_AS.format(way) in found]
+
+
 def means_table(found: Mapping[str, Values]) -> str:
     """Means of one set at one rate: a row for each way, and for each restorer how it stands to others."""
     columns = [name for name in COLUMNS if any(values.get(name) is not None for values in found.values())]
     rows = {way: [_number(values.get(name), name) for name in columns] for way, values in found.items()}
-    for way in generated.generative():
+    for way in _made(found):
         for other in ("cnn", NOISE_AS.format(way), PEER):
             pairs = [(found[way].get(name), found[other].get(name), name) for name in columns]
             rows[f"{way} beside {other}"] = [_change(*pair) if pair[2] in METRICS else "" for pair in pairs]
@@ -115,19 +120,21 @@ def means_table(found: Mapping[str, Values]) -> str:
 def bars_table(found: Mapping[tuple[str, float], Mapping[str, Values]]) -> str:
     """A row for each bar of each restorer, a column for each set at a rate."""
     rows = {}
-    for way in generated.generative():
+    for way in _made(next(iter(found.values()))):
         for bar in BARS:
             rows[said_of(bar, way)] = [_verdict(held(bar, way, by_way), bar.metric) for by_way in found.values()]
     return table([f"{name} {bpp:g}" for name, bpp in found], rows)
 
 
-def report(data: Path, sets: Sequence[str], rates: Sequence[float], every: int, store: Path, jobs: int) -> str:
+def report(
+    data: Path, sets: Sequence[str], rates: Sequence[float], every: int, steps: Sequence[int], store: Path, jobs: int
+) -> str:
     """Everything as Markdown."""
     kept = Cache(store)
     tasks: dict[tuple[str, float, str], tuple[Any, ...]] = {}
     for folder in sets:
         for path in files_below(data / folder)[::every]:
-            tasks |= {(folder, bpp, path.stem): (path.stem, str(path), read, bpp, kept) for bpp in rates}
+            tasks |= {(folder, bpp, path.stem): (path.stem, str(path), read, bpp, steps, kept) for bpp in rates}
     values = {}
     with workers(jobs) as run:
         for key, result in run(generated.of_image, tasks):
@@ -152,10 +159,13 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=SETS, help=f"folders below it (default: {' '.join(SETS)})")
     parser.add_argument("--bpp", type=float, nargs="+", default=RATES, help="rates (default: 0.05 0.1)")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="one of every N images")
+    parser.add_argument(
+        "--steps", type=int, nargs="+", default=(), help="of restorers that work in steps, beside their defaults"
+    )
     parser.add_argument("--store", type=Path, default=STORE, help=f"where values are kept (default: {STORE})")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
     given = parser.parse_args()
-    print(report(given.data, given.sets, given.bpp, given.every, given.store, given.jobs))
+    print(report(given.data, given.sets, given.bpp, given.every, given.steps, given.store, given.jobs))
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def generated_pictures(inputs: Inputs) -> str:
     """Generated pictures beside others; and those that the page shows."""
     figure_generated.draw(CURVES)
     jobs = int(inputs.jobs[-1]) if inputs.jobs else n_cores()
-    return generated.report(inputs.data, generated.SETS, generated.RATES, 1, generated.STORE, jobs)
+    return generated.report(inputs.data, generated.SETS, generated.RATES, 1, (), generated.STORE, jobs)
 
 
 def speed(_: Inputs) -> str:

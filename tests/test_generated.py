@@ -63,7 +63,7 @@ def path(tmp_path):
 
 def test_an_image_in_every_way(grain, path, tmp_path, monkeypatch):
     store = Cache(tmp_path / "store")
-    found = generated.of_image("drawn", path, read, 0.5, store)
+    found = generated.of_image("drawn", path, read, 0.5, (), store)
     assert list(found) == ["none", "cnn", "grain", "noise", "noise as grain", "avif"]
     image, _ = read(path)
     data = apercu.encode(image, bpp=0.5)
@@ -83,13 +83,13 @@ def test_an_image_in_every_way(grain, path, tmp_path, monkeypatch):
     assert len(data) <= found["avif"]["n_bytes"] <= 1.1 * len(data)
 
     monkeypatch.setattr(apercu, "encode", None)  # what is known is not made again
-    assert generated.of_image("drawn", path, read, 0.5, store) == found
+    assert generated.of_image("drawn", path, read, 0.5, (), store) == found
 
 
 def test_pictures_that_stay_the_same_are_not_measured_again(grain, path, tmp_path, monkeypatch):
     """A change of the package changes few pictures: values are kept by the pictures that they are of."""
     store, measured, metric_of = Cache(tmp_path / "store"), [], generated.metric_of
-    found = generated.of_image("drawn", path, read, 0.5, store)
+    found = generated.of_image("drawn", path, read, 0.5, (), store)
 
     def watched(name):
         metric = metric_of(name)
@@ -97,14 +97,14 @@ def test_pictures_that_stay_the_same_are_not_measured_again(grain, path, tmp_pat
 
     monkeypatch.setattr(generated, "own_version", lambda: "another")
     monkeypatch.setattr(generated, "metric_of", watched)
-    assert generated.of_image("drawn", path, read, 0.5, store) == found
+    assert generated.of_image("drawn", path, read, 0.5, (), store) == found
     assert measured == []
     darker = ModuleType("apercu.restore.grain")
     vars(darker).update(vars(sys.modules["apercu.restore.grain"]))
     darker.load = lambda *_: lambda planes, *_: np.subtract(planes[0], 64, planes[0])
     monkeypatch.setattr(by_name, "restorer_of", {"cnn": by_name.restorer_of("cnn"), "grain": darker}.__getitem__)
     monkeypatch.setattr(generated, "own_version", lambda: "a third")
-    again = generated.of_image("drawn", path, read, 0.5, store)
+    again = generated.of_image("drawn", path, read, 0.5, (), store)
     assert {way: again[way] == found[way] for way in ("none", "cnn", "grain", "noise", "avif")} == {
         "none": True, "cnn": True, "grain": False, "noise": True, "avif": True,
     }  # fmt: skip
@@ -177,6 +177,16 @@ def test_bars(metric, beside, limit, value, other, number, passes):
     assert script.held(script.Bar(beside, metric, limit), "gan", {**found, beside: {}}) is None
 
 
+def test_those_that_work_in_steps_are_compared_with_other_numbers_of_them_too():
+    assert {"gan", "diffusion"} <= generated.made_by().keys() == set(generated.generative())
+    found = generated.made_by((1, 16))
+    more = {name: how for name, how in found.items() if name not in generated.made_by()}
+    assert more["diffusion, 1 step"] == {"restore": "diffusion", "steps": 1}
+    assert more["diffusion, 16 steps"] == {"restore": "diffusion", "steps": 16}
+    assert not [name for name in more if name.startswith("gan")]
+    assert {"diffusion, 16 steps", "noise as diffusion, 1 step"} <= set(generated.ways((1, 16)))
+
+
 def test_bars_for_a_value_itself():
     kept = script.Bar(None, "kept", 99.5)
     assert script.held(kept, "gan", {"gan": {"kept": 99.6}}) == (99.6, True)
@@ -188,7 +198,7 @@ def test_bars_for_a_value_itself():
 
 def test_the_command_prints_means_and_bars(grain, path, tmp_path, monkeypatch):
     monkeypatch.setattr(script, "METRICS", ("psnr", "gmsd"))
-    said = script.report(tmp_path, ["."], [0.5], 1, tmp_path / "store", 1)
+    said = script.report(tmp_path, ["."], [0.5], 1, (), tmp_path / "store", 1)
     lines = {line.partition("  ")[0].strip(): line.split()[-1] for line in said.splitlines() if line}
     assert {"none", "cnn", "grain", "noise as grain", "avif", "grain beside cnn"} <= set(lines)
     assert "0.5 bpp: means over 1 images" in said

@@ -55,13 +55,23 @@ def generative() -> list[str]:
     return [name for name, one in known.items() if one.KIND == "generative" and CODEC in one.CODECS]
 
 
-def ways() -> list[str]:
+def made_by(steps: Sequence[int] = ()) -> dict[str, dict[str, Any]]:
+    """Each of them with its defaults, and those that work in steps with so many, too: name -> keywords of `decode`."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in generative():
+        found[name] = {"restore": name}
+        if "steps" in about(by_name.restorer_of(name).Options):
+            found |= {f"{name}, {n} step{'s' * (n > 1)}": {"restore": name, "steps": n} for n in steps}
+    return found
+
+
+def ways(steps: Sequence[int] = ()) -> list[str]:
     """What is compared, in the order of tables."""
-    made = generative()
+    made = made_by(steps)
     return ["none", "cnn", *made, NOISE, *map(NOISE_AS.format, made), PEER]
 
 
-def of_image(name: str, path: str, read: Reader, bpp: float, store: Cache) -> dict[str, Values]:
+def of_image(name: str, path: str, read: Reader, bpp: float, steps: Sequence[int], store: Cache) -> dict[str, Values]:
     """What `ways` come to on one image at a rate: way -> metric -> value, with `n_bytes`.
 
     A metric that cannot be measured on the image, or AVIF where it has no file so small, is None. Values are kept in
@@ -70,8 +80,15 @@ def of_image(name: str, path: str, read: Reader, bpp: float, store: Cache) -> di
     this = subject(name, path, read, Plan((), (), ()))
     if this.bands not in ("grey", "rgb"):
         raise OptionError(f"{name}: generated pictures are compared on grey and RGB, not on {this.bands}")
-    key = [this.digest, bpp, ways(), own_version(), {metric: metric_version(metric) for metric in METRICS}, _code()]
-    found: dict[str, Values] = _kept(store, key, lambda: _of_file(this, bpp, store))
+    key = [
+        this.digest,
+        bpp,
+        ways(steps),
+        own_version(),
+        {metric: metric_version(metric) for metric in METRICS},
+        _code(),
+    ]
+    found: dict[str, Values] = _kept(store, key, lambda: _of_file(this, bpp, steps, store))
     return found
 
 
@@ -80,10 +97,11 @@ def _code() -> list[str]:
     return [code_of("generated", "noise_filler", "peers"), table, peers.PEERS[PEER].version]
 
 
-def _of_file(this: Subject, bpp: float, store: Cache) -> dict[str, Values]:
+def _of_file(this: Subject, bpp: float, steps: Sequence[int], store: Cache) -> dict[str, Values]:
     data = apercu.encode(this.image, bands=this.bands, codec=CODEC, bpp=bpp)
-    made, with_noise, strengths = generative(), noisy(data), {NOISE: noise_filler.STRENGTH}
-    pictures = {way: apercu.decode(data, restore=way) for way in ("none", "cnn", *made)}
+    made, with_noise, strengths = made_by(steps), noisy(data), {NOISE: noise_filler.STRENGTH}
+    pictures = {way: apercu.decode(data, restore=way) for way in ("none", "cnn")}
+    pictures |= {way: apercu.decode(data, **how) for way, how in made.items()}
     for way in made:
         strengths[NOISE_AS.format(way)] = strength_at(with_noise, this.image, psnr(this.image, pictures[way]))
     pictures |= {way: with_noise(strength) for way, strength in strengths.items()}
@@ -94,8 +112,8 @@ def _of_file(this: Subject, bpp: float, store: Cache) -> dict[str, Values]:
             found[way]["flat"] = deviation(this.image, picture, pictures["cnn"], flat=True)
         if way in strengths:
             found[way]["strength"] = strengths[way]
-        if way in made and "seed" in about(by_name.restorer_of(way).Options):
-            pair = this.image, picture, apercu.decode(data, restore=way, seed=1)
+        if way in made and "seed" in about(by_name.restorer_of(made[way]["restore"]).Options):
+            pair = this.image, picture, apercu.decode(data, seed=1, **made[way])
             found[way] |= {"seeds_flat": deviation(*pair, flat=True), "seeds": deviation(*pair, flat=False)}
     avif_key = [this.digest, len(data), *_code(), {metric: metric_version(metric) for metric in METRICS}]
     return found | {PEER: _kept(store, avif_key, lambda: _of_avif(this, len(data), store))}

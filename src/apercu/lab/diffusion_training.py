@@ -30,7 +30,7 @@ class Recipe(NamedTuple):
     """`conditioned`: crops of a batch that are not denoised without a condition. `grey`: the share of crops without
     chroma. `energy` and all after it are weights of losses."""
 
-    steps: int = 3_300
+    steps: int = 4_200
     batch: int = 8
     conditioned: int = 6
     crop: int = 128

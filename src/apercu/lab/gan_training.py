@@ -26,7 +26,7 @@ class Recipe(NamedTuple):
     """`warm`: steps without the discriminator, whose weight then rises for as many. `grey`: the share of crops without
     chroma. The rest are weights of losses."""
 
-    steps: int = 4_800
+    steps: int = 5_400
     warm: int = 500
     batch: int = 8
     crop: int = 128

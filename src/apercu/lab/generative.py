@@ -74,24 +74,29 @@ def train(
     generative_samples.make(folder, kept, VERSIONS, recipe.crop, seed, log)
     samples, held_out = (generative_samples.load(kept, held) for held in (False, True))
     network, rows = fit(samples, held_out, recipe, out.with_suffix(".pt"), seed, log)
+    names = sorted({sample.name for sample in held_out})
+    write(name, channels, network, recipe._asdict() | {"log": rows, "held_out": names}, folder, out, seed)
+    out.with_suffix(".pt").unlink(missing_ok=True)
+
+
+def write(
+    name: str, channels: int, network: nn.Module, said: dict[str, Any], folder: Path, out: Path, seed: int
+) -> None:
+    """Writes a network that was trained on all images below `folder`, and beside it the recipe, with what is `said`."""
     export(network, channels, out, multiple=4)
-    files = files_below(folder)
-    said = {
+    recipe = {
         "restorer": name,
         "command": f"apercu train {name} --images {folder.name} --seed {seed} --out {out.name}",
         "seed": seed,
         "torch": torch.__version__.split("+")[0],
-        **recipe._asdict(),
         "rates": generative_samples.RATES,
         "versions": VERSIONS,
         "averaged": AVERAGED,
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
-        "log": rows,
-        "held_out": sorted({sample.name for sample in held_out}),
-        "images": manifest(files, folder),
+        **said,
+        "images": manifest(files_below(folder), folder),
     }
-    out.with_suffix(".json").write_text(json.dumps(said, indent=1) + "\n")
-    out.with_suffix(".pt").unlink(missing_ok=True)
+    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
 
 
 def batch_of(samples: list[Sample], recipe: Recipe, rng: np.random.Generator) -> Batch:

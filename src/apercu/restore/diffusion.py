@@ -47,6 +47,8 @@ GIVEN = CONDITION + BANDS + NUMBERS
 UNIT = 4 << LEVELS
 """Sides of the input, and the corners of squares with their margin, are multiples of this number of pixels."""
 STEPS, MOST_STEPS = 4, 64
+LIMIT = 32
+"""Of a sample, either way, in the unit in which it is denoised: a user's network may give any finite numbers."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ def _sampled(network: Network, steps: int, seed: int, level: int, window: Window
         found: Values = network(values)[0]
         if found.shape != noisy.shape:
             raise ModelError("the network gives bands of another size than it is given")
+        found = np.clip(found, -LIMIT, LIMIT)
         kept = next_time / time  # of the noise that this step saw
         noisy = np.float32(kept) * noisy + np.float32(1 - next_time - kept * (1 - time)) * found
     return noisy
