@@ -87,7 +87,7 @@ def _points(image: Any, tables: Path, mode: str, layers: int | None, beside: Cal
         plan = plan._replace(layers=layers, most_layers=layers)
 
     def encode(quality: float) -> bytes:
-        return encoding.encode(image, Target(quality=quality), "apercu", model=tables, plan=plan)
+        return encoding.encode(image, Target(quality=quality), encoding.How("apercu", model=tables), plan)
 
     points = []
     for quality in QUALITIES:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import apercu
 from apercu.bench.peers import PEERS, resize
-from apercu.codecs import scenes
+from apercu.codecs import encoding, scenes
 from apercu.codecs.content import full_levels_of
 from apercu.codecs.target import Target
 from apercu.format import chunks
@@ -99,8 +99,8 @@ def border_ratio(scene: Scene, decoded: NDArray[np.float64]) -> float:
 def ours(bands: str, rotate: bool, restore: str, scene: Scene, most: int) -> Coded:
     """A file of ours, with its mask and its rotation."""
     image = np.ma.masked_array(scene.samples, scene.mask) if scene.mask.any() else scene.samples
-    target = Target(n_bytes=most)
-    data = scenes.encode(image, chunks.Scene(), target, "apercu", bands=bands, mask_kind="nodata", rotate=rotate)
+    target, how = Target(n_bytes=most), encoding.How("apercu", bands=bands)
+    data = scenes.encode(image, chunks.Scene(), target, how, mask_kind="nodata", rotate=rotate)
     return len(data), apercu.decode(data, restore=restore).astype(np.float64)
 
 

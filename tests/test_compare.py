@@ -1,4 +1,4 @@
-"""A comparison: every number recomputed from files made here, swapped images, what is kept, processes."""
+"""A comparison: every number recomputed from files made here, what is kept, processes."""
 
 import csv
 import json
@@ -6,7 +6,6 @@ import math
 import multiprocessing
 import os
 from io import BytesIO, StringIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from apercu.bench.cache import Cache
 from apercu.bench.images import drawn
 from apercu.bench.plan import Plan
 from apercu.bridges import files
-from apercu.errors import ImageError, OptionError
+from apercu.errors import OptionError
 
 OURS = "apercu:taha2025/none"
 RATES = (0.3, 0.6)
@@ -159,26 +158,6 @@ def test_what_is_shown_is_the_best_within_the_rate_and_without_loss(found):
     assert found.originals["disc"]["window"] == (0, 0, 160, 160)
 
 
-def test_images_that_change_places_meanwhile_are_noticed(sources, tmp_path):
-    calls = []
-
-    def swapping(path):
-        calls.append(path)
-        other = {sources["disc"]: sources["grass"], sources["grass"]: sources["disc"]}
-        return files.read(path if len(calls) <= 2 else other[path])
-
-    two = {name: sources[name] for name in ("disc", "grass")}
-    with pytest.raises(ImageError, match=r"disc: taha2025, exact was measured on other pixels"):
-        compare.compare(two, swapping, PLAN, Cache(tmp_path), jobs=1)
-
-
-def test_a_codec_that_hands_out_another_image_is_noticed(sources, tmp_path, monkeypatch):
-    other = np.zeros((7, 9), np.uint8)
-    monkeypatch.setattr(apercu, "decode", lambda data, restore: other)
-    with pytest.raises(ImageError, match=r"decoded to \(7, 9\) uint8, where \(160, 160\) uint8 went in"):
-        compare.compare({"disc": sources["disc"]}, files.read, PLAN, Cache(tmp_path), jobs=1)
-
-
 def test_what_was_measured_is_not_measured_again(sources, store, found, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("measured again")
@@ -244,34 +223,6 @@ def test_other_metrics_and_other_code_are_other_measurements(sources, store, fou
     assert counted
 
 
-def test_metrics_whose_packages_are_missing_are_refused_at_once(monkeypatch):
-    monkeypatch.setattr(measure, "find_spec", lambda name: None if name.startswith("efficientnet") else name)
-    with pytest.raises(apercu.MissingExtra, match=r"deep needs efficientnet_lite_pytorch and .*pip install.*measures"):
-        measure.metric_of("deep")
-    assert measure.metric_of("wasserstein").smallest == 64
-
-
-def test_a_metric_of_the_users_is_known_by_its_code(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.path", [str(tmp_path)])
-    versions = []
-    for factor in (1, 2):
-        Path(f"mine{factor}.py").write_text(f"def score(a, b):\n    return {factor}\n")
-        versions.append(measure.metric_version(f"mine{factor}:score"))
-    assert versions[0] != versions[1]
-    assert measure.metric_of("mine2:score").function(BIG, BIG) == 2
-
-
-def test_higher_rates_have_what_was_too_large_before_decoded(sources, tmp_path):
-    store, one = Cache(tmp_path), {"grass": sources["grass"]}
-    most = []
-    for rates in ((0.3,), (2.0,)):
-        plan = Plan(("jpeg",), rates, ("psnr",), repeat=1)
-        report = compare.compare(one, files.read, plan, store, jobs=1).report
-        most.append(max(r["bpp"] for r in report["points"]))
-    assert most[0] <= 0.6 < 1.2 < most[1] <= 2.5
-
-
 def test_processes_find_what_one_finds(sources, found, tmp_path):
     told = []
     two = {name: sources[name] for name in ("disc", "colour")}
@@ -299,52 +250,6 @@ def dies(path):
 def test_a_process_that_is_killed_is_told_as_want_of_memory(tmp_path):
     with pytest.raises(MemoryError, match="--jobs 1"):
         compare.compare({"a": "x"}, dies, PLAN, Cache(tmp_path), jobs=2)
-
-
-def test_what_cannot_be_done_is_left_out_by_name(sources, tmp_path, monkeypatch):
-    deep = (np.arange(40 * 50 * 5).reshape(40, 50, 5) * 7 % 65536).astype(np.uint16)
-    monkeypatch.setattr(measure, "find_spec", lambda name: name)  # what is left out is not asked for its package
-    plan = Plan((OURS, "jpeg", "jpeg2000"), (0.01, 30.0), ("psnr", "ssim", "ms_ssim", "ssimulacra2"), repeat=1)
-    report = compare.compare({"scene": "x"}, lambda _: (deep, "spectral"), plan, Cache(tmp_path), jobs=1).report
-    assert "jpeg on scene: does not take 16-bit spectral" in report["left_out"]
-    assert "metric ms_ssim on scene: sides below 176 pixels" in report["left_out"]
-    assert "metric ssimulacra2 on scene: not grey or RGB of 8 bits" in report["left_out"]
-    assert "taha2025, exact on scene: no file so small: 0.01 bpp" in report["left_out"]
-    assert {r["codec"] for r in report["points"]} == {OURS, "jpeg2000"}
-    assert all("ms_ssim" not in r["metrics"] for r in report["points"])
-    assert "1, 2, 3" in report["images"][0]["note"]
-
-    def faulty(image, level):
-        raise RuntimeError("no such luck")
-
-    broken = peers.Peer(faulty, peers._pillow_decode, (1,), "image/x")
-    monkeypatch.setitem(peers.PEERS, "broken", broken)
-    plan = Plan(("broken",), RATES, ("psnr",), repeat=1)
-    report = compare.compare({"disc": sources["disc"]}, files.read, plan, Cache(tmp_path), jobs=1).report
-    assert report["left_out"][0] == "broken on disc: 1/1 q1: RuntimeError: no such luck"
-
-
-def test_what_is_not_finite_is_null_and_on_no_curve(tmp_path):
-    flat = np.full((128, 128), 128, np.uint8)
-    plan = Plan((OURS, "jpeg"), (0.3,), ("psnr",), repeat=1)
-    found = compare.compare({"flat": "x"}, lambda _: (flat, "grey"), plan, Cache(tmp_path), jobs=1)
-    values = [r["metrics"]["psnr"] for r in found.report["points"]]
-    assert None in values
-    assert "Infinity" not in json.dumps(found.report)
-    found.save(tmp_path / "report")
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_grey_is_luma_as_pillow_has_it(dtype):
-    factor = 257 if dtype == np.uint16 else 1
-    image = PICTURES["colour"].astype(dtype) * factor
-    plan = Plan((OURS,), RATES, ("psnr",), grey=True)
-    this = measure.subject("colour", "x", lambda _: (image, "rgb"), plan)
-    assert this.bands == "grey"
-    expected = np.array(Image.fromarray(PICTURES["colour"]).convert("L")).astype(int) * factor
-    assert np.abs(this.image.astype(int) - expected).max() <= factor // 2
-    with pytest.raises(ImageError, match="spectral bands have no grey"):
-        measure.subject("scene", "x", lambda _: (drawn(8, 8, 5), "spectral"), plan)
 
 
 def test_points_measured_elsewhere_join_the_curves(sources, store, found, tmp_path):

@@ -1,6 +1,7 @@
 """The documents: the figure is that of its script, terms are defined where they first stand, links lead to files."""
 
 import re
+import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,7 +9,8 @@ import pytest
 
 from scripts import figure_codec
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 
 
 def test_the_figure_is_that_of_its_script():
@@ -33,3 +35,11 @@ def test_terms_of_the_codec_are_defined_where_they_first_stand():
 def test_links_between_pages_lead_to_files(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_every_extra_is_listed():
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"])
+    listed = re.findall(r"^    pip install '\.\[(\w+)\]'  +# ", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(extras - {"demo", "test", "dev"})  # which make installs
+    section = (DOCS / "dependencies.md").read_text("utf-8").split("## Extras")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == extras

@@ -17,6 +17,8 @@ import reference_decoder
 ROOT = Path(__file__).parents[1]
 MUTANTS = 5000
 LEAST_COVERAGE = 90  # per cent of the kernel's lines
+IN_TURN = pytest.mark.xdist_group("fuzzer")
+"""Never two at a time: they build in the same folder, and take two processors each."""
 
 
 def fuzz(*options, program="run.py"):
@@ -36,6 +38,7 @@ def number(pattern, text):
 
 @pytest.mark.timeout(900)  # a minute on two idle cores
 @pytest.mark.slow
+@IN_TURN
 def test_no_mutant_breaks_the_decoder_under_sanitisers():
     text, code = fuzz("--mutants", MUTANTS)
     assert code == 0, text
@@ -50,6 +53,7 @@ def test_no_mutant_breaks_the_decoder_under_sanitisers():
 
 @pytest.mark.timeout(900)
 @pytest.mark.slow
+@IN_TURN
 def test_a_fault_planted_in_each_reach_is_found():
     """Thousands of bands and tiles, windows, layers, models, options, pictures, networks; time, memory, warnings."""
     text, code = fuzz("--mutants", MUTANTS, "--plant", "reach")
@@ -57,6 +61,7 @@ def test_a_fault_planted_in_each_reach_is_found():
 
 
 @pytest.mark.slow
+@IN_TURN
 def test_a_planted_overflow_is_found():
     text, code = fuzz("--mutants", MUTANTS, "--plant")
     assert code == 0, text
@@ -64,6 +69,7 @@ def test_a_planted_overflow_is_found():
 
 
 @pytest.mark.slow
+@IN_TURN
 def test_the_fuzzer_reaches_the_kernel():
     text, code = fuzz("--mutants", 3000, "--coverage")
     assert code == 0, text
@@ -72,6 +78,7 @@ def test_the_fuzzer_reaches_the_kernel():
 
 @pytest.mark.timeout(600)
 @pytest.mark.slow
+@IN_TURN
 def test_fuzzing_by_coverage_finds_a_planted_overflow():
     text, code = fuzz("--seconds", 60, "--plant", program="guided.py")
     assert code == 0, text
@@ -80,6 +87,7 @@ def test_fuzzing_by_coverage_finds_a_planted_overflow():
 
 @pytest.mark.timeout(900)
 @pytest.mark.slow
+@IN_TURN
 @pytest.mark.parametrize("sanitiser", ["address", "memory", "address-32"])
 def test_every_sanitiser_is_content_with_the_inputs_to_begin_with(sanitiser):
     text, code = fuzz("--seconds", 0, "--sanitiser", sanitiser, program="guided.py")

@@ -143,11 +143,11 @@ def test_large_images_meet_budgets_in_few_passes(how):
     """Read window by window, with the bytes that the array makes."""
     image = scene(512, 512, 3)
     plan = codec_of("apercu").plan("rgb", 3, 512, 512)._replace(tile=64, kept_samples=0)
-    options = encoding.options_of("apercu", how)
+    given = encoding.How("apercu", encoding.options_of("apercu", how))
     source = Windows(image)
-    data = encoding.encode(source, Target(n_bytes=9000), "apercu", options, plan=plan)
+    data = encoding.encode(source, Target(n_bytes=9000), given, plan)
     assert 0.98 * 9000 <= len(data) <= 9000
-    assert encoding.encode(image, Target(n_bytes=9000), "apercu", options, plan=plan) == data
+    assert encoding.encode(image, Target(n_bytes=9000), given, plan) == data
     assert source.n_read <= 5 * 512 * 512
 
 

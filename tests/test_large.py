@@ -26,7 +26,7 @@ def patchwork(kind):
 
 def encoded(image, codec, **target):
     plan = codec_of(codec).plan("rgb", 3, 512, 512)._replace(tile=64, kept_samples=0)
-    return encoding.encode(image, Target(**target), codec, plan=plan)
+    return encoding.encode(image, Target(**target), encoding.How(codec), plan)
 
 
 @pytest.mark.parametrize("kind", ["alike", "wide", "flat above", "flat below"])
@@ -107,7 +107,7 @@ PROGRAM = """if True:
     before = peak_from_here()
     n_bytes = source.height * source.width // 80
     said = Scene(samples=SampleType("uint16", None, (0,) * 4))
-    data = scenes.encode(source, said, encoding.Target(n_bytes=n_bytes), "apercu", bands="spectral")
+    data = scenes.encode(source, said, encoding.Target(n_bytes=n_bytes), encoding.How("apercu", bands="spectral"))
     assert 0.98 * n_bytes <= len(data) <= n_bytes
     encoded = peak()
     peak_from_here()

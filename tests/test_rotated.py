@@ -18,6 +18,7 @@ from scripts.pictures import noise, scene, wide
 
 SIDE = 160
 WHOLE = Window(0, 0, SIDE, SIDE)
+SPECTRAL = encoding.How("apercu", bands="spectral")
 
 
 def bands_of_a_scene(n_bands, side=SIDE):
@@ -50,7 +51,7 @@ def encoded(samples, mask, n, **options):
     rotation = rotation_of(source, levels_of(source))
     components = Rotated(source, rotation)
     target = Target(n_bytes=n - n_bytes(samples.shape[2]))
-    data = encoding.encode(components, target, "apercu", bands="spectral", levels=components.levels)
+    data = encoding.encode(components, target, SPECTRAL, levels=components.levels)
     return to_bands(apercu.decode(data, **options), rotation), rotation
 
 
@@ -137,7 +138,7 @@ def test_symbols_of_components_are_chosen_for_psnr_alone():
     samples = (20000 + 4000 * np.stack(bands, axis=2)).clip(0, 65535).astype(np.uint16)
     source = ArraySource(samples)
     components = Rotated(source, rotation_of(source, levels_of(source)))
-    how = {"codec": "apercu", "bands": "spectral", "levels": components.levels}
+    how = {"how": SPECTRAL, "levels": components.levels}
     with_prices, with_one = (
         encoding.encode(components, Target(n_bytes=900), one_price=one, **how) for one in (False, True)
     )
@@ -145,7 +146,7 @@ def test_symbols_of_components_are_chosen_for_psnr_alone():
     assert errors[1] < 0.99 * errors[0]
     as_array, _ = components.read(WHOLE)
     assert encoding.encode(as_array, Target(n_bytes=900), one_price=True, **how) == with_one
-    found = scenes.split(scenes.encode(samples, chunks.Scene(), Target(n_bytes=900), "apercu", bands="spectral"))[1]
+    found = scenes.split(scenes.encode(samples, chunks.Scene(), Target(n_bytes=900), SPECTRAL))[1]
     quality = Target(quality=apercu.info(found)["quality"])
     assert found == encoding.encode(components, quality, one_price=True, **how)
     assert found != encoding.encode(components, quality, **how)

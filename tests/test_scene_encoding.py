@@ -5,6 +5,7 @@ import pytest
 
 import apercu
 from apercu.codecs import scene_mask, scenes
+from apercu.codecs.encoding import How
 from apercu.codecs.source import ArraySource
 from apercu.codecs.target import Target
 from apercu.errors import OptionError, TargetUnreachable
@@ -15,6 +16,7 @@ from windows import Windows
 
 GEO = Geo(32632, (10.0, 0.0, 399960.0, 0.0, -10.0, 4900020.0))
 IMAGE = wide(scene(120, 160, 3), 500, 9000)
+SPECTRAL = How("apercu", bands="spectral")
 
 
 def wedge(height=120, width=160):
@@ -132,22 +134,22 @@ def test_mask_and_levels_take_one_pass():
     hidden = np.repeat(wedge()[..., None], 3, axis=2)
     for image, bands in ((IMAGE, "rgb"), (IMAGE, "spectral"), ((IMAGE >> 8).astype(np.uint8), "spectral")):
         windows = Windows(image, hidden)
-        how = Scene(), Target(quality=40), "apercu"
-        data = scenes.encode(windows, *how, bands=bands, layers=4)
+        how = Scene(), Target(quality=40), How("apercu", bands=bands, layers=4)
+        data = scenes.encode(windows, *how)
         n_spread = 120 * 160 if bands == "spectral" else 0  # of which a rotation is made
         assert windows.n_read == (1 + 1) * 120 * 160 + n_spread
-        assert data == scenes.encode(ArraySource(image, hidden), *how, bands=bands, layers=4)
+        assert data == scenes.encode(ArraySource(image, hidden), *how)
 
 
 def test_a_budget_that_cannot_hold_prefix_and_image():
     said = Scene(geo=GEO, tags={(0, ""): {"a": "b" * 50 + "".join(map(chr, range(200, 900)))}})
     with pytest.raises(TargetUnreachable, match=r"^300 bytes are too few: georeference, .* take \d{3,} alone"):
-        scenes.encode(IMAGE, said, Target(n_bytes=300), "apercu")
+        scenes.encode(IMAGE, said, Target(n_bytes=300), How("apercu"))
     room = len(pack_prefix(said)) + 9
     with pytest.raises(TargetUnreachable, match=r"^besides a prefix of \d{3,} bytes, \d+ bytes are too few"):
-        scenes.encode(IMAGE, said, Target(n_bytes=room), "apercu")
+        scenes.encode(IMAGE, said, Target(n_bytes=room), How("apercu"))
     with pytest.raises(OptionError, match="bands"):
-        scenes.encode(IMAGE, said, Target(n_bytes=300), "apercu", bands="rgba")
+        scenes.encode(IMAGE, said, Target(n_bytes=300), How("apercu", bands="rgba"))
 
 
 # --- Scenes ---------------------------------------------------------------------------------------
@@ -155,7 +157,7 @@ def test_a_scene_in_one_file():
     hidden = wedge()
     source = ArraySource(*(np.ascontiguousarray(a) for a in (IMAGE, np.repeat(hidden[..., None], 3, axis=2))))
     said = Scene(geo=GEO, samples=SampleType("int16", ((-500.0, 1.0),), (-9999,)))
-    data = scenes.encode(source, said, Target(n_bytes=4000), "apercu", bands="spectral", mask_kind="nodata")
+    data = scenes.encode(source, said, Target(n_bytes=4000), SPECTRAL, mask_kind="nodata")
     assert 3920 <= len(data) <= 4000
     decoded, told = apercu.decode(data), apercu.info(data)
     assert decoded.dtype == np.int16
@@ -164,14 +166,14 @@ def test_a_scene_in_one_file():
     assert (told["mask"]["kind"], told["nodata"], told["dtype"]) == ("nodata", (-9999,) * 3, "int16")
     assert np.array_equal(apercu.decode(data, window=(17, 5, 40, 66)), decoded[17:57, 5:71])
     windows = Windows(IMAGE, np.repeat(hidden[..., None], 3, axis=2))
-    assert scenes.encode(windows, said, Target(n_bytes=4000), "apercu", bands="spectral", mask_kind="nodata") == data
+    assert scenes.encode(windows, said, Target(n_bytes=4000), SPECTRAL, mask_kind="nodata") == data
 
 
 def test_a_rotation_leaves_room_for_the_image():
     base = scene(128, 128)[..., 0]
     alike = np.dstack([base * np.uint16(gain) for gain in range(20, 36)])  # whose rotation takes 291 bytes
     for n_bytes, rotates in ((200, False), (400, False), (450, True)):
-        data = scenes.encode(alike, Scene(), Target(n_bytes=n_bytes), "apercu", bands="spectral")
+        data = scenes.encode(alike, Scene(), Target(n_bytes=n_bytes), SPECTRAL)
         assert len(data) <= n_bytes
         assert (apercu.info(data).get("rotated") or False) == rotates
 
@@ -182,23 +184,23 @@ def test_bands_are_rotated_where_that_gains():
     alike = np.dstack([base * gain + rng.normal(0, 2, base.shape) for gain in (20, 24, 30)]).clip(0).astype(np.uint16)
     found = {}
     for rotate in (False, True):
-        data = scenes.encode(alike, Scene(GEO), Target(n_bytes=3000), "apercu", bands="spectral", rotate=rotate)
+        data = scenes.encode(alike, Scene(GEO), Target(n_bytes=3000), SPECTRAL, rotate=rotate)
         found[rotate] = ((apercu.decode(data).astype(float) - alike) ** 2).mean()
         assert (apercu.info(data)["rotated"] or False) == rotate
         assert 2940 <= len(data) <= 3000
     assert found[True] < 0.8 * found[False]
     for psnr in (50, 55):
-        data = scenes.encode(alike, Scene(), Target(psnr=psnr), "apercu", bands="spectral")
+        data = scenes.encode(alike, Scene(), Target(psnr=psnr), SPECTRAL)
         error = ((apercu.decode(data).astype(float) - alike) ** 2).mean()
         assert abs(10 * np.log10(65535**2 / error) - psnr) < 0.05
     narrow = (alike >> 5).astype(np.uint8)
-    data = scenes.encode(narrow, Scene(), Target(psnr=35), "apercu", bands="spectral")
+    data = scenes.encode(narrow, Scene(), Target(psnr=35), SPECTRAL)
     assert apercu.info(data)["rotated"]
     assert (apercu.info(data)["dtype"], apercu.decode(data).dtype) == ("uint8", np.uint8)
     error = ((apercu.decode(data).astype(float) - narrow) ** 2).mean()
     assert abs(10 * np.log10(255**2 / error) - 35) < 0.05
     assert data[2] >> 4 == 2
-    plain = scenes.encode(narrow, Scene(), Target(quality=30), "predictive", bands="spectral")
+    plain = scenes.encode(narrow, Scene(), Target(quality=30), How("predictive", bands="spectral"))
     assert plain == apercu.encode(narrow, quality=30, codec="predictive", bands="spectral")
 
 
@@ -207,7 +209,7 @@ def test_an_image_at_a_reduced_size(shape):
     image = IMAGE[..., : shape[2] if len(shape) == 3 else 1].reshape(shape)[:117]
     hidden = wedge()[:117]
     masked = np.ma.MaskedArray(image, np.broadcast_to(hidden.reshape(117, 160, *[1] * (image.ndim - 2)), image.shape))
-    data = scenes.encode(masked, Scene(geo=GEO), Target(n_bytes=1500), "apercu", log2=2)
+    data = scenes.encode(masked, Scene(geo=GEO), Target(n_bytes=1500), How("apercu"), log2=2)
     assert len(data) <= 1500
     told = apercu.info(data)
     assert (told["height"], told["width"], told["reduced"]["factor"]) == (30, 40, 4)
@@ -227,11 +229,11 @@ def test_an_image_at_a_reduced_size(shape):
 
 def test_the_best_size_for_a_budget():
     said = Scene(geo=GEO)
-    data = scenes.encode(IMAGE, said, Target(n_bytes=42), "apercu", log2=None)
+    data = scenes.encode(IMAGE, said, Target(n_bytes=42), How("apercu"), log2=None)
     assert len(data) <= 42
     assert apercu.info(data)["reduced"]["factor"] >= 4
     assert apercu.decode(data, full_size=True).shape == IMAGE.shape
-    data = scenes.encode(IMAGE, said, Target(n_bytes=20_000), "apercu", log2=None)
+    data = scenes.encode(IMAGE, said, Target(n_bytes=20_000), How("apercu"), log2=None)
     assert apercu.info(data)["reduced"] is None
-    quality = scenes.encode(IMAGE, said, Target(quality=20), "apercu", log2=None)
+    quality = scenes.encode(IMAGE, said, Target(quality=20), How("apercu"), log2=None)
     assert apercu.info(quality)["reduced"] is None

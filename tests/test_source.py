@@ -19,7 +19,8 @@ from windows import Windows
 def encode(source, codec, tile=None, bands=None, **target):
     options = dict(CODECS[codec])
     name = options.pop("codec")
-    return encoding.encode(source, Target(**target), name, encoding.options_of(name, options), bands, tile=tile)
+    how = encoding.How(name, encoding.options_of(name, options), bands, tile=tile)
+    return encoding.encode(source, Target(**target), how)
 
 
 def with_holes(image, kind):
@@ -66,11 +67,11 @@ def test_a_psnr_is_that_of_the_samples_that_count(codec, kind):
 def test_levels_may_be_given():
     image = wide(scene(64, 64, 2), 300, 9000)
     given = (levels.Levels(0, 208), levels.Levels(120, 150))
-    data = encoding.encode(ArraySource(image), Target(quality=50), "apercu", levels=given)
+    data = encoding.encode(ArraySource(image), Target(quality=50), encoding.How("apercu"), levels=given)
     assert read_header(data).levels == given
     for wrong in (given[:1], [(0, 208), (0, 209)], ()):
         with pytest.raises(apercu.OptionError, match=r"level|range"):
-            encoding.encode(image, Target(quality=50), "apercu", levels=wrong)
+            encoding.encode(image, Target(quality=50), encoding.How("apercu"), levels=wrong)
 
 
 def picture(number):
@@ -110,10 +111,10 @@ def test_what_a_source_gives_is_checked():
             return super().read(Window(0, 0, 8, 8))
 
     with pytest.raises(apercu.ImageError, match=r"\(8, 8, 1\)"):
-        encoding.encode(Wrong(scene(20, 20)), Target(quality=50), "apercu")
+        encoding.encode(Wrong(scene(20, 20)), Target(quality=50), encoding.How("apercu"))
     for samples in (np.zeros((8, 8, 1), np.int16), np.zeros((8, 0, 1), np.uint8)):
         with pytest.raises(apercu.ImageError):
-            encoding.encode(Windows(samples), Target(quality=50), "apercu")
+            encoding.encode(Windows(samples), Target(quality=50), encoding.How("apercu"))
 
 
 @pytest.mark.parametrize("damaged", ["raise", "conceal"])

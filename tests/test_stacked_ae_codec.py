@@ -79,13 +79,13 @@ def test_tiles_cut_no_block(model):
     data = apercu.encode(image, codec="stacked_ae", quality=30, model=model)
     assert apercu.info(data)["tiles"] == (2 if small else 1)
     assert apercu.decode(data, model=model).shape == image.shape
-    for how in ({"tile": 64}, {"plan": Plan(64)}):
-        given = {"codec": "stacked_ae", "target": Target(quality=30), "model": model, **how}
+    for tile, plan in ((64, None), (None, Plan(64))):
+        given = image, Target(quality=30), encoding.How("stacked_ae", model=model, tile=tile), plan
         if small:
-            assert apercu.info(encoding.encode(image, **given))["tiles"] == 17
+            assert apercu.info(encoding.encode(*given))["tiles"] == 17
         else:
             with pytest.raises(OptionError, match=r"^tiles of 64 .* cut the blocks of 28 × 28 of this model"):
-                encoding.encode(image, **given)
+                encoding.encode(*given)
     one = apercu.encode(image, codec="stacked_ae", quality=30, model=model, tile=2048)
     assert apercu.info(one)["tiles"] == 1
 

@@ -108,6 +108,8 @@ def test_options_of_decode(data):
         (data, {"restore": "vae"}, "restore must be"),
         (data, {"layers": 0}, "layers must be"),
         (model, {"restore": "cnn"}, "restore must be 'none' for a file of the codec predictive"),
+        (data, {"restore": "cnn", "seed": 1}, "seed goes with restore="),
+        (data, {"decode_times": True}, "has no option decode_times"),
     ):
         with pytest.raises(apercu.OptionError, match=message):
             opened(source, **options)
@@ -233,19 +235,23 @@ def test_a_no_data_value_that_no_sample_can_have_is_not_said():
     assert coordinates.attributes(said, np.dtype(np.float32), 1) == {}
 
 
-def test_attributes_say_how_samples_were_restored():
+def test_the_options_of_any_restorer_are_taken_and_attributes_say_how_samples_were_restored():
     data = apercu.encode(scene(48, 64, 3), quality=40)
     plain = xr.open_dataset(data, engine="apercu")["band_data"].attrs
+    how = {"restore": "made_up", "amount": 0.5, "draw": 3}
     with made_up.known():
-        attributes = xr.open_dataset(data, engine="apercu", restore="made_up")["band_data"].attrs
+        array = opened(data, **how)
+        assert np.array_equal(array.values, np.moveaxis(apercu.decode(data, **how), -1, 0))
+        assert not np.array_equal(array.values, opened(data, restore="made_up").values)
+        attributes = array.attrs
     added = {name: value for name, value in attributes.items() if name not in plain}
     assert added.pop("comment").startswith("Parts of this picture are generated")
     assert added == {
         "apercu_restore": "made_up",
         "apercu_kind": "generative",
         "apercu_network": "0123456789abcdef" * 4,
-        "apercu_strength": 1.0,
-        "apercu_seed": 0,
+        "apercu_strength": 0.5,
+        "apercu_seed": 3,
         "apercu_software": f"apercu {apercu.__version__}",
     }
     assert not any(name.startswith("apercu") for name in plain)

@@ -172,8 +172,8 @@ def encode(
     target = target_of(given, source.height * source.width, chosen if options else None, peak)
     tile = positive_if_given("tile", tile)
     layers = positive_if_given("layers", layers)
-    how = codec, chosen, bands, "band", model, progress or no_progress, tile, layers, log2_of(reduce)
-    return scenes.encode(source, scenes.NOTHING, target, *how, rotate=False)
+    how = encoding.How(codec, chosen, bands, model, progress or no_progress, tile, layers)
+    return scenes.encode(source, scenes.NOTHING, target, how, log2=log2_of(reduce), rotate=False)
 
 
 def decode(

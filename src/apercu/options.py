@@ -28,6 +28,8 @@ class About(NamedTuple):
     """Whether it takes the place of a target, such as the quality."""
     several: bool
     """Whether its flag may be given several times, which makes a list of values."""
+    of_places: bool
+    """Whether it speaks of places in an image, and so may fit images of one size alone."""
 
 
 def option(
@@ -37,9 +39,11 @@ def option(
     kind: Callable[[str], object] = str,
     is_target: bool = False,
     several: bool = False,
+    of_places: bool = False,
 ) -> Any:
     """A field of a class of options. `kind` makes a value of the text of the command."""
-    return dataclasses.field(default=None, metadata={"about": About(help, metavar, kind, check, is_target, several)})
+    said = About(help, metavar, kind, check, is_target, several, of_places)
+    return dataclasses.field(default=None, metadata={"about": said})
 
 
 def about(options: type) -> dict[str, About]:

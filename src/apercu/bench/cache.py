@@ -35,6 +35,15 @@ class Cache:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, hashlib.sha256(data).digest() + data)
 
+    def load(self, key: Any) -> Any:
+        """What `save` kept under a key, or None."""
+        data = self.get(key)
+        return None if data is None else json.loads(data)
+
+    def save(self, key: Any, value: Any) -> None:
+        """Keep what JSON can hold under a key. Raises OSError."""
+        self.put(key, json.dumps(value).encode())
+
     def _path(self, key: Any) -> Path:
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
         return self.folder / name[:2] / name[2:]

@@ -27,6 +27,7 @@ from apercu.bench.cache import Cache, write_whole
 from apercu.bench.cells import to_cell
 from apercu.bench.measure import Reader, Record
 from apercu.bench.page import write_page
+from apercu.bench.pictures import decoded_pictures, original_picture
 from apercu.bench.plan import Ceiling, Plan
 from apercu.errors import ApercuError, ImageError, OptionError, printable
 from apercu.processes import Run, n_cores, pool
@@ -167,7 +168,7 @@ def _describe(
         said = printable(str(error))
         return f"{name}: {said}" if name not in said else said
     measure.try_metrics(this, plan)
-    original = measure.original(this)
+    original = original_picture(this)
     note = original.pop("note")
     facts = {
         "name": name,
@@ -188,7 +189,7 @@ def _points(name: str, path: str, codec: str, read: Reader, plan: Plan, store: C
 def _pictures(
     name: str, path: str, codec: str, read: Reader, plan: Plan, store: Cache, chosen: dict[Ceiling, Record]
 ) -> dict[Ceiling, dict[str, Any]]:
-    return measure.pictures(measure.subject(name, path, read, plan), codec, chosen, plan, store)
+    return decoded_pictures(measure.subject(name, path, read, plan), codec, chosen, plan, store)
 
 
 @contextmanager

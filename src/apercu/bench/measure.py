@@ -1,4 +1,4 @@
-"""One task of a comparison: one codec on one image, at every setting, and the pictures for the page.
+"""One task of a comparison: one codec on one image, at every setting.
 
 Each function takes a `Subject`, an image as it was read, and a codec by name: a peer's, or one of `apercu.bench.own`.
 Earlier results come from the cache, whose keys hold the digest of the pixels and the versions of everything that
@@ -7,7 +7,6 @@ a number depends on: the codec, its library, the code of the metric.
 
 import hashlib
 import inspect
-import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,21 +14,19 @@ from functools import cache, partial
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 import apercu
-from apercu.bench import arithmetic, peers
 from apercu.bench import metrics as metric_functions
+from apercu.bench import peers
 from apercu.bench.cache import Cache
 from apercu.bench.metrics import MEASURES, METRICS, Metric
 from apercu.bench.own import OURS, label
 from apercu.bench.plan import Ceiling, Plan
 from apercu.bench.planes import Peak
-from apercu.bench.shown import centred, cut, lossless, show, view_of
 from apercu.errors import ApercuError, ImageError, MissingExtra, OptionError, TargetUnreachable
 from apercu.stages.colour import Samples
 
@@ -41,7 +38,6 @@ _BESIDE = ("bench", "bridges", "cli", "lab")  # folders that decide nothing abou
 _DECIDING = (".py", ".so", ".dylib", ".dll", ".npy", ".onnx")
 _METRICS = METRICS | MEASURES
 _SAID = 200  # characters of another library's error
-_COUNTING = sorted(f"arithmetic/{path.stem}" for path in Path(arithmetic.__file__).parent.glob("*.py"))
 
 
 @dataclass(frozen=True)
@@ -144,8 +140,8 @@ def _of_ours(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric], 
     missed = []
     wanted = {Ceiling(bpp=rate) for rate in CURVE_RATES}.union(plan.ceilings)
     for ceiling in sorted(wanted, key=lambda ceiling: ceiling.bytes_of(this.n_pixels)):
-        key = [*_key(this, codec, plan, metrics), ceiling.bpp, ceiling.n_bytes]
-        known = _load(store, key)
+        key = [*key_of(this, codec, plan, metrics), ceiling.bpp, ceiling.n_bytes]
+        known = store.load(key)
         if known is None:
             target = {"bpp": ceiling.bpp} if ceiling.n_bytes is None else {"n_bytes": ceiling.n_bytes}
             try:
@@ -165,7 +161,7 @@ def _of_ours(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric], 
                 known = _record(this, codec, 1, f"q{quality:.10g}", data, (encoded - begun, spent))
                 known["metrics"] = _values(this, decoded, metrics)
                 known["quality"] = quality
-            _save(store, key, known)
+            store.save(key, known)
         if "unreachable" in known:
             if ceiling in plan.ceilings:
                 missed.append(str(ceiling))
@@ -183,8 +179,8 @@ def _of_peer(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric], 
         return
     for scale in peer.scales:
         for level in peer.levels_for(this.image, scale):
-            key = [*_key(this, codec, plan, metrics), scale, peer.name_of(level)]
-            known = _load(store, key)
+            key = [*key_of(this, codec, plan, metrics), scale, peer.name_of(level)]
+            known = store.load(key)
             limit = plan.most_bytes(this.n_pixels)
             if known is None or (known.get("not_decoded") and known["n_bytes"] <= limit):
                 try:
@@ -194,7 +190,7 @@ def _of_peer(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric], 
                 except Exception as error:  # other codecs raise almost any exception
                     yield None, f"1/{scale} {peer.name_of(level)}: {type(error).__name__}: {str(error)[:_SAID]}"
                     continue
-                _save(store, key, known)
+                store.save(key, known)
             if known.get("not_decoded"):
                 if known["n_bytes"] > 2 * limit:
                     break  # what is finer is larger
@@ -252,91 +248,8 @@ def _values(this: Subject, decoded: Samples, metrics: dict[str, Metric]) -> dict
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 
-def pictures(
-    this: Subject, codec: str, chosen: dict[Ceiling, Record], plan: Plan, store: Cache
-) -> dict[Ceiling, dict[str, Any]]:
-    """What one codec makes of one image below each ceiling: lossless WebP of a window, the times, and the arithmetic;
-    where parts of it are generated also WebP of the exact decode, `sent`.
-
-    chosen: ceiling -> the record to show. Each is encoded and decoded again, `plan.repeat` times, and its times
-    become the medians. Raises ImageError when the file is not the one that was measured.
-    """
-    found: dict[Ceiling, dict[str, Any]] = {}
-    made: dict[tuple[int, str], dict[str, Any]] = {}
-    for ceiling, record in chosen.items():
-        setting = record["scale"], record["level"]
-        if setting not in made:
-            made[setting] = _picture(this, codec, record, plan, store)
-        found[ceiling] = made[setting]
-    return found
-
-
-def _picture(this: Subject, codec: str, record: Record, plan: Plan, store: Cache) -> dict[str, Any]:
-    key = [
-        "picture",
-        code_of("shown", *_COUNTING),
-        *_key(this, codec, plan, {}),
-        record["scale"],
-        record["level"],
-        plan.repeat,
-    ]
-    webp, sent, facts = store.get([*key, "webp"]), store.get([*key, "sent"]), _load(store, [*key, "facts"])
-    own = plan.own(codec) if codec.startswith(OURS) else None
-    is_generated = own is not None and own.provenance["kind"] == "generative"
-    if webp is None or facts is None or (is_generated and sent is None):
-        encode, decode = _at_setting(this, codec, plan, record)
-        seconds: tuple[list[float], list[float]] = ([], [])
-        data, decoded = b"", this.image
-        for _ in range(plan.repeat):
-            begun = perf_counter()
-            data = encode()
-            encoded = perf_counter()
-            decoded = decode(data)
-            seconds[1].append(perf_counter() - encoded)
-            seconds[0].append(encoded - begun)
-        facts = {"n_bytes": len(data), "encode_s": median(seconds[0]), "decode_s": median(seconds[1])}
-        if own and arithmetic.is_counted(own.codec):
-            work = arithmetic.count(this.image, data, own.model.path if own.model else None)
-            facts["encoder"], facts["decoder"] = work.encoder, work.decoder
-        webp = _shown(this, decoded)
-        store.put([*key, "webp"], webp)
-        if own and is_generated:
-            sent = _shown(this, own.decode_exactly(data))
-            store.put([*key, "sent"], sent)
-        _save(store, [*key, "facts"], facts)
-    if facts["n_bytes"] != record["n_bytes"]:
-        raise ImageError(f"{this.name}: {label(codec)} at {record['level']} does not repeat its file")
-    return {"webp": webp, **({"sent": sent} if sent else {}), **facts}
-
-
-def _shown(this: Subject, decoded: Samples) -> bytes:
-    """Lossless WebP of the window of a decoded image that the page shows."""
-    return lossless(show(cut(decoded, centred(*this.image.shape[:2])), view_of(this.image, this.bands)))
-
-
-def _at_setting(
-    this: Subject, codec: str, plan: Plan, record: Record
-) -> tuple[Callable[[], bytes], Callable[[bytes], Samples]]:
-    """How a record's file is made again, without a search, and read."""
-    if codec.startswith(OURS):
-        own = plan.own(codec)
-        return lambda: own.encode(this.image, this.bands, quality=record["quality"]), own.decode
-    peer, scale = peers.PEERS[codec], record["scale"]
-    level = next(level for level in peer.levels_for(this.image, scale) if peer.name_of(level) == record["level"])
-    return (
-        lambda: peers.file_of(peer, this.image, level, scale),
-        lambda data: peers.array_of(peer, data, this.image.shape, scale),
-    )
-
-
-def original(this: Subject) -> dict[str, Any]:
-    """The image itself, as the page shows it."""
-    window = centred(*this.image.shape[:2])
-    view = view_of(this.image, this.bands)
-    return {"webp": lossless(show(cut(this.image, window), view)), "window": window, "note": str(view)}
-
-
-def _key(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric]) -> list[Any]:
+def key_of(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric]) -> list[Any]:
+    """What the points of a codec on an image are kept under, beside the setting."""
     if codec.startswith(OURS):
         behind: list[Any] = [*plan.own(codec).key, own_version()]
     else:
@@ -378,13 +291,3 @@ def code_of(*modules: str) -> str:
     """A digest of some modules of the bench."""
     folder = Path(inspect.getfile(Subject)).parent
     return hashlib.sha256(b"".join((folder / f"{name}.py").read_bytes() for name in modules)).hexdigest()[:16]
-
-
-def _load(store: Cache, key: list[Any]) -> Record | None:
-    data = store.get(key)
-    found: Record | None = None if data is None else json.loads(data)
-    return found
-
-
-def _save(store: Cache, key: list[Any], record: Record) -> None:
-    store.put(key, json.dumps(record).encode())

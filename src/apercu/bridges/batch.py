@@ -28,7 +28,9 @@ from apercu.bridges.geometry import masked
 from apercu.bridges.label import is_generated
 from apercu.bridges.line_art import is_line_art
 from apercu.codecs import encoding
+from apercu.codecs.by_name import options_by_codec
 from apercu.errors import ApercuError, OptionError, TargetUnreachable, naming
+from apercu.options import owners
 from apercu.processes import n_cores, pool
 from apercu.replacing import replacing
 from apercu.restore.by_name import of_restoring
@@ -36,9 +38,6 @@ from apercu.stages.colour import Samples
 
 _ALONE = 0.3  # seconds of work in this process, which is about what it takes others to start
 _WORTH = 1.5  # seconds that the rest must be expected to take for others to be started
-
-_OF_PLACES = "importance", "roi"
-"""Options of an encoder that fit images of one size."""
 
 AnyPath = str | os.PathLike[str]
 
@@ -116,11 +115,12 @@ def decode(
 def check_encoding(options: Mapping[str, Any]) -> dict[str, Any]:
     """Raise the OptionError or ModelError that options of `apercu.encode` meet with any image, before one is read.
 
-    Returns them, weights as an array and regions as a list, whatever they were given as.
+    Returns them, those that speak of places as they were checked: weights as an array, regions as a list.
     """
     given = scene_files.of_picture(options)
-    known_here = {name: value for name, value in given.items() if name not in ("bands", "progress", *_OF_PLACES)}
-    of_places = {name: given[name] for name in _OF_PLACES if given.get(name) is not None}
+    places = [name for name, (what, _) in owners(options_by_codec()).items() if what.of_places]
+    known_here = {name: value for name, value in given.items() if name not in ("bands", "progress", *places)}
+    of_places = {name: given[name] for name in places if given.get(name) is not None}
     checked = encoding.options_of(given.get("codec", "apercu"), of_places)
     with suppress(TargetUnreachable):
         apercu.encode(np.zeros((8, 8), np.uint8), **known_here)

@@ -93,9 +93,9 @@ def encode(
         source, samples, mask_kind = _as_codes(raster)
         peak = _of_codes(peak, samples and samples.mapping)
         target = target_of(given, raster.height * raster.width, chosen if options else None, peak)
-        how = codec, chosen, interpretation, mask_kind, model, progress or no_progress, tile, layers, log2
+        how = encoding.How(codec, chosen, interpretation, model, progress or no_progress, tile, layers)
         with by_rows(raster.dataset, source) as rows:
-            return scenes.encode(rows, replace(said, samples=samples), target, *how)
+            return scenes.encode(rows, replace(said, samples=samples), target, how, mask_kind, log2)
 
 
 def _as_codes(raster: geo_read.RasterSource) -> tuple[Source, SampleType | None, str | None]:

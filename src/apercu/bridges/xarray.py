@@ -45,6 +45,8 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
 
     description = "Open apercu files (.apc), window by window"
     url = ""
+    # Named here since xarray looks for them itself only where there are no further ones.
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", "mask_and_scale")
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Whether the name ends in .apc, or bytes or a file at its beginning start as an apercu file does."""
@@ -69,12 +71,13 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
         model: str | os.PathLike[str] | None = None,
         full_size: bool = False,
         storage_options: dict[str, Any] | None = None,
+        **options: Any,
     ) -> xr.Dataset:
         """The image of a file, lazily; a window of it decodes the tiles that it touches.
 
         filename_or_obj: a path, a URL for fsspec, the bytes of a file, or a binary file that is open.
         mask_and_scale: whether samples that do not count become NaN, and scales and offsets are applied.
-        restore, layers, model, full_size: as for `apercu.decode`. Attributes say how samples were restored.
+        restore, layers, model, full_size, options: as for `apercu.decode`. Attributes say how samples were restored.
         storage_options: for fsspec.
 
         Raises FormatError, ModelError, MissingExtra, OptionError or OSError: here for what the head of the file tells,
@@ -84,14 +87,14 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
             _content, _source_of(filename_or_obj, storage_options or {}), mode="rb"
         )
         content = manager.acquire()
-        how = {"restore": restore, "layers": positive_if_given("layers", layers), "model": model}
-        by_name.restorer_for_file(restore, content.data, {})  # says what is wrong before samples are looked at
+        how = {"restore": restore, "layers": positive_if_given("layers", layers), "model": model, **options}
+        by_name.restorer_for_file(restore, content.data, options)  # says what is wrong before samples are looked at
         file = content.file
         # Coordinates take memory before any samples do.
         decoding.check_size(*file.size(full_size), file.header.n_bands, apercu.MAX_PIXELS)
         scene = file.scene if full_size else at_coded_size(file.scene)
         dataset = _dataset(content, _Samples(file, manager, how, full_size), scene, mask_and_scale)
-        dataset[NAME].attrs |= attributes_of(apercu.provenance(content.data, restore=restore))
+        dataset[NAME].attrs |= attributes_of(apercu.provenance(content.data, restore=restore, **options))
         dataset.set_close(manager.close)
         dropped = [drop_variables] if isinstance(drop_variables, str) else list(drop_variables or ())
         return dataset.drop_vars(dropped, errors="ignore")

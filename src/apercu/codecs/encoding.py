@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,42 +32,48 @@ planes, of which a codec's plan knows."""
 _SIDES = [1 << log2 for log2 in range(MIN_TILE_LOG2, MAX_TILE_LOG2 + 1)]  # of tiles
 
 
+@dataclass(frozen=True)
+class How:
+    """How an image is encoded; see `apercu.encode`. `options`: those of the codec, as `options_of` returns them."""
+
+    codec: str
+    options: Any = None
+    bands: str | None = None
+    model: str | Path | None = None
+    progress: Progress = no_progress
+    tile: int | None = None
+    layers: int | None = None
+
+
 def encode(
     image: object,
     target: Target,
-    codec: str,
-    options: Any = None,
-    bands: str | None = None,
-    model: str | Path | None = None,
-    progress: Progress = no_progress,
-    tile: int | None = None,
-    layers: int | None = None,
+    how: How,
     plan: Plan | None = None,
     levels: Sequence[Levels] | None = None,
     one_price: bool = False,
     reduced: Reduced | None = None,
 ) -> bytes:
     """See `apercu.encode`. `image` may be a `Source` too, which gives the bytes that an array of the same samples does;
-    with one band, that is an array (H, W). `options`: those of the codec, as `options_of` returns them; `plan`: in
-    place of its own; `levels`: of a uint16 image, one for each level group, in place of measured ones; `one_price`:
-    whether a codec that weighs similarity too chooses symbols for PSNR alone; `reduced`: how the image was reduced
-    before, of whose full size `options` speak."""
-    module = codec_of(codec)
-    options = options or _no_options(codec)
+    with one band, that is an array (H, W). `plan`: in place of the codec's own; `levels`: of a uint16 image, one for
+    each level group, in place of measured ones; `one_price`: whether a codec that weighs similarity too chooses symbols
+    for PSNR alone; `reduced`: how the image was reduced before, of whose full size the options speak."""
+    codec, module = how.codec, codec_of(how.codec)
+    options = how.options or _no_options(codec)
     fixed: Setting | None = module.by_hand(options)
     if target.quality is not None:
         fixed = module.at_quality(_quality_q8(target.quality, module.VARIANTS), options)
     source = source_of(image)
-    header = _describe(source, bands, codec)
+    header = _describe(source, how.bands, codec)
     if entropy := getattr(options, "entropy", None):
         other = "" if entropy == header.entropy else entropy
         header = replace(header, model_id=DEFAULT_MODEL_IDS[codec, entropy], other_entropy=other)
-    if model is None:
+    if how.model is None:
         found = tables.shipped(header.model_id)
     else:
-        found, model_hash = tables.of_user(codec, model, header.entropy)
+        found, model_hash = tables.of_user(codec, how.model, header.entropy)
         header = replace(header, model_id=USER_MODEL, model_hash=model_hash)
-    plan = _planned(header, module, found, tile, layers, plan)
+    plan = _planned(header, module, found, how.tile, how.layers, plan)
     if plan.tile and plan.tile < max(header.height, header.width):
         header = replace(header, tile_log2=plan.tile.bit_length() - 1)
     if levels is not None:
@@ -77,7 +83,7 @@ def encode(
     if levels is not None:
         header = replace(header, levels=tuple(levels))
     importance = importance_of(options, reduced or Reduced(0, source.height, source.width))
-    progress = _forwards(progress)
+    progress = _forwards(how.progress)
     progress(0.0)
     job = Job(source, header, module, found, plan, progress, one_price, importance)
     once = fixed and plan.n_layers

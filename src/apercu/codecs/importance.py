@@ -92,13 +92,16 @@ class Options:
         region of interest, or a list of them: outside, errors count for a sixteenth.
     """
 
-    importance: Any = option("what errors count for; content: less where strong contrasts hide them", "WHAT", _weights)
+    importance: Any = option(
+        "what errors count for; content: less where strong contrasts hide them", "WHAT", _weights, of_places=True
+    )
     roi: Any = option(
         "a region of interest, which gets more of the bits; may be given several times",
         "TOP,LEFT,HEIGHT,WIDTH",
         _regions,
         region,
         several=True,
+        of_places=True,
     )
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ from apercu.codecs import decoding, encoding, scene_mask
 from apercu.codecs.by_name import codec_of
 from apercu.codecs.decoding import PLAINLY, How
 from apercu.codecs.importance import map_of
-from apercu.codecs.protocol import Progress, no_progress
+from apercu.codecs.protocol import Progress
 from apercu.codecs.reduced import Seen, best_size, reduced
 from apercu.codecs.rotated import Rotated, levels_of, rotation_of
 from apercu.codecs.rotated import n_bytes as rotation_bytes
@@ -53,14 +53,8 @@ def encode(
     image: object,
     scene: Scene,
     target: Target,
-    codec: str,
-    options: Any = None,
-    bands: str | None = None,
+    how: encoding.How,
     mask_kind: str | None = "band",
-    model: str | Path | None = None,
-    progress: Progress = no_progress,
-    tile: int | None = None,
-    layers: int | None = None,
     log2: int | None = 0,
     rotate: bool = True,
 ) -> bytes:
@@ -76,13 +70,14 @@ def encode(
     source = source_of(image, MOST_SIDE)
     is_plain = not rotate and isinstance(source, ArraySource) and source.mask is None and scene is NOTHING
     if is_plain and log2 == 0 and target.n_bytes is None and target.psnr is None:  # the sooner for small images
-        return encoding.encode(source, target, codec, options, bands, model, progress, tile, layers)
-    bands, target = encoding.interpretation_of(source, bands), measured(target, source)
-    of_pixels = map_of(options, source.height, source.width)
+        return encoding.encode(source, target, how)
+    bands, target = encoding.interpretation_of(source, how.bands), measured(target, source)
+    of_pixels = map_of(how.options, source.height, source.width)
 
-    def at_size(log2: int, progress: Progress = progress) -> bytes:
+    def at_size(log2: int, progress: Progress = how.progress) -> bytes:
+        now = replace(how, bands=bands, progress=progress)
         if is_plain and not log2:
-            return encoding.encode(source, target, codec, options, bands, model, progress, tile, layers)
+            return encoding.encode(source, target, now)
         small = source_of(reduced(source, log2, bands))
         said = replace(scene, reduced=Reduced(log2, source.height, source.width) if log2 else None)
         noting = None if mask_kind is None else Noting(small)
@@ -90,12 +85,12 @@ def encode(
         measured_of = small if noting is None or isinstance(small, ArraySource) else noting
         rotation, coded, levels, inner = None, small, None, target
         affordable = target.n_bytes is None or rotation_bytes(source.n_bands) <= ROTATION_SHARE * target.n_bytes
-        if rotate and affordable and bands == "spectral" and codec_of(codec).DOMAIN == "planes":
+        if rotate and affordable and bands == "spectral" and codec_of(how.codec).DOMAIN == "planes":
             levels = levels_of(measured_of, target.of_65535())
             rotation = rotation_of(small, levels)
             levels = levels if small.dtype.itemsize == 2 else None
         elif small.dtype.itemsize == 2:
-            levels = encoding.levels_of(measured_of, bands, codec, target, SIDE_READ)
+            levels = encoding.levels_of(measured_of, bands, how.codec, target, SIDE_READ)
         if rotation:
             components = Rotated(small, rotation)
             coded, levels = components, components.levels
@@ -111,18 +106,7 @@ def encode(
                 raise TargetUnreachable(f"{target.n_bytes} bytes are too few: {what}")
         try:
             return prefix + encoding.encode(
-                coded,
-                inner,
-                codec,
-                options,
-                bands,
-                model,
-                progress,
-                tile,
-                layers,
-                levels=levels,
-                one_price=rotation is not None,
-                reduced=said.reduced,
+                coded, inner, now, levels=levels, one_price=rotation is not None, reduced=said.reduced
             )
         except TargetUnreachable as unreachable:
             if target.n_bytes is None or not prefix:
@@ -133,13 +117,13 @@ def encode(
         """What a file that was made here shows."""
         file = opened(data, None)
         return Seen(
-            lambda window: _bands(file, decoding.decode(file.inner, How(model=model), window)),
+            lambda window: _bands(file, decoding.decode(file.inner, How(model=how.model), window)),
             lambda window: _hidden(file, window, full_size=True),
             file.scene.mask is None or not file.scene.mask.halvings,
         )
 
     if log2 is None and target.n_bytes is not None:
-        return best_size(source, target.n_bytes, bands, at_size, seen, progress, of_pixels)
+        return best_size(source, target.n_bytes, bands, at_size, seen, how.progress, of_pixels)
     try:
         return at_size(log2 or 0)
     except TargetUnreachable as unreachable:

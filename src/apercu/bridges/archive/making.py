@@ -102,9 +102,9 @@ def _settings(job: Job) -> tuple[str, dict[str, Any]]:
     content: dict[str, Any] = {name: value for name, value in job.options.items() if value is not None}
     if "model" in content:
         content["model"] = hashlib.sha256(Path(content["model"]).read_bytes()).hexdigest()
-    if isinstance(weights := content.get("importance"), np.ndarray):
-        said = f"{weights.dtype.str} {weights.shape} ".encode() + weights.tobytes()
-        content["importance"] = hashlib.sha256(said).hexdigest()
+    for name, value in content.items():
+        if isinstance(value, np.ndarray):
+            content[name] = hashlib.sha256(f"{value.dtype.str} {value.shape} ".encode() + value.tobytes()).hexdigest()
     if job.page is not None:
         content["page"] = job.page
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest(), content
