@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from apercu.bench import noise_filler
-from apercu.lab.gan_samples import RATES, UNIT, sample_of, unpack
+from apercu.lab.generative_samples import RATES, UNIT, sample_of, unpack
 from apercu.lab.images import files_below, manifest, read_rgb
 from apercu.stages.colour import Plane
 

@@ -71,7 +71,9 @@ def test_children_end_while_threads_encode_and_decode(codec, n_children):
     assert children("none", codec, n_children, "busy") == ["0", "0"]
 
 
-@pytest.mark.parametrize(("restore", "threads"), [("cnn", "busy"), ("cnn", "idle"), ("gan", "busy"), ("diffusion", "busy")])
+@pytest.mark.parametrize(
+    ("restore", "threads"), [("cnn", "busy"), ("cnn", "idle"), ("gan", "busy"), ("diffusion", "busy")]
+)
 def test_children_restore_what_their_parent_has_restored(restore, threads):
     pytest.importorskip("onnxruntime")
     assert children(restore, "apercu", 3, threads) == ["0", "0"]
