@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from apercu.restore import cnn, networks, projection, squares
 from apercu.restore.runtime import Network, Values
 from apercu.restore.strokes import strokes
 from apercu.restore.trust import Factors, log_ramp, trust
-from apercu.stages.blocks import Window
+from apercu.stages.blocks import BLOCK, Window, n_blocks
 from apercu.stages.colour import Plane
 from apercu.stages.layout import Evidence, Layout, Restore
 
@@ -29,6 +30,13 @@ FINE, COARSE = (20, 32), (350, 680)
 """Steps between which the part that is made up rises from 0 to 1, and those between which it falls again, linearly in
 the logarithm of the step. Networks have learnt from files of 0.03 to 0.15 bits a pixel: one in a hundred has a step
 below 19, and one in a hundred above 346; none is above 683."""
+
+GREY_LEVELS = 127.5
+"""In the unit of luma as networks see it."""
+FAINT = 0.8
+"""What deviates by less than so many 8-bit samples is not seen as texture, and is left out."""
+AROUND = 3
+"""Blocks a side over which the deviation is taken."""
 
 Found: TypeAlias = Callable[[Window], list[Values]]
 Make: TypeAlias = Callable[[list[Plane], list[Plane], int, Window], Found]
@@ -116,10 +124,29 @@ def restore(
             continue
         free = np.float32(share) * (1 - strokes(decoded[group][0], evidence[group][0], step_q8))
         of_share = [free * of for of in factors]
-        found = make(decoded[group], shown[group], step_q8, place)
+        found = partial(_seen, make(decoded[group], shown[group], step_q8, place))
         squares.add(shown[group], of_share, made, square, MARGIN, found)
         of_group = layout._replace(planes=layout.planes[group])
         projection.project(shown[group], of_group, step_q8, evidence[group], wanted)
+
+
+def _seen(found: Found, place: Window) -> list[Values]:
+    """Of what is found for a square, luma without what is too faint."""
+    luma, *chroma = found(place)
+    return [luma * audible(luma), *chroma]
+
+
+def audible(luma: Values) -> Values:
+    """A factor for each sample of what is made up: 0 where around its block that deviates by FAINT or less, and near 1
+    where it deviates by much more."""
+    height, width = luma.shape
+    down, across = n_blocks(height, BLOCK), n_blocks(width, BLOCK)
+    padded = np.pad(luma * np.float32(GREY_LEVELS), ((0, down * BLOCK - height), (0, across * BLOCK - width)))
+    power = np.square(padded).reshape(down, BLOCK, across, BLOCK).mean((1, 3))
+    around = sliding_window_view(np.pad(power, AROUND // 2, mode="edge"), (AROUND, AROUND)).mean((2, 3))
+    factors = 1 - np.float32(FAINT**2) / np.maximum(around, np.float32(FAINT**2))
+    found: Values = factors.repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
+    return found
 
 
 def learnt(step: float) -> float:
