@@ -32,9 +32,6 @@ CHANNELS = 2 * OUT + 1 + NOISE
 """Of the input: decoded planes, the residual of "cnn", the step, noise."""
 RESIDUAL = 4
 """What the residual is multiplied by, which is small beside planes."""
-GAIN = np.float32(1.4)
-"""What the network makes up is multiplied by this number: losses that count errors leave it too faint. Chosen on images
-of the training set that were held out (docs/generated.md)."""
 UNIT = 16
 """Sides of the input, and the corners of squares with their margin, are multiples of this number of pixels."""
 
@@ -83,7 +80,7 @@ def _run(
     told[:] = told_of_step(step_q8)
     top, left, _, _ = absolute(seen, place)
     noise[:] = gaussian(seed, Window(top // 4, left // 4, down, across), NOISE)
-    return [GAIN * made for made in squares.run(network, values, len(decoded))]
+    return squares.run(network, values, len(decoded))
 
 
 if TYPE_CHECKING:
