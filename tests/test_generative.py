@@ -226,20 +226,6 @@ def test_where_a_picture_comes_from(way, tmp_path):
     assert module.provenance("apercu", module.Options(network=tmp_path / "abc"))["network"] == own
 
 
-def test_steps():
-    """More of them give another picture, of the same texture; wrong ones are refused."""
-    data = apercu.encode(meadow(96, 128), quality=40)
-    one, two = (decoded(data, "diffusion", steps=steps)[HORIZON:] for steps in (1, 2))
-    assert np.abs(one - two).mean() > 0.5
-    assert 0.5 < one.std() / two.std() < 2
-    assert apercu.provenance(data, restore="diffusion", steps=2)["steps"] == 2
-    for steps, says in ((0, "steps must be 1 or more"), (65, "steps must be at most 64"), (1.5, "a whole number")):
-        with pytest.raises(OptionError, match=says):
-            apercu.decode(data, restore="diffusion", steps=steps)
-    with pytest.raises(OptionError, match="steps goes with restore='diffusion'"):
-        apercu.decode(data, restore="gan", steps=2)
-
-
 def test_the_command(data, way, tmp_path):
     from PIL import Image
 

@@ -210,7 +210,7 @@ def decode(
         one, or the name of one that was shipped. What yours may hold and take is limited (docs/replace-a-stage.md).
         "gan" and "diffusion" have `network` (`apercu train gan`, or `diffusion`); `strength`, from 0, exactly the image
         of "cnn", to 1 (default); and `seed`, 0 (default) to 2^63 - 1: which of many images is made up. "diffusion" has
-        `steps`, 1 to 64 (default: 4).
+        `steps`, 1 to 16 (default: 4).
 
     Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, UnknownChunk, TooLarge, Truncated,
     ChecksumError, CorruptStream), ModelError, MissingExtra or OptionError.

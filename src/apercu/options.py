@@ -94,7 +94,9 @@ def seed_option() -> Any:
 
 def steps_option(default: int, most: int) -> Any:
     """The field `steps` of a restorer that works in steps."""
-    return option(f"steps, each of which takes time (default: {default})", "N", at_most(most), int)
+    return option(
+        f"steps of denoising, 1 to {most}; time is in proportion (default: {default})", "N", at_most(most), int
+    )
 
 
 def anything(_: str, value: object) -> object:

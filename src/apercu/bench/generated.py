@@ -7,7 +7,6 @@ quarter size.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -135,11 +134,11 @@ def values_of(this: Subject, picture: Samples, store: Cache) -> Values:
 
 def _kept(store: Cache, key: Sequence[Any], make: Callable[[], Any]) -> Any:
     """What was made under a key before, or what is made now."""
-    data = store.get(key)
-    if data is None:
-        data = json.dumps(make()).encode()
-        store.put(key, data)
-    return json.loads(data)
+    found = store.load(key)
+    if found is None:
+        store.save(key, make())
+        found = store.load(key)
+    return found
 
 
 def noisy(data: bytes, seed: int = 0) -> Callable[[float], Samples]:

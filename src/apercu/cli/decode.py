@@ -24,7 +24,7 @@ examples:
   apercu decode scene.apc scene.tif                         16 bits, many bands
   apercu decode photo.apc photo.png --restore cnn           closer to the original, but slower
   apercu decode photo.apc photo.png --restore gan           sharper: with texture that is made up
-  apercu decode photo.apc photo.png --restore diffusion --steps 8 --seed 3    the same by denoising, in steps
+  apercu decode photo.apc photo.png --restore diffusion --steps 2 --seed 3    the same by denoising, in steps
   apercu decode photo.apc photo.png --damaged conceal       what is intact of a damaged or cut file
   apercu decode scene.apc part.tif --window 0,99,50,50      a part; the rest is not decoded
   apercu decode scene.apc quicklook.tif --cog               with overviews, for viewers of maps

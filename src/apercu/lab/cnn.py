@@ -80,7 +80,7 @@ def start_from(network: Network, data: bytes) -> None:
 
 
 def export(network: nn.Module, channels: int, path: Path, multiple: int = 2) -> None:
-    """Writes an ONNX file: INPUT (1, C, H / 4, W / 4) to OUTPUT (1, 24, H / 4, W / 4); the last two dimensions are
+    """Writes an ONNX file: INPUT (1, C, h, w) to OUTPUT, of as many places; the last two dimensions are
     multiples of `multiple`.
 
     Weights have 16 bits, which halves the file and is far finer than the rounding of pixels; sums have 32.

@@ -2,7 +2,8 @@
 
 One network serves levels 3, 2 and 1 of the luma of codec apercu. At each it is given what is known there and noise, and
 gives a *sample* of what is missing, not its mean (De Bortoli et al. 2025, "Distributional diffusion models with scoring
-rules"): so few steps of denoising are enough. It works at the grid of the bands, without squares: no lattice.
+rules"): so few steps of denoising are enough. It works at the grid of the bands. Its coarser scales could leave
+lattices of 8 to 32 pixels; the loss of that name holds down the one of 8.
 """
 
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ NEAR, MIDDLE, FAR = 48, 80, 96  # channels at the size of the bands, at half and
 
 
 class Sampler(nn.Module):
-    """(N, GIVEN + NOISE, h, w) to (N, 3, h, w), multiples of 4. 46,700 products for four samples of a band."""
+    """(N, GIVEN + NOISE, h, w) to (N, 3, h, w), multiples of 4. 186,000 products for each place of a level."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -140,6 +140,8 @@ def generate(
     """Two pictures of the first `conditioned` images, planes in squares; and the energy score of all, as a share of
     that of no sample, the mean over levels. The other images are denoised without a condition.
 
+    The finer levels of both are told what came out of the first: the energy score wants two samples of one condition.
+
     `helped`: some samples begin with a part of the truth, and some levels with the original's coarser ones.
     """
     levels, low = levels_of(batch)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from apercu.errors import ModelError
 from apercu.options import network_option, seed_option, steps_option, strength_option
 from apercu.restore import generated, networks, squares
 from apercu.restore.noise import gaussian
@@ -46,16 +45,19 @@ GIVEN = CONDITION + BANDS + NUMBERS
 """Channels but for noise."""
 UNIT = 4 << LEVELS
 """Sides of the input, and the corners of squares with their margin, are multiples of this number of pixels."""
-STEPS, MOST_STEPS = 4, 64
+STEPS, MOST_STEPS = 4, 16
 LIMIT = 32
 """Of a sample, either way, in the unit in which it is denoised: a user's network may give any finite numbers."""
+TIME = GIVEN - 2
+"""The channel of time."""
 
 
 @dataclass(frozen=True)
 class Options:
     """`strength`: from 0, the picture of restore="cnn", to 1 (default), all that the network makes up.
 
-    `steps`: of denoising, at each of three levels, 1 to 64 (default: 4); time is in proportion. `seed`: which of many
+    `steps`: of denoising, at each of three levels, 1 to 16 (default: 4); time is in proportion, and more steps make
+    more texture, at the price of fidelity. `seed`: which of many
     pictures, 0 (default) to 2^63 - 1; the same seed gives the same picture. `network`: the file of a user's own
     network, as `apercu train diffusion` writes it, or the name of a shipped one.
     """
@@ -106,7 +108,7 @@ def _run(
 ) -> list[Values]:
     """What is made up for a square with its margin; nothing for chroma."""
     lumas = [_padded(squares.part(planes[0], seen, 1)) for planes in (faithful, decoded)]
-    top, left, height, width = absolute(seen, place)
+    top, left, _, _ = absolute(seen, place)
     levels, low = levels_of(lumas[0], lumas[1], step_q8)
     added = np.zeros_like(low)
     for level in range(LEVELS, 0, -1):
@@ -116,7 +118,7 @@ def _run(
         found = _sampled(network, steps, seed, level, window, condition)
         added = synthesised(added, found / np.float32(SHARP[level - 1]) * known.unit)
     chroma = [np.zeros(squares.part(plane, seen, 2).shape, np.float32) for plane in faithful[1:]]
-    return [added[:height, :width], *chroma]
+    return [added, *chroma]
 
 
 def _padded(plane: Plane) -> Values:
@@ -138,7 +140,8 @@ def levels_of(faithful: Values, decoded: Values, step_q8: int) -> tuple[list[Kno
 
 
 def given(known: Known, low: Values, level: int, step_q8: int) -> Values:
-    """What the network is told of a level whose LL is `low` by now, (GIVEN, h, w), with room for bands and time."""
+    """What the network is told of a level whose LL is `low` by now, (GIVEN, h, w); bands and time are for the
+    caller to write."""
     values = np.ones((GIVEN, *low.shape), np.float32)
     bright = low / np.float32(2**level)
     padded = np.pad(bright, 1, mode="edge")
@@ -168,12 +171,9 @@ def _sampled(network: Network, steps: int, seed: int, level: int, window: Window
     for k in range(steps):
         time, next_time = 1 - k / steps, 1 - (k + 1) / steps
         values[0, CONDITION : CONDITION + BANDS] = noisy
-        values[0, GIVEN - 2] = time
+        values[0, TIME] = time
         values[0, GIVEN:] = noise(NOISE * (LEVELS * (k + 1) + LEVELS - level))
-        found: Values = network(values)[0]
-        if found.shape != noisy.shape:
-            raise ModelError("the network gives bands of another size than it is given")
-        found = np.clip(found, -LIMIT, LIMIT)
+        found = np.clip(network(values)[0], -LIMIT, LIMIT)
         kept = next_time / time  # of the noise that this step saw
         noisy = np.float32(kept) * noisy + np.float32(1 - next_time - kept * (1 - time)) * found
     return noisy

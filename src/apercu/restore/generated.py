@@ -19,7 +19,7 @@ from apercu.restore import cnn, networks, projection, squares
 from apercu.restore.runtime import Network, Values
 from apercu.restore.strokes import strokes
 from apercu.restore.trust import Factors, log_ramp, trust
-from apercu.stages.blocks import BLOCK, Window, n_blocks
+from apercu.stages.blocks import BLOCK, Window
 from apercu.stages.colour import Plane
 from apercu.stages.layout import Evidence, Layout, Restore
 
@@ -33,15 +33,18 @@ below 19, and one in a hundred above 346; none is above 683."""
 
 GREY_LEVELS = 127.5
 """In the unit of luma as networks see it."""
+MOST = np.float32(32)
+"""Of what is made up, either way, in that unit: a user's network may give any finite numbers."""
 FAINT = 0.8
-"""What deviates by less than so many 8-bit samples is not seen as texture, and is left out."""
+"""What deviates in luma by less than so many 8-bit samples is not seen as texture, and is left out."""
 AROUND = 3
 """Blocks a side over which the deviation is taken."""
 
 Found: TypeAlias = Callable[[Window], list[Values]]
 Make: TypeAlias = Callable[[list[Plane], list[Plane], int, Window], Found]
 """Of planes that go together as they were decoded and as "cnn" restored them, the quantiser's step in 1/256 and the
-place of the tile in the image, to what is made up for a square with its margin, for each of the planes."""
+place of the tile in the image, to what is made up for a square with its margin, for each of the planes: luma of sides
+that are multiples of BLOCK, and so maybe more than the square."""
 
 
 class Dials(Protocol):
@@ -132,20 +135,19 @@ def restore(
 
 def _seen(found: Found, place: Window) -> list[Values]:
     """Of what is found for a square, luma without what is too faint."""
-    luma, *chroma = found(place)
+    luma, *chroma = (np.clip(of, -MOST, MOST) for of in found(place))
     return [luma * audible(luma), *chroma]
 
 
 def audible(luma: Values) -> Values:
     """A factor for each sample of what is made up: 0 where around its block that deviates by FAINT or less, and near 1
     where it deviates by much more."""
-    height, width = luma.shape
-    down, across = n_blocks(height, BLOCK), n_blocks(width, BLOCK)
-    padded = np.pad(luma * np.float32(GREY_LEVELS), ((0, down * BLOCK - height), (0, across * BLOCK - width)))
-    power = np.square(padded).reshape(down, BLOCK, across, BLOCK).mean((1, 3))
+    down, across = (side // BLOCK for side in luma.shape)
+    blocks = (luma * np.float32(GREY_LEVELS)).reshape(down, BLOCK, across, BLOCK)
+    power = np.square(blocks).mean((1, 3))
     around = sliding_window_view(np.pad(power, AROUND // 2, mode="edge"), (AROUND, AROUND)).mean((2, 3))
     factors = 1 - np.float32(FAINT**2) / np.maximum(around, np.float32(FAINT**2))
-    found: Values = factors.repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
+    found: Values = factors.repeat(BLOCK, 0).repeat(BLOCK, 1)
     return found
 
 

@@ -1,4 +1,4 @@
-"""How surely a picture has letters or lines around each block: what restore="gan" must add nothing to.
+"""How surely a picture has letters or lines around each block: what generative restorers must add nothing to.
 
 Letters are all strokes: their contrast is in the finest levels, while that of photographs is the greater the coarser
 the level. So there are many symbols of fine levels for so little deviation. The numbers are fitted to training
