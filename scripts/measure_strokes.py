@@ -3,7 +3,7 @@
     python -m scripts.measure_strokes --images FOLDER     the images below FOLDER, one of twenty: training images
 
 A row for each rate of the photographs: the mean, and the largest of an image; and one for each height and contrast of
-letters, by quality. Thresholds are such that of the difference between two seeds of restore="gan" in photographs 96 %
+letters, by quality. Thresholds are such that of the difference between two seeds of restore="gan" in photographs 98 %
 is kept. Pillow's own font is drawn.
 """
 

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 import apercu
 from apercu.cli.main import main
@@ -152,6 +153,23 @@ def test_where_letters_are_in_a_picture():
     assert found[0][2:, 24:].min() == 1
 
 
+def test_blades_of_grass_are_no_letters():
+    """Which are strokes as well, but as many light ones as dark ones."""
+    rng = np.random.default_rng(1)
+    image = Image.new("L", (192, 192), 110)
+    for _ in range(1200):
+        (x, y), angle, length = rng.uniform(0, 192, 2), rng.uniform(0, np.pi), rng.uniform(6, 16)
+        end = x + length * np.cos(angle), y + length * np.sin(angle)
+        ImageDraw.Draw(image).line((x, y, *end), fill=int(rng.integers(20, 200)), width=int(rng.integers(1, 3)))
+    found = []
+
+    def look(planes, layout, step_q8, evidence, *_):
+        found.append(strokes(planes[0], evidence[0], step_q8))
+
+    decoding.decode(apercu.encode(np.asarray(image), quality=36), decoding.How(restorer=look))
+    assert found[0].mean() < 0.1
+
+
 @pytest.mark.parametrize("kind", ["grey", "spectral", "rgb16", "grey16"])
 def test_other_kinds_of_images(kind, way):
     image = meadow(96, 160)
@@ -227,8 +245,6 @@ def test_where_a_picture_comes_from(way, tmp_path):
 
 
 def test_the_command(data, way, tmp_path):
-    from PIL import Image
-
     (tmp_path / "in.apc").write_bytes(data)
     call = ["decode", str(tmp_path / "in.apc"), str(tmp_path / "out.png"), "--restore", way]
     assert main([*call, "--strength", "0.5", "--seed", "3"]) == 0
