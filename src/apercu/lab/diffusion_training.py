@@ -13,7 +13,7 @@ from apercu.lab.diffusion import Sampler
 from apercu.lab.generative import AVERAGED, SEED, batch_of
 from apercu.lab.generative_losses import share
 from apercu.lab.generative_samples import Sample
-from apercu.lab.judge import Batch, Judge, planes_of
+from apercu.lab.judge import Batch, Judge, planes_of, told_of
 from apercu.lab.steps import Log, Part, Said, average, mean_of, run, share_of_rate
 from apercu.lab.wavelet import analysed, synthesised, units
 from apercu.restore.diffusion import GIVEN, LEVELS, NOISE, SHARP
@@ -100,7 +100,7 @@ def given(low: Tensor, level: int, known: Level, noisy: Tensor, time: Tensor, st
         ],
         1,
     )
-    numbers = torch.stack([(step.log2() - 6) / 3, torch.full_like(step, level - 2.0)], 1) * told[:, None]
+    numbers = torch.stack([told_of(step), torch.full_like(step, level - 2.0)], 1) * told[:, None]
     numbers = torch.cat([numbers, time[:, None], told[:, None]], 1)
     return torch.cat([condition * told[:, None, None, None], noisy, numbers[:, :, None, None].expand(n, -1, h, w)], 1)
 

@@ -17,7 +17,7 @@ from apercu.lab.gan import Discriminator, Generator
 from apercu.lab.generative import AVERAGED, SEED, batch_of
 from apercu.lab.generative_losses import between, share
 from apercu.lab.generative_samples import Sample
-from apercu.lab.judge import Batch, Judge
+from apercu.lab.judge import Batch, Judge, told_of
 from apercu.lab.steps import Log, Part, Said, average, mean_of, run, share_of_rate
 from apercu.restore.gan import CHANNELS, NOISE, RESIDUAL
 
@@ -56,7 +56,7 @@ def train(folder: Path, out: Path, seed: int = SEED, log: Log = print) -> None:
 
 def to_input(decoded: Tensor, restored: Tensor, step: Tensor) -> Tensor:
     """What the generator is given beside noise, (N, CHANNELS - NOISE, H / 4, W / 4)."""
-    told = ((step.log2() - 6) / 3)[:, None, None, None].expand(-1, 1, *decoded.shape[2:])
+    told = told_of(step)[:, None, None, None].expand(-1, 1, *decoded.shape[2:])
     return torch.cat([decoded, RESIDUAL * (restored - decoded), told], 1)
 
 

@@ -24,6 +24,11 @@ def planes_of(squares: Tensor) -> tuple[Tensor, Tensor]:
     return functional.pixel_shuffle(squares[:, :16], 4), functional.pixel_shuffle(squares[:, 16:], 2)
 
 
+def told_of(step: Tensor) -> Tensor:
+    """What networks are told of the steps of a batch: `apercu.restore.told.told_of_step`."""
+    return (step.log2() - 6) / 3
+
+
 class Seen(NamedTuple):
     """What losses compare of an image."""
 
