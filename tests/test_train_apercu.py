@@ -137,7 +137,8 @@ def test_likeliest_weights_are_those_that_made_the_sizes():
 def short():
     """Runs of eight steps."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"EVERY": 4, "HELD_OUT": 4, "BATCH": 4}.items():
+        patch.setattr(steps, "EVERY", 4)
+        for name, value in {"HELD_OUT": 4, "BATCH": 4}.items():
             patch.setattr(cnn_training, name, value)
         patch.setattr(steps, "WARM", 1)
         for name, recipe in cnn_training.RECIPES.items():
@@ -238,7 +239,7 @@ def test_the_error_of_a_picture_falls(folder, tmp_path, short, monkeypatch):
     recipe = cnn_training.RECIPES["cnn_blocks"]._replace(**changed)
     monkeypatch.setitem(cnn_training.RECIPES, "cnn_blocks", recipe)
     groups = [cnn_training._samples_of("cnn_blocks", 1, (0, folder / "0.png"))]
-    monkeypatch.setattr(cnn_training, "EVERY", 40)
+    monkeypatch.setattr(steps, "EVERY", 40)
     _, rows = cnn_training.fit(groups, groups, recipe, tmp_path / "a.pt", 1, lambda _: None)
     assert rows[-1]["held_out_error"] < 0.8
 
