@@ -44,9 +44,8 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -q $(PARALLEL) $(ARGS)
 
-# Two at a time, but for those of one group, which follow each other.
 test-slow: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest -q -m slow -n 2 --dist loadgroup $(or $(ARGS),$(shell grep -l "mark.slow" tests/test_*.py))
+	@$(BIN)/python -m pytest -q -m slow $(or $(ARGS),$(shell grep -l "mark.slow" tests/test_*.py))
 
 # With the lowest versions that pyproject.toml allows, but for torch, whose old releases come with 2 GB of CUDA.
 # What those versions say about their own dependencies, which are new ones, is no fault of theirs or ours. Left out is

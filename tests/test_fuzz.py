@@ -17,8 +17,6 @@ import reference_decoder
 ROOT = Path(__file__).parents[1]
 MUTANTS = 5000
 LEAST_COVERAGE = 90  # per cent of the kernel's lines
-IN_TURN = pytest.mark.xdist_group("fuzzer")
-"""Never two at a time: they build in the same folder, and take two processors each."""
 
 
 def fuzz(*options, program="run.py"):
@@ -38,7 +36,6 @@ def number(pattern, text):
 
 @pytest.mark.timeout(900)  # a minute on two idle cores
 @pytest.mark.slow
-@IN_TURN
 def test_no_mutant_breaks_the_decoder_under_sanitisers():
     text, code = fuzz("--mutants", MUTANTS)
     assert code == 0, text
@@ -53,7 +50,6 @@ def test_no_mutant_breaks_the_decoder_under_sanitisers():
 
 @pytest.mark.timeout(900)
 @pytest.mark.slow
-@IN_TURN
 def test_a_fault_planted_in_each_reach_is_found():
     """Thousands of bands and tiles, windows, layers, models, options, pictures, networks; time, memory, warnings."""
     text, code = fuzz("--mutants", MUTANTS, "--plant", "reach")
@@ -61,7 +57,6 @@ def test_a_fault_planted_in_each_reach_is_found():
 
 
 @pytest.mark.slow
-@IN_TURN
 def test_a_planted_overflow_is_found():
     text, code = fuzz("--mutants", MUTANTS, "--plant")
     assert code == 0, text
@@ -69,7 +64,6 @@ def test_a_planted_overflow_is_found():
 
 
 @pytest.mark.slow
-@IN_TURN
 def test_the_fuzzer_reaches_the_kernel():
     text, code = fuzz("--mutants", 3000, "--coverage")
     assert code == 0, text
@@ -78,7 +72,6 @@ def test_the_fuzzer_reaches_the_kernel():
 
 @pytest.mark.timeout(600)
 @pytest.mark.slow
-@IN_TURN
 def test_fuzzing_by_coverage_finds_a_planted_overflow():
     text, code = fuzz("--seconds", 60, "--plant", program="guided.py")
     assert code == 0, text
@@ -87,7 +80,6 @@ def test_fuzzing_by_coverage_finds_a_planted_overflow():
 
 @pytest.mark.timeout(900)
 @pytest.mark.slow
-@IN_TURN
 @pytest.mark.parametrize("sanitiser", ["address", "memory", "address-32"])
 def test_every_sanitiser_is_content_with_the_inputs_to_begin_with(sanitiser):
     text, code = fuzz("--seconds", 0, "--sanitiser", sanitiser, program="guided.py")
