@@ -20,10 +20,13 @@ from apercu.restore.diffusion import GIVEN, LEVELS, NOISE, SHARP
 
 PATCHES = 4, 8
 """Sides of the patches of the energy score, in samples of a band."""
+LEAST_TIME = 0.1
+"""Of the mixtures that are learnt: nearer to 0 there is next to no noise to take away."""
 HELPED = 0.5
 """How often a level begins with a part of the truth, and how often with the original's coarser levels."""
-COARSER = 8
-"""By how many times the step of clean images is larger, which are denoised without a condition."""
+COARSER, CLEAN = 8, 8
+"""By how many times the step of clean images is larger, which are denoised without a condition; and the most, either
+way, of their bands: a few edges would else outweigh all texture in the score."""
 
 
 class Recipe(NamedTuple):
@@ -152,9 +155,9 @@ def generate(
     for level in range(LEVELS, 0, -1):
         known = levels[level - 1]
         missing = SHARP[level - 1] * (known.original - known.faithful)
-        clean = (known.original * (SHARP[level - 1] / COARSER)).clamp(-8, 8)
+        clean = (known.original * (SHARP[level - 1] / COARSER)).clamp(-CLEAN, CLEAN)
         truth = torch.where(told[:, None, None, None] > 0, missing, clean)
-        time = torch.from_numpy(rng.uniform(0.1, 1, n).astype(np.float32))
+        time = torch.from_numpy(rng.uniform(LEAST_TIME, 1, n).astype(np.float32))
         time = torch.where(torch.from_numpy(rng.random(n) >= HELPED * helped) & (told > 0), torch.ones(n), time)
         mixed = time[:, None, None, None]
         noisy = (1 - mixed) * truth + mixed * torch.randn_like(truth)
