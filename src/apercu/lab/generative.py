@@ -4,7 +4,7 @@ import hashlib
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,8 +28,6 @@ VERSIONS = 2  # of every image, at rates of their own
 GRID = 8  # crops begin at multiples of so many pixels
 AVERAGED = 0.999
 
-Network = TypeVar("Network", bound=nn.Module, covariant=True)
-
 
 class Recipe(Protocol):
     """What all recipes have, which are NamedTuples."""
@@ -50,18 +48,16 @@ class Recipe(Protocol):
         """All of it, with the weights of losses."""
 
 
-class Fit(Protocol[Network]):
+class Fit(Protocol):
     """A training."""
 
     def __call__(
         self, samples: list[Sample], held_out: list[Sample], recipe: Any, checkpoint: Path, seed: int, log: Log, /
-    ) -> tuple[Network, list[Said]]:
+    ) -> tuple[nn.Module, list[Said]]:
         """Trains from `checkpoint` on, where there is one. Returns the averaged network and the lines of the log."""
 
 
-def train(
-    name: str, channels: int, fit: Fit[nn.Module], recipe: Recipe, folder: Path, out: Path, seed: int, log: Log
-) -> None:
+def train(name: str, channels: int, fit: Fit, recipe: Recipe, folder: Path, out: Path, seed: int, log: Log) -> None:
     """Trains the network of a restorer on all images below `folder`; writes it to `out` (ONNX), and the recipe beside
     it.
 
