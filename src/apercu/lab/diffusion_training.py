@@ -1,5 +1,6 @@
 """Training of the sampler behind restore="diffusion"."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,21 +10,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from apercu.lab import generative
+from apercu.lab.adversary import Adversary
 from apercu.lab.diffusion import Sampler
-from apercu.lab.generative import AVERAGED, SEED, batch_of
+from apercu.lab.generative import AVERAGED, SEED, batch_of, descend
 from apercu.lab.generative_losses import share
 from apercu.lab.generative_samples import Sample
 from apercu.lab.judge import Batch, Judge, planes_of, told_of
-from apercu.lab.steps import Log, Part, Said, average, mean_of, run, share_of_rate
+from apercu.lab.steps import DEVICE, Log, Part, Said, Told, average, mean_of, run, share_of_rate
 from apercu.lab.wavelet import analysed, synthesised, units
-from apercu.restore.diffusion import GIVEN, LEVELS, NOISE, SHARP
+from apercu.restore.diffusion import GIVEN, LEVELS, NOISE, SHARP, STEPS
 
 PATCHES = 4, 8
 """Sides of the patches of the energy score, in samples of a band."""
-LEAST_TIME = 0.1
-"""Of the mixtures that are learnt: nearer to 0 there is next to no noise to take away."""
-HELPED = 0.5
-"""How often a level begins with a part of the truth, and how often with the original's coarser levels."""
+CHAINS = 1, 2, 4, 4, 4, 8
+"""Steps of denoising at a level, in training one of these."""
 COARSER, CLEAN = 8, 8
 """By how many times the step of clean images is larger, which are denoised without a condition; and the most, either
 way, of their bands: a few edges would else outweigh all texture in the score."""
@@ -31,7 +31,7 @@ way, of their bands: a few edges would else outweigh all texture in the score.""
 
 class Recipe(NamedTuple):
     """`conditioned`: crops of a batch that are not denoised without a condition. `grey`: the share of crops without
-    chroma. `energy` and all after it are weights of losses."""
+    chroma. `warm`: as in `apercu.lab.gan_training`. `energy` and all after it are weights of losses."""
 
     steps: int = 4_200
     batch: int = 8
@@ -39,19 +39,26 @@ class Recipe(NamedTuple):
     crop: int = 128
     grey: float = 0.25
     rate: float = 6e-4
-    energy: float = 4.0
+    warm: int = 500
+    rate_of_discriminator: float = 4e-4
+    energy: float = 0.5
+    sampled: float = 0.5
     error: float = 0.15
-    bias: float = 1.0
-    structure: float = 0.3
-    oriented: float = 1.0
+    bias: float = 0.5
+    structure: float = 0.6
+    oriented: float = 1.5
     deep: float = 1.0
-    direction: float = 5.0
-    flat: float = 10.0
-    lattice: float = 1.0
+    direction: float = 12.0
+    spectrum: float = 0.5
+    flat: float = 1.5
+    adversary: float = 0.05
+    features: float = 0.05
+    lattice: float = 3.0
     bins: float = 1.0
 
 
-RECIPE = Recipe()
+RECIPE = Recipe() if DEVICE.type == "cpu" else Recipe(steps=6_000, batch=16, conditioned=12, crop=192)
+"""On a processor: for one core and two hours."""
 
 
 def train(folder: Path, out: Path, seed: int = SEED, log: Log = print) -> None:
@@ -110,7 +117,7 @@ def given(low: Tensor, level: int, known: Level, noisy: Tensor, time: Tensor, st
 
 def draw(network: Sampler, values: Tensor, noises: list[Tensor]) -> list[Tensor]:
     """Samples of what is missing, one for each noise."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(DEVICE.type, torch.bfloat16):
         near = network.look(values.contiguous(memory_format=torch.channels_last))
         noise = torch.cat(noises).contiguous(memory_format=torch.channels_last)
         found = network.paint(near.repeat(len(noises), 1, 1, 1), noise)
@@ -137,47 +144,64 @@ def nothing(truth: Tensor) -> Tensor:
     return energy(torch.zeros_like(truth), torch.zeros_like(truth), truth)
 
 
-def generate(
-    network: Sampler, batch: Batch, conditioned: int, rng: np.random.Generator, helped: bool = True
-) -> tuple[list[Tensor], Tensor]:
-    """Two pictures of the first `conditioned` images, planes in squares; and the energy score of all, as a share of
-    that of no sample, the mean over levels. The other images are denoised without a condition.
-
-    The finer levels of both are told what came out of the first: the energy score wants two samples of one condition.
-
-    `helped`: some samples begin with a part of the truth, and some levels with the original's coarser ones.
-    """
-    levels, low = levels_of(batch)
+def denoised(network: Sampler, batch: Batch, levels: list[Level], low: Tensor, conditioned: int) -> Tensor:
+    """The energy score of two samples that begin with a part of the truth, as a share of that of no sample: the mean
+    over levels. All but the first `conditioned` images are denoised without a condition."""
     n = len(batch.step)
-    told = (torch.arange(n) < conditioned).float()
-    chains: list[list[Tensor]] = [[], []]
-    lows, scores = low, []
+    told = (torch.arange(n, device=DEVICE) < conditioned).float()
+    scores = []
     for level in range(LEVELS, 0, -1):
         known = levels[level - 1]
         missing = SHARP[level - 1] * (known.original - known.faithful)
         clean = (known.original * (SHARP[level - 1] / COARSER)).clamp(-CLEAN, CLEAN)
         truth = torch.where(told[:, None, None, None] > 0, missing, clean)
-        time = torch.from_numpy(rng.uniform(LEAST_TIME, 1, n).astype(np.float32))
-        time = torch.where(torch.from_numpy(rng.random(n) >= HELPED * helped) & (told > 0), torch.ones(n), time)
+        time = torch.rand(n, device=DEVICE)
         mixed = time[:, None, None, None]
         noisy = (1 - mixed) * truth + mixed * torch.randn_like(truth)
-        values = given(lows, level, known, noisy, time, batch.step, told)
-        noises = [torch.randn(n, NOISE, *truth.shape[2:]) for _ in range(2)]
-        samples = draw(network, values, noises)
+        values = given(low, level, known, noisy, time, batch.step, told)
+        samples = draw(network, values, [_noise_for(truth) for _ in range(2)])
         scores.append(share(energy(samples[0], samples[1], truth), nothing(truth)))
-        for chain, sample in zip(chains, samples, strict=True):
-            chain.append((known.faithful + sample / SHARP[level - 1]) * known.unit)
-        forced = torch.from_numpy(rng.random(n) < HELPED * helped)[:, None, None, None]
-        own = chains[0][-1].detach()
-        lows = synthesised(lows, torch.where(forced, known.original * known.unit, own))
-    pictures = []
-    for chain in chains:
-        plane = low
-        for bands in chain:
-            plane = synthesised(plane, bands)
-        squares = functional.pixel_unshuffle(plane, 4)
-        pictures.append(torch.cat([squares, batch.restored[:, 16:]], 1)[:conditioned])
-    return pictures, torch.stack(scores).mean()
+        low = synthesised(low, known.original * known.unit)
+    return torch.stack(scores).mean()
+
+
+def sampled(
+    network: Sampler, batch: Batch, levels: list[Level], low: Tensor, steps: Sequence[int]
+) -> tuple[list[Tensor], Tensor]:
+    """Two pictures of each image, made as a decoder does with so many steps at each level, finest first; planes in
+    squares. And the energy score of their bands.
+
+    Gradients pass through the last step of each level alone.
+    """
+    n = len(batch.step)
+    twice = batch.step.repeat(2)
+    low = low.repeat(2, 1, 1, 1)
+    plane, scores = low, []
+    for level in range(LEVELS, 0, -1):
+        known = Level(*(of.repeat(2, 1, 1, 1) for of in levels[level - 1]))
+        noisy = torch.randn_like(known.original)
+        for k in range(steps[level - 1]):
+            time, next_time = 1 - k / steps[level - 1], 1 - (k + 1) / steps[level - 1]
+            values = given(low, level, known, noisy, torch.full_like(twice, time), twice, torch.ones_like(twice))
+            with torch.set_grad_enabled(torch.is_grad_enabled() and next_time == 0):
+                found = draw(network, values, [_noise_for(noisy)])[0]
+            kept = next_time / time
+            noisy = kept * noisy + (1 - next_time - kept * (1 - time)) * found
+        truth = SHARP[level - 1] * (known.original - known.faithful)[:n]
+        scores.append(share(energy(noisy[:n], noisy[n:], truth), nothing(truth)))
+        bands = (known.faithful + noisy / SHARP[level - 1]) * known.unit
+        plane, low = synthesised(plane, bands), synthesised(low, bands.detach())
+    squares = torch.cat([functional.pixel_unshuffle(plane, 4), batch.restored[:, 16:].repeat(2, 1, 1, 1)], 1)
+    return list(squares.chunk(2)), torch.stack(scores).mean()
+
+
+def _noise_for(values: Tensor) -> Tensor:
+    return torch.randn(len(values), NOISE, *values.shape[2:], device=values.device)
+
+
+def _of_luma(batch: Batch) -> Batch:
+    """A batch whose original has the chroma of "cnn": this restorer leaves that as it is."""
+    return batch._replace(original=torch.cat([batch.original[:, :16], batch.restored[:, 16:]], 1))
 
 
 def fit(
@@ -190,41 +214,42 @@ def fit(
 ) -> tuple[Sampler, list[Said]]:
     """Trains from `checkpoint` on, where there is one. Returns the averaged sampler and the lines of the log."""
     torch.manual_seed(seed)
-    network, averaged, judge = Sampler(), Sampler(), Judge()
+    network, averaged, judge = Sampler().to(DEVICE), Sampler().to(DEVICE), Judge().to(DEVICE)
     for each in (network, judge.networks):
         each.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from the stubs
     averaged.load_state_dict(network.state_dict())
+    adversary = Adversary(recipe.rate_of_discriminator, recipe.warm)
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, (0.9, 0.99), weight_decay=1e-4)
 
-    def losses_of(
-        network: Sampler, of: list[Sample], seeds: tuple[int, ...], turn: int, helped: bool
-    ) -> dict[str, Tensor]:
-        rng = np.random.default_rng(seeds)
-        batch = batch_of(of, recipe, rng)
-        pictures, score = generate(network, batch, recipe.conditioned, rng, helped)
-        shown = Batch(*(part[: recipe.conditioned] for part in batch))
-        return {"energy": score, **judge(shown, pictures[0], pictures[1], turn)}
-
-    def step_of(step: int) -> Said:
-        optimiser.param_groups[0]["lr"] = recipe.rate * share_of_rate(step, recipe.steps)
+    def step_of(step: int) -> Told:
+        part_of_rate = share_of_rate(step, recipe.steps)
+        optimiser.param_groups[0]["lr"] = recipe.rate * part_of_rate
+        adversary.optimiser.param_groups[0]["lr"] = recipe.rate_of_discriminator * part_of_rate
         torch.manual_seed(seed + step)
-        found = losses_of(network, samples, (seed, step), step, True)
-        loss = sum((getattr(recipe, name) * value for name, value in found.items()), torch.zeros(()))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+        rng = np.random.default_rng((seed, step))
+        batch = batch_of(samples, recipe, rng)
+        levels, low = levels_of(batch)
+        found = {"energy": denoised(network, batch, levels, low, recipe.conditioned)}
+        pictures, found["sampled"] = sampled(network, batch, levels, low, rng.choice(CHAINS, LEVELS).tolist())
+        found |= judge(batch, pictures[0], pictures[1], step)
+        found |= adversary.judge(step, _of_luma(batch), pictures[0])
+        descend(network, optimiser, recipe, found)
         average(averaged, network, min(AVERAGED, (step + 1) / (step + 10)))
-        return {name: float(value.detach()) for name, value in found.items()}
+        return {name: value.detach() for name, value in found.items()} | adversary.learn(
+            step, _of_luma(batch), pictures[0]
+        )
 
     def unseen() -> Said:
         told = []
         with torch.no_grad():
             for k in range(8):
                 torch.manual_seed(seed + k)
-                found = losses_of(averaged, held_out, (seed, 0, k), k, False)
-                told.append({name: float(value) for name, value in found.items()})
+                batch = batch_of(held_out, recipe, np.random.default_rng((seed, 0, k)))
+                pictures, score = sampled(averaged, batch, *levels_of(batch), [STEPS] * LEVELS)
+                told.append({"sampled": score, **judge(batch, pictures[0], pictures[1], k)})
         return mean_of(told)
 
-    parts: dict[str, Part] = {"network": network, "averaged": averaged, "optimiser": optimiser}
+    parts: dict[str, Part] = {
+        "network": network, "averaged": averaged, "optimiser": optimiser, **adversary.parts(),
+    }  # fmt: skip
     return averaged, run(parts, recipe.steps, step_of, unseen, checkpoint, log)

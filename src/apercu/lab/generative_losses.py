@@ -9,6 +9,7 @@ others, too. (The bench measures with other filters, with Lite0, and with Lite2,
 import math
 import os
 from contextlib import redirect_stdout
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -46,7 +47,7 @@ class Oriented(nn.Module):
             even = bell * torch.cos(wave)
             banks += [even - bell * even.sum() / bell.sum(), bell * torch.sin(wave)]
         bank = torch.stack(banks)[:, None]
-        self.bank = bank / bank.square().sum((2, 3), keepdim=True).sqrt()
+        self.register_buffer("bank", bank / bank.square().sum((2, 3), keepdim=True).sqrt())
 
     def forward(self, luma: Tensor) -> list[Tensor]:
         """(N, 1, H, W) to (N, 8 + 4, h, w) at each scale."""
@@ -54,7 +55,7 @@ class Oriented(nn.Module):
         for scale in range(SCALES):
             if scale:
                 luma = functional.avg_pool2d(luma, 2)
-            bands = functional.conv2d(luma, self.bank)
+            bands = functional.conv2d(luma, self.get_buffer("bank"))
             moduli = (bands[:, ::2].square() + bands[:, 1::2].square() + LEAST).sqrt()
             found.append(torch.cat([bands, moduli], 1))
         return found
@@ -100,7 +101,7 @@ class Deep(nn.Module):
     def forward(self, colour: Tensor) -> list[Tensor]:
         """RGB (N, 3, H, W) in -1 to 1 to the last activations of its blocks."""
         self.found.clear()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(colour.device.type, torch.bfloat16):
             values = self.stem(colour.contiguous(memory_format=torch.channels_last))
             for block in self.blocks:
                 values = block(values)
@@ -132,12 +133,39 @@ def share(after: Tensor, before: Tensor) -> Tensor:
 
 
 def on_flat(original: Tensor, added: Tensor) -> Tensor:
-    """Variance in squared 8-bit samples of what was added, in windows where the original's luma is flat."""
-    (flat, variance) = (
+    """The deviation in 8-bit samples of what was added, in windows where the original's luma is flat: the mean over
+    images, however little of them is flat."""
+    (variance, more) = (
         127.5**2 * (functional.avg_pool2d(v.square(), WINDOW) - functional.avg_pool2d(v, WINDOW).square())
         for v in (original, added)
     )
-    return (torch.exp(-flat / FLAT**2) * variance).mean()
+    flat = torch.exp(-variance / FLAT**2)
+    return ((flat * (more + 0.01).sqrt()).sum((1, 2, 3)) / flat.sum((1, 2, 3)).clamp_min(1)).mean()
+
+
+ROUNDING = 1 / 12
+"""The power of rounding to 8 bits."""
+
+
+def spectrum(luma: Tensor) -> Tensor:
+    """Logarithm of the power at each radial frequency, (N, rings), of crops (N, 1, side, side) under a Hann window."""
+    side = luma.shape[3]
+    window, shares = _rings(side, luma.device)
+    values = 127.5 * (luma[:, 0] - luma[:, 0].mean((1, 2), keepdim=True)) * window
+    power = torch.fft.rfft2(values).abs().square().flatten(1)
+    found: Tensor = (power @ shares + ROUNDING).log()
+    return found
+
+
+@cache
+def _rings(side: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """A Hann window of power 1, and by how much each frequency counts for each ring, (side (side / 2 + 1), rings)."""
+    window = torch.outer(*2 * [torch.hann_window(side)])
+    y, x = torch.fft.fftfreq(side), torch.fft.rfftfreq(side)
+    ring = (side * torch.hypot(y[:, None], x)).round().long().flatten()
+    times = torch.where((x == 0) | (x == 0.5), 1.0, 2.0).expand(side, -1).flatten()  # in the whole transform
+    of_ring = times[:, None] * (ring[:, None] == torch.arange(1, side // 2 + 1))
+    return (window / window.square().sum().sqrt()).to(device), (of_ring / of_ring.sum(0)).to(device)
 
 
 PERIOD = 8
@@ -174,7 +202,7 @@ def beyond(decoded: Tensor, generated: Tensor, step: Tensor, chroma: int, levels
     Planes (N, 1, H, W) in -1 to 1, whose corner is a multiple of 2^levels; `step` (N,) in 8-bit samples. Coefficients
     at the border, which are made of what lies beyond it, are left out.
     """
-    total = torch.zeros(())
+    total = torch.zeros((), device=decoded.device)
     for level in range(1, levels + 1):
         (decoded, was), (generated, now) = analysed(decoded), analysed(generated)
         unit = units(level, step, chroma)

@@ -84,10 +84,17 @@ def sample_of(image: NDArray[np.uint8], bpp: float) -> tuple[Packed, float]:
     return found[0]
 
 
+def turned(image: NDArray[np.uint8], way: int) -> NDArray[np.uint8]:
+    """One of the eight ways of laying an image down, of which 0 is its own."""
+    image = np.rot90(image, way)
+    return image[:, ::-1] if way // 4 % 2 else image
+
+
 def make(folder: Path, to: Path, versions: int, least_side: int, seed: int, log: Callable[[str], None]) -> None:
     """Makes the samples of all images below `folder` that are not there yet; those of held-out images, too.
 
-    Each version of an image has a rate of its own.
+    Each version of an image has a rate of its own, and is laid down another way: what a network has learnt by heart of
+    an image is of no use for the next version.
     """
     to.mkdir(exist_ok=True)
     files = files_below(folder)
@@ -101,7 +108,7 @@ def make(folder: Path, to: Path, versions: int, least_side: int, seed: int, log:
                 continue
             rng = np.random.default_rng((seed, index, version))
             low, high = np.log(RATES)
-            packed, step = sample_of(image, float(np.exp(rng.uniform(low, high))))
+            packed, step = sample_of(turned(image, version), float(np.exp(rng.uniform(low, high))))
             said = {"step": step, "name": str(path.relative_to(folder))}
             target.with_suffix(".json").write_text(json.dumps(said) + "\n")
             with target.with_suffix(".new").open("wb") as file:

@@ -47,10 +47,11 @@ class Judge(nn.Module):
         self.networks = nn.ModuleList([losses.Deep(name) for name in losses.DEEP_BLOCKS])
 
     def see(self, squares: Tensor, turn: int) -> Seen:
-        """Of planes in squares; the deep networks take turns."""
+        """Of planes in squares; the deep networks take turns, and see the picture each time another way up."""
         luma, chroma = planes_of(squares)
         colour = to_rgb(luma, chroma)
-        features = self.networks[turn % len(self.networks)](colour)
+        network = self.networks[turn % len(self.networks)]
+        features = network(turned(colour, turn // len(self.networks)))
         oriented = losses.statistics(self.filters, luma)
         return Seen(colour, oriented, losses.deep_statistics(features), losses.directions(features))
 
@@ -74,6 +75,8 @@ class Judge(nn.Module):
             found[name] = losses.share(*pair)
         lumas = [planes_of(squares)[0] for squares in (batch.original, generated, batch.restored)]
         found["structure"] = losses.share(unlike(lumas[1], lumas[0]), unlike(lumas[2], lumas[0]))
+        rings = [losses.spectrum(luma)[:, None, None] for luma in lumas]
+        found["spectrum"] = losses.share(*(losses.between([of], [rings[0]]) for of in rings[1:]))
         found["flat"] = losses.on_flat(lumas[0], lumas[1] - lumas[2])
         found["lattice"] = losses.lattice(lumas[0] - lumas[2], lumas[1] - lumas[2])
         (luma, chroma), (now, colour) = planes_of(batch.decoded), planes_of(generated)
@@ -82,6 +85,12 @@ class Judge(nn.Module):
             pair_ = chroma[:, k : k + 1], colour[:, k : k + 1]
             found["bins"] = found["bins"] + losses.beyond(*pair_, batch.step, 1, 2)
         return found
+
+
+def turned(colour: Tensor, turn: int) -> Tensor:
+    """One of the eight ways of laying a square down."""
+    colour = colour.rot90(turn % 4, (2, 3))
+    return colour.flip(3) if turn // 4 % 2 else colour
 
 
 def unlike(luma: Tensor, original: Tensor) -> Tensor:

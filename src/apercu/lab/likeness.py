@@ -1,5 +1,7 @@
 """How like an image is to its original, as losses take it: on planes and colours in -1 to 1, in torch."""
 
+from functools import cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -17,14 +19,7 @@ def to_rgb(luma: Tensor, chroma: Tensor) -> Tensor:
 
 def dissimilarity(a: Tensor, b: Tensor) -> Tensor:
     """1 - SSIM (Wang et al. 2004) of luma (N, 1, H, W) in -1 to 1, a number an image: Gaussian of 1.5 samples."""
-    x = torch.arange(-5, 6, dtype=a.dtype)
-    g = torch.exp(-(x**2) / 4.5)
-    g = g / g.sum()
-    # As products with a matrix of the window at every place: far quicker than convolutions of one channel.
-    across, down = (
-        torch.stack([functional.pad(g, (at, side - len(g) - at)) for at in range(side - len(g) + 1)], 1)
-        for side in (a.shape[3], a.shape[2])
-    )
+    across, down = (_windows(side, a.dtype, a.device) for side in (a.shape[3], a.shape[2]))
 
     def blurred(v: Tensor) -> Tensor:
         return down.T @ (v @ across)
@@ -36,3 +31,14 @@ def dissimilarity(a: Tensor, b: Tensor) -> Tensor:
     ma, mb = ma + 1, mb + 1
     ssim = (2 * ma * mb + c1) * (2 * both + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))
     return 1 - ssim.mean((1, 2, 3))
+
+
+@cache
+def _windows(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A Gaussian window at every place of a line, (side, side - 10): products with it are far quicker than convolutions
+    of one channel."""
+    x = torch.arange(-5, 6, dtype=dtype)
+    g = torch.exp(-(x**2) / 4.5)
+    g = g / g.sum()
+    windows = [functional.pad(g, (at, side - len(g) - at)) for at in range(side - len(g) + 1)]
+    return torch.stack(windows, 1).to(device)

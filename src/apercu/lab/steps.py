@@ -3,20 +3,24 @@
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+"""Where the networks of generative restorers are trained."""
 WARM = 100
 EVERY = 200
 """Steps after which there is a line of the log and a checkpoint."""
 
 Said = dict[str, float]
 """Numbers of a step by their names."""
+Told = Mapping[str, float | Tensor]
+"""The same before they are read: that waits for the device."""
 Log = Callable[[str], None]
 
 
@@ -51,7 +55,7 @@ def save(state: dict[str, object], checkpoint: Path) -> None:
 def run(
     parts: Mapping[str, Part],
     steps: int,
-    step_of: Callable[[int], Said],
+    step_of: Callable[[int], Told],
     held_out: Callable[[], Said],
     checkpoint: Path,
     log: Log,
@@ -60,12 +64,12 @@ def run(
     what `step_of` says, what `held_out` says after the last of them, and seconds."""
     rows: list[Said] = []
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, DEVICE, weights_only=True)
         for name, part in parts.items():
             part.load_state_dict(state[name])
         rows = state["rows"]
     start, seconds_before = (int(rows[-1]["step"]), rows[-1]["seconds"]) if rows else (0, 0.0)
-    begin, told = time.monotonic(), list[Said]()
+    begin, told = time.monotonic(), list[Told]()
     for step in range(start, steps):
         told.append(step_of(step))
         if (step + 1) % EVERY and step + 1 < steps:
@@ -79,7 +83,7 @@ def run(
     return rows
 
 
-def mean_of(told: list[Said]) -> Said:
+def mean_of(told: Sequence[Told]) -> Said:
     """Of each number over the steps that tell it."""
     names = dict.fromkeys(name for each in told for name in each)
-    return {name: round(float(np.mean([each[name] for each in told if name in each])), 4) for name in names}
+    return {name: round(float(np.mean([float(each[name]) for each in told if name in each])), 4) for name in names}

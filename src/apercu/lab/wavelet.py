@@ -3,6 +3,8 @@
 `apercu.restore.wavelet` is the same in NumPy.
 """
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -48,4 +50,9 @@ def synthesised(low: Tensor, bands: Tensor) -> Tensor:
 def units(level: int, step: Tensor, chroma: int = 0) -> Tensor:
     """(N, 3, 1, 1): the quantiser's steps of a level's bands, in the unit of `analysed`; `step` (N,) in 8-bit
     samples."""
-    return (step[:, None] * torch.from_numpy(steps_of(level, chroma)))[:, :, None, None]
+    return (step[:, None] * _steps(level, chroma, step.device))[:, :, None, None]
+
+
+@cache
+def _steps(level: int, chroma: int, device: torch.device) -> Tensor:
+    return torch.from_numpy(steps_of(level, chroma)).to(device)
