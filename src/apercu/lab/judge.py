@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from apercu.lab import generative_losses as losses
 from apercu.lab.likeness import dissimilarity, to_rgb
+from apercu.restore.told import OCTAVE, OCTAVES
 
 
 class Batch(NamedTuple):
@@ -26,7 +27,7 @@ def planes_of(squares: Tensor) -> tuple[Tensor, Tensor]:
 
 def told_of(step: Tensor) -> Tensor:
     """What networks are told of the steps of a batch: `apercu.restore.told.told_of_step`."""
-    return (step.log2() - 6) / 3
+    return (step.log2() - OCTAVE) / OCTAVES
 
 
 class Seen(NamedTuple):

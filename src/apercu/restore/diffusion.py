@@ -140,21 +140,18 @@ def levels_of(faithful: Values, decoded: Values, step_q8: int) -> tuple[list[Kno
 
 
 def given(known: Known, low: Values, level: int, step_q8: int) -> Values:
-    """What the network is told of a level whose LL is `low` by now, (GIVEN, h, w); bands and time are for the
-    caller to write."""
-    values = np.ones((GIVEN, *low.shape), np.float32)
+    """What the network is told of a level whose LL is `low` by now, (GIVEN, h, w); noisy bands and time are 0 here, and
+    for the caller to write."""
     bright = low / np.float32(2**level)
     padded = np.pad(bright, 1, mode="edge")
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     around = (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / np.float32(9)
-    values[0] = bright
-    values[1] = compressed((bright - around) * np.float32(4 * 127.5 * 256 / step_q8))
-    values[2:5] = compressed(known.decoded)
-    values[5:8] = 2 * (known.faithful - known.decoded)
-    values[8:11] = np.abs(known.decoded) > 0.5
-    values[CONDITION + BANDS] = told_of_step(step_q8)
-    values[CONDITION + BANDS + 1] = level - 2
-    return values
+    fine = compressed((bright - around) * np.float32(4 * 127.5 * 256 / step_q8))
+    sent = np.abs(known.decoded) > 0.5
+    condition = [np.stack([bright, fine]), compressed(known.decoded), 2 * (known.faithful - known.decoded), sent]
+    noisy = np.zeros_like(known.decoded)
+    numbers = [np.full((1, *low.shape), number) for number in (told_of_step(step_q8), level - 2, 0, 1)]
+    return np.concatenate([*condition, noisy, *numbers], dtype=np.float32)
 
 
 def compressed(values: Values) -> Values:

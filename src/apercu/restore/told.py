@@ -30,9 +30,13 @@ def n_told(codec: str) -> int:
     return TOLD + PLACES if codec in BLOCK_CODECS else 1
 
 
+OCTAVE, OCTAVES = 6, 3
+"""The logarithm to the base of 2 of the step that is told as 0; and by how much it is more for the one told as 1."""
+
+
 def told_of_step(step_q8: int) -> float:
     """A number for the quantiser's step, about -1 to 1."""
-    return float(np.log2(step_q8 / 256) - 6) / 3
+    return float(np.log2(step_q8 / 256) - OCTAVE) / OCTAVES
 
 
 def told(codec: str, step_q8: int, evidence: Evidence, height: int, width: int) -> Values:
