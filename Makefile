@@ -25,7 +25,8 @@ SOURCES = $(shell find src -type f -not -path '*/__pycache__/*' | LC_ALL=C sort)
 
 # The kernel is compiled in build/wheel, so that an edit of a Python file does not compile it again. Without build
 # isolation, because a reinstallation then works without a network. Python compiles the modules that it imports when it
-# does; to compile all of every package would take half the time of an installation.
+# does; to compile all of every package would take half the time of an installation. The pip that comes with Python 3.11
+# takes twice the time of the one in constraints.txt.
 INSTALL = $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 INSTALL_APERCU = sh scripts/check_machine.sh $(BIN)/python && $(INSTALL) --no-build-isolation \
 	--config-settings=build-dir=build/wheel
@@ -123,6 +124,7 @@ $(VENV)/demo.stamp $(VENV)/dev.stamp: $(VENV)/venv.stamp $(VENV)/sources.txt $(S
 	@touch $@
 
 $(VENV)/venv.stamp: $(VENV)/made-by.txt pyproject.toml constraints.txt
+	@$(INSTALL) pip
 	@cmake --version >/dev/null 2>&1 || $(INSTALL) cmake
 	@$(INSTALL) scikit-build-core
 	@touch $@
