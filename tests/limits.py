@@ -43,6 +43,17 @@ def seconds(job):
     return time.process_time() - begin
 
 
+def assert_no_dearer(job, other, times):
+    """`job` takes at most `times` as long as `other`. Of both the best time counts, so that a busy machine, which slows
+    both, decides nothing."""
+    found = known = np.inf
+    for _ in range(TRIES):
+        known, found = min(known, seconds(other)), min(found, seconds(job))
+        if found <= times * known:
+            return
+    raise AssertionError(f"time: {found:.3f} s, and the other takes {known:.3f} s")
+
+
 def peak(job):
     """Memory of Python's and NumPy's, what the package would keep from earlier calls with it."""
     memory._spare.clear()
