@@ -18,6 +18,7 @@ from apercu.bridges import files
 from apercu.cli.main import main
 from apercu.format import ids
 from apercu.lab import apercu as lab
+from apercu.lab import cnn as cnn_lab
 from apercu.lab import cnn_training, drawn, steps
 from apercu.lab.apercu import likeliest_weights
 from apercu.restore import cnn
@@ -188,6 +189,7 @@ def test_network_whose_training_was_cut_off_goes_on(folder, tmp_path, trained, m
         raise Cut
 
     monkeypatch.setattr(cnn_training.torch, "save", save_then_cut)
+    monkeypatch.setattr(cnn_training, "export", lambda network, n_channels, out: out.write_bytes(b"not of interest"))
     with pytest.raises(Cut):
         cnn_training.train(folder, files[1], log=lambda _: None)
     monkeypatch.setattr(cnn_training.torch, "save", saved)
@@ -239,7 +241,9 @@ def test_the_error_of_a_picture_falls(folder, tmp_path, short, monkeypatch):
     recipe = cnn_training.RECIPES["cnn_blocks"]._replace(**changed)
     monkeypatch.setitem(cnn_training.RECIPES, "cnn_blocks", recipe)
     groups = [cnn_training._samples_of("cnn_blocks", 1, (0, folder / "0.png"))]
-    monkeypatch.setattr(steps, "EVERY", 40)
+    monkeypatch.setattr(steps, "EVERY", 120)
+    for name, n_channels in {"NEAR": 32, "FAR": 48}.items():
+        monkeypatch.setattr(cnn_lab, name, n_channels)
     _, rows = cnn_training.fit(groups, groups, recipe, tmp_path / "a.pt", 1, lambda _: None)
     assert rows[-1]["held_out_error"] < 0.8
 
