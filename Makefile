@@ -50,7 +50,7 @@ test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -q $(PARALLEL) $(ARGS)
 
 test-slow: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest -q -m slow $(or $(ARGS),$(shell grep -l "mark.slow" tests/test_*.py))
+	@$(BIN)/python -m pytest -q -m slow $(PARALLEL) $(or $(ARGS),$(shell grep -l "mark.slow" tests/test_*.py))
 
 # With the lowest versions that pyproject.toml allows, but for torch, whose old releases come with 2 GB of CUDA.
 # What those versions say about their own dependencies, which are new ones, is no fault of theirs or ours. Left out is

@@ -1,9 +1,12 @@
 """Builds of the package that only the fuzzer runs: with sanitisers, for coverage, with a planted fault."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +28,19 @@ class Unavailable(Exception):
     """Something that a build needs is missing on this machine; the message says what."""
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Makes the folder, and keeps it for one run at a time, since each builds and counts in it: others wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"another run is in {folder}; this one begins when it ends", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def build(kind: str, folder: Path) -> Path:
     """Compiles the kernel as `kind` says and returns the folder to put on PYTHONPATH."""
     cmake = shutil.which("cmake") or shutil.which("cmake", path=str(Path(sys.executable).parent))
@@ -34,7 +50,7 @@ def build(kind: str, folder: Path) -> Path:
         runtime_libraries()
     objects, package = folder / "objects", folder / "package"
     _run([cmake, "-S", str(ROOT), "-B", str(objects), f"-DCMAKE_INSTALL_PREFIX={package}", *OPTIONS[kind]])
-    _run([cmake, "--build", str(objects)])
+    _run([cmake, "--build", str(objects), "--parallel", "2"])
     shutil.rmtree(package, ignore_errors=True)
     shutil.copytree(
         ROOT / "src" / "apercu", package / "apercu", ignore=shutil.ignore_patterns("__pycache__", "_kernel.*")

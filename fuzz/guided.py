@@ -185,6 +185,32 @@ def report_coverage() -> None:
     print(f"line coverage of the kernel: {100 * n_ran / n_code:.1f} %")
 
 
+def run(options: argparse.Namespace) -> int:
+    """Compiles, fuzzes and reports; the exit code."""
+    fuzzer = make(options.sanitiser, options.plant)
+    if options.replay:
+        return int(replay(fuzzer, options.replay) != 0)
+    begin = time.monotonic()
+    texts, findings = fuzz(fuzzer, options)
+    report(f"{options.sanitiser} sanitiser, seed {options.seed}", texts, time.monotonic() - begin)
+    ended = [text for text in texts if "SUMMARY" in text or "CLAIM BROKEN" in text]
+    if not findings and not ended and any("Done" not in text for text in texts) and not options.plant:
+        print(texts[0][-2000:])
+        ended = texts[:1]
+    for finding in findings:
+        shown = finding if options.plant else minimised(fuzzer, finding)
+        print(
+            f"FINDING {shown}, {shown.stat().st_size} bytes; again: python fuzz/guided.py --sanitiser "
+            f"{options.sanitiser} --replay {shown}"
+        )
+    for text in ended:
+        print(f"  {summary(text)}")
+    print(f"{len(findings)} finding{'s' * (len(findings) != 1)}")
+    if options.coverage:
+        report_coverage()
+    return int(bool(findings or ended) != options.plant)
+
+
 def main() -> int:
     """Parses the command line and runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -197,31 +223,11 @@ def main() -> int:
     parser.add_argument("--plant", action="store_true", help="a kernel with a missing check, which has to be found")
     options = parser.parse_args()
     try:
-        fuzzer = make(options.sanitiser, options.plant)
-        if options.replay:
-            return int(replay(fuzzer, options.replay) != 0)
-        begin = time.monotonic()
-        texts, findings = fuzz(fuzzer, options)
-        report(f"{options.sanitiser} sanitiser, seed {options.seed}", texts, time.monotonic() - begin)
-        ended = [text for text in texts if "SUMMARY" in text or "CLAIM BROKEN" in text]
-        if not findings and not ended and any("Done" not in text for text in texts) and not options.plant:
-            print(texts[0][-2000:])
-            ended = texts[:1]
-        for finding in findings:
-            shown = finding if options.plant else minimised(fuzzer, finding)
-            print(
-                f"FINDING {shown}, {shown.stat().st_size} bytes; again: python fuzz/guided.py --sanitiser "
-                f"{options.sanitiser} --replay {shown}"
-            )
-        for text in ended:
-            print(f"  {summary(text)}")
-        print(f"{len(findings)} finding{'s' * (len(findings) != 1)}")
-        if options.coverage:
-            report_coverage()
+        with build.alone(FOLDER):
+            return run(options)
     except build.Unavailable as reason:
         print(f"cannot build the kernel for fuzzing: {reason}", file=sys.stderr)
         return 3
-    return int(bool(findings or ended) != options.plant)
 
 
 if __name__ == "__main__":

@@ -62,13 +62,17 @@ class Worker:
     last_case: bytes = b""
 
 
+def folder_of(kind: str) -> Path:
+    """Where a kernel of a kind is built and run."""
+    return build.ROOT / "build" / "fuzz" / kind
+
+
 class Run:
     """One run of the fuzzer over all its workers."""
 
     def __init__(self, options: argparse.Namespace, kind: str) -> None:
         self.options, self.kind = options, kind
-        self.folder = build.ROOT / "build" / "fuzz" / kind
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder_of(kind)
         self.package = build.build(kind, self.folder)
         self.environment = build.environment(kind, self.package)
         for stale in (*self.folder.rglob("*.gcda"), *self.folder.glob("current-*.bin"), *self.folder.glob("*.plant")):
@@ -263,12 +267,13 @@ def main() -> int:
         options.workers = 1
     kind = "coverage" if options.coverage else "planted" if options.plant == "overflow" else "sanitised"
     try:
-        run = Run(options, kind)
-        begin = time.monotonic()
-        total = run.all()
-        report(run, total, time.monotonic() - begin)
-        if options.coverage:
-            report_coverage(run)
+        with build.alone(folder_of(kind)):
+            run = Run(options, kind)
+            begin = time.monotonic()
+            total = run.all()
+            report(run, total, time.monotonic() - begin)
+            if options.coverage:
+                report_coverage(run)
     except build.Unavailable as reason:
         print(f"cannot build the kernel for fuzzing: {reason}", file=sys.stderr)
         return 3
