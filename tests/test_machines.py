@@ -189,7 +189,8 @@ def test_the_build_fails_where_the_compiler_makes_wrong_code(tmp_path):
     shutil.copy(ROOT / "CMakeLists.txt", source)
     planted(source / "src" / "apercu", *PLANTED["weigh"][:3])
     objects = tmp_path / "objects"
-    subprocess.run([cmake, "-S", str(source), "-B", str(objects)], check=True, capture_output=True)
+    command = [cmake, "-S", str(source), "-B", str(objects), "-DCMAKE_BUILD_TYPE=Debug"]
+    subprocess.run(command, check=True, capture_output=True)
     done = subprocess.run([cmake, "--build", str(objects)], capture_output=True, text=True)
     assert done.returncode != 0
     said = done.stdout + done.stderr
