@@ -41,8 +41,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # A worker for each processor, up to eight; who ends first takes tests from the others. Without them: ARGS="-n 0".
 PARALLEL = -n logical --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test test-slow lowest check lint types c-warnings import-order lengths fuzz fuzz-guided bench cross cross-check results \
-	ablation format clean FORCE
+.PHONY: demo test test-slow lowest check quick-checks lint types c-warnings import-order lengths fuzz fuzz-guided bench \
+	cross cross-check results ablation format clean FORCE
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python scripts/demo.py $(if $(IMAGE),"$(IMAGE)")
 
@@ -68,8 +68,10 @@ lowest: $(VENV)/lowest/lowest.stamp
 	@$(VENV)/lowest/bin/python -m pytest -q $(PARALLEL) -W ignore::DeprecationWarning \
 		$(NO_MATTER_OF_VERSIONS:%=--ignore tests/test_%.py) --deselect $(TORCH_ALONE) $(ARGS)
 
-# A gate each, so that `make -k check` goes on after the first that fails.
-check: lint types c-warnings import-order lengths
+# A gate each, so that `make -k check` goes on after the first that fails. Types take a minute where nothing is known yet.
+check: quick-checks types
+
+quick-checks: lint c-warnings import-order lengths
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check

@@ -9,6 +9,7 @@ bin=$1 lowest=$2
 echo 'torch; python_version < "3"' >"$lowest/without-torch.txt"
 "$lowest/bin/python" -m uv pip compile --quiet --no-header --no-annotate --python "$lowest/bin/python" \
     --resolution lowest-direct --override "$lowest/without-torch.txt" --extra test pyproject.toml >"$lowest/lowest.txt"
-"$lowest/bin/python" -m uv pip install --quiet --python "$lowest/bin/python" --no-deps --requirement "$lowest/lowest.txt"
+"$lowest/bin/python" -m uv pip install --quiet --python "$lowest/bin/python" --no-deps \
+    --requirement "$lowest/lowest.txt"
 # By pip, whose settings say where torch without CUDA is.
 "$lowest/bin/python" -m pip install --quiet --no-compile "$(grep '^torch==' constraints.txt)"
