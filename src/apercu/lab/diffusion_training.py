@@ -31,7 +31,7 @@ way, of their bands: a few edges would else outweigh all texture in the score.""
 
 class Recipe(NamedTuple):
     """`conditioned`: crops of a batch that are not denoised without a condition. `grey`: the share of crops without
-    chroma. `warm`: as in `apercu.lab.gan_training`. `energy` and all after it are weights of losses."""
+    chroma. `warm`, `gain`: as in `apercu.lab.gan_training`. `energy` and all after it are weights of losses."""
 
     steps: int = 4_200
     batch: int = 8
@@ -55,10 +55,11 @@ class Recipe(NamedTuple):
     features: float = 0.05
     lattice: float = 3.0
     bins: float = 1.0
+    gain: float = 1.1
 
 
 RECIPE = Recipe() if DEVICE.type == "cpu" else Recipe(steps=6_000, batch=16, conditioned=12, crop=192)
-"""On a processor: for one core and two hours."""
+"""On a processor: for one core and three hours."""
 
 
 def train(folder: Path, out: Path, seed: int = SEED, log: Log = print) -> None:
@@ -252,4 +253,6 @@ def fit(
     parts: dict[str, Part] = {
         "network": network, "averaged": averaged, "optimiser": optimiser, **adversary.parts(),
     }  # fmt: skip
-    return averaged, run(parts, recipe.steps, step_of, unseen, checkpoint, log)
+    rows = run(parts, recipe.steps, step_of, unseen, checkpoint, log)
+    averaged.gain = recipe.gain
+    return averaged, rows

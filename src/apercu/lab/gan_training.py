@@ -22,7 +22,8 @@ from apercu.restore.gan import CHANNELS, NOISE, RESIDUAL
 
 class Recipe(NamedTuple):
     """`warm`: steps without the discriminator, whose weight then rises for as many. `grey`: the share of crops without
-    chroma. The rest are weights of losses."""
+    chroma. `gain`: what the network makes up is multiplied by it in the end, since losses that count errors leave it
+    fainter than what is missing; of the diffuser, that is every sample. The rest are weights of losses."""
 
     steps: int = 5_400
     warm: int = 500
@@ -43,6 +44,7 @@ class Recipe(NamedTuple):
     features: float = 0.05
     lattice: float = 5.0
     bins: float = 1.0
+    gain: float = 1.1
 
 
 RECIPE = Recipe() if DEVICE.type == "cpu" else Recipe(steps=12_000, batch=16, crop=192)
@@ -111,6 +113,7 @@ def fit(
         "network": network, "averaged": averaged, "optimiser": optimiser, **adversary.parts(),
     }  # fmt: skip
     rows = run(parts, recipe.steps, step_of, lambda: _unseen(held_out, recipe, averaged, judge, seed), checkpoint, log)
+    averaged.gain = recipe.gain
     return averaged, rows
 
 

@@ -80,7 +80,7 @@ def write(
     name: str, channels: int, network: nn.Module, said: dict[str, Any], folder: Path, out: Path, seed: int
 ) -> None:
     """Writes a network that was trained on all images below `folder`, and beside it the recipe, with what is `said`."""
-    export(network, channels, out, multiple=4)
+    export(network.cpu(), channels, out, multiple=4)
     recipe = {
         "restorer": name,
         "command": f"apercu train {name} --images {folder.name} --seed {seed} --out {out.name}",

@@ -64,7 +64,7 @@ def run(
     what `step_of` says, what `held_out` says after the last of them, and seconds."""
     rows: list[Said] = []
     if checkpoint.exists():
-        state = torch.load(checkpoint, DEVICE, weights_only=True)
+        state = torch.load(checkpoint, "cpu", weights_only=True)
         for name, part in parts.items():
             part.load_state_dict(state[name])
         rows = state["rows"]
