@@ -33,18 +33,18 @@ class Recipe(NamedTuple):
     rate: float = 4e-4
     rate_of_discriminator: float = 4e-4
     error: float = 0.15
-    bias: float = 0.4
-    structure: float = 0.6
-    oriented: float = 1.5
+    bias: float = 1.0
+    structure: float = 0.3
+    oriented: float = 1.0
     deep: float = 1.0
-    direction: float = 12.0
+    direction: float = 5.0
     spectrum: float = 0.5
     flat: float = 1.5
-    adversary: float = 0.05
+    adversary: float = 0.1
     features: float = 0.05
     lattice: float = 5.0
     bins: float = 1.0
-    gain: float = 1.1
+    gain: float = 1.0
 
 
 RECIPE = Recipe() if DEVICE.type == "cpu" else Recipe(steps=12_000, batch=16, crop=192)
