@@ -20,13 +20,17 @@ with suppress(ImportError):  # there are no networks then: see seeds
 
 import apercu
 from apercu.errors import ModelError
-from apercu.restore import networks
+from apercu.restore import diffusion, gan, networks, squares, told
 from calls import call
 from mutate import havoc
 from scripts.pictures import scene
 
 SHIPPED = Path(networks.__file__).parent.parent / "weights"
-CHANNELS = {"cnn": (25, 24), "gan": (65, 24), "diffusion": (22, 3)}
+CHANNELS = {
+    "cnn": (squares.OUT + told.n_told("apercu"), squares.OUT),
+    "gan": (gan.CHANNELS, squares.OUT),
+    "diffusion": (diffusion.GIVEN + diffusion.NOISE, diffusion.BANDS),
+}
 """Of what the network of each restorer takes and gives."""
 RESTORERS = tuple(CHANNELS)
 CANARY = b"\0\0\x80\x3f" * max(found * given for given, found in CHANNELS.values())
@@ -89,7 +93,14 @@ def seeds() -> list[bytes]:
     if find_spec("onnx") is None or find_spec("onnxruntime") is None:
         return []
     shipped = [bytes([RESTORERS.index(name)]) + (SHIPPED / f"{name}.onnx").read_bytes() for name in RESTORERS]
-    return [*shipped, *(_network(random.Random(index), "plain") for index in range(5))]
+    return [*shipped, *(_plain_case(name) for name in RESTORERS)]
+
+
+def _plain_case(restorer: str) -> bytes:
+    """A network of one layer that serves."""
+    ends = Ends(networks.INPUT, networks.OUTPUT, *CHANNELS[restorer])
+    shapes = [1, ends.n_given, "h", "w"], [1, ends.n_found, "h", "w"]
+    return _case(restorer, ends, shapes, TensorProto.FLOAT, _plain(random.Random(0), ends, Path(), (None,)))
 
 
 def mutant(rng: random.Random, networks: list[bytes], folder: Path) -> bytes:
@@ -143,13 +154,19 @@ def _network(rng: random.Random, kind: str, folder: Path = Path("/nowhere")) -> 
         element = rng.choice(
             (TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT8, TensorProto.STRING, TensorProto.BOOL)
         )
-    nodes, initialisers = BODIES[kind](rng, ends, folder)
-    graph = helper.make_graph(
-        nodes, "g", [helper.make_tensor_value_info(ends.given, element, shape_in)],
-        [helper.make_tensor_value_info(ends.found, element, shape_out)], initialisers,
-    )  # fmt: skip
-    opset = [helper.make_opsetid("", 17 if rng.random() < 0.95 else rng.choice((9, 999)))]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=8 if rng.random() < 0.95 else rng.choice((3, 99)))
+    opset = 17 if rng.random() < 0.95 else rng.choice((9, 999))
+    version = 8 if rng.random() < 0.95 else rng.choice((3, 99))
+    parts = BODIES[kind](rng, ends, folder)
+    return _case(restorer, ends, (shape_in, shape_out), element, parts, opset, version)
+
+
+def _case(
+    restorer: str, ends: Ends, shapes: tuple[Any, Any], element: Any, parts: "Parts", opset: int = 17, version: int = 8
+) -> bytes:
+    tensors = [helper.make_tensor_value_info(name, element, of) for name, of in zip(ends[:2], shapes, strict=True)]
+    nodes, initialisers = parts
+    graph = helper.make_graph(nodes, "g", tensors[:1], tensors[1:], initialisers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=version)
     return bytes([RESTORERS.index(restorer)]) + bytes(model.SerializeToString())
 
 
@@ -158,19 +175,20 @@ Parts = tuple[list[Any], list[Any]]
 Body = Callable[[random.Random, Ends, Path], Parts]
 
 
-def _weights(rng: random.Random, ends: Ends) -> Any:
-    values = (
-        np.random.default_rng(rng.randrange(1 << 30)).standard_normal(ends.n_found * ends.n_given).astype(np.float32)
-        * 0.01
-    )
-    special = rng.choice((None, None, np.nan, np.inf, 3e38, 0))
-    if special is not None:
-        values[:: rng.choice((1, 7))] = special
-    return helper.make_tensor("w", TensorProto.FLOAT, [ends.n_found, ends.n_given, 1, 1], values.tobytes(), raw=True)
+SPECIAL = (None, None, np.nan, np.inf, 3e38, 0)
 
 
-def _plain(rng: random.Random, ends: Ends, folder: Path) -> Parts:
-    return [helper.make_node("Conv", [ends.given, "w"], [ends.found])], [_weights(rng, ends)]
+def _weights(rng: random.Random, ends: Ends, special: tuple[float | None, ...] = SPECIAL) -> Any:
+    values = np.random.default_rng(rng.randrange(1 << 30)).standard_normal(ends.n_found * ends.n_given) * 0.01
+    found = rng.choice(special)
+    if found is not None:
+        values[:: rng.choice((1, 7))] = found
+    raw = values.astype(np.float32).tobytes()
+    return helper.make_tensor("w", TensorProto.FLOAT, [ends.n_found, ends.n_given, 1, 1], raw, raw=True)
+
+
+def _plain(rng: random.Random, ends: Ends, folder: Path, special: tuple[float | None, ...] = SPECIAL) -> Parts:
+    return [helper.make_node("Conv", [ends.given, "w"], [ends.found])], [_weights(rng, ends, special)]
 
 
 def _external(rng: random.Random, ends: Ends, folder: Path) -> Parts:

@@ -15,6 +15,7 @@ import pytest
 import apercu
 import reference_bytes
 import reference_decoder
+from apercu.restore import by_name
 
 ROOT = Path(__file__).parents[1]
 MUTANTS = 5000
@@ -102,10 +103,12 @@ def test_one_run_at_a_time_is_in_a_folder(mutate, tmp_path, capfd):
     with build.alone(tmp_path / "folder"):
         thread = threading.Thread(target=second)
         thread.start()
-        while "this one begins when it ends" not in capfd.readouterr().err:
+        said, end = "", time.monotonic() + 30
+        while "this one begins when it ends" not in said and time.monotonic() < end:
+            said += capfd.readouterr().err
             time.sleep(0.01)
         seen.append("first")
-    thread.join()
+    thread.join(30)
     assert seen == ["first", "second"]
 
 
@@ -210,6 +213,19 @@ def test_errors_that_hide_a_fault_of_our_own_are_findings(mutate):
     calls.call(faults, "is slow", (), lambda: sum(range(10**6)), seconds=0.0)
     assert "more than 0.0 s" in faults.pop()
     assert faults == []
+
+
+def test_the_networks_that_are_mutated_serve_each_restorer(mutate, tmp_path):
+    pytest.importorskip("onnx", exc_type=ImportError)
+    import network_cases
+
+    file, found = network_cases.picture(), []
+    for case in network_cases.seeds():
+        (tmp_path / "network.onnx").write_bytes(case[1:])
+        found.append(network_cases.RESTORERS[case[0]])
+        picture = apercu.decode(file, restore=found[-1], network=tmp_path / "network.onnx")
+        assert not np.array_equal(picture, apercu.decode(file))
+    assert found == 2 * list(network_cases.RESTORERS) == 2 * list(by_name.RESTORERS)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
