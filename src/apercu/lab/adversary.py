@@ -24,7 +24,8 @@ class Discriminator(nn.Module):
     """Tells, patch by patch at three scales, whether planes are those of an original, given those of "cnn".
 
     (N, 24, H / 4, W / 4), the difference from "cnn", and the same of "cnn", to (N, 1, h, w) at a quarter, an eighth and
-    a sixteenth of the size; above 0 for originals. Of spectral norm 1 in each layer (Miyato et al. 2018).
+    a sixteenth of the size: higher for originals. The matrix of each layer's weights has spectral norm 1 (Miyato et al.
+    2018).
     """
 
     def __init__(self) -> None:
@@ -41,14 +42,14 @@ class Discriminator(nn.Module):
         self.ends = nn.ModuleList([norm(nn.Conv2d(channels, 1, 1)) for channels in DEPTHS])
 
     def forward(self, difference: Tensor, given: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """What it tells, and the features that it tells it from."""
+        """Scores, and the features that they are made of."""
         values = torch.cat([5 * difference, given], 1)
-        told, features = [], []
+        scores, features = [], []
         for layer, end in zip(self.layers, self.ends, strict=True):
             values = layer(values)
             features.append(values)
-            told.append(end(values).float())
-        return told, features
+            scores.append(end(values).float())
+        return scores, features
 
 
 def _layer(given: int, found: int, size: int = 3, stride: int = 1) -> nn.Sequential:
@@ -56,8 +57,8 @@ def _layer(given: int, found: int, size: int = 3, stride: int = 1) -> nn.Sequent
     return nn.Sequential(nn.utils.parametrizations.spectral_norm(conv), nn.LeakyReLU(SLOPE))
 
 
-def apart(better: list[Tensor], worse: list[Tensor]) -> Tensor:
-    """The relativistic loss, the mean over scales: small where `better` is told to be more of an original."""
+def relativistic_loss(better: list[Tensor], worse: list[Tensor]) -> Tensor:
+    """Of scores at each scale, their mean: small where those of `better` are above those of `worse`."""
     pairs = zip(better, worse, strict=True)
     return torch.stack([functional.softplus(b - a).mean() for a, b in pairs]).mean()
 
@@ -73,16 +74,16 @@ class Adversary:
 
     def parts(self) -> dict[str, Part]:
         """What a checkpoint keeps."""
-        return {"adversary": self.network, "opponent": self.optimiser}
+        return {"adversary": self.network, "adversary_optimiser": self.optimiser}
 
-    def tell(self, batch: Batch, planes: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """What it tells of planes, and its features."""
+    def scores(self, batch: Batch, planes: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Of planes in squares at each scale, and its features."""
         with torch.autocast(planes.device.type, torch.bfloat16):
             given = (planes - batch.restored, batch.restored)
-            told, features = self.network(*(each.contiguous(memory_format=torch.channels_last) for each in given))
-        return told, [each.float() for each in features]
+            found, features = self.network(*(each.contiguous(memory_format=torch.channels_last) for each in given))
+        return found, [each.float() for each in features]
 
-    def judge(self, step: int, batch: Batch, generated: Tensor) -> dict[str, Tensor]:
+    def losses(self, step: int, batch: Batch, generated: Tensor) -> dict[str, Tensor]:
         """The losses `adversary` and `features` of a generator at a step; none before it is warm. Their weight rises
         over as many steps."""
         if step < self.warm:
@@ -90,20 +91,19 @@ class Adversary:
         rise = min((step + 1 - self.warm) / max(self.warm, 1), 1)
         self.network.requires_grad_(False)
         with torch.no_grad():
-            of_original, seen = self.tell(batch, batch.original)
-            _, seen_before = self.tell(batch, batch.restored)
-        of_generated, seen_now = self.tell(batch, generated)
+            of_original, seen = self.scores(batch, batch.original)
+            _, seen_before = self.scores(batch, batch.restored)
+        of_generated, seen_now = self.scores(batch, generated)
         alike = share(between(seen_now, seen), between(seen_before, seen))
-        return {"adversary": rise * apart(of_generated, of_original), "features": rise * alike}
+        return {"adversary": rise * relativistic_loss(of_generated, of_original), "features": rise * alike}
 
     def learn(self, step: int, batch: Batch, generated: Tensor) -> dict[str, Tensor]:
-        """One step of its own; what is left of its loss."""
+        """One step of its own; its loss, `discriminator`."""
         if step < self.warm - BEFORE:
             return {}
         self.network.requires_grad_(True)
-        told = (self.tell(batch, planes)[0] for planes in (batch.original, generated.detach()))
-        caught = apart(*told)
+        loss = relativistic_loss(*(self.scores(batch, planes)[0] for planes in (batch.original, generated.detach())))
         self.optimiser.zero_grad(set_to_none=True)
-        caught.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
         self.optimiser.step()
-        return {"caught": caught.detach()}
+        return {"discriminator": loss.detach()}

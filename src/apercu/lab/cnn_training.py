@@ -289,7 +289,7 @@ def fit(
         return mean_of([dict(zip(names, each, strict=True)) for each in found])
 
     parts: dict[str, Part] = {"network": network, "averaged": averaged, "optimiser": optimiser}
-    return averaged, run(parts, recipe.steps, step_of, unseen, checkpoint, log)
+    return averaged, run(parts, recipe.steps, step_of, unseen, checkpoint, log, recipe._asdict() | {"seed": seed})
 
 
 def _draw(rows: list[dict[str, float]], path: Path) -> None:

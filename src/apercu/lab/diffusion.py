@@ -18,9 +18,6 @@ NEAR, MIDDLE, FAR = 48, 80, 96  # channels at the size of the bands, at half and
 class Sampler(nn.Module):
     """(N, GIVEN + NOISE, h, w) to (N, 3, h, w), multiples of 4. 238,000 products for each place of a level."""
 
-    gain = 1.0
-    """What is made up is multiplied by it."""
-
     def __init__(self) -> None:
         super().__init__()
         self.head = nn.Conv2d(GIVEN, NEAR, 3, padding=1)
@@ -42,7 +39,7 @@ class Sampler(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """A sample of what is missing, in its unit."""
-        return self.gain * self.paint(self.look(x[:, :GIVEN]), x[:, GIVEN:])
+        return self.paint(self.look(x[:, :GIVEN]), x[:, GIVEN:])
 
     def look(self, given: Tensor) -> Tensor:
         """What is known of each place, whatever the noise."""

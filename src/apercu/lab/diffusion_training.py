@@ -1,6 +1,7 @@
 """Training of the sampler behind restore="diffusion"."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,14 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from apercu.lab import generative
-from apercu.lab.adversary import Adversary
+from apercu.lab import generative, generative_fit
 from apercu.lab.diffusion import Sampler
-from apercu.lab.generative import AVERAGED, SEED, batch_of, descend
+from apercu.lab.generative import SEED
+from apercu.lab.generative_fit import Learner, Made
 from apercu.lab.generative_losses import share
-from apercu.lab.generative_samples import Sample
-from apercu.lab.judge import Batch, Judge, planes_of, told_of
-from apercu.lab.steps import DEVICE, Log, Part, Said, Told, average, mean_of, run, share_of_rate
+from apercu.lab.judge import Batch, planes_of, told_of
+from apercu.lab.steps import DEVICE, Log
 from apercu.lab.wavelet import analysed, synthesised, units
 from apercu.restore.diffusion import GIVEN, LEVELS, NOISE, SHARP, STEPS
 
@@ -30,8 +30,8 @@ way, of their bands: a few edges would else outweigh all texture in the score.""
 
 
 class Recipe(NamedTuple):
-    """`conditioned`: crops of a batch that are not denoised without a condition. `grey`: the share of crops without
-    chroma. `warm`, `gain`: as in `apercu.lab.gan_training`. `energy` and all after it are weights of losses."""
+    """`conditioned`: crops of a batch that are denoised with their condition. `grey`: the share of crops without
+    chroma. `warm`: as in `apercu.lab.gan_training`. `energy` and all after it are weights of losses."""
 
     steps: int = 4_200
     batch: int = 8
@@ -55,11 +55,10 @@ class Recipe(NamedTuple):
     features: float = 0.05
     lattice: float = 3.0
     bins: float = 1.0
-    gain: float = 1.1
 
 
 RECIPE = Recipe() if DEVICE.type == "cpu" else Recipe(steps=6_000, batch=16, conditioned=12, crop=192)
-"""On a processor: for one core and three hours."""
+"""The first is for one core and three hours, the second for a GPU."""
 
 
 def train(folder: Path, out: Path, seed: int = SEED, log: Log = print) -> None:
@@ -205,54 +204,14 @@ def _of_luma(batch: Batch) -> Batch:
     return batch._replace(original=torch.cat([batch.original[:, :16], batch.restored[:, 16:]], 1))
 
 
-def fit(
-    samples: list[Sample],
-    held_out: list[Sample],
-    recipe: Recipe,
-    checkpoint: Path,
-    seed: int,
-    log: Log,
-) -> tuple[Sampler, list[Said]]:
-    """Trains from `checkpoint` on, where there is one. Returns the averaged sampler and the lines of the log."""
-    torch.manual_seed(seed)
-    network, averaged, judge = Sampler().to(DEVICE), Sampler().to(DEVICE), Judge().to(DEVICE)
-    for each in (network, judge.networks):
-        each.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from the stubs
-    averaged.load_state_dict(network.state_dict())
-    adversary = Adversary(recipe.rate_of_discriminator, recipe.warm)
-    optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, (0.9, 0.99), weight_decay=1e-4)
+def made(network: Sampler, batch: Batch, recipe: Recipe, rng: np.random.Generator | None) -> Made:
+    """See `apercu.lab.generative_fit.Learner`."""
+    levels, low = levels_of(batch)
+    steps = [STEPS] * LEVELS if rng is None else rng.choice(CHAINS, LEVELS).tolist()
+    pictures, score = sampled(network, batch, levels, low, steps)
+    if rng is None:
+        return pictures, {"sampled": score}
+    return pictures, {"energy": denoised(network, batch, levels, low, recipe.conditioned), "sampled": score}
 
-    def step_of(step: int) -> Told:
-        part_of_rate = share_of_rate(step, recipe.steps)
-        optimiser.param_groups[0]["lr"] = recipe.rate * part_of_rate
-        adversary.optimiser.param_groups[0]["lr"] = recipe.rate_of_discriminator * part_of_rate
-        torch.manual_seed(seed + step)
-        rng = np.random.default_rng((seed, step))
-        batch = batch_of(samples, recipe, rng)
-        levels, low = levels_of(batch)
-        found = {"energy": denoised(network, batch, levels, low, recipe.conditioned)}
-        pictures, found["sampled"] = sampled(network, batch, levels, low, rng.choice(CHAINS, LEVELS).tolist())
-        found |= judge(batch, pictures[0], pictures[1], step)
-        found |= adversary.judge(step, _of_luma(batch), pictures[0])
-        descend(network, optimiser, recipe, found)
-        average(averaged, network, min(AVERAGED, (step + 1) / (step + 10)))
-        return {name: value.detach() for name, value in found.items()} | adversary.learn(
-            step, _of_luma(batch), pictures[0]
-        )
 
-    def unseen() -> Said:
-        told = []
-        with torch.no_grad():
-            for k in range(8):
-                torch.manual_seed(seed + k)
-                batch = batch_of(held_out, recipe, np.random.default_rng((seed, 0, k)))
-                pictures, score = sampled(averaged, batch, *levels_of(batch), [STEPS] * LEVELS)
-                told.append({"sampled": score, **judge(batch, pictures[0], pictures[1], k)})
-        return mean_of(told)
-
-    parts: dict[str, Part] = {
-        "network": network, "averaged": averaged, "optimiser": optimiser, **adversary.parts(),
-    }  # fmt: skip
-    rows = run(parts, recipe.steps, step_of, unseen, checkpoint, log)
-    averaged.gain = recipe.gain
-    return averaged, rows
+fit = partial(generative_fit.fit, Learner(Sampler, made, comparable=_of_luma, momentum=0.9))

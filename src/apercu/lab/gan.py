@@ -21,9 +21,6 @@ FINE = 3  # beside what is added to luma, at full size
 class Generator(nn.Module):
     """(N, CHANNELS, H / 4, W / 4) to (N, 24, H / 4, W / 4); H and W are multiples of 16. 38,900 products a pixel."""
 
-    gain = 1.0
-    """What is made up is multiplied by it."""
-
     def __init__(self) -> None:
         super().__init__()
         self.head = nn.Conv2d(CHANNELS - NOISE, NEAR, 3, padding=1)
@@ -67,4 +64,4 @@ class Generator(nn.Module):
         added = tail[:, :OUT] + self.grain(heard)
         seen = [functional.pixel_shuffle(squares, 4) for squares in (added[:, :16], tail[:, OUT:], noise)]
         luma = seen[0] + self.fine(torch.cat(seen, 1))
-        return 0.1 * self.gain * torch.cat([functional.pixel_unshuffle(luma, 4), added[:, 16:]], 1)
+        return 0.1 * torch.cat([functional.pixel_unshuffle(luma, 4), added[:, 16:]], 1)

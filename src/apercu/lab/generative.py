@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -113,14 +112,3 @@ def batch_of(samples: list[Sample], recipe: Recipe, rng: np.random.Generator) ->
         values[grey, start + 16 : start + OUT] = 0
     original, restored, decoded = values[:, :OUT], values[:, OUT : 2 * OUT], values[:, 2 * OUT :]
     return Batch(original, restored, decoded, torch.tensor(steps, dtype=torch.float32, device=DEVICE))
-
-
-def descend(
-    network: nn.Module, optimiser: torch.optim.Optimizer, recipe: Recipe, found: Mapping[str, torch.Tensor]
-) -> None:
-    """One step down the sum of the losses that were found, by the weights of the recipe."""
-    loss = sum((getattr(recipe, name) * value for name, value in found.items()), torch.zeros((), device=DEVICE))
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    optimiser.step()

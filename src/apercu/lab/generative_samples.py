@@ -94,9 +94,13 @@ def make(folder: Path, to: Path, versions: int, least_side: int, seed: int, log:
     """Makes the samples of all images below `folder` that are not there yet; those of held-out images, too.
 
     Each version of an image has a rate of its own, and is laid down another way: what a network has learnt by heart of
-    an image is of no use for the next version.
+    an image is of no use for the next version. Raises OptionError where samples are there that were made otherwise.
     """
     to.mkdir(exist_ok=True)
+    how, told = json.dumps({"seed": seed, "rates": RATES, "apercu": apercu.__version__}), to / "how.txt"
+    if told.read_text() != how if told.exists() else any(to.iterdir()):
+        raise OptionError(f"{to} has samples that were made in another way: move it away to make them again")
+    told.write_text(how)
     files = files_below(folder)
     for version in range(versions):
         for index, path in enumerate(files):

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from apercu.errors import OptionError
+
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 """Where the networks of generative restorers are trained."""
 WARM = 100
@@ -19,8 +21,8 @@ EVERY = 200
 
 Said = dict[str, float]
 """Numbers of a step by their names."""
-Told = Mapping[str, float | Tensor]
-"""The same before they are read: that waits for the device."""
+Losses = Mapping[str, float | Tensor]
+"""The same, maybe as tensors: to read one waits for a GPU."""
 Log = Callable[[str], None]
 
 
@@ -55,21 +57,26 @@ def save(state: dict[str, object], checkpoint: Path) -> None:
 def run(
     parts: Mapping[str, Part],
     steps: int,
-    step_of: Callable[[int], Told],
+    step_of: Callable[[int], Losses],
     held_out: Callable[[], Said],
     checkpoint: Path,
     log: Log,
+    made_by: Mapping[str, object],
 ) -> list[Said]:
     """Makes the steps of a training, from `checkpoint` on where there is one. Returns the lines of the log: means of
-    what `step_of` says, what `held_out` says after the last of them, and seconds."""
+    what `step_of` says, what `held_out` says after the last of them, and seconds.
+
+    `made_by`: the recipe and the seed. Raises OptionError where those of the checkpoint are others."""
     rows: list[Said] = []
     if checkpoint.exists():
         state = torch.load(checkpoint, "cpu", weights_only=True)
+        if state["made_by"] != dict(made_by):
+            raise OptionError(f"{checkpoint} was begun by another recipe or seed: move it away to begin again")
         for name, part in parts.items():
             part.load_state_dict(state[name])
         rows = state["rows"]
     start, seconds_before = (int(rows[-1]["step"]), rows[-1]["seconds"]) if rows else (0, 0.0)
-    begin, told = time.monotonic(), list[Told]()
+    begin, told = time.monotonic(), list[Losses]()
     for step in range(start, steps):
         told.append(step_of(step))
         if (step + 1) % EVERY and step + 1 < steps:
@@ -79,11 +86,14 @@ def run(
         rows.append(row | {"seconds": round(seconds_before + time.monotonic() - begin, 1)})
         log(json.dumps(rows[-1]))
         told.clear()
-        save({name: part.state_dict() for name, part in parts.items()} | {"rows": rows}, checkpoint)
+        save(
+            {name: part.state_dict() for name, part in parts.items()} | {"rows": rows, "made_by": dict(made_by)},
+            checkpoint,
+        )
     return rows
 
 
-def mean_of(told: Sequence[Told]) -> Said:
+def mean_of(told: Sequence[Losses]) -> Said:
     """Of each number over the steps that tell it."""
     names = dict.fromkeys(name for each in told for name in each)
     return {name: round(float(np.mean([float(each[name]) for each in told if name in each])), 4) for name in names}
