@@ -74,14 +74,15 @@ def test_what_is_faint_is_left_out():
 
 
 def test_steps():
-    """More of them make more texture; wrong ones are refused."""
+    """They make another picture with as much texture; wrong ones are refused."""
     data = apercu.encode(meadow(96, 128), quality=40)
     faithful = apercu.decode(data, restore="cnn").astype(float)[HORIZON:]
     one, two = (
         apercu.decode(data, restore="diffusion", steps=steps).astype(float)[HORIZON:] - faithful for steps in (1, 2)
     )
     assert np.abs(one - two).mean() > 0.5
-    assert 1 < one.std() < two.std() < 3 * one.std()
+    assert one.std() > 1
+    assert 0.8 < two.std() / one.std() < 1.25
     assert apercu.provenance(data, restore="diffusion", steps=2)["steps"] == 2
     for steps, says in ((0, "steps must be 1 or more"), (17, "steps must be at most 16"), (1.5, "a whole number")):
         with pytest.raises(OptionError, match=says):

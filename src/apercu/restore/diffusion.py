@@ -57,7 +57,7 @@ class Options:
     """`strength`: from 0, the picture of restore="cnn", to 1 (default), all that the network makes up.
 
     `steps`: of denoising, at each of three levels, 1 to 16 (default: 4); time is in proportion, and more steps make
-    more texture, at the price of fidelity. `seed`: which of many
+    texture whose statistics are nearer to the original's. `seed`: which of many
     pictures, 0 (default) to 2^63 - 1; the same seed gives the same picture. `network`: the file of a user's own
     network, as `apercu train diffusion` writes it, or the name of a shipped one.
     """
