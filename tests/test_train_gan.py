@@ -82,6 +82,21 @@ def test_each_version_lies_another_way(folder, tmp_path):
     assert len({generative_samples.turned(image, way).tobytes() + bytes([way % 2]) for way in range(8)}) == 8
 
 
+def test_later_versions_are_smaller(folder, tmp_path, monkeypatch):
+    """But never below the side that crops need; the picture is the same one."""
+    monkeypatch.setattr(generative_samples, "AS_TAKEN", 1)
+    generative_samples.make(folder, tmp_path, 2, 40, 7, lambda line: None)
+    names = [(index, version) for index in range(4) for version in range(2)]
+    luma = {name: generative_samples.unpack(np.load(tmp_path / "{:05}-{}.npy".format(*name)))[0] for name in names}
+    assert [luma[index, 0].shape for index in range(4)] == 3 * [(80, 96)] + [(64, 64)]
+    for index in range(4):
+        height, width = luma[index, 1].shape
+        assert min(height, width) >= 40
+        assert max(height, width) <= 96 * generative_samples.SMALLER[1]
+    small = np.asarray(Image.fromarray(np.rot90(luma[1, 0]).astype(np.float32)).resize(luma[1, 1].shape[::-1]))
+    assert np.corrcoef(small.ravel(), luma[1, 1].ravel())[0, 1] > 0.95
+
+
 def test_the_discriminator_learns_to_tell_originals_and_generators_learn_from_its_scores():
     """Originals with texture get higher scores than smooth pictures; and a picture that goes down the loss, too."""
     torch.manual_seed(3)
@@ -257,6 +272,17 @@ def test_a_lattice_costs_and_texture_does_not():
     added[..., ::4] *= 3**0.5
     assert float(losses.lattice(wanted, added)) > 0.05
     assert float(losses.lattice(wanted, added.mT)) > 0.05
+
+
+def test_lines_of_a_pattern_cost_and_texture_does_not():
+    """A pattern of 4 × 4 pixels, of which `lattice` sees little; and another draw of the same noise."""
+    rng = np.random.default_rng(6)
+    wanted, added = (torch.from_numpy(rng.normal(size=(4, 1, 128, 128))).float() * 0.05 for _ in range(2))
+    assert float(losses.lines(wanted, added)) < 0.03
+    pattern = torch.from_numpy(rng.normal(size=(1, 1, 4, 4))).float().repeat(1, 1, 32, 32)
+    assert float(losses.lattice(wanted, added + 0.01 * pattern)) < 0.002
+    assert float(losses.lines(wanted, added + 0.01 * pattern)) > 0.1
+    assert float(losses.lines(wanted + 0.01 * pattern, added + 0.01 * pattern)) < 0.03  # which is wanted
 
 
 def test_some_crops_are_grey(kept):

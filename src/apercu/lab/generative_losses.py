@@ -132,6 +132,30 @@ def share(after: Tensor, before: Tensor) -> Tensor:
     return ((after * weights).mean(0) / (before * weights).mean(0)).mean()
 
 
+PATCHES = 4, 8
+"""Sides of the patches of the energy score, in samples."""
+
+
+def energy(first: Tensor, second: Tensor, truth: Tensor) -> Tensor:
+    """The energy score of two samples (N, C, h, w) on overlapping patches, (N, number of sizes of patches): less means
+    nearer to the distribution of the truth (Gneiting and Raftery 2007); that of no sample at all is in the second."""
+
+    def lengths(values: Tensor, side: int) -> Tensor:
+        squares = functional.avg_pool2d(values.square().sum(1, keepdim=True), side, side // 2)
+        return (squares + 1e-4).sqrt().mean((1, 2, 3))
+
+    scores = [
+        (lengths(first - truth, side) + lengths(second - truth, side) - lengths(first - second, side)) / 2
+        for side in PATCHES
+    ]
+    return torch.stack(scores, 1)
+
+
+def nothing(truth: Tensor) -> Tensor:
+    """The energy score of a sample that is 0."""
+    return energy(torch.zeros_like(truth), torch.zeros_like(truth), truth)
+
+
 def on_flat(original: Tensor, added: Tensor) -> Tensor:
     """The deviation in 8-bit samples of what was added, in windows where the original's luma is flat: the mean over
     images, however little of them is flat."""
@@ -188,6 +212,38 @@ def lattice(wanted: Tensor, added: Tensor) -> Tensor:
         shares.append(torch.cat([places.mean((1, 3, 4)), places.mean((1, 2, 3))]))
     found: Tensor = (shares[0] / shares[1]).log().square().mean()
     return found
+
+
+TILE = 64
+"""Side of the windows whose spectra `lines` compares; they overlap by half."""
+
+
+def lines(wanted: Tensor, added: Tensor) -> Tensor:
+    """By how much more than that of what is `wanted` the spectrum of what is added stands out at the frequencies of
+    patterns that repeat after PERIOD samples: the mean square of the logarithm's excess.
+
+    Luma as for `lattice`, which sees unevenness of energy, but no pattern whose energy is even. Sides are at least
+    TILE.
+    """
+    weights = 1 / (wanted.square().mean((1, 2, 3)) + LEAST)
+    heights = [_lines_of(luma, weights) for luma in (added, wanted)]
+    found: Tensor = (heights[0] - heights[1]).clamp_min(0).square().mean()
+    return found
+
+
+def _lines_of(luma: Tensor, weights: Tensor) -> Tensor:
+    """Logarithms of the power at each multiple of 1 / PERIOD, by that between them, (PERIOD^2 - 1)."""
+    between_lines = TILE // PERIOD
+    window = torch.outer(*2 * [torch.hann_window(TILE, device=luma.device)])
+    windows = luma[:, 0].unfold(1, TILE, TILE // 2).unfold(2, TILE, TILE // 2)
+    windows = window * (windows - windows.mean((3, 4), keepdim=True))
+    power = torch.einsum("n,nhwyx->yx", weights, torch.fft.fft2(windows).abs().square())
+    power = power.roll((between_lines // 2, between_lines // 2), (0, 1))
+    cells = power.reshape(PERIOD, between_lines, PERIOD, between_lines).transpose(1, 2).flatten(0, 1)[1:]
+    away = (torch.arange(between_lines, device=luma.device) - between_lines // 2).abs()
+    away = torch.maximum(away[:, None], away)
+    near, far = (cells[:, where].mean(1) for where in (away <= 1, away >= 3))
+    return (near / (far + LEAST)).log()
 
 
 # The symbols that were sent

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 import apercu
 from apercu.codecs import decoding
@@ -26,6 +27,10 @@ RATES = 0.03, 0.15
 """Bits a pixel, between which the rate of a sample lies; its logarithm is uniform."""
 UNIT = 8
 """Sides of a sample are multiples of this number of pixels."""
+AS_TAKEN = 5
+"""Versions of an image at its own size; all after them are made smaller."""
+SMALLER = 0.42, 0.8
+"""Times its size, between which such a version's lies; its logarithm is uniform."""
 HELD_OUT = 20
 """Each image of so many is not trained on."""
 
@@ -90,14 +95,25 @@ def turned(image: NDArray[np.uint8], way: int) -> NDArray[np.uint8]:
     return image[:, ::-1] if way // 4 % 2 else image
 
 
+def smaller(image: NDArray[np.uint8], least_side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """An image at SMALLER times its size, but not below `least_side`: it is sharper, and has more texture a pixel."""
+    height, width = image.shape[:2]
+    low = np.log(max(SMALLER[0], min(1.0, least_side / min(height, width))))
+    times = float(np.exp(rng.uniform(low, max(low, np.log(SMALLER[1])))))
+    size = round(width * times), round(height * times)
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+
+
 def make(folder: Path, to: Path, versions: int, least_side: int, seed: int, log: Callable[[str], None]) -> None:
     """Makes the samples of all images below `folder` that are not there yet; those of held-out images, too.
 
-    Each version of an image has a rate of its own, and is laid down another way: what a network has learnt by heart of
-    an image is of no use for the next version. Raises OptionError where samples are there that were made otherwise.
+    Each version of an image has a rate of its own, and is laid down another way, and some are made smaller: what a
+    network has learnt by heart of an image is of no use for the next version. Raises OptionError where samples are
+    there that were made otherwise.
     """
     to.mkdir(exist_ok=True)
-    how, told = json.dumps({"seed": seed, "rates": RATES, "apercu": apercu.__version__}), to / "how.txt"
+    how = json.dumps({"seed": seed, "rates": RATES, "smaller": [AS_TAKEN, SMALLER], "apercu": apercu.__version__})
+    told = to / "how.txt"
     if told.read_text() != how if told.exists() else any(to.iterdir()):
         raise OptionError(f"{to} has samples that were made in another way: move it away to make them again")
     told.write_text(how)
@@ -112,7 +128,10 @@ def make(folder: Path, to: Path, versions: int, least_side: int, seed: int, log:
                 continue
             rng = np.random.default_rng((seed, index, version))
             low, high = np.log(RATES)
-            packed, step = sample_of(turned(image, version), float(np.exp(rng.uniform(low, high))))
+            rate = float(np.exp(rng.uniform(low, high)))
+            if version >= AS_TAKEN:
+                image = smaller(image, least_side + UNIT, rng)
+            packed, step = sample_of(turned(image, version), rate)
             said = {"step": step, "name": str(path.relative_to(folder))}
             target.with_suffix(".json").write_text(json.dumps(said) + "\n")
             with target.with_suffix(".new").open("wb") as file:

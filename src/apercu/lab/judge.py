@@ -79,7 +79,8 @@ class Judge(nn.Module):
         rings = [losses.spectrum(luma)[:, None, None] for luma in lumas]
         found["spectrum"] = losses.share(*(losses.between([of], [rings[0]]) for of in rings[1:]))
         found["flat"] = losses.on_flat(lumas[0], lumas[1] - lumas[2])
-        found["lattice"] = losses.lattice(lumas[0] - lumas[2], lumas[1] - lumas[2])
+        wanted, added = (luma - lumas[2] for luma in lumas[:2])
+        found["lattice"], found["lines"] = losses.lattice(wanted, added), losses.lines(wanted, added)
         (luma, chroma), (now, colour) = planes_of(batch.decoded), planes_of(generated)
         found["bins"] = losses.beyond(luma, now, batch.step, 0, 3)
         for k in range(2):
