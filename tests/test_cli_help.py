@@ -14,8 +14,9 @@ from PIL import Image
 
 import apercu
 from apercu.cli import main as command
-from apercu.cli import streams
+from apercu.cli import reproduce, streams
 from apercu.cli.main import COMMANDS, main
+from apercu.cli.reproduce import PAPERS
 
 
 def test_help(capsys):
@@ -40,6 +41,18 @@ def test_the_examples_of_the_help_are_right(name, capsys):
     assert examples
     for example in examples:
         parser.parse_args(example.split())
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_every_paper_has_its_own_help(paper, capsys):
+    parser = command.Parser("apercu reproduce", reproduce.DESCRIPTION, reproduce.EXAMPLES)
+    reproduce.add_arguments(parser)
+    assert main(["reproduce", paper, "--help"]) == 0
+    said = capsys.readouterr().out.partition("examples:")[2]
+    examples = re.findall(r"apercu reproduce (.*?)(?:   .*)?$", said, re.MULTILINE)
+    assert examples
+    for example in examples:
+        assert parser.parse_args(example.split()).paper == paper
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["encode", "--help"], ["decode", "--help"], ["check", "--help"]])

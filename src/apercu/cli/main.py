@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from apercu import ApercuError, __version__
 from apercu.cli import messages
@@ -30,7 +30,7 @@ COMMANDS = {
     "batch": ("apercu.cli.batch", "make previews of whole archives, on this machine or a cluster"),
     "train": ("apercu.cli.train", "train weights on images of your own"),
     "compare": ("apercu.cli.compare", "compare with other codecs on pictures of your own"),
-    "reproduce": ("apercu.cli.reproduce", "make the tables and figures of the codec's paper again"),
+    "reproduce": ("apercu.cli.reproduce", "make the tables and figures of a paper again"),
     "bench": ("apercu.cli.bench", "measure speed, memory and start-up on this machine"),
 }
 _INTERMIXED = "encode", "decode", "batch"  # options may stand between their files
@@ -71,8 +71,10 @@ def _number(text: str) -> float:
 class Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with the call, where argparse would print the usage above it."""
 
-    def __init__(self, prog: str, description: str, epilogue: str, usage: str | None = None) -> None:
+    def __init__(self, prog: str, description: str, epilogue: str, usage: str | None = None, **others: Any) -> None:
+        """others: what argparse itself gives to the parsers below this one, which depends on the version of Python."""
         super().__init__(
+            **others,
             prog=prog,
             usage=usage,
             description=description,

@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import sys
+import time
 from contextlib import suppress
 from typing import TextIO
 
@@ -63,6 +64,11 @@ def give_up_output() -> None:
 def remark(text: str) -> None:
     """Print lines on standard error: what came of the work."""
     _to_error(printable(text, "\n") + "\n")
+
+
+def log(text: str) -> None:
+    """Print a line on standard error, after the time of day: how far long work is."""
+    remark(f"[{time.strftime('%H:%M:%S')}] {text}")
 
 
 def complain(message: str) -> None:
