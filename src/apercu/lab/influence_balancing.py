@@ -24,19 +24,21 @@ FIRST, GOAL = 0.5, 1.0
 LONG_RUN = 2 * N_POSITIVE - 2 * (N_UNITS - N_POSITIVE)
 """ds₁/dθ where the state has settled: (1 − A)⁻¹ sums differences of units, and doubles."""
 
+_ONES = torch.ones(N_UNITS, dtype=torch.float64)
+TRANSITION = torch.diag(_ONES / 2) + torch.diag(_ONES[1:] / 2, 1)
+SIGNS = torch.where(torch.arange(N_UNITS) < N_POSITIVE, _ONES, -_ONES)
+
 Step = Callable[[Tensor, Tensor, object, Tensor], Learnt]
 
 
 def cell(theta: Tensor, state: Tensor, x: Tensor) -> Tensor:
     """θ (1,), state (23,), x is not used -> (23,)."""
-    above = torch.cat([state[1:], state.new_zeros(1)])
-    signs = torch.cat([state.new_ones(N_POSITIVE), -state.new_ones(N_UNITS - N_POSITIVE)])
-    return 0.5 * state + 0.5 * above + theta * signs
+    return TRANSITION @ state + theta * SIGNS
 
 
 def loss(theta: Tensor, state: Tensor, weight: Tensor) -> Tensor:
     """½ (s₁ − 1)², by a weight () that says whether the step counts."""
-    return weight * 0.5 * (state[0] - GOAL) ** 2
+    return 0.5 * weight * (state[0] - GOAL).square()
 
 
 def influence(n_steps: int) -> NDArray[np.float64]:

@@ -76,9 +76,8 @@ def uoro(
     for (x, target), nu in zip(steps(inputs, targets), signs.unbind(), strict=True):
         pull = vjp(lambda theta, here=state, x=x: cell(theta, here, x), parameters)[1]
         (direct,) = pull(nu)  # c = νᵀ I, (p,)
-        state, forwarded = jvp(
-            lambda here, x=x: cell(parameters, here, x), (state,), (carry.of_state,)
-        )  # f = J s̃, (n,)
+        moved = jvp(lambda here, x=x: cell(parameters, here, x), (state,), (carry.of_state,))
+        state, forwarded = moved[0], moved[1]  # s', and f = J s̃, (n,) each
         carry = one_product(forwarded, carry.of_parameters, nu, direct)
         of_state = total.add(loss, state, target)
         total.gradient = total.gradient + (of_state @ carry.of_state) * carry.of_parameters
