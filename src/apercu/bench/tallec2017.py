@@ -51,7 +51,7 @@ DECADES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 
 
 def lines(quick: bool) -> list[Line]:
-    """The whole work takes about ten minutes of a processor; quick: fewer steps and runs, about one."""
+    """The whole work takes about five minutes of a processor; quick: fewer steps and runs, about one."""
     seeds = 4 if quick else 20
     updates, many = (1_000, 8_000) if quick else (3_000, 30_000)
     n, pieces, noisy = (2_000, 10_000, 5_000) if quick else (20_000, 20_000, 20_000)
@@ -207,5 +207,5 @@ def draw(runs: Sequence[Runs], path: Path) -> None:
         axes.set_xlabel("steps of the network")
         axes.set_ylabel("loss in the long run")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8, loc="upper left")
+        axes.legend(fontsize=8, loc="lower left")
     figure.savefig(path, dpi=110)

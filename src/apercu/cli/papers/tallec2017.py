@@ -19,7 +19,7 @@ reproduction.md, tables.json, curves.csv, a CSV file for each table, and curves.
 EXAMPLES = """\
 examples:
   apercu reproduce tallec2017 --out balancing
-  apercu reproduce tallec2017 --quick --out balancing    fewer steps and runs: a minute in place of ten
+  apercu reproduce tallec2017 --quick --out balancing    fewer steps and runs: a minute in place of five
 """
 
 
