@@ -77,7 +77,7 @@ def main(out: Path) -> None:
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(out / "rules-noise.png", dpi=110)
+    figure.savefig(out / "rules-noise.svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """Rules of learning as what they are for: the loss falls by each of them, and not by noise."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch.func import vmap
@@ -87,3 +90,17 @@ def test_noise_in_place_of_a_gradient_teaches_nothing():
         return loss, other * gradient.norm() / other.norm()
 
     assert learns(replaced, given) < min(FALLS.values()) / 2
+
+
+def test_the_example_of_the_docs_runs(capsys):
+    """With fewer steps."""
+    page = (Path(__file__).parents[1] / "docs/recurrent.md").read_text("utf-8")
+    whole, seeds = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {}
+    exec(whole.replace("(2000,", "(300,").replace("[:500]) / 500", "[:50]) / 50"), names)
+    exec(seeds, names)
+    first, last = map(float, capsys.readouterr().out.split())
+    assert len(names["losses"]) == 300
+    assert first > 0
+    assert last > 0
+    assert names["gradients"].shape == (20_000, len(names["theta"]))

@@ -14,6 +14,7 @@ LATER = (
     "P. Vicol, L. Metz and J. Sohl-Dickstein, Unbiased Gradient Estimation in Unrolled Computation Graphs with "
     "Persistent Evolution Strategies, ICML 2021, whose code has this task, too"
 )
+SOURCE = "What is stated is taken from accounts of the paper and from that code, not checked against the paper's text."
 NOT_STATED = (
     "the state at the start and θ at the start (here s = 1 and θ = ½, as the code of 2021 has them)",
     "whether the gradients of a piece are added or averaged (here added)",
@@ -133,7 +134,7 @@ def table(setting: str, runs: Sequence[Runs]) -> Table:
         "2017": "Rates η / (1 + √t), a loss at every step, as in Tallec and Ollivier 2017",
     }
     notes = [
-        f"The loss is that in the long run, ½ (−6 θ − 1)², {8.0} at the start: at most {CONVERGED:.0%} of that is "
+        f"The loss is that in the long run, ½ (−6 θ − 1)², 8 at the start: at most {CONVERGED:.0%} of that is "
         f"“{CONVERGES}”, more than that at the start “{DRIFTS}”, more than {FAR:.0f} times that “{DIVERGES}”. Of "
         "several runs, the median counts."
     ]
@@ -144,7 +145,7 @@ def table(setting: str, runs: Sequence[Runs]) -> Table:
 
 def page(head: Sequence[str], tables: Sequence[Table], influences: Sequence[tuple[int, float, float]]) -> str:
     """The page, as Markdown. influences: (k, ds₁/dθ by the last k steps, its mean over pieces of k steps)."""
-    parts = ["# Influence balancing, as in Tallec and Ollivier 2017", "", f"{CITATION}. {LATER}.", ""]
+    parts = ["# Influence balancing, as in Tallec and Ollivier 2017", "", f"{CITATION}. {LATER}. {SOURCE}", ""]
     parts += [f"- {line}" for line in head]
     parts += ["", "What the paper does not state, as far as we know:", "", *(f"- {one};" for one in NOT_STATED)]
     parts += ["", *(piece for one in tables for piece in (one.markdown(), ""))]
