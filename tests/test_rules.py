@@ -84,28 +84,32 @@ def test_tbptt_is_bptt_of_pieces():
 
 @EVERY_CELL
 @pytest.mark.parametrize("top", [2, 100])
-def test_sab_without_truncation_is_bptt_of_the_attentive_network(name, top):
-    """Whatever is selected; with top = 100 everything is kept."""
+def test_sab_is_back_propagation_through_the_attentive_network(name, top):
+    """All of it where nothing is truncated, whatever is selected; with top = 100 everything is kept."""
     given, attend = with_attention(problem(name, n_steps=12))
 
-    def step(theta, state, x, past):
-        state = given.cell(theta, state, x)
-        memories = past[1::2]
-        if not memories:
-            return state
-        scores = torch.stack([attend(theta, state, memory[None])[0] for memory in memories])
-        ranked = scores.sort(descending=True).values
-        least = ranked[top] if len(memories) > top else ranked[-1] - 1
-        weights = [torch.relu(score - least) for score in scores]
-        return state + sum(w * m for w, m in zip(weights, memories, strict=True)) / (sum(weights) + 1e-7)
+    def network(length):
+        """By plain tensors; no gradient passes a step that `length` divides, but by memories."""
 
-    wanted = by_autograd(given, step)
-    found = sab(*given, attend, every=2, top=top, length=12)
-    for one, right in zip(found[:3], wanted[:3], strict=True):
-        close(one, right)
-    cut = sab(*given, attend, every=2, top=top, length=3)
-    close(cut.loss, wanted.loss)
-    assert (cut.gradient - wanted.gradient).norm() > 0.01 * wanted.gradient.norm()
+        def step(theta, state, x, past):
+            state = given.cell(theta, state if len(past) % length else state.detach(), x)
+            memories = past[1::2]
+            if not memories:
+                return state
+            scores = torch.stack([attend(theta, state, memory[None])[0] for memory in memories])
+            ranked = scores.sort(descending=True).values
+            least = ranked[top] if len(memories) > top else ranked[-1] - 1
+            weights = [torch.relu(score - least) for score in scores]
+            return state + sum(w * m for w, m in zip(weights, memories, strict=True)) / (sum(weights) + 1e-7)
+
+        return by_autograd(given, step)
+
+    wanted = network(length=12)
+    for length, right in ((12, wanted), (3, network(length=3))):
+        found = sab(*given, attend, every=2, top=top, length=length)
+        for one, other in zip(found[:3], right[:3], strict=True):
+            close(one, other)
+    assert (found.gradient - wanted.gradient).norm() > 0.01 * wanted.gradient.norm()
 
 
 @EVERY_CELL

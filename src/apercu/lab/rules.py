@@ -117,7 +117,8 @@ def sab(
         for step, (x, target) in enumerate(steps(inputs, targets)):
             here = cell(theta, here if step % length else here.detach(), x)  # (n,)
             if memories:
-                here = here + read(attend(theta, here, torch.stack(memories)), torch.stack(memories), top)
+                stored = torch.stack(memories)  # (M, n)
+                here = here + read(attend(theta, here, stored), stored, top)
             if (step + 1) % every == 0:
                 memories.append(here)
             losses.append(loss(theta, here, target))
