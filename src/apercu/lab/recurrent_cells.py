@@ -86,9 +86,7 @@ def initial(cell: LinearCell, generator: torch.Generator, **like: Any) -> Tensor
     return torch.cat([matrix.flatten() for matrix in weights])
 
 
-def additive_attention(
-    n_units: int, n_hidden: int, start: int
-) -> tuple[Callable[[Tensor, Tensor, Tensor], Tensor], int]:
+def additive_attention(n_units: int, n_hidden: int, start: int) -> tuple[Attend, int]:
     """How well memories match a state, W₃ tanh(W₁ m + W₂ s) (Ke et al. 2018, algorithm 1, lines 4 and 5).
 
     Returns `attend(theta, state, memories) -> scores`: (p,), (n,), (M, n) -> (M,), and the number of its parameters,
