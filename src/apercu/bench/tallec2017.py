@@ -14,7 +14,7 @@ LATER = (
     "P. Vicol, L. Metz and J. Sohl-Dickstein, Unbiased Gradient Estimation in Unrolled Computation Graphs with "
     "Persistent Evolution Strategies, ICML 2021, whose code has this task, too"
 )
-SOURCE = "What is stated is taken from accounts of the paper and from that code, not checked against the paper's text."
+SOURCE = "The text of the paper of 2017 was not at hand: its rates and its TBPTT(200) are unchecked."
 NOT_STATED = (
     "the state at the start and θ at the start (here s = 1 and θ = ½, as the code of 2021 has them)",
     "whether the gradients of a piece are added or averaged (here added)",
