@@ -27,7 +27,7 @@ import apercu
 from apercu.codecs import decoding
 from apercu.format.ids import NETWORKS
 from apercu.lab import drawn
-from apercu.lab.cnn_training import HELD_OUT
+from apercu.lab.fidelity import HELD_OUT
 from apercu.lab.images import files_below, read_rgb
 from apercu.lab.likeness import LUMA
 from apercu.restore import block_trust, cnn

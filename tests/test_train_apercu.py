@@ -19,7 +19,7 @@ from apercu.cli.main import main
 from apercu.format import ids
 from apercu.lab import apercu as lab
 from apercu.lab import cnn as cnn_lab
-from apercu.lab import cnn_training, drawn, steps
+from apercu.lab import cnn_training, drawn, fidelity, steps
 from apercu.lab.apercu import likeliest_weights
 from apercu.restore import cnn
 from scripts.pictures import scene
@@ -62,7 +62,7 @@ def test_tables_need_no_torch(folder, tmp_path):
 
 def test_what_training_needs_is_looked_for_first(folder, tmp_path, capsys, monkeypatch):
     """PyTorch, packages of the end of a training of hours, and a name that the recipe has."""
-    monkeypatch.setattr(cnn_training, "find_spec", lambda name: None if name in ("onnxscript", "matplotlib") else name)
+    monkeypatch.setattr(fidelity, "find_spec", lambda name: None if name in ("onnxscript", "matplotlib") else name)
     call = ["train", "cnn", "--images", str(folder), "--out", str(tmp_path / "mine.onnx")]
     assert main(call) == 2
     said = capsys.readouterr().err
@@ -139,11 +139,10 @@ def short():
     """Runs of eight steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps, "EVERY", 4)
-        for name, value in {"HELD_OUT": 4, "BATCH": 4}.items():
-            patch.setattr(cnn_training, name, value)
+        patch.setattr(fidelity, "HELD_OUT", 4)
         patch.setattr(steps, "WARM", 1)
         for name, recipe in cnn_training.RECIPES.items():
-            few = {"steps": 8, "drawn": min(recipe.drawn, 8), "in_batch": min(recipe.in_batch, 1)}
+            few = {"steps": 8, "batch": 4, "drawn": min(recipe.drawn, 8), "in_batch": min(recipe.in_batch, 1)}
             patch.setitem(cnn_training.RECIPES, name, recipe._replace(**few))
         yield
 
@@ -181,18 +180,18 @@ def test_network_whose_training_was_cut_off_goes_on(folder, tmp_path, trained, m
     class Cut(Exception):
         pass
 
-    saved = cnn_training.torch.save
+    saved = steps.torch.save
 
     def save_then_cut(state, path):
         saved(state, path)
         shutil.copy(path, path.with_suffix(".pt"))
         raise Cut
 
-    monkeypatch.setattr(cnn_training.torch, "save", save_then_cut)
-    monkeypatch.setattr(cnn_training, "export", lambda network, n_channels, out: out.write_bytes(b"not of interest"))
+    monkeypatch.setattr(steps.torch, "save", save_then_cut)
+    monkeypatch.setattr(fidelity, "export", lambda network, n_channels, out: out.write_bytes(b"not of interest"))
     with pytest.raises(Cut):
         cnn_training.train(folder, files[1], log=lambda _: None)
-    monkeypatch.setattr(cnn_training.torch, "save", saved)
+    monkeypatch.setattr(steps.torch, "save", saved)
     lines = []
     cnn_training.train(folder, files[1], log=lines.append)
     assert len(lines) == 1
@@ -239,8 +238,7 @@ def test_the_error_of_a_picture_falls(folder, tmp_path, short, monkeypatch):
     versions = (*3 * (("taha2025", 4000, 19_500),), ("dct", 6400, 16_500), ("stacked_ae", 6400, 19_000))
     changed = {"versions": versions, "steps": 120, "rate": 2e-3, "sizes": (1,), "start": None, "in_batch": 0}
     recipe = cnn_training.RECIPES["cnn_blocks"]._replace(**changed)
-    monkeypatch.setitem(cnn_training.RECIPES, "cnn_blocks", recipe)
-    groups = [cnn_training._samples_of("cnn_blocks", 1, (0, folder / "0.png"))]
+    groups = [fidelity.samples_of(recipe, 1, (0, folder / "0.png"))]
     monkeypatch.setattr(steps, "EVERY", 120)
     for name, n_channels in {"NEAR": 32, "FAR": 48}.items():
         monkeypatch.setattr(cnn_lab, name, n_channels)
@@ -254,12 +252,12 @@ def test_drawn_pictures_are_those_of_their_seed_and_come_last_in_a_batch(folder,
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     recipe = cnn_training.RECIPES["cnn_blocks"]
-    groups = [cnn_training._samples_of("cnn_blocks", 1, (0, folder / "0.png"))]
-    groups.append(cnn_training._samples_of_drawing("cnn_blocks", 1, 0))
+    groups = [fidelity.samples_of(recipe, 1, (0, folder / "0.png"))]
+    groups.append(fidelity.samples_of_drawing(recipe, 1, 0))
     assert [len(group) for group in groups] == [5, 5]
     for _, _, told, original in groups[1]:
         told[0], original[:] = 9, 0  # a step that no file has, and black
-    _, _, told, original, _ = cnn_training.batch_of(groups, recipe, np.random.default_rng(0))
+    _, _, told, original, _ = fidelity.batch_of(groups, recipe, np.random.default_rng(0))
     assert (told[:, 0].amax((1, 2)) == 9).tolist() == [False, False, False, True]
     assert original[3].max() == -1 < original[:3].max()
 

@@ -93,10 +93,8 @@ def seed_option() -> Any:
 
 
 def steps_option(default: int, most: int) -> Any:
-    """The field `steps` of a restorer that works in steps."""
-    return option(
-        f"steps of denoising, 1 to {most}; time is in proportion (default: {default})", "N", at_most(most), int
-    )
+    """The field `steps` of a restorer that works in steps, which has 1 to `most` of them."""
+    return option(f"how many steps are made; time is in proportion (default: {default})", "N", at_most(most), int)
 
 
 def anything(_: str, value: object) -> object:

