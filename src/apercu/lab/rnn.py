@@ -36,6 +36,8 @@ class Network(nn.Module):
         self.up = nn.Conv2d(FAR, 4 * STATE, 1)
         self.after = Block(STATE)
         self.tail = nn.Conv2d(STATE, OUT, 3, padding=1)
+        for layer in (self.head, self.join, self.down, self.up):  # torch's own start would make the state small
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.get_parameter("bias"))
 
