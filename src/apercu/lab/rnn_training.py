@@ -1,6 +1,6 @@
 """Training of the network of restore="rnn" by back-propagation through time, with a loss at every step.
 
-Each step's loss weighs FALLING times that of the next one (Teed and Deng 2020, equation 7): all steps are to come
+Each step's loss weighs FALLING times that of the next one (Teed and Deng 2020, section 3.4): all steps are to come
 nearer to the original, the last one most. Now and then a sequence is as long as a decoder may ask for, so that later
 steps take nothing back.
 """
