@@ -19,7 +19,7 @@ from apercu.restore.rnn import GIVEN, STATE
 from apercu.restore.squares import OUT
 
 FAR = 96  # channels at an eighth of the size; at a quarter there are STATE
-SHARE = 0.1  # residuals are small beside planes: inside, they are divided by this
+SHARE = 0.3  # residuals are small beside planes: inside, they are divided by this
 
 
 class Network(nn.Module):
@@ -36,8 +36,9 @@ class Network(nn.Module):
         self.up = nn.Conv2d(FAR, 4 * STATE, 1)
         self.after = Block(STATE)
         self.tail = nn.Conv2d(STATE, OUT, 3, padding=1)
-        for layer in (self.head, self.join, self.down, self.up):  # torch's own start would make the state small
+        for layer in (self.head, self.join, self.down, self.up):  # torch's own start would make the state small,
             nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
+        nn.init.ones_(self.gates.get_parameter("bias"))  # and slow to change
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.get_parameter("bias"))
 
@@ -51,7 +52,7 @@ class Network(nn.Module):
         x = self.head(torch.cat([given, residual / SHARE], 1))
         state_ = state.to(x.dtype)
         reset, update = torch.sigmoid(self.gates(torch.cat([x, state_], 1))).chunk(2, 1)
-        near = self.before(self.join(torch.cat([x, reset * state_], 1)))
+        near = self.before(x + self.join(torch.cat([x, reset * state_], 1)))
         far = functional.pixel_shuffle(self.up(self.far(self.down(near))), 2)
         candidate = torch.tanh(self.after(near + far))
         state = state + update * (candidate - state)
