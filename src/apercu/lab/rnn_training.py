@@ -20,7 +20,7 @@ from apercu.lab.steps import Log, Said
 from apercu.restore.rnn import FOUND, GIVEN, MOST_STEPS, STATE, STEPS
 from apercu.restore.squares import OUT
 
-RECIPE = Recipe(3 * (("apercu", 6400, 16_000),), 10_000, 2e-3, 2)  # the files that "cnn" learns from
+RECIPE = Recipe(3 * (("apercu", 6400, 16_000),), 10_000, 1e-3, 2)  # the files that "cnn" learns from
 FALLING = 0.8
 FIRST_STEPS = 2  # of a sequence, in the first third of training
 LONG = 8  # after the first third, one of so many sequences has MOST_STEPS
