@@ -44,6 +44,7 @@ SIMILARITY = 0.2  # weight of dissimilarity against squared error
 LOSS = f"share of squared error + {SIMILARITY} x share of dissimilarity"
 GREY = 0.35  # share of crops shown without chroma
 HELD_OUT = 20  # each image of so many is not trained on, and tells how training goes
+HELD_OUT_BATCHES = 8
 DRAWN_QUALITIES = 512, 24_320  # of drawn pictures, in 1/256
 FAINT = 8  # the loss of a drawn picture is relative to its error and 1 / FAINT of the mean one of images
 
@@ -292,7 +293,7 @@ def learn(
 
     def unseen() -> Said:
         with torch.no_grad():  # the same crops each time
-            batches = [batch_of(held_out, recipe, np.random.default_rng((seed, 0, k))) for k in range(8)]
+            batches = [batch_of(held_out, recipe, np.random.default_rng((seed, 0, k))) for k in range(HELD_OUT_BATCHES)]
             return mean_of([loss_of(averaged, batch, None)[1] for batch in batches])
 
     parts: dict[str, Part] = {"network": network, "averaged": averaged, "optimiser": optimiser}
