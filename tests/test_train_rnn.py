@@ -144,9 +144,9 @@ def test_the_loss_is_of_all_steps_and_most_of_the_last(batch):
     assert told["dissimilarity"] == shares[3][1]
 
 
-def test_sequences_have_two_steps_at_first_then_four_and_at_times_eight():
+def test_sequences_grow_from_one_step_to_four_and_at_times_have_eight():
     lengths = [training.length_of(step, 2400) for step in range(2400)]
-    assert set(lengths[:800]) == {2}
+    assert [set(lengths[:400]), set(lengths[400:800])] == [{1}, {2}]
     assert (lengths[800:].count(4), lengths[800:].count(8)) == (1400, 200)
 
 
@@ -198,7 +198,7 @@ def test_the_command_writes_a_network_that_takes_its_place(folder, tmp_path, mon
     assert "wrote" in capsys.readouterr().out
     recipe = json.loads(out.with_suffix(".json").read_text())
     assert recipe["command"] == f"apercu train rnn --images {folder.name} --seed 7 --out mine.onnx"
-    assert (recipe["restorer"], recipe["rule"], recipe["unrolled"]) == ("rnn", "BPTT", [2, 4, 8])
+    assert (recipe["restorer"], recipe["rule"], recipe["steps_of_sequences"]) == ("rnn", "BPTT", [1, 2, 4, 4, 4, 4])
     assert recipe["held_out"] == ["0.png"]
     assert {"error", "first_error", "last_error", "held_out_dissimilarity"} <= set(recipe["log"][-1])
     assert out.with_suffix(".svg").exists()

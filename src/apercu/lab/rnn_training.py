@@ -1,8 +1,8 @@
 """Training of the network of restore="rnn" by back-propagation through time, with a loss at every step.
 
 Each step's loss weighs FALLING times that of the next one (Teed and Deng 2020, section 3.4): all steps are to come
-nearer to the original, the last one most. Now and then a sequence is as long as a decoder may ask for, so that later
-steps take nothing back.
+nearer to the original, the last one most. Sequences grow while the network learns, which saves time. Then, now and
+again, one is as long as a decoder may ask for, so that later steps take nothing back.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,26 +20,31 @@ from apercu.lab.steps import Log, Said
 from apercu.restore.rnn import FOUND, GIVEN, MOST_STEPS, STATE, STEPS
 from apercu.restore.squares import OUT
 
-RECIPE = Recipe(3 * (("apercu", 6400, 16_000),), 10_000, 1e-3, 2)  # the files that "cnn" learns from
+RECIPE = Recipe(3 * (("apercu", 6400, 16_000),), 14_000, 1e-3, 2)  # the files that "cnn" learns from
 FALLING = 0.8
-FIRST_STEPS = 2  # of a sequence, in the first third of training
-LONG = 8  # after the first third, one of so many sequences has MOST_STEPS
+GROWING = 1, 2, STEPS, STEPS, STEPS, STEPS  # steps of a sequence, in each sixth of training
+LONG = 8  # of sequences of STEPS, one of so many has MOST_STEPS
+UNROLLED = {
+    "rule": "BPTT",
+    "steps_of_sequences": [*GROWING],
+    "long_ones": [MOST_STEPS, LONG],
+    "weight_of_a_step_beside_the_next": FALLING,
+}
+"""What the recipe says of it."""
 
 
 def train(
     folder: Path, out: Path, seed: int = SEED, log: Log = print, setup: Callable[[], object] | None = None
 ) -> None:
     """See `apercu.lab.fidelity.train`."""
-    unrolled = {"rule": "BPTT", "unrolled": [FIRST_STEPS, STEPS, MOST_STEPS], "falling": FALLING}
-    course = Course("rnn", "rnn", GIVEN + FOUND, fit, RECIPE, f"at each step of a sequence: {LOSS}", unrolled)
+    course = Course("rnn", "rnn", GIVEN + FOUND, fit, RECIPE, f"at each step of a sequence: {LOSS}", UNROLLED)
     fidelity.train(course, folder, out, seed, log, setup)
 
 
 def length_of(step: int, steps: int) -> int:
     """Steps of the network that a step of training, out of so many, goes through."""
-    if step < steps // 3:
-        return FIRST_STEPS
-    return STEPS if step % LONG else MOST_STEPS
+    length = GROWING[len(GROWING) * step // steps]
+    return length if length < STEPS or step % LONG else MOST_STEPS
 
 
 def residuals(network: Network, batch: Batch, length: int) -> Iterator[Tensor]:
@@ -79,7 +84,7 @@ def fit(
     def loss(network: nn.Module, batch: Batch, step: int | None) -> tuple[Tensor, Said]:
         return loss_of(cast(Network, network), batch, MOST_STEPS if step is None else length_of(step, recipe.steps))
 
-    made_by = recipe._asdict() | {"seed": seed, "unrolled": [FIRST_STEPS, STEPS, MOST_STEPS, LONG], "falling": FALLING}
+    made_by = recipe._asdict() | {"seed": seed, **UNROLLED}
     return averaged, fidelity.learn(
         (network, averaged), loss, samples, held_out, recipe, checkpoint, seed, log, made_by
     )
