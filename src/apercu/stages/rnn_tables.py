@@ -1,0 +1,162 @@
+"""The tables of the recurrent codec: its networks, from an array of int16 and back.
+
+The array begins with what describes it: features, units of the encoder's cell, units of the decoder's cell, binary
+latents of a step, and steps. Then, each row by row: the scales of both classes; the units' starts of both classes, the
+encoder's and the decoder's; the encoder's four matrices with their biases; the decoder's three. The decoder needs
+nothing of the encoder.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE, MARGIN = 16, 4
+"""Samples a side of a place, and how far what a network sees and draws of it reaches beyond on each side."""
+WINDOW = SIDE + 2 * MARGIN
+ONE_LOG2 = 9
+"""Fraction bits of states, features and weights."""
+ONE = 1 << ONE_LOG2
+MOST_SEEN, MOST_FEATURE, MOST_DRAWN = 4 * ONE - 1, 2 * ONE, 16 * ONE - 1
+"""Bounds of what a network sees of an error, of a feature, and of a sample that a place draws: in units of a scale."""
+EXACT = 1 << 24
+"""Integers below this are exact as float32, so that sums are the same in any order."""
+MOST_WIDTH, MOST_BITS, MOST_STEPS = 256, 8, 12
+LARGEST_SCALE = 16383
+CLASSES = 2
+_HEAD = 5
+
+Real = NDArray[np.float32]
+
+
+class Encoder(NamedTuple):
+    """All are integers with 9 fraction bits, as float32, biases with 18.
+
+    seen: (576, features). inputs: (9 features, 3 units), for the places around, row by row. states: (units + units of
+    the decoder, 3 units). out: (units, bits). biases: (3 units,) and (bits,).
+    """
+
+    seen: Real
+    inputs: Real
+    states: Real
+    biases: Real
+    out: Real
+    out_biases: Real
+
+
+class Decoder(NamedTuple):
+    """inputs: (9 bits, 3 units). states: (9 units, 3 units). biases: (3 units,). drawn: (units, 576)."""
+
+    inputs: Real
+    states: Real
+    biases: Real
+    drawn: Real
+
+
+class RnnTables(NamedTuple):
+    """The networks. scales: (2, steps), of luma and of chroma, in samples with 5 fraction bits. starts: of the units of
+    the encoder (2, units) and of the decoder (2, units)."""
+
+    n_bits: int
+    n_steps: int
+    scales: NDArray[np.int32]
+    starts: tuple[Real, Real]
+    encoder: Encoder
+    decoder: Decoder
+
+
+def shapes(n_features: int, n_encoder: int, n_decoder: int, n_bits: int, n_steps: int) -> dict[str, tuple[int, ...]]:
+    """The arrays of a file in order, by their names."""
+    return {
+        "scales": (CLASSES, n_steps),
+        "start_encoder": (CLASSES, n_encoder),
+        "start_decoder": (CLASSES, n_decoder),
+        "seen": (WINDOW * WINDOW, n_features),
+        "encoder_inputs": (9 * n_features, 3 * n_encoder),
+        "encoder_states": (n_encoder + n_decoder, 3 * n_encoder),
+        "encoder_biases": (3 * n_encoder,),
+        "out": (n_encoder, n_bits),
+        "out_biases": (n_bits,),
+        "decoder_inputs": (9 * n_bits, 3 * n_decoder),
+        "decoder_states": (9 * n_decoder, 3 * n_decoder),
+        "decoder_biases": (3 * n_decoder,),
+        "drawn": (n_decoder, WINDOW * WINDOW),
+    }
+
+
+BOUNDS = {
+    "seen": MOST_SEEN,
+    "encoder_inputs": MOST_FEATURE,
+    "encoder_states": ONE,
+    "out": ONE,
+    "decoder_inputs": 1,
+    "decoder_states": ONE,
+    "drawn": ONE,
+}
+"""The largest magnitude of what each matrix multiplies."""
+
+
+def largest_sum(name: str) -> int:
+    """Of the magnitudes of the weights to an output of a matrix, so that sums and what is added to them are exact."""
+    return (EXACT - (1 << 22)) // BOUNDS[name]
+
+
+def unpack(array: NDArray[np.int16]) -> tuple[RnnTables, NDArray[np.int16]]:
+    """Tables from the beginning of an array, and its rest; raises ValueError, which says what is wrong with it."""
+    if array.ndim != 1 or len(array) < _HEAD:
+        raise ValueError(f"an array of shape {array.shape}")
+    head = tuple(int(number) for number in array[:_HEAD])
+    if not all(1 <= width <= MOST_WIDTH for width in head[:3]):
+        raise ValueError(f"widths of {head[0]}, {head[1]} and {head[2]}")
+    if not (1 <= head[3] <= MOST_BITS and 1 <= head[4] <= MOST_STEPS):
+        raise ValueError(f"{head[3]} bits in each of {head[4]} steps")
+    found: dict[str, NDArray[np.int16]] = {}
+    at = _HEAD
+    for name, shape in shapes(*head).items():
+        n = int(np.prod(shape))
+        if at + n > len(array):
+            raise ValueError("it ends too early")
+        found[name] = array[at : at + n].reshape(shape)
+        at += n
+    _check(found)
+    real = {name: part.astype(np.float32) for name, part in found.items()}
+    encoder = Encoder(
+        real["seen"],
+        real["encoder_inputs"],
+        real["encoder_states"],
+        real["encoder_biases"],
+        real["out"],
+        real["out_biases"],
+    )
+    decoder = Decoder(real["decoder_inputs"], real["decoder_states"], real["decoder_biases"], real["drawn"])
+    starts = real["start_encoder"], real["start_decoder"]
+    return RnnTables(head[3], head[4], found["scales"].astype(np.int32), starts, encoder, decoder), array[at:]
+
+
+def _check(found: dict[str, NDArray[np.int16]]) -> None:
+    """Raises ValueError for numbers beyond their bounds."""
+    scales = found["scales"]
+    if scales.min() < 1 or scales.max() > LARGEST_SCALE:
+        raise ValueError(f"a scale that is not 1 to {LARGEST_SCALE}")
+    if any(np.abs(found[name].astype(np.int32)).max() > ONE for name in ("start_encoder", "start_decoder")):
+        raise ValueError("a unit that starts beyond 1")
+    for name in BOUNDS:
+        if np.abs(found[name].astype(np.int64)).sum(0).max() > largest_sum(name):
+            raise ValueError(f"weights too large for exact sums ({name})")
+
+
+def pack(head: tuple[int, int, int, int, int], numbers: dict[str, NDArray[np.float64]]) -> NDArray[np.int16]:
+    """An array of whole numbers of these `shapes`; raises ValueError for what `unpack` would refuse.
+
+    head: features, units of the encoder, units of the decoder, bits, steps."""
+    parts = [np.array(head, np.float64)]
+    for name, shape in shapes(*head).items():
+        if numbers[name].shape != shape:
+            raise ValueError(f"{name} of shape {numbers[name].shape}, not {shape}")
+        parts.append(numbers[name].ravel())
+    every = np.rint(np.concatenate(parts))
+    if np.abs(every).max() > 32767:
+        raise ValueError("a number is too large for 16 bits")
+    array = every.astype(np.int16)
+    unpack(array)
+    return array
