@@ -20,13 +20,14 @@ from apercu.stages.rnn_tables import (
     MARGIN,
     ONE,
     SIDE,
+    STEPS,
     WINDOW,
     largest_sum,
     pack,
 )
 
-FEATURES, ENCODER, DECODER, BITS, STEPS = 48, 48, 72, 8, 10
-"""Features of what is seen of a place; units of both cells; binary latents of a step; steps."""
+FEATURES, ENCODER, DECODER, BITS = 48, 48, 72, 8
+"""Features of what is seen of a place; units of both cells; binary latents of a step."""
 MOST_SEEN, MOST_FEATURE, MOST_DRAWN = 4.0, 2.0, 16.0
 
 
@@ -153,4 +154,4 @@ def to_array(network: Network) -> NDArray[np.int16]:
         "decoder_biases": decoder_biases,
         "drawn": whole(network.drawn.weight).reshape(DECODER, -1),
     }
-    return pack((FEATURES, ENCODER, DECODER, BITS, STEPS), numbers)
+    return pack((FEATURES, ENCODER, DECODER, BITS), numbers)

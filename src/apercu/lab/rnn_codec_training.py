@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from apercu.errors import OptionError
 from apercu.lab.images import files_below, manifest, read_rgb
-from apercu.lab.rnn_codec import BITS, STEPS, Network, interpolated, places, to_array
-from apercu.lab.steps import Losses, Said, average, run, share_of_rate
+from apercu.lab.rnn_codec import BITS, Network, interpolated, places, to_array
+from apercu.lab.steps import Losses, Part, Said, average, run, share_of_rate
 from apercu.stages.colour import to_planes
-from apercu.stages.rnn_tables import CLASSES, MARGIN, SIDE
+from apercu.stages.rnn_tables import CLASSES, MARGIN, SIDE, STEPS
 
 SEED = 2017
 N_STEPS = 16_000
@@ -181,7 +181,7 @@ def train(
 
     checkpoint = out.with_suffix(".pt")
     made_by = {"recipe": f"rnn codec, {n_steps} steps of {batch[0]} and {batch[1]} crops", "seed": seed}
-    parts = {"network": network, "mean": mean, "optimiser": optimiser}
+    parts: dict[str, Part] = {"network": network, "mean": mean, "optimiser": optimiser}
     rows = run(parts, n_steps, step_of, held_out, checkpoint, log, made_by)
     try:
         array = to_array(mean)

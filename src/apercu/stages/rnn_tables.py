@@ -1,7 +1,7 @@
 """The tables of the recurrent codec: its networks, from an array of int16 and back.
 
-The array begins with what describes it: features, units of the encoder's cell, units of the decoder's cell, binary
-latents of a step, and steps. Then, each row by row: the scales of both classes; the units' starts of both classes, the
+The array begins with what describes it: features, units of the encoder's cell, units of the decoder's cell, and binary
+latents of a step. Then, each row by row: the scales of both classes; the units' starts of both classes, the
 encoder's and the decoder's; the encoder's four matrices with their biases; the decoder's three. The decoder needs
 nothing of the encoder.
 """
@@ -21,16 +21,18 @@ MOST_SEEN, MOST_FEATURE, MOST_DRAWN = 4 * ONE - 1, 2 * ONE, 16 * ONE - 1
 """Bounds of what a network sees of an error, of a feature, and of a sample that a place draws: in units of a scale."""
 EXACT = 1 << 24
 """Integers below this are exact as float32, so that sums are the same in any order."""
-MOST_WIDTH, MOST_BITS, MOST_STEPS = 256, 8, 12
+MOST_WIDTH, MOST_BITS = 256, 8
+STEPS = 10
+"""That a place goes through at the most."""
 LARGEST_SCALE = 16383
 CLASSES = 2
-_HEAD = 5
+_HEAD = 4
 
 Real = NDArray[np.float32]
 
 
 class Encoder(NamedTuple):
-    """All are integers with 9 fraction bits, as float32, biases with 18.
+    """All are integers with 9 fraction bits, as float32.
 
     seen: (576, features). inputs: (9 features, 3 units), for the places around, row by row. states: (units + units of
     the decoder, 3 units). out: (units, bits). biases: (3 units,) and (bits,).
@@ -58,17 +60,16 @@ class RnnTables(NamedTuple):
     the encoder (2, units) and of the decoder (2, units)."""
 
     n_bits: int
-    n_steps: int
     scales: NDArray[np.int32]
     starts: tuple[Real, Real]
     encoder: Encoder
     decoder: Decoder
 
 
-def shapes(n_features: int, n_encoder: int, n_decoder: int, n_bits: int, n_steps: int) -> dict[str, tuple[int, ...]]:
+def shapes(n_features: int, n_encoder: int, n_decoder: int, n_bits: int) -> dict[str, tuple[int, ...]]:
     """The arrays of a file in order, by their names."""
     return {
-        "scales": (CLASSES, n_steps),
+        "scales": (CLASSES, STEPS),
         "start_encoder": (CLASSES, n_encoder),
         "start_decoder": (CLASSES, n_decoder),
         "seen": (WINDOW * WINDOW, n_features),
@@ -108,8 +109,8 @@ def unpack(array: NDArray[np.int16]) -> tuple[RnnTables, NDArray[np.int16]]:
     head = tuple(int(number) for number in array[:_HEAD])
     if not all(1 <= width <= MOST_WIDTH for width in head[:3]):
         raise ValueError(f"widths of {head[0]}, {head[1]} and {head[2]}")
-    if not (1 <= head[3] <= MOST_BITS and 1 <= head[4] <= MOST_STEPS):
-        raise ValueError(f"{head[3]} bits in each of {head[4]} steps")
+    if not 1 <= head[3] <= MOST_BITS:
+        raise ValueError(f"{head[3]} bits in each step")
     found: dict[str, NDArray[np.int16]] = {}
     at = _HEAD
     for name, shape in shapes(*head).items():
@@ -130,7 +131,7 @@ def unpack(array: NDArray[np.int16]) -> tuple[RnnTables, NDArray[np.int16]]:
     )
     decoder = Decoder(real["decoder_inputs"], real["decoder_states"], real["decoder_biases"], real["drawn"])
     starts = real["start_encoder"], real["start_decoder"]
-    return RnnTables(head[3], head[4], found["scales"].astype(np.int32), starts, encoder, decoder), array[at:]
+    return RnnTables(head[3], found["scales"].astype(np.int32), starts, encoder, decoder), array[at:]
 
 
 def _check(found: dict[str, NDArray[np.int16]]) -> None:
@@ -145,10 +146,10 @@ def _check(found: dict[str, NDArray[np.int16]]) -> None:
             raise ValueError(f"weights too large for exact sums ({name})")
 
 
-def pack(head: tuple[int, int, int, int, int], numbers: dict[str, NDArray[np.float64]]) -> NDArray[np.int16]:
+def pack(head: tuple[int, int, int, int], numbers: dict[str, NDArray[np.float64]]) -> NDArray[np.int16]:
     """An array of whole numbers of these `shapes`; raises ValueError for what `unpack` would refuse.
 
-    head: features, units of the encoder, units of the decoder, bits, steps."""
+    head: features, units of the encoder, units of the decoder, bits."""
     parts = [np.array(head, np.float64)]
     for name, shape in shapes(*head).items():
         if numbers[name].shape != shape:

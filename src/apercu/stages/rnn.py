@@ -1,0 +1,308 @@
+"""Progressive coding by recurrent networks, in integers: the mean of each place, then step by step a few bits.
+
+After Toderici et al. (Variable Rate Image Compression with Recurrent Neural Networks, ICLR 2016; Full Resolution Image
+Compression with Recurrent Neural Networks, CVPR 2017). A *place* is 16 × 16 samples. At each step a recurrent encoder
+sees the error that is left in a window of 24 × 24 around each place, and makes bits of it; a recurrent decoder adds
+what they stand for, drawn over the same windows. Both are convolutional GRUs over the grid of places. A place may stop:
+it keeps its state from then on, and draws nothing more.
+
+Numbers are integers with 9 fraction bits, held as float32: every sum stays below 2^24 (`rnn_tables`), so that products
+of matrices are exact in any order of summation. `>> 9` rounds down.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.errors import OptionError
+from apercu.stages.arguments import INT16, check_array, check_pair
+from apercu.stages.colour import FULL, Plane
+from apercu.stages.rnn_tables import (
+    MARGIN,
+    MOST_DRAWN,
+    MOST_FEATURE,
+    MOST_SEEN,
+    ONE,
+    ONE_LOG2,
+    SIDE,
+    STEPS,
+    WINDOW,
+    Real,
+    RnnTables,
+)
+
+MEAN_STEP_Q5 = (128, 64)
+"""What a symbol of means stands for, in luma and in chroma: 4 and 2 8-bit units."""
+LARGEST_MEAN = 255
+"""The largest magnitude of a symbol of means: more than any sample is."""
+AT_A_TIME = 2048
+"""Places that go through a network at once: what they take stays small."""
+_LARGEST_ERROR = 1 << 20
+"""Of a sample, as the encoder takes it: what is larger is beyond what it can see at any scale."""
+
+Symbols = NDArray[np.int16]
+"""(maps, planes, rows of places, columns): map 0 has the means in steps; then come for each step a map that is 1 where
+a place goes on, and one for each bit, 0 or 1, which is 0 where it does not."""
+Canvas = NDArray[np.int32]
+"""Samples with 5 fraction bits, (planes, rows + 1, 16, columns + 1, 16), from 4 samples above and to the left of the
+first place on; of the last half place that this adds on the other sides, 4 samples are used."""
+Index = NDArray[np.intp]
+
+
+def n_maps(tables: RnnTables) -> int:
+    """Maps of symbols of a plane."""
+    return flag_map(tables, STEPS)
+
+
+def flag_map(tables: RnnTables, step: int) -> int:
+    """The map that says which places go on to a step; its bits are in the maps after it."""
+    return 1 + step * (1 + tables.n_bits)
+
+
+def _rounded(sums: Real) -> Real:
+    """Sums with 18 fraction bits to 9, halves upwards. In place."""
+    sums += ONE // 2
+    sums *= 1 / ONE
+    found: Real = np.floor(sums, out=sums)
+    return found
+
+
+class _Grid:
+    """Numbers of places, (planes, rows, columns, n), with zeros all around; and which lie around which."""
+
+    def __init__(self, shape: tuple[int, int, int], start: Real) -> None:
+        planes, down, across = shape
+        self.padded = np.zeros((planes, down + 2, across + 2, len(start)), np.float32)
+        self.padded[:, 1:-1, 1:-1] = start
+        self.flat = self.padded.reshape(-1, len(start))
+        self.around = (np.arange(-1, 2)[:, None] * (across + 2) + np.arange(-1, 2)).ravel()
+
+    def near(self, at: Index) -> Real:
+        """What lies around places, with themselves, (n, 9 × numbers)."""
+        return self.flat[at[:, None] + self.around].reshape(len(at), -1)
+
+
+def _at(going: NDArray[np.bool_]) -> Index:
+    """Where places (planes, rows, columns) are in the rows of a `_Grid`."""
+    return np.flatnonzero(np.pad(going, ((0, 0), (1, 1), (1, 1))))
+
+
+def _parts(n: int) -> Iterator[slice]:
+    return (slice(start, start + AT_A_TIME) for start in range(0, n, AT_A_TIME))
+
+
+def _chunks(shape: tuple[int, int, int]) -> Iterator[tuple[slice, slice]]:
+    """Planes and rows of places, at most AT_A_TIME where a row has no more: some rows of a plane, or whole planes."""
+    planes, down, across = shape
+    n_planes, n_rows = max(1, AT_A_TIME // (down * across)), max(1, AT_A_TIME // across)
+    for plane in range(0, planes, n_planes):
+        for row in range(0, down, n_rows):
+            yield slice(plane, min(plane + n_planes, planes)), slice(row, min(row + n_rows, down))
+
+
+def _moved(state: Real, from_inputs: Real, from_states: Real) -> Real:
+    """The next state of units (n, units): a GRU whose gates are piecewise linear, and whose reset gate acts after the
+    matrix. from_inputs, from_states: (n, 3 units), for the update gate, the reset gate and the candidate."""
+    n = state.shape[1]
+    gates = from_inputs[:, : 2 * n] + from_states[:, : 2 * n]
+    gates = np.clip(np.floor((gates + 2 * ONE) * 0.25), 0, ONE)
+    candidate = from_inputs[:, 2 * n :] + _rounded(gates[:, n:] * from_states[:, 2 * n :])
+    np.clip(candidate, -ONE, ONE, out=candidate)
+    moved: Real = state + _rounded(gates[:, :n] * (candidate - state))
+    return moved
+
+
+class _Decoder:
+    """The decoder's states and what has been drawn so far."""
+
+    def __init__(self, means: NDArray[np.int16], tables: RnnTables, chroma: bool) -> None:
+        self.tables, self.chroma, self.step = tables, int(chroma), 0
+        self.shape = means.shape[0], means.shape[1], means.shape[2]
+        self.states = _Grid(self.shape, tables.starts[1][self.chroma])
+        self.bits = _Grid(self.shape, np.zeros(tables.n_bits, np.float32))
+        self.canvas = _interpolated(means, MEAN_STEP_Q5[self.chroma])
+
+    def advance(self, going: NDArray[np.bool_], bits: NDArray[np.int16]) -> None:
+        """The next step. going: (planes, rows, columns). bits: (places that go on, bits), 0 or 1."""
+        networks, at = self.tables.decoder, _at(going)
+        self.bits.flat[:] = 0
+        self.bits.flat[at] = 2 * bits - 1
+        moved = np.empty((len(at), self.states.flat.shape[1]), np.float32)
+        for part in _parts(len(at)):
+            from_inputs = self.bits.near(at[part]) @ networks.inputs + networks.biases
+            from_states = _rounded(self.states.near(at[part]) @ networks.states)
+            moved[part] = _moved(self.states.flat[at[part]], from_inputs, from_states)
+        self.states.flat[at] = moved
+        self._draw(going, moved)
+        self.step += 1
+
+    def _draw(self, going: NDArray[np.bool_], states: Real) -> None:
+        """Adds what places draw, from the states (places that go on, units)."""
+        scale, first = int(self.tables.scales[self.chroma, self.step]), 0
+        for planes, rows in _chunks(self.shape):
+            some = going[planes, rows]
+            n = int(np.count_nonzero(some))
+            if not n:
+                continue
+            drawn = _rounded(states[first : first + n] @ self.tables.decoder.drawn)
+            samples = np.clip(drawn, -MOST_DRAWN, MOST_DRAWN).astype(np.int32) * scale
+            windows = np.zeros((*some.shape, WINDOW, WINDOW), np.int32)
+            windows[some] = ((samples + ONE // 2) >> ONE_LOG2).reshape(n, WINDOW, WINDOW)
+            _add(self.canvas[planes, rows.start : rows.stop + 1], windows)
+            first += n
+
+    def drawn(self, planes: slice = slice(None)) -> Plane:
+        """What has been drawn so far of some planes, (planes, 16 rows, 16 columns)."""
+        low, high = (-FULL // 2, FULL // 2) if self.chroma else (0, FULL)
+        _, down, across = self.shape
+        whole = self.canvas[planes].reshape(-1, SIDE * (down + 1), SIDE * (across + 1))
+        inner = whole[:, MARGIN : MARGIN + SIDE * down, MARGIN : MARGIN + SIDE * across]
+        return np.clip(inner, low, high).astype(np.int16)
+
+
+def _add(canvas: Canvas, windows: Canvas) -> None:
+    """Adds windows (planes, rows, columns, 24, 24) to the part of a canvas that they reach, (planes, rows + 1, 16,
+    columns + 1, 16)."""
+    over = WINDOW - SIDE
+    moved = windows.swapaxes(2, 3)  # (planes, rows, 24, columns, 24)
+    canvas[:, :-1, :, :-1] += moved[:, :, :SIDE, :, :SIDE]
+    canvas[:, :-1, :, 1:, :over] += moved[:, :, :SIDE, :, SIDE:]
+    canvas[:, 1:, :over, :-1] += moved[:, :, SIDE:, :, :SIDE]
+    canvas[:, 1:, :over, 1:, :over] += moved[:, :, SIDE:, :, SIDE:]
+
+
+def _between(values: Canvas, axis: int) -> Canvas:
+    """Sixteen for each, linear between the middles of places and 32 times as large, along an axis."""
+    n = values.shape[axis]
+    before = np.take(values, np.maximum(np.arange(n) - 1, 0), axis)
+    after = np.take(values, np.minimum(np.arange(n) + 1, n - 1), axis)
+    j = 2 * np.arange(SIDE // 2, dtype=np.int32).reshape(-1, *[1] * (values.ndim - axis - 1))
+    own, first, last = (np.expand_dims(part, axis + 1) for part in (values, before, after))
+    halves = own * (17 + j) + first * (15 - j), own * (31 - j) + last * (1 + j)
+    found = np.concatenate(halves, axis + 1)
+    return found.reshape(*values.shape[:axis], SIDE * n, *values.shape[axis + 1 :])
+
+
+def _interpolated(means: NDArray[np.int16], step_q5: int) -> Canvas:
+    """The picture before the first step, of the means (planes, rows, columns)."""
+    planes, down, across = means.shape
+    rows = _between(means.astype(np.int32) * step_q5, 1)
+    whole = np.empty((planes, SIDE * (down + 1), SIDE * (across + 1)), np.int32)
+    for plane in range(planes):
+        inner = (_between(rows[plane], 1) + 512) >> 10
+        whole[plane] = np.pad(inner, (MARGIN, SIDE - MARGIN), mode="edge")
+    return whole.reshape(planes, down + 1, SIDE, across + 1, SIDE)
+
+
+class Analysed(NamedTuple):
+    """What all steps make of planes whose places do not stop.
+
+    symbols: see `Symbols`. errors: (steps + 1, planes, rows, columns) int64, the squared error of each place before the
+    first step and after each, in 2^-10 squared 8-bit units, of the samples that the plane has.
+    """
+
+    symbols: Symbols
+    errors: NDArray[np.int64]
+
+
+def rnn_analyse(plane: Plane, places: tuple[int, int], tables: RnnTables, chroma: bool) -> Analysed:
+    """The symbols and errors of planes of one size.
+
+    plane: (planes, height, width) int16 samples with 5 fraction bits, 0 to 8160, of chroma -4080 to 4080. places: down
+    and across, as many as cover it. Raises OptionError for arguments of another kind.
+    """
+    check_pair("places", places)
+    down, across = places
+    check_array("plane", plane, INT16, getattr(plane, "shape", ())[:3])
+    n, height, width = plane.shape
+    if (down, across) != (-(-height // SIDE), -(-width // SIDE)):
+        raise OptionError(f"{down} × {across} places do not cover {height} × {width} samples as they should")
+    below, beyond = SIDE * down - height, SIDE * across - width
+    wide = np.pad(plane, ((0, 0), (MARGIN, SIDE - MARGIN + below), (MARGIN, SIDE - MARGIN + beyond)), mode="edge")
+    inner = wide[:, MARGIN : MARGIN + SIDE * down, MARGIN : MARGIN + SIDE * across]
+    cut = inner.reshape(n, down, SIDE, across, SIDE)
+    unit = SIDE * SIDE * MEAN_STEP_Q5[chroma]
+    means = (2 * cut.sum((2, 4), dtype=np.int64) + unit) // (2 * unit)
+    whole = wide.astype(np.int32).reshape(n, down + 1, SIDE, across + 1, SIDE)
+    symbols = np.zeros((n_maps(tables), n, down, across), np.int16)
+    symbols[0] = np.clip(means, -LARGEST_MEAN, LARGEST_MEAN)
+    errors = np.empty((STEPS + 1, n, down, across), np.int64)
+    everywhere = np.ones((n, down, across), bool)
+    decoder, encoder = _Decoder(symbols[0], tables, chroma), _Encoder((n, down, across), tables, chroma)
+    for step in range(STEPS):
+        errors[step] = _errors(plane, decoder)
+        bits = encoder.advance(whole, decoder)
+        flag = flag_map(tables, step)
+        symbols[flag] = 1
+        symbols[flag + 1 : flag + 1 + tables.n_bits] = bits.T.reshape(-1, n, down, across)
+        decoder.advance(everywhere, bits)
+    errors[-1] = _errors(plane, decoder)
+    return Analysed(symbols, errors)
+
+
+class _Encoder:
+    """The encoder's states, of places that do not stop."""
+
+    def __init__(self, shape: tuple[int, int, int], tables: RnnTables, chroma: bool) -> None:
+        self.shape, self.tables, self.chroma = shape, tables, int(chroma)
+        self.features = _Grid(shape, np.zeros(tables.encoder.seen.shape[1], np.float32))
+        self.at = _at(np.ones(shape, bool))
+        self.states = np.tile(tables.starts[0][self.chroma], (len(self.at), 1))
+
+    def advance(self, wide: Canvas, decoder: _Decoder) -> NDArray[np.int16]:
+        """The bits (places, bits) of the next step. wide: the planes, laid out as the decoder's canvas."""
+        networks, scale = self.tables.encoder, int(self.tables.scales[self.chroma, decoder.step])
+        first = 0
+        for planes, rows in _chunks(self.shape):
+            reach = slice(rows.start, rows.stop + 1)
+            windows = _windows(wide[planes, reach] - decoder.canvas[planes, reach], scale)
+            seen = _rounded(windows @ networks.seen)
+            self.features.flat[self.at[first : first + len(seen)]] = np.clip(seen, -MOST_FEATURE, MOST_FEATURE)
+            first += len(seen)
+        bits = np.empty((len(self.at), self.tables.n_bits), np.int16)
+        for part in _parts(len(self.at)):
+            at, states = self.at[part], self.states[part]
+            from_inputs = _rounded(self.features.near(at) @ networks.inputs) + networks.biases
+            from_states = _rounded(np.concatenate([states, decoder.states.flat[at]], 1) @ networks.states)
+            states[:] = _moved(states, from_inputs, from_states)
+            bits[part] = _rounded(states @ networks.out) + networks.out_biases >= 0
+        return bits
+
+
+def _windows(left: Canvas, scale: int) -> Real:
+    """What is left in the windows of places, (places, 576), as the encoder sees it: in scales, with 9 fraction bits."""
+    planes, rows, _, columns, _ = left.shape
+    strip = np.clip(left.reshape(planes, SIDE * rows, SIDE * columns), -_LARGEST_ERROR, _LARGEST_ERROR)
+    shown: Real = np.clip((2 * ONE * strip + scale) // (2 * scale), -MOST_SEEN, MOST_SEEN).astype(np.float32)
+    cut: Real = np.lib.stride_tricks.sliding_window_view(shown, (WINDOW, WINDOW), axis=(1, 2))[:, ::SIDE, ::SIDE]
+    return cut.reshape(-1, WINDOW * WINDOW)
+
+
+def _errors(plane: Plane, decoder: _Decoder) -> NDArray[np.int64]:
+    """Squared errors of places, of what has been drawn so far."""
+    n, height, width = plane.shape
+    _, down, across = decoder.shape
+    found = np.empty((n, down, across), np.int64)
+    for planes, _ in _chunks((n, 1, down * across)):
+        drawn = decoder.drawn(planes)
+        error = np.zeros(drawn.shape)
+        error[:, :height, :width] = drawn[:, :height, :width] - plane[planes].astype(np.float64)
+        cut = error.reshape(-1, down, SIDE, across, SIDE)
+        found[planes] = np.einsum("paibj,paibj->pab", cut, cut)
+    return found
+
+
+def rnn_synthesise(symbols: Symbols, tables: RnnTables, chroma: bool) -> Plane:
+    """The planes (planes, 16 rows, 16 columns), int16 with 5 fraction bits, that symbols stand for. Steps that no place
+    goes on to take no time. Raises OptionError for arguments of another kind."""
+    check_array("symbols", symbols, INT16, (n_maps(tables), *getattr(symbols, "shape", ())[1:4]))
+    decoder = _Decoder(symbols[0], tables, chroma)
+    for step in range(STEPS):
+        flag = flag_map(tables, step)
+        going = symbols[flag] == 1
+        if not going.any():
+            break
+        decoder.advance(going, symbols[flag + 1 : flag + 1 + tables.n_bits, going].T)
+    return decoder.drawn()
