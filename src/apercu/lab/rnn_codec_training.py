@@ -1,4 +1,5 @@
-"""Training of the networks of codec="rnn", by back-propagation through all steps.
+"""Training of the networks of codec="rnn", by back-propagation through all steps; then they become integers, and the
+range coder learns the symbols that they make (`rnn_codec_maps`).
 
 The loss is the mean over the steps of the logarithm of the squared error, so that each step counts for how much of the
 error before it is taken away, luma and chroma by themselves. In half of the crops places stop as the encoder lets them
@@ -17,9 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from apercu.codecs import rnn as codec
 from apercu.errors import OptionError
 from apercu.lab.images import files_below, manifest, read_rgb
-from apercu.lab.rnn_codec import BITS, Network, interpolated, places, to_array
+from apercu.lab.rnn_codec import BITS, DECODER, ENCODER, FEATURES, Network, interpolated, places, to_array
+from apercu.lab.rnn_codec_maps import MAP_STEPS, train_maps
 from apercu.lab.steps import Losses, Part, Said, average, run, share_of_rate
 from apercu.stages.colour import to_planes
 from apercu.stages.rnn_tables import CLASSES, MARGIN, SIDE, STEPS
@@ -128,7 +131,7 @@ def batch_of(sources: tuple[Planes, Planes], sizes: tuple[int, int], rng: np.ran
 def train(
     folder: Path, out: Path, seed: int = SEED, log: Log = print, n_steps: int = N_STEPS, batch: tuple[int, int] = BATCH
 ) -> None:
-    """Trains on all images below `folder`; writes the networks to `out` (.npy, int16) and the recipe beside them.
+    """Trains on all images below `folder`; writes tables to `out` (.npy, int16) and the recipe beside them.
 
     A run that was cut off goes on from `out` with the ending .pt, which is gone at the end. `n_steps`, `batch`: for
     tests. Raises OptionError where there is nothing to train on.
@@ -184,16 +187,19 @@ def train(
     parts: dict[str, Part] = {"network": network, "mean": mean, "optimiser": optimiser}
     rows = run(parts, n_steps, step_of, held_out, checkpoint, log, made_by)
     try:
-        array = to_array(mean)
+        networks = to_array(mean)
     except ValueError as error:
         raise OptionError(f"training failed: {error}") from error
+    maps = train_maps(networks, files, seed, log)
+    array = codec.to_array(networks, maps.weights, maps.starts)
     recipe = {
         "codec": "rnn",
         "seed": seed,
         "torch": torch.__version__.split("+")[0],
         "joint": f"{n_steps} steps of {batch[0]} crops of luma and {batch[1]} of chroma, {CROP} samples a side; Adam "
         f"from {RATE} down a cosine; weights averaged by {AVERAGED}",
-        "networks": f"{BITS} bits in each of {STEPS} steps",
+        "networks": f"{BITS} bits in each of {STEPS} steps; {FEATURES} features, {ENCODER} and {DECODER} units",
+        "maps": f"from the symbols of the networks, at steps of {', '.join(map(str, MAP_STEPS))}",
         "sha256": hashlib.sha256(array.astype("<i2").tobytes()).hexdigest(),
         "log": rows,
         "images": manifest(files, folder),

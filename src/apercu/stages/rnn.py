@@ -178,11 +178,11 @@ def _between(values: Canvas, axis: int) -> Canvas:
     n = values.shape[axis]
     before = np.take(values, np.maximum(np.arange(n) - 1, 0), axis)
     after = np.take(values, np.minimum(np.arange(n) + 1, n - 1), axis)
-    j = 2 * np.arange(SIDE // 2, dtype=np.int32).reshape(-1, *[1] * (values.ndim - axis - 1))
-    own, first, last = (np.expand_dims(part, axis + 1) for part in (values, before, after))
+    j: Canvas = 2 * np.arange(SIDE // 2, dtype=np.int32).reshape(-1, *[1] * (values.ndim - axis - 1))
+    own, first, last = (np.expand_dims(part, axis + 1).astype(np.int32) for part in (values, before, after))
     halves = own * (17 + j) + first * (15 - j), own * (31 - j) + last * (1 + j)
-    found = np.concatenate(halves, axis + 1)
-    return found.reshape(*values.shape[:axis], SIDE * n, *values.shape[axis + 1 :])
+    found: Canvas = np.concatenate(halves, axis + 1).reshape(*values.shape[:axis], SIDE * n, *values.shape[axis + 1 :])
+    return found
 
 
 def _interpolated(means: NDArray[np.int16], step_q5: int) -> Canvas:
