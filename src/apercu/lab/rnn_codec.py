@@ -26,19 +26,20 @@ from apercu.stages.rnn_tables import (
     pack,
 )
 
-FEATURES, ENCODER, DECODER, BITS = 48, 48, 72, 8
-"""Features of what is seen of a place; units of both cells; binary latents of a step."""
-MOST_SEEN, MOST_FEATURE, MOST_DRAWN = 4.0, 2.0, 16.0
+FEATURES, ENCODER, DECODER, WIDE, BITS = 128, 64, 72, 160, 8
+"""Features of what is seen of a place; units of both cells; units that draw; binary latents of a step."""
+MOST_SEEN, MOST_FEATURE = 4.0, 2.0
 
 
 class Cell(nn.Module):
-    """A convolutional GRU whose gates are piecewise linear: z and r are held(a / 4 + 1 / 2) to 0 … 1, the candidate is
-    held to -1 … 1. The reset gate acts after the matrix, so that one matrix serves all three."""
+    """A GRU, convolutional where kernels are 3 × 3, whose gates are piecewise linear: z and r are a / 4 + 1 / 2 held to
+    0 … 1, the candidate is held to -1 … 1. The reset gate acts after the matrix, so that one matrix serves all three.
+    """
 
     def __init__(self, n_inputs: int, n_units: int, n_beside: int, side: int) -> None:
-        """`n_beside`: other states that this cell sees; `side`: of the kernel over states, 1 or 3."""
+        """`n_beside`: other states that this cell sees; `side`: of its kernels, 1 or 3."""
         super().__init__()
-        self.inputs = nn.Conv2d(n_inputs, 3 * n_units, 3, padding=1)
+        self.inputs = nn.Conv2d(n_inputs, 3 * n_units, side, padding=side // 2)
         self.states = nn.Conv2d(n_units + n_beside, 3 * n_units, side, padding=side // 2, bias=False)
 
     def forward(self, x: Tensor, state: Tensor, beside: Tensor | None = None) -> Tensor:
@@ -68,14 +69,15 @@ class Network(nn.Module):
         self.encoder = Cell(FEATURES, ENCODER, DECODER, 1)
         self.out = nn.Conv2d(ENCODER, BITS, 1)
         self.decoder = Cell(BITS, DECODER, 0, 3)
-        self.drawn = nn.ConvTranspose2d(DECODER, 1, WINDOW, stride=SIDE, bias=False)
+        self.wide = nn.Conv2d(DECODER + BITS, WIDE, 1)
+        self.drawn = nn.ConvTranspose2d(WIDE, 1, WINDOW, stride=SIDE, bias=False)
         self.start_encoder = nn.Parameter(torch.zeros(CLASSES, ENCODER))
         self.start_decoder = nn.Parameter(torch.zeros(CLASSES, DECODER))
         self.scales: Tensor
         self.register_buffer("scales", torch.tensor([[20.0], [4.0]]) * 0.88 ** torch.arange(STEPS))
         with torch.no_grad():
             self.seen.weight.copy_(0.2 * waves(FEATURES)[:, None])
-            self.drawn.weight.copy_(0.7 * waves(DECODER)[:, None])
+            self.drawn.weight.copy_(0.7 * waves(WIDE)[:, None])
 
     def starts(self, chroma: Tensor, down: int, across: int) -> tuple[Tensor, Tensor]:
         """States before the first step, for planes (N,) that are chroma or not."""
@@ -89,6 +91,12 @@ class Network(nn.Module):
         seen = self.seen((left / scale).clamp(-MOST_SEEN, MOST_SEEN)).clamp(-MOST_FEATURE, MOST_FEATURE)
         state = self.encoder(seen, *states)
         return state, self.out(state).clamp(-1, 1)
+
+    def draw(self, state: Tensor, bits: Tensor, going: Tensor) -> Tensor:
+        """What places add that go on (N, 1, h, w), in scales, (N, 1, 16 h + 8, 16 w + 8)."""
+        wide = self.wide(torch.cat([state, bits], 1)).clamp(0, MOST_FEATURE)
+        drawn: Tensor = self.drawn(wide * going)
+        return drawn
 
     def hold(self) -> None:
         """Makes weights smaller whose sums would not be exact as integers."""
@@ -109,6 +117,7 @@ class Network(nn.Module):
             ("out", self.out.weight, every),
             ("decoder_inputs", self.decoder.inputs.weight, every),
             ("decoder_states", self.decoder.states.weight, every),
+            ("wide", self.wide.weight, every),
             ("drawn", self.drawn.weight, (0,)),
         ]
 
@@ -136,9 +145,10 @@ def to_array(network: Network) -> NDArray[np.int16]:
         """(out, in, 3, 3) to (places around, in; out)."""
         return whole(conv.weight).transpose(2, 3, 1, 0).reshape(-1, conv.out_channels)
 
-    biases = [conv.bias for conv in (network.encoder.inputs, network.out, network.decoder.inputs)]
-    assert all(bias is not None for bias in biases)
-    encoder_biases, out_biases, decoder_biases = (whole(bias) for bias in biases if bias is not None)
+    biased = network.encoder.inputs, network.out, network.decoder.inputs, network.wide
+    encoder_biases, out_biases, decoder_biases, wide_biases = (
+        whole(conv.bias) for conv in biased if conv.bias is not None
+    )
     numbers = {
         "scales": np.clip(whole(network.scales, 32), 1, LARGEST_SCALE),
         "start_encoder": whole(network.start_encoder),
@@ -152,6 +162,8 @@ def to_array(network: Network) -> NDArray[np.int16]:
         "decoder_inputs": matrix(network.decoder.inputs),
         "decoder_states": matrix(network.decoder.states),
         "decoder_biases": decoder_biases,
-        "drawn": whole(network.drawn.weight).reshape(DECODER, -1),
+        "wide": matrix(network.wide),
+        "wide_biases": wide_biases,
+        "drawn": whole(network.drawn.weight).reshape(WIDE, -1),
     }
-    return pack((FEATURES, ENCODER, DECODER, BITS), numbers)
+    return pack((FEATURES, ENCODER, DECODER, WIDE, BITS), numbers)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from apercu.codecs import rnn as codec
 from apercu.errors import OptionError
 from apercu.lab.images import files_below, manifest, read_rgb
-from apercu.lab.rnn_codec import BITS, DECODER, ENCODER, FEATURES, Network, interpolated, places, to_array
+from apercu.lab.rnn_codec import BITS, DECODER, ENCODER, FEATURES, WIDE, Network, interpolated, places, to_array
 from apercu.lab.rnn_codec_maps import MAP_STEPS, train_maps
 from apercu.lab.steps import Losses, Part, Said, average, run, share_of_rate
 from apercu.stages.colour import to_planes
@@ -32,7 +32,7 @@ N_STEPS = 16_000
 BATCH, CROP = (12, 4), 128  # crops of luma and of chroma; samples a side
 RATE = 1.5e-3  # of Adam, times `share_of_rate`
 AVERAGED = 0.998  # weights are averaged over about 500 steps
-NOISY = 0.4  # share of the steps in which bits are noisy; the noise falls to zero on the way
+NOISY = 0.15  # share of the steps in which bits are noisy; the noise falls to zero on the way
 SETTLING, FOLLOWED = 0.5, 0.02  # share of the steps in which scales follow what is left, and how fast
 PRICES = 300.0, 60_000.0  # squared errors for a step of a place of luma, of which one is drawn for each crop
 CHEAPER = 4.0  # of chroma
@@ -80,7 +80,7 @@ def unroll(
         hard = torch.where(soft.detach() + noise * random >= 0, 1.0, -1.0)
         bits = (soft + (hard - soft).detach()) * going
         decoder = torch.where(going > 0, network.decoder(bits, decoder), decoder)
-        drawn = drawn + scale * network.drawn(decoder * going)
+        drawn = drawn + scale * network.draw(decoder, bits, going)
         after = places((planes - drawn).square())
         errors.append(_by_class(after, chroma))
         went.append(going.mean())
@@ -198,7 +198,7 @@ def train(
         "torch": torch.__version__.split("+")[0],
         "joint": f"{n_steps} steps of {batch[0]} crops of luma and {batch[1]} of chroma, {CROP} samples a side; Adam "
         f"from {RATE} down a cosine; weights averaged by {AVERAGED}",
-        "networks": f"{BITS} bits in each of {STEPS} steps; {FEATURES} features, {ENCODER} and {DECODER} units",
+        "networks": f"{BITS} bits in each of {STEPS} steps; {FEATURES} features, {ENCODER}, {DECODER} and {WIDE} units",
         "maps": f"from the symbols of the networks, at steps of {', '.join(map(str, MAP_STEPS))}",
         "sha256": hashlib.sha256(array.astype("<i2").tobytes()).hexdigest(),
         "log": rows,

@@ -3,7 +3,7 @@
 After Toderici et al. (Variable Rate Image Compression with Recurrent Neural Networks, ICLR 2016; Full Resolution Image
 Compression with Recurrent Neural Networks, CVPR 2017). A *place* is 16 × 16 samples. At each step a recurrent encoder
 sees the error that is left in a window of 24 × 24 around each place, and makes bits of it; a recurrent decoder adds
-what they stand for, drawn over the same windows. Both are convolutional GRUs over the grid of places. A place may stop:
+what they stand for, drawn over the same windows. Both are GRUs; the decoder's is convolutional, over the grid of places. A place may stop:
 it keeps its state from then on, and draws nothing more.
 
 Numbers are integers with 9 fraction bits, held as float32: every sum stays below 2^24 (`rnn_tables`), so that products
@@ -135,18 +135,20 @@ class _Decoder:
             from_states = _rounded(self.states.near(at[part]) @ networks.states)
             moved[part] = _moved(self.states.flat[at[part]], from_inputs, from_states)
         self.states.flat[at] = moved
-        self._draw(going, moved)
+        self._draw(going, np.concatenate([moved, ONE * self.bits.flat[at]], 1))
         self.step += 1
 
-    def _draw(self, going: NDArray[np.bool_], states: Real) -> None:
-        """Adds what places draw, from the states (places that go on, units)."""
+    def _draw(self, going: NDArray[np.bool_], known: Real) -> None:
+        """Adds what places draw, from their states and bits (places that go on, units + bits)."""
+        networks = self.tables.decoder
         scale, first = int(self.tables.scales[self.chroma, self.step]), 0
         for planes, rows in _chunks(self.shape):
             some = going[planes, rows]
             n = int(np.count_nonzero(some))
             if not n:
                 continue
-            drawn = _rounded(states[first : first + n] @ self.tables.decoder.drawn)
+            wide = _rounded(known[first : first + n] @ networks.wide) + networks.wide_biases
+            drawn = _rounded(np.clip(wide, 0, MOST_FEATURE) @ networks.drawn)
             samples = np.clip(drawn, -MOST_DRAWN, MOST_DRAWN).astype(np.int32) * scale
             windows = np.zeros((*some.shape, WINDOW, WINDOW), np.int32)
             windows[some] = ((samples + ONE // 2) >> ONE_LOG2).reshape(n, WINDOW, WINDOW)
@@ -247,26 +249,22 @@ class _Encoder:
 
     def __init__(self, shape: tuple[int, int, int], tables: RnnTables, chroma: bool) -> None:
         self.shape, self.tables, self.chroma = shape, tables, int(chroma)
-        self.features = _Grid(shape, np.zeros(tables.encoder.seen.shape[1], np.float32))
         self.at = _at(np.ones(shape, bool))
         self.states = np.tile(tables.starts[0][self.chroma], (len(self.at), 1))
 
     def advance(self, wide: Canvas, decoder: _Decoder) -> NDArray[np.int16]:
         """The bits (places, bits) of the next step. wide: the planes, laid out as the decoder's canvas."""
         networks, scale = self.tables.encoder, int(self.tables.scales[self.chroma, decoder.step])
-        first = 0
+        bits, first = np.empty((len(self.at), self.tables.n_bits), np.int16), 0
         for planes, rows in _chunks(self.shape):
             reach = slice(rows.start, rows.stop + 1)
             windows = _windows(wide[planes, reach] - decoder.canvas[planes, reach], scale)
-            seen = _rounded(windows @ networks.seen)
-            self.features.flat[self.at[first : first + len(seen)]] = np.clip(seen, -MOST_FEATURE, MOST_FEATURE)
-            first += len(seen)
-        bits = np.empty((len(self.at), self.tables.n_bits), np.int16)
-        for part in _parts(len(self.at)):
-            at, states = self.at[part], self.states[part]
-            from_inputs = _rounded(self.features.near(at) @ networks.inputs) + networks.biases
-            from_states = _rounded(np.concatenate([states, decoder.states.flat[at]], 1) @ networks.states)
-            states[:] = _moved(states, from_inputs, from_states)
+            part = slice(first, first + len(windows))
+            first, states = part.stop, self.states[part]
+            features = np.clip(_rounded(windows @ networks.seen), -MOST_FEATURE, MOST_FEATURE)
+            from_inputs = _rounded(features @ networks.inputs) + networks.biases
+            both = np.concatenate([states, decoder.states.flat[self.at[part]]], 1)
+            states[:] = _moved(states, from_inputs, _rounded(both @ networks.states))
             bits[part] = _rounded(states @ networks.out) + networks.out_biases >= 0
         return bits
 

@@ -1,9 +1,9 @@
 """The tables of the recurrent codec: its networks, from an array of int16 and back.
 
-The array begins with what describes it: features, units of the encoder's cell, units of the decoder's cell, and binary
-latents of a step. Then, each row by row: the scales of both classes; the units' starts of both classes, the
-encoder's and the decoder's; the encoder's four matrices with their biases; the decoder's three. The decoder needs
-nothing of the encoder.
+The array begins with what describes it: features, units of the encoder's cell, units of the decoder's cell, units that
+draw, and binary latents of a step. Then, each row by row: the scales of both classes; the units' starts of both
+classes, the encoder's and the decoder's; and the arrays of encoder and decoder. The decoder needs nothing of the
+encoder.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,8 @@ ONE_LOG2 = 9
 """Fraction bits of states, features and weights."""
 ONE = 1 << ONE_LOG2
 MOST_SEEN, MOST_FEATURE, MOST_DRAWN = 4 * ONE - 1, 2 * ONE, 16 * ONE - 1
-"""Bounds of what a network sees of an error, of a feature, and of a sample that a place draws: in units of a scale."""
+"""Bounds of what a network sees of an error, of a feature and of a unit that draws, and of a sample that a place draws:
+in units of a scale."""
 EXACT = 1 << 24
 """Integers below this are exact as float32, so that sums are the same in any order."""
 MOST_WIDTH, MOST_BITS = 256, 8
@@ -26,7 +27,7 @@ STEPS = 10
 """That a place goes through at the most."""
 LARGEST_SCALE = 16383
 CLASSES = 2
-_HEAD = 4
+_HEAD = 5
 
 Real = NDArray[np.float32]
 
@@ -34,8 +35,8 @@ Real = NDArray[np.float32]
 class Encoder(NamedTuple):
     """All are integers with 9 fraction bits, as float32.
 
-    seen: (576, features). inputs: (9 features, 3 units), for the places around, row by row. states: (units + units of
-    the decoder, 3 units). out: (units, bits). biases: (3 units,) and (bits,).
+    seen: (576, features). inputs: (features, 3 units). states: (units + units of the decoder, 3 units). biases:
+    (3 units,). out: (units, bits). out_biases: (bits,).
     """
 
     seen: Real
@@ -47,11 +48,14 @@ class Encoder(NamedTuple):
 
 
 class Decoder(NamedTuple):
-    """inputs: (9 bits, 3 units). states: (9 units, 3 units). biases: (3 units,). drawn: (units, 576)."""
+    """inputs: (9 bits, 3 units) and states: (9 units, 3 units), for the places around, row by row. biases: (3 units,).
+    wide: (units + bits, units that draw). wide_biases: (units that draw,). drawn: (units that draw, 576)."""
 
     inputs: Real
     states: Real
     biases: Real
+    wide: Real
+    wide_biases: Real
     drawn: Real
 
 
@@ -66,14 +70,14 @@ class RnnTables(NamedTuple):
     decoder: Decoder
 
 
-def shapes(n_features: int, n_encoder: int, n_decoder: int, n_bits: int) -> dict[str, tuple[int, ...]]:
+def shapes(n_features: int, n_encoder: int, n_decoder: int, n_wide: int, n_bits: int) -> dict[str, tuple[int, ...]]:
     """The arrays of a file in order, by their names."""
     return {
         "scales": (CLASSES, STEPS),
         "start_encoder": (CLASSES, n_encoder),
         "start_decoder": (CLASSES, n_decoder),
         "seen": (WINDOW * WINDOW, n_features),
-        "encoder_inputs": (9 * n_features, 3 * n_encoder),
+        "encoder_inputs": (n_features, 3 * n_encoder),
         "encoder_states": (n_encoder + n_decoder, 3 * n_encoder),
         "encoder_biases": (3 * n_encoder,),
         "out": (n_encoder, n_bits),
@@ -81,7 +85,9 @@ def shapes(n_features: int, n_encoder: int, n_decoder: int, n_bits: int) -> dict
         "decoder_inputs": (9 * n_bits, 3 * n_decoder),
         "decoder_states": (9 * n_decoder, 3 * n_decoder),
         "decoder_biases": (3 * n_decoder,),
-        "drawn": (n_decoder, WINDOW * WINDOW),
+        "wide": (n_decoder + n_bits, n_wide),
+        "wide_biases": (n_wide,),
+        "drawn": (n_wide, WINDOW * WINDOW),
     }
 
 
@@ -92,7 +98,8 @@ BOUNDS = {
     "out": ONE,
     "decoder_inputs": 1,
     "decoder_states": ONE,
-    "drawn": ONE,
+    "wide": ONE,
+    "drawn": MOST_FEATURE,
 }
 """The largest magnitude of what each matrix multiplies."""
 
@@ -107,10 +114,11 @@ def unpack(array: NDArray[np.int16]) -> tuple[RnnTables, NDArray[np.int16]]:
     if array.ndim != 1 or len(array) < _HEAD:
         raise ValueError(f"an array of shape {array.shape}")
     head = tuple(int(number) for number in array[:_HEAD])
-    if not all(1 <= width <= MOST_WIDTH for width in head[:3]):
-        raise ValueError(f"widths of {head[0]}, {head[1]} and {head[2]}")
-    if not 1 <= head[3] <= MOST_BITS:
-        raise ValueError(f"{head[3]} bits in each step")
+    *widths, n_bits = head
+    if not all(1 <= width <= MOST_WIDTH for width in widths):
+        raise ValueError(f"widths of {', '.join(map(str, widths))}")
+    if not 1 <= n_bits <= MOST_BITS:
+        raise ValueError(f"{n_bits} bits in each step")
     found: dict[str, NDArray[np.int16]] = {}
     at = _HEAD
     for name, shape in shapes(*head).items():
@@ -121,17 +129,11 @@ def unpack(array: NDArray[np.int16]) -> tuple[RnnTables, NDArray[np.int16]]:
         at += n
     _check(found)
     real = {name: part.astype(np.float32) for name, part in found.items()}
-    encoder = Encoder(
-        real["seen"],
-        real["encoder_inputs"],
-        real["encoder_states"],
-        real["encoder_biases"],
-        real["out"],
-        real["out_biases"],
-    )
-    decoder = Decoder(real["decoder_inputs"], real["decoder_states"], real["decoder_biases"], real["drawn"])
+    of_encoder = "seen", "encoder_inputs", "encoder_states", "encoder_biases", "out", "out_biases"
+    of_decoder = "decoder_inputs", "decoder_states", "decoder_biases", "wide", "wide_biases", "drawn"
+    encoder, decoder = Encoder(*(real[name] for name in of_encoder)), Decoder(*(real[name] for name in of_decoder))
     starts = real["start_encoder"], real["start_decoder"]
-    return RnnTables(head[3], found["scales"].astype(np.int32), starts, encoder, decoder), array[at:]
+    return RnnTables(n_bits, found["scales"].astype(np.int32), starts, encoder, decoder), array[at:]
 
 
 def _check(found: dict[str, NDArray[np.int16]]) -> None:
@@ -146,10 +148,10 @@ def _check(found: dict[str, NDArray[np.int16]]) -> None:
             raise ValueError(f"weights too large for exact sums ({name})")
 
 
-def pack(head: tuple[int, int, int, int], numbers: dict[str, NDArray[np.float64]]) -> NDArray[np.int16]:
+def pack(head: tuple[int, int, int, int, int], numbers: dict[str, NDArray[np.float64]]) -> NDArray[np.int16]:
     """An array of whole numbers of these `shapes`; raises ValueError for what `unpack` would refuse.
 
-    head: features, units of the encoder, units of the decoder, bits."""
+    head: features, units of the encoder, units of the decoder, units that draw, bits."""
     parts = [np.array(head, np.float64)]
     for name, shape in shapes(*head).items():
         if numbers[name].shape != shape:
