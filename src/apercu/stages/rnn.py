@@ -3,8 +3,8 @@
 After Toderici et al. (Variable Rate Image Compression with Recurrent Neural Networks, ICLR 2016; Full Resolution Image
 Compression with Recurrent Neural Networks, CVPR 2017). A *place* is 16 × 16 samples. At each step a recurrent encoder
 sees the error that is left in a window of 24 × 24 around each place, and makes bits of it; a recurrent decoder adds
-what they stand for, drawn over the same windows. Both are GRUs; the decoder's is convolutional, over the grid of places. A place may stop:
-it keeps its state from then on, and draws nothing more.
+what they stand for, drawn over the same windows. Both are GRUs; the decoder's is convolutional, over the grid of
+places. A place may stop: it keeps its state from then on, and draws nothing more.
 
 Numbers are integers with 9 fraction bits, held as float32: every sum stays below 2^24 (`rnn_tables`), so that products
 of matrices are exact in any order of summation. `>> 9` rounds down.
@@ -36,7 +36,7 @@ from apercu.stages.rnn_tables import (
 MEAN_STEP_Q5 = (128, 64)
 """What a symbol of means stands for, in luma and in chroma: 4 and 2 8-bit units."""
 LARGEST_MEAN = 255
-"""The largest magnitude of a symbol of means: more than any sample is."""
+"""The largest magnitude that a symbol of means counts as: more than any sample is, and small enough for 32 bits."""
 AT_A_TIME = 2048
 """Places that go through a network at once: what they take stays small."""
 _LARGEST_ERROR = 1 << 20
@@ -190,7 +190,8 @@ def _between(values: Canvas, axis: int) -> Canvas:
 def _interpolated(means: NDArray[np.int16], step_q5: int) -> Canvas:
     """The picture before the first step, of the means (planes, rows, columns)."""
     planes, down, across = means.shape
-    rows = _between(means.astype(np.int32) * step_q5, 1)
+    held = np.clip(means, -LARGEST_MEAN, LARGEST_MEAN).astype(np.int32)
+    rows = _between(held * step_q5, 1)
     whole = np.empty((planes, SIDE * (down + 1), SIDE * (across + 1)), np.int32)
     for plane in range(planes):
         inner = (_between(rows[plane], 1) + 512) >> 10
@@ -217,8 +218,11 @@ def rnn_analyse(plane: Plane, places: tuple[int, int], tables: RnnTables, chroma
     """
     check_pair("places", places)
     down, across = places
-    check_array("plane", plane, INT16, getattr(plane, "shape", ())[:3])
-    n, height, width = plane.shape
+    shape: tuple[int, ...] = tuple(getattr(plane, "shape", ()))
+    if len(shape) != 3 or not all(shape):
+        raise OptionError(f"plane must be an array of planes, rows and columns, not of shape {shape}")
+    check_array("plane", plane, INT16, shape)
+    n, height, width = shape
     if (down, across) != (-(-height // SIDE), -(-width // SIDE)):
         raise OptionError(f"{down} × {across} places do not cover {height} × {width} samples as they should")
     below, beyond = SIDE * down - height, SIDE * across - width
@@ -229,7 +233,7 @@ def rnn_analyse(plane: Plane, places: tuple[int, int], tables: RnnTables, chroma
     means = (2 * cut.sum((2, 4), dtype=np.int64) + unit) // (2 * unit)
     whole = wide.astype(np.int32).reshape(n, down + 1, SIDE, across + 1, SIDE)
     symbols = np.zeros((n_maps(tables), n, down, across), np.int16)
-    symbols[0] = np.clip(means, -LARGEST_MEAN, LARGEST_MEAN)
+    symbols[0] = means
     errors = np.empty((STEPS + 1, n, down, across), np.int64)
     everywhere = np.ones((n, down, across), bool)
     decoder, encoder = _Decoder(symbols[0], tables, chroma), _Encoder((n, down, across), tables, chroma)
@@ -295,7 +299,10 @@ def _errors(plane: Plane, decoder: _Decoder) -> NDArray[np.int64]:
 def rnn_synthesise(symbols: Symbols, tables: RnnTables, chroma: bool) -> Plane:
     """The planes (planes, 16 rows, 16 columns), int16 with 5 fraction bits, that symbols stand for. Steps that no place
     goes on to take no time. Raises OptionError for arguments of another kind."""
-    check_array("symbols", symbols, INT16, (n_maps(tables), *getattr(symbols, "shape", ())[1:4]))
+    shape: tuple[int, ...] = tuple(getattr(symbols, "shape", ()))
+    if len(shape) != 4 or not all(shape):
+        raise OptionError(f"symbols must be an array of maps, planes, rows and columns, not of shape {shape}")
+    check_array("symbols", symbols, INT16, (n_maps(tables), *shape[1:]))
     decoder = _Decoder(symbols[0], tables, chroma)
     for step in range(STEPS):
         flag = flag_map(tables, step)
