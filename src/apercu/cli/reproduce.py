@@ -13,6 +13,8 @@ examples:
   apercu reproduce taha2025 --images classic --train photographs --out reproduction
   apercu reproduce fraihat2023 --images photographs --digits t10k-images-idx3-ubyte.gz --out rates
   apercu reproduce tallec2017 --out balancing
+  apercu reproduce mali2021 --images photographs --transfer aerial --out decoders
+  apercu reproduce pohl2022 --out breathing
 """
 
 # Each module offers DESCRIPTION, EXAMPLES, add_arguments(parser) and run(arguments) -> exit code.
@@ -20,6 +22,8 @@ PAPERS = {
     "taha2025": ("apercu.cli.papers.taha2025", "two linear autoencoders: Tables 1 to 5, Figures 7 to 12"),
     "fraihat2023": ("apercu.cli.papers.fraihat2023", "stacked autoencoders: compression rates, each with its PSNR"),
     "tallec2017": ("apercu.cli.papers.tallec2017", "recurrent networks: influence balancing by TBPTT, RTRL and UORO"),
+    "mali2021": ("apercu.cli.papers.mali2021", "recurrent decoders of blocks, by rule of learning and optimiser"),
+    "pohl2022": ("apercu.cli.papers.pohl2022", "prediction of breathing by UORO, RTRL, LMS and linear regression"),
 }
 
 
