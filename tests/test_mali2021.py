@@ -190,6 +190,7 @@ def test_the_command_writes_all(tmp_path, capsys, monkeypatch):
     assert page in capsys.readouterr().out
     assert "of 4 findings hold" in page
     assert "A quick run" in page
+    assert bench.CRITERIA in page
     record = json.loads((out / "results.json").read_text("utf-8"))
     assert len(record["verdicts"]) == 4
     rows = record["tables"][1]["rows"]
