@@ -17,10 +17,10 @@ CITATION = (
 )
 SOURCE = "The texts of both papers were not at hand; the findings are as a survey tells them."
 CRITERIA = (
-    "The first finding holds where BPTT and SAB both have a higher PSNR than every other rule, in every set; the second "
-    "where UORO's SSIM is above the codec's own, and its PSNR below those of BPTT and of SAB; the third where SGD does "
-    "better than the mean of the adaptive optimisers with UORO and with RTRL, and not with BPTT; the fourth where UORO's "
-    "PSNR changes more over sizes than that of BPTT and of SAB. One seed: small differences say nothing."
+    "The first finding holds where BPTT and SAB both have a higher PSNR than every other rule, in every set; the "
+    "second where UORO's SSIM is above the codec's own, and its PSNR below those of BPTT and of SAB; the third where "
+    "SGD does better than the mean of the adaptive optimisers with UORO and with RTRL, and not with BPTT; the fourth "
+    "where UORO's PSNR changes more over sizes than that of BPTT and of SAB. One seed: small differences say nothing."
 )
 RATES = {
     "SGD": (0.03, 0.1, 0.3),
