@@ -56,7 +56,7 @@ def tables(array, _codec):
             raise ModelError("the tables end early")
         found = numbers[at : at + n].reshape(shape)
         at += n
-        if bound and (abs(found).sum(0) * bound > BOUND).any():
+        if bound and (abs(found).sum(-2) * bound > BOUND).any():
             raise ModelError("sums that do not fit")
         return found
 
@@ -71,17 +71,18 @@ def tables(array, _codec):
     take(576, n_features, bound=2047)
     take(n_features, 3 * n_own, bound=1024)
     take(n_own + n_units, 3 * n_own, bound=512)
-    take(3 * n_own)
-    take(n_own, n_bits, bound=512)
-    take(n_bits)
+    take(STEPS, 3 * n_own)
+    take(STEPS, n_features + n_own, n_bits, bound=1024)
+    take(STEPS, n_bits)
     t.inputs, t.states, t.biases = (
         take(9 * n_bits, 3 * n_units, bound=1),
         take(9 * n_units, 3 * n_units, bound=512),
-        take(3 * n_units),
+        take(STEPS, 3 * n_units),
     )
-    t.wide, t.wide_biases, t.drawn = (
-        take(n_units + n_bits, n_wide, bound=512),
-        take(n_wide),
+    t.wide, t.marks, t.offsets, t.drawn = (
+        take(n_units, n_wide, bound=512),
+        take(STEPS, n_bits, n_wide, bound=1),
+        take(STEPS, n_wide),
         take(n_wide, 576, bound=1024),
     )
     t.maps = maps_of(n_bits)
@@ -158,14 +159,14 @@ def plane_of(symbols, t, chroma):
             worth[y + 1, x + 1] = 2 * symbols[f + 1 : f + 1 + t.n_bits, y, x].astype(np.int64) - 1
         after = states.copy()
         for y, x in going:
-            of_bits = t.biases + worth[y : y + 3, x : x + 3].ravel() @ t.inputs
+            of_bits = t.biases[step] + worth[y : y + 3, x : x + 3].ravel() @ t.inputs
             of_states = (states[y : y + 3, x : x + 3].ravel() @ t.states + 256) >> 9
             gates = hold((of_bits[: 2 * n] + of_states[: 2 * n] + 1024) >> 2, 0, 512)
             c = hold(of_bits[2 * n :] + ((gates[n:] * of_states[2 * n :] + 256) >> 9), -512, 512)
             state = states[y + 1, x + 1]
             after[y + 1, x + 1] = state + ((gates[:n] * (c - state) + 256) >> 9)
-            v = np.concatenate([after[y + 1, x + 1], 512 * worth[y + 1, x + 1]])
-            u = hold(t.wide_biases + ((v @ t.wide + 256) >> 9), 0, 1024)
+            of_step = t.offsets[step] + worth[y + 1, x + 1] @ t.marks[step]
+            u = hold(of_step + ((after[y + 1, x + 1] @ t.wide + 256) >> 9), 0, 1024)
             d = hold((u @ t.drawn + 256) >> 9, -8191, 8191)
             more = (d * t.scales[chroma, step] + 256) >> 9
             samples[16 * y : 16 * y + 24, 16 * x : 16 * x + 24] += more.reshape(24, 24)

@@ -14,7 +14,7 @@ def drawn_numbers(seed=0, head=HEAD, size=400):
     rng = np.random.default_rng(seed)
     found = {name: rng.normal(0, size, shape) for name, shape in shapes(*head).items()}
     for name in BOUNDS:
-        total = np.abs(found[name]).sum(0).max() + found[name].shape[0]
+        total = np.abs(found[name]).sum(-2).max() + found[name].shape[-2]
         found[name] *= min(1, largest_sum(name) / total)
     found["scales"] = np.array([[900], [300]]) * 0.85 ** np.arange(STEPS)
     for name in ("start_encoder", "start_decoder"):
@@ -37,11 +37,11 @@ def useful_numbers():
     at = np.pi * (np.arange(WINDOW) + 0.5) / WINDOW
     waves = [np.outer(np.cos(i * at), np.cos(j * at)).ravel() for i, j in ((0, 0), (0, 1), (1, 0))]
     found["scales"] = np.array([[600], [200]]) * 0.8 ** np.arange(STEPS)
-    found["encoder_biases"][:n] = found["decoder_biases"][:n] = 2048  # always on
+    found["encoder_biases"][:, :n] = found["decoder_biases"][:, :n] = 2048  # always on
     for k, wave in enumerate(waves):
         found["seen"][:, k] = 8 * wave
         found["encoder_inputs"][k, 2 * n + k] = 512
-        found["out"][k, k] = 512
+        found["out"][:, n + k, k] = 512
         found["decoder_inputs"][4 * n + k, 2 * n + k] = 512
         for unit, sign in ((k, 1), (n + k, -1)):
             found["wide"][k, unit] = 512 * sign

@@ -103,9 +103,11 @@ def test_extreme_tables_stay_exact():
     """Weights as large as they may be: sums are the same as in integers of 64 bits."""
     rng = np.random.default_rng(1)
     numbers = drawn_numbers(2)
-    for name in ("decoder_states", "wide", "drawn", "decoder_inputs"):
+    for name in ("decoder_states", "wide", "wide_bits", "drawn", "decoder_inputs"):
         numbers[name] = rng.choice([-1.0, 1.0], numbers[name].shape) * min(
-            32767, (12_582_912 // {"decoder_inputs": 1, "drawn": 1024}.get(name, 512)) // len(numbers[name])
+            32767,
+            (12_582_912 // {"decoder_inputs": 1, "wide_bits": 1, "drawn": 1024}.get(name, 512))
+            // numbers[name].shape[-2],
         )
     numbers["scales"][:] = 16383
     numbers["wide_biases"][:], numbers["decoder_biases"][:] = 32767, -32767
@@ -136,6 +138,18 @@ def test_tables_that_are_refused(change, said):
     array = pack(HEAD, drawn_numbers())
     with pytest.raises(ValueError, match=said):
         unpack(change(array).astype(np.int16))
+
+
+def test_sums_of_every_step_are_exact():
+    """Of the matrix that makes the bits, which every step has by itself."""
+    numbers = drawn_numbers()
+    for step in (0, STEPS - 1):
+        large = numbers | {"out": np.zeros_like(numbers["out"])}
+        large["out"][step, :, 1] = 12_582_912 // 1024 // numbers["out"].shape[1]
+        pack(HEAD, large)
+        large["out"][step, :, 1] += 1
+        with pytest.raises(ValueError, match=r"exact sums \(out\)"):
+            pack(HEAD, large)
 
 
 def test_tables_come_back():

@@ -29,6 +29,11 @@ from apercu.stages.rnn_tables import (
 FEATURES, ENCODER, DECODER, WIDE, BITS = 128, 64, 72, 160, 8
 """Features of what is seen of a place; units of both cells; units that draw; binary latents of a step."""
 MOST_SEEN, MOST_FEATURE = 4.0, 2.0
+SEEN, DRAWN, MEAN, LARGEST, AFTER_A_BIT = 0.2, 2.5, 7.0, 1.6, 0.36
+"""At first: weights of what is seen and drawn; the mean size of a coefficient in scales, times its frequency; the
+largest weight of a bit; and the share of a variance that the sign leaves (Max, IRE Trans. IT 6, 1960)."""
+LARGEST_NUMBER = 60.0
+"""Of weights that have no sums to keep: they fit in 16 bits."""
 
 
 class Cell(nn.Module):
@@ -37,14 +42,15 @@ class Cell(nn.Module):
     """
 
     def __init__(self, n_inputs: int, n_units: int, n_beside: int, side: int) -> None:
-        """`n_beside`: other states that this cell sees; `side`: of its kernels, 1 or 3."""
+        """`n_beside`: other states that this cell sees; `side`: of its kernels, 1 or 3. Each step has its biases."""
         super().__init__()
-        self.inputs = nn.Conv2d(n_inputs, 3 * n_units, side, padding=side // 2)
+        self.inputs = nn.Conv2d(n_inputs, 3 * n_units, side, padding=side // 2, bias=False)
+        self.biases = nn.Parameter(torch.zeros(STEPS, 3 * n_units, 1, 1))
         self.states = nn.Conv2d(n_units + n_beside, 3 * n_units, side, padding=side // 2, bias=False)
 
-    def forward(self, x: Tensor, state: Tensor, beside: Tensor | None = None) -> Tensor:
+    def forward(self, step: int, x: Tensor, state: Tensor, beside: Tensor | None = None) -> Tensor:
         """x: (N, inputs, h, w); state, and what comes back: (N, units, h, w)."""
-        z_x, r_x, c_x = self.inputs(x).chunk(3, 1)
+        z_x, r_x, c_x = (self.inputs(x) + self.biases[step]).chunk(3, 1)
         z_s, r_s, c_s = self.states(state if beside is None else torch.cat([state, beside], 1)).chunk(3, 1)
         z, r = ((a / 4 + 0.5).clamp(0, 1) for a in (z_x + z_s, r_x + r_s))
         candidate = (c_x + r * c_s).clamp(-1, 1)
@@ -52,32 +58,60 @@ class Cell(nn.Module):
         return found
 
 
-def waves(n: int) -> Tensor:
-    """The n cosines of least frequency on a window, (n, 24, 24), of norm 1."""
-    at = (torch.arange(WINDOW) + 0.5) / WINDOW
-    pairs = sorted(((i, j) for i in range(WINDOW) for j in range(WINDOW)), key=lambda p: (p[0] ** 2 + p[1] ** 2, p))
-    drawn = [torch.cos(math.pi * i * at)[:, None] * torch.cos(math.pi * j * at)[None] for i, j in pairs[:n]]
-    return torch.stack([wave / wave.norm() for wave in drawn])
+def lapped(n: int) -> tuple[Tensor, Tensor]:
+    """The n functions of least frequency of an orthogonal lapped transform whose hop is a place and whose window is 24
+    × 24 (Princen and Bradley, IEEE Trans. ASSP 34(5), 1986), (n, 24, 24); and their frequencies, (n,)."""
+    at = torch.arange(2 * SIDE) + 0.5
+    rise = torch.sin(math.pi / 2 * ((at - MARGIN) / (2 * MARGIN)).clamp(0, 1))
+    phases = (at + SIDE / 2)[None] * (torch.arange(SIDE) + 0.5)[:, None]
+    all_along = math.sqrt(2 / SIDE) * rise * rise.flip(0) * torch.cos(math.pi / SIDE * phases)
+    along = all_along[:, MARGIN : MARGIN + WINDOW]  # it is 0 elsewhere
+    frequency = torch.hypot(*torch.meshgrid(*[torch.arange(SIDE) + 0.5] * 2, indexing="ij")).ravel()
+    chosen = torch.argsort(frequency, stable=True)[:n]
+    both = along[:, None, :, None] * along[None, :, None, :]
+    return both.flatten(0, 1)[chosen], frequency[chosen]
 
 
 class Network(nn.Module):
-    """Encoder and decoder. `scales` (2, steps) are the deviations of what is left before each step, in 8-bit units."""
+    """Encoder and decoder. `scales` (2, steps) are the deviations of what is left before each step, in 8-bit units.
+
+    They begin as a transform coder: each bit is the sign of what is left along the function of a lapped transform along
+    which most is left, if variances fall with the square of the frequency, and draws some of it. Without weights of its
+    own a step could not tell which one it is before the states had learnt to count: late steps brought next to nothing.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.seen = nn.Conv2d(1, FEATURES, WINDOW, stride=SIDE, bias=False)
         self.encoder = Cell(FEATURES, ENCODER, DECODER, 1)
-        self.out = nn.Conv2d(ENCODER, BITS, 1)
+        self.out = nn.Parameter(0.01 * torch.randn(STEPS, BITS, FEATURES + ENCODER, 1, 1))
+        self.out_biases = nn.Parameter(torch.zeros(STEPS, BITS))
         self.decoder = Cell(BITS, DECODER, 0, 3)
-        self.wide = nn.Conv2d(DECODER + BITS, WIDE, 1)
+        self.wide = nn.Conv2d(DECODER, WIDE, 1, bias=False)
+        self.wide_bits = nn.Parameter(0.01 * torch.randn(STEPS, WIDE, BITS, 1, 1))
+        self.wide_biases = nn.Parameter(torch.zeros(STEPS, WIDE))
         self.drawn = nn.ConvTranspose2d(WIDE, 1, WINDOW, stride=SIDE, bias=False)
         self.start_encoder = nn.Parameter(torch.zeros(CLASSES, ENCODER))
         self.start_decoder = nn.Parameter(torch.zeros(CLASSES, DECODER))
         self.scales: Tensor
-        self.register_buffer("scales", torch.tensor([[20.0], [4.0]]) * 0.88 ** torch.arange(STEPS))
+        self.register_buffer("scales", torch.tensor([[26.0], [4.5]]) * 0.95 ** torch.arange(STEPS))
         with torch.no_grad():
-            self.seen.weight.copy_(0.2 * waves(FEATURES)[:, None])
-            self.drawn.weight.copy_(0.7 * waves(WIDE)[:, None])
+            self._begin()
+
+    def _begin(self) -> None:
+        """As a transform coder, as far as there are features and units that draw."""
+        n = min(FEATURES, WIDE // 2)
+        waves, frequencies = lapped(FEATURES)
+        self.seen.weight.copy_(SEEN * waves[:, None])
+        self.wide.weight.mul_(0.1)
+        self.drawn.weight.copy_(DRAWN * torch.cat([waves[:n], -waves[:n], waves[: WIDE - 2 * n]])[:, None])
+        left = 1 / frequencies[:n] ** 2
+        for step, bit in np.ndindex(STEPS, BITS):
+            wave = int(left.argmax())
+            self.out[step, bit, wave] = 2
+            for unit, sign in ((wave, 1), (n + wave, -1)):
+                self.wide_bits[step, unit, bit] = sign * min(MEAN / DRAWN * float(left[wave]) ** 0.5, LARGEST)
+            left[wave] *= AFTER_A_BIT
 
     def starts(self, chroma: Tensor, down: int, across: int) -> tuple[Tensor, Tensor]:
         """States before the first step, for planes (N,) that are chroma or not."""
@@ -85,17 +119,18 @@ class Network(nn.Module):
         encoder, decoder = (start.expand(-1, -1, down, across) for start in both)
         return encoder, decoder
 
-    def encode(self, left: Tensor, scale: Tensor, states: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def encode(self, step: int, left: Tensor, scale: Tensor, states: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The encoder's state and the bits before they are bits, -1 to 1, from what is left, (N, 1, 16 h + 8, 16 w +
         8), and its scale (N, 1, 1, 1)."""
         seen = self.seen((left / scale).clamp(-MOST_SEEN, MOST_SEEN)).clamp(-MOST_FEATURE, MOST_FEATURE)
-        state = self.encoder(seen, *states)
-        return state, self.out(state).clamp(-1, 1)
+        state = self.encoder(step, seen, *states)
+        out = functional.conv2d(torch.cat([seen, state], 1), self.out[step], self.out_biases[step])
+        return state, out.clamp(-1, 1)
 
-    def draw(self, state: Tensor, bits: Tensor, going: Tensor) -> Tensor:
+    def draw(self, step: int, state: Tensor, bits: Tensor, going: Tensor) -> Tensor:
         """What places add that go on (N, 1, h, w), in scales, (N, 1, 16 h + 8, 16 w + 8)."""
-        wide = self.wide(torch.cat([state, bits], 1)).clamp(0, MOST_FEATURE)
-        drawn: Tensor = self.drawn(wide * going)
+        wide = self.wide(state) + functional.conv2d(bits, self.wide_bits[step], self.wide_biases[step])
+        drawn: Tensor = self.drawn(wide.clamp(0, MOST_FEATURE) * going)
         return drawn
 
     def hold(self) -> None:
@@ -104,6 +139,8 @@ class Network(nn.Module):
             for name, weight, dims in self._matrices():
                 total = weight.abs().sum(dims, keepdim=True)
                 weight.mul_((0.98 * largest_sum(name) / ONE / total.clamp_min(1e-9)).clamp(max=1))
+            for free in (self.encoder.biases, self.decoder.biases, self.out_biases, self.wide_bits, self.wide_biases):
+                free.clamp_(-LARGEST_NUMBER, LARGEST_NUMBER)
             self.start_encoder.clamp_(-1, 1)
             self.start_decoder.clamp_(-1, 1)
 
@@ -114,7 +151,7 @@ class Network(nn.Module):
             ("seen", self.seen.weight, every),
             ("encoder_inputs", self.encoder.inputs.weight, every),
             ("encoder_states", self.encoder.states.weight, every),
-            ("out", self.out.weight, every),
+            ("out", self.out, (2, 3, 4)),
             ("decoder_inputs", self.decoder.inputs.weight, every),
             ("decoder_states", self.decoder.states.weight, every),
             ("wide", self.wide.weight, every),
@@ -145,10 +182,10 @@ def to_array(network: Network) -> NDArray[np.int16]:
         """(out, in, 3, 3) to (places around, in; out)."""
         return whole(conv.weight).transpose(2, 3, 1, 0).reshape(-1, conv.out_channels)
 
-    biased = network.encoder.inputs, network.out, network.decoder.inputs, network.wide
-    encoder_biases, out_biases, decoder_biases, wide_biases = (
-        whole(conv.bias) for conv in biased if conv.bias is not None
-    )
+    def of_steps(weight: Tensor) -> NDArray[np.float64]:
+        """(steps, out, in, 1, 1) to (steps, in, out)."""
+        return whole(weight[:, :, :, 0, 0]).swapaxes(1, 2)
+
     numbers = {
         "scales": np.clip(whole(network.scales, 32), 1, LARGEST_SCALE),
         "start_encoder": whole(network.start_encoder),
@@ -156,14 +193,15 @@ def to_array(network: Network) -> NDArray[np.int16]:
         "seen": whole(network.seen.weight).reshape(FEATURES, -1).T,
         "encoder_inputs": matrix(network.encoder.inputs),
         "encoder_states": matrix(network.encoder.states),
-        "encoder_biases": encoder_biases,
-        "out": matrix(network.out),
-        "out_biases": out_biases,
+        "encoder_biases": whole(network.encoder.biases[:, :, 0, 0]),
+        "out": of_steps(network.out),
+        "out_biases": whole(network.out_biases),
         "decoder_inputs": matrix(network.decoder.inputs),
         "decoder_states": matrix(network.decoder.states),
-        "decoder_biases": decoder_biases,
+        "decoder_biases": whole(network.decoder.biases[:, :, 0, 0]),
         "wide": matrix(network.wide),
-        "wide_biases": wide_biases,
+        "wide_bits": of_steps(network.wide_bits),
+        "wide_biases": whole(network.wide_biases),
         "drawn": whole(network.drawn.weight).reshape(WIDE, -1),
     }
     return pack((FEATURES, ENCODER, DECODER, WIDE, BITS), numbers)

@@ -75,12 +75,12 @@ def unroll(
         rest = planes - drawn
         left.append(torch.stack([error.detach() for error in errors[-1]]).sqrt())
         scale = network.scales[chroma.long(), t][:, None, None, None]
-        encoder, soft = network.encode(rest, scale, (encoder, decoder))
+        encoder, soft = network.encode(t, rest, scale, (encoder, decoder))
         random = 2 * torch.rand(soft.shape, generator=generator) - 1
         hard = torch.where(soft.detach() + noise * random >= 0, 1.0, -1.0)
         bits = (soft + (hard - soft).detach()) * going
-        decoder = torch.where(going > 0, network.decoder(bits, decoder), decoder)
-        drawn = drawn + scale * network.draw(decoder, bits, going)
+        decoder = torch.where(going > 0, network.decoder(t, bits, decoder), decoder)
+        drawn = drawn + scale * network.draw(t, decoder, bits, going)
         after = places((planes - drawn).square())
         errors.append(_by_class(after, chroma))
         went.append(going.mean())

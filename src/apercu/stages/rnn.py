@@ -131,15 +131,15 @@ class _Decoder:
         self.bits.flat[at] = 2 * bits - 1
         moved = np.empty((len(at), self.states.flat.shape[1]), np.float32)
         for part in _parts(len(at)):
-            from_inputs = self.bits.near(at[part]) @ networks.inputs + networks.biases
+            from_inputs = self.bits.near(at[part]) @ networks.inputs + networks.biases[self.step]
             from_states = _rounded(self.states.near(at[part]) @ networks.states)
             moved[part] = _moved(self.states.flat[at[part]], from_inputs, from_states)
         self.states.flat[at] = moved
-        self._draw(going, np.concatenate([moved, ONE * self.bits.flat[at]], 1))
+        self._draw(going, moved, self.bits.flat[at])
         self.step += 1
 
-    def _draw(self, going: NDArray[np.bool_], known: Real) -> None:
-        """Adds what places draw, from their states and bits (places that go on, units + bits)."""
+    def _draw(self, going: NDArray[np.bool_], states: Real, bits: Real) -> None:
+        """Adds what places draw that go on, from their states (places, units) and what their bits are worth."""
         networks = self.tables.decoder
         scale, first = int(self.tables.scales[self.chroma, self.step]), 0
         for planes, rows in _chunks(self.shape):
@@ -147,13 +147,15 @@ class _Decoder:
             n = int(np.count_nonzero(some))
             if not n:
                 continue
-            wide = _rounded(known[first : first + n] @ networks.wide) + networks.wide_biases
+            part = slice(first, first + n)
+            wide = bits[part] @ networks.wide_bits[self.step] + networks.wide_biases[self.step]
+            wide += _rounded(states[part] @ networks.wide)
             drawn = _rounded(np.clip(wide, 0, MOST_FEATURE) @ networks.drawn)
             samples = np.clip(drawn, -MOST_DRAWN, MOST_DRAWN).astype(np.int32) * scale
             windows = np.zeros((*some.shape, WINDOW, WINDOW), np.int32)
             windows[some] = ((samples + ONE // 2) >> ONE_LOG2).reshape(n, WINDOW, WINDOW)
             _add(self.canvas[planes, rows.start : rows.stop + 1], windows)
-            first += n
+            first = part.stop
 
     def drawn(self, planes: slice = slice(None)) -> Plane:
         """What has been drawn so far of some planes, (planes, 16 rows, 16 columns)."""
@@ -266,10 +268,11 @@ class _Encoder:
             part = slice(first, first + len(windows))
             first, states = part.stop, self.states[part]
             features = np.clip(_rounded(windows @ networks.seen), -MOST_FEATURE, MOST_FEATURE)
-            from_inputs = _rounded(features @ networks.inputs) + networks.biases
+            from_inputs = _rounded(features @ networks.inputs) + networks.biases[decoder.step]
             both = np.concatenate([states, decoder.states.flat[self.at[part]]], 1)
             states[:] = _moved(states, from_inputs, _rounded(both @ networks.states))
-            bits[part] = _rounded(states @ networks.out) + networks.out_biases >= 0
+            known = np.concatenate([features, states], 1)
+            bits[part] = _rounded(known @ networks.out[decoder.step]) + networks.out_biases[decoder.step] >= 0
         return bits
 
 

@@ -35,8 +35,8 @@ Real = NDArray[np.float32]
 class Encoder(NamedTuple):
     """All are integers with 9 fraction bits, as float32.
 
-    seen: (576, features). inputs: (features, 3 units). states: (units + units of the decoder, 3 units). biases:
-    (3 units,). out: (units, bits). out_biases: (bits,).
+    seen: (576, features). inputs: (features, 3 units). states: (units + units of the decoder, 3 units). Of each step
+    there are biases: (10, 3 units), out: (10, features + units, bits) and out_biases: (10, bits).
     """
 
     seen: Real
@@ -48,13 +48,15 @@ class Encoder(NamedTuple):
 
 
 class Decoder(NamedTuple):
-    """inputs: (9 bits, 3 units) and states: (9 units, 3 units), for the places around, row by row. biases: (3 units,).
-    wide: (units + bits, units that draw). wide_biases: (units that draw,). drawn: (units that draw, 576)."""
+    """inputs: (9 bits, 3 units) and states: (9 units, 3 units), for the places around, row by row. wide: (units,
+    units that draw). drawn: (units that draw, 576). Of each step there are biases: (10, 3 units), wide_bits: (10, bits,
+    units that draw) and wide_biases: (10, units that draw)."""
 
     inputs: Real
     states: Real
     biases: Real
     wide: Real
+    wide_bits: Real
     wide_biases: Real
     drawn: Real
 
@@ -79,14 +81,15 @@ def shapes(n_features: int, n_encoder: int, n_decoder: int, n_wide: int, n_bits:
         "seen": (WINDOW * WINDOW, n_features),
         "encoder_inputs": (n_features, 3 * n_encoder),
         "encoder_states": (n_encoder + n_decoder, 3 * n_encoder),
-        "encoder_biases": (3 * n_encoder,),
-        "out": (n_encoder, n_bits),
-        "out_biases": (n_bits,),
+        "encoder_biases": (STEPS, 3 * n_encoder),
+        "out": (STEPS, n_features + n_encoder, n_bits),
+        "out_biases": (STEPS, n_bits),
         "decoder_inputs": (9 * n_bits, 3 * n_decoder),
         "decoder_states": (9 * n_decoder, 3 * n_decoder),
-        "decoder_biases": (3 * n_decoder,),
-        "wide": (n_decoder + n_bits, n_wide),
-        "wide_biases": (n_wide,),
+        "decoder_biases": (STEPS, 3 * n_decoder),
+        "wide": (n_decoder, n_wide),
+        "wide_bits": (STEPS, n_bits, n_wide),
+        "wide_biases": (STEPS, n_wide),
         "drawn": (n_wide, WINDOW * WINDOW),
     }
 
@@ -95,13 +98,13 @@ BOUNDS = {
     "seen": MOST_SEEN,
     "encoder_inputs": MOST_FEATURE,
     "encoder_states": ONE,
-    "out": ONE,
+    "out": MOST_FEATURE,
     "decoder_inputs": 1,
     "decoder_states": ONE,
     "wide": ONE,
     "drawn": MOST_FEATURE,
 }
-"""The largest magnitude of what each matrix multiplies."""
+"""The largest magnitude of what each matrix multiplies. The few bits of a place are within it anyway (wide_bits)."""
 
 
 def largest_sum(name: str) -> int:
@@ -130,7 +133,7 @@ def unpack(array: NDArray[np.int16]) -> tuple[RnnTables, NDArray[np.int16]]:
     _check(found)
     real = {name: part.astype(np.float32) for name, part in found.items()}
     of_encoder = "seen", "encoder_inputs", "encoder_states", "encoder_biases", "out", "out_biases"
-    of_decoder = "decoder_inputs", "decoder_states", "decoder_biases", "wide", "wide_biases", "drawn"
+    of_decoder = "decoder_inputs", "decoder_states", "decoder_biases", "wide", "wide_bits", "wide_biases", "drawn"
     encoder, decoder = Encoder(*(real[name] for name in of_encoder)), Decoder(*(real[name] for name in of_decoder))
     starts = real["start_encoder"], real["start_decoder"]
     return RnnTables(n_bits, found["scales"].astype(np.int32), starts, encoder, decoder), array[at:]
@@ -144,7 +147,7 @@ def _check(found: dict[str, NDArray[np.int16]]) -> None:
     if any(np.abs(found[name].astype(np.int32)).max() > ONE for name in ("start_encoder", "start_decoder")):
         raise ValueError("a unit that starts beyond 1")
     for name in BOUNDS:
-        if np.abs(found[name].astype(np.int64)).sum(0).max() > largest_sum(name):
+        if np.abs(found[name].astype(np.int64)).sum(-2).max() > largest_sum(name):
             raise ValueError(f"weights too large for exact sums ({name})")
 
 
