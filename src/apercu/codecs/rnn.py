@@ -135,22 +135,25 @@ def _places(of: tuple[int, ...]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What all steps make of the planes of a tile, in runs of planes, whose places do not stop."""
+    """The planes of a tile, in runs, and what all steps make of them where no place stops."""
 
     layout: Layout
+    planes: list[Plane]
     runs: list[Analysed]
 
 
 def analyse(planes: list[Plane], layout: Layout, _: Setting | None, tables: Tables) -> Analysis:
     """All steps at all places: which of them are coded depends on the step."""
+    stacked: list[Plane] = []
     found: list[Analysed] = []
     for run in _runs(layout):
         of = layout.planes[run.start]
         several = [planes[index][: of.height, : of.width] for index in run]
         if run.start == ALPHA and layout.interpretation == "rgba" and layout.alpha is not None:
             several = [np.full_like(several[0], layout.alpha)]
-        found.append(rnn_analyse(np.stack(several), _places(of), tables.networks, bool(of.chroma)))
-    return Analysis(layout, found)
+        stacked.append(np.stack(several))
+        found.append(rnn_analyse(stacked[-1], _places(of), tables.networks, bool(of.chroma)))
+    return Analysis(layout, stacked, found)
 
 
 def _runs(layout: Layout) -> list[range]:
@@ -186,19 +189,18 @@ def parts(networks: RnnTables, layers: int) -> list[tuple[int, int]]:
 
 def symbols_of(analysis: Analysis, setting: Setting, tables: Tables) -> list[Symbols]:
     """The symbols of every plane (maps, rows of places, columns): each place stops where squared error and bits
-    together are least."""
+    together are least while none stops. Then bits are made anew, for what is left beside places that have stopped:
+    those of places that all go on would make an error there that nobody takes away."""
     found: list[Symbols] = []
     networks = tables.networks
-    for run, (symbols, errors) in zip(_runs(analysis.layout), analysis.runs, strict=True):
-        chroma = analysis.layout.planes[run.start].chroma
+    for run, planes, (_, errors) in zip(_runs(analysis.layout), analysis.planes, analysis.runs, strict=True):
+        of = analysis.layout.planes[run.start]
+        chroma = bool(of.chroma)
         step_q5 = (setting.step_q5 * CHROMA_STEP_Q4 + 8) // 16 if chroma else setting.step_q5
         price = (PRICE_Q8 * step_q5 * step_q5 + 128) >> 8
         of_steps = price * (networks.n_bits + FLAG_BITS) * np.arange(STEPS + 1, dtype=np.int64)
         depths = (errors + of_steps[:, None, None, None]).argmin(0)
-        chosen = symbols.copy()
-        for step in range(STEPS):
-            flag = flag_map(networks, step)
-            chosen[flag : flag + 1 + networks.n_bits] *= depths > step
+        chosen, _ = rnn_analyse(planes, _places(of), networks, chroma, depths)
         found.extend(chosen.swapaxes(0, 1))
     return [np.ascontiguousarray(one) for one in found]
 

@@ -212,8 +212,13 @@ class Analysed(NamedTuple):
     errors: NDArray[np.int64]
 
 
-def rnn_analyse(plane: Plane, places: tuple[int, int], tables: RnnTables, chroma: bool) -> Analysed:
+def rnn_analyse(
+    plane: Plane, places: tuple[int, int], tables: RnnTables, chroma: bool, depths: NDArray[np.int64] | None = None
+) -> Analysed:
     """The symbols and errors of planes of one size.
+
+    depths: after how many steps places stop, (planes, rows, columns); None: none stops. Bits are made knowing what has
+    been drawn by those that go on and by those that have stopped.
 
     plane: (planes, height, width) int16 samples with 5 fraction bits, 0 to 8160, of chroma -4080 to 4080. places: down
     and across, as many as cover it. Raises OptionError for arguments of another kind.
@@ -237,40 +242,50 @@ def rnn_analyse(plane: Plane, places: tuple[int, int], tables: RnnTables, chroma
     symbols = np.zeros((n_maps(tables), n, down, across), np.int16)
     symbols[0] = means
     errors = np.empty((STEPS + 1, n, down, across), np.int64)
-    everywhere = np.ones((n, down, across), bool)
+    if depths is None:
+        depths = np.full((n, down, across), STEPS)
+    check_array("depths", depths, np.dtype(np.int64), (n, down, across))
     decoder, encoder = _Decoder(symbols[0], tables, chroma), _Encoder((n, down, across), tables, chroma)
     for step in range(STEPS):
         errors[step] = _errors(plane, decoder)
-        bits = encoder.advance(whole, decoder)
+        going = depths > step
+        if not going.any():
+            errors[step + 1 :] = errors[step]
+            return Analysed(symbols, errors)
+        bits = encoder.advance(whole, decoder, going)
         flag = flag_map(tables, step)
-        symbols[flag] = 1
-        symbols[flag + 1 : flag + 1 + tables.n_bits] = bits.T.reshape(-1, n, down, across)
-        decoder.advance(everywhere, bits)
+        symbols[flag] = going
+        symbols[flag + 1 : flag + 1 + tables.n_bits, going] = bits.T
+        decoder.advance(going, bits)
     errors[-1] = _errors(plane, decoder)
     return Analysed(symbols, errors)
 
 
 class _Encoder:
-    """The encoder's states, of places that do not stop."""
+    """The encoder's states."""
 
     def __init__(self, shape: tuple[int, int, int], tables: RnnTables, chroma: bool) -> None:
         self.shape, self.tables, self.chroma = shape, tables, int(chroma)
         self.at = _at(np.ones(shape, bool))
         self.states = np.tile(tables.starts[0][self.chroma], (len(self.at), 1))
 
-    def advance(self, wide: Canvas, decoder: _Decoder) -> NDArray[np.int16]:
-        """The bits (places, bits) of the next step. wide: the planes, laid out as the decoder's canvas."""
+    def advance(self, wide: Canvas, decoder: _Decoder, going: NDArray[np.bool_]) -> NDArray[np.int16]:
+        """The bits (places that go on, bits) of the next step. wide: the planes, laid out as the decoder's canvas."""
         networks, scale = self.tables.encoder, int(self.tables.scales[self.chroma, decoder.step])
-        bits, first = np.empty((len(self.at), self.tables.n_bits), np.int16), 0
+        numbers, first = np.flatnonzero(going), 0
+        bits = np.empty((len(numbers), self.tables.n_bits), np.int16)
         for planes, rows in _chunks(self.shape):
-            reach = slice(rows.start, rows.stop + 1)
-            windows = _windows(wide[planes, reach] - decoder.canvas[planes, reach], scale)
-            part = slice(first, first + len(windows))
-            first, states = part.stop, self.states[part]
+            some = going[planes, rows].ravel()
+            part = slice(first, first + int(np.count_nonzero(some)))
+            if part.start == part.stop:
+                continue
+            reach, at = slice(rows.start, rows.stop + 1), numbers[part]
+            windows = _windows(wide[planes, reach] - decoder.canvas[planes, reach], scale)[some]
+            first, states = part.stop, self.states[at]
             features = np.clip(_rounded(windows @ networks.seen), -MOST_FEATURE, MOST_FEATURE)
             from_inputs = _rounded(features @ networks.inputs) + networks.biases[decoder.step]
-            both = np.concatenate([states, decoder.states.flat[self.at[part]]], 1)
-            states[:] = _moved(states, from_inputs, _rounded(both @ networks.states))
+            both = np.concatenate([states, decoder.states.flat[self.at[at]]], 1)
+            self.states[at] = states = _moved(states, from_inputs, _rounded(both @ networks.states))
             known = np.concatenate([features, states], 1)
             bits[part] = _rounded(known @ networks.out[decoder.step]) + networks.out_biases[decoder.step] >= 0
         return bits
