@@ -20,7 +20,7 @@ with suppress(ImportError):  # there are no networks then: see seeds
 
 import apercu
 from apercu.errors import ModelError
-from apercu.restore import diffusion, gan, networks, squares, told
+from apercu.restore import diffusion, gan, networks, rnn, squares, told
 from calls import call
 from mutate import havoc
 from scripts.pictures import scene
@@ -28,6 +28,7 @@ from scripts.pictures import scene
 SHIPPED = Path(networks.__file__).parent.parent / "weights"
 CHANNELS = {
     "cnn": (squares.OUT + told.n_told("apercu"), squares.OUT),
+    "rnn": (rnn.GIVEN + rnn.FOUND, rnn.FOUND),
     "gan": (gan.CHANNELS, squares.OUT),
     "diffusion": (diffusion.GIVEN + diffusion.NOISE, diffusion.BANDS),
 }

@@ -20,10 +20,11 @@ from calls import call
 from mutate import Seed, mutant
 from scripts.pictures import noise, scene, wide
 
-WAYS = "cnn", "cnn", "gan", "diffusion"
-"""Restorers, as often as they stand here; generative ones have learnt one codec alone."""
+WAYS = "cnn", "cnn", "rnn", "gan", "diffusion"
+"""Restorers, as often as they stand here; all but the first have learnt one codec alone."""
 SECONDS = 10.0
-"""Of processor time for one call: the networks take 40,000, 34,000 and four times 60,000 products a pixel."""
+"""Of processor time for one call: the networks take 40,000, four times 16,000, 34,000 and four times 60,000 products
+a pixel."""
 SQUARE = 64
 """Pixels a side of a square of the network's grid where windows are read, so that small images have several."""
 WAYS_TO_READ: tuple[dict[str, Any], ...] = ({}, {}, {"layers": 1}, {"damaged": "conceal"})

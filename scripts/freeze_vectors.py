@@ -19,8 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import apercu
-from apercu.format.ids import NETWORKS, VERSION
-from apercu.restore.cnn import NETWORK_OF
+from apercu.format.ids import VERSION
 from scripts.vector_case import Case, Encoded, Fault, encode
 from scripts.vector_cases import cases, faults, user_models
 from scripts.vector_files import write_pixels, write_symbols, write_words
@@ -73,15 +72,16 @@ def valid_case(name: str, case: Case, models: Models) -> Files:
             "layers": case.layers,
         }
         if case.restored:
-            found = apercu.decode(data, restore="cnn")
+            found = apercu.decode(data, restore=case.restored)
             if np.array_equal(found, image):
                 raise AssertionError(f"{name}: there is nothing to restore")
             kind, files_restored = write_pixels(found)
-            files[f"cnn.{kind}"] = files_restored
-            restored["cnn"] = {
-                "file": f"cnn.{kind}",
+            files[f"{case.restored}.{kind}"] = files_restored
+            how = apercu.provenance(data, restore=case.restored)
+            restored[case.restored] = {
+                "file": f"{case.restored}.{kind}",
                 "tolerance": TOLERANCES[str(image.dtype)],
-                "network": NETWORKS[NETWORK_OF[case.codec]].sha256,
+                **{name: how[name] for name in ("network", "steps") if name in how},
             }
     if model:
         files["model.npy"] = model.read_bytes()

@@ -12,7 +12,7 @@ class Encoded:
     """An image and the arguments of `apercu.encode`.
 
     `tile_log2` and `layers` in place of the encoder's own keep files small. The codec is taha2025 unless the arguments
-    name another. A case that is `restored` says what restorers make of it, too.
+    name another. A case that is `restored` says what the restorer of this name makes of it, too.
     """
 
     about: str
@@ -21,7 +21,7 @@ class Encoded:
     tile_log2: int = 10
     user_model: bool = False
     layers: int = 1
-    restored: bool = False
+    restored: str = ""
 
     @property
     def codec(self) -> str:

@@ -53,15 +53,15 @@ def _kinds() -> dict[str, Case]:
         "bands-spectral-2": _case("two bands", scene(20, 21, 2), quality=50),
         "bands-spectral-5": _case("five bands of uint16", wide(scene(21, 18, 5), 900, 60000), quality=55),
         "bands-restored": Encoded(
-            "a restored image", scene(72, 88, 3, 3), {"codec": "apercu", "quality": 40}, 10, restored=True
+            "a restored image", scene(72, 88, 3, 3), {"codec": "apercu", "quality": 40}, 10, restored="cnn"
         ),
         "bands-restored-grey": Encoded(
             "a restored image without colour", scene(70, 61, 1, 2)[:, :, 0], {"codec": "apercu", "quality": 50}, 10,
-            restored=True,
+            restored="cnn",
         ),
         "bands-restored-squares": Encoded(
             "a restored image of two squares of the network's", _discs(), {"codec": "apercu", "quality": 40}, 10,
-            restored=True,
+            restored="cnn",
         ),
     }  # fmt: skip
 
@@ -87,6 +87,16 @@ def _settings() -> dict[str, Case]:
             {"codec": "apercu", "quality": 100},
             10,
             user_model=True,
+        ),
+        "bands-refined": Encoded(
+            "an image refined step by step", scene(72, 88, 3, 5), {"codec": "apercu", "quality": 40}, 10, restored="rnn"
+        ),
+        "bands-refined-grey": Encoded(
+            "an image without colour, of two squares of the network's, refined step by step",
+            _discs()[:, :, 0],
+            {"codec": "apercu", "quality": 40},
+            10,
+            restored="rnn",
         ),
     }
     for quality in (0, 20, 45.5, 62, 75, 90, 100):

@@ -110,7 +110,7 @@ def _settings(entropy: str) -> dict[str, Case]:
         "layers-flat": _case(entropy, "nothing but means", np.full((9, 9), 3, np.uint8), layers=2, quality=50),
         "user-model": _case(entropy, "tables of the user's own", _steep(), user=True, quality=100),
         "restored": replace(
-            _case(entropy, "a restored image with alpha", scene(67, 72, 4, 3), quality=50), restored=True
+            _case(entropy, "a restored image with alpha", scene(67, 72, 4, 3), quality=50), restored="cnn"
         ),
     }
     for quality in (0, 15.5, 33, 48.4, 66, 81, 92.3, 100):

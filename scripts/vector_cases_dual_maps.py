@@ -35,7 +35,7 @@ def cases() -> dict[str, Case]:
         "ranged-mixed": _case("blocks of both groups", GREY, threshold=150, step=10),
         "ranged-tiles": _case("tiles of 32, cut at both edges", scene(70, 75)[:, :, 0], 5, quality=40),
         "ranged-variant": _case("a variant of the path", GREY, quality=60 + 6 / 256),
-        "ranged-restored": replace(_case("a restored image", scene(71, 89, 3, 3), quality=35), restored=True),
+        "ranged-restored": replace(_case("a restored image", scene(71, 89, 3, 3), quality=35), restored="cnn"),
     }
     made = {
         "ranged-made-greatest": ("symbols to the ends of their range", 1, 32767),

@@ -94,10 +94,10 @@ def _settings() -> dict[str, Case]:
         "stacked-layers-rgb": _case("two layers in colour", RGB, layers=2, quality=60),
         "stacked-layers-flat": _case("a second layer of no bytes", np.full((9, 9), 3, np.uint8), layers=2, quality=50),
         "stacked-restored": replace(
-            _case("a restored image of uint16", wide(scene(72, 80, 3, 3), 300, 50000), quality=35), restored=True
+            _case("a restored image of uint16", wide(scene(72, 80, 3, 3), 300, 50000), quality=35), restored="cnn"
         ),
         "stacked-restored-spectral": replace(
-            _case("restored bands that are no colours", scene(72, 61, 2, 2), quality=45), restored=True
+            _case("restored bands that are no colours", scene(72, 61, 2, 2), quality=45), restored="cnn"
         ),
         "stacked-user-model": _case(
             "blocks of 28 × 28 and their features", scene(31, 59, 3), layers=2, user=True, quality=100

@@ -91,7 +91,7 @@ def _settings() -> dict[str, Case]:
         "threshold-fraction": Encoded("the smallest threshold above 0", GREY, {"threshold": 1 / 16, "step": 3}),
         "user-model": Encoded("weights of the user's own", GREY, {"quality": 60}, user_model=True),
         "restored-grey": Encoded(
-            "a restored image without colour", scene(72, 61, 1, 2)[:, :, 0], {"quality": 35}, restored=True
+            "a restored image without colour", scene(72, 61, 1, 2)[:, :, 0], {"quality": 35}, restored="cnn"
         ),
     }
     for variant in range(8):

@@ -130,9 +130,9 @@ def test_options_of_encode(options, says):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"restore": "vae"}, "^restore must be 'none' or 'cnn' or 'gan' or 'diffusion', not 'vae'$"),
+        ({"restore": "vae"}, "^restore must be 'none' or 'cnn' or 'rnn' or 'gan' or 'diffusion', not 'vae'$"),
         ({"restore": []}, "^restore must be"),
-        ({"network": "mine.onnx"}, "^network goes with restore='cnn' or 'gan' or 'diffusion'$"),
+        ({"network": "mine.onnx"}, "^network goes with restore='cnn' or 'rnn' or 'gan' or 'diffusion'$"),
         ({"restor": "cnn"}, "^decode has no option restor$"),
         ({"restore": "cnn", "step": 4}, "^decode has no option step$"),
         ({"damaged": "hide"}, "^damaged must be"),

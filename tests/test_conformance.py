@@ -68,7 +68,7 @@ def faults_of_valid(folder):
         if restore != "none" and network is None:
             faults.append(f"the network of {restore} is not shipped")
             continue
-        found = apercu.decode(data, restore=restore, model=model, network=network)
+        found = apercu.decode(data, restore=restore, model=model, network=network, steps=wanted.get("steps"))
         pixels = read_pixels((folder / wanted["file"]).read_bytes(), wanted["file"], test["shape"])
         if list(found.shape) != test["shape"] or str(found.dtype) != test["dtype"] or found.dtype != pixels.dtype:
             faults.append(f"shape or dtype of {restore}")

@@ -87,7 +87,7 @@ def test_steps():
     for steps, says in ((0, "steps must be 1 or more"), (17, "steps must be at most 16"), (1.5, "a whole number")):
         with pytest.raises(OptionError, match=says):
             apercu.decode(data, restore="diffusion", steps=steps)
-    with pytest.raises(OptionError, match="steps goes with restore='diffusion'"):
+    with pytest.raises(OptionError, match="steps goes with restore='rnn' or 'diffusion'"):
         apercu.decode(data, restore="gan", steps=2)
 
 

@@ -71,7 +71,7 @@ def test_children_end_while_threads_encode_and_decode(codec, n_children):
 
 
 @pytest.mark.parametrize(
-    ("restore", "threads"), [("cnn", "busy"), ("cnn", "idle"), ("gan", "busy"), ("diffusion", "busy")]
+    ("restore", "threads"), [("cnn", "busy"), ("cnn", "idle"), ("rnn", "busy"), ("gan", "busy"), ("diffusion", "busy")]
 )
 def test_children_restore_what_their_parent_has_restored(restore, threads):
     pytest.importorskip("onnxruntime")

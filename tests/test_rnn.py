@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ import apercu
 from apercu.codecs import decoding
 from apercu.errors import ModelError, OptionError
 from apercu.options import made
-from apercu.restore import rnn
+from apercu.restore import cnn, networks, rnn
 from apercu.restore.rnn import FOUND, GIVEN, STATE, Options, refined
 from apercu.restore.squares import OUT
+from apercu.restore.trust import trust
 from apercu.stages.blocks import Window
 from every_codec import part
 from rnn_step import step_file
@@ -128,6 +130,22 @@ def test_where_nothing_is_trusted_nothing_is_added(network):
     for image, quality in ((np.full((90, 70), 90, np.uint8), 40), (scene(96, 128, 3, 3), 80)):
         data = apercu.encode(image, quality=quality)
         assert np.array_equal(decoded(data, network), apercu.decode(data))
+
+
+def test_pixels_do_not_depend_on_threads():
+    """After eight steps of the shipped network: sums in another order round a pixel another way at most."""
+    ort = pytest.importorskip("onnxruntime")
+    data = apercu.encode(np.tile(scene(96, 128, 3, 3), (2, 3, 1)), quality=40)
+    found = []
+    for threads in (1, 2, 5):
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = ort.InferenceSession(networks.shipped_file("rnn"), options, providers=["CPUExecutionProvider"])
+        step = partial(refined, lambda values, session=session: session.run(None, {networks.INPUT: values})[0], 8)
+        restorer = partial(cnn.restore, step, "apercu", 512, trust)
+        found.append(decoding.decode(data, decoding.How(restorer=restorer)).astype(int))
+    assert np.abs(found[0] - apercu.decode(data)).max() > 3
+    assert max(np.abs(of - found[0]).max() for of in found) <= 1
 
 
 # --- Networks

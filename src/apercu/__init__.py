@@ -195,9 +195,9 @@ def decode(
 
     restore: "none", integer synthesis only, the same pixels on every machine; "cnn" (not for "predictive"; extra
         `restore`), followed by a network that brings them closer to the original, the same on every machine but for
-        rounding; "gan" or "diffusion" (for "apercu" alone), by a second one that makes up the texture for which there
-        were no bits: *generated*, sharper, and farther from the original. `provenance` tells how the picture was made,
-        and whether parts of it are generated.
+        rounding; "rnn" (for "apercu" alone), by a smaller one that does so step by step; "gan" or "diffusion" (for
+        "apercu" alone), by one more that makes up the texture for which there were no bits: *generated*, sharper, and
+        farther from the original. `provenance` tells how the picture was made, and whether parts of it are generated.
     damaged: "raise" raises on any fault; "conceal" returns every tile and layer that is intact, and the middle of the
         range where a tile has none. It raises the first fault where no tile has any.
     window: (top, left, height, width), a part of the image; its pixels are the same as in the whole image. Only the
@@ -208,6 +208,7 @@ def decode(
     options: those of the restorer, each a field of `apercu.restore.NAME.Options`; one that only others have is refused.
         "cnn" has `network`: the file of your own network (`apercu train cnn`, or `cnn_blocks`) in place of the shipped
         one, or the name of one that was shipped. What yours may hold and take is limited (docs/replace-a-stage.md).
+        "rnn" has `network` (`apercu train rnn`) and `steps`, 1 to 8 (default: 4), to which its time is in proportion.
         "gan" and "diffusion" have `network` (`apercu train gan`, or `diffusion`); `strength`, from 0, exactly the image
         of "cnn", to 1 (default); and `seed`, 0 (default) to 2^63 - 1: which of many images is made up. "diffusion" has
         `steps`, 1 to 16 (default: 4).

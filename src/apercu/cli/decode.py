@@ -23,6 +23,7 @@ examples:
   apercu decode photo.apc photo.png
   apercu decode scene.apc scene.tif                         16 bits, many bands
   apercu decode photo.apc photo.png --restore cnn           closer to the original, but slower
+  apercu decode photo.apc photo.png --restore rnn --steps 1    in a quarter of the time that its four steps take
   apercu decode photo.apc photo.png --restore gan           sharper: with texture that is made up
   apercu decode photo.apc photo.png --restore diffusion --steps 2 --seed 3    the same by denoising, in steps
   apercu decode photo.apc photo.png --damaged conceal       what is intact of a damaged or cut file

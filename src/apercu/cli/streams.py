@@ -34,8 +34,9 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         default="none",
         help="none: exact pixels, the same on every machine (default); cnn: a network that comes closer to the "
-        "original; gan, diffusion: one that makes up texture, for files of the codec apercu: parts of such pictures "
-        "are generated, and they say so; all need an extra, pip install 'apercu[restore]'",
+        "original; rnn: a smaller one that does so step by step, for files of the codec apercu; gan, diffusion: one "
+        "that makes up texture, for files of the codec apercu: parts of such pictures are generated, and they say so; "
+        "all need an extra, pip install 'apercu[restore]'",
     )
     parser.add_argument(
         "--damaged",

@@ -12,7 +12,7 @@ from apercu.options import made, owners
 from apercu.restore.protocol import AnyRestorer
 from apercu.stages.layout import Restore
 
-RESTORERS = ("cnn", "gan", "diffusion")
+RESTORERS = ("cnn", "rnn", "gan", "diffusion")
 """Each a module of this package."""
 
 
