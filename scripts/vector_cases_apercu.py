@@ -93,7 +93,7 @@ def _settings() -> dict[str, Case]:
         ),
         "bands-refined-grey": Encoded(
             "an image without colour, of two squares of the network's, refined step by step",
-            _discs()[:, :, 0],
+            _discs(),
             {"codec": "apercu", "quality": 40},
             10,
             restored="rnn",

@@ -88,7 +88,7 @@ class Network(NamedTuple):
 NETWORKS = {
     "cnn": Network("cnn.onnx", "65947dc5f608746f139bd9d263d12f242d04769a5b5ca7fb883b853e499eeba1"),
     "cnn_blocks": Network("cnn_blocks.onnx", "4947e82105935e67c701cde37d06dd78d8bdcc5eda64d64d2f6bbb407b5e90fc"),
-    "rnn": Network("rnn.onnx", "SHA256-OF-RNN"),
+    "rnn": Network("rnn.onnx", "4a01eef3f696f0ad8eaba996a0cf213f8bd4f398d2161fce95688d3521bc98b9"),
     "gan": Network("gan.onnx", "fa261adda57c5be7a08a34f317756b8fcd2141e17086d9cf0ca5e09d6b861bba"),
     "diffusion": Network("diffusion.onnx", "c79d5725ccaad8fe22f6004e8e1a2d5b27e4d6590e50cfb5141ba4256e161ecc"),
 }

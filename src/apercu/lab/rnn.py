@@ -23,7 +23,7 @@ SHARE = 0.3  # residuals are small beside planes: inside, they are divided by th
 
 
 class Network(nn.Module):
-    """A step. Sides h, w at a quarter of the size are even. 16,100 products a pixel."""
+    """A step. Sides h, w at a quarter of the size are even. 23,400 products a pixel."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 Each step's loss weighs FALLING times that of the next one (Teed and Deng 2020, section 3.4): all steps are to come
 nearer to the original, the last one most. Sequences grow while the network learns, which saves time. Then, now and
-again, one is as long as a decoder may ask for, so that later steps take nothing back.
+again, one is as long as a decoder may ask for, and in the end every second, so that later steps take nothing back.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,11 +23,11 @@ from apercu.restore.squares import OUT
 RECIPE = Recipe(3 * (("apercu", 6400, 16_000),), 14_000, 1e-3, 2)  # the files that "cnn" learns from
 FALLING = 0.8
 GROWING = 1, 2, STEPS, STEPS, STEPS, STEPS  # steps of a sequence, in each sixth of training
-LONG = 8  # of sequences of STEPS, one of so many has MOST_STEPS
+LONG = 8, 2  # of sequences of STEPS, one of so many has MOST_STEPS; in the last sixth of training
 UNROLLED = {
     "rule": "BPTT",
     "steps_of_sequences": [*GROWING],
-    "long_ones": [MOST_STEPS, LONG],
+    "long_ones": [MOST_STEPS, *LONG],
     "weight_of_a_step_beside_the_next": FALLING,
 }
 """What the recipe says of it."""
@@ -43,8 +43,9 @@ def train(
 
 def length_of(step: int, steps: int) -> int:
     """Steps of the network that a step of training, out of so many, goes through."""
-    length = GROWING[len(GROWING) * step // steps]
-    return length if length < STEPS or step % LONG else MOST_STEPS
+    part = len(GROWING) * step // steps
+    each = LONG[part == len(GROWING) - 1]
+    return GROWING[part] if GROWING[part] < STEPS or step % each else MOST_STEPS
 
 
 def residuals(network: Network, batch: Batch, length: int) -> Iterator[Tensor]:

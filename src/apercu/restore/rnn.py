@@ -1,9 +1,10 @@
 """restore="rnn": a network that refines the residual of the planes step by step, run by ONNX Runtime.
 
 Each step is the same network: a convolutional GRU (`apercu.lab.rnn`). It is given what the network of restore="cnn" is
-given, the residual by now and its state, and finds a better residual and its next state; both begin at 0. Few steps are
-quick, more come nearer to the original. Squares of the grid are refined each by itself, so windows are crops; their
-margin and the factors of `apercu.restore.trust` are those of "cnn".
+given, the residual by now and its state, and finds a better residual and its next state; both begin at 0. From the
+third step on the picture has the mean of their residuals. Few steps are quick, more come nearer to the original.
+Squares of the grid are refined each by itself, so windows are crops; their margin and the factors of
+`apercu.restore.trust` are those of "cnn".
 """
 
 from dataclasses import dataclass
@@ -26,13 +27,15 @@ NAME = "rnn"
 KIND: Kind = "fidelity"
 CODECS: tuple[str, ...] = ("apercu",)
 NETWORK = "rnn"
-STATE = 48
+STATE = 64
 """Channels of the state."""
 GIVEN = OUT + n_told("apercu")
 """Channels of the planes and of what is told of them: the same at every step."""
 FOUND = OUT + STATE
 """Channels that a step finds, and the next one is given after these: the residual and the state."""
 STEPS, MOST_STEPS = 4, 8
+AVERAGED_FROM = 3
+"""The step from which on the residuals of steps are averaged: late ones have errors of their own, which cancel out."""
 LIMIT = 32
 """Of what a step finds, either way: a user's network may give any finite numbers."""
 
@@ -60,13 +63,16 @@ def provenance(codec: str, options: Options) -> dict[str, object]:
 
 
 def refined(step: Network, steps: int, given: Values) -> Values:
-    """The residual (1, OUT, h, w) after so many steps, for planes and what is told of them (1, GIVEN, h, w). Raises
-    ModelError."""
+    """The residual (1, OUT, h, w) after so many steps, for planes and what is told of them (1, GIVEN, h, w): that of
+    the last step, or from AVERAGED_FROM on the mean of all since then. Raises ModelError."""
     _, _, down, across = given.shape
     values = np.concatenate([given, np.zeros((1, FOUND, down, across), np.float32)], 1)
-    for _ in range(steps):
+    residual = values[:, GIVEN : GIVEN + OUT]
+    mean = residual.copy()
+    for number in range(1, steps + 1):
         values[:, GIVEN:] = np.clip(step(values), -LIMIT, LIMIT)
-    return values[:, GIVEN : GIVEN + OUT]
+        mean += (residual - mean) / max(number - AVERAGED_FROM + 1, 1)
+    return mean
 
 
 if TYPE_CHECKING:
