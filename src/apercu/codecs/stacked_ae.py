@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from apercu.codecs.plan import Plan
 from apercu.codecs.protocol import Codec, Domain
-from apercu.codecs.quality_path import between, quality_of
+from apercu.codecs.quality_path import Setting as Setting
 from apercu.codecs.quality_path import by_hand as by_hand
+from apercu.codecs.quality_path import on_path, quality_of
 from apercu.codecs.quality_path import parameters as parameters
 from apercu.codecs.quality_path import variants as variants
 from apercu.errors import ApercuError, CorruptStream, FormatError, ModelError, OptionError
@@ -60,7 +61,8 @@ PATH_KNOTS = (
     (12800, 2048), (14400, 1448), (16000, 1024), (17600, 724), (19200, 512), (20800, 362), (22400, 256), (24000, 181),
     (25600, 160),
 )  # fmt: skip
-"""(quality in 1/256, step_q5); linear between two knots. Finer steps bring nothing: the networks have few latents."""
+"""(quality in 1/256, step_q5, that of the quantiser); linear between two knots. Finer steps bring nothing: the networks
+have few latents."""
 
 
 class Tables(NamedTuple):
@@ -83,22 +85,9 @@ class Options:
     entropy: str | None = entropy_option(CODECS["stacked_ae"])
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A point of operation: `step_q5`, the quantiser's step in 8-bit samples with 5 fraction bits."""
-
-    quality_q8: int
-    step_q5: int
-
-    @property
-    def step_q8(self) -> int:
-        """The step with 8 fraction bits."""
-        return self.step_q5 << 3
-
-
 def at_quality(quality_q8: int, _: object = None) -> Setting:
     """The setting of a quality of 0 to 25,600, in 1/256 (spec/stacked_ae.md, "Settings")."""
-    return Setting(quality_q8, *between(PATH_KNOTS, quality_q8))
+    return on_path(PATH_KNOTS, quality_q8)
 
 
 def setting_of(header: Header) -> Setting:
