@@ -81,10 +81,14 @@ def layout_of(planes=COLOUR, maps=EVERY_KIND):
     return MapLayout(planes, maps)
 
 
-def present(layout, symbols, plane, index):
-    """Which blocks of a plane have a map, told in the plainest way."""
-    one = layout.maps[index]
+def choices(layout, symbols, plane, index):
+    """Of the blocks of a plane, for a map, told in the plainest way."""
     before = [m for m in range(index) if layout.maps[m].kind in ("count", "selector")]
     height, width, *_ = layout.planes[plane]
-    chosen = layout.part(symbols, plane, before[-1]) if before else np.zeros((height, width), int)
-    return np.ones((height, width), bool) if one.present is None else np.isin(np.minimum(chosen, 15), [*one.present])
+    return np.minimum(layout.part(symbols, plane, before[-1]) if before else np.zeros((height, width), int), 15)
+
+
+def present(layout, symbols, plane, index):
+    """Which blocks of a plane have a map."""
+    one, chosen = layout.maps[index], choices(layout, symbols, plane, index)
+    return np.ones(chosen.shape, bool) if one.present is None else np.isin(chosen, [*one.present])

@@ -62,6 +62,11 @@ class Maps:
         present = self.maps[m][2]
         return present is None or self.choice(p, m, y, x) in present
 
+    def skip(self, p, m, y, x):
+        """A block that does not have a map."""
+        if self.maps[m][0] == "count":
+            self.symbols[p][m][y, x] = self.magnitudes[p][m][y, x] = self.choice(p, m, y, x)
+
     def around(self, p, m, y, x):
         """w, n, nw, ne for prediction."""
         s, width = self.symbols[p][m], self.planes[p][1]
@@ -104,6 +109,8 @@ class RangeReader(Maps):
                     for x in range(width):
                         if self.has(p, m, y, x):
                             self.read_block(coder, p, m, y, x)
+                        else:
+                            self.skip(p, m, y, x)
                 if self.maps[m][0] == "plain":
                     self.totals[p] = np.minimum(63, self.totals[p] + self.magnitudes[p][m])
         coder.end()
@@ -188,6 +195,8 @@ class HuffmanReader(Maps):
         for y in range(height):
             for x in range(width):
                 maps = [m for m in scan if self.has(p, m, y, x)]
+                for m in set(scan) - set(maps):
+                    self.skip(p, m, y, x)
                 if not maps:
                     continue
                 left = list(maps)

@@ -33,10 +33,10 @@ def maps_of(bits):
     found = [("predicted", 0, None, ())]
     for t in range(STEPS):
         f = 1 + t * (1 + bits)
-        found.append(("count", 1 + t, {1} if t else None, (f - 1 - bits,) if t else ()))
+        found.append(("count", 1 + t, {0} if t else None, (f - 1 - bits,) if t else ()))
         for k in range(bits):
             earlier = ([f - bits + k] if t else []) + [f + k - back for back in range(3) if k - 1 - back >= 0]
-            found.append(("plain", 11 + bits * min(t, 2) + k, {1}, tuple(earlier)))
+            found.append(("plain", 11 + bits * min(t, 2) + k, {0}, tuple(earlier)))
     return found
 
 
@@ -136,6 +136,9 @@ def read(head, tile, planes, t):
         for of_plane in reader.symbols:
             if any(one.min() < 0 or one.max() > 1 for one in of_plane[max(first, 1) : end]):
                 raise CorruptStream("a bit that is neither 0 nor 1")
+    for step in range(len(tile.segments) - 1, STEPS if len(tile.segments) < head.n_layers else 0):
+        for of_plane in reader.symbols:
+            of_plane[1 + step * (1 + t.n_bits)][:] = 1
     return reader.symbols
 
 
@@ -154,7 +157,7 @@ def plane_of(symbols, t, chroma):
     for step in range(STEPS):
         f = 1 + step * (1 + t.n_bits)
         worth = np.zeros((down + 2, across + 2, t.n_bits), np.int64)
-        going = [(y, x) for y in range(down) for x in range(across) if symbols[f, y, x]]
+        going = [(y, x) for y in range(down) for x in range(across) if not symbols[f, y, x]]
         for y, x in going:
             worth[y + 1, x + 1] = 2 * symbols[f + 1 : f + 1 + t.n_bits, y, x].astype(np.int64) - 1
         after = states.copy()

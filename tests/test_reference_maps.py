@@ -7,7 +7,7 @@ import reference_dct
 import reference_maps
 from apercu.errors import CorruptStream, Truncated
 from apercu.stages.dct_symbols import MAPS, Quantiser, dct_plane
-from apercu.stages.symbol_maps import MapLayout, MapPlane
+from apercu.stages.symbol_maps import Map, MapLayout, MapPlane
 from reference_bytes import Refused
 from tests.map_cases import COLOUR, ENTROPIES, EVERY_KIND, coder, drawn, encoded, layout_of, settings, tables
 
@@ -51,6 +51,32 @@ def test_it_reads_the_maps_of_the_dct(entropy):
     reader.read(data[0], 0, 1)
     reader.read(data[1], 1, 64)
     assert np.array_equal(of_second(reader), symbols)
+
+
+GOES_ON = frozenset({0})
+NESTED = [
+    *(Map("predicted", 0), Map("count", 1)),
+    *(Map("plain", 2, GOES_ON), Map("count", 1, GOES_ON, (1,))),
+    *(Map("plain", 2, GOES_ON, (2,)), Map("count", 1, GOES_ON, (3, 1))),
+]
+
+
+@pytest.mark.parametrize("entropy", ENTROPIES)
+def test_who_stops_at_a_count_has_stopped_at_those_after_it(entropy):
+    """A count that a block does not have is the choice before it, and is context as one that was coded."""
+    layout = layout_of(maps=NESTED)
+    streams = [(0, 2), (2, 4), (4, 6)]
+    data, symbols = encoded(entropy, layout, drawn(layout, 8, 300, 0.4), *settings(layout), streams)
+    reader = second(entropy, layout)
+    for part, stream in zip(data, streams, strict=True):
+        reader.read(part, *stream)
+    assert np.array_equal(of_second(reader), symbols)
+    first, *others = (layout.part(symbols, 0, index) for index in (1, 3, 5))
+    stopped = first > 0
+    assert 0 < np.count_nonzero(stopped) < stopped.size
+    for later in others:
+        assert np.array_equal(later[stopped], np.minimum(first[stopped], 15))
+        assert np.any(later[~stopped])
 
 
 @pytest.mark.parametrize("entropy", ENTROPIES)

@@ -3,6 +3,7 @@
 import re
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from apercu.errors import CorruptStream, ModelError, OptionError, Truncated
 from apercu.format import ids
 from apercu.format.container import read_header, read_segments
 from apercu.stages.layout import layout_of
-from apercu.stages.rnn import flag_map
+from apercu.stages.rnn import stop_map
 from apercu.stages.rnn_tables import STEPS
 from apercu.stages.symbol_maps import MapCoder, as_they_are
 from rnn_case import HEAD, file_of, useful_numbers
@@ -101,7 +102,7 @@ def test_each_step_is_a_layer(useful):
     whole = apercu.decode(files[1], model=useful)
     header = read_header(files[11])
     symbols = codec.read(list(read_segments(files[11], header)), layout_of("grey", 1, 64, 80), None, TABLES, 11)[0]
-    reached = int(sum(symbols[flag_map(TABLES.networks, step)].any() for step in range(STEPS)))
+    reached = int(sum(not symbols[stop_map(TABLES.networks, step)].all() for step in range(STEPS)))
     assert reached >= 4
     shown = [apercu.decode(files[11], model=useful, layers=n) for n in range(1, 12)]
     errors = [squared_error(image, one) for one in shown]
@@ -129,12 +130,12 @@ def test_a_place_stops_where_error_and_bits_are_least():
     depths = set()
     for symbols, of_plane, chroma in zip(found, errors, (0, 1, 1), strict=True):
         price = 38 / 256 * (setting.step_q5 / (2 if chroma else 1)) ** 2 * (BITS + 1)
-        flags = [symbols[flag_map(TABLES.networks, step)] for step in range(STEPS)]
+        stops = [symbols[stop_map(TABLES.networks, step)] for step in range(STEPS)]
         for y, x in np.ndindex(symbols.shape[1:]):
-            depth = int(sum(flag[y, x] for flag in flags))
+            depth = int(sum(1 - stop[y, x] for stop in stops))
             costs = [float(of_plane[d, y, x]) + d * price for d in range(STEPS + 1)]
             assert costs[depth] <= min(costs) * (1 + 1e-6)
-            assert all(flag[y, x] == (step < depth) for step, flag in enumerate(flags))
+            assert all(stop[y, x] == (step >= depth) for step, stop in enumerate(stops))
             depths.add(depth)
     assert len(depths) > 2
 
@@ -156,13 +157,52 @@ def test_maps_are_those_of_the_specification():
     assert codec.MOST_LAYERS == 11
 
 
+@pytest.mark.parametrize("layers", [1, 3, 11])
+def test_the_second_decoder_reads_the_same_symbols(useful, layers):
+    """Of any number of the layers: places stop before the steps that are missing."""
+    tables, image = reference_rnn.tables(USEFUL, None), scene(40, 60, 3)
+    layout = layout_of("rgb", 3, 40, 60)
+    planes = [
+        SimpleNamespace(height=of.height, width=of.width, of_class=of.chroma, companion=None if beside < 0 else beside)
+        for of in layout.planes
+        for beside in (of.companion,)
+    ]
+    data = encode(image, useful, quality=70, layers=layers)
+    segments = list(read_segments(data, read_header(data)))
+    for n in range(1, layers + 1):
+        found = codec.read(segments[:n], layout, None, TABLES, layers)
+        head, tile = SimpleNamespace(n_layers=layers), SimpleNamespace(segments=segments[:n])
+        second = reference_rnn.read(head, tile, planes, tables)
+        for of_codec, of_second in zip(found, second, strict=True):
+            assert np.array_equal(of_codec, of_second)
+            assert np.all(of_codec[stop_map(TABLES.networks, n - 1) :: 1 + BITS]) or n == layers
+
+
+@pytest.mark.parametrize("layers", [1, 11])
+def test_a_stream_that_is_cut_is_refused(useful, layers):
+    """Zeros after its end are bits of places that go on, and take more data. What is not seen is what any stream of the
+    range coder may lose, a few bytes."""
+    layout = layout_of("grey", 1, 160, 200)
+    data = encode(scene(160, 200, 1), useful, quality=80, layers=layers)
+    segments = list(read_segments(data, read_header(data)))
+    longest = 0
+    for index, segment in enumerate(segments):
+        for n_cut in range(1, len(segment) + 1):
+            cut = [*segments[:index], segment[: len(segment) - n_cut], *segments[index + 1 :]]
+            try:
+                codec.read(cut, layout, None, TABLES, layers)
+            except (Truncated, CorruptStream):
+                continue
+            longest = max(longest, n_cut)
+    assert len(data) > 240
+    assert longest <= 16
+
+
 @pytest.mark.parametrize(("index", "value"), [(1, 2), (2, 2), (2, -1), (1 + (1 + BITS), 3)])
 def test_what_is_no_bit_is_refused(index, value):
     layout = layout_of("grey", 1, 32, 32)
     maps = codec.map_layout(layout, TABLES)
     values = np.zeros(maps.n_symbols, np.int16)
-    for flag in (1, 2 + BITS):
-        maps.part(values, 0, flag)[:] = 1
     maps.part(values, 0, index)[0, 1] = value
     coder = MapCoder(maps, TABLES.coding)
     symbols, segments = np.zeros_like(values), []

@@ -7,7 +7,7 @@ import pytest
 import reference_rnn
 from apercu.errors import OptionError
 from apercu.stages import rnn
-from apercu.stages.rnn import flag_map, n_maps, rnn_analyse, rnn_synthesise
+from apercu.stages.rnn import n_maps, rnn_analyse, rnn_synthesise, stop_map
 from apercu.stages.rnn_tables import STEPS, pack, shapes, unpack
 from rnn_case import HEAD, drawn_networks, drawn_numbers, file_of, useful_numbers
 from scripts.pictures import scene
@@ -24,9 +24,9 @@ def drawn_symbols(seed, *shape):
     symbols[0] = rng.integers(-5, 70, shape)
     depths = rng.integers(0, STEPS + 1, shape)
     for step in range(STEPS):
-        flag = flag_map(TABLES, step)
-        symbols[flag] = depths > step
-        symbols[flag + 1 : flag + 1 + BITS] = rng.integers(0, 2, (BITS, *shape)) * (depths > step)
+        stops = stop_map(TABLES, step)
+        symbols[stops] = depths <= step
+        symbols[stops + 1 : stops + 1 + BITS] = rng.integers(0, 2, (BITS, *shape)) * (depths > step)
     return symbols
 
 
@@ -53,7 +53,7 @@ def test_the_decoder_draws_what_the_encoder_saw(chroma):
     found = rnn_analyse(planes, (3, 3), TABLES, chroma)
     decoded = rnn_synthesise(found.symbols, TABLES, chroma)[:, :45, :39].astype(np.int64)
     assert int(((decoded - planes) ** 2).sum()) == int(found.errors[-1].sum())
-    bits = np.delete(found.symbols[1:], [flag_map(TABLES, step) - 1 for step in range(STEPS)], 0)
+    bits = np.delete(found.symbols[1:], [stop_map(TABLES, step) - 1 for step in range(STEPS)], 0)
     assert 0.02 < bits.mean() < 0.98
 
 
@@ -72,17 +72,17 @@ def test_bits_are_made_for_what_is_left_beside_places_that_have_stopped():
 
     cut = together.copy()
     for step in range(STEPS):
-        flag = flag_map(tables, step)
-        assert np.array_equal(found.symbols[flag], depths > step)
-        cut[flag : flag + 1 + BITS] *= depths > step
+        stops = stop_map(tables, step)
+        assert np.array_equal(found.symbols[stops], depths <= step)
+        cut[stops] = depths <= step
         begun = found.symbols.copy()
-        begun[flag:] = 0
+        begun[stops:] = 1
         assert error(begun) == int(found.errors[step].sum())
     assert error(found.symbols) == int(found.errors[-1].sum()) < 0.985 * error(cut)
     every = rnn_analyse(planes, (5, 6), tables, False, np.full((2, 5, 6), STEPS))
     assert np.array_equal(every.symbols, together)
     none = rnn_analyse(planes, (5, 6), tables, False, np.zeros((2, 5, 6), np.int64))
-    assert not none.symbols[1:].any()
+    assert np.all(none.symbols[1 :: 1 + BITS] == 1)
     assert np.all(none.errors == none.errors[0])
 
 
@@ -110,18 +110,18 @@ def test_planes_side_by_side_are_planes_by_themselves(monkeypatch):
 def test_a_place_that_stops_keeps_still():
     """What it draws by itself stays; with all places stopped a further step changes nothing."""
     symbols = drawn_symbols(5, 1, 3, 3)
-    last = flag_map(TABLES, 4)
-    symbols[last:] = 0
+    last = stop_map(TABLES, 4)
+    symbols[last:] = 1
     early = symbols.copy()
-    early[flag_map(TABLES, 2) :] = 0
+    early[stop_map(TABLES, 2) :] = 1
     whole = rnn_synthesise(symbols, TABLES, False)
-    symbols[last + 1 : last + 1 + BITS] = 1  # bits of places that do not go on
+    symbols[last + 1 : last + 1 + BITS] = 0  # bits of places that do not go on
     assert np.array_equal(rnn_synthesise(symbols, TABLES, False), whole)
     assert not np.array_equal(rnn_synthesise(early, TABLES, False), whole)
 
 
 def test_means_alone_are_smooth_and_flat_where_they_are_alike():
-    symbols = np.zeros((n_maps(TABLES), 1, 4, 4), np.int16)
+    symbols = np.ones((n_maps(TABLES), 1, 4, 4), np.int16)
     symbols[0] = 30
     assert np.all(rnn_synthesise(symbols, TABLES, False) == 30 * 128)
     symbols[0, 0, :, 2:] = 40

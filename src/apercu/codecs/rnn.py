@@ -27,7 +27,7 @@ from apercu.stages import symbol_maps
 from apercu.stages.colour import Plane
 from apercu.stages.fill import ALPHA
 from apercu.stages.layout import Evidence, Layout
-from apercu.stages.rnn import AT_A_TIME, Analysed, Symbols, flag_map, n_maps, rnn_analyse, rnn_synthesise
+from apercu.stages.rnn import AT_A_TIME, Analysed, Symbols, n_maps, rnn_analyse, rnn_synthesise, stop_map
 from apercu.stages.rnn_tables import SIDE, STEPS, RnnTables, unpack
 from apercu.stages.symbol_maps import (
     Map,
@@ -65,6 +65,9 @@ PATH_KNOTS = (
 bring, as that of a quantiser does, and is no concern of a decoder."""
 _ALIKE = 2
 """Steps whose bits have contexts of their own; those of all later steps share theirs."""
+GOES_ON = frozenset({0})
+"""What the map of a step says of a place that goes on to it. Zeros follow where data end: a stream that was cut runs
+into bits of places that all go on, and is found out."""
 
 
 class Tables(NamedTuple):
@@ -92,18 +95,18 @@ def plan(_: str, __: int, height: int, width: int) -> Plan:
 
 
 def maps_of(networks: RnnTables) -> list[Map]:
-    """The maps of a plane: means; of each step, which places go on, and their bits."""
+    """The maps of a plane: means; of each step, which places stop before it, and bits of the others."""
     maps = [Map("predicted", 0)]
     bits = networks.n_bits
     for step in range(STEPS):
-        flag = flag_map(networks, step)
-        before = flag - 1 - bits  # the flag of the step before
-        maps.append(Map("count", 1 + step, frozenset({1}) if step else None, (before,) if step else ()))
+        stops = stop_map(networks, step)
+        before = stops - 1 - bits  # the map that says who stopped before the last step
+        maps.append(Map("count", 1 + step, GOES_ON if step else None, (before,) if step else ()))
         for bit in range(bits):
-            own = flag + 1 + bit
+            own = stops + 1 + bit
             earlier = [own - 1 - bits] if step else []
-            earlier += range(own - 1, max(flag, own - EARLIER_BITS - 1), -1)
-            maps.append(Map("plain", 1 + STEPS + bits * min(step, _ALIKE) + bit, frozenset({1}), tuple(earlier[:4])))
+            earlier += range(own - 1, max(stops, own - EARLIER_BITS - 1), -1)
+            maps.append(Map("plain", 1 + STEPS + bits * min(step, _ALIKE) + bit, GOES_ON, tuple(earlier[:4])))
     return maps
 
 
@@ -171,7 +174,7 @@ def code(analysis: Analysis, setting: Setting, tables: Tables, layers: int) -> l
 def parts(networks: RnnTables, layers: int) -> list[tuple[int, int]]:
     """First map and end of each layer: of several, the first has the means, each other one a step, the last one all
     further steps."""
-    ends = [flag_map(networks, step) for step in range(layers - 1)] + [n_maps(networks)]
+    ends = [stop_map(networks, step) for step in range(layers - 1)] + [n_maps(networks)]
     return list(zip([0, *ends], ends, strict=False))
 
 
@@ -221,6 +224,9 @@ def read(segments: list[bytes], layout: Layout, _: Setting | None, tables: Table
             fault.layer = layer
             raise
     coder.close()
+    for step in range(len(segments) - 1, STEPS if len(segments) < layers else 0):  # of layers that are missing
+        for plane in planes:
+            plane[stop_map(tables.networks, step)] = 1
     return planes
 
 
@@ -239,8 +245,13 @@ def synthesise(symbols: list[Symbols], layout: Layout, _: Setting, tables: Table
 
 
 def evidence(symbols: list[Symbols], _: Layout, __: int, ___: int) -> Evidence:
-    """The bits of each place, and where there are any, (down, across, n)."""
-    return [np.ascontiguousarray(np.moveaxis(of_plane[1:], 0, -1)) for of_plane in symbols]
+    """What the bits of each place are worth, 1 or -1, (down, across, n); 0 where there are none."""
+    found: Evidence = []
+    for of_plane in symbols:
+        of_steps = of_plane[1:].reshape(STEPS, -1, *of_plane.shape[1:])
+        worth = (2 * of_steps[:, 1:] - 1) * (1 - of_steps[:, :1])
+        found.append(np.ascontiguousarray(np.moveaxis(worth.reshape(-1, *of_plane.shape[1:]), 0, -1)))
+    return found
 
 
 def tell(setting: Setting, _: Iterable[tuple[bytes | ApercuError, Layout]]) -> dict[str, object]:

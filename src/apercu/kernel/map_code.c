@@ -125,6 +125,14 @@ static inline void code_choice(coder *c, const place *p, size_t y, size_t x, con
     p->symbols[at] = (int16_t)(read - MAP_CHOICES);
 }
 
+/* A block that does not have a count has what was chosen before: who stops at one count has stopped at those after it. */
+static inline void inherit(const place *p, size_t y, size_t x)
+{
+    uint8_t chosen = p->choices[y * p->width + x];
+    p->symbols[y * p->width + x] = chosen;
+    p->own.at[y * p->own.stride + x] = chosen < MAG_MAX ? chosen : MAG_MAX;
+}
+
 static inline void code_map(coder *whole, const place *given, int map, const map_grids *own, const map_grids *companion,
                             int halved, const int kind, const int writing)
 {
@@ -138,7 +146,9 @@ static inline void code_map(coder *whole, const place *given, int map, const map
         const uint8_t *choices = p->choices + y * p->width;
         for (size_t x = 0; x < p->width; x++) {
             if (!((uint32_t)p->kind->present >> choices[x] & 1)) {
-                if (kind == MAP_SELECTOR || kind == MAP_COUNT)
+                if (kind == MAP_COUNT)
+                    inherit(p, y, x);
+                else if (kind == MAP_SELECTOR)
                     p->chosen[y * p->width + x] = 0;
                 continue;
             }

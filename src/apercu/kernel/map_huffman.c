@@ -185,6 +185,7 @@ int64_t apercu_map_huffman_get(size_t height, size_t width, const map_kind *maps
         return fault;
     const huffman_decoder *code = &((const decoder_workspace *)workspace)->code;
     bit_reader r = {data, n_data, n_bits};
+    inherit(&s, symbols);
     uint32_t run = 0;
     for (size_t block = 0; block < s.blocks; block++) {
         if (run && s.everywhere && s.kind != MAP_PREDICTED) { /* most blocks, in little time */

@@ -123,6 +123,7 @@ int64_t apercu_map_huffman_choose(size_t height, size_t width, const map_kind *m
     uint64_t reciprocals[MAP_MOST];
     if (start_scan(&s, height, width, maps, n_maps, first, end) || end_q8 < 0)
         return APERCU_ERROR_ARGUMENT;
+    inherit(&s, symbols);
     int priced = lengths != NULL;
     for (size_t m = first; m < end; m++) {
         if (steps_q6[m] < 1 || prices[m] < 0 || prices[m] > 65535)

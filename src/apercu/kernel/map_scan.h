@@ -66,10 +66,25 @@ static inline int all_below(const int16_t *values, size_t n, int32_t end)
     return !reached;
 }
 
-static inline int has_map(const scan *s, size_t block, size_t m, const int16_t *symbols)
+static inline int32_t choice_of(const scan *s, size_t block, size_t m, const int16_t *symbols)
 {
     int32_t chosen = s->choice[m] < 0 ? 0 : symbols[(size_t)s->choice[m] * s->blocks + block];
-    return (uint32_t)s->maps[m].present >> clamp32(chosen, 0, MAP_CHOICES - 1) & 1;
+    return clamp32(chosen, 0, MAP_CHOICES - 1);
+}
+
+static inline int has_map(const scan *s, size_t block, size_t m, const int16_t *symbols)
+{
+    return (uint32_t)s->maps[m].present >> choice_of(s, block, m, symbols) & 1;
+}
+
+/* The symbols of a count in blocks that do not have it: what was chosen before. */
+static inline void inherit(const scan *s, int16_t *symbols)
+{
+    if (s->kind != MAP_COUNT || s->everywhere)
+        return;
+    for (size_t block = 0; block < s->blocks; block++)
+        if (!has_map(s, block, s->first, symbols))
+            symbols[s->first * s->blocks + block] = (int16_t)choice_of(s, block, s->first, symbols);
 }
 
 /* The places in `symbols` of a block's maps that are present; returns their number. */

@@ -44,7 +44,7 @@ _LARGEST_ERROR = 1 << 20
 
 Symbols = NDArray[np.int16]
 """(maps, planes, rows of places, columns): map 0 has the means in steps; then come for each step a map that is 1 where
-a place goes on, and one for each bit, 0 or 1, which is 0 where it does not."""
+a place has stopped, and one for each bit, 0 or 1, which is 0 where it has."""
 Canvas = NDArray[np.int32]
 """Samples with 5 fraction bits, (planes, rows + 1, 16, columns + 1, 16), from 4 samples above and to the left of the
 first place on; of the last half place that this adds on the other sides, 4 samples are used."""
@@ -53,11 +53,11 @@ Index = NDArray[np.intp]
 
 def n_maps(tables: RnnTables) -> int:
     """Maps of symbols of a plane."""
-    return flag_map(tables, STEPS)
+    return stop_map(tables, STEPS)
 
 
-def flag_map(tables: RnnTables, step: int) -> int:
-    """The map that says which places go on to a step; its bits are in the maps after it."""
+def stop_map(tables: RnnTables, step: int) -> int:
+    """The map that says which places have stopped before a step; its bits are in the maps after it."""
     return 1 + step * (1 + tables.n_bits)
 
 
@@ -241,6 +241,7 @@ def rnn_analyse(
     whole = wide.astype(np.int32).reshape(n, down + 1, SIDE, across + 1, SIDE)
     symbols = np.zeros((n_maps(tables), n, down, across), np.int16)
     symbols[0] = means
+    symbols[[stop_map(tables, step) for step in range(STEPS)]] = 1
     errors = np.empty((STEPS + 1, n, down, across), np.int64)
     if depths is None:
         depths = np.full((n, down, across), STEPS)
@@ -253,9 +254,9 @@ def rnn_analyse(
             errors[step + 1 :] = errors[step]
             return Analysed(symbols, errors)
         bits = encoder.advance(whole, decoder, going)
-        flag = flag_map(tables, step)
-        symbols[flag] = going
-        symbols[flag + 1 : flag + 1 + tables.n_bits, going] = bits.T
+        stops = stop_map(tables, step)
+        symbols[stops, going] = 0
+        symbols[stops + 1 : stops + 1 + tables.n_bits, going] = bits.T
         decoder.advance(going, bits)
     errors[-1] = _errors(plane, decoder)
     return Analysed(symbols, errors)
@@ -323,9 +324,9 @@ def rnn_synthesise(symbols: Symbols, tables: RnnTables, chroma: bool) -> Plane:
     check_array("symbols", symbols, INT16, (n_maps(tables), *shape[1:]))
     decoder = _Decoder(symbols[0], tables, chroma)
     for step in range(STEPS):
-        flag = flag_map(tables, step)
-        going = symbols[flag] == 1
+        stops = stop_map(tables, step)
+        going = symbols[stops] == 0
         if not going.any():
             break
-        decoder.advance(going, symbols[flag + 1 : flag + 1 + tables.n_bits, going].T)
+        decoder.advance(going, symbols[stops + 1 : stops + 1 + tables.n_bits, going].T)
     return decoder.drawn()

@@ -60,7 +60,7 @@ class Map(NamedTuple):
         0 or more; "selector", a choice of 0 to 15 without order.
     group: which contexts and weights it uses; maps with like statistics share them.
     present: the values of the latest count or selector before it with which a block has this map, counts held to 15;
-        None: every block has it. Where it is absent its symbol is 0 and takes no bits.
+        None: every block has it. Where it is absent its symbol takes no bits and is 0, but of a count it is the choice.
     earlier: up to four maps before it that are most like it, by index, the likest first.
     """
 
