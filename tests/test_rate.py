@@ -267,6 +267,16 @@ def test_lossless_is_nearer_than_what_is_far_below():
         assert np.isinf(values[nearest_psnr(99, lambda q, v=values: float(v[q]), LAST, 1)]) == lossless
 
 
+def test_the_end_of_the_path_is_tried_where_others_leap_over_the_target():
+    """In a picture of few blocks: a better one on the way, and nothing near it."""
+    values = np.select([QUALITIES < 9000, QUALITIES < 20_000, QUALITIES < LAST], [39.0, 43.0, 40.0], 41.0)
+    for variants in (1, VARIANTS):
+        made = []
+        found = nearest_psnr(41.04, lambda q, m=made: m.append(q) or float(values[q]), LAST, variants)
+        assert found == LAST
+        assert len(made) <= 39
+
+
 def test_places_that_make_the_same_file_are_passed():
     sizes = np.select([QUALITIES < 9950, QUALITIES < 9960, QUALITIES < 10_000], [400, 990, 900], 1100)
     assert best_within(1000, lambda q: int(sizes[q]), lambda _: 0, LAST, 1) in range(9950, 9960)

@@ -292,7 +292,7 @@ def nearest_psnr(
     if (first := excess_at(0)) >= -PSNR_TOLERANCE:
         return 0
     curves: dict[int, Curve] = {0: [(0, first)]}  # points of a forecast that failed are close together, and mislead
-    while len(misses) < MOST_TRIES:
+    while len(misses) < MOST_TRIES - 1:
         variant, (place, excess) = 0, curves[0][-1]
         if any(excess > 0 for _, excess in curves[0]):
             if (found := _likeliest(curves, last, variants)) is None:
@@ -313,6 +313,8 @@ def nearest_psnr(
         else:
             curves.setdefault(variant, []).append((place, excess))
             curves[variant].sort()
+    if last not in misses:
+        excess_at(last)  # where PSNRs leap over the target on the way, the end of the path may still meet it
     return min(misses, key=misses.__getitem__)
 
 
