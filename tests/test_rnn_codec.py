@@ -126,7 +126,7 @@ def test_a_place_stops_where_error_and_bits_are_least():
     analysis = codec.analyse(planes, layout, None, TABLES)
     setting = codec.at_quality(17_000)
     found = codec.symbols_of(analysis, setting, TABLES)
-    errors = [analysis.runs[0].errors[:, 0], *(analysis.runs[1].errors[:, k] for k in range(2))]
+    errors = [analysis.errors[0][:, 0], *(analysis.errors[1][:, k] for k in range(2))]
     depths = set()
     for symbols, of_plane, chroma in zip(found, errors, (0, 1, 1), strict=True):
         price = 38 / 256 * (setting.step_q5 / (2 if chroma else 1)) ** 2 * (BITS + 1)

@@ -7,7 +7,7 @@ import pytest
 import reference_rnn
 from apercu.errors import OptionError
 from apercu.stages import rnn
-from apercu.stages.rnn import n_maps, rnn_analyse, rnn_synthesise, stop_map
+from apercu.stages.rnn import n_maps, rnn_analyse, rnn_symbols, rnn_synthesise, stop_map
 from apercu.stages.rnn_tables import STEPS, pack, shapes, unpack
 from rnn_case import HEAD, drawn_networks, drawn_numbers, file_of, useful_numbers
 from scripts.pictures import scene
@@ -58,13 +58,13 @@ def test_the_decoder_draws_what_the_encoder_saw(chroma):
 
 
 def test_bits_are_made_for_what_is_left_beside_places_that_have_stopped():
-    """Errors by step are those of decoding so far; and with networks that make errors smaller, there is less error than
-    with bits that were made as if no place stopped."""
+    """With networks that make errors smaller, there is less error than with bits that were made as if no place
+    stopped."""
     tables, _ = unpack(pack(USEFUL[1], USEFUL[0]))
     planes = planes_of(2, 75, 90)
     depths = np.random.default_rng(8).integers(0, STEPS + 1, (2, 5, 6))
-    found = rnn_analyse(planes, (5, 6), tables, False, depths)
-    together = rnn_analyse(planes, (5, 6), tables, False).symbols
+    found = rnn_symbols(planes, (5, 6), tables, False, depths)
+    together, errors = rnn_analyse(planes, (5, 6), tables, False)
 
     def error(symbols):
         decoded = rnn_synthesise(symbols, tables, False)[:, :75, :90].astype(np.int64)
@@ -72,18 +72,18 @@ def test_bits_are_made_for_what_is_left_beside_places_that_have_stopped():
 
     cut = together.copy()
     for step in range(STEPS):
+        begun = together.copy()
+        begun[stop_map(tables, step) :] = 1
+        assert error(begun) == int(errors[step].sum())
+    for step in range(STEPS):
         stops = stop_map(tables, step)
-        assert np.array_equal(found.symbols[stops], depths <= step)
+        assert np.array_equal(found[stops], depths <= step)
         cut[stops] = depths <= step
-        begun = found.symbols.copy()
-        begun[stops:] = 1
-        assert error(begun) == int(found.errors[step].sum())
-    assert error(found.symbols) == int(found.errors[-1].sum()) < 0.985 * error(cut)
-    every = rnn_analyse(planes, (5, 6), tables, False, np.full((2, 5, 6), STEPS))
-    assert np.array_equal(every.symbols, together)
-    none = rnn_analyse(planes, (5, 6), tables, False, np.zeros((2, 5, 6), np.int64))
-    assert np.all(none.symbols[1 :: 1 + BITS] == 1)
-    assert np.all(none.errors == none.errors[0])
+    assert error(found) < 0.985 * error(cut)
+    every = rnn_symbols(planes, (5, 6), tables, False, np.full((2, 5, 6), STEPS))
+    assert np.array_equal(every, together)
+    none = rnn_symbols(planes, (5, 6), tables, False, np.zeros((2, 5, 6), np.int64))
+    assert np.all(none[1 :: 1 + BITS] == 1)
 
 
 def test_planes_side_by_side_are_planes_by_themselves(monkeypatch):
@@ -91,14 +91,14 @@ def test_planes_side_by_side_are_planes_by_themselves(monkeypatch):
     planes = planes_of(5, 70, 33)
     symbols = drawn_symbols(4, 5, 5, 3)
     depths = np.random.default_rng(9).integers(0, STEPS, (5, 5, 3))
-    stopping = rnn_analyse(planes, (5, 3), TABLES, False, depths)
+    stopping = rnn_symbols(planes, (5, 3), TABLES, False, depths)
     together = rnn_analyse(planes, (5, 3), TABLES, False), rnn_synthesise(symbols, TABLES, False)
     for at_a_time in (1, 3, 4, 31):
         monkeypatch.setattr(rnn, "AT_A_TIME", at_a_time)
         found = rnn_analyse(planes, (5, 3), TABLES, False)
         assert np.array_equal(found.symbols, together[0].symbols)
         assert np.array_equal(found.errors, together[0].errors)
-        assert np.array_equal(rnn_analyse(planes, (5, 3), TABLES, False, depths).symbols, stopping.symbols)
+        assert np.array_equal(rnn_symbols(planes, (5, 3), TABLES, False, depths), stopping)
         assert np.array_equal(rnn_synthesise(symbols, TABLES, False), together[1])
     for index in range(5):
         one = slice(index, index + 1)

@@ -7,7 +7,7 @@ After Toderici et al., ICLR 2016 and CVPR 2017. That places stop is after Johnst
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,8 +26,8 @@ from apercu.format.container import Header
 from apercu.stages import symbol_maps
 from apercu.stages.colour import Plane
 from apercu.stages.fill import ALPHA
-from apercu.stages.layout import Evidence, Layout
-from apercu.stages.rnn import AT_A_TIME, Analysed, Symbols, n_maps, rnn_analyse, rnn_synthesise, stop_map
+from apercu.stages.layout import Evidence, Layout, PlaneLayout
+from apercu.stages.rnn import AT_A_TIME, Symbols, n_maps, rnn_analyse, rnn_symbols, rnn_synthesise, stop_map
 from apercu.stages.rnn_tables import SIDE, STEPS, RnnTables, unpack
 from apercu.stages.symbol_maps import (
     Map,
@@ -126,25 +126,27 @@ def _places(of: tuple[int, ...]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Analysis:
-    """The planes of a tile, in runs, and what all steps make of them where no place stops."""
+    """The planes of a tile, in runs, and their errors by step where no place stops (`Analysed`)."""
 
     layout: Layout
     planes: list[Plane]
-    runs: list[Analysed]
+    errors: list[NDArray[np.int64]]
+    made: dict[bytes, list[Symbols]] = field(default_factory=dict)
+    """The symbols that were made last, by where places stop: a search comes to the same again."""
 
 
 def analyse(planes: list[Plane], layout: Layout, _: Setting | None, tables: Tables) -> Analysis:
     """All steps at all places: which of them are coded depends on the step."""
     stacked: list[Plane] = []
-    found: list[Analysed] = []
+    errors: list[NDArray[np.int64]] = []
     for run in _runs(layout):
         of = layout.planes[run.start]
         several = [planes[index][: of.height, : of.width] for index in run]
         if run.start == ALPHA and layout.interpretation == "rgba" and layout.alpha is not None:
             several = [np.full_like(several[0], layout.alpha)]
         stacked.append(np.stack(several))
-        found.append(rnn_analyse(stacked[-1], _places(of), tables.networks, bool(of.chroma)))
-    return Analysis(layout, stacked, found)
+        errors.append(rnn_analyse(stacked[-1], _places(of), tables.networks, bool(of.chroma)).errors)
+    return Analysis(layout, stacked, errors)
 
 
 def _runs(layout: Layout) -> list[range]:
@@ -182,18 +184,27 @@ def symbols_of(analysis: Analysis, setting: Setting, tables: Tables) -> list[Sym
     """The symbols of every plane (maps, rows of places, columns): each place stops where squared error and bits
     together are least while none stops. Then bits are made anew, for what is left beside places that have stopped:
     those of places that all go on would make an error there that nobody takes away."""
-    found: list[Symbols] = []
-    networks = tables.networks
-    for run, planes, (_, errors) in zip(_runs(analysis.layout), analysis.planes, analysis.runs, strict=True):
-        of = analysis.layout.planes[run.start]
-        chroma = bool(of.chroma)
-        step_q5 = (setting.step_q5 * CHROMA_STEP_Q4 + 8) // 16 if chroma else setting.step_q5
-        price = (PRICE_Q8 * step_q5 * step_q5 + 128) >> 8
-        of_steps = price * (networks.n_bits + FLAG_BITS) * np.arange(STEPS + 1, dtype=np.int64)
-        depths = (errors + of_steps[:, None, None, None]).argmin(0)
-        chosen, _ = rnn_analyse(planes, _places(of), networks, chroma, depths)
-        found.extend(chosen.swapaxes(0, 1))
-    return [np.ascontiguousarray(one) for one in found]
+    runs = _runs(analysis.layout)
+    kinds = [analysis.layout.planes[run.start] for run in runs]
+    depths = [_depths(of, errors, setting, tables) for of, errors in zip(kinds, analysis.errors, strict=True)]
+    key = b"".join(of_run.astype(np.uint8).tobytes() for of_run in depths)
+    if key not in analysis.made:
+        found: list[Symbols] = []
+        for of, planes, of_run in zip(kinds, analysis.planes, depths, strict=True):
+            chosen = rnn_symbols(planes, _places(of), tables.networks, bool(of.chroma), of_run)
+            found.extend(chosen.swapaxes(0, 1))
+        analysis.made.clear()
+        analysis.made[key] = [np.ascontiguousarray(one) for one in found]
+    return analysis.made[key]
+
+
+def _depths(of: PlaneLayout, errors: NDArray[np.int64], setting: Setting, tables: Tables) -> NDArray[np.int64]:
+    """After how many steps the places of planes stop."""
+    step_q5 = (setting.step_q5 * CHROMA_STEP_Q4 + 8) // 16 if of.chroma else setting.step_q5
+    price = (PRICE_Q8 * step_q5 * step_q5 + 128) >> 8
+    of_steps = price * (tables.networks.n_bits + FLAG_BITS) * np.arange(STEPS + 1, dtype=np.int64)
+    depths: NDArray[np.int64] = (errors + of_steps[:, None, None, None]).argmin(0).astype(np.int64)
+    return depths
 
 
 def least_bytes(layout: Layout, layer: int, layers: int, _: str, __: bool) -> int:

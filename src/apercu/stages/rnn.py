@@ -11,7 +11,7 @@ of matrices are exact in any order of summation. `>> 9` rounds down.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ Canvas = NDArray[np.int32]
 """Samples with 5 fraction bits, (planes, rows + 1, 16, columns + 1, 16), from 4 samples above and to the left of the
 first place on; of the last half place that this adds on the other sides, 4 samples are used."""
 Index = NDArray[np.intp]
+Number = TypeVar("Number", bound=np.generic)
 
 
 def n_maps(tables: RnnTables) -> int:
@@ -152,9 +153,9 @@ class _Decoder:
             wide += _rounded(states[part] @ networks.wide)
             drawn = _rounded(np.clip(wide, 0, MOST_FEATURE) @ networks.drawn)
             samples = np.clip(drawn, -MOST_DRAWN, MOST_DRAWN).astype(np.int32) * scale
-            windows = np.zeros((*some.shape, WINDOW, WINDOW), np.int32)
-            windows[some] = ((samples + ONE // 2) >> ONE_LOG2).reshape(n, WINDOW, WINDOW)
-            _add(self.canvas[planes, rows.start : rows.stop + 1], windows)
+            samples += ONE // 2
+            samples >>= ONE_LOG2
+            _add(self.canvas[planes, rows.start : rows.stop + 1], some, samples.reshape(n, WINDOW, WINDOW))
             first = part.stop
 
     def drawn(self, planes: slice = slice(None)) -> Plane:
@@ -166,15 +167,22 @@ class _Decoder:
         return np.clip(inner, low, high).astype(np.int16)
 
 
-def _add(canvas: Canvas, windows: Canvas) -> None:
-    """Adds windows (planes, rows, columns, 24, 24) to the part of a canvas that they reach, (planes, rows + 1, 16,
-    columns + 1, 16)."""
-    over = WINDOW - SIDE
-    moved = windows.swapaxes(2, 3)  # (planes, rows, 24, columns, 24)
-    canvas[:, :-1, :, :-1] += moved[:, :, :SIDE, :, :SIDE]
-    canvas[:, :-1, :, 1:, :over] += moved[:, :, :SIDE, :, SIDE:]
-    canvas[:, 1:, :over, :-1] += moved[:, :, SIDE:, :, :SIDE]
-    canvas[:, 1:, :over, 1:, :over] += moved[:, :, SIDE:, :, SIDE:]
+def _windows(whole: NDArray[Number]) -> NDArray[Number]:
+    """The windows of places, (planes, rows, columns, 24, 24), as a view of a part of a canvas, (planes, rows + 1, 16,
+    columns + 1, 16), or of anything laid out like one."""
+    planes, rows, _, columns, _ = whole.shape
+    flat = whole.reshape(planes, SIDE * rows, SIDE * columns)
+    found: NDArray[Number] = np.lib.stride_tricks.sliding_window_view(flat, (WINDOW, WINDOW), (1, 2), writeable=True)
+    return found[:, ::SIDE, ::SIDE]
+
+
+def _add(canvas: Canvas, going: NDArray[np.bool_], drawn: Canvas) -> None:
+    """Adds what places draw that go on, (n, 24, 24), to the part of a canvas that it reaches."""
+    windows, (planes, rows, columns) = _windows(canvas), np.nonzero(going)
+    for down in range(2):  # of every second row and column, windows do not overlap
+        for across in range(2):
+            some = (rows % 2 == down) & (columns % 2 == across)
+            windows[planes[some], rows[some], columns[some]] += drawn[some]
 
 
 def _between(values: Canvas, axis: int) -> Canvas:
@@ -212,17 +220,29 @@ class Analysed(NamedTuple):
     errors: NDArray[np.int64]
 
 
-def rnn_analyse(
-    plane: Plane, places: tuple[int, int], tables: RnnTables, chroma: bool, depths: NDArray[np.int64] | None = None
-) -> Analysed:
-    """The symbols and errors of planes of one size.
-
-    depths: after how many steps places stop, (planes, rows, columns); None: none stops. Bits are made knowing what has
-    been drawn by those that go on and by those that have stopped.
+def rnn_analyse(plane: Plane, places: tuple[int, int], tables: RnnTables, chroma: bool) -> Analysed:
+    """The symbols and errors of planes of one size, none of whose places stops.
 
     plane: (planes, height, width) int16 samples with 5 fraction bits, 0 to 8160, of chroma -4080 to 4080. places: down
     and across, as many as cover it. Raises OptionError for arguments of another kind.
     """
+    found = [(symbols, _errors(plane, decoder)) for symbols, decoder in _walk(plane, places, tables, chroma, None)]
+    return Analysed(found[0][0], np.stack([errors for _, errors in found]))
+
+
+def rnn_symbols(
+    plane: Plane, places: tuple[int, int], tables: RnnTables, chroma: bool, depths: NDArray[np.int64]
+) -> Symbols:
+    """The symbols of planes whose places stop after so many steps, (planes, rows, columns): bits are made knowing what
+    has been drawn by those that go on and by those that have stopped. Else as `rnn_analyse`."""
+    *_, (symbols, _) = _walk(plane, places, tables, chroma, depths)
+    return symbols
+
+
+def _walk(
+    plane: Plane, places: tuple[int, int], tables: RnnTables, chroma: bool, depths: NDArray[np.int64] | None
+) -> Iterator[tuple[Symbols, _Decoder]]:
+    """Before the first step and after each: the symbols so far, and the decoder."""
     check_pair("places", places)
     down, across = places
     shape: tuple[int, ...] = tuple(getattr(plane, "shape", ()))
@@ -232,34 +252,28 @@ def rnn_analyse(
     n, height, width = shape
     if (down, across) != (-(-height // SIDE), -(-width // SIDE)):
         raise OptionError(f"{down} × {across} places do not cover {height} × {width} samples as they should")
+    if depths is None:
+        depths = np.full((n, down, across), STEPS)
+    check_array("depths", depths, np.dtype(np.int64), (n, down, across))
     below, beyond = SIDE * down - height, SIDE * across - width
     wide = np.pad(plane, ((0, 0), (MARGIN, SIDE - MARGIN + below), (MARGIN, SIDE - MARGIN + beyond)), mode="edge")
     inner = wide[:, MARGIN : MARGIN + SIDE * down, MARGIN : MARGIN + SIDE * across]
     cut = inner.reshape(n, down, SIDE, across, SIDE)
     unit = SIDE * SIDE * MEAN_STEP_Q5[chroma]
-    means = (2 * cut.sum((2, 4), dtype=np.int64) + unit) // (2 * unit)
-    whole = wide.astype(np.int32).reshape(n, down + 1, SIDE, across + 1, SIDE)
     symbols = np.zeros((n_maps(tables), n, down, across), np.int16)
-    symbols[0] = means
+    symbols[0] = (2 * cut.sum((2, 4), dtype=np.int64) + unit) // (2 * unit)
     symbols[[stop_map(tables, step) for step in range(STEPS)]] = 1
-    errors = np.empty((STEPS + 1, n, down, across), np.int64)
-    if depths is None:
-        depths = np.full((n, down, across), STEPS)
-    check_array("depths", depths, np.dtype(np.int64), (n, down, across))
+    whole = wide.astype(np.int32).reshape(n, down + 1, SIDE, across + 1, SIDE)
     decoder, encoder = _Decoder(symbols[0], tables, chroma), _Encoder((n, down, across), tables, chroma)
-    for step in range(STEPS):
-        errors[step] = _errors(plane, decoder)
+    yield symbols, decoder
+    for step in range(int(depths.max())):
         going = depths > step
-        if not going.any():
-            errors[step + 1 :] = errors[step]
-            return Analysed(symbols, errors)
         bits = encoder.advance(whole, decoder, going)
         stops = stop_map(tables, step)
         symbols[stops, going] = 0
         symbols[stops + 1 : stops + 1 + tables.n_bits, going] = bits.T
         decoder.advance(going, bits)
-    errors[-1] = _errors(plane, decoder)
-    return Analysed(symbols, errors)
+        yield symbols, decoder
 
 
 class _Encoder:
@@ -276,12 +290,13 @@ class _Encoder:
         numbers, first = np.flatnonzero(going), 0
         bits = np.empty((len(numbers), self.tables.n_bits), np.int16)
         for planes, rows in _chunks(self.shape):
-            some = going[planes, rows].ravel()
+            some = going[planes, rows]
             part = slice(first, first + int(np.count_nonzero(some)))
             if part.start == part.stop:
                 continue
             reach, at = slice(rows.start, rows.stop + 1), numbers[part]
-            windows = _windows(wide[planes, reach] - decoder.canvas[planes, reach], scale)[some]
+            shown = _seen(wide[planes, reach] - decoder.canvas[planes, reach], scale).astype(np.float32)
+            windows = _windows(shown)[some].reshape(-1, WINDOW * WINDOW)
             first, states = part.stop, self.states[at]
             features = np.clip(_rounded(windows @ networks.seen), -MOST_FEATURE, MOST_FEATURE)
             from_inputs = _rounded(features @ networks.inputs) + networks.biases[decoder.step]
@@ -292,13 +307,11 @@ class _Encoder:
         return bits
 
 
-def _windows(left: Canvas, scale: int) -> Real:
-    """What is left in the windows of places, (places, 576), as the encoder sees it: in scales, with 9 fraction bits."""
-    planes, rows, _, columns, _ = left.shape
-    strip = np.clip(left.reshape(planes, SIDE * rows, SIDE * columns), -_LARGEST_ERROR, _LARGEST_ERROR)
-    shown: Real = np.clip((2 * ONE * strip + scale) // (2 * scale), -MOST_SEEN, MOST_SEEN).astype(np.float32)
-    cut: Real = np.lib.stride_tricks.sliding_window_view(shown, (WINDOW, WINDOW), axis=(1, 2))[:, ::SIDE, ::SIDE]
-    return cut.reshape(-1, WINDOW * WINDOW)
+def _seen(left: Canvas, scale: int) -> Canvas:
+    """What is left, as the encoder sees it: in scales, with 9 fraction bits."""
+    held = np.clip(left, -_LARGEST_ERROR, _LARGEST_ERROR)
+    found: Canvas = np.clip((2 * ONE * held + scale) // (2 * scale), -MOST_SEEN, MOST_SEEN)
+    return found
 
 
 def _errors(plane: Plane, decoder: _Decoder) -> NDArray[np.int64]:
