@@ -24,6 +24,7 @@ import numpy as np
 import reference_dct
 import reference_dual_maps
 import reference_predictive
+import reference_rnn
 import reference_stacked_ae
 import reference_taha2025
 import reference_wavelet
@@ -51,6 +52,7 @@ CODECS = {
     6: reference_stacked_ae,
     7: reference_dual_maps,
     8: reference_stacked_ae,
+    9: reference_rnn,
 }
 """By the number in the file, which stands for an entropy coder, too."""
 OF_SAMPLES = {5}

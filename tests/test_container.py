@@ -140,12 +140,14 @@ def test_wire_numbers_are_never_reused():
         ("apercu", "range"): 2, ("taha2025", "huffman"): 1, ("dct", "range"): 3, ("dct", "huffman"): 4,
         ("predictive", "range"): 5,
         ("stacked_ae", "range"): 6, ("taha2025", "range"): 7, ("stacked_ae", "huffman"): 8,
+        ("rnn", "range"): 9,
     }  # fmt: skip
     models = {number: (model.codec, model.entropy) for number, model in ids.MODELS.items()}
     assert models == {
         1: ("taha2025", "huffman"), 2: ("apercu", "range"), 3: ("dct", "range"), 4: ("dct", "huffman"),
         5: ("predictive", "range"),
         6: ("stacked_ae", "range"), 7: ("taha2025", "range"), 8: ("stacked_ae", "huffman"),
+        9: ("rnn", "range"),
     }  # fmt: skip
     assert ids.USER_MODEL not in ids.MODELS
     assert all((FOLDER / model.file).exists() for model in ids.MODELS.values())

@@ -40,7 +40,7 @@ def test_any_budget_from_64_bytes_up_is_met(shape, dtype):
         assert squared(image, full) <= squared(image, flat)
 
 
-@pytest.mark.parametrize("codec", ["apercu", "dct", "predictive", "stacked_ae", "taha2025"])
+@pytest.mark.parametrize("codec", ["apercu", "dct", "predictive", "rnn", "stacked_ae", "taha2025"])
 def test_every_codec_meets_any_budget(codec):
     image = scene(120, 160, 20, 3)
     with pytest.raises(TargetUnreachable, match=r'64 bytes are too few: .*; reduce="auto" \(--reduce auto\) codes'):

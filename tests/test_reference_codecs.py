@@ -14,6 +14,7 @@ HOW = {
     "dct, huffman": {"codec": "dct", "entropy": "huffman"},
     "predictive": {"codec": "predictive"},
     "stacked_ae": {"codec": "stacked_ae"},
+    "rnn": {"codec": "rnn"},
 }
 KINDS = ("flat grey", "rgb", "rgba", "spectral of 2")
 
@@ -35,7 +36,7 @@ def test_mutants(how, seed):
     assert not isinstance(found[0], str)
 
 
-@pytest.mark.parametrize("how", ["dct, range", "dct, huffman", "stacked_ae"])
+@pytest.mark.parametrize("how", ["dct, range", "dct, huffman", "stacked_ae", "rnn"])
 def test_mutants_of_two_layers(how):
     rng = np.random.default_rng(52)
     head, first, second = _layers(how)

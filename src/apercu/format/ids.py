@@ -15,6 +15,7 @@ CODECS = {
     "dct": ("range", "huffman"),
     "predictive": ("range",),
     "stacked_ae": ("range", "huffman"),
+    "rnn": ("range",),
 }
 """The codecs, each a module of `apercu.codecs`, with the entropy coders that each has; its default comes first."""
 
@@ -27,6 +28,7 @@ CODEC_IDS = {
     ("stacked_ae", "range"): 6,
     ("taha2025", "range"): 7,
     ("stacked_ae", "huffman"): 8,
+    ("rnn", "range"): 9,
 }
 """By codec and entropy coder."""
 
@@ -75,6 +77,7 @@ MODELS = {
     8: Model(
         "stacked_ae", "huffman", "stacked_ae.npy", "118c37757385e8ecabe971bded3a7993a31e7eac6184a3520360c80897f4e940"
     ),
+    9: Model("rnn", "range", "rnn_codec.npy", "7dfceef74d9a2543002b74ccbe887db674dc0bc70d0e7ba759daf81ac983ba33"),
 }
 
 

@@ -194,6 +194,7 @@ def train(
     array = codec.to_array(networks, maps.weights, maps.starts)
     recipe = {
         "codec": "rnn",
+        "command": f"apercu train rnn-codec --images {folder.name} --seed {seed} --out {out.name}",
         "seed": seed,
         "torch": torch.__version__.split("+")[0],
         "joint": f"{n_steps} steps of {batch[0]} crops of luma and {batch[1]} of chroma, {CROP} samples a side; Adam "
