@@ -29,7 +29,7 @@ def user_model() -> NDArray[np.int16]:
     found = {name: _drawn(shape, 31 + seed, 9) for seed, (name, shape) in enumerate(shapes(*HEAD).items())}
     half = np.where(np.arange(WINDOW) < WINDOW // 2, -1, 1)
     waves = [np.outer(half, np.ones(WINDOW)).ravel(), np.outer(np.ones(WINDOW), half).ravel()]
-    found["scales"] = np.array([[600.0], [200.0]]) * (STEPS + 2 - np.arange(STEPS)) // (STEPS + 2)
+    found["scales"] = np.floor(np.array([[600.0], [200.0]]) * np.arange(STEPS + 2, 2, -1) / (STEPS + 2))
     found["encoder_biases"][:, :n_encoder] = found["decoder_biases"][:, :n] = 1500  # the new state counts most
     found["seen"] //= 5
     for k, wave in enumerate(waves):

@@ -185,6 +185,28 @@ def test_multiply_accumulates_of_stacked_ae():
     assert count.encoder_transform == pytest.approx(1.5 * (sum(there) / 64 + 1))
 
 
+def test_multiply_accumulates_of_rnn():
+    """Of a place and step 576 · 128, 128 · 192, 136 · 192 and 192 · 8 on the way there, 72 · 216, 648 · 216, 72 · 160,
+    8 · 160 and 160 · 576 on the way back; of each unit 2, of a sample of a window 1. A flat picture is its means."""
+    there = 576 * 128 + 128 * 192 + 136 * 192 + 192 * 8 + 2 * 64 + 576
+    back = 72 * 216 + 648 * 216 + 72 * 160 + 8 * 160 + 160 * 576 + 2 * 72 + 576
+    flat = np.full((64, 128), 200, np.uint8)
+    count = arithmetic.count(flat, apercu.encode(flat, codec="rnn", quality=50))
+    means, error = 2 + 2 / 16, 1
+    assert count.encoder_transform == pytest.approx(means + error + 10 * ((there + back) / 256 + error))
+    assert count.encoder_choice == pytest.approx(means + error)
+    assert count.decoder_transform == pytest.approx(means)
+    noisy = arithmetic.count(NOISE, apercu.encode(NOISE, codec="rnn", quality=100))
+    assert back / 256 < noisy.decoder_transform <= 10 * back / 256 + means
+    assert noisy.encoder_choice > there / 256
+    # The mean 6 + 2; of ten steps the flag and eight bits, 2 more each from the second map on; of earlier ones at the
+    # first step 0, 0 and then 1 to 3, at the others 1, 1 and then 2 to 4; and of these two at the most beside.
+    assert noisy.encoder_contexts == pytest.approx((8 + 90 * 10 + 2 + 4 + 5 * 5 + 9 * (2 + 2 + 4 + 5 + 5 * 6)) / 256)
+    colour = np.dstack([NOISE] * 3)
+    count = arithmetic.count(colour, apercu.encode(colour, codec="rnn", quality=30))
+    assert count.encoder_transform == pytest.approx(1.5 * noisy.encoder_transform)
+
+
 def test_a_codec_without_a_count_is_not_counted():
     assert [name for name in (*CODECS, "wavelet") if not arithmetic.is_counted(name)] == ["wavelet"]
 
