@@ -85,6 +85,7 @@ def families(image: Picture) -> Image.Image:
         ("dct", "dct", None),
         ("dct, Huffman codes", "dct", "huffman"),
         ("stacked_ae", "stacked_ae", None),
+        ("rnn", "rnn", None),
         ("taha2025", "taha2025", None),
         ("predictive", "predictive", None),
     ):

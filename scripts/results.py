@@ -1,5 +1,5 @@
 """The results page: runs the commands that measure, and writes their output to docs/results.md, and that of
-`apercu reproduce fraihat2023` to docs/stacked_ae.md.
+`apercu reproduce fraihat2023` to docs/stacked_ae.md. What `rnn` brings goes to docs/rnn.md.
 
     python -m scripts.results [--only kodak lossless …] [--data ../shared/data/test] [--jobs 1]
 
@@ -27,12 +27,12 @@ from typing import NamedTuple
 from apercu.bench import plots
 from apercu.cli.main import main as apercu_command
 from apercu.processes import n_cores
-from scripts import figure_families, figure_generated, generated, lossless
+from scripts import figure_families, figure_generated, figure_rnn, generated, lossless, progressive
 
 BUILD = Path("build/results")
 PAGE = Path("docs/results.md")
 CURVES = Path("docs/images")
-CODECS = ("apercu", "dct", "dct-huffman", "stacked_ae", "taha2025", "taha2025-range")
+CODECS = ("apercu", "dct", "dct-huffman", "rnn", "stacked_ae", "taha2025", "taha2025-range")
 PEERS = ("jpeg-prog", "jpeg2000", "webp", "avif", "avif-psnr")
 OF_A_PAGE = {"dct": ("dct", "dct-huffman"), "stacked_ae": ("stacked_ae",), "taha2025": ("taha2025", "taha2025-range")}
 """Codecs whose curves the page of a family shows, beside those of `apercu` and of JPEG."""
@@ -117,9 +117,27 @@ def near_lossless(inputs: Inputs) -> str:
     return "\n".join(sections)
 
 
+def steps(inputs: Inputs) -> str:
+    """What `rnn` brings on Kodak: after each layer, and beside other codecs."""
+    out = BUILD / "rnn"
+    others = ("dct", "stacked_ae")
+    options = ("--codecs", "rnn", "apercu", *others, "--peers", "jpeg-prog", *inputs.jobs)
+    tables = compare([inputs.data / "kodak"], out, *options)
+    curves_of_page(out, ["rnn", *others], "rnn-kodak")
+    sections = [
+        "### After each layer\n",
+        f"{progressive.report(inputs.data / 'kodak')}\n",
+        "### Beside other codecs\n",
+        "![PSNR against rate, Kodak](images/rnn-kodak-psnr.svg)\n",
+        f"```text\n{tables}\n```",
+    ]
+    return "\n".join(sections)
+
+
 def pictures(_: Inputs) -> str:
     """A drawn scene by every codec, and the other pictures of the documents."""
     figure_families.draw(CURVES)
+    figure_rnn.draw(CURVES)
     return "![A drawn scene by every codec at 0.25 bpp, part of it enlarged](images/families.webp)"
 
 
@@ -171,6 +189,7 @@ PARTS = {
     "generated": Part("Measured on the test sets", generated_pictures, Path("docs/generated.md")),
     "speed": Part("Speed, memory and start-up", speed),
     "taha2025": Part("The paper of Taha et al. 2025, again", paper),
+    "rnn": Part("Measured on Kodak", steps, Path("docs/rnn.md")),
     "fraihat2023": Part("The survey's Figure 3, and ours", rates, Path("docs/stacked_ae.md")),
 }
 """By the name for --only, in the order of the page."""
