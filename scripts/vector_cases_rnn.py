@@ -181,12 +181,13 @@ def faults(user_file: bytes) -> dict[str, Fault]:
     def wrong(about: str, of: Header, index: int, symbol: int) -> Fault:
         return corrupt(about, "neither 0 nor 1", of, *_segments(of, 9, 30, True, (index, symbol)))
 
-    several = _header(90, 95, n_layers=1 + STEPS)
-    short = _segments(several, 9, 30, True)
+    large = _header(90, 95)  # of which more is left than the last bytes of a stream can hold
+    several = replace(large, n_layers=1 + STEPS)
+    (of_large,), short = _segments(large, 9, 30, True), _segments(several, 9, 30, True)
     short[1] = short[1][: len(short[1]) // 2]
     more, bits = b"\1\2\3\4\5\6", shipped(9).networks.n_bits
     by_hand = replace(header, quality_q8=None, parameters=b"\x09")
-    large = _header(16384, 16384, "spectral", n_bands=4)
+    largest = _header(16384, 16384, "spectral", n_bands=4)
     return {
         "rnn-by-hand": corrupt("settings by hand", "by hand", by_hand, whole),
         "rnn-twelve-layers": corrupt("a twelfth layer", "layers", replace(header, n_layers=2 + STEPS), *layers, b""),
@@ -194,15 +195,15 @@ def faults(user_file: bytes) -> dict[str, Fault]:
         "rnn-flag-2-layers": wrong("the same in eleven layers, at the third step", layered, 1 + 2 * (1 + bits), 2),
         "rnn-bit-2": wrong("a bit of 2", header, 1 + bits, 2),
         "rnn-bit-below-0": wrong("a bit of -1, in a layer", layered, 2 + 1 + bits, -1),
-        "rnn-cut": cut("symbols of some maps", "end before", header, whole[: len(whole) // 2]),
+        "rnn-cut": cut("symbols of some maps", "end before", large, of_large[: len(of_large) // 2]),
         "rnn-nothing": cut("no byte", "", header, b""),
         "rnn-first-layer-nothing": cut("no byte in the first of eleven layers", "", layered, b"", *layers[1:]),
         "rnn-second-layer-cut": cut("a second layer without its end", "end before", several, *short),
         "rnn-bytes-too-many": corrupt("bytes after the last symbol", KERNEL, header, whole + more),
         "rnn-last-layer-long": corrupt("the same in the last layer", KERNEL, layered, *layers[:-1], layers[-1] + more),
-        "rnn-too-few-bytes": cut("more places than the bytes can hold", "", large, b"\0"),
+        "rnn-too-few-bytes": cut("more places than the bytes can hold", "", largest, b"\0"),
         "rnn-second-layer-too-few-bytes": cut(
-            "the same in the second layer", "", replace(large, n_layers=2), bytes(3), b"\0\0"
+            "the same in the second layer", "", replace(largest, n_layers=2), bytes(3), b"\0\0"
         ),
         "rnn-model-missing": Fault("tables of the user's, not at hand", "ModelError", "needs a user", user_file),
         "rnn-model-of-another-codec": Fault(
