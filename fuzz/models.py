@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from apercu.codecs import rnn
 from apercu.format.ids import MODELS
 from apercu.format.weights import FOLDER
+from apercu.stages.rnn_tables import BOUNDS, CLASSES, LARGEST_SCALE, ONE, STEPS, largest_sum, pack, shapes, unpack
+from apercu.stages.symbol_maps import N_WEIGHTS, n_contexts, n_groups
 from mutate import havoc
 from scripts.vector_cases import OF_CODECS
 
@@ -19,6 +22,8 @@ def random_model(rng: random.Random, codec: str, entropy: str | None = None) -> 
     draw = np.random.default_rng(rng.randrange(1 << 32))
     if codec == "predictive":
         return _predictive(rng, draw)
+    if codec == "rnn" and rng.random() < 0.7:
+        return _rnn(rng, draw)
     if codec not in ("apercu", "taha2025"):  # it takes its own tables, if nothing else, and those of its vectors
         own = np.load(FOLDER / next(model.file for model in MODELS.values() if model.codec == codec))
         return rng.choice((own, OF_CODECS[codec].user_model()))
@@ -41,6 +46,24 @@ def _predictive(rng: random.Random, draw: np.random.Generator) -> np.ndarray:
     likely = draw.choice((1, 65535), 25080) if kind == 0 else draw.integers(1, 65536, 25080)
     starts = np.stack([likely, draw.integers(2, 129, 25080)], 1)
     return np.concatenate([taps.astype(np.int16).ravel().view(np.uint16), starts.astype(np.uint16).ravel()])
+
+
+def _rnn(rng: random.Random, draw: np.random.Generator) -> np.ndarray:
+    """Small networks whose sums are as large as they may be, or few, and any starts of contexts."""
+    head = (*(rng.choice((1, 2, 3, 9)) for _ in range(4)), rng.choice((1, 2, 8)))
+    numbers = {name: draw.choice((-32767, 0, 32767), shape) for name, shape in shapes(*head).items()}
+    for name in BOUNDS:
+        most = largest_sum(name) // numbers[name].shape[-2]
+        numbers[name] = np.clip(numbers[name] // rng.choice((1, 1, 9, 4000)), -most, most)
+    numbers["scales"] = draw.choice((1, 700, LARGEST_SCALE), (CLASSES, STEPS))
+    for name in ("start_encoder", "start_decoder"):
+        numbers[name] = np.clip(numbers[name], -ONE, ONE)
+    networks = pack(head, {name: values.astype(np.float64) for name, values in numbers.items()})
+    maps = rnn.maps_of(unpack(networks)[0])
+    weights = draw.choice((0, 12, 90), (CLASSES, n_groups(maps), N_WEIGHTS)).astype(np.uint8)
+    n = n_contexts(maps)
+    starts = np.stack([draw.choice((1, 32768, 65535), n), draw.integers(2, 129, n)], 1).astype(np.uint16)
+    return rnn.to_array(networks, weights, starts)
 
 
 def _with_maps(draw: np.random.Generator, weights: np.ndarray) -> np.ndarray:

@@ -102,6 +102,16 @@ def _dual_model() -> None:
         return old(groups, symbols, blocks, weights, step_q3)
 
 
+def _rnn_model() -> None:
+    from apercu.codecs import rnn
+
+    @wrapped(rnn, "rnn_synthesise")
+    def synthesise(old, symbols, networks, chroma):
+        if networks.scales.max() == 16383:
+            raise RuntimeError("planted: model of rnn")
+        return old(symbols, networks, chroma)
+
+
 def _options() -> None:
     @wrapped(apercu, "encode")
     def encode(old, image, **options):
@@ -166,6 +176,7 @@ OF_FILES: dict[str, tuple[str, Install]] = {
     "layers": ("layers=2 is not what a file shows", _layers),
     "model of apercu": ("RuntimeError.*planted: model of apercu", _bands_model),
     "model of taha2025": ("RuntimeError.*planted: model of taha2025", _dual_model),
+    "model of rnn": ("RuntimeError.*planted: model of rnn", _rnn_model),
     "options": ("images raised (ChecksumError|CorruptStream)", _options),
     "info": ("info tells of", _told),
     "slow": (r"took \d\.\d s, more than", _slow),

@@ -185,7 +185,7 @@ def test_repair_makes_damage_pass_the_checksums(mutate, monkeypatch, tmp_path):
     assert changed > 100
 
 
-@pytest.mark.parametrize("codec", ["apercu", "taha2025"])
+@pytest.mark.parametrize("codec", ["apercu", "rnn", "taha2025"])
 def test_random_models_are_those_that_the_loader_takes(mutate, tmp_path, codec):
     import models
     from apercu.codecs.tables import of_user

@@ -152,7 +152,8 @@ def test_its_options_are_its_own(capsys):
     ):
         apercu.encode(IMAGES["grey"], step=3, entropy="range")
     with pytest.raises(
-        OptionError, match=r"^codec must be one of apercu, taha2025, dct, predictive, stacked_ae, rnn, plain, not 'wavelet'$"
+        OptionError,
+        match=r"^codec must be one of apercu, taha2025, dct, predictive, stacked_ae, rnn, plain, not 'wavelet'$",
     ):
         apercu.encode(IMAGES["grey"], codec="wavelet")
     assert main(["encode", "--help"]) == 0

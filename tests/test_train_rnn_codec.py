@@ -7,6 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
+from apercu.cli.main import main
+from apercu.cli.train import TRAINERS
 from apercu.codecs import rnn as codec
 from apercu.errors import OptionError
 from apercu.lab import rnn_codec, rnn_codec_maps, steps
@@ -205,6 +207,13 @@ def test_too_few_images(tmp_path):
     Image.fromarray(scene(160, 160, 3)).save(tmp_path / "one.png")
     with pytest.raises(OptionError, match="too few or too small"):
         trained(tmp_path, tmp_path / "mine.npy")
+
+
+def test_the_command_that_trains_the_codec_is_not_that_of_the_restorer(tmp_path, capsys):
+    Image.fromarray(scene(160, 160, 3)).save(tmp_path / "one.png")
+    assert main(["train", "rnn-codec", "--images", str(tmp_path), "--out", str(tmp_path / "mine.npy")]) == 2
+    assert "too few or too small to train on" in capsys.readouterr().err
+    assert TRAINERS["rnn-codec"] == lab.__name__ != TRAINERS["rnn"]
 
 
 def test_weights_that_are_held_fit():
