@@ -203,9 +203,10 @@ def _interpolated(means: NDArray[np.int16], step_q5: int) -> Canvas:
     held = np.clip(means, -LARGEST_MEAN, LARGEST_MEAN).astype(np.int32)
     rows = _between(held * step_q5, 1)
     whole = np.empty((planes, SIDE * (down + 1), SIDE * (across + 1)), np.int32)
-    for plane in range(planes):
-        inner = (_between(rows[plane], 1) + 512) >> 10
-        whole[plane] = np.pad(inner, (MARGIN, SIDE - MARGIN), mode="edge")
+    at_a_time = max(1, AT_A_TIME // (down * across))
+    for some in (slice(plane, plane + at_a_time) for plane in range(0, planes, at_a_time)):
+        inner = (_between(rows[some], 2) + 512) >> 10
+        whole[some] = np.pad(inner, ((0, 0), *2 * ((MARGIN, SIDE - MARGIN),)), mode="edge")
     return whole.reshape(planes, down + 1, SIDE, across + 1, SIDE)
 
 
