@@ -132,13 +132,12 @@ def _segments(
     tables = shipped(9)
     maps = rnn.map_layout(layout, tables)
     values = (noise((maps.n_symbols,), seed) % 2).astype(np.int16)
-    of_steps = [first for first, _ in rnn.parts(tables.networks, 1 + STEPS)[1:]]
-    goes_on = min(tables.maps[2].present or {0})  # with which a place has the first bit
+    stops = [first for first, _ in rnn.parts(tables.networks, 1 + STEPS)[1:]]
     for plane in range(len(maps.planes)):
         means = maps.part(values, plane, 0)
         means[:] = noise(means.shape, seed + plane).astype(np.int64) % (2 * most + 1) - most
-        for index in of_steps if everywhere else ():
-            maps.part(values, plane, index)[:] = goes_on
+        for index in stops if everywhere else ():
+            maps.part(values, plane, index)[:] = 0
         if wrong:
             maps.part(values, plane, wrong[0])[:] = wrong[1]
     coder, symbols, settings = MapCoder(maps, tables.coding), np.zeros(maps.n_symbols, np.int16), as_they_are(maps.maps)
@@ -191,8 +190,8 @@ def faults(user_file: bytes) -> dict[str, Fault]:
     return {
         "rnn-by-hand": corrupt("settings by hand", "by hand", by_hand, whole),
         "rnn-twelve-layers": corrupt("a twelfth layer", "layers", replace(header, n_layers=2 + STEPS), *layers, b""),
-        "rnn-flag-2": wrong("places that neither stop nor go on", header, 1, 2),
-        "rnn-flag-2-layers": wrong("the same in eleven layers, at the third step", layered, 1 + 2 * (1 + bits), 2),
+        "rnn-stop-2": wrong("places that neither stop nor go on", header, 1, 2),
+        "rnn-stop-2-layers": wrong("the same in eleven layers, at the third step", layered, 1 + 2 * (1 + bits), 2),
         "rnn-bit-2": wrong("a bit of 2", header, 1 + bits, 2),
         "rnn-bit-below-0": wrong("a bit of -1, in a layer", layered, 2 + 1 + bits, -1),
         "rnn-cut": cut("symbols of some maps", "end before", large, of_large[: len(of_large) // 2]),

@@ -21,15 +21,14 @@ def work(image: Samples, data: bytes, header: Header, model: str | None) -> Work
     """See above."""
     of_codec = tables.of_file(header, model)
     there, back = _of_a_step(of_codec.networks)
-    flags = [first for first, _ in rnn.parts(of_codec.networks, 1 + STEPS)[1:]]
+    stops = [first for first, _ in rnn.parts(of_codec.networks, 1 + STEPS)[1:]]
     encode = decode = contexts = choice = 0.0
     for tile, (_, layout) in enumerate(layouts(header)):
         segments = layers(data, header, tile)
         symbols = rnn.read(segments, layout, rnn.setting_of(header), of_codec, header.n_layers)
         for of_plane, plane in zip(symbols, layout.planes, strict=True):
             n = of_plane[0].size
-            gone = [np.isin(of_plane[flag], list(of_codec.maps[flag + 1].present or ())) for flag in flags]
-            steps = int(np.count_nonzero(gone))
+            steps = int(np.count_nonzero(of_plane[stops] == 0))
             encode += n * (_BETWEEN + STEPS * (there + back + _ERROR) + _ERROR)
             choice += n * (_BETWEEN + _ERROR) + steps * (there + back + _ERROR)
             decode += n * _BETWEEN + steps * back
