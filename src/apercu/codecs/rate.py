@@ -39,6 +39,10 @@ _NEARER = 0.7
 _STEPS, _CLOSE, _BESIDE = 5, 0.004, 400
 """For a size, in each further variant: the sizes tried at the most, how close one ends it, and from what distance in
 places the slope is taken."""
+_BESIDE_PSNR = (128, 512, 1024, 2048)
+"""Distances in qualities, in 1/256, up and down from the nearest PSNR found, where the last tries of a search go if it
+is as near as _ALMOST: on a level that lies just beyond the target nothing else leads to its end."""
+_ALMOST = 2 * PSNR_TOLERANCE
 _LOOK_AROUND = (2, 14, 128, 1024, 5, 42, 256, 2048, 8, 74, 512, 3, 24, 1)
 """Distances in places from those found, near and far ones in turn: what lies next to each other often makes the same
 file."""
@@ -292,7 +296,10 @@ def nearest_psnr(
     if (first := excess_at(0)) >= -PSNR_TOLERANCE:
         return 0
     curves: dict[int, Curve] = {0: [(0, first)]}  # points of a forecast that failed are close together, and mislead
+    reserved = 2 * len(_BESIDE_PSNR)
     while len(misses) < MOST_TRIES - 1:
+        if len(misses) >= MOST_TRIES - 1 - reserved and min(misses.values()) <= _ALMOST:
+            break
         variant, (place, excess) = 0, curves[0][-1]
         if any(excess > 0 for _, excess in curves[0]):
             if (found := _likeliest(curves, last, variants)) is None:
@@ -313,6 +320,14 @@ def nearest_psnr(
         else:
             curves.setdefault(variant, []).append((place, excess))
             curves[variant].sort()
+    if min(misses.values()) <= _ALMOST:
+        nearest = min(misses, key=misses.__getitem__)
+        for distance in _BESIDE_PSNR:
+            for quality in (nearest - distance, nearest + distance):
+                if len(misses) == MOST_TRIES - 1 or not 0 < quality < last or quality in misses:
+                    continue
+                if abs(excess_at(quality)) <= PSNR_TOLERANCE:
+                    return quality
     if last not in misses:
         excess_at(last)  # where PSNRs leap over the target on the way, the end of the path may still meet it
     return min(misses, key=misses.__getitem__)
