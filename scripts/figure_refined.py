@@ -33,18 +33,19 @@ def psnr(image: Picture, other: Picture) -> float:
     return float(10 * np.log10(255**2 / error))
 
 
-def ways() -> Iterator[dict[str, object]]:
-    """What `decode` is told: "none", "cnn", and all numbers of steps."""
-    yield {}
-    yield {"restore": "cnn"}
-    yield from ({"restore": "rnn", "steps": steps} for steps in range(1, MOST_STEPS + 1))
+def decodes(data: bytes) -> Iterator[Picture]:
+    """Exact, by "cnn", and after all numbers of steps."""
+    yield apercu.decode(data)
+    yield apercu.decode(data, restore="cnn")
+    for steps in range(1, MOST_STEPS + 1):
+        yield apercu.decode(data, restore="rnn", steps=steps)
 
 
 def gains(bpp: float, path: Path) -> list[float]:
     """PSNR over that of "none" of all other ways, in dB."""
     image, _ = read_rgb(path)
     data = apercu.encode(image, bpp=bpp)
-    plain, *others = (psnr(image, apercu.decode(data, **way)) for way in ways())
+    plain, *others = (psnr(image, found) for found in decodes(data))
     return [one - plain for one in others]
 
 
@@ -76,7 +77,7 @@ def pictures(out: Path) -> None:
     shown = {"original": image}
     for steps in SHOWN:
         title = f"{steps} step{'s' if steps > 1 else ''}" if steps else "exact"
-        found = apercu.decode(data, **({"restore": "rnn", "steps": steps} if steps else {}))
+        found = apercu.decode(data, restore="rnn", steps=steps) if steps else apercu.decode(data)
         shown[f"{title}, {psnr(image, found):.2f} dB"] = found
     figure = Figure((9.6, 6.8), layout="constrained")
     for axes, (title, picture) in zip(figure.subplots(2, 3).flat, shown.items(), strict=True):

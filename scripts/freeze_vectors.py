@@ -78,11 +78,14 @@ def valid_case(name: str, case: Case, models: Models) -> Files:
             kind, files_restored = write_pixels(found)
             files[f"{case.restored}.{kind}"] = files_restored
             how = apercu.provenance(data, restore=case.restored)
-            restored[case.restored] = {
+            entry: dict[str, object] = {
                 "file": f"{case.restored}.{kind}",
                 "tolerance": TOLERANCES[str(image.dtype)],
-                **{name: how[name] for name in ("network", "steps") if name in how},
+                "network": how["network"],
             }
+            if "steps" in how:
+                entry["steps"] = how["steps"]
+            restored[case.restored] = entry
     if model:
         files["model.npy"] = model.read_bytes()
     files["test.json"] = _json(about)
