@@ -168,7 +168,7 @@ def test_a_stream_that_is_cut_is_refused(useful, layers):
     """Zeros after its end are bits of places that go on, and take more data. What is not seen is what any stream of the
     range coder may lose, a few bytes."""
     layout = layout_of("grey", 1, 160, 200)
-    data = encode(scene(160, 200, 1), useful, quality=80, layers=layers)
+    data = encode(scene(160, 200, 1), useful, quality=85, layers=layers)
     segments = list(read_segments(data, read_header(data)))
     longest = 0
     for index, segment in enumerate(segments):
