@@ -29,7 +29,7 @@ int64_t apercu_self_test_workspace(void)
 /* As `known_answers` prints them, which is built with the kernel. A change of the coded output changes them; a faster kernel
  * does not. */
 static const uint32_t KNOWN[TEST_PARTS] = {0x0AECCFF0, 0x0BD0D15B, 0x5DCE1316, 0x3C3FCA7E,
-                                           0x71E38923, 0x868ED4EC, 0x776266BC, 0x16A1C5BF, 0x30E35B32,
+                                           0x71E38923, 0x868ED4EC, 0x776266BC, 0x0E6B8BB0, 0x30E35B32,
                                            0xAC97A7CD, 0x36C4AAB0};
 
 /* An image of 67 x 7 pixels, in planes of even size. */
