@@ -62,8 +62,8 @@ def report(folder: Path, quality: float = QUALITY) -> str:
         most = f"{of_layer.max():.2f} dB" if of_layer is not None else ""
         what = f"step {layer}" if layer else "means"
         lines.append(f"| {what} | {bpp:.4f} | {value:.2f} dB | {least} | {most} |")
-    worse = int((gains <= 0).sum())
-    count = f"{len(names)} images, {gains.size} layers after the first; {worse} of them make an image no better."
+    no_better = int((gains <= 0).sum())
+    count = f"{len(names)} images, {gains.size} layers after the first; {no_better} of them make an image no better."
     return "\n".join([*lines, "", count])
 
 

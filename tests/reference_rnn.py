@@ -99,10 +99,10 @@ def between(y, n):
     return (p, own), (min(max(other, 0), n - 1), beyond)
 
 
-def begun(means, unit):
+def begun(means, middle, unit):
     """Samples before the first step, with four more on each side."""
     down, across = means.shape
-    means = hold(means, -255, 255)
+    means = hold(means, -255, 255) + middle
     inner = np.zeros((16 * down, 16 * across), np.int64)
     for y in range(16 * down):
         for x in range(16 * across):
@@ -150,7 +150,7 @@ def synthesise(head, planes, symbols, t):
 def plane_of(symbols, t, chroma):
     """A plane, from its symbols (maps, rows, columns)."""
     down, across = symbols.shape[1:]
-    samples = begun(symbols[0], 64 if chroma else 128)
+    samples = begun(symbols[0], *((0, 64) if chroma else (32, 128)))
     states = np.zeros((down + 2, across + 2, t.n_units), np.int64)
     states[1:-1, 1:-1] = t.starts[chroma]
     n = t.n_units

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import apercu
@@ -18,7 +19,7 @@ def test_layers_are_those_of_the_file(tmp_path):
     assert points[-1][0] == len(data)
     for n, (n_bytes, value) in enumerate(points):
         begun = apercu.decode(data[:n_bytes], damaged="conceal").astype(float)
-        assert value == 10 * np.log10(255**2 / np.mean((begun - image) ** 2))
+        assert value == pytest.approx(10 * np.log10(255**2 / np.mean((begun - image) ** 2)))
         assert n == 0 or value >= points[n - 1][1]
     for name, picture in (("a.png", image), ("b.png", image[:40, :40] // 16)):
         Image.fromarray(picture).save(tmp_path / name)

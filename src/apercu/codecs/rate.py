@@ -40,9 +40,10 @@ _STEPS, _CLOSE, _BESIDE = 5, 0.004, 400
 """For a size, in each further variant: the sizes tried at the most, how close one ends it, and from what distance in
 places the slope is taken."""
 _BESIDE_PSNR = (128, 512, 1024, 2048)
-"""Distances in qualities, in 1/256, up and down from the nearest PSNR found, where the last tries of a search go if it
-is as near as _ALMOST: on a level that lies just beyond the target nothing else leads to its end."""
-_ALMOST = 2 * PSNR_TOLERANCE
+"""Distances in 1/256 of a quality. If the nearest PSNR found is within _ALMOST, in dB, the last tries go so far up and
+down from it: where many qualities make almost the same PSNR, just off the target, nothing else leads to the end of that
+stretch."""
+_RESERVED, _ALMOST = 2 * len(_BESIDE_PSNR), 2 * PSNR_TOLERANCE
 _LOOK_AROUND = (2, 14, 128, 1024, 5, 42, 256, 2048, 8, 74, 512, 3, 24, 1)
 """Distances in places from those found, near and far ones in turn: what lies next to each other often makes the same
 file."""
@@ -296,9 +297,8 @@ def nearest_psnr(
     if (first := excess_at(0)) >= -PSNR_TOLERANCE:
         return 0
     curves: dict[int, Curve] = {0: [(0, first)]}  # points of a forecast that failed are close together, and mislead
-    reserved = 2 * len(_BESIDE_PSNR)
     while len(misses) < MOST_TRIES - 1:
-        if len(misses) >= MOST_TRIES - 1 - reserved and min(misses.values()) <= _ALMOST:
+        if len(misses) >= MOST_TRIES - 1 - _RESERVED and min(misses.values()) <= _ALMOST:
             break
         variant, (place, excess) = 0, curves[0][-1]
         if any(excess > 0 for _, excess in curves[0]):

@@ -35,6 +35,9 @@ from apercu.stages.rnn_tables import (
 
 MEAN_STEP_Q5 = (128, 64)
 """What a symbol of means stands for, in luma and in chroma: 4 and 2 8-bit units."""
+MIDDLE = (32, 0)
+"""What a symbol of means has to be added to: luma lies around the middle of its range, and the first mean of a small
+picture has no other to be predicted from."""
 LARGEST_MEAN = 255
 """The largest magnitude that a symbol of means counts as: more than any sample is, and small enough for 32 bits."""
 AT_A_TIME = 2048
@@ -123,7 +126,7 @@ class _Decoder:
         self.shape = means.shape[0], means.shape[1], means.shape[2]
         self.states = _Grid(self.shape, tables.starts[1][self.chroma])
         self.bits = _Grid(self.shape, np.zeros(tables.n_bits, np.float32))
-        self.canvas = _interpolated(means, MEAN_STEP_Q5[self.chroma])
+        self.canvas = _interpolated(means, MIDDLE[self.chroma], MEAN_STEP_Q5[self.chroma])
 
     def advance(self, going: NDArray[np.bool_], bits: NDArray[np.int16]) -> None:
         """The next step. going: (planes, rows, columns). bits: (places that go on, bits), 0 or 1."""
@@ -197,11 +200,11 @@ def _between(values: Canvas, axis: int) -> Canvas:
     return found
 
 
-def _interpolated(means: NDArray[np.int16], step_q5: int) -> Canvas:
-    """The picture before the first step, of the means (planes, rows, columns)."""
+def _interpolated(means: NDArray[np.int16], middle: int, per_mean: int) -> Canvas:
+    """The picture before the first step, of the means (planes, rows, columns), less the middle, of `per_mean` each."""
     planes, down, across = means.shape
-    held = np.clip(means, -LARGEST_MEAN, LARGEST_MEAN).astype(np.int32)
-    rows = _between(held * step_q5, 1)
+    held = np.clip(means, -LARGEST_MEAN, LARGEST_MEAN).astype(np.int32) + middle
+    rows = _between(held * per_mean, 1)
     whole = np.empty((planes, SIDE * (down + 1), SIDE * (across + 1)), np.int32)
     at_a_time = max(1, AT_A_TIME // (down * across))
     for some in (slice(plane, plane + at_a_time) for plane in range(0, planes, at_a_time)):
@@ -262,7 +265,7 @@ def _walk(
     cut = inner.reshape(n, down, SIDE, across, SIDE)
     unit = SIDE * SIDE * MEAN_STEP_Q5[chroma]
     symbols = np.zeros((n_maps(tables), n, down, across), np.int16)
-    symbols[0] = (2 * cut.sum((2, 4), dtype=np.int64) + unit) // (2 * unit)
+    symbols[0] = (2 * cut.sum((2, 4), dtype=np.int64) + unit) // (2 * unit) - MIDDLE[chroma]
     symbols[[stop_map(tables, step) for step in range(STEPS)]] = 1
     whole = wide.astype(np.int32).reshape(n, down + 1, SIDE, across + 1, SIDE)
     decoder, encoder = _Decoder(symbols[0], tables, chroma), _Encoder((n, down, across), tables, chroma)

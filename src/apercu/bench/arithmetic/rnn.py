@@ -18,7 +18,7 @@ _ERROR = SIDE**2  # of a place, before the first step and after each
 
 
 def work(image: Samples, data: bytes, header: Header, model: str | None) -> Work:
-    """See above."""
+    """Of a file of `rnn`, in products; what counts is said at the top of this module."""
     of_codec = tables.of_file(header, model)
     there, back = _of_a_step(of_codec.networks)
     stops = [first for first, _ in rnn.parts(of_codec.networks, 1 + STEPS)[1:]]
