@@ -53,7 +53,7 @@ PLANTED = {
     "totals": ("map_around.h", "(uint32_t)sums[x] + values[x];", "(uint32_t)sums[x];", {"symbol maps"}),
     "plane": ("map_predict.h", "w + n - nw;", "w + n - ne;", {"symbol maps"}),
     "ends": ("map_huffman.c", "length_of(run) - 1", "length_of(run - 1) - (run < 2 ? 0 : 1)", {"symbol maps"}),
-    "absent": ("map_code.c", "p->symbols[y * p->width + x] = chosen;", "p->symbols[y * p->width + x] = 0;", {"symbol maps"}),
+    "absent": ("map_code.c", "[y * p->width + x] = chosen;", "[y * p->width + x] = 0;", {"symbol maps"}),
     "best": ("map_huffman_choice.c", "price) - of_zero", "price)", {"symbol maps"}),
     "forward": ("dct.c", "ODD[k][i] * (in[i][x] - in[7 - i][x])", "ODD[i][k] * (in[i][x] + in[7 - i][x])", {"DCT"}),
     "inverse": ("dct.c", "int32_t even = 1 << (shift - 1)", "int32_t even = 1 << (shift - 2)", {"DCT"}),

@@ -125,9 +125,9 @@ def encode(
         visible. By default an image is one tile up to 2^25 samples in its planes (22 megapixels in colour, where
         chroma is at half size), of "predictive" up to 2^22 samples. Tiles that would cut blocks of the model are
         refused; without `tile`, an image with such a model is one tile.
-    layers: 1 to 5 ("rnn": 1 to 11; "taha2025", "predictive": 1), coarse to fine; a file that is cut short shows the layers that are
-        complete. By default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less, else 5;
-        for an image of more than 2^24 samples 5.
+    layers: 1 to 5 ("rnn": 1 to 11; "taha2025", "predictive": 1), coarse to fine; a file that is cut short shows the
+        layers that are complete. By default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less,
+        else 5; for an image of more than 2^24 samples 5.
     reduce: code the image at 1/reduce of its size, a power of two up to 32,768: means of the samples that count.
         "auto": for n_bytes and bpp, where the error at the full size is smaller then, or nothing else is small enough:
         64 bytes or more are met by an image of any size, unless it has many bands (each of uint16 takes 2 bytes
