@@ -225,3 +225,11 @@ def test_other_tables_are_refused(change, said, tmp_path):
     np.save(path, change(file_of()))
     with pytest.raises(ModelError, match=said):
         encode(scene(16, 16, 3), path, quality=50)
+
+
+def test_a_plane_that_steps_make_worse_has_its_means_alone():
+    """By the shipped tables: the windows of places that go on reach over those that do not."""
+    for image in (scene(40, 40, 1) // 16, scene(64, 50, 1) // 20):
+        data = apercu.encode(image, codec="rnn", quality=100, layers=11)
+        means, whole = (((apercu.decode(data, layers=n).astype(int) - image) ** 2).sum() for n in (1, 11))
+        assert whole <= means

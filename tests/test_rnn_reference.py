@@ -63,7 +63,7 @@ def test_bits_are_made_for_what_is_left_beside_places_that_have_stopped():
     tables, _ = unpack(pack(USEFUL[1], USEFUL[0]))
     planes = planes_of(2, 75, 90)
     depths = np.random.default_rng(8).integers(0, STEPS + 1, (2, 5, 6))
-    found = rnn_symbols(planes, (5, 6), tables, False, depths)
+    found, _ = rnn_symbols(planes, (5, 6), tables, False, depths)
     together, errors = rnn_analyse(planes, (5, 6), tables, False)
 
     def error(symbols):
@@ -80,9 +80,9 @@ def test_bits_are_made_for_what_is_left_beside_places_that_have_stopped():
         assert np.array_equal(found[stops], depths <= step)
         cut[stops] = depths <= step
     assert error(found) < 0.985 * error(cut)
-    every = rnn_symbols(planes, (5, 6), tables, False, np.full((2, 5, 6), STEPS))
+    every, _ = rnn_symbols(planes, (5, 6), tables, False, np.full((2, 5, 6), STEPS))
     assert np.array_equal(every, together)
-    none = rnn_symbols(planes, (5, 6), tables, False, np.zeros((2, 5, 6), np.int64))
+    none, _ = rnn_symbols(planes, (5, 6), tables, False, np.zeros((2, 5, 6), np.int64))
     assert np.all(none[1 :: 1 + BITS] == 1)
 
 
@@ -91,14 +91,14 @@ def test_planes_side_by_side_are_planes_by_themselves(monkeypatch):
     planes = planes_of(5, 70, 33)
     symbols = drawn_symbols(4, 5, 5, 3)
     depths = np.random.default_rng(9).integers(0, STEPS, (5, 5, 3))
-    stopping = rnn_symbols(planes, (5, 3), TABLES, False, depths)
+    stopping, _ = rnn_symbols(planes, (5, 3), TABLES, False, depths)
     together = rnn_analyse(planes, (5, 3), TABLES, False), rnn_synthesise(symbols, TABLES, False)
     for at_a_time in (1, 3, 4, 31):
         monkeypatch.setattr(rnn, "AT_A_TIME", at_a_time)
         found = rnn_analyse(planes, (5, 3), TABLES, False)
         assert np.array_equal(found.symbols, together[0].symbols)
         assert np.array_equal(found.errors, together[0].errors)
-        assert np.array_equal(rnn_symbols(planes, (5, 3), TABLES, False, depths), stopping)
+        assert np.array_equal(rnn_symbols(planes, (5, 3), TABLES, False, depths)[0], stopping)
         assert np.array_equal(rnn_synthesise(symbols, TABLES, False), together[1])
     for index in range(5):
         one = slice(index, index + 1)

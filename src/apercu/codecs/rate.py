@@ -298,10 +298,10 @@ def nearest_psnr(
         return 0
     curves: dict[int, Curve] = {0: [(0, first)]}  # points of a forecast that failed are close together, and mislead
     while len(misses) < MOST_TRIES - 1:
-        if len(misses) >= MOST_TRIES - 1 - _RESERVED and min(misses.values()) <= _ALMOST:
-            break
         variant, (place, excess) = 0, curves[0][-1]
         if any(excess > 0 for _, excess in curves[0]):
+            if len(misses) >= MOST_TRIES - 1 - _RESERVED and min(misses.values()) <= _ALMOST:
+                break
             if (found := _likeliest(curves, last, variants)) is None:
                 break
             variant, place = found

@@ -183,15 +183,20 @@ def parts(networks: RnnTables, layers: int) -> list[tuple[int, int]]:
 def symbols_of(analysis: Analysis, setting: Setting, tables: Tables) -> list[Symbols]:
     """The symbols of every plane (maps, rows of places, columns): each place stops where squared error and bits
     together are least while none stops. Then bits are made anew, for what is left beside places that have stopped:
-    those of places that all go on would make an error there that nobody takes away."""
+    those of places that all go on would make an error there that nobody takes away. Planes that all of this
+    brings nothing have their means alone."""
     runs = _runs(analysis.layout)
     kinds = [analysis.layout.planes[run.start] for run in runs]
     depths = [_depths(of, errors, setting, tables) for of, errors in zip(kinds, analysis.errors, strict=True)]
     key = b"".join(of_run.astype(np.uint8).tobytes() for of_run in depths)
     if key not in analysis.made:
         found: list[Symbols] = []
-        for of, planes, of_run in zip(kinds, analysis.planes, depths, strict=True):
-            chosen = rnn_symbols(planes, _places(of), tables.networks, bool(of.chroma), of_run)
+        for of, planes, of_run, errors in zip(kinds, analysis.planes, depths, analysis.errors, strict=True):
+            chosen, left = rnn_symbols(planes, _places(of), tables.networks, bool(of.chroma), of_run)
+            worse = np.flatnonzero(left.sum((1, 2)) >= errors[0].sum((1, 2)))
+            chosen[1:, worse] = 0
+            for step in range(STEPS):
+                chosen[stop_map(tables.networks, step), worse] = 1
             found.extend(chosen.swapaxes(0, 1))
         analysis.made.clear()
         analysis.made[key] = [np.ascontiguousarray(one) for one in found]

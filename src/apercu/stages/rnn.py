@@ -236,11 +236,12 @@ def rnn_analyse(plane: Plane, places: tuple[int, int], tables: RnnTables, chroma
 
 def rnn_symbols(
     plane: Plane, places: tuple[int, int], tables: RnnTables, chroma: bool, depths: NDArray[np.int64]
-) -> Symbols:
-    """The symbols of planes whose places stop after so many steps, (planes, rows, columns): bits are made knowing what
-    has been drawn by those that go on and by those that have stopped. Else as `rnn_analyse`."""
-    *_, (symbols, _) = _walk(plane, places, tables, chroma, depths)
-    return symbols
+) -> tuple[Symbols, NDArray[np.int64]]:
+    """The symbols of planes whose places stop after so many steps, (planes, rows, columns), and the error of each place
+    after the last: bits are made knowing what has been drawn by those that go on and by those that have stopped. Else
+    as `rnn_analyse`."""
+    *_, (symbols, decoder) = _walk(plane, places, tables, chroma, depths)
+    return symbols, _errors(plane, decoder)
 
 
 def _walk(
