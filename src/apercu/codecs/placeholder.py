@@ -1,0 +1,265 @@
+"""Placeholders: a picture in 16 to 300 bytes, for a field of a database or a page (spec/PLACEHOLDER.md).
+
+encode:  image → means of areas → planes, less their mean → wavelet → range coding
+decode:  image ← colour ← cubic filter ← planes and mean  ← wavelet ← range decoding
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apercu.codecs import apercu as codec
+from apercu.codecs import tables
+from apercu.errors import CorruptStream, ImageError, NotApercu, OptionError, TargetUnreachable, Truncated
+from apercu.format.ids import DEFAULT_MODEL_IDS
+from apercu.stages.area import Weights, area_weights, cubic_weights, enlarge
+from apercu.stages.blocks import Window
+from apercu.stages.colour import FULL, Plane, Samples, to_planes
+from apercu.stages.layout import Layout, Restore, layout_of
+from apercu.stages.resize import add_up, means, reduced_size
+
+LEAST_BYTES, MOST_BYTES = 16, 300
+HEAD_BYTES = 4
+KINDS = ("grey", "rgb", "rgba")
+"""By their number; 3 is none yet."""
+SIDES = (4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128)
+"""The longer side of the shrunk picture, by its code."""
+SHORTER = (16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
+"""The shorter side in sixteenths of the longer, by its code."""
+QUALITY_0, QUALITY_STEP = 4800, 250
+"""The quality, in 1/256, that code 0 and each further one of 0 to 63 stand for."""
+DEFAULT_SIDE = 256
+"""The longer side of the picture of a placeholder, where none is asked for."""
+_MEASURED_SIDE = 192
+"""The longer side that errors are measured at: what is finer than this no placeholder holds."""
+_REDUCED_SIDE = 2048
+MOST_PIXELS = 1 << 26
+"""Of a picture that is made of a placeholder."""
+
+
+class Head(NamedTuple):
+    """The first four bytes. `colour`: the codes of the mean of luma and chroma, 0 to 31."""
+
+    kind: str
+    portrait: bool
+    aspect: int
+    side: int
+    quality: int
+    colour: tuple[int, int, int]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the shrunk picture."""
+        return self.scaled(SIDES[self.side])
+
+    def scaled(self, longer: int) -> tuple[int, int]:
+        """Height and width for a longer side."""
+        shorter = max((longer * SHORTER[self.aspect] + 8) // 16, 1)
+        return (longer, shorter) if self.portrait else (shorter, longer)
+
+    @property
+    def means(self) -> tuple[int, int, int]:
+        """Of luma, Cb and Cr, as samples of planes."""
+        luma, cb, cr = self.colour
+        return (luma * FULL + 15) // 31, (cb - 16) * 192, (cr - 16) * 192
+
+    @property
+    def setting(self) -> codec.Setting:
+        """Of the codec."""
+        return codec.at_quality(QUALITY_0 + QUALITY_STEP * self.quality)
+
+
+def write_head(head: Head) -> bytes:
+    """The four bytes: kind 2 bits, portrait 1, aspect 4, side 4, quality 6, luma 5, Cb 5, Cr 5."""
+    value = KINDS.index(head.kind)
+    for number, bits in ((head.portrait, 1), (head.aspect, 4), (head.side, 4), (head.quality, 6)):
+        value = value << bits | number
+    for number in head.colour:
+        value = value << 5 | number
+    return value.to_bytes(HEAD_BYTES, "big")
+
+
+def read_head(data: bytes) -> Head:
+    """The head of a placeholder; raises Truncated or NotApercu."""
+    if len(data) < HEAD_BYTES:
+        raise Truncated(f"a placeholder has {HEAD_BYTES} bytes or more, not {len(data)}")
+    value = int.from_bytes(data[:HEAD_BYTES], "big")
+    if value >> 30 == len(KINDS):
+        raise NotApercu("is no placeholder of a kind that this release knows")
+    colour = value >> 10 & 31, value >> 5 & 31, value & 31
+    kind = KINDS[value >> 30]
+    return Head(kind, bool(value >> 29 & 1), value >> 25 & 15, value >> 21 & 15, value >> 15 & 63, colour)
+
+
+def mean_colour(head: Head) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255, of the mean; grey has three that are equal."""
+    luma, cb, cr = (np.full((1, 1), value, np.int32) for value in head.means)
+    if head.kind == "grey":
+        cb = cr = np.zeros((1, 1), np.int32)
+    red, green, blue = _to_samples([luma, cb, cr])[0, 0].tolist()
+    return red, green, blue
+
+
+def encode(image: Samples, kind: str, n_bytes: int) -> bytes:
+    """A placeholder of an image, uint8 or uint16 (H, W, B), of at most `n_bytes`.
+
+    Sides of the shrunk picture and quality are those whose picture is the closest to the image, measured at 192 pixels
+    or less a side. Raises OptionError, ImageError or TargetUnreachable.
+    """
+    if isinstance(n_bytes, bool) or not isinstance(n_bytes, int | np.integer):
+        raise OptionError(f"n_bytes must be a whole number, not {n_bytes!r}")
+    if not LEAST_BYTES <= n_bytes <= MOST_BYTES:
+        raise OptionError(f"n_bytes must be {LEAST_BYTES} to {MOST_BYTES}, not {n_bytes}")
+    if kind not in KINDS:
+        raise ImageError(f"a placeholder is grey, rgb or rgba, not {kind}")
+    height, width = image.shape[:2]
+    longer, shorter = max(height, width), min(height, width)
+    aspect = min(range(16), key=lambda code: abs(SHORTER[code] * longer - 16 * shorter))
+    log2 = 0
+    while reduced_size(longer, log2) > _REDUCED_SIDE:
+        log2 += 1
+    if log2:
+        image, _ = means(*add_up(image, None, log2), image.dtype)
+    small = _as_uint8(image)
+    seen = Head(kind, height > width, aspect, 0, 0, (0, 0, 0)).scaled(min(longer, _MEASURED_SIDE))
+    truth = shrink(small, *seen).astype(np.int32)
+    mean = to_planes(shrink(small, 1, 1), kind, [])
+    colour = [min((int(mean[0][0, 0]) * 31 + FULL // 2) // FULL, 31)]
+    colour += [min(max((int(plane[0, 0]) + 96) // 192 + 16, 0), 31) for plane in mean[1:3]] or [0, 0]
+    luma, cb, cr = (*colour, 16)[:3] if len(colour) == 3 else (colour[0], 16, 16)
+    best: tuple[int, bytes] | None = None
+    for side in _sides_to_try(n_bytes):
+        head = Head(kind, height > width, aspect, side, 0, (luma, cb, cr))
+        found = _finest(small, head, n_bytes)
+        if found is None:
+            continue
+        error = _error(truth, decode(found, seen), kind)
+        if best is None or error < best[0]:
+            best = error, found
+    if best is None:
+        raise TargetUnreachable(f"no placeholder of this picture has {n_bytes} bytes")
+    return best[1]
+
+
+def _sides_to_try(n_bytes: int) -> range:
+    """Sides that can be the best for a size; the rest never were, on training images."""
+    middle = min(range(len(SIDES)), key=lambda code: abs(SIDES[code] ** 2 - 36 * (n_bytes - HEAD_BYTES)))
+    return range(max(middle - 3, 0), min(middle + 4, len(SIDES)))
+
+
+def _finest(image: Samples, head: Head, n_bytes: int) -> bytes | None:
+    """The placeholder of the highest quality that fits, at the sides of the head."""
+    height, width = head.size
+    layout = layout_of(head.kind, image.shape[2], height, width)
+    planes = to_planes(shrink(image, height, width), head.kind, [])
+    for plane, mean in zip(planes, _shifts(head), strict=False):
+        plane -= np.int16(mean)
+    shipped = tables.shipped(DEFAULT_MODEL_IDS["apercu", "range"])
+    analysis = codec.analyse(planes, layout, None, shipped)
+    best, low, high = None, 0, 63
+    while low <= high:
+        middle = (low + high) // 2
+        tried = head._replace(quality=middle)
+        data = write_head(tried) + codec.code(analysis, tried.setting, shipped, 1)[0]
+        if len(data) <= n_bytes:
+            best, low = data, middle + 1
+        else:
+            high = middle - 1
+    return best
+
+
+def _shifts(head: Head) -> tuple[int, int, int]:
+    """What the planes are coded less: so that their mean is the middle of their range."""
+    luma, cb, cr = head.means
+    return luma - FULL // 2, cb, cr
+
+
+def shrink(image: Samples, height: int, width: int) -> NDArray[np.uint8]:
+    """Means of areas of uint8 (H, W, B); of rgba, colours count as much as their alpha."""
+    down, across = area_weights(image.shape[0], height), area_weights(image.shape[1], width)
+    n_bands = image.shape[2]
+    if n_bands < 4:
+        total = image.shape[0] * image.shape[1]
+        bands = [(_sums(image[:, :, band], down, across) + total // 2) // total for band in range(n_bands)]
+        return np.stack(bands, axis=-1).astype(np.uint8)
+    alpha = image[:, :, 3].astype(np.int64)
+    total = image.shape[0] * image.shape[1]
+    weights = _sums(alpha, down, across)
+    weighed = [_sums(image[:, :, band] * alpha, down, across) for band in range(3)]
+    some = np.maximum(weights, 1)
+    mean = [int(each.sum()) // max(int(weights.sum()), 1) for each in weighed]
+    bands = [np.where(weights > 0, (each + some // 2) // some, m) for each, m in zip(weighed, mean, strict=True)]
+    return np.stack([*bands, (weights + total // 2) // total], axis=-1).astype(np.uint8)
+
+
+def _sums(band: NDArray[Any], down: Weights, across: Weights) -> NDArray[np.int64]:
+    return (down @ band.astype(np.float64) @ across.T).astype(np.int64)
+
+
+def _as_uint8(image: Samples) -> Samples:
+    """uint16 from its smallest to its largest sample, alpha from 0 to 65,535."""
+    if image.dtype == np.uint8:
+        return image
+    wide = image.astype(np.int64)
+    colours = wide[:, :, :3]
+    least, most = int(colours.min()), int(colours.max())
+    shown = (colours - least) * 255 // max(most - least, 1)
+    return np.concatenate([shown, wide[:, :, 3:] // 257], axis=2).astype(np.uint8)
+
+
+def _error(truth: NDArray[np.int32], shown: Samples, kind: str) -> int:
+    """The squared error; of colours where alpha is 0 none."""
+    shown = shown.reshape(truth.shape)
+    off = (truth - shown) ** 2
+    if kind == "rgba":
+        off[:, :, :3] *= truth[:, :, 3:] > 0
+    return int(off.sum())
+
+
+def decode(data: bytes, size: tuple[int, int] | None = None, restore: Restore | None = None) -> NDArray[np.uint8]:
+    """The picture of a placeholder, uint8 (H, W) or (H, W, B), at a size (height, width), by default 256 pixels along
+    the longer side. Raises a FormatError, or OptionError for a size that cannot be."""
+    head = read_head(data)
+    if len(data) > MOST_BYTES:
+        raise CorruptStream(f"a placeholder has at most {MOST_BYTES} bytes, not {len(data)}")
+    height, width = _checked(size) if size is not None else head.scaled(DEFAULT_SIDE)
+    layout = layout_of(head.kind, {"grey": 1, "rgb": 3, "rgba": 4}[head.kind], *head.size)
+    planes = _planes(data, head, layout, restore)
+    wide = [enlarge(plane, cubic_weights(plane.shape[0], height), cubic_weights(plane.shape[1], width)) for plane in planes]
+    samples = _to_samples(wide)
+    return samples[:, :, 0] if head.kind == "grey" else samples
+
+
+def _planes(data: bytes, head: Head, layout: Layout, restore: Restore | None) -> list[Plane]:
+    """The planes of the shrunk picture."""
+    shipped = tables.shipped(DEFAULT_MODEL_IDS["apercu", "range"])
+    bands = codec.read([data[HEAD_BYTES:]], layout, head.setting, shipped, 1)
+    known = codec.evidence([each.copy() for each in bands], layout, 1, 1)
+    planes = codec.synthesise(bands, layout, head.setting, shipped)
+    for index, mean in enumerate(_shifts(head)[: len(planes)]):
+        planes[index] = np.clip(planes[index].astype(np.int32) + mean, -FULL, FULL).astype(np.int16)
+    if restore:
+        whole = Window(0, 0, layout.height, layout.width)
+        restore(planes, layout, head.setting.step_q8, known, whole, whole)
+    return planes
+
+
+def _checked(size: tuple[int, int]) -> tuple[int, int]:
+    try:
+        height, width = (int(side) for side in size)
+    except (TypeError, ValueError):
+        raise OptionError(f"size must be (height, width), not {size!r}") from None
+    if not (1 <= height <= 65535 and 1 <= width <= 65535 and height * width <= MOST_PIXELS):
+        raise OptionError(f"size must be 1 to 65,535 a side and at most {MOST_PIXELS:,} pixels, not {size!r}")
+    return height, width
+
+
+def _to_samples(planes: list[NDArray[np.int32]]) -> NDArray[np.uint8]:
+    """Planes at one size to uint8 (H, W, B), as FORMAT.md has it ("Planes")."""
+    if len(planes) >= 3:
+        luma, cb, cr = planes[:3]
+        red, blue = luma + (22970 * cr + 8192 >> 14), luma + (29032 * cb + 8192 >> 14)
+        green = luma - (5638 * cb + 11700 * cr + 8192 >> 14)
+        planes = [red, green, blue, *planes[3:]]
+    return np.stack([(np.clip(plane, 0, FULL) + 16 >> 5).astype(np.uint8) for plane in planes], axis=-1)

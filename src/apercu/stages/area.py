@@ -1,0 +1,55 @@
+"""Any size to any other, in integers: means of areas on the way down, a cubic filter on the way up.
+
+Weights are rational numbers with a common denominator, so that the same samples give the same sums on every machine
+(products of float64 that are whole and below 2^53 are exact in any order).
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Weights = NDArray[np.float64]
+FRACTION_BITS = 10
+"""Of the weights of the filter that enlarges."""
+
+
+def area_weights(n: int, to: int) -> Weights:
+    """(to, n): how much of each of `n` samples lies in each of `to` equal parts of them, in 1/to; rows sum to `n`."""
+    starts, ends = np.arange(to)[:, None] * n, (np.arange(to)[:, None] + 1) * n
+    left = np.arange(n)[None, :] * to
+    return np.maximum(np.minimum(ends, left + to) - np.maximum(starts, left), 0).astype(np.float64)
+
+
+def cubic_weights(n: int, to: int) -> Weights:
+    """(to, n): what each of `n` samples counts for in each of `to` that cover the same length, in 2^-FRACTION_BITS.
+
+    The cubic of Keys (IEEE Trans. ASSP 29, 1981, a = -1/2), at the distances that the middles of samples have; the edge
+    is repeated. The weights of the four neighbours are rounded down, and the nearer of the two inner ones has the rest.
+    """
+    weights = np.zeros((to, n), np.float64)
+    rows = np.arange(to)
+    at = (2 * rows + 1) * n - to  # in 1 / (2 to) of a sample
+    first, t = at // (2 * to), at % (2 * to)
+    whole = 2 * to
+    # in 1 / (2 whole^3); 2^10 times that is below 2^63 for sides of 65,535
+    around = [
+        t * (-(t**2) + 2 * t * whole - whole**2),
+        3 * t**3 - 5 * t**2 * whole + 2 * whole**3,
+        t * (-3 * t**2 + 4 * t * whole + whole**2),
+        t**2 * (t - whole),
+    ]
+    taken = [(each << FRACTION_BITS) // (2 * whole**3) for each in around]
+    rest = (1 << FRACTION_BITS) - sum(taken)
+    nearer = 2 * t >= whole
+    taken[1] = taken[1] + np.where(nearer, 0, rest)
+    taken[2] = taken[2] + np.where(nearer, rest, 0)
+    for offset, each in enumerate(taken, -1):
+        np.add.at(weights, (rows, np.clip(first + offset, 0, n - 1)), each)
+    return weights
+
+
+def enlarge(plane: NDArray[Any], down: Weights, across: Weights) -> NDArray[np.int32]:
+    """A plane (h, w) at the size that the weights of its columns and rows say; halves are rounded up."""
+    sums = down @ plane.astype(np.float64) @ across.T
+    return (sums.astype(np.int64) + (1 << 2 * FRACTION_BITS - 1) >> 2 * FRACTION_BITS).astype(np.int32)
