@@ -34,6 +34,9 @@ NAMES = {
     "encode",
     "info",
     "mask",
+    "placeholder",
+    "placeholder_image",
+    "placeholder_info",
     "provenance",
 }
 INFO = {

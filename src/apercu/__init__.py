@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs import encoding, scenes
+from apercu.codecs import placeholder as placeholders
 from apercu.codecs.decoding import How
 from apercu.codecs.protocol import no_progress
 from apercu.codecs.reduced import log2_of
@@ -44,7 +45,7 @@ from apercu.errors import (
     UnsupportedVersion,
 )
 from apercu.options import positive_if_given
-from apercu.stages.blocks import window_of
+from apercu.stages.blocks import Window, window_of
 
 __version__ = "0.1.0"
 
@@ -72,6 +73,9 @@ __all__ = [
     "encode",
     "info",
     "mask",
+    "placeholder",
+    "placeholder_image",
+    "placeholder_info",
     "provenance",
 ]
 
@@ -292,6 +296,50 @@ def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
         checked, but not what they guard.
     """
     return scenes.check(_bytes(data), model, MAX_PIXELS)
+
+
+def placeholder(image: object, n_bytes: int = 32, *, bands: str | None = None) -> bytes:
+    """A placeholder of an image: what to show until it is there, in at most `n_bytes` bytes, 16 to 300
+    (spec/PLACEHOLDER.md). It is no apercu file, has no checksum, and holds the proportions but not the size.
+
+    image, bands: as for `encode`; grey, rgb or rgba. uint16 is shown from its smallest to its largest sample.
+
+    Raises ImageError, OptionError or TargetUnreachable.
+    """
+    samples, bands = _samples(image, bands)
+    source = source_of(samples)
+    kind = bands or {1: "grey", 3: "rgb", 4: "rgba"}.get(source.n_bands, "spectral")
+    placeholders.check(kind, source.n_bands, n_bytes)
+    taken, _ = source.read(Window(0, 0, source.height, source.width))
+    return placeholders.encode(taken, kind, n_bytes)
+
+
+def placeholder_image(
+    data: bytes, size: tuple[int, int] | None = None, restore: str = "none", **options: Any
+) -> NDArray[np.uint8]:
+    """The picture of a placeholder, uint8 (H, W) or (H, W, B).
+
+    size: (height, width), at most 2^24 pixels; by default 256 pixels along the longer side.
+    restore, options: as for `decode`; a network works on the shrunk picture, before it is enlarged. With "none" the
+        pixels are the same on every machine.
+
+    Raises a FormatError, OptionError, ModelError or MissingExtra.
+    """
+    data = _bytes(data)
+    restorer = None
+    if restore != "none" or options:
+        from apercu.restore import by_name
+
+        by_name.check_options(restore, options)
+        restorer = by_name.restorer_for(restore, "apercu", options) if restore != "none" else None
+    return placeholders.decode(data, size, restorer)
+
+
+def placeholder_info(data: bytes) -> dict[str, object]:
+    """What the first four bytes of a placeholder say: kind ("grey", "rgb" or "rgba"), aspect (width by height, to a
+    sixteenth of the longer side), colour (red, green, blue, 0 to 255: the average), height and width of the shrunk
+    picture. Raises Truncated or NotApercu."""
+    return placeholders.tell(_bytes(data))
 
 
 def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None]:

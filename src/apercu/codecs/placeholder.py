@@ -23,6 +23,8 @@ LEAST_BYTES, MOST_BYTES = 16, 300
 HEAD_BYTES = 4
 KINDS = ("grey", "rgb", "rgba")
 """By their number; 3 is none yet."""
+N_BANDS = (1, 3, 4)
+"""Of each kind."""
 SIDES = (4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128)
 """The longer side of the shrunk picture, by its code."""
 SHORTER = (16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
@@ -34,7 +36,7 @@ DEFAULT_SIDE = 256
 _MEASURED_SIDE = 192
 """The longer side that errors are measured at: what is finer than this no placeholder holds."""
 _REDUCED_SIDE = 2048
-MOST_PIXELS = 1 << 26
+MOST_PIXELS = 1 << 24
 """Of a picture that is made of a placeholder."""
 
 
@@ -101,18 +103,32 @@ def mean_colour(head: Head) -> tuple[int, int, int]:
     return red, green, blue
 
 
+def check(kind: str, n_bands: int, n_bytes: object) -> None:
+    """Raises OptionError or ImageError for what `encode` does not take."""
+    if isinstance(n_bytes, bool) or not isinstance(n_bytes, int | np.integer):
+        raise OptionError(f"n_bytes must be a whole number, not {n_bytes!r}")
+    if not LEAST_BYTES <= n_bytes <= MOST_BYTES:
+        raise OptionError(f"n_bytes must be {LEAST_BYTES} to {MOST_BYTES}, not {n_bytes}")
+    if kind not in KINDS or N_BANDS[KINDS.index(kind)] != n_bands:
+        raise ImageError(f"a placeholder is of grey, rgb or rgba, not of {kind} with {n_bands} bands")
+
+
+def tell(data: bytes) -> dict[str, object]:
+    """See `apercu.placeholder_info`."""
+    head = read_head(data)
+    sixteenths = SHORTER[head.aspect] / 16
+    height, width = head.size
+    aspect = sixteenths if head.portrait else 1 / sixteenths
+    return {"kind": head.kind, "aspect": aspect, "colour": mean_colour(head), "height": height, "width": width}
+
+
 def encode(image: Samples, kind: str, n_bytes: int) -> bytes:
     """A placeholder of an image, uint8 or uint16 (H, W, B), of at most `n_bytes`.
 
     Sides of the shrunk picture and quality are those whose picture is the closest to the image, measured at 192 pixels
     or less a side. Raises OptionError, ImageError or TargetUnreachable.
     """
-    if isinstance(n_bytes, bool) or not isinstance(n_bytes, int | np.integer):
-        raise OptionError(f"n_bytes must be a whole number, not {n_bytes!r}")
-    if not LEAST_BYTES <= n_bytes <= MOST_BYTES:
-        raise OptionError(f"n_bytes must be {LEAST_BYTES} to {MOST_BYTES}, not {n_bytes}")
-    if kind not in KINDS:
-        raise ImageError(f"a placeholder is grey, rgb or rgba, not {kind}")
+    check(kind, image.shape[2], n_bytes)
     height, width = image.shape[:2]
     longer, shorter = max(height, width), min(height, width)
     aspect = min(range(16), key=lambda code: abs(SHORTER[code] * longer - 16 * shorter))
@@ -126,17 +142,15 @@ def encode(image: Samples, kind: str, n_bytes: int) -> bytes:
     truth = shrink(small, *seen).astype(np.int32)
     mean = to_planes(shrink(small, 1, 1), kind, [])
     colour = [min((int(mean[0][0, 0]) * 31 + FULL // 2) // FULL, 31)]
-    colour += [min(max((int(plane[0, 0]) + 96) // 192 + 16, 0), 31) for plane in mean[1:3]] or [0, 0]
-    luma, cb, cr = (*colour, 16)[:3] if len(colour) == 3 else (colour[0], 16, 16)
+    colour += [min(max((int(plane[0, 0]) + 96) // 192 + 16, 0), 31) for plane in mean[1:3]] or [16, 16]
+    luma, cb, cr = colour
     best: tuple[int, bytes] | None = None
     for side in _sides_to_try(n_bytes):
         head = Head(kind, height > width, aspect, side, 0, (luma, cb, cr))
-        found = _finest(small, head, n_bytes)
-        if found is None:
-            continue
-        error = _error(truth, decode(found, seen), kind)
-        if best is None or error < best[0]:
-            best = error, found
+        for found in _finest(small, head, n_bytes):
+            error = _error(truth, decode(found, seen), kind)
+            if best is None or error < best[0]:
+                best = error, found
     if best is None:
         raise TargetUnreachable(f"no placeholder of this picture has {n_bytes} bytes")
     return best[1]
@@ -148,25 +162,30 @@ def _sides_to_try(n_bytes: int) -> range:
     return range(max(middle - 3, 0), min(middle + 4, len(SIDES)))
 
 
-def _finest(image: Samples, head: Head, n_bytes: int) -> bytes | None:
-    """The placeholder of the highest quality that fits, at the sides of the head."""
+def _finest(image: Samples, head: Head, n_bytes: int) -> list[bytes]:
+    """The placeholders that fit of the highest quality for which bisection finds that it does, and of those around it,
+    since size does not fall evenly and the largest is not always the best; at the sides of the head."""
     height, width = head.size
-    layout = layout_of(head.kind, image.shape[2], height, width)
+    layout = layout_of(head.kind, image.shape[2], height, width)._replace(one_price=True)
     planes = to_planes(shrink(image, height, width), head.kind, [])
     for plane, mean in zip(planes, _shifts(head), strict=False):
         plane -= np.int16(mean)
     shipped = tables.shipped(DEFAULT_MODEL_IDS["apercu", "range"])
     analysis = codec.analyse(planes, layout, None, shipped)
-    best, low, high = None, 0, 63
-    while low <= high:
-        middle = (low + high) // 2
-        tried = head._replace(quality=middle)
-        data = write_head(tried) + codec.code(analysis, tried.setting, shipped, 1)[0]
-        if len(data) <= n_bytes:
-            best, low = data, middle + 1
+
+    def coded(quality: int) -> bytes:
+        tried = head._replace(quality=quality)
+        return write_head(tried) + codec.code(analysis, tried.setting, shipped, 1)[0]
+
+    low, high = 0, 63
+    while low < high:
+        middle = (low + high + 1) // 2
+        if len(coded(middle)) <= n_bytes:
+            low = middle
         else:
             high = middle - 1
-    return best
+    around = [coded(quality) for quality in range(max(low - 3, 0), min(low + 6, 64))]
+    return [data for data in around if len(data) <= n_bytes]
 
 
 def _shifts(head: Head) -> tuple[int, int, int]:
@@ -224,11 +243,15 @@ def decode(data: bytes, size: tuple[int, int] | None = None, restore: Restore | 
     if len(data) > MOST_BYTES:
         raise CorruptStream(f"a placeholder has at most {MOST_BYTES} bytes, not {len(data)}")
     height, width = _checked(size) if size is not None else head.scaled(DEFAULT_SIDE)
-    layout = layout_of(head.kind, {"grey": 1, "rgb": 3, "rgba": 4}[head.kind], *head.size)
+    layout = layout_of(head.kind, N_BANDS[KINDS.index(head.kind)], *head.size)
     planes = _planes(data, head, layout, restore)
-    wide = [enlarge(plane, cubic_weights(plane.shape[0], height), cubic_weights(plane.shape[1], width)) for plane in planes]
-    samples = _to_samples(wide)
+    filters = [(cubic_weights(rows, height), cubic_weights(columns, width)) for rows, columns in _sizes(planes)]
+    samples = _to_samples([enlarge(plane, *each) for plane, each in zip(planes, filters, strict=True)])
     return samples[:, :, 0] if head.kind == "grey" else samples
+
+
+def _sizes(planes: list[Plane]) -> list[tuple[int, int]]:
+    return [(len(plane), len(plane[0])) for plane in planes]
 
 
 def _planes(data: bytes, head: Head, layout: Layout, restore: Restore | None) -> list[Plane]:

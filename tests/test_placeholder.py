@@ -1,0 +1,118 @@
+"""Placeholders: sizes, heads, colours, pixels that are the same everywhere, and bytes of any kind."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+import apercu
+from apercu.stages.area import FRACTION_BITS, area_weights, cubic_weights
+
+
+def picture(height=96, width=144, n_bands=3):
+    """Slopes and a bright square."""
+    y, x = np.mgrid[:height, :width]
+    bands = [x * 255 // width, y * 255 // height, 255 - x * 200 // width, 100 + y * 100 // height]
+    image = np.stack(bands[:n_bands], axis=-1).astype(np.uint8)
+    image[height // 4 : height // 2, width // 4 : width // 2] = 230
+    return image if n_bands > 1 else image[:, :, 0]
+
+
+@pytest.mark.parametrize("n_bytes", [16, 21, 32, 128, 300])
+@pytest.mark.parametrize("n_bands", [1, 3, 4])
+def test_size_and_shape(n_bands, n_bytes):
+    image = picture(n_bands=n_bands)
+    data = apercu.placeholder(image, n_bytes)
+    assert len(data) <= n_bytes
+    shown = apercu.placeholder_image(data, image.shape[:2])
+    assert shown.shape == image.shape
+    assert shown.dtype == np.uint8
+    error = np.mean((shown.astype(float) - image) ** 2)
+    assert error < np.var(image.astype(float), axis=(0, 1)).mean() / 2
+
+
+def test_more_bytes_are_closer():
+    image = picture()
+    shown = [apercu.placeholder_image(apercu.placeholder(image, n), image.shape[:2]) for n in (16, 48, 300)]
+    errors = [np.mean((each.astype(float) - image) ** 2) for each in shown]
+    assert errors[0] > errors[1] > errors[2]
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 900, 3), (900, 1, 3), (2, 3, 3), (3000, 40, 3), (5, 4)])
+def test_any_shape(shape):
+    image = np.random.default_rng(7).integers(0, 256, shape, np.uint8)
+    assert apercu.placeholder_image(apercu.placeholder(image), shape[:2]).shape == shape
+
+
+def test_head():
+    data = apercu.placeholder(picture(200, 100))
+    told = apercu.placeholder_info(data[:4])
+    assert told["kind"] == "rgb"
+    assert told["aspect"] == 0.5
+    assert np.abs(np.array(told["colour"]) - picture(200, 100).mean(axis=(0, 1))).max() < 12
+    assert apercu.placeholder_image(data).shape == (256, 128, 3)
+
+
+def test_wide_samples():
+    image = picture()
+    assert apercu.placeholder(image.astype(np.uint16) * 16).startswith(apercu.placeholder(image)[:1])
+
+
+def test_pixels_are_the_same_everywhere():
+    data = apercu.placeholder(picture(), 64)
+    assert apercu.placeholder(picture(), 64) == data
+    shown = apercu.placeholder_image(data, (75, 113))
+    assert (data.hex(), hashlib.sha256(shown.tobytes()).hexdigest()) == (DATA, PIXELS)
+
+
+DATA = ""
+PIXELS = ""
+
+
+@pytest.mark.parametrize("given", [15, 301, 32.0, True, "32"])
+def test_refuses_sizes(given):
+    with pytest.raises(apercu.OptionError):
+        apercu.placeholder(picture(), given)
+
+
+@pytest.mark.parametrize("size", [(0, 5), (70000, 1), (60000, 60000), 5, (1, 2, 3), ("a", 1)])
+def test_refuses_sizes_of_pictures(size):
+    with pytest.raises(apercu.OptionError):
+        apercu.placeholder_image(apercu.placeholder(picture()), size)
+
+
+def test_refuses_what_is_no_placeholder():
+    with pytest.raises(apercu.ImageError):
+        apercu.placeholder(np.zeros((8, 8, 2), np.uint8))
+    with pytest.raises(apercu.Truncated):
+        apercu.placeholder_image(b"abc")
+    with pytest.raises(apercu.NotApercu):
+        apercu.placeholder_image(b"\xff" * 20)
+    with pytest.raises(apercu.CorruptStream):
+        apercu.placeholder_image(apercu.placeholder(picture()) + bytes(300))
+
+
+def test_any_bytes_end_well():
+    random = np.random.default_rng(3)
+    sound = apercu.placeholder(picture(), 40)
+    n_shown = 0
+    for _ in range(300):
+        data = bytearray(sound[: random.integers(4, len(sound) + 1)])
+        for place in random.integers(0, len(data), 3):
+            data[place] = random.integers(0, 256)
+        try:
+            n_shown += apercu.placeholder_image(bytes(data), (8, 8)).shape[0] == 8
+        except apercu.FormatError:
+            pass
+    assert n_shown > 10
+
+
+@pytest.mark.parametrize(("n", "to"), [(1, 7), (3, 2), (16, 16), (5, 33), (128, 1000)])
+def test_weights_add_up(n, to):
+    assert (area_weights(n, to).sum(axis=1) == n).all()
+    assert (cubic_weights(n, to).sum(axis=1) == 1 << FRACTION_BITS).all()
+
+
+def test_cubic_keeps_slopes():
+    slope = cubic_weights(32, 128) @ np.arange(32.0) / (1 << FRACTION_BITS)
+    assert np.abs(slope - (np.arange(128) + 0.5) / 4 + 0.5)[12:-12].max() < 0.01
