@@ -1,11 +1,16 @@
 """Placeholders: sizes, heads, colours, pixels that are the same everywhere, and bytes of any kind."""
 
+import base64
 import hashlib
+import json
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import apercu
+from apercu.cli.main import main
 from apercu.stages.area import FRACTION_BITS, area_weights, cubic_weights
 
 
@@ -65,8 +70,11 @@ def test_pixels_are_the_same_everywhere():
     assert (data.hex(), hashlib.sha256(shown.tobytes()).hexdigest()) == (DATA, PIXELS)
 
 
-DATA = ""
-PIXELS = ""
+DATA = (
+    "4b6bc650dd24016b1f07eddecf0ef1e43fbad1becba01daefb9ed869ffe795dca7ee4fb145704d73"
+    "f4d91bd0b4ed69592cc30eaf7ed0d684681bf10dc3"
+)
+PIXELS = "32fa175628f0118c3bc39febf484a3f029b6cd1c27ae26db64c3b148af2eef5a"
 
 
 @pytest.mark.parametrize("given", [15, 301, 32.0, True, "32"])
@@ -100,10 +108,8 @@ def test_any_bytes_end_well():
         data = bytearray(sound[: random.integers(4, len(sound) + 1)])
         for place in random.integers(0, len(data), 3):
             data[place] = random.integers(0, 256)
-        try:
+        with suppress(apercu.FormatError):
             n_shown += apercu.placeholder_image(bytes(data), (8, 8)).shape[0] == 8
-        except apercu.FormatError:
-            pass
     assert n_shown > 10
 
 
@@ -116,3 +122,32 @@ def test_weights_add_up(n, to):
 def test_cubic_keeps_slopes():
     slope = cubic_weights(32, 128) @ np.arange(32.0) / (1 << FRACTION_BITS)
     assert np.abs(slope - (np.arange(128) + 0.5) / 4 + 0.5)[12:-12].max() < 0.01
+
+
+def test_command(tmp_path, capfdbinary):
+    for name in ("b.png", "a.png"):
+        Image.fromarray(picture()).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    data = apercu.placeholder(picture(), 40)
+    one = str(tmp_path / "a.png")
+    assert main(["placeholder", one, "--bytes", "40", "--format", "raw"]) == 0
+    assert capfdbinary.readouterr().out == data
+    assert main(["placeholder", one, "--bytes", "40"]) == 0
+    assert capfdbinary.readouterr().out == base64.b64encode(data) + b"\n"
+    assert main(["placeholder", one, "--bytes", "40", "--format", "data-uri"]) == 0
+    assert capfdbinary.readouterr().out.endswith(b";base64," + base64.b64encode(data) + b"\n")
+    assert main(["placeholder", str(tmp_path), "--bytes", "40", "--format", "json"]) == 0
+    found = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    assert [each["file"] for each in found] == [str(tmp_path / "a.png"), str(tmp_path / "b.png")]
+    assert all(base64.b64decode(each["placeholder"]) == data for each in found)
+
+
+def test_command_goes_on_after_a_bad_file(tmp_path, capfd):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    Image.fromarray(picture()).save(tmp_path / "b.png")
+    assert main(["placeholder", str(tmp_path)]) == 2
+    said = capfd.readouterr()
+    assert said.out.count("\n") == 1
+    assert "a.png" in said.err
+    assert main(["placeholder", str(tmp_path), "--bytes", "3"]) == 2
+    assert main(["placeholder", str(tmp_path), "--format", "raw"]) == 2

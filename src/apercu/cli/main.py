@@ -26,6 +26,7 @@ COMMANDS = {
     "check": ("apercu.cli.check", "look for faults in apercu files"),
     "vrt": ("apercu.cli.vrt", "show an apercu file to GDAL, rasterio and QGIS"),
     "stac": ("apercu.cli.stac", "describe an apercu file as a STAC item, with a thumbnail"),
+    "placeholder": ("apercu.cli.placeholder", "make placeholders of 16 to 300 bytes for pages and databases"),
     "view": ("apercu.cli.view", "look at an apercu file in a browser, beside its original"),
     "batch": ("apercu.cli.batch", "make previews of whole archives, on this machine or a cluster"),
     "train": ("apercu.cli.train", "train weights on images of your own"),
@@ -157,7 +158,7 @@ def _run(argv: list[str]) -> int:
             else:
                 code = module.run(parser.parse_args(given))
             return code
-        commands = "commands:\n" + "".join(f"  {name:11}{does}\n" for name, (_, does) in COMMANDS.items())
+        commands = "commands:\n" + "".join(f"  {name:12}{does}\n" for name, (_, does) in COMMANDS.items())
         parser = Parser("apercu", _DESCRIPTION, f"{commands}\n{_EPILOGUE}", usage="apercu COMMAND ...")
         parser.add_argument("--version", action="version", version=f"apercu {__version__}")
         _, rest = parser.parse_known_args(argv)

@@ -18,7 +18,8 @@ def area_weights(n: int, to: int) -> Weights:
     """(to, n): how much of each of `n` samples lies in each of `to` equal parts of them, in 1/to; rows sum to `n`."""
     starts, ends = np.arange(to)[:, None] * n, (np.arange(to)[:, None] + 1) * n
     left = np.arange(n)[None, :] * to
-    return np.maximum(np.minimum(ends, left + to) - np.maximum(starts, left), 0).astype(np.float64)
+    weights: Weights = np.maximum(np.minimum(ends, left + to) - np.maximum(starts, left), 0).astype(np.float64)
+    return weights
 
 
 def cubic_weights(n: int, to: int) -> Weights:
