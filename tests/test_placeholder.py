@@ -72,9 +72,9 @@ def test_pixels_are_the_same_everywhere():
 
 DATA = (
     "4b6bc650dd24016b1f07eddecf0ef1e43fbad1becba01daefb9ed869ffe795dca7ee4fb145704d73"
-    "f4d91bd0b4ed69592cc30eaf7ed0d684681bf10dc3"
+    "f4d91bd0b4ed69592cc3113797cb28ba3b2c53b51589"
 )
-PIXELS = "32fa175628f0118c3bc39febf484a3f029b6cd1c27ae26db64c3b148af2eef5a"
+PIXELS = "9f5178417a701f51fa21344350352d863ca6792b4cf822cc05eaf67cd4c5a609"
 
 
 @pytest.mark.parametrize("given", [15, 301, 32.0, True, "32"])

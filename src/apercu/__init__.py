@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs import encoding, scenes
-from apercu.codecs import placeholder as placeholders
 from apercu.codecs.decoding import How
 from apercu.codecs.protocol import no_progress
 from apercu.codecs.reduced import log2_of
@@ -306,6 +305,8 @@ def placeholder(image: object, n_bytes: int = 32, *, bands: str | None = None) -
 
     Raises ImageError, OptionError or TargetUnreachable.
     """
+    from apercu.codecs import placeholder as placeholders  # and its codec, which other tasks may not need
+
     samples, bands = _samples(image, bands)
     source = source_of(samples)
     kind = bands or {1: "grey", 3: "rgb", 4: "rgba"}.get(source.n_bands, "spectral")
@@ -325,6 +326,8 @@ def placeholder_image(
 
     Raises a FormatError, OptionError, ModelError or MissingExtra.
     """
+    from apercu.codecs import placeholder as placeholders  # and its codec, which other tasks may not need
+
     data = _bytes(data)
     restorer = None
     if restore != "none" or options:
@@ -339,6 +342,8 @@ def placeholder_info(data: bytes) -> dict[str, object]:
     """What the first four bytes of a placeholder say: kind ("grey", "rgb" or "rgba"), aspect (width by height, to a
     sixteenth of the longer side), colour (red, green, blue, 0 to 255: the average), height and width of the shrunk
     picture. Raises Truncated or NotApercu."""
+    from apercu.codecs import placeholder as placeholders  # and its codec, which other tasks may not need
+
     return placeholders.tell(_bytes(data))
 
 
