@@ -58,6 +58,15 @@ def test_head():
     assert apercu.placeholder_image(data).shape == (256, 128, 3)
 
 
+def test_hidden_colours_do_not_count():
+    """In a large picture too, which is reduced first."""
+    for width in (64, 2500):
+        image = np.full((20, width, 4), 200, np.uint8)
+        image[:, ::2] = 0
+        told = apercu.placeholder_info(apercu.placeholder(image, 40))
+        assert min(told["colour"]) > 190
+
+
 def test_wide_samples():
     image = picture()
     assert apercu.placeholder(image.astype(np.uint16) * 16).startswith(apercu.placeholder(image)[:1])

@@ -136,7 +136,11 @@ def encode(image: Samples, kind: str, n_bytes: int) -> bytes:
     while reduced_size(longer, log2) > _REDUCED_SIDE:
         log2 += 1
     if log2:
-        image, _ = means(*add_up(image, None, log2), image.dtype)
+        mask = None
+        if kind == "rgba":  # colours where alpha is 0 do not count
+            mask = np.zeros(image.shape, np.bool_)
+            mask[:, :, :3] = image[:, :, 3:] == 0
+        image, _ = means(*add_up(image, mask, log2), image.dtype)
     small = _as_uint8(image)
     seen = Head(kind, height > width, aspect, 0, 0, (0, 0, 0)).scaled(min(longer, _MEASURED_SIDE))
     truth = shrink(small, *seen).astype(np.int32)
