@@ -20,7 +20,7 @@ from calls import call
 from mutate import Seed, mutant
 from scripts.pictures import noise, scene, wide
 
-WAYS = "cnn", "cnn", "rnn", "gan", "diffusion"
+WAYS = "cnn", "cnn", "cnn", "rnn", "gan", "diffusion"
 """Restorers, as often as they stand here; all but the first have learnt one codec alone."""
 SECONDS = 10.0
 """Of processor time for one call: the networks take 40,000, four times 16,000, 34,000 and four times 60,000 products

@@ -129,14 +129,14 @@ def small_files(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 2000, 500))  # parts, for several processors
+@pytest.mark.parametrize("first", range(0, 2400, 600))  # parts, for several processors
 def test_mutants_mean_the_same_to_a_decoder_written_from_the_specification(mutate, monkeypatch, tmp_path, first):
     """The same pixels or the same error, mutant by mutant."""
     seeds, model = small_files(monkeypatch, tmp_path)
     weights = np.load(model)
     monkeypatch.setattr(apercu, "MAX_PIXELS", 1 << 16)
     decoded = 0
-    for index in range(first, first + 500):
+    for index in range(first, first + 600):
         data = mutate.mutant(random.Random(f"reference {index}"), seeds)
         try:
             wanted = reference_decoder.decode(data, weights, 1 << 16)
