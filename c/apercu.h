@@ -1,0 +1,122 @@
+/* apercu: whole files in C. The profile core of the format: codec `apercu`, version 1 (../spec/FORMAT.md).
+ *
+ * C99 that allocates nothing, keeps no state of its own, and uses no floating point. All memory is the caller's. Pixels are
+ * those of `apercu.decode`, bit for bit. A file from anyone is refused by a named error before memory is asked for it.
+ *
+ *     apc_file file;
+ *     int fault = apc_open(&file, data, n_data, APC_MAX_PIXELS);      the head: sizes, bands, tiles, layers
+ *     void *memory = malloc(apc_memory(&file));                       of one tile, whatever the size of the image
+ *     fault = apc_decode(&file, &apc_model_2, memory, pixels, 0, APC_ALL_LAYERS);
+ *
+ * Functions that can fail return 0 or one of the errors below, which are negative.
+ */
+#ifndef APERCU_H
+#define APERCU_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The errors of the format by the names that `apc_error_name` gives, and two of the caller's. */
+enum {
+    APC_CAPACITY = -1,            /* a buffer is too small */
+    APC_TRUNCATED = -2,           /* the bytes end before the content does */
+    APC_CORRUPT_STREAM = -3,      /* the content breaks a rule of the format */
+    APC_ARGUMENT = -4,            /* the caller broke the contract of a function */
+    APC_NOT_APERCU = -5,          /* the first bytes are not those of the format */
+    APC_UNSUPPORTED_VERSION = -6, /* version 1 is read here */
+    APC_UNKNOWN_MODEL = -7,       /* a model or a codec that is not read here */
+    APC_MODEL_ERROR = -8,         /* the tables that the file was made with are not at hand */
+    APC_TOO_LARGE = -9,           /* more pixels than the caller allows */
+    APC_CHECKSUM_ERROR = -10      /* a checksum does not match */
+};
+
+enum { APC_GREY, APC_RGB, APC_RGBA, APC_SPECTRAL };
+
+#define APC_MAX_PIXELS ((uint64_t)1 << 28) /* the limit of the reference */
+#define APC_NO_LIMIT UINT64_MAX
+#define APC_ALL_LAYERS 0
+#define APC_MOST_LAYERS 5
+
+/* The tables of a model, as a script writes them: see scripts/c_tables.py. */
+typedef struct {
+    uint8_t number;          /* of the registry; 0: a user's */
+    uint8_t hash[8];         /* the first bytes of the SHA-256 of the numbers, little-endian */
+    const uint16_t *numbers; /* weights, then for each context its probability and its age */
+    uint32_t n_numbers;
+} apc_model;
+
+extern const apc_model apc_model_2; /* the default of the codec */
+
+/* What the head of a file says. Points into its bytes, which have to stay. Read it, do not write to it. */
+typedef struct {
+    uint32_t width, height, bands;
+    uint8_t interpretation; /* APC_GREY ... */
+    uint8_t wide;           /* samples are uint16_t, not uint8_t */
+    uint8_t axis;           /* grey: the image has an axis of one band */
+    uint8_t model;          /* number of the registry; 0: a user's, whose hash follows */
+    uint8_t hash[8];
+    uint16_t quality_q8; /* quality in 1/256, 0 to 25,600 */
+    int32_t step_q8;     /* quantiser step in 8-bit samples of an orthonormal transform, in 1/256 */
+    uint32_t tile;       /* pixels a side of a tile; the longer side of the image where there is one tile */
+    uint32_t n_tiles;
+    uint32_t n_layers;
+
+    const uint8_t *data; /* from here on of no use to others */
+    size_t size, head_size;
+    const uint8_t *levels;
+    uint32_t head_checksum; /* of a file with a directory */
+    uint8_t parts;
+    struct {
+        size_t length_at; /* of its first length in the directory */
+        uint64_t begins;  /* its first segment, after the head */
+    } layer[APC_MOST_LAYERS];
+} apc_file;
+
+typedef struct {
+    uint32_t top, left, height, width; /* in pixels */
+} apc_place;
+
+/* Reads the head and the directory of the first `size` bytes of a file, which may still be on its way. An image of more
+ * pixels than `max_pixels`, or more samples than four times as many, is refused (APC_TOO_LARGE). */
+int apc_open(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixels);
+
+/* Bytes of memory that decoding takes, 8-byte aligned, whatever the tile: for the largest. SIZE_MAX where they cannot be
+ * addressed. */
+size_t apc_memory(const apc_file *file);
+
+/* The place of a tile, 0 to n_tiles - 1, row by row from the top left. */
+apc_place apc_tile_place(const apc_file *file, uint32_t tile);
+
+/* Whether a layer of a tile has arrived whole: 0, APC_TRUNCATED or APC_CHECKSUM_ERROR. Of a file of several segments, takes
+ * time in proportion to the directory. */
+int apc_segment(const apc_file *file, uint32_t tile, uint32_t layer, const uint8_t **segment, size_t *n_segment);
+
+/* Decodes the first `n_layers` layers of a tile into `pixels`: interleaved samples, `row` samples from a row to the next.
+ * Returns how many layers are shown. At the first fault of a layer those before it are shown, and `*fault` has the error; of a
+ * tile without a sound first layer the middle of the range is shown and 0 returned. `fault` may be NULL. Negative where nothing
+ * can be shown: APC_ARGUMENT, APC_MODEL_ERROR. */
+int apc_decode_tile(const apc_file *file, const apc_model *model, void *memory, uint32_t tile, uint32_t n_layers, void *pixels,
+                    size_t row, int *fault);
+
+/* Decodes the image into `pixels`: interleaved samples, `row` samples from a row to the next; 0 means width * bands. The first
+ * fault of what is read is returned; then pixels have no meaning. Other bytes than those that a task needs are not looked at: with
+ * fewer layers, the later ones may be missing. */
+int apc_decode(const apc_file *file, const apc_model *model, void *memory, void *pixels, size_t row, uint32_t n_layers);
+
+/* The same of a damaged file, or of one whose end is still missing: shows of each tile the layers before the first fault, and
+ * the middle of the range where there are none. `shown`, n_tiles bytes, receives how many layers each tile has; may be NULL.
+ * Returns 0, or the first fault where no tile has a sound first layer. */
+int apc_decode_damaged(const apc_file *file, const apc_model *model, void *memory, void *pixels, size_t row, uint32_t n_layers,
+                       uint8_t *shown);
+
+/* The error by its name in the format ("Truncated"), for messages. */
+const char *apc_error_name(int error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

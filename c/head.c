@@ -1,0 +1,185 @@
+/* Bytes to what a head and its directory say (spec/FORMAT.md, "Container"). */
+#include "inside.h"
+
+#include <string.h>
+
+enum { BY_HAND = 32767, MAX_QUALITY_Q8 = 25600, MAX_SIDE = 65535, MAX_LEVEL_CODE = 208, MAX_PARAMETERS = 255 };
+enum { MAX_TILE_CODE = 11, ONE_TILE = 15, MIN_TILE_LOG2 = 5, MOST_CODED_LAYERS = 16 };
+#define MOST_BYTES ((1u << 28) - 1) /* of a segment */
+
+/* (quality in 1/256, step_q8), spec/apercu.md, "Path of apercu". */
+static const struct {
+    uint16_t quality_q8;
+    uint32_t step_q8;
+} PATH[] = {{0, 262144},   {1600, 185364}, {3200, 131072}, {4800, 92682}, {6400, 65536}, {8000, 46341}, {9600, 32768},
+            {11200, 23170}, {12800, 16384}, {13600, 12634}, {14400, 9742}, {15200, 7512}, {16000, 5793}, {16800, 4467},
+            {17600, 3444},  {18400, 2656},  {19200, 2048},  {20000, 1579}, {20800, 1218}, {21600, 939},  {22400, 724},
+            {23200, 558},   {24000, 431},   {24800, 332},   {25600, 256}};
+
+static int32_t step_of_quality(uint32_t quality_q8)
+{
+    int i = 0;
+    while (quality_q8 > PATH[i + 1].quality_q8)
+        i++;
+    uint32_t d = (uint32_t)(PATH[i + 1].quality_q8 - PATH[i].quality_q8), p = quality_q8 - PATH[i].quality_q8;
+    return (int32_t)((PATH[i].step_q8 * (d - p) + PATH[i + 1].step_q8 * p + d / 2) / d);
+}
+
+uint32_t head_level(uint8_t code)
+{
+    return code < 16 ? code : (16u + code % 16) << (code / 16 - 1);
+}
+
+int head_varint(const uint8_t *data, size_t size, size_t *at, uint32_t largest, uint32_t *value)
+{
+    unsigned bits = 0;
+    while (bits < 32 && largest >> bits)
+        bits++;
+    *value = 0;
+    for (unsigned shift = 0;; shift += 7) {
+        if (*at >= size)
+            return APC_TRUNCATED;
+        uint8_t byte = data[(*at)++];
+        *value |= (uint32_t)(byte & 127) << shift; /* at most 28 bits go before a number that is refused */
+        int goes_on = byte >= 128;
+        if (*value > largest || (byte == 0 && shift) || (goes_on && shift + 7 >= bits))
+            return APC_CORRUPT_STREAM;
+        if (!goes_on)
+            return 0;
+    }
+}
+
+typedef struct {
+    const uint8_t *data;
+    size_t size, at;
+    int fault; /* the first */
+} reader;
+
+static const uint8_t *take(reader *r, size_t n)
+{
+    static const uint8_t none[8] = {0};
+    if (r->fault || n > r->size - r->at) {
+        r->fault = r->fault ? r->fault : APC_TRUNCATED;
+        return none; /* no more than 8 bytes of it are looked at */
+    }
+    r->at += n;
+    return r->data + r->at - n;
+}
+
+static uint8_t take_byte(reader *r)
+{
+    return *take(r, 1);
+}
+
+static uint32_t take_varint(reader *r, uint32_t largest)
+{
+    uint32_t value = 0;
+    if (!r->fault)
+        r->fault = head_varint(r->data, r->size, &r->at, largest, &value);
+    return r->fault ? 0 : value;
+}
+
+static void refuse(reader *r, int where, int fault)
+{
+    if (where && !r->fault)
+        r->fault = fault;
+}
+
+static uint32_t n_level_groups(const apc_file *file)
+{
+    if (!file->wide)
+        return 0;
+    return file->interpretation == APC_RGB ? 1 : file->interpretation == APC_RGBA ? 2 : file->bands;
+}
+
+static uint32_t parts_of(uint32_t side, uint32_t tile)
+{
+    return (side + tile - 1) / tile;
+}
+
+static void take_directory(reader *r, apc_file *file)
+{
+    uint8_t code = take_byte(r), tiling = code >> 4;
+    refuse(r, tiling > MAX_TILE_CODE && tiling != ONE_TILE, APC_CORRUPT_STREAM);
+    if (r->fault)
+        return;
+    if (tiling != ONE_TILE)
+        file->tile = 1u << (MIN_TILE_LOG2 + tiling);
+    file->n_tiles = parts_of(file->width, file->tile) * parts_of(file->height, file->tile);
+    file->n_layers = (code & 15u) + 1;
+    uint32_t n_segments = file->n_tiles * file->n_layers; /* 2^26 at most */
+    refuse(r, n_segments < 2, APC_CORRUPT_STREAM);
+    refuse(r, n_segments > r->size - r->at, APC_TRUNCATED);
+    uint64_t begins = 0;
+    for (uint32_t layer = 0; layer < file->n_layers && !r->fault; layer++) {
+        if (layer < APC_MOST_LAYERS) {
+            file->layer[layer].length_at = r->at;
+            file->layer[layer].begins = begins;
+        }
+        for (uint32_t tile = 0; tile < file->n_tiles && !r->fault; tile++)
+            begins += take_varint(r, MOST_BYTES) + 4u;
+    }
+    if (r->fault)
+        return;
+    file->head_checksum = crc32_of(0, r->data, r->at);
+    const uint8_t *sum = take(r, 4);
+    refuse(r, (sum[0] | (uint32_t)sum[1] << 8 | (uint32_t)sum[2] << 16 | (uint32_t)sum[3] << 24) != file->head_checksum,
+           APC_CHECKSUM_ERROR);
+}
+
+int apc_open(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixels)
+{
+    static const uint8_t MAGIC[2] = {0xAE, 0x70};
+    static const uint8_t BANDS[3] = {1, 3, 4};
+    memset(file, 0, sizeof *file);
+    if (size && memcmp(data, MAGIC, size < 2 ? size : 2) != 0)
+        return APC_NOT_APERCU;
+    reader r = {data, size, 0, 0};
+    take(&r, 2);
+    uint8_t flags = take_byte(&r);
+    refuse(&r, flags >> 4 != 1, APC_UNSUPPORTED_VERSION);
+    file->wide = flags >> 3 & 1;
+    file->parts = flags >> 2 & 1;
+    file->interpretation = flags & 3;
+    file->model = take_byte(&r);
+    if (file->model == MODEL_OF_USER) {
+        refuse(&r, take_byte(&r) != CODEC_WAVELET, APC_UNKNOWN_MODEL);
+        memcpy(file->hash, take(&r, 8), 8);
+    } else {
+        refuse(&r, file->model != MODEL_WAVELET, APC_UNKNOWN_MODEL);
+    }
+    file->width = take_varint(&r, MAX_SIDE - 1) + 1;
+    file->height = take_varint(&r, MAX_SIDE - 1) + 1;
+    file->bands = file->interpretation == APC_SPECTRAL ? take_varint(&r, MAX_SIDE - 1) + 1 : BANDS[file->interpretation];
+    const uint8_t *settings = take(&r, 2);
+    uint16_t word = (uint16_t)(settings[0] | settings[1] << 8);
+    file->quality_q8 = word & 0x7FFF;
+    file->axis = (uint8_t)(word >> 15);
+    refuse(&r, file->quality_q8 > MAX_QUALITY_Q8 && file->quality_q8 != BY_HAND, APC_CORRUPT_STREAM);
+    refuse(&r, file->axis && file->interpretation != APC_GREY, APC_CORRUPT_STREAM);
+    if (r.fault)
+        return r.fault;
+    file->levels = data + r.at;
+    for (uint32_t group = n_level_groups(file); group && !r.fault; group--) {
+        const uint8_t *codes = take(&r, 2);
+        refuse(&r, codes[0] > MAX_LEVEL_CODE || codes[1] > MAX_LEVEL_CODE || codes[1] == 0, APC_CORRUPT_STREAM);
+    }
+    if (file->quality_q8 == BY_HAND)
+        take(&r, take_varint(&r, MAX_PARAMETERS));
+    file->tile = file->width > file->height ? file->width : file->height;
+    file->n_tiles = file->n_layers = 1;
+    if (file->parts)
+        take_directory(&r, file);
+    if (r.fault)
+        return r.fault;
+    file->data = data;
+    file->size = size;
+    file->head_size = r.at;
+    uint64_t pixels = (uint64_t)file->width * file->height;
+    if (max_pixels < APC_NO_LIMIT / 4 && (pixels > max_pixels || pixels * file->bands > 4 * max_pixels))
+        return APC_TOO_LARGE;
+    if (file->n_layers > APC_MOST_LAYERS || file->quality_q8 == BY_HAND) /* apercu has no settings by hand */
+        return APC_CORRUPT_STREAM;
+    file->step_q8 = step_of_quality(file->quality_q8);
+    return 0;
+}

@@ -1,0 +1,178 @@
+"""The C library of whole files, compiled for this machine and called as a host would call it."""
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+import apercu
+from apercu.format.ids import MODELS
+
+ROOT = Path(__file__).parents[1]
+COMPILER = os.environ.get("CC", "cc")
+HAS_COMPILER = shutil.which(COMPILER.split()[0]) is not None and shutil.which("make") is not None
+ALL_LAYERS = 0
+INTERPRETATIONS = "grey", "rgb", "rgba", "spectral"
+GUARD = 0xA5
+"""Bytes that stand around what the library may write to."""
+
+
+class Layer(ctypes.Structure):
+    _fields_ = (("length_at", ctypes.c_size_t), ("begins", ctypes.c_uint64))
+
+
+class File(ctypes.Structure):
+    """apc_file."""
+
+    _fields_ = (
+        *((name, ctypes.c_uint32) for name in ("width", "height", "bands")),
+        *((name, ctypes.c_uint8) for name in ("interpretation", "wide", "axis", "model")),
+        ("hash", ctypes.c_uint8 * 8),
+        ("quality_q8", ctypes.c_uint16),
+        ("step_q8", ctypes.c_int32),
+        *((name, ctypes.c_uint32) for name in ("tile", "n_tiles", "n_layers")),
+        ("data", ctypes.c_void_p),
+        ("size", ctypes.c_size_t),
+        ("head_size", ctypes.c_size_t),
+        ("levels", ctypes.c_void_p),
+        ("head_checksum", ctypes.c_uint32),
+        ("parts", ctypes.c_uint8),
+        ("layer", Layer * 5),
+    )
+
+
+class Model(ctypes.Structure):
+    """apc_model."""
+
+    _fields_ = (
+        ("number", ctypes.c_uint8),
+        ("hash", ctypes.c_uint8 * 8),
+        ("numbers", ctypes.c_void_p),
+        ("n_numbers", ctypes.c_uint32),
+    )
+
+
+class Place(ctypes.Structure):
+    """apc_place."""
+
+    _fields_ = tuple((name, ctypes.c_uint32) for name in ("top", "left", "height", "width"))
+
+
+class Refused(Exception):
+    """By the name of an error of the format."""
+
+
+def build(folder, *flags):
+    """Compiles it below `folder` by its own Makefile; returns the folder of what is built."""
+    command = ["make", "-s", "-C", ROOT / "c", f"BUILD={folder}", f"PYTHON={sys.executable}", f"CC={COMPILER}"]
+    subprocess.run([*map(str, command), f"CFLAGS=-fPIC {' '.join(flags)}", "all", f"{folder}/libapercu.so"], check=True)
+    return folder
+
+
+def load(folder):
+    """The shared library as ctypes has it."""
+    library = ctypes.CDLL(str(folder / "libapercu.so"))
+    library.apc_memory.restype = ctypes.c_size_t
+    library.apc_error_name.restype = ctypes.c_char_p
+    library.apc_tile_place.restype = Place
+    return library
+
+
+class Decoder:
+    """The library, by the functions of the package."""
+
+    def __init__(self, folder):
+        self.library = load(folder)
+
+    def _checked(self, found):
+        if found < 0:
+            raise Refused(self.library.apc_error_name(found).decode())
+        return found
+
+    def opened(self, data, limit=2**28):
+        """An apc_file; its bytes stay as long as it does."""
+        file = File()
+        file.bytes = ctypes.create_string_buffer(data, len(data))
+        at, n = ctypes.cast(file.bytes, ctypes.c_void_p), ctypes.c_size_t(len(data))
+        self._checked(self.library.apc_open(ctypes.byref(file), at, n, ctypes.c_uint64(limit)))
+        return file
+
+    def model(self, file, path=None):
+        """The shipped tables, or a user's."""
+        if path is None and file.model:
+            return Model.in_dll(self.library, "apc_model_2")
+        if path is None:
+            return Model(255)
+        numbers = np.ascontiguousarray(np.load(path), "<u2").ravel()
+        digest = hashlib.sha256(numbers.tobytes()).digest()[:8]
+        model = Model(0, (ctypes.c_uint8 * 8)(*digest), numbers.ctypes.data, numbers.size)
+        model.array = numbers
+        return model
+
+    def memory(self, file):
+        """What decoding takes, and 64 bytes more that it must not touch. It begins as rubbish."""
+        n = self.library.apc_memory(ctypes.byref(file))
+        assert n < 2**34
+        return np.full(n + 64, GUARD, np.uint8)
+
+    def decode(self, data, *, damaged="raise", model=None, layers=None, limit=2**28):
+        """As apercu.decode."""
+        file = self.opened(data, limit)
+        memory, dtype = self.memory(file), np.uint16 if file.wide else np.uint8
+        around = np.full((file.height + 2) * file.width * file.bands, GUARD, dtype)
+        pixels = around.reshape(file.height + 2, file.width, file.bands)[1:-1]
+        shown = np.zeros(file.n_tiles, np.uint8)
+        tables = self.model(file, model)
+        told = [ctypes.byref(file), ctypes.byref(tables), address(memory), address(pixels)]
+        told += [ctypes.c_size_t(0), ctypes.c_uint32(layers or ALL_LAYERS)]
+        if damaged == "raise":
+            found = self.library.apc_decode(*told)
+        else:
+            found = self.library.apc_decode_damaged(*told, address(shown))
+        row = file.width * file.bands
+        assert (memory[-64:] == GUARD).all()
+        assert (around[:row] == GUARD).all()
+        assert (around[-row:] == GUARD).all()
+        self._checked(found)
+        self.shown = shown
+        return pixels[:, :, 0] if file.interpretation == 0 and not file.axis else pixels
+
+    def tile(self, data, tile, layers=None):
+        """The samples of a tile (h, w, B), its place, how many layers are shown, and the fault's name or None."""
+        file = self.opened(data)
+        place, fault = self.library.apc_tile_place(ctypes.byref(file), ctypes.c_uint32(tile)), ctypes.c_int(0)
+        pixels = np.full((place.height, place.width, file.bands), GUARD, np.uint16 if file.wide else np.uint8)
+        memory, tables = self.memory(file), self.model(file)
+        told = [ctypes.byref(file), ctypes.byref(tables), address(memory), ctypes.c_uint32(tile)]
+        told += [ctypes.c_uint32(layers or ALL_LAYERS), address(pixels), ctypes.c_size_t(0), ctypes.byref(fault)]
+        n_shown = self._checked(self.library.apc_decode_tile(*told))
+        name = self.library.apc_error_name(fault).decode() if fault.value else None
+        return SimpleNamespace(pixels=pixels, place=place, shown=n_shown, fault=name)
+
+
+def address(array):
+    """Of its first element."""
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def is_read(data):
+    """Whether the profile core has the version and the codec of a file, as far as its head tells."""
+    if data[:2] != b"\xae\x70"[: len(data)] or len(data) < 4 or data[2] >> 4 != 1:
+        return True  # or is refused before
+    if data[3] == 0:
+        return len(data) < 5 or data[4] in (2, 0, 255)
+    return data[3] not in MODELS or MODELS[data[3]][0] == "apercu"
+
+
+def outcome(decode, data, **how):
+    """Pixels, or the name of the error."""
+    try:
+        return decode(data, **how)
+    except (Refused, apercu.ApercuError) as error:
+        return str(error) if isinstance(error, Refused) else type(error).__name__
