@@ -16,6 +16,19 @@ uint32_t crc32_of(uint32_t crc, const uint8_t *data, size_t n)
     return ~crc;
 }
 
+int checksum_differs(uint32_t sum, const uint8_t *stored, size_t n)
+{
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+    (void)sum, (void)stored, (void)n;
+    return 0;
+#else
+    for (size_t i = 0; i < n; i++)
+        if (stored[i] != (uint8_t)(sum >> 8 * i))
+            return 1;
+    return 0;
+#endif
+}
+
 /* CRC-16/IBM-3740. */
 uint16_t crc16_of(const uint8_t *data, size_t n)
 {

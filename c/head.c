@@ -122,9 +122,7 @@ static void take_directory(reader *r, apc_file *file)
     if (r->fault)
         return;
     file->head_checksum = crc32_of(0, r->data, r->at);
-    const uint8_t *sum = take(r, 4);
-    refuse(r, (sum[0] | (uint32_t)sum[1] << 8 | (uint32_t)sum[2] << 16 | (uint32_t)sum[3] << 24) != file->head_checksum,
-           APC_CHECKSUM_ERROR);
+    refuse(r, checksum_differs(file->head_checksum, take(r, 4), 4), APC_CHECKSUM_ERROR);
 }
 
 int apc_open(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixels)

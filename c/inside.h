@@ -19,6 +19,8 @@ int head_varint(const uint8_t *data, size_t size, size_t *at, uint32_t largest, 
 /* --- checksums.c */
 uint32_t crc32_of(uint32_t crc, const uint8_t *data, size_t n);
 uint16_t crc16_of(const uint8_t *data, size_t n);
+/* Whether it is another one than the file has, in 2 or 4 bytes. */
+int checksum_differs(uint32_t sum, const uint8_t *stored, size_t n);
 
 /* --- segments.c */
 /* A place in the directory and in the segments: of one layer, tile after tile. */

@@ -13,10 +13,7 @@ static int only_segment(const apc_file *file, const uint8_t **segment, size_t *n
     *segment = file->data + file->head_size;
     *n_segment = file->size - file->head_size - n_check;
     uint32_t sum = small ? crc16_of(file->data, file->size - 2) : crc32_of(0, file->data, file->size - 4);
-    for (size_t i = 0; i < n_check; i++)
-        if (file->data[file->size - n_check + i] != (uint8_t)(sum >> 8 * i))
-            return APC_CHECKSUM_ERROR;
-    return 0;
+    return checksum_differs(sum, file->data + file->size - n_check, n_check) ? APC_CHECKSUM_ERROR : 0;
 }
 
 segment_cursor segment_first(const apc_file *file, uint32_t layer)
@@ -45,10 +42,7 @@ int segment_next(const apc_file *file, segment_cursor *cursor, uint32_t index, c
         before[4 + i] = (uint8_t)(index >> 8 * i);
     }
     uint32_t sum = crc32_of(crc32_of(0, before, 8), *segment, length);
-    for (int i = 0; i < 4; i++)
-        if ((*segment)[length + (size_t)i] != (uint8_t)(sum >> 8 * i))
-            return APC_CHECKSUM_ERROR;
-    return 0;
+    return checksum_differs(sum, *segment + length, 4) ? APC_CHECKSUM_ERROR : 0;
 }
 
 int apc_segment(const apc_file *file, uint32_t tile, uint32_t layer, const uint8_t **segment, size_t *n_segment)

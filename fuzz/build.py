@@ -10,12 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # for scripts
+
+from scripts import c_library  # noqa: E402
+
 OPTIONS = {
     "plain": [],
     "sanitised": ["-DAPERCU_SANITIZE=ON"],
     "planted": ["-DAPERCU_SANITIZE=ON", "-DAPERCU_PLANT_OVERFLOW=ON"],
     "coverage": ["-DAPERCU_COVERAGE=ON"],
 }
+SANITISED_C = "-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"
 SANITISERS = {
     # Python never frees all it has; a wrong size that asks for much is a finding, and so is a process that grows.
     "ASAN_OPTIONS": "detect_leaks=0:max_allocation_size_mb=64:allocator_may_return_null=1:hard_rss_limit_mb=1024:"
@@ -56,6 +61,8 @@ def build(kind: str, folder: Path) -> Path:
         ROOT / "src" / "apercu", package / "apercu", ignore=shutil.ignore_patterns("__pycache__", "_kernel.*")
     )
     _run([cmake, "--install", str(objects)])
+    if kind == "sanitised":
+        c_library.build(folder / "c", *SANITISED_C)
     return package
 
 

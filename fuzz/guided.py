@@ -23,17 +23,21 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for scripts.pictures
 
+import numpy as np
+
 import build
 import guided_seeds
+from scripts import c_tables
 
 FOLDER = build.ROOT / "build" / "fuzz" / "guided"
-SOURCES = (build.ROOT / "fuzz" / "guided", build.ROOT / "src" / "apercu" / "kernel")
+SOURCES = (build.ROOT / "fuzz" / "guided", build.ROOT / "src" / "apercu" / "kernel", build.ROOT / "c")
 SANITISERS = {
     "address": ["-fsanitize=address,undefined"],
     "memory": ["-fsanitize=memory,undefined", "-fsanitize-memory-track-origins"],
     "address-32": ["-fsanitize=address,undefined", "--target=i686-linux-gnu"],
 }
 FLAGS = ["-std=c99", "-g", "-O2", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", "-DAPERCU_ONE_TARGET"]
+FLAGS += ["-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION"]  # by which checksums of files are not looked at
 CROSS_32 = Path("/usr/i686-linux-gnu/lib")
 """Where Debian's cross compiler keeps the 32-bit libraries; where it is missing, the compiler's own place serves."""
 LIMITS = [
@@ -68,6 +72,7 @@ def make(sanitiser: str, planted: bool) -> Path:
     folder = FOLDER / (sanitiser + "-planted" * planted)
     folder.mkdir(parents=True, exist_ok=True)
     (FOLDER / "tables.h").write_text(guided_seeds.tables())
+    (FOLDER / "model_2.c").write_text(c_tables.source_of(np.load(build.ROOT / "src/apercu/weights/apercu.npy"), 2))
     target = folder / "fuzzer"
     flags = [*FLAGS, *SANITISERS[sanitiser], "-fsanitize=fuzzer", *["-DAPERCU_PLANT_OVERFLOW"] * planted]
     if sanitiser == "address-32" and CROSS_32.is_dir():
@@ -78,7 +83,7 @@ def make(sanitiser: str, planted: bool) -> Path:
 
 def _sources() -> list[str]:
     files = [str(path) for folder in SOURCES for path in sorted(folder.glob("*.c"))]
-    return [f"-I{FOLDER}", f"-I{SOURCES[1]}", *files]
+    return [f"-I{FOLDER}", *(f"-I{folder}" for folder in SOURCES[1:]), *files, str(FOLDER / "model_2.c")]
 
 
 def environment() -> dict[str, str]:
@@ -175,7 +180,7 @@ def report_coverage() -> None:
     files = [str(path) for place in ("corpus", "seeds") for path in sorted((FOLDER / place).iterdir())]
     for start in range(0, len(files), 500):
         build._run([str(folder / "runner"), *files[start : start + 500]], cwd=folder)
-    kernel = {path.name for path in SOURCES[1].iterdir()}
+    kernel = {path.name for folder in SOURCES[1:] for path in folder.iterdir()}
     n_code = n_ran = 0
     for name, (code, ran) in sorted(build.line_coverage(folder).items()):
         if name in kernel:

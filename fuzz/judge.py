@@ -18,6 +18,7 @@ from apercu.format.container import Header, read_segments
 from apercu.format.ids import CODECS
 from apercu.kernel import memory
 from calls import MAX_SECONDS, call
+from scripts import c_library
 
 SECONDS_A_PLANE = 2e-4
 """More time for each plane of each tile: what is cut into thousands may take as many steps."""
@@ -29,6 +30,8 @@ class Judge:
 
     def __init__(self, model: Path) -> None:
         self.model = model
+        folder = model.parent / "c"
+        self.c = c_library.Decoder(folder, guard=0) if folder.exists() else None
         self.outcomes: collections.Counter[str] = collections.Counter()
         self.counts: collections.Counter[str] = collections.Counter()
         self.faults: list[str] = []
@@ -101,6 +104,8 @@ class Judge:
                     self._scene(data, opened, image, model)
         if rng.randrange(PILLOW_ONE_IN) == 0:
             self._pillow(data, image)
+        if self.c:
+            self._in_c(data, image, shown, model)
         self.counts["reached the entropy decoder"] += self._reached
 
     def _window(self, data: bytes, rng: random.Random, header: Header, image: Any, shown: Any, model: Path) -> None:
@@ -151,6 +156,20 @@ class Judge:
             elif layers >= header.n_layers and not _same(first, image):
                 self.faults.append(f"all {layers} layers are not the image")
         self.counts["layers"] += 1
+
+    def _in_c(self, data: bytes, image: Any, shown: Any, model: Path) -> None:
+        """The C library shows the same pixels or refuses by the same name, in as much memory as it asks for."""
+        how = {"model": model, "limit": apercu.MAX_PIXELS}
+        for damaged, wanted in (("raise", image), ("conceal", shown)):
+            found = self.call("C", c_library.outcome, self.c.decode, data, damaged=damaged, **how)
+            refused = c_library.expected(data, type(wanted).__name__ if isinstance(wanted, Exception) else "")
+            if isinstance(found, str) and found != refused:
+                self.faults.append(f"C refuses by {found} what gives {wanted!r} (damaged={damaged!r})")
+            if not isinstance(found, str | Exception) and (refused or not _same(found, wanted)):
+                self.faults.append(
+                    f"C shows what is refused by {refused or 'nothing'} (damaged={damaged!r}), or other pixels"
+                )
+        self.counts["in C"] += not isinstance(found, str)
 
     def _pillow(self, data: bytes, image: Any) -> None:
         """As a file that Pillow opens; the errors of its plugins are OSErrors, and it has a limit of its own for the

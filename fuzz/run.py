@@ -202,7 +202,7 @@ def _split(case: bytes) -> tuple[int | None, int, bytes]:
 
 
 BESIDE = (
-    "windows", "layers", "scenes", "loaded by Pillow", "images", "user models", "broken models", "range coder",
+    "windows", "layers", "scenes", "in C", "loaded by Pillow", "images", "user models", "broken models", "range coder",
     "symbols", "wavelet", "masks", "pictures", "networks", "restored",
 )  # fmt: skip
 

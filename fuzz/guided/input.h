@@ -111,5 +111,6 @@ void guided_predict_encode(input *in);
 void guided_mask_decode(input *in);
 void guided_mask_encode(input *in);
 void guided_rotation(input *in);
+void guided_file(input *in);
 
 #endif

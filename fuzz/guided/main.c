@@ -9,7 +9,7 @@ static family *const FAMILIES[] = {guided_bands_decode, guided_bands_encode, gui
                                    guided_range_coder,  guided_wavelet,      guided_samples,     guided_fill,
                                    guided_maps_decode,  guided_maps_encode,  guided_maps_huffman, guided_dct,
                                    guided_predict_decode, guided_predict_encode, guided_mask_decode,  guided_mask_encode,
-                                   guided_rotation};
+                                   guided_rotation,     guided_file};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

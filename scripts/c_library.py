@@ -6,24 +6,26 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
-import apercu
-from apercu.format.ids import MODELS
+from apercu.format.ids import CODEC_IDS, MODELS
 
 ROOT = Path(__file__).parents[1]
 COMPILER = os.environ.get("CC", "cc")
 HAS_COMPILER = shutil.which(COMPILER.split()[0]) is not None and shutil.which("make") is not None
 ALL_LAYERS = 0
-INTERPRETATIONS = "grey", "rgb", "rgba", "spectral"
 GUARD = 0xA5
 """Bytes that stand around what the library may write to."""
 
 
 class Layer(ctypes.Structure):
+    """A part of apc_file."""
+
     _fields_ = (("length_at", ctypes.c_size_t), ("begins", ctypes.c_uint64))
 
 
@@ -68,7 +70,7 @@ class Refused(Exception):
     """By the name of an error of the format."""
 
 
-def build(folder, *flags):
+def build(folder: Path, *flags: str) -> Path:
     """Compiles it below `folder` by its own Makefile; returns the folder of what is built."""
     command = ["make", "-s", "-C", ROOT / "c", f"BUILD={folder}", f"PYTHON={sys.executable}", f"CC={COMPILER}"]
     subprocess.run([*map(str, command), f"CFLAGS=-fPIC {' '.join(flags)}", "all", f"{folder}/libapercu.so"], check=True)
@@ -87,8 +89,8 @@ def load(folder):
 class Decoder:
     """The library, by the functions of the package."""
 
-    def __init__(self, folder):
-        self.library = load(folder)
+    def __init__(self, folder: Path, guard: int = 64) -> None:
+        self.library, self.guard = load(folder), guard
 
     def _checked(self, found):
         if found < 0:
@@ -105,28 +107,26 @@ class Decoder:
 
     def model(self, file, path=None):
         """The shipped tables, or a user's."""
-        if path is None and file.model:
+        if file.model:
             return Model.in_dll(self.library, "apc_model_2")
         if path is None:
             return Model(255)
         numbers = np.ascontiguousarray(np.load(path), "<u2").ravel()
-        digest = hashlib.sha256(numbers.tobytes()).digest()[:8]
-        model = Model(0, (ctypes.c_uint8 * 8)(*digest), numbers.ctypes.data, numbers.size)
+        model = Model(0, (ctypes.c_uint8 * 8)(*hash_of(numbers)), numbers.ctypes.data, numbers.size)
         model.array = numbers
         return model
 
     def memory(self, file):
-        """What decoding takes, and 64 bytes more that it must not touch. It begins as rubbish."""
-        n = self.library.apc_memory(ctypes.byref(file))
-        assert n < 2**34
-        return np.full(n + 64, GUARD, np.uint8)
+        """What decoding takes, and `guard` bytes more that it must not touch. It begins as rubbish."""
+        return np.full(self.library.apc_memory(ctypes.byref(file)) + self.guard, GUARD, np.uint8)
 
     def decode(self, data, *, damaged="raise", model=None, layers=None, limit=2**28):
         """As apercu.decode."""
         file = self.opened(data, limit)
         memory, dtype = self.memory(file), np.uint16 if file.wide else np.uint8
-        around = np.full((file.height + 2) * file.width * file.bands, GUARD, dtype)
-        pixels = around.reshape(file.height + 2, file.width, file.bands)[1:-1]
+        margin = self.guard and file.width * file.bands
+        around = np.full(file.height * file.width * file.bands + margin, GUARD, dtype)
+        pixels = around[: around.size - margin].reshape(file.height, file.width, file.bands)
         shown = np.zeros(file.n_tiles, np.uint8)
         tables = self.model(file, model)
         told = [ctypes.byref(file), ctypes.byref(tables), address(memory), address(pixels)]
@@ -135,13 +135,18 @@ class Decoder:
             found = self.library.apc_decode(*told)
         else:
             found = self.library.apc_decode_damaged(*told, address(shown))
-        row = file.width * file.bands
-        assert (memory[-64:] == GUARD).all()
-        assert (around[:row] == GUARD).all()
-        assert (around[-row:] == GUARD).all()
+        if (memory[len(memory) - self.guard :] != GUARD).any() or (around[around.size - margin :] != GUARD).any():
+            raise AssertionError("the library writes beyond its memory or the image")
         self._checked(found)
         self.shown = shown
         return pixels[:, :, 0] if file.interpretation == 0 and not file.axis else pixels
+
+    def segment(self, data, tile, layer):
+        """The name of its fault or None, and its bytes."""
+        file, at, n = self.opened(data), ctypes.c_void_p(), ctypes.c_size_t()
+        place = ctypes.c_uint32(tile), ctypes.c_uint32(layer)
+        fault = self.library.apc_segment(ctypes.byref(file), *place, ctypes.byref(at), ctypes.byref(n))
+        return self.library.apc_error_name(fault).decode() if fault else None, n.value
 
     def tile(self, data, tile, layers=None):
         """The samples of a tile (h, w, B), its place, how many layers are shown, and the fault's name or None."""
@@ -156,23 +161,31 @@ class Decoder:
         return SimpleNamespace(pixels=pixels, place=place, shown=n_shown, fault=name)
 
 
+def hash_of(numbers: "np.ndarray[Any, Any]") -> bytes:
+    """What a file names a user's model by."""
+    return hashlib.sha256(numbers.astype("<u2").tobytes()).digest()[:8]
+
+
 def address(array):
     """Of its first element."""
     return ctypes.c_void_p(array.ctypes.data)
 
 
-def is_read(data):
-    """Whether the profile core has the version and the codec of a file, as far as its head tells."""
-    if data[:2] != b"\xae\x70"[: len(data)] or len(data) < 4 or data[2] >> 4 != 1:
-        return True  # or is refused before
-    if data[3] == 0:
-        return len(data) < 5 or data[4] in (2, 0, 255)
-    return data[3] not in MODELS or MODELS[data[3]][0] == "apercu"
+def expected(data: bytes, error: str) -> str:
+    """The error of the profile core where a decoder of everything has this one, or none ("")."""
+    if len(data) < 3 or data[:2] != b"\xae\x70":
+        return error
+    if data[2] >> 4 != 1:
+        return "UnsupportedVersion"
+    codecs = {number: codec for number, (codec, *_) in MODELS.items()}
+    if len(data) > 3 and data[3]:
+        return error if codecs.get(data[3]) == "apercu" else "UnknownModel"
+    return error if len(data) < 5 or data[4] == CODEC_IDS["apercu", "range"] else "UnknownModel"
 
 
-def outcome(decode, data, **how):
+def outcome(decode: Callable[..., Any], data: bytes, **how: Any) -> Any:
     """Pixels, or the name of the error."""
     try:
         return decode(data, **how)
-    except (Refused, apercu.ApercuError) as error:
-        return str(error) if isinstance(error, Refused) else type(error).__name__
+    except Refused as error:
+        return str(error)
