@@ -69,7 +69,7 @@ typedef struct {
     size_t size, head_size;
     const uint8_t *levels;
     uint32_t head_checksum; /* of a file with a directory */
-    uint8_t parts;
+    uint8_t parts, writing;
     struct {
         size_t length_at; /* of its first length in the directory */
         uint64_t begins;  /* its first segment, after the head */
@@ -112,6 +112,52 @@ int apc_decode(const apc_file *file, const apc_model *model, void *memory, void 
  * Returns 0, or the first fault where no tile has a sound first layer. */
 int apc_decode_damaged(const apc_file *file, const apc_model *model, void *memory, void *pixels, size_t row, uint32_t n_layers,
                        uint8_t *shown);
+
+/* --- The other way */
+
+/* An image to be encoded. */
+typedef struct {
+    uint32_t width, height; /* 1 to 65,535 */
+    uint32_t bands;         /* 1, 3 for APC_RGB, any number up to 65,535 for APC_SPECTRAL */
+    uint8_t interpretation; /* APC_GREY, APC_RGB or APC_SPECTRAL */
+    uint8_t wide, axis;     /* as in apc_file */
+    uint8_t n_layers;       /* 1 to 5 */
+    uint16_t quality_q8;    /* 0 to 25,600: as apercu.encode(quality=quality_q8 / 256) */
+    uint32_t tile;          /* pixels a side, 32, 64, ... 65,536; 0: one tile */
+    const uint8_t *levels;  /* wide: an offset code and a range code for each level group (apc_level_codes); NULL: the full range */
+} apc_image;
+
+/* An encoder at work. The caller's, and of no use to others. */
+typedef struct {
+    apc_image image;
+    apc_file file; /* what will be read */
+    const apc_model *model;
+    void *memory;
+    uint8_t *out;
+    size_t capacity, begins, size;
+    uint32_t next_tile;
+} apc_encoder;
+
+/* Bytes of memory that encoding takes, 8-byte aligned: of one tile, and 4 for each segment. SIZE_MAX where they cannot be
+ * addressed, 0 for an image that cannot be. */
+size_t apc_encode_memory(const apc_image *image);
+
+/* Begins a file in `out`; then come the rows of tiles, from the top, and the end. Returns 0, APC_ARGUMENT, APC_MODEL_ERROR or
+ * APC_CAPACITY. A file of several tiles with several layers is put in order at the end, for which `out` has to have room for
+ * it twice. */
+int apc_encode_begin(apc_encoder *encoder, const apc_image *image, const apc_model *model, void *memory, uint8_t *out,
+                     size_t capacity);
+/* The next `tile` rows of pixels, fewer at the end: interleaved samples, `row` samples from a row to the next; 0 means
+ * width * bands. Returns 0, APC_CAPACITY, or APC_ARGUMENT after the last. */
+int apc_encode_strip(apc_encoder *encoder, const void *pixels, size_t row);
+/* The size of the file, or APC_CAPACITY, or APC_ARGUMENT before the last row of tiles. */
+int64_t apc_encode_end(apc_encoder *encoder);
+/* All of these for an image in memory: the size of the file, or an error. */
+int64_t apc_encode(const apc_image *image, const apc_model *model, void *memory, const void *pixels, size_t row, uint8_t *out,
+                   size_t capacity);
+
+/* The codes of the narrowest levels from `low` or less up to `high` or more. */
+void apc_level_codes(uint16_t low, uint16_t high, uint8_t codes[2]);
 
 /* The error by its name in the format ("Truncated"), for messages. */
 const char *apc_error_name(int error);

@@ -29,6 +29,12 @@ int checksum_differs(uint32_t sum, const uint8_t *stored, size_t n)
 #endif
 }
 
+void put_checksum(uint32_t sum, uint8_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)(sum >> 8 * i);
+}
+
 /* CRC-16/IBM-3740. */
 uint16_t crc16_of(const uint8_t *data, size_t n)
 {

@@ -15,7 +15,7 @@ static int look_at(const apc_file *file, segment_cursor *cursor, uint32_t tile, 
 {
     apc_place place = apc_tile_place(file, tile);
     int fault = segment_next(file, cursor, layer * file->n_tiles + tile, &found->at[layer], &found->size[layer]);
-    return fault ? fault : tile_has_room(file, place.width, place.height, layer, found->size[layer]);
+    return fault ? fault : has_room(file, place.width, place.height, layer, found->size[layer]);
 }
 
 /* Shows the layers before the first fault, which is `fault` where `n_sound` are whole. Returns how many. */
@@ -75,7 +75,7 @@ int apc_decode_tile(const apc_file *file, const apc_model *model, void *memory, 
     int first = 0;
     if (tile >= file->n_tiles)
         return APC_ARGUMENT;
-    int of_model = tile_check_model(file, model);
+    int of_model = check_model(file, model);
     if (of_model)
         return of_model;
     tile_layers layers;
@@ -83,7 +83,7 @@ int apc_decode_tile(const apc_file *file, const apc_model *model, void *memory, 
     apc_place place = apc_tile_place(file, tile);
     for (uint32_t layer = 0; layer < wanted_layers(file, n_layers) && !first; layer++) {
         first = apc_segment(file, tile, layer, &layers.at[layer], &layers.size[layer]);
-        first = first ? first : tile_has_room(file, place.width, place.height, layer, layers.size[layer]);
+        first = first ? first : has_room(file, place.width, place.height, layer, layers.size[layer]);
         n_sound += !first;
     }
     int shown = show(file, model, memory, tile, &layers, n_sound, pixels, row ? row : (size_t)place.width * file->bands, &first);
@@ -115,7 +115,7 @@ int apc_decode(const apc_file *file, const apc_model *model, void *memory, void 
 {
     n_layers = wanted_layers(file, n_layers);
     row = row ? row : (size_t)file->width * file->bands;
-    int fault = tile_check_model(file, model);
+    int fault = check_model(file, model);
     fault = fault ? fault : look_over(file, n_layers);
     walk w = walk_from_the_first(file);
     for (uint32_t tile = 0; tile < file->n_tiles && !fault; tile++) {
@@ -134,7 +134,7 @@ int apc_decode_damaged(const apc_file *file, const apc_model *model, void *memor
 {
     n_layers = wanted_layers(file, n_layers);
     row = row ? row : (size_t)file->width * file->bands;
-    int first_fault = tile_check_model(file, model), any = 0;
+    int first_fault = check_model(file, model), any = 0;
     if (first_fault)
         return first_fault;
     walk w = walk_from_the_first(file);

@@ -16,7 +16,7 @@ static const struct {
             {17600, 3444},  {18400, 2656},  {19200, 2048},  {20000, 1579}, {20800, 1218}, {21600, 939},  {22400, 724},
             {23200, 558},   {24000, 431},   {24800, 332},   {25600, 256}};
 
-static int32_t step_of_quality(uint32_t quality_q8)
+int32_t step_of_quality(uint32_t quality_q8)
 {
     int i = 0;
     while (quality_q8 > PATH[i + 1].quality_q8)
@@ -85,14 +85,14 @@ static void refuse(reader *r, int where, int fault)
         r->fault = fault;
 }
 
-static uint32_t n_level_groups(const apc_file *file)
+uint32_t n_level_groups(const apc_file *file)
 {
     if (!file->wide)
         return 0;
     return file->interpretation == APC_RGB ? 1 : file->interpretation == APC_RGBA ? 2 : file->bands;
 }
 
-static uint32_t parts_of(uint32_t side, uint32_t tile)
+uint32_t parts_of(uint32_t side, uint32_t tile)
 {
     return (side + tile - 1) / tile;
 }
@@ -180,4 +180,53 @@ int apc_open(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixe
         return APC_CORRUPT_STREAM;
     file->step_q8 = step_of_quality(file->quality_q8);
     return 0;
+}
+
+/* --- The inverse */
+size_t head_bound(const apc_file *file)
+{
+    size_t n_lengths = file->parts ? (size_t)file->n_tiles * file->n_layers : 0;
+    return 2 + 2 + 9 + 3 * 3 + 2 + 2 * n_level_groups(file) + (file->parts ? 1 + 4 * n_lengths + 4 : 0);
+}
+
+static void put_varint(uint8_t **out, uint32_t value)
+{
+    for (; value > 127; value >>= 7)
+        *(*out)++ = (uint8_t)(value | 128);
+    *(*out)++ = (uint8_t)value;
+}
+
+void head_write(apc_file *file, const uint32_t *lengths, uint8_t *out)
+{
+    uint8_t *at = out;
+    *at++ = 0xAE;
+    *at++ = 0x70;
+    *at++ = (uint8_t)(1 << 4 | file->wide << 3 | file->parts << 2 | file->interpretation);
+    *at++ = file->model;
+    if (file->model == MODEL_OF_USER) {
+        *at++ = CODEC_WAVELET;
+        memcpy(at, file->hash, sizeof file->hash);
+        at += sizeof file->hash;
+    }
+    put_varint(&at, file->width - 1);
+    put_varint(&at, file->height - 1);
+    if (file->interpretation == APC_SPECTRAL)
+        put_varint(&at, file->bands - 1);
+    put_checksum(file->quality_q8 | (uint32_t)file->axis << 15, at, 2);
+    at += 2;
+    memcpy(at, file->levels, 2 * n_level_groups(file));
+    at += 2 * n_level_groups(file);
+    if (file->parts) {
+        uint32_t log2 = 0, one = file->n_tiles == 1 ? ONE_TILE : 0;
+        while (!one && file->tile >> (MIN_TILE_LOG2 + log2 + 1))
+            log2++;
+        *at++ = (uint8_t)((one | log2) << 4 | (file->n_layers - 1));
+        for (uint32_t layer = 0; layer < file->n_layers; layer++)
+            for (uint32_t tile = 0; tile < file->n_tiles; tile++)
+                put_varint(&at, lengths[(size_t)tile * file->n_layers + layer]);
+        file->head_checksum = crc32_of(0, out, (size_t)(at - out));
+        put_checksum(file->head_checksum, at, 4);
+        at += 4;
+    }
+    file->head_size = (size_t)(at - out);
 }

@@ -1,19 +1,35 @@
-/* The segments of a file: where they are, and whether they have arrived whole. */
+/* The segments of a file: where they are, their checksums, and whether they have arrived whole. */
 #include "inside.h"
 
 enum { SMALL_PIXELS = 4096 };
 
+size_t n_check_of(const apc_file *file)
+{
+    return (uint64_t)file->width * file->height <= SMALL_PIXELS ? 2 : 4;
+}
+
+uint32_t check_of_whole(const apc_file *file, const uint8_t *data, size_t n)
+{
+    return n_check_of(file) == 2 ? crc16_of(data, n) : crc32_of(0, data, n);
+}
+
+uint32_t check_of_segment(const apc_file *file, uint32_t index, const uint8_t *segment, size_t n)
+{
+    uint8_t before[8];
+    put_checksum(file->head_checksum, before, 4);
+    put_checksum(index, before + 4, 4);
+    return crc32_of(crc32_of(0, before, 8), segment, n);
+}
+
 /* Of a file of one segment: head, segment, and a checksum of both. */
 static int only_segment(const apc_file *file, const uint8_t **segment, size_t *n_segment)
 {
-    int small = (uint64_t)file->width * file->height <= SMALL_PIXELS;
-    size_t n_check = small ? 2 : 4;
+    size_t n_check = n_check_of(file), n = file->size - n_check;
     if (file->size - file->head_size < n_check)
         return APC_TRUNCATED;
     *segment = file->data + file->head_size;
-    *n_segment = file->size - file->head_size - n_check;
-    uint32_t sum = small ? crc16_of(file->data, file->size - 2) : crc32_of(0, file->data, file->size - 4);
-    return checksum_differs(sum, file->data + file->size - n_check, n_check) ? APC_CHECKSUM_ERROR : 0;
+    *n_segment = n - file->head_size;
+    return checksum_differs(check_of_whole(file, file->data, n), file->data + n, n_check) ? APC_CHECKSUM_ERROR : 0;
 }
 
 segment_cursor segment_first(const apc_file *file, uint32_t layer)
@@ -36,12 +52,7 @@ int segment_next(const apc_file *file, segment_cursor *cursor, uint32_t index, c
         return APC_TRUNCATED;
     *segment = file->data + file->head_size + begins;
     *n_segment = length;
-    uint8_t before[8];
-    for (int i = 0; i < 4; i++) {
-        before[i] = (uint8_t)(file->head_checksum >> 8 * i);
-        before[4 + i] = (uint8_t)(index >> 8 * i);
-    }
-    uint32_t sum = crc32_of(crc32_of(0, before, 8), *segment, length);
+    uint32_t sum = check_of_segment(file, index, *segment, length);
     return checksum_differs(sum, *segment + length, 4) ? APC_CHECKSUM_ERROR : 0;
 }
 

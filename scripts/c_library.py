@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from apercu.format.container import Header
 from apercu.format.ids import CODEC_IDS, MODELS
 
 ROOT = Path(__file__).parents[1]
 COMPILER = os.environ.get("CC", "cc")
 HAS_COMPILER = shutil.which(COMPILER.split()[0]) is not None and shutil.which("make") is not None
 ALL_LAYERS = 0
+INTERPRETATIONS = "grey", "rgb", "rgba", "spectral"
 GUARD = 0xA5
 """Bytes that stand around what the library may write to."""
 
@@ -45,7 +47,20 @@ class File(ctypes.Structure):
         ("levels", ctypes.c_void_p),
         ("head_checksum", ctypes.c_uint32),
         ("parts", ctypes.c_uint8),
+        ("writing", ctypes.c_uint8),
         ("layer", Layer * 5),
+    )
+
+
+class Image(ctypes.Structure):
+    """apc_image."""
+
+    _fields_ = (
+        *((name, ctypes.c_uint32) for name in ("width", "height", "bands")),
+        *((name, ctypes.c_uint8) for name in ("interpretation", "wide", "axis", "n_layers")),
+        ("quality_q8", ctypes.c_uint16),
+        ("tile", ctypes.c_uint32),
+        ("levels", ctypes.c_void_p),
     )
 
 
@@ -80,7 +95,8 @@ def build(folder: Path, *flags: str) -> Path:
 def load(folder):
     """The shared library as ctypes has it."""
     library = ctypes.CDLL(str(folder / "libapercu.so"))
-    library.apc_memory.restype = ctypes.c_size_t
+    library.apc_memory.restype = library.apc_encode_memory.restype = ctypes.c_size_t
+    library.apc_encode.restype = ctypes.c_int64
     library.apc_error_name.restype = ctypes.c_char_p
     library.apc_tile_place.restype = Place
     return library
@@ -140,6 +156,23 @@ class Decoder:
         self._checked(found)
         self.shown = shown
         return pixels[:, :, 0] if file.interpretation == 0 and not file.axis else pixels
+
+    def encode(self, image, like: Header, path=None, capacity=None):
+        """A file of an image (H, W) or (H, W, B); all but its samples is as a header says."""
+        levels = np.array(like.levels, np.uint8).ravel()
+        quality, tile = like.quality_q8, 1 << like.tile_log2 if like.tile_log2 else 0
+        how = INTERPRETATIONS.index(like.interpretation), like.wide, not like.flat, like.n_layers, quality, tile
+        about = Image(like.width, like.height, like.n_bands, *how, levels.ctypes.data if like.wide else None)
+        n = self.library.apc_encode_memory(ctypes.byref(about))
+        file = File(model=0 if path else 2)
+        memory, tables = np.full(n + self.guard, GUARD, np.uint8), self.model(file, path)
+        pixels = np.ascontiguousarray(image)
+        out = np.full(4 * pixels.nbytes + 4096 if capacity is None else capacity, GUARD, np.uint8)
+        told = [ctypes.byref(about), ctypes.byref(tables), address(memory), address(pixels), ctypes.c_size_t(0)]
+        size = self._checked(self.library.apc_encode(*told, address(out), ctypes.c_size_t(out.size)))
+        if (memory[n:] != GUARD).any():
+            raise AssertionError("the encoder writes beyond its memory")
+        return out[:size].tobytes()
 
     def segment(self, data, tile, layer):
         """The name of its fault or None, and its bytes."""

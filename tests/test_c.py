@@ -1,5 +1,6 @@
 """Whole files in C: the profile core, held to the vectors and to the package."""
 
+import hashlib
 import json
 import subprocess
 
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 
 import apercu
-from scripts import c_library
+from apercu.format.container import read_header
+from scripts import c_library, encoded
+from scripts.vector_case import Encoded, encode
 from scripts.vector_files import read_pixels
 from test_conformance import INVALID, VALID, VECTORS
 
@@ -160,6 +163,25 @@ def test_memory_is_of_one_tile(c):
     file = c.opened(data)
     assert (file.tile, file.n_tiles > 1) == (32, True)
     assert c.library.apc_memory(c_library.ctypes.byref(file)) < 110_000
+
+
+# --- The other way --------------------------------------------------------------------------------
+ENCODED = [
+    name
+    for name in encoded.names()
+    if not c_library.expected(valid(name)[1], "") and read_header(valid(name)[1]).interpretation != "rgba"
+]
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_the_encoder_writes_the_bytes_of_the_package(c, name):
+    folder, _, test = valid(name)
+    how, model = test["encode"], folder / test["model"] if test["model"] else None
+    image = read_pixels((folder / how["file"]).read_bytes(), how["file"], test["shape"])
+    case = Encoded("", image, how["options"], how["tile_log2"], model is not None, how["layers"])
+    wanted = encode(case, str(model))
+    assert hashlib.sha256(wanted).hexdigest() == json.loads(encoded.NOTED.read_text())[name]
+    assert c.encode(image, read_header(wanted), model) == wanted
 
 
 # --- The example ----------------------------------------------------------------------------------
