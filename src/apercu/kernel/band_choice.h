@@ -41,7 +41,7 @@ static inline int worth_it(const range_context *contexts, const band *b, size_t 
     for (size_t y = top; y < top + down; y++)
         for (size_t x = left; x < left + across; x++) {
             uint32_t a = in_steps(b, b->coefficients[y * b->own.width + x]);
-            uint32_t around = b->around[y * b->around_stride + x];
+            uint32_t around = b->around[y % GROUP * b->around_stride + x];
             const range_context *zero = zeros + 2 * (bucket_of(around) * BUCKETS + (has ? NEAR_OTHERS : 0)) + has;
             int64_t none = -b->price * (int64_t)cost(zero, 0), one = none;
             if (a >= HALF_A_STEP) {

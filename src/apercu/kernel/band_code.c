@@ -16,12 +16,12 @@ enum { READING, WRITING, WEIGHING };
 /* One coefficient; returns whether its symbol is not zero. `must`: it cannot be. */
 static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int group_has, int must, const int writing)
 {
-    uint8_t *own = b->own.at + y * b->own.stride + x, *sign_at = b->signs + (own - b->own.at);
-    ptrdiff_t up = -(ptrdiff_t)b->own.stride;
+    uint8_t *own = b->own.at + y * b->own.stride + x, *sign_at = b->signs + (y % GROUP + 1) * b->signs_stride + x;
+    ptrdiff_t up = -(ptrdiff_t)b->own.stride, above = -(ptrdiff_t)b->signs_stride;
     const uint8_t *w = b->weights;
     uint32_t before = (uint32_t)(w[0] * own[-1] + w[1] * own[up] + w[2] * own[up - 1] + w[3] * own[up + 1] +
                                  w[4] * own[-2] + w[5] * own[2 * up]);
-    uint32_t around = b->around[y * b->around_stride + x];
+    uint32_t around = b->around[y % GROUP * b->around_stride + x];
     int at = (b->band * BUCKETS + (int)bucket_of(around)) * BUCKETS + (int)bucket_of(before);
     range_context *zero = c->contexts + ZERO_CONTEXTS + 2 * at + group_has;
     uint32_t steps = 0, q = 0, negative = 0;
@@ -35,7 +35,7 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
     if (!must && !chosen && !code_bit(c, zero, 0, writing))
         return 0;
     range_context *signs = c->contexts + SIGN_CONTEXTS + b->band * SIGN_PATTERNS +
-                           ((sign_at[-1] * 3 + sign_at[up]) * 3 + sign_at[up - 1]) * 3 + sign_at[up + 1];
+                           ((sign_at[-1] * 3 + sign_at[above]) * 3 + sign_at[above - 1]) * 3 + sign_at[above + 1];
     range_context *magnitude = c->contexts + MAG_CONTEXTS +
                                (b->band / ORIENTATIONS * BUCKETS + (int)bucket_of((before + around) / 2)) * UNARY;
     if (chosen) {
@@ -66,19 +66,6 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
     return 1;
 }
 
-/* Columns beyond the band, up to a whole group, stay as they are: zero. */
-APERCU_VECTORISED static void sum_columns(const band *b, size_t top, size_t down)
-{
-    size_t width = b->own.width;
-    uint16_t *restrict columns = b->columns;
-    memset(columns, 0, width * sizeof *columns);
-    for (size_t y = top; y < top + down; y++) {
-        const uint8_t *in = b->around + y * b->around_stride;
-        for (size_t x = 0; x < width; x++)
-            columns[x] = (uint16_t)(columns[x] + in[x]);
-    }
-}
-
 APERCU_VECTORISED static void look_for_any(const band *b, size_t top, size_t down, int16_t least)
 {
     size_t width = b->own.width;
@@ -89,6 +76,14 @@ APERCU_VECTORISED static void look_for_any(const band *b, size_t top, size_t dow
         for (size_t x = 0; x < width; x++)
             any[x] = (uint8_t)(any[x] | (in[x] >= least) | (in[x] <= -least));
     }
+}
+
+/* The last row of a row of groups is above the next one, which begins without symbols. */
+static void next_signs(const band *b)
+{
+    uint8_t *above = b->signs - MARGIN;
+    memcpy(above, above + GROUP * b->signs_stride, b->signs_stride);
+    memset(above + b->signs_stride, 0, GROUP * b->signs_stride);
 }
 
 /* A band, group by group; what is read goes to places that are zero before, as magnitudes are. */
@@ -104,16 +99,15 @@ static inline void code_band(coder *whole, const band *given, const int writing)
     int16_t least = (int16_t)(half < 32767 ? half : 32767);
     for (size_t top = 0; top < height; top += GROUP) {
         size_t down = height - top < GROUP ? height - top : GROUP;
-        if (b->flagged >= 0)
-            sum_columns(given, top, down);
+        look_around(given, top, down);
+        next_signs(given);
         if (writing && b->flagged >= 0)
             look_for_any(given, top, down, least);
         for (size_t g = 0; g < groups; g++) {
             size_t left = g * GROUP, across = width - left < GROUP ? width - left : GROUP;
             int group_has = 0, may_be_empty = 1;
             if (b->flagged >= 0) {
-                const uint16_t *columns = b->columns + left;
-                uint32_t sum = (uint32_t)(columns[0] + columns[1] + columns[2] + columns[3]);
+                uint32_t sum = sum_around(b, left);
                 uint32_t known = (uint32_t)(flags[(ptrdiff_t)g - 1] + 2 * flags_above[g] + 4 * flags_above[g + 1]);
                 range_context *flag = c->contexts + b->flagged + known * BUCKETS + bucket_of(sum >> 3);
                 uint32_t on = 0;
@@ -173,11 +167,16 @@ static size_t place_grids(const wavelet_layout *layout, uint8_t *start, size_t a
     return at;
 }
 
-/* Bytes for the widest and the largest band: see walk(). */
-static size_t scratch_size(size_t width, size_t height)
+/* A row of a band of this width, with room for whole words and groups behind it. */
+static size_t wide_of(size_t width)
 {
-    size_t wide = (width + 1) / 2 + 4 * MARGIN + 16, high = (height + 1) / 2 + 2 * MARGIN;
-    return 2 * wide * high + 8 * wide;
+    return (width + 2 * MARGIN + 15) & ~(size_t)7;
+}
+
+/* Bytes for the widest band: see walk_band(). */
+static size_t scratch_size(size_t width)
+{
+    return (2 + GROUP + GROUP + 1 + SOURCES + 2) * wide_of((width + 1) / 2) + (SOURCES + 1) * sizeof(word);
 }
 
 static int levels_of(const band_plane *plane)
@@ -211,14 +210,14 @@ int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes)
     size_t size = 0, most = 0, decoded = 0, joining = 0;
     for (size_t p = 0; p < n_planes; p++) {
         wavelet_layout layout;
-        size_t w = (size_t)planes[p].width, h = (size_t)planes[p].height, scratch = scratch_size(w, h);
+        size_t w = (size_t)planes[p].width, h = (size_t)planes[p].height, scratch = scratch_size(w);
         wavelet_lay_out(&layout, w, h, levels_of(&planes[p]));
         size = place_grids(&layout, NULL, size, NULL);
         most = scratch > most ? scratch : most;
         decoded += decoded_size(&planes[p]);
         joining = joining_size(&planes[p]) > joining ? joining_size(&planes[p]) : joining;
     }
-    return (int64_t)(size + most + 8 + (decoded + joining) * sizeof(int16_t));
+    return (int64_t)(size + most + 8 + sizeof(word) + (decoded + joining) * sizeof(int16_t)); /* a word begins in the last row */
 }
 
 /* Codes one band of a plane. `scratch` is 8-byte aligned. */
@@ -246,19 +245,19 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
     b.importance = importance;
     b.importance_stride = layout->width[i - orientation + 1]; /* that of LH */
     b.reciprocal = (uint32_t)(((uint64_t)1 << 32) / (uint32_t)b.step_q6);
-    size_t wide = (b.own.width + 4 * MARGIN + 15) & ~(size_t)7;
-    b.around = scratch + 4 * wide;
-    b.around_stride = b.own.width;
-    uint8_t *signs = b.around + wide * b.own.height;
-    size_t n_signs = b.own.stride * (b.own.height + 2 * MARGIN);
-    memset(signs, 0, n_signs);
-    b.signs = signs + MARGIN * b.own.stride + MARGIN;
-    look_around(&b, level < levels_of(plane) ? &grids[i - 3] : NULL, &grids[i - orientation], orientation,
-                companion ? &companion[i] : NULL, scratch);
-    b.any = scratch; /* what stood there has served */
+    b.parent = level < levels_of(plane) ? &grids[i - 3] : NULL;
+    b.sisters = &grids[i - orientation];
+    b.n_sisters = orientation;
+    b.companion = companion ? &companion[i] : NULL;
+    size_t wide = wide_of(b.own.width);
+    b.any = scratch;
     b.flags = scratch + wide;
-    b.columns = (uint16_t *)(void *)(scratch + 2 * wide);
-    memset(scratch, 0, 4 * wide);
+    b.around = b.flags + wide;
+    b.around_stride = wide;
+    b.signs_stride = wide;
+    b.signs = b.around + GROUP * wide + MARGIN;
+    b.scratch = b.around + (GROUP + GROUP + 1) * wide;
+    memset(scratch, 0, (2 + GROUP + GROUP + 1) * wide);
     if (writing && importance)
         weigh_band(c, &b);
     else if (writing)
@@ -284,7 +283,7 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
     int16_t *all_decoded = (int16_t *)(void *)workspace, *joining = all_decoded;
     size_t most = 0, n_joining = 0;
     for (size_t p = 0; p < n_planes; p++) {
-        size_t size = scratch_size((size_t)planes[p].width, (size_t)planes[p].height), n = joining_size(&planes[p]);
+        size_t size = scratch_size((size_t)planes[p].width), n = joining_size(&planes[p]);
         most = size > most ? size : most;
         n_joining = n > n_joining ? n : n_joining;
         joining += decoded_size(&planes[p]);

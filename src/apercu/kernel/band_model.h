@@ -42,12 +42,15 @@ typedef struct {
     int16_t *decoded; /* writing only: what the symbols stand for, or NULL */
     int16_t *out; /* writing: the symbols, or NULL; reading: the coefficients that they stand for */
     grid own;
-    uint8_t *around; /* weighted sums of what is known of other bands, `around_stride` a row */
+    const grid *parent, *sisters, *companion; /* NULL where there is none */
+    int n_sisters;
+    uint8_t *around; /* weighted sums of what is known of other bands, for a row of groups, `around_stride` a row */
     size_t around_stride;
-    uint8_t *signs;  /* 0: none, 1: plus, 2: minus; laid out as `own` */
-    uint8_t *flags;  /* two rows of groups */
-    uint8_t *any;    /* writing only: a byte a column, whether it may hold a symbol in this row of groups */
-    uint16_t *columns; /* sums of `around` over the rows of a row of groups */
+    uint8_t *signs;   /* 0: none, 1: plus, 2: minus; of the row above a row of groups and of its rows, `signs_stride` a row */
+    size_t signs_stride;
+    uint8_t *flags;   /* two rows of groups */
+    uint8_t *any;     /* writing only: a byte a column, whether it may hold a symbol in this row of groups */
+    uint8_t *scratch; /* of look_around */
     const uint8_t *weights;
     int band;        /* (class * STAGES + stage - 1) * ORIENTATIONS + orientation */
     int flagged;     /* index of the first flag context, or -1 */
