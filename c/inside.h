@@ -10,7 +10,7 @@
 #include "band_code.h"
 
 enum { BITS_A_BYTE_LOG2 = 15, BITS_A_BYTE_OF_USERS_LOG2 = 19, BEYOND = 5 }; /* spec/apercu.md, "What a segment can hold" */
-enum { MODEL_WAVELET = 2, CODEC_WAVELET = 2, MODEL_OF_USER = 0, COLOUR_PLANES = 3 };
+enum { MODEL_WAVELET = 2, CODEC_WAVELET = 2, MODEL_OF_USER = 0, COLOUR_PLANES = 3, COLOUR_ROWS = 8 };
 
 /* --- checksums.c */
 uint32_t crc32_of(uint32_t crc, const uint8_t *data, size_t n);
@@ -49,6 +49,7 @@ uint32_t check_of_segment(const apc_file *file, uint32_t index, const uint8_t *s
 /* --- planes.c */
 int is_colour(const apc_file *file);
 band_plane plane_of(const apc_file *file, uint32_t width, uint32_t height, uint32_t index);
+size_t even(int32_t side);
 size_t n_samples(const band_plane *plane);
 int levels_of_plane(const band_plane *plane);
 void stages_of(const apc_file *file, uint32_t layer, int *first, int *last);
@@ -60,15 +61,13 @@ typedef struct {
     size_t weights, contexts, planes, coefficients, work, size;
     size_t n_coefficients; /* of all planes */
     size_t n_workspace;    /* bytes of the coder, in `work`; before or after it, samples are there: */
-    size_t n_shown;        /* of planes that are at work together */
-    size_t n_scratch;      /* numbers behind them */
+    size_t n_shown;        /* numbers of planes, or of rows of them, that are at work together */
+    size_t n_scratch;      /* behind them */
 } memory_map;
 
 /* 0, or APC_TOO_LARGE where it cannot be addressed: of a tile of this size, and of the largest. */
 int map_memory(const apc_file *file, uint32_t width, uint32_t height, memory_map *map);
 int map_largest(const apc_file *file, memory_map *map);
-/* Numbers that the wavelet of a plane works in. */
-size_t n_for_wavelet(const band_plane *plane);
 /* 0, or APC_MODEL_ERROR where these are not the tables of the file. */
 int check_model(const apc_file *file, const apc_model *model);
 void start_tables(const apc_model *model, uint8_t *memory, const memory_map *map);

@@ -23,6 +23,11 @@ band_plane plane_of(const apc_file *file, uint32_t width, uint32_t height, uint3
     return plane;
 }
 
+size_t even(int32_t side)
+{
+    return ((size_t)side + 1) & ~(size_t)1;
+}
+
 size_t n_samples(const band_plane *plane)
 {
     return (size_t)plane->width * (size_t)plane->height;
@@ -81,10 +86,26 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-size_t n_for_wavelet(const band_plane *plane)
+static size_t n_for_wavelet(const band_plane *plane)
 {
-    size_t w = (size_t)plane->width, h = (size_t)plane->height;
-    return 8 * (w + 12) + 2 * ((w + 1) / 2) * ((h + 1) / 2);
+    return wavelet_workspace((size_t)plane->width, (size_t)plane->height);
+}
+
+/* What stands in `work` when the coder does not: samples, and behind them what they are made in. An encoder has rows of them
+ * alone, and all components of colour go through their wavelets side by side. */
+static void map_samples(const apc_file *file, const band_plane *planes, memory_map *map)
+{
+    size_t wide = even(planes[0].width);
+    if (file->writing && is_colour(file)) {
+        map->n_shown = COLOUR_ROWS * wide;
+        map->n_scratch = n_for_wavelet(&planes[0]) + 2 * n_for_wavelet(&planes[1]);
+    } else if (file->writing) {
+        map->n_shown = wide;
+        map->n_scratch = n_for_wavelet(&planes[0]);
+    } else {
+        map->n_shown = n_samples(&planes[0]) + (is_colour(file) ? 2 * n_samples(&planes[1]) : 0);
+        map->n_scratch = larger(n_for_wavelet(&planes[0]), 3 * (wide + 2));
+    }
 }
 
 int map_memory(const apc_file *file, uint32_t width, uint32_t height, memory_map *map)
@@ -104,16 +125,13 @@ int map_memory(const apc_file *file, uint32_t width, uint32_t height, memory_map
         map->n_workspace += (file->bands - few) * (map->n_workspace - (size_t)apercu_bands_workspace(some, few - 1));
         map->n_coefficients += (file->bands - few) * n_samples(&some[0]);
     }
-    /* Samples of the planes that are at work together, of even sizes; then the wavelet of one of them, or rows of colour. */
-    size_t even_width = (width + 1) & ~(size_t)1, even_height = (height + 1) & ~(size_t)1;
-    map->n_shown = is_colour(file) ? even_width * even_height * 3 / 2 : n_samples(&some[0]);
-    map->n_scratch = larger(n_for_wavelet(&some[0]), 5 * even_width + 6);
+    map_samples(file, some, map);
     map->weights = 0;
     map->contexts = aligned(BANDS_IN_ALL * PAST);
     map->planes = map->contexts + aligned(N_CONTEXTS * sizeof(range_context));
     map->coefficients = map->planes + aligned(file->bands * sizeof(band_plane));
     map->work = map->coefficients + aligned(map->n_coefficients * sizeof(int16_t));
-    map->size = map->work + aligned(larger(map->n_workspace, (map->n_shown + map->n_scratch) * sizeof(int16_t)));
+    map->size = map->work + aligned(larger(map->n_workspace, sizeof(int16_t) * (map->n_shown + map->n_scratch)));
     return 0;
 }
 

@@ -33,11 +33,6 @@ static int parts_in(parts *p, const apc_file *file, uint8_t *memory, uint32_t wi
     return 0;
 }
 
-static size_t even(uint32_t n)
-{
-    return (n + 1) & ~(size_t)1;
-}
-
 /* --- Symbols */
 static int read_layers(const apc_file *file, const apc_model *model, uint8_t *memory, const parts *p, const tile_layers *layers,
                        uint32_t n_layers, uint32_t *faulty)
@@ -102,14 +97,13 @@ static void store(const apc_file *file, const int16_t *plane, size_t w, size_t h
         apercu_store_u8(plane, w, (uint8_t *)pixels + band, row, file->bands, w, h);
 }
 
-static void fetch(const apc_file *file, const void *pixels, size_t row, uint32_t band, uint32_t group, size_t w, size_t h,
-                  int16_t *plane)
+static void fetch_row(const apc_file *file, const void *pixels, size_t at, uint32_t band, size_t w, int16_t *out)
 {
     if (file->wide)
-        apercu_load_u16((const uint16_t *)pixels + band, row, file->bands, w, h, offset_of(file, group), range_of(file, group),
-                        plane, w, h);
+        apercu_load_u16((const uint16_t *)pixels + at + band, 0, file->bands, w, 1, offset_of(file, band), range_of(file, band),
+                        out, w, 1);
     else
-        apercu_load_u8((const uint8_t *)pixels + band, row, file->bands, w, h, plane, w, h);
+        apercu_load_u8((const uint8_t *)pixels + at + band, 0, file->bands, w, 1, out, w, 1);
 }
 
 /* --- Colours */
@@ -124,15 +118,16 @@ static void store_colour(const apc_file *file, const parts *p, size_t w, size_t 
         apercu_ycc_to_rgb_u8(luma, w, cb, cr, half, p->scratch, pixels, row, file->bands, w, h);
 }
 
-static void fetch_colour(const apc_file *file, const parts *p, const void *pixels, size_t row, uint32_t w, uint32_t h)
+/* One or two rows of pixels to two of luma, which lie one after the other, and one each of Cb and Cr, behind them. */
+static void fetch_colour_rows(const apc_file *file, const parts *p, const void *pixels, size_t at, size_t row, size_t w, size_t n)
 {
-    size_t wide = even(w), high = even(h);
-    int16_t *luma = p->samples, *cb = luma + wide * high, *cr = cb + wide / 2 * (high / 2);
+    size_t wide = even((int32_t)w);
+    int16_t *luma = p->samples, *cb = luma + 2 * wide, *cr = cb + wide / 2, *scratch = cr + wide / 2;
     if (file->wide)
-        apercu_rgb_to_ycc_u16(pixels, row, file->bands, w, h, offset_of(file, 0), range_of(file, 0), p->scratch, luma, wide,
-                              high, cb, cr);
+        apercu_rgb_to_ycc_u16((const uint16_t *)pixels + at, row, file->bands, w, n, offset_of(file, 0), range_of(file, 0),
+                              scratch, luma, wide, 2, cb, cr);
     else
-        apercu_rgb_to_ycc_u8(pixels, row, file->bands, w, h, p->scratch, luma, wide, high, cb, cr);
+        apercu_rgb_to_ycc_u8((const uint8_t *)pixels + at, row, file->bands, w, n, scratch, luma, wide, 2, cb, cr);
 }
 
 /* --- Planes */
@@ -143,12 +138,46 @@ static void synthesise(const parts *p, const band_plane *plane, const int16_t *c
                               p->map.n_scratch, out, w);
 }
 
-static void analyse(const apc_file *file, const parts *p, const band_plane *plane, const int16_t *samples, size_t stride,
-                    int16_t *coefficients)
+static void begin(const apc_file *file, wavelet_analysis *a, const band_plane *plane, int16_t *workspace, int16_t *coefficients)
 {
-    apercu_wavelet_analyse(samples, stride, (size_t)plane->width, (size_t)plane->height, levels_of_plane(plane),
-                           plane->chroma ? 0 : CENTRE, file->step_q8, plane->chroma, p->scratch, p->map.n_scratch,
-                           coefficients);
+    wavelet_how how = {(size_t)plane->width, (size_t)plane->height, levels_of_plane(plane), plane->chroma ? 0 : CENTRE,
+                       file->step_q8, plane->chroma};
+    wavelet_begin(a, &how, workspace, coefficients);
+}
+
+static void analyse_band(const apc_file *file, const parts *p, const void *pixels, size_t row, uint32_t band, int16_t *coefficients)
+{
+    const band_plane *of = &p->planes[band];
+    wavelet_analysis a;
+    begin(file, &a, of, p->scratch, coefficients);
+    for (size_t y = 0; y < (size_t)of->height; y++) {
+        fetch_row(file, pixels, y * row, band, (size_t)of->width, p->samples);
+        wavelet_push(&a, p->samples);
+    }
+    wavelet_end(&a);
+}
+
+static void analyse_colour(const apc_file *file, const parts *p, const void *pixels, size_t row, int16_t *coefficients)
+{
+    wavelet_analysis planes[COLOUR_PLANES];
+    int16_t *workspace = p->scratch;
+    size_t width = (size_t)p->planes[0].width, height = (size_t)p->planes[0].height, wide = even(p->planes[0].width);
+    for (int i = 0; i < COLOUR_PLANES; i++) {
+        const band_plane *of = &p->planes[i];
+        begin(file, &planes[i], of, workspace, coefficients);
+        workspace += wavelet_workspace((size_t)of->width, (size_t)of->height);
+        coefficients += n_samples(of);
+    }
+    for (size_t y = 0; y < height; y += 2) {
+        size_t n = height - y < 2 ? 1 : 2;
+        fetch_colour_rows(file, p, pixels, y * row, row, width, n);
+        for (size_t i = 0; i < n; i++)
+            wavelet_push(&planes[0], p->samples + i * wide);
+        wavelet_push(&planes[1], p->samples + 2 * wide);
+        wavelet_push(&planes[2], p->samples + 2 * wide + wide / 2);
+    }
+    for (int i = 0; i < COLOUR_PLANES; i++)
+        wavelet_end(&planes[i]);
 }
 
 static void flat(const band_plane *plane, int16_t *out)
@@ -195,21 +224,9 @@ int tile_encode(const apc_file *file, const apc_model *model, void *memory, uint
     int fault = parts_in(&p, file, memory, width, height);
     if (fault)
         return fault;
-    int16_t *coefficients = p.coefficients;
-    const int16_t *plane = p.samples;
     if (is_colour(file))
-        fetch_colour(file, &p, pixels, row, width, height);
-    for (uint32_t band = 0; band < file->bands; band++) {
-        const band_plane *of = &p.planes[band];
-        size_t stride = width;
-        if (is_colour(file))
-            stride = even(width) >> of->chroma;
-        else
-            fetch(file, pixels, row, band, band, width, height, p.samples);
-        analyse(file, &p, of, plane, stride, coefficients);
-        if (is_colour(file))
-            plane += stride * (even(height) >> of->chroma);
-        coefficients += n_samples(of);
-    }
+        analyse_colour(file, &p, pixels, row, p.coefficients);
+    for (uint32_t band = 0; !is_colour(file) && band < file->bands; band++)
+        analyse_band(file, &p, pixels, row, band, p.coefficients + band * n_samples(&p.planes[0]));
     return write_layers(file, model, memory, &p, out, capacity, lengths);
 }

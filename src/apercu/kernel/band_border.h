@@ -1,4 +1,5 @@
-/* The encoder's copy of the decoder: the low-pass samples of each level as they will be decoded, for wavelet_border.c. */
+/* The encoder's copy of the decoder: the low-pass samples of each level as they will be decoded, for wavelet_border.c. What is
+ * coded is replaced by what will be decoded. */
 #ifndef APERCU_BAND_BORDER_H
 #define APERCU_BAND_BORDER_H
 
@@ -13,43 +14,35 @@ static inline size_t halved(int32_t side)
     return ((size_t)side + (1 << MENDED_TO) - 1) >> MENDED_TO;
 }
 
-/* Numbers that what is decoded of a fitted plane takes: LL, or the low-pass samples that came of it, then the bands as
- * wavelet_layout has them. */
-static inline size_t decoded_size(const band_plane *plane)
-{
-    return plane->fitted ? halved(plane->width) * halved(plane->height) : 0;
-}
-
 /* Numbers that joining a level of it takes. */
 static inline size_t joining_size(const band_plane *plane)
 {
-    return plane->fitted ? decoded_size(plane) + wavelet_rows(halved(plane->width)) : 0;
+    return plane->fitted ? halved(plane->width) * halved(plane->height) + wavelet_rows(halved(plane->width)) : 0;
 }
 
-/* Of the level whose HL is band i, and whose low-pass samples are decoded. */
-static inline void mend(const wavelet_layout *layout, int i, const int16_t *decoded, int16_t *coefficients)
+/* Of the level whose HL is band i, and whose low-pass samples are decoded: they have replaced the coefficients before it. */
+static inline void mend(const wavelet_layout *layout, int i, int16_t *coefficients)
 {
-    wavelet_mend_border(decoded, coefficients + layout->start[i], coefficients + layout->start[i + 1],
+    wavelet_mend_border(coefficients, coefficients + layout->start[i], coefficients + layout->start[i + 1],
                         layout->width[i] + layout->width[i + 1], layout->height[i] + layout->height[i + 1], -1);
 }
 
 static inline void decode_low_and_mend(const wavelet_layout *layout, const int16_t *symbols, int32_t step_q6,
-                                       int16_t *decoded, int16_t *coefficients)
+                                       int16_t *coefficients)
 {
     for (size_t i = 0; i < layout->width[0] * layout->height[0]; i++)
-        decoded[i] = coefficient_of(symbols[i], step_q6);
-    mend(layout, 1, decoded, coefficients);
+        coefficients[i] = coefficient_of(symbols[i], step_q6);
+    mend(layout, 1, coefficients);
 }
 
 /* Joins a level above MENDED_TO, whose HL is band i, and mends the next finer one. */
-static inline void join_and_mend(const wavelet_layout *layout, int i, int16_t *decoded, int16_t *joining,
-                                 int16_t *coefficients)
+static inline void join_and_mend(const wavelet_layout *layout, int i, int16_t *joining, int16_t *coefficients)
 {
     size_t width = layout->width[i] + layout->width[i + 1], height = layout->height[i] + layout->height[i + 1];
-    wavelet_join_level(decoded, decoded + layout->start[i], decoded + layout->start[i + 1],
-                       decoded + layout->start[i + 2], width, height, joining + width * height, joining);
-    memcpy(decoded, joining, width * height * sizeof *decoded);
-    mend(layout, i + ORIENTATIONS, decoded, coefficients);
+    wavelet_join_level(coefficients, coefficients + layout->start[i], coefficients + layout->start[i + 1],
+                       coefficients + layout->start[i + 2], width, height, joining + width * height, joining);
+    memcpy(coefficients, joining, width * height * sizeof *joining);
+    mend(layout, i + ORIENTATIONS, coefficients);
 }
 
 #endif

@@ -31,6 +31,8 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
         negative = coefficient < 0;
     }
     int chosen = writing && (must || steps >= HALF_A_STEP);
+    if (writing && b->decoded)
+        b->decoded[y * b->own.width + x] = 0;
     /* Most coefficients end here, without a look at the contexts of sign and magnitude. */
     if (!must && !chosen && !code_bit(c, zero, 0, writing))
         return 0;
@@ -78,6 +80,12 @@ APERCU_VECTORISED static void look_for_any(const band *b, size_t top, size_t dow
     }
 }
 
+static void clear(const band *b, size_t top, size_t left, size_t down, size_t across)
+{
+    for (size_t y = top; y < top + down; y++)
+        memset(b->decoded + y * b->own.width + left, 0, across * sizeof *b->decoded);
+}
+
 /* The last row of a row of groups is above the next one, which begins without symbols. */
 static void next_signs(const band *b)
 {
@@ -117,6 +125,8 @@ static inline void code_band(coder *whole, const band *given, const int writing)
                          worth_it(c->contexts, b, top, left, down, across, flag, writing == WEIGHING);
                 }
                 flags[g] = (uint8_t)code_bit(c, flag, on, writing);
+                if (!flags[g] && writing && b->decoded)
+                    clear(b, top, left, down, across);
                 if (!flags[g])
                     continue;
                 may_be_empty = 0;
@@ -207,23 +217,22 @@ int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes)
 {
     if (check_planes(planes, n_planes))
         return APERCU_ERROR_ARGUMENT;
-    size_t size = 0, most = 0, decoded = 0, joining = 0;
+    size_t size = 0, most = 0, joining = 0;
     for (size_t p = 0; p < n_planes; p++) {
         wavelet_layout layout;
         size_t w = (size_t)planes[p].width, h = (size_t)planes[p].height, scratch = scratch_size(w);
         wavelet_lay_out(&layout, w, h, levels_of(&planes[p]));
         size = place_grids(&layout, NULL, size, NULL);
         most = scratch > most ? scratch : most;
-        decoded += decoded_size(&planes[p]);
         joining = joining_size(&planes[p]) > joining ? joining_size(&planes[p]) : joining;
     }
-    return (int64_t)(size + most + 8 + sizeof(word) + (decoded + joining) * sizeof(int16_t)); /* a word begins in the last row */
+    return (int64_t)(size + most + 8 + sizeof(word) + joining * sizeof(int16_t)); /* a word begins in the last row */
 }
 
 /* Codes one band of a plane. `scratch` is 8-byte aligned. */
 static inline void walk_band(coder *c, const band_plane *plane, const wavelet_layout *layout, const grid *grids,
                              const grid *companion, int stage, int orientation, int32_t step_q8, const uint8_t *weights,
-                             const uint8_t *importance, const int16_t *coefficients, int16_t *decoded, int16_t *out,
+                             const uint8_t *importance, int16_t *coefficients, int decoding, int16_t *out,
                              uint8_t *scratch, const int writing)
 {
     int level = stage - plane->chroma, i = 3 * (levels_of(plane) - level) + 1 + orientation;
@@ -232,7 +241,7 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
         return;
     b.own = grids[i];
     b.coefficients = writing ? coefficients + layout->start[i] : NULL;
-    b.decoded = decoded ? decoded + layout->start[i] : NULL;
+    b.decoded = decoding ? coefficients + layout->start[i] : NULL;
     b.out = out ? out + layout->start[i] : NULL;
     b.band = (plane->chroma * STAGES + stage - 1) * ORIENTATIONS + orientation;
     b.weights = weights + b.band * PAST;
@@ -279,14 +288,13 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
         return APERCU_ERROR_ARGUMENT;
     if (n_workspace < (size_t)wanted)
         return APERCU_ERROR_CAPACITY;
-    /* What is decoded, then room to join a level of it, scratch for a band, and the magnitudes of all. */
-    int16_t *all_decoded = (int16_t *)(void *)workspace, *joining = all_decoded;
+    /* Room to join a level of what is decoded, scratch for a band, and the magnitudes of all. */
+    int16_t *joining = (int16_t *)(void *)workspace;
     size_t most = 0, n_joining = 0;
     for (size_t p = 0; p < n_planes; p++) {
         size_t size = scratch_size((size_t)planes[p].width), n = joining_size(&planes[p]);
         most = size > most ? size : most;
         n_joining = n > n_joining ? n : n_joining;
-        joining += decoded_size(&planes[p]);
     }
     uint8_t *scratch = (uint8_t *)(joining + n_joining);
     scratch += (8 - (size_t)(scratch - workspace) % 8) % 8;
@@ -296,12 +304,10 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
     for (int stage = first_stage; stage >= last_stage; stage--) {
         size_t at = 0, from = 0, there = 0; /* where the grids of plane `reached` begin */
         int32_t reached = 0;
-        int16_t *next_decoded = all_decoded;
         for (size_t p = 0; p < n_planes; p++) {
             const band_plane *plane = &planes[p];
             int level = stage - plane->chroma, hl = 3 * (levels_of(plane) - level) + 1;
-            int16_t *decoded = plane->fitted && step_q8 >= MENDED_FROM_Q8 && level > MENDED_TO ? next_decoded : NULL;
-            next_decoded += decoded_size(plane);
+            int decoding = writing && plane->fitted && step_q8 >= MENDED_FROM_Q8 && level > MENDED_TO;
             wavelet_layout layout;
             grid grids[WAVELET_BANDS], beside[WAVELET_BANDS];
             wavelet_lay_out(&layout, (size_t)plane->width, (size_t)plane->height, levels_of(plane));
@@ -331,14 +337,14 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
                 int16_t *low = (out ? out : coefficients) + from;
                 code_low(c, writing ? coefficients + from : NULL, low, layout.width[0], layout.height[0],
                          plane->chroma, step_q6, writing);
-                if (writing && decoded)
-                    decode_low_and_mend(&layout, low, step_q6, decoded, coefficients + from);
+                if (decoding)
+                    decode_low_and_mend(&layout, low, step_q6, coefficients + from);
             }
             for (int o = 0; level >= 1 && o < ORIENTATIONS; o++)
                 walk_band(c, plane, &layout, grids, companion, stage, o, step_q8, weights, importance,
-                          writing ? coefficients + from : NULL, decoded, out ? out + from : NULL, scratch, writing);
-            if (writing && decoded)
-                join_and_mend(&layout, hl, decoded, joining, coefficients + from);
+                          writing ? coefficients + from : NULL, decoding, out ? out + from : NULL, scratch, writing);
+            if (decoding)
+                join_and_mend(&layout, hl, joining, coefficients + from);
             if (!writing && range_overrun(&c->d))
                 return APERCU_ERROR_TRUNCATED;
             from += (size_t)plane->width * (size_t)plane->height;

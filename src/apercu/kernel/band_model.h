@@ -39,7 +39,7 @@ typedef struct {
 
 typedef struct {
     const int16_t *coefficients; /* writing only */
-    int16_t *decoded; /* writing only: what the symbols stand for, or NULL */
+    int16_t *decoded; /* writing only: what the symbols stand for, in place of the coefficients, or NULL */
     int16_t *out; /* writing: the symbols, or NULL; reading: the coefficients that they stand for */
     grid own;
     const grid *parent, *sisters, *companion; /* NULL where there is none */

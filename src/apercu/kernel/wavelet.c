@@ -1,89 +1,12 @@
 /* The 9/7 wavelet, a level at a time, a row at a time.
  *
  * A row is lifted across as it comes, and the four lifting steps down run as a pipeline over the last few rows, so that
- * a level reads and writes every sample once and what it works on stays in the first cache. Sums are taken modulo 2^16:
- * no sound stream reaches that far, and no other can break more than its own pixels. */
+ * a level reads and writes every sample once and what it works on stays in the first cache. */
 #include "wavelet.h"
 #include "wavelet_border.h"
+#include "wavelet_lift.h"
 
 #include <string.h>
-
-/* Lifting factors in 1/65536, as far as they are not whole: alpha = -2 + ALPHA, gamma = 1 - GAMMA. */
-enum {
-    ALPHA = 27123,   /* -1.586134342 */
-    BETA = 3472,     /* -0.052980119, taken off */
-    GAMMA = 7671,    /*  0.882911076 */
-    DELTA = 29066,   /*  0.443506852 */
-    LOW_GAIN = 22230 /* 1 - 1 / K^2, K = 1.230174105: what LL loses, so that it keeps the plane's mean */
-};
-/* 1 / (1 - LOW_GAIN / 65536) is 1.5 + LOW_REGAIN / 65536. */
-enum { LOW_REGAIN = 873 };
-
-static inline int16_t wrap16(int32_t v)
-{
-    return (int16_t)(uint16_t)v;
-}
-
-/* Floor of a * factor / 65536. The shift is arithmetic with every compiler that is used, which make one instruction of
- * it; floor_shift32 takes twice the time. */
-static inline int16_t times(int16_t a, int32_t factor)
-{
-    return (int16_t)(a * factor >> 16);
-}
-
-/* What the neighbours a and b add to a sample in each lifting step. */
-static inline int16_t step_alpha(int16_t v, int16_t a, int16_t b)
-{
-    int16_t sum = wrap16(a + b);
-    return wrap16(v - 2 * sum + times(sum, ALPHA));
-}
-static inline int16_t step_beta(int16_t v, int16_t a, int16_t b)
-{
-    return wrap16(v - times(wrap16(a + b), BETA));
-}
-static inline int16_t step_gamma(int16_t v, int16_t a, int16_t b)
-{
-    int16_t sum = wrap16(a + b);
-    return wrap16(v + sum - times(sum, GAMMA));
-}
-static inline int16_t step_delta(int16_t v, int16_t a, int16_t b)
-{
-    return wrap16(v + times(wrap16(a + b), DELTA));
-}
-static inline int16_t back_alpha(int16_t v, int16_t a, int16_t b)
-{
-    int16_t sum = wrap16(a + b);
-    return wrap16(v + 2 * sum - times(sum, ALPHA));
-}
-static inline int16_t back_beta(int16_t v, int16_t a, int16_t b)
-{
-    return wrap16(v + times(wrap16(a + b), BETA));
-}
-static inline int16_t back_gamma(int16_t v, int16_t a, int16_t b)
-{
-    int16_t sum = wrap16(a + b);
-    return wrap16(v - sum + times(sum, GAMMA));
-}
-static inline int16_t back_delta(int16_t v, int16_t a, int16_t b)
-{
-    return wrap16(v - times(wrap16(a + b), DELTA));
-}
-
-/* out[i] = STEP(out[i], a[i], b[i]): a row of a lifting step, across (b = a + 1) or down (rows a and b). */
-#define LIFT(NAME, STEP)                                                                                               \
-    APERCU_VECTORISED static void NAME(int16_t *restrict out, const int16_t *a, const int16_t *b, size_t n)            \
-    {                                                                                                                  \
-        for (size_t i = 0; i < n; i++)                                                                                 \
-            out[i] = STEP(out[i], a[i], b[i]);                                                                         \
-    }
-LIFT(lift_alpha, step_alpha)
-LIFT(lift_beta, step_beta)
-LIFT(lift_gamma, step_gamma)
-LIFT(lift_delta, step_delta)
-LIFT(unlift_alpha, back_alpha)
-LIFT(unlift_beta, back_beta)
-LIFT(unlift_gamma, back_gamma)
-LIFT(unlift_delta, back_delta)
 
 void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int levels)
 {
@@ -108,53 +31,11 @@ void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int le
     layout->start[0] = 0;
 }
 
-/* A row `even`, `odd` of n samples in all, each with a free place on either side; high-pass samples come out halved. */
-APERCU_VECTORISED static void forward_row(int16_t *even, int16_t *odd, size_t n)
-{
-    size_t n_even = (n + 1) / 2, n_odd = n / 2;
-    if (n_odd == 0)
-        return;
-    even[n_even] = even[n_even - 1]; /* looked at where n is even */
-    lift_alpha(odd, even, even + 1, n_odd);
-    odd[-1] = odd[0];
-    odd[n_odd] = odd[n_odd - 1]; /* looked at where n is odd */
-    lift_beta(even, odd - 1, odd, n_even);
-    even[n_even] = even[n_even - 1];
-    lift_gamma(odd, even, even + 1, n_odd);
-    odd[-1] = odd[0];
-    odd[n_odd] = odd[n_odd - 1];
-    lift_delta(even, odd - 1, odd, n_even);
-    for (size_t i = 0; i < n_odd; i++)
-        odd[i] = (int16_t)(floor_shift32(odd[i], 1));
-}
-
-APERCU_VECTORISED static void inverse_row(int16_t *even, int16_t *odd, size_t n)
-{
-    size_t n_even = (n + 1) / 2, n_odd = n / 2;
-    if (n_odd == 0)
-        return;
-    for (size_t i = 0; i < n_odd; i++)
-        odd[i] = wrap16(2 * odd[i]);
-    odd[-1] = odd[0];
-    odd[n_odd] = odd[n_odd - 1];
-    unlift_delta(even, odd - 1, odd, n_even);
-    even[n_even] = even[n_even - 1];
-    unlift_gamma(odd, even, even + 1, n_odd);
-    odd[-1] = odd[0];
-    odd[n_odd] = odd[n_odd - 1];
-    unlift_beta(even, odd - 1, odd, n_even);
-    even[n_even] = even[n_even - 1];
-    unlift_alpha(odd, even, even + 1, n_odd);
-}
-
 /* Rows of a pipeline: row y stands in slot y % ROWS. A row has its even samples first and then its odd ones, each
  * part with PAD free places before it. */
 enum { ROWS = 8, PAD = 4 };
 
-typedef struct {
-    int16_t *rows;
-    size_t width, pitch;
-} pipeline;
+typedef wavelet_pipeline pipeline;
 
 static size_t pipeline_size(size_t width)
 {
@@ -228,30 +109,41 @@ APERCU_VECTORISED static void give_row(const pipeline *p, size_t y, int16_t *low
     memcpy(hl + y / 2 * n_odd, odd, n_odd * sizeof *odd);
 }
 
-static void analyse_level(const int16_t *in, size_t stride, size_t width, size_t height, int first, int32_t centre,
-                          int16_t *rows, int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh)
+/* Step k of row y wants step k - 1 of the rows around it: each step runs one row behind the one before it. */
+static void lift_behind(const wavelet_level *l, size_t y)
+{
+    const pipeline *p = &l->rows;
+    size_t height = l->height;
+    if (y >= 1 && y - 1 < height && (y - 1) % 2)
+        lift_down(p, lift_alpha, y - 1, height);
+    if (y >= 2 && y - 2 < height && y % 2 == 0)
+        lift_down(p, lift_beta, y - 2, height);
+    if (y >= 3 && y - 3 < height && (y - 3) % 2)
+        lift_down(p, lift_gamma, y - 3, height);
+    if (y >= 4 && y - 4 < height && y % 2 == 0)
+        lift_down(p, lift_delta, y - 4, height);
+    if (y >= 5 && (y - 5) % 2)
+        give_row(p, y - 5, l->low, l->hl, l->lh, l->hh);
+    if (y >= 4 && y - 4 < height && y % 2 == 0)
+        give_row(p, y - 4, l->low, l->hl, l->lh, l->hh);
+}
+
+static void begin_level(wavelet_level *l, size_t width, size_t height, int16_t *rows, int16_t *low, int16_t *hl, int16_t *lh,
+                        int16_t *hh)
 {
     pipeline p = {rows, width, width + 3 * PAD};
     memset(rows, 0, pipeline_size(width) * sizeof *rows);
-    /* Step k of row y wants step k - 1 of the rows around it: each step runs one row behind the one before it. */
-    for (size_t y = 0; y < height + 4; y++) {
-        if (y < height)
-            take_row(&p, in + y * stride, y, first, centre);
-        if (y >= 1 && y - 1 < height && (y - 1) % 2)
-            lift_down(&p, lift_alpha, y - 1, height);
-        if (y >= 2 && y - 2 < height && y % 2 == 0)
-            lift_down(&p, lift_beta, y - 2, height);
-        if (y >= 3 && y - 3 < height && (y - 3) % 2)
-            lift_down(&p, lift_gamma, y - 3, height);
-        if (y >= 4 && y - 4 < height && y % 2 == 0)
-            lift_down(&p, lift_delta, y - 4, height);
-        if (y >= 5 && (y - 5) % 2)
-            give_row(&p, y - 5, low, hl, lh, hh);
-        if (y >= 4 && y - 4 < height && y % 2 == 0)
-            give_row(&p, y - 4, low, hl, lh, hh);
-    }
-    if (height % 2 == 0)
-        give_row(&p, height - 1, low, hl, lh, hh);
+    l->rows = p;
+    l->height = height;
+    l->low = low, l->hl = hl, l->lh = lh, l->hh = hh;
+}
+
+static void end_level(const wavelet_level *l)
+{
+    for (size_t y = l->height; y < l->height + 4; y++)
+        lift_behind(l, y);
+    if (l->height % 2 == 0)
+        give_row(&l->rows, l->height - 1, l->low, l->hl, l->lh, l->hh);
 }
 
 APERCU_VECTORISED static void fetch_row(const pipeline *p, size_t y, const int16_t *low, const int16_t *hl, const int16_t *lh,
@@ -322,9 +214,57 @@ void wavelet_join_level(const int16_t *low, const int16_t *hl, const int16_t *lh
     synthesise_level(low, hl, lh, hh, width, height, 0, 0, rows, out, width);
 }
 
-static size_t workspace_size(size_t width, size_t height)
+size_t wavelet_workspace(size_t width, size_t height)
 {
-    return pipeline_size(width) + 2 * ((width + 1) / 2) * ((height + 1) / 2);
+    size_t w = (width + 1) / 2, h = (height + 1) / 2;
+    return pipeline_size(width) + w * h + ((w + 1) / 2) * ((h + 1) / 2);
+}
+
+void wavelet_begin(wavelet_analysis *a, const wavelet_how *how, int16_t *workspace, int16_t *bands)
+{
+    int hl = 3 * (how->levels - 1) + 1;
+    wavelet_lay_out(&a->layout, how->width, how->height, how->levels);
+    a->how = *how;
+    a->bands = bands;
+    a->y = 0;
+    a->even = workspace + pipeline_size(how->width);
+    a->odd = a->even + ((how->width + 1) / 2) * ((how->height + 1) / 2);
+    begin_level(&a->level, how->width, how->height, workspace, how->levels == 1 ? bands : a->even,
+                bands + a->layout.start[hl], bands + a->layout.start[hl + 1], bands + a->layout.start[hl + 2]);
+}
+
+void wavelet_push(wavelet_analysis *a, const int16_t *row)
+{
+    take_row(&a->level.rows, row, a->y, 1, a->how.centre);
+    lift_behind(&a->level, a->y++);
+}
+
+void wavelet_end(wavelet_analysis *a)
+{
+    const wavelet_how *how = &a->how;
+    wavelet_level *l = &a->level;
+    size_t width = how->width, height = how->height;
+    int sparse = 0;
+    for (int level = 1; level <= how->levels; level++) {
+        end_level(l);
+        if (how->step_q8 >= FITTED_FROM_Q8 && sparse == level - 1)
+            sparse += wavelet_is_sparse(l->hl, l->lh, width, height, how->step_q8, how->chroma, level);
+        if (how->step_q8 >= FITTED_FROM_Q8)
+            wavelet_fit_border(l->low, l->hl, l->lh, l->hh, width, height, how->step_q8, how->chroma, level, sparse);
+        if (level == how->levels)
+            return;
+        const int16_t *in = l->low;
+        int hl = 3 * (how->levels - level - 1) + 1;
+        int16_t *low = level + 1 == how->levels ? a->bands : level % 2 ? a->odd : a->even;
+        width = (width + 1) / 2;
+        height = (height + 1) / 2;
+        begin_level(l, width, height, l->rows.rows, low, a->bands + a->layout.start[hl], a->bands + a->layout.start[hl + 1],
+                    a->bands + a->layout.start[hl + 2]);
+        for (size_t y = 0; y < height; y++) {
+            take_row(&l->rows, in + y * width, y, 0, 0);
+            lift_behind(l, y);
+        }
+    }
 }
 
 int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width, size_t height, int32_t levels,
@@ -333,28 +273,14 @@ int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width
 {
     if (levels < 1 || step_q8 < 0 || chroma < 0 || chroma > 1 || levels > WAVELET_LEVELS - chroma)
         return APERCU_ERROR_ARGUMENT;
-    if (n_workspace < workspace_size(width, height))
+    if (n_workspace < wavelet_workspace(width, height))
         return APERCU_ERROR_CAPACITY;
-    wavelet_layout layout;
-    wavelet_lay_out(&layout, width, height, levels);
-    int16_t *rows = workspace, *even = workspace + pipeline_size(width);
-    int16_t *odd = even + ((width + 1) / 2) * ((height + 1) / 2);
-    const int16_t *in = plane;
-    int sparse = 0;
-    for (int level = 1; level <= levels; level++) {
-        int hl = 3 * (levels - level) + 1;
-        int16_t *low = level == levels ? bands : level % 2 ? even : odd;
-        analyse_level(in, stride, width, height, level == 1, centre, rows, low, bands + layout.start[hl],
-                      bands + layout.start[hl + 1], bands + layout.start[hl + 2]);
-        int16_t *bands_of[] = {bands + layout.start[hl], bands + layout.start[hl + 1], bands + layout.start[hl + 2]};
-        if (step_q8 >= FITTED_FROM_Q8 && sparse == level - 1)
-            sparse += wavelet_is_sparse(bands_of[0], bands_of[1], width, height, step_q8, chroma, level);
-        if (step_q8 >= FITTED_FROM_Q8)
-            wavelet_fit_border(low, bands_of[0], bands_of[1], bands_of[2], width, height, step_q8, chroma, level, sparse);
-        in = low;
-        width = stride = (width + 1) / 2;
-        height = (height + 1) / 2;
-    }
+    wavelet_how how = {width, height, levels, centre, step_q8, chroma};
+    wavelet_analysis a;
+    wavelet_begin(&a, &how, workspace, bands);
+    for (size_t y = 0; y < height; y++)
+        wavelet_push(&a, plane + y * stride);
+    wavelet_end(&a);
     return 0;
 }
 
@@ -363,7 +289,7 @@ int64_t apercu_wavelet_synthesise(const int16_t *bands, size_t width, size_t hei
 {
     if (levels < 1 || levels > WAVELET_LEVELS)
         return APERCU_ERROR_ARGUMENT;
-    if (n_workspace < workspace_size(width, height))
+    if (n_workspace < wavelet_workspace(width, height))
         return APERCU_ERROR_CAPACITY;
     wavelet_layout layout;
     wavelet_lay_out(&layout, width, height, levels);

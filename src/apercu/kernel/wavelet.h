@@ -24,10 +24,43 @@ void wavelet_join_level(const int16_t *low, const int16_t *hl, const int16_t *lh
 
 void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int levels);
 
+/* Rows on their way through a level: row y stands in slot y % 8. */
+typedef struct {
+    int16_t *rows;
+    size_t width, pitch;
+} wavelet_pipeline;
+
+/* A level at work, and where it puts its bands. */
+typedef struct {
+    wavelet_pipeline rows;
+    size_t height;
+    int16_t *low, *hl, *lh, *hh;
+} wavelet_level;
+
+/* The arguments of apercu_wavelet_analyse. */
+typedef struct {
+    size_t width, height;
+    int32_t levels, centre, step_q8, chroma;
+} wavelet_how;
+
+typedef struct {
+    wavelet_how how;
+    wavelet_layout layout;
+    wavelet_level level;
+    size_t y; /* of the next row */
+    int16_t *bands, *even, *odd;
+} wavelet_analysis;
+
+/* Numbers of workspace, for either direction. */
+size_t wavelet_workspace(size_t width, size_t height);
+/* The analysis of a plane that comes row by row, for those who have no memory for all of it: begin, each row, end. */
+void wavelet_begin(wavelet_analysis *analysis, const wavelet_how *how, int16_t *workspace, int16_t *bands);
+void wavelet_push(wavelet_analysis *analysis, const int16_t *row);
+void wavelet_end(wavelet_analysis *analysis);
+
 /* A plane of samples with 5 fraction bits, `stride` samples a row, to its bands after 1 to 5 levels (of chroma: 4).
  * `centre` is subtracted from every sample. Unless `step_q8` is 0, low-pass samples at the border compensate for what a
- * quantiser of this step will remove from high-pass samples there (wavelet_border.c). `workspace` holds 8 * (width + 12) +
- * 2 * ceil(width / 2) * ceil(height / 2) numbers. */
+ * quantiser of this step will remove from high-pass samples there (wavelet_border.c). */
 APERCU_API int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width, size_t height,
                                           int32_t levels, int32_t centre, int32_t step_q8, int32_t chroma,
                                           int16_t *workspace, size_t n_workspace, int16_t *bands);
