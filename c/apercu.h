@@ -43,10 +43,10 @@ enum { APC_GREY, APC_RGB, APC_RGBA, APC_SPECTRAL };
 
 /* The tables of a model, as a script writes them: see scripts/c_tables.py. */
 typedef struct {
-    uint8_t number;          /* of the registry; 0: a user's */
-    uint8_t hash[8];         /* the first bytes of the SHA-256 of the numbers, little-endian */
-    const uint16_t *numbers; /* weights, then for each context its probability and its age */
-    uint32_t n_numbers;
+    uint8_t number;         /* of the registry; 0: a user's */
+    uint8_t hash[8];        /* the first bytes of the SHA-256 of the numbers, little-endian */
+    const uint8_t *weights; /* 270: of neighbours, by class, stage, orientation */
+    const uint16_t *starts; /* 22,332: for each context the probability of a 0, and how much it counts for */
 } apc_model;
 
 extern const apc_model apc_model_2; /* the default of the codec */

@@ -58,7 +58,7 @@ int has_room(const apc_file *file, uint32_t width, uint32_t height, uint32_t lay
 
 /* Where each part of the memory of a tile begins. */
 typedef struct {
-    size_t weights, contexts, planes, coefficients, work, size;
+    size_t contexts, planes, coefficients, work, size;
     size_t n_coefficients; /* of all planes */
     size_t n_workspace;    /* bytes of the coder, in `work`; before or after it, samples are there: */
     size_t n_shown;        /* numbers of planes, or of rows of them, that are at work together */
@@ -70,7 +70,7 @@ int map_memory(const apc_file *file, uint32_t width, uint32_t height, memory_map
 int map_largest(const apc_file *file, memory_map *map);
 /* 0, or APC_MODEL_ERROR where these are not the tables of the file. */
 int check_model(const apc_file *file, const apc_model *model);
-void start_tables(const apc_model *model, uint8_t *memory, const memory_map *map);
+void start_tile(const apc_model *model, uint8_t *memory, const memory_map *map);
 
 /* --- tile.c */
 typedef struct {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { FEW_PLANES = 4 };
+enum { FEW_PLANES = 4, MOST_WEIGHT = 64 /* so that sums over neighbours have 16 bits */ };
 
 /* --- Planes */
 int is_colour(const apc_file *file)
@@ -126,9 +126,8 @@ int map_memory(const apc_file *file, uint32_t width, uint32_t height, memory_map
         map->n_coefficients += (file->bands - few) * n_samples(&some[0]);
     }
     map_samples(file, some, map);
-    map->weights = 0;
-    map->contexts = aligned(BANDS_IN_ALL * PAST);
-    map->planes = map->contexts + aligned(N_CONTEXTS * sizeof(range_context));
+    map->contexts = 0;
+    map->planes = aligned(N_CONTEXTS * sizeof(range_context));
     map->coefficients = map->planes + aligned(file->bands * sizeof(band_plane));
     map->work = map->coefficients + aligned(map->n_coefficients * sizeof(int16_t));
     map->size = map->work + aligned(larger(map->n_workspace, sizeof(int16_t) * (map->n_shown + map->n_scratch)));
@@ -150,25 +149,29 @@ size_t apc_memory(const apc_file *file)
 /* --- The tables */
 int check_model(const apc_file *file, const apc_model *model)
 {
-    const uint32_t n_weights = BANDS_IN_ALL * PAST;
-    if (!model || model->number != file->model || model->n_numbers != n_weights + 2 * N_CONTEXTS)
+    if (!model || model->number != file->model)
         return APC_MODEL_ERROR;
-    if (file->model == MODEL_OF_USER && memcmp(model->hash, file->hash, sizeof file->hash) != 0)
+    if (file->model != MODEL_OF_USER)
+        return 0; /* a table of the registry is sound */
+    if (memcmp(model->hash, file->hash, sizeof file->hash) != 0)
         return APC_MODEL_ERROR;
-    for (uint32_t i = 0; i < n_weights; i++)
-        if (model->numbers[i] > 64) /* so that sums over neighbours have 16 bits */
+    for (size_t i = 0; i < BANDS_IN_ALL * PAST; i++)
+        if (model->weights[i] > MOST_WEIGHT)
             return APC_MODEL_ERROR;
-    for (const uint16_t *start = model->numbers + n_weights, *end = start + 2 * N_CONTEXTS; start < end; start += 2)
+    for (const uint16_t *start = model->starts, *end = start + 2 * N_CONTEXTS; start < end; start += 2)
         if (start[0] < 1 || start[1] < 2 || start[1] > RANGE_OLD_AGE)
             return APC_MODEL_ERROR;
     return 0;
 }
 
-/* Weights and contexts at their start, and zeros where the coder wants them. */
-void start_tables(const apc_model *model, uint8_t *memory, const memory_map *map)
+/* Contexts at their start, and zeros where the coder wants them. */
+void start_tile(const apc_model *model, uint8_t *memory, const memory_map *map)
 {
-    for (size_t i = 0; i < BANDS_IN_ALL * PAST; i++)
-        memory[map->weights + i] = (uint8_t)model->numbers[i];
-    apercu_bands_start(model->numbers + BANDS_IN_ALL * PAST, (range_context *)(void *)(memory + map->contexts));
+#ifdef APERCU_SMALL_CONTEXTS
+    (void)model; /* its contexts begin when they are used */
+    memset(memory + map->contexts, 0, N_CONTEXTS * sizeof(range_context));
+#else
+    apercu_bands_start(model->starts, (range_context *)(void *)(memory + map->contexts));
+#endif
     memset(memory + map->work, 0, map->n_workspace);
 }

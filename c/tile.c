@@ -8,7 +8,6 @@
 enum { CENTRE = 4080 };
 
 typedef struct {
-    uint8_t *weights;
     range_context *contexts;
     band_plane *planes;
     int16_t *coefficients, *samples, *scratch; /* samples of planes, scratch of the wavelet or of colour */
@@ -21,7 +20,6 @@ static int parts_in(parts *p, const apc_file *file, uint8_t *memory, uint32_t wi
     int fault = map_memory(file, width, height, &p->map);
     if (fault)
         return fault;
-    p->weights = memory + p->map.weights;
     p->contexts = (range_context *)(void *)(memory + p->map.contexts);
     p->planes = (band_plane *)(void *)(memory + p->map.planes);
     p->coefficients = (int16_t *)(void *)(memory + p->map.coefficients);
@@ -37,13 +35,13 @@ static int parts_in(parts *p, const apc_file *file, uint8_t *memory, uint32_t wi
 static int read_layers(const apc_file *file, const apc_model *model, uint8_t *memory, const parts *p, const tile_layers *layers,
                        uint32_t n_layers, uint32_t *faulty)
 {
-    start_tables(model, memory, &p->map);
+    start_tile(model, memory, &p->map);
     memset(p->coefficients, 0, p->map.n_coefficients * sizeof *p->coefficients);
     for (uint32_t layer = 0; layer < n_layers; layer++) {
         int first, last;
         uint64_t state[3] = {0, 0, 0};
         stages_of(file, layer, &first, &last);
-        int64_t fault = apercu_bands_decode(p->planes, file->bands, file->step_q8, p->weights, first, last, 0, file->bands,
+        int64_t fault = apercu_bands_decode(p->planes, file->bands, file->step_q8, model->weights, first, last, 0, file->bands,
                                             p->contexts, p->workspace, p->map.n_workspace, layers->at[layer],
                                             layers->size[layer], p->coefficients, state, 1);
         if (fault) {
@@ -57,12 +55,12 @@ static int read_layers(const apc_file *file, const apc_model *model, uint8_t *me
 static int write_layers(const apc_file *file, const apc_model *model, uint8_t *memory, const parts *p, uint8_t *out,
                         size_t capacity, uint32_t *lengths)
 {
-    start_tables(model, memory, &p->map);
+    start_tile(model, memory, &p->map);
     for (uint32_t layer = 0; layer < file->n_layers; layer++) {
         int first, last;
         uint64_t state[3] = {0, 0, 0};
         stages_of(file, layer, &first, &last);
-        int64_t n = apercu_bands_encode(p->planes, file->bands, file->step_q8, p->weights, NULL, first, last, 0, file->bands,
+        int64_t n = apercu_bands_encode(p->planes, file->bands, file->step_q8, model->weights, NULL, first, last, 0, file->bands,
                                         p->contexts, p->workspace, p->map.n_workspace, p->coefficients, NULL, out, capacity,
                                         state, 1);
         if (n < 0)

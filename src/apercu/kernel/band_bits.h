@@ -2,6 +2,7 @@
 #ifndef APERCU_BAND_BITS_H
 #define APERCU_BAND_BITS_H
 
+#include "band_model.h"
 #include "range_coder.h"
 
 typedef struct {
@@ -10,13 +11,44 @@ typedef struct {
     range_context *contexts;
 } coder;
 
+#ifdef APERCU_SMALL_CONTEXTS
+extern const uint16_t apercu_starts[]; /* of the tables that are compiled in, as apercu_bands_start takes them */
+
+/* Contexts begin when they are used first: most of those of a small tile never are. */
+static inline range_context *used(const coder *c, range_context *context)
+{
+    if (context->age == 0) {
+        const uint16_t *start = apercu_starts + 2 * (context - c->contexts);
+        *context = range_context_at(start[0], start[1], RANGE_FAST_SHIFT, RANGE_SLOW_SHIFT);
+    }
+    return context;
+}
+
+static inline void use_some(const coder *c, range_context *first, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        used(c, first + i);
+}
+#else
+static inline range_context *used(const coder *c, range_context *context)
+{
+    (void)c;
+    return context;
+}
+
+static inline void use_some(const coder *c, range_context *first, uint32_t n)
+{
+    (void)c, (void)first, (void)n;
+}
+#endif
+
 static inline uint32_t code_bit(coder *c, range_context *context, uint32_t bit, const int writing)
 {
     if (writing) {
-        range_put_adaptive(&c->e, context, bit);
+        range_put_adaptive(&c->e, used(c, context), bit);
         return bit;
     }
-    return range_get_adaptive(&c->d, context);
+    return range_get_adaptive(&c->d, used(c, context));
 }
 
 static inline uint32_t code_bypass(coder *c, uint32_t bit, const int writing)

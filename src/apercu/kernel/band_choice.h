@@ -2,7 +2,7 @@
 #ifndef APERCU_BAND_CHOICE_H
 #define APERCU_BAND_CHOICE_H
 
-#include "band_model.h"
+#include "band_bits.h"
 #include "choice.h"
 
 /* The price of a bit, by stage from fine to coarse: in 2^-16 squared steps for each 1/256 bit, so that 26 is 0.10 squared steps.
@@ -31,29 +31,32 @@ static inline int64_t weight_at(const band *b, size_t y, size_t x, const int wei
 
 /* Whether a group is worth its flag and its symbols, at the present prices. Of the contexts that its symbols will have, only
  * one fact is used: whether another symbol comes before them in the group. */
-static inline int worth_it(const range_context *contexts, const band *b, size_t top, size_t left, size_t down,
-                           size_t across, const range_context *flag, const int weighing)
+static inline int worth_it(const coder *c, const band *b, size_t top, size_t left, size_t down, size_t across,
+                           range_context *flag, const int weighing)
 {
-    const range_context *zeros = contexts + ZERO_CONTEXTS + 2 * b->band * BUCKETS * BUCKETS;
-    const range_context *magnitudes = contexts + MAG_CONTEXTS + b->band / ORIENTATIONS * BUCKETS * UNARY;
+    range_context *zeros = c->contexts + ZERO_CONTEXTS + 2 * b->band * BUCKETS * BUCKETS;
+    range_context *magnitudes = c->contexts + MAG_CONTEXTS + b->band / ORIENTATIONS * BUCKETS * UNARY;
     int64_t gain = 0;
     int has = 0;
     for (size_t y = top; y < top + down; y++)
         for (size_t x = left; x < left + across; x++) {
             uint32_t a = in_steps(b, b->coefficients[y * b->own.width + x]);
             uint32_t around = b->around[y % GROUP * b->around_stride + x];
-            const range_context *zero = zeros + 2 * (bucket_of(around) * BUCKETS + (has ? NEAR_OTHERS : 0)) + has;
+            range_context *zero = used(c, zeros + 2 * (bucket_of(around) * BUCKETS + (has ? NEAR_OTHERS : 0)) + has);
             int64_t none = -b->price * (int64_t)cost(zero, 0), one = none;
             if (a >= HALF_A_STEP) {
                 uint32_t q = (a + LESS_THAN_HALF) >> 8, bits;
                 q = q ? q : 1;
-                bits = cost(zero, 1) + SIGN_Q8 + cost_of_magnitude(magnitudes + bucket_of(around / 2) * UNARY, q);
+                range_context *magnitude = magnitudes + bucket_of(around / 2) * UNARY;
+                use_some(c, magnitude, q < UNARY ? q : UNARY);
+                bits = cost(zero, 1) + SIGN_Q8 + cost_of_magnitude(magnitude, q);
                 one = weighed(squared(a) - squared((int64_t)a - ((int64_t)q << 8)), weight_at(b, y, x, weighing)) -
                       b->price * (int64_t)bits;
             }
             has |= one > none;
             gain += one > none ? one : none;
         }
+    used(c, flag);
     return has && gain > (int64_t)b->price * ((int64_t)cost(flag, 1) - cost(flag, 0));
 }
 

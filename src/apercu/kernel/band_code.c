@@ -4,7 +4,6 @@
  * makes three of them, which cannot become different: a decoder, an encoder, and an encoder that weighs errors. */
 #include "band_code.h"
 #include "band_around.h"
-#include "band_bits.h"
 #include "band_border.h"
 #include "band_choice.h"
 #include "band_importance.h"
@@ -41,6 +40,8 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
     range_context *magnitude = c->contexts + MAG_CONTEXTS +
                                (b->band / ORIENTATIONS * BUCKETS + (int)bucket_of((before + around) / 2)) * UNARY;
     if (chosen) {
+        uint32_t most = (steps + HALF_A_STEP) >> 8;
+        used(c, zero), used(c, signs), use_some(c, magnitude, most < UNARY ? most : UNARY);
         if (writing == WEIGHING)
             q = choose_weighed(b->price, weight_at(b, y, x, 1), steps, negative, zero, signs, magnitude, must);
         else
@@ -122,7 +123,7 @@ static inline void code_band(coder *whole, const band *given, const int writing)
                 if (writing) {
                     const uint8_t *any = b->any + left;
                     on = (any[0] | any[1] | any[2] | any[3]) &&
-                         worth_it(c->contexts, b, top, left, down, across, flag, writing == WEIGHING);
+                         worth_it(c, b, top, left, down, across, flag, writing == WEIGHING);
                 }
                 flags[g] = (uint8_t)code_bit(c, flag, on, writing);
                 if (!flags[g] && writing && b->decoded)

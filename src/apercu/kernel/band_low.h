@@ -28,6 +28,8 @@ static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symb
             range_context *lengths = c->contexts + LOW_CONTEXTS +
                                      (chroma * BUCKETS + (int)bucket_of(2 * spread)) * LENGTHS;
             if (writing)
+                use_some(c, lengths, LENGTHS - 1);
+            if (writing)
                 /* The first is the nearest at any price: in a flat picture the others follow it. */
                 residual = choose_low(coefficients[y * width + x], reciprocal, guess, lengths, x || y ? LOW_PRICE : 0);
             uint32_t size = (uint32_t)(residual < 0 ? -residual : residual), length = length_of(size), k = 0;

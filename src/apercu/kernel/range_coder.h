@@ -11,57 +11,7 @@
 #ifndef APERCU_RANGE_CODER_H
 #define APERCU_RANGE_CODER_H
 
-#include "api.h"
-
-enum {
-    RANGE_HALF = 32768,   /* p0 of a bit that no context predicts */
-    RANGE_TAIL = 8,       /* bytes past the end that a decoder may read, at most */
-    RANGE_TAIL_LEAST = 3, /* and at least: an encoder writes no more than one byte after its last bit */
-    RANGE_NEW_AGE = 3,    /* a context that knows nothing: see range_context_at */
-    RANGE_OLD_AGE = 128,
-    RANGE_FAST_SHIFT = 4,
-    RANGE_SLOW_SHIFT = 7
-};
-
-/* The state of a context: two estimates of the probability of a 0, which every bit changes. */
-typedef struct {
-    uint16_t fast, slow;            /* in 1/65536: 1 .. 65535, which range_context_learn cannot leave */
-    uint8_t age;                    /* 2 .. RANGE_OLD_AGE: what the start counts for, plus the bits seen since */
-    uint8_t shift;                  /* floor(log2(age)), 1 .. 7 */
-    uint8_t fast_shift, slow_shift; /* 1 .. 7: an estimate moves by 1/2^n of its error, n = min(shift, this) */
-} range_context;
-
-/* A context that begins at p0 (1 .. 65535), which counts like `age` (2 .. 128) coded bits. */
-static inline range_context range_context_at(uint32_t p0, uint32_t age, uint32_t fast_shift, uint32_t slow_shift)
-{
-    range_context c = {(uint16_t)p0, (uint16_t)p0, (uint8_t)age, 1, (uint8_t)fast_shift, (uint8_t)slow_shift};
-    while (age >> (c.shift + 1))
-        c.shift++;
-    return c;
-}
-
-/* A context without prior knowledge. */
-static inline range_context range_context_new(void)
-{
-    return range_context_at(RANGE_HALF, RANGE_NEW_AGE, RANGE_FAST_SHIFT, RANGE_SLOW_SHIFT);
-}
-
-/* Probability of a 0, 1 .. 65535, in 1/65536. */
-static inline uint32_t range_context_p0(const range_context *c)
-{
-    return ((uint32_t)c->fast + c->slow) >> 1;
-}
-
-static inline void range_context_learn(range_context *c, uint32_t bit)
-{
-    uint32_t fast_shift = c->shift < c->fast_shift ? c->shift : c->fast_shift;
-    uint32_t slow_shift = c->shift < c->slow_shift ? c->shift : c->slow_shift;
-    uint32_t fast = c->fast, slow = c->slow;
-    c->fast = (uint16_t)(bit ? fast - (fast >> fast_shift) : fast + ((65536 - fast) >> fast_shift));
-    c->slow = (uint16_t)(bit ? slow - (slow >> slow_shift) : slow + ((65536 - slow) >> slow_shift));
-    c->age = (uint8_t)(c->age + (c->age < RANGE_OLD_AGE));
-    c->shift = (uint8_t)(c->shift + (c->age >> (c->shift + 1)));
-}
+#include "range_context.h"
 
 typedef struct {
     uint8_t *out; /* may be NULL where capacity is 0: then bytes are only counted */
