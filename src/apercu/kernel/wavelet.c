@@ -110,10 +110,8 @@ APERCU_VECTORISED static void give_row(const pipeline *p, size_t y, int16_t *low
 }
 
 /* Step k of row y wants step k - 1 of the rows around it: each step runs one row behind the one before it. */
-static void lift_behind(const wavelet_level *l, size_t y)
+static void lift_at_edge(const pipeline *p, size_t y, size_t height)
 {
-    const pipeline *p = &l->rows;
-    size_t height = l->height;
     if (y >= 1 && y - 1 < height && (y - 1) % 2)
         lift_down(p, lift_alpha, y - 1, height);
     if (y >= 2 && y - 2 < height && y % 2 == 0)
@@ -122,9 +120,19 @@ static void lift_behind(const wavelet_level *l, size_t y)
         lift_down(p, lift_gamma, y - 3, height);
     if (y >= 4 && y - 4 < height && y % 2 == 0)
         lift_down(p, lift_delta, y - 4, height);
+}
+
+static void lift_behind(const wavelet_level *l, size_t y)
+{
+    const pipeline *p = &l->rows;
+    if (y >= 6 && y < l->height && y % 2 == 0)
+        lift_four(even_of(p, y), even_of(p, y - 1), even_of(p, y - 2), even_of(p, y - 3), even_of(p, y - 4),
+                  even_of(p, y - 5), p->width + PAD);
+    else
+        lift_at_edge(p, y, l->height);
     if (y >= 5 && (y - 5) % 2)
         give_row(p, y - 5, l->low, l->hl, l->lh, l->hh);
-    if (y >= 4 && y - 4 < height && y % 2 == 0)
+    if (y >= 4 && y - 4 < l->height && y % 2 == 0)
         give_row(p, y - 4, l->low, l->hl, l->lh, l->hh);
 }
 
@@ -182,6 +190,18 @@ APERCU_VECTORISED static void put_row(const pipeline *p, int16_t *restrict out, 
         out[n - 1] = even[n / 2];
 }
 
+static void unlift_at_edge(const pipeline *p, size_t y, size_t height)
+{
+    if (y >= 1 && y - 1 < height && (y - 1) % 2 == 0)
+        lift_down(p, unlift_delta, y - 1, height);
+    if (y >= 2 && y - 2 < height && y % 2)
+        lift_down(p, unlift_gamma, y - 2, height);
+    if (y >= 3 && y - 3 < height && (y - 3) % 2 == 0)
+        lift_down(p, unlift_beta, y - 3, height);
+    if (y >= 4 && y - 4 < height && y % 2)
+        lift_down(p, unlift_alpha, y - 4, height);
+}
+
 static void synthesise_level(const int16_t *low, const int16_t *hl, const int16_t *lh, const int16_t *hh, size_t width,
                              size_t height, int first, int32_t centre, int16_t *rows, int16_t *out, size_t stride)
 {
@@ -190,14 +210,11 @@ static void synthesise_level(const int16_t *low, const int16_t *hl, const int16_
     for (size_t y = 0; y < height + 5; y++) {
         if (y < height)
             fetch_row(&p, y, low, hl, lh, hh);
-        if (y >= 1 && y - 1 < height && (y - 1) % 2 == 0)
-            lift_down(&p, unlift_delta, y - 1, height);
-        if (y >= 2 && y - 2 < height && y % 2)
-            lift_down(&p, unlift_gamma, y - 2, height);
-        if (y >= 3 && y - 3 < height && (y - 3) % 2 == 0)
-            lift_down(&p, unlift_beta, y - 3, height);
-        if (y >= 4 && y - 4 < height && y % 2)
-            lift_down(&p, unlift_alpha, y - 4, height);
+        if (y >= 7 && y < height && y % 2)
+            unlift_four(even_of(&p, y), even_of(&p, y - 1), even_of(&p, y - 2), even_of(&p, y - 3), even_of(&p, y - 4),
+                        even_of(&p, y - 5), width + PAD);
+        else
+            unlift_at_edge(&p, y, height);
         if (y >= 5)
             put_row(&p, out + (y - 5) * stride, y - 5, first, centre);
     }

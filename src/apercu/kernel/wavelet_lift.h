@@ -82,6 +82,20 @@ LIFT(unlift_beta, back_beta)
 LIFT(unlift_gamma, back_gamma)
 LIFT(unlift_delta, back_delta)
 
+/* All four steps down at once, each a row behind the one before it: rows[0], which has just come, to rows[5], which is done. */
+#define LIFT_FOUR(NAME, FIRST, SECOND, THIRD, FOURTH)                                                                  \
+    APERCU_VECTORISED static void NAME(const int16_t *restrict r0, int16_t *restrict r1, int16_t *restrict r2,         \
+                                       int16_t *restrict r3, int16_t *restrict r4, const int16_t *restrict r5, size_t n) \
+    {                                                                                                                  \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            int16_t v1 = FIRST(r1[i], r2[i], r0[i]), v2 = SECOND(r2[i], r3[i], v1);                                    \
+            int16_t v3 = THIRD(r3[i], r4[i], v2), v4 = FOURTH(r4[i], r5[i], v3);                                       \
+            r1[i] = v1, r2[i] = v2, r3[i] = v3, r4[i] = v4;                                                            \
+        }                                                                                                              \
+    }
+LIFT_FOUR(lift_four, step_alpha, step_beta, step_gamma, step_delta)
+LIFT_FOUR(unlift_four, back_delta, back_gamma, back_beta, back_alpha)
+
 /* A row `even`, `odd` of n samples in all, each with a free place on either side; high-pass samples come out halved. */
 APERCU_VECTORISED static void forward_row(int16_t *even, int16_t *odd, size_t n)
 {
