@@ -95,15 +95,6 @@ static void store(const apc_file *file, const int16_t *plane, size_t w, size_t h
         apercu_store_u8(plane, w, (uint8_t *)pixels + band, row, file->bands, w, h);
 }
 
-static void fetch_row(const apc_file *file, const void *pixels, size_t at, uint32_t band, size_t w, int16_t *out)
-{
-    if (file->wide)
-        apercu_load_u16((const uint16_t *)pixels + at + band, 0, file->bands, w, 1, offset_of(file, band), range_of(file, band),
-                        out, w, 1);
-    else
-        apercu_load_u8((const uint8_t *)pixels + at + band, 0, file->bands, w, 1, out, w, 1);
-}
-
 /* --- Colours */
 static void store_colour(const apc_file *file, const parts *p, size_t w, size_t h, void *pixels, size_t row)
 {
@@ -149,7 +140,12 @@ static void analyse_band(const apc_file *file, const parts *p, const void *pixel
     wavelet_analysis a;
     begin(file, &a, of, p->scratch, coefficients);
     for (size_t y = 0; y < (size_t)of->height; y++) {
-        fetch_row(file, pixels, y * row, band, (size_t)of->width, p->samples);
+        if (!file->wide) {
+            wavelet_push_u8(&a, (const uint8_t *)pixels + y * row + band, file->bands);
+            continue;
+        }
+        apercu_load_u16((const uint16_t *)pixels + y * row + band, 0, file->bands, (size_t)of->width, 1, offset_of(file, band),
+                        range_of(file, band), p->samples, (size_t)of->width, 1);
         wavelet_push(&a, p->samples);
     }
     wavelet_end(&a);

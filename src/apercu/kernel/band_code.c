@@ -65,6 +65,7 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
     if (writing && b->decoded)
         b->decoded[y * b->own.width + x] = coefficient_of(symbol, b->step_q6);
     *own = (uint8_t)(read < MAG_MAX ? read : MAG_MAX);
+    own[b->own.width - x + MARGIN - 1] = 1;
     *sign_at = (uint8_t)(1 + negative);
     return 1;
 }

@@ -21,7 +21,8 @@ static inline uint32_t bucket_of(uint32_t sum)
     return buckets[sum < 75 ? sum : 75];
 }
 
-/* The magnitudes of a band or a map, with MARGIN zeros on every side. */
+/* The magnitudes of a band or a map, with MARGIN zeros on every side; but the last place of a row of a band is 1 where the row has
+ * a symbol. */
 typedef struct {
     size_t width, height, stride;
     uint8_t *at; /* of row 0, column 0 */

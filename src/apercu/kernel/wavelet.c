@@ -3,6 +3,7 @@
  * A row is lifted across as it comes, and the four lifting steps down run as a pipeline over the last few rows, so that
  * a level reads and writes every sample once and what it works on stays in the first cache. */
 #include "wavelet.h"
+#include "samples.h"
 #include "wavelet_border.h"
 #include "wavelet_lift.h"
 
@@ -70,6 +71,20 @@ APERCU_VECTORISED static void take_row(const pipeline *p, const int16_t *in, siz
         if (n % 2)
             even[n / 2] = in[n - 1];
     }
+    forward_row(even, odd, n);
+}
+
+/* The same of a row of 8-bit samples, `pitch` from one to the next, at the finest level. */
+APERCU_VECTORISED static void take_row_u8(const pipeline *p, const uint8_t *in, size_t pitch, size_t y, int32_t centre)
+{
+    int16_t *restrict even = even_of(p, y), *restrict odd = odd_of(p, y);
+    size_t n = p->width;
+    for (size_t i = 0; i < n / 2; i++) {
+        even[i] = (int16_t)((in[2 * i * pitch] << (SAMPLE_BITS - 1)) - centre / 2);
+        odd[i] = (int16_t)((in[(2 * i + 1) * pitch] << (SAMPLE_BITS - 1)) - centre / 2);
+    }
+    if (n % 2)
+        even[n / 2] = (int16_t)((in[(n - 1) * pitch] << (SAMPLE_BITS - 1)) - centre / 2);
     forward_row(even, odd, n);
 }
 
@@ -253,6 +268,12 @@ void wavelet_begin(wavelet_analysis *a, const wavelet_how *how, int16_t *workspa
 void wavelet_push(wavelet_analysis *a, const int16_t *row)
 {
     take_row(&a->level.rows, row, a->y, 1, a->how.centre);
+    lift_behind(&a->level, a->y++);
+}
+
+void wavelet_push_u8(wavelet_analysis *a, const uint8_t *row, size_t pitch)
+{
+    take_row_u8(&a->level.rows, row, pitch, a->y, a->how.centre);
     lift_behind(&a->level, a->y++);
 }
 

@@ -56,6 +56,8 @@ size_t wavelet_workspace(size_t width, size_t height);
 /* The analysis of a plane that comes row by row, for those who have no memory for all of it: begin, each row, end. */
 void wavelet_begin(wavelet_analysis *analysis, const wavelet_how *how, int16_t *workspace, int16_t *bands);
 void wavelet_push(wavelet_analysis *analysis, const int16_t *row);
+/* A row of samples of 8 bits, `pitch` from one to the next; the centre is even. */
+void wavelet_push_u8(wavelet_analysis *analysis, const uint8_t *row, size_t pitch);
 void wavelet_end(wavelet_analysis *analysis);
 
 /* A plane of samples with 5 fraction bits, `stride` samples a row, to its bands after 1 to 5 levels (of chroma: 4).
