@@ -165,18 +165,22 @@ APERCU_APART static void read_band(coder *c, const band *b)
 }
 
 /* The magnitudes of every band of a plane, one after the other; returns where they end. Nothing is placed where `grids`
- * is NULL. */
-static size_t place_grids(const wavelet_layout *layout, uint8_t *start, size_t at, grid *grids)
+ * is NULL. Those of the finest level, which come last, leave room for joining a level before they are used. */
+static size_t place_grids(const band_plane *plane, const wavelet_layout *layout, uint8_t *start, size_t at, grid *grids)
 {
+    size_t finest = at;
     for (int i = 1; i < layout->n_bands; i++) {
         grid g = {layout->width[i], layout->height[i], layout->width[i] + 2 * MARGIN, NULL};
         if (grids) {
             g.at = start + at + MARGIN * g.stride + MARGIN;
             grids[i] = g;
         }
+        if (i == layout->n_bands - ORIENTATIONS)
+            finest = at;
         at += g.stride * (g.height + 2 * MARGIN);
     }
-    return at;
+    size_t least = finest + joining_size(plane) * sizeof(int16_t) + 1;
+    return at > least ? at : least;
 }
 
 /* A row of a band of this width, with room for whole words and groups behind it. */
@@ -219,16 +223,15 @@ int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes)
 {
     if (check_planes(planes, n_planes))
         return APERCU_ERROR_ARGUMENT;
-    size_t size = 0, most = 0, joining = 0;
+    size_t size = 0, most = 0;
     for (size_t p = 0; p < n_planes; p++) {
         wavelet_layout layout;
         size_t w = (size_t)planes[p].width, h = (size_t)planes[p].height, scratch = scratch_size(w);
         wavelet_lay_out(&layout, w, h, levels_of(&planes[p]));
-        size = place_grids(&layout, NULL, size, NULL);
+        size = place_grids(&planes[p], &layout, NULL, size, NULL);
         most = scratch > most ? scratch : most;
-        joining = joining_size(&planes[p]) > joining ? joining_size(&planes[p]) : joining;
     }
-    return (int64_t)(size + most + 8 + sizeof(word) + joining * sizeof(int16_t)); /* a word begins in the last row */
+    return (int64_t)(size + most + 8 + sizeof(word)); /* a word begins in the last row */
 }
 
 /* Codes one band of a plane. `scratch` is 8-byte aligned. */
@@ -290,16 +293,14 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
         return APERCU_ERROR_ARGUMENT;
     if (n_workspace < (size_t)wanted)
         return APERCU_ERROR_CAPACITY;
-    /* Room to join a level of what is decoded, scratch for a band, and the magnitudes of all. */
-    int16_t *joining = (int16_t *)(void *)workspace;
-    size_t most = 0, n_joining = 0;
+    /* Scratch for a band, and the magnitudes of all. */
+    uint8_t *scratch = workspace;
+    size_t most = 0;
     for (size_t p = 0; p < n_planes; p++) {
-        size_t size = scratch_size((size_t)planes[p].width), n = joining_size(&planes[p]);
+        size_t size = scratch_size((size_t)planes[p].width);
         most = size > most ? size : most;
-        n_joining = n > n_joining ? n : n_joining;
     }
-    uint8_t *scratch = (uint8_t *)(joining + n_joining);
-    scratch += (8 - (size_t)(scratch - workspace) % 8) % 8;
+    most = (most + 7) & ~(size_t)7;
     uint8_t *start = scratch + most;
     for (int stage = STAGES; importance && stage > first_stage; stage--)
         importance += places_of(planes[0].width, stage) * places_of(planes[0].height, stage);
@@ -313,7 +314,7 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
             wavelet_layout layout;
             grid grids[WAVELET_BANDS], beside[WAVELET_BANDS];
             wavelet_lay_out(&layout, (size_t)plane->width, (size_t)plane->height, levels_of(plane));
-            size_t next = place_grids(&layout, start, at, grids);
+            size_t next = place_grids(plane, &layout, start, at, grids);
             if (p < first_plane || p >= end_plane) {
                 from += (size_t)plane->width * (size_t)plane->height;
                 at = next;
@@ -327,7 +328,7 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
                     const band_plane *other = &planes[reached];
                     wavelet_layout its;
                     wavelet_lay_out(&its, (size_t)other->width, (size_t)other->height, levels_of(other));
-                    size_t end = place_grids(&its, start, there, beside);
+                    size_t end = place_grids(other, &its, start, there, beside);
                     if (reached == plane->companion)
                         break;
                     there = end;
@@ -346,7 +347,7 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
                 walk_band(c, plane, &layout, grids, companion, stage, o, step_q8, weights, importance,
                           writing ? coefficients + from : NULL, decoding, out ? out + from : NULL, scratch, writing);
             if (decoding)
-                join_and_mend(&layout, hl, joining, coefficients + from);
+                join_and_mend(&layout, hl, grids[layout.n_bands - ORIENTATIONS].at, coefficients + from);
             if (!writing && range_overrun(&c->d))
                 return APERCU_ERROR_TRUNCATED;
             from += (size_t)plane->width * (size_t)plane->height;
