@@ -167,7 +167,7 @@ int check_model(const apc_file *file, const apc_model *model)
 /* Contexts at their start, and zeros where the coder wants them. */
 void start_tile(const apc_model *model, uint8_t *memory, const memory_map *map)
 {
-#ifdef APERCU_SMALL_CONTEXTS
+#ifdef APERCU_SMALL_ENCODER
     (void)model; /* its contexts begin when they are used */
     memset(memory + map->contexts, 0, N_CONTEXTS * sizeof(range_context));
 #else

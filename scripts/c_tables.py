@@ -25,7 +25,7 @@ def source_of(numbers: "np.ndarray[tuple[int, ...], np.dtype[np.uint16]]", numbe
             *_rows(weights),
             "};",
             "",
-            "#ifdef APERCU_SMALL_CONTEXTS",
+            "#ifdef APERCU_SMALL_ENCODER",
             f"extern const uint16_t apercu_starts[{starts.size}]; /* the kernel looks here */",
             "#else",
             "static",

@@ -53,6 +53,13 @@
 #define APERCU_PART static inline
 #endif
 
+/* Apart where small code is asked for (-Os), part of its callers elsewhere. */
+#ifdef __OPTIMIZE_SIZE__
+#define APERCU_SMALL APERCU_APART static
+#else
+#define APERCU_SMALL static inline
+#endif
+
 enum {
     APERCU_ERROR_CAPACITY = -1,  /* an output buffer or workspace is too small */
     APERCU_ERROR_TRUNCATED = -2, /* the data end before the content does */

@@ -11,11 +11,11 @@ typedef struct {
     range_context *contexts;
 } coder;
 
-#ifdef APERCU_SMALL_CONTEXTS
+#ifdef APERCU_SMALL_ENCODER
 extern const uint16_t apercu_starts[]; /* of the tables that are compiled in, as apercu_bands_start takes them */
 
 /* Contexts begin when they are used first: most of those of a small tile never are. */
-static inline range_context *used(const coder *c, range_context *context)
+APERCU_SMALL range_context *used(const coder *c, range_context *context)
 {
     if (context->age == 0) {
         const uint16_t *start = apercu_starts + 2 * (context - c->contexts);
@@ -42,7 +42,7 @@ static inline void use_some(const coder *c, range_context *first, uint32_t n)
 }
 #endif
 
-static inline uint32_t code_bit(coder *c, range_context *context, uint32_t bit, const int writing)
+APERCU_SMALL uint32_t code_bit(coder *c, range_context *context, uint32_t bit, const int writing)
 {
     if (writing) {
         range_put_adaptive(&c->e, used(c, context), bit);
@@ -51,7 +51,7 @@ static inline uint32_t code_bit(coder *c, range_context *context, uint32_t bit, 
     return range_get_adaptive(&c->d, used(c, context));
 }
 
-static inline uint32_t code_bypass(coder *c, uint32_t bit, const int writing)
+APERCU_SMALL uint32_t code_bypass(coder *c, uint32_t bit, const int writing)
 {
     if (writing) {
         range_put_bypass(&c->e, bit);
@@ -61,7 +61,7 @@ static inline uint32_t code_bypass(coder *c, uint32_t bit, const int writing)
 }
 
 /* `bits` bits of a number, the highest first. */
-static inline uint32_t code_plain(coder *c, uint32_t number, uint32_t bits, const int writing)
+APERCU_SMALL uint32_t code_plain(coder *c, uint32_t number, uint32_t bits, const int writing)
 {
     uint32_t read = 0;
     while (bits--)

@@ -368,12 +368,16 @@ int64_t apercu_bands_encode(const band_plane *planes, size_t n_planes, int32_t s
     coder c = {range_encoder_at(out, capacity), range_decoder_at(NULL, 0), contexts};
     if (state[2])
         c.e.size = (size_t)state[0], c.e.low = (uint32_t)state[1], c.e.range = (uint32_t)state[2];
+#ifdef APERCU_SMALL_ENCODER
+    importance = NULL; /* which takes away a third of the code */
+#endif
     int64_t fault = walk(&c, planes, n_planes, step_q8, weights, importance, first_stage, last_stage, first_plane,
                          end_plane, coefficients, symbols, workspace, n_workspace, 1);
     state[0] = c.e.size, state[1] = c.e.low, state[2] = c.e.range;
     return fault || !ends ? fault : range_finish(&c.e);
 }
 
+#ifndef APERCU_SMALL_ENCODER
 int64_t apercu_bands_decode(const band_plane *planes, size_t n_planes, int32_t step_q8, const uint8_t *weights,
                             int32_t first_stage, int32_t last_stage, size_t first_plane, size_t end_plane,
                             range_context *contexts, uint8_t *workspace, size_t n_workspace, const uint8_t *data,
@@ -399,3 +403,4 @@ int64_t apercu_bands_start(const uint16_t *starts, range_context *contexts)
     }
     return N_CONTEXTS;
 }
+#endif

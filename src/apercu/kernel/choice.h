@@ -29,7 +29,7 @@ static inline uint32_t bits_q8(uint32_t p)
     return costs[p >> 8];
 }
 
-static inline uint32_t cost(const range_context *c, uint32_t bit)
+APERCU_SMALL uint32_t cost(const range_context *c, uint32_t bit)
 {
     uint32_t p0 = range_context_p0(c);
     return bits_q8(bit ? 65536 - p0 : p0);
@@ -48,7 +48,7 @@ static inline int64_t weighed(int64_t error, int64_t weight)
     return weight == WHOLE_WEIGHT ? error : error * weight >> 8;
 }
 
-static inline uint32_t cost_of_magnitude(const range_context *magnitude, uint32_t q)
+APERCU_SMALL uint32_t cost_of_magnitude(const range_context *magnitude, uint32_t q)
 {
     uint32_t bits = 0;
     for (uint32_t k = 1; k <= UNARY && k <= q; k++)

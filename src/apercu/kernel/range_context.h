@@ -14,7 +14,7 @@ enum {
     RANGE_SLOW_SHIFT = 7
 };
 
-#ifndef APERCU_SMALL_CONTEXTS
+#ifndef APERCU_SMALL_ENCODER
 /* The state of a context: two estimates of the probability of a 0, which every bit changes. */
 typedef struct {
     uint16_t fast, slow;            /* in 1/65536: 1 .. 65535, which range_context_learn cannot leave */

@@ -36,6 +36,12 @@ void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int le
  * part with PAD free places before it. */
 enum { ROWS = 8, PAD = 4 };
 
+#ifdef __OPTIMIZE_SIZE__
+enum { FOUR_AT_ONCE = 0 };
+#else
+enum { FOUR_AT_ONCE = 1 };
+#endif
+
 typedef wavelet_pipeline pipeline;
 
 static size_t pipeline_size(size_t width)
@@ -140,7 +146,7 @@ static void lift_at_edge(const pipeline *p, size_t y, size_t height)
 static void lift_behind(const wavelet_level *l, size_t y)
 {
     const pipeline *p = &l->rows;
-    if (y >= 6 && y < l->height && y % 2 == 0)
+    if (FOUR_AT_ONCE && y >= 6 && y < l->height && y % 2 == 0)
         lift_four(even_of(p, y), even_of(p, y - 1), even_of(p, y - 2), even_of(p, y - 3), even_of(p, y - 4),
                   even_of(p, y - 5), p->width + PAD);
     else
@@ -225,7 +231,7 @@ static void synthesise_level(const int16_t *low, const int16_t *hl, const int16_
     for (size_t y = 0; y < height + 5; y++) {
         if (y < height)
             fetch_row(&p, y, low, hl, lh, hh);
-        if (y >= 7 && y < height && y % 2)
+        if (FOUR_AT_ONCE && y >= 7 && y < height && y % 2)
             unlift_four(even_of(&p, y), even_of(&p, y - 1), even_of(&p, y - 2), even_of(&p, y - 3), even_of(&p, y - 4),
                         even_of(&p, y - 5), width + PAD);
         else
@@ -305,6 +311,7 @@ void wavelet_end(wavelet_analysis *a)
     }
 }
 
+#ifndef APERCU_SMALL_ENCODER
 int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width, size_t height, int32_t levels,
                                int32_t centre, int32_t step_q8, int32_t chroma, int16_t *workspace,
                                size_t n_workspace, int16_t *bands)
@@ -348,3 +355,4 @@ int64_t apercu_wavelet_synthesise(const int16_t *bands, size_t width, size_t hei
     }
     return 0;
 }
+#endif
