@@ -41,7 +41,7 @@ enum { APC_GREY, APC_RGB, APC_RGBA, APC_SPECTRAL };
 #define APC_ALL_LAYERS 0
 #define APC_MOST_LAYERS 5
 
-/* The tables of a model, as a script writes them: see scripts/c_tables.py. */
+/* The tables of a model, as a script writes them: see src/apercu/bridges/tables_c.py. */
 typedef struct {
     uint8_t number;         /* of the registry; 0: a user's */
     uint8_t hash[8];        /* the first bytes of the SHA-256 of the numbers, little-endian */

@@ -1,15 +1,6 @@
 /* Files to images, tile by tile, whole or damaged. */
 #include "inside.h"
 
-apc_place apc_tile_place(const apc_file *file, uint32_t tile)
-{
-    uint32_t across = (file->width + file->tile - 1) / file->tile;
-    uint32_t top = tile / across * file->tile, left = tile % across * file->tile;
-    apc_place place = {top, left, file->height - top < file->tile ? file->height - top : file->tile,
-                       file->width - left < file->tile ? file->width - left : file->tile};
-    return place;
-}
-
 /* Whether a segment is whole and can hold what it should. */
 static int look_at(const apc_file *file, segment_cursor *cursor, uint32_t tile, uint32_t layer, tile_layers *found)
 {

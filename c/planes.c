@@ -38,6 +38,15 @@ int levels_of_plane(const band_plane *plane)
     return WAVELET_LEVELS - plane->chroma;
 }
 
+apc_place apc_tile_place(const apc_file *file, uint32_t tile)
+{
+    uint32_t across = (file->width + file->tile - 1) / file->tile;
+    uint32_t top = tile / across * file->tile, left = tile % across * file->tile;
+    apc_place place = {top, left, file->height - top < file->tile ? file->height - top : file->tile,
+                       file->width - left < file->tile ? file->width - left : file->tile};
+    return place;
+}
+
 /* The first layer holds the coarsest stages, every other one stage. */
 void stages_of(const apc_file *file, uint32_t layer, int *first, int *last)
 {

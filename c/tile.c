@@ -32,26 +32,6 @@ static int parts_in(parts *p, const apc_file *file, uint8_t *memory, uint32_t wi
 }
 
 /* --- Symbols */
-static int read_layers(const apc_file *file, const apc_model *model, uint8_t *memory, const parts *p, const tile_layers *layers,
-                       uint32_t n_layers, uint32_t *faulty)
-{
-    start_tile(model, memory, &p->map);
-    memset(p->coefficients, 0, p->map.n_coefficients * sizeof *p->coefficients);
-    for (uint32_t layer = 0; layer < n_layers; layer++) {
-        int first, last;
-        uint64_t state[3] = {0, 0, 0};
-        stages_of(file, layer, &first, &last);
-        int64_t fault = apercu_bands_decode(p->planes, file->bands, file->step_q8, model->weights, first, last, 0, file->bands,
-                                            p->contexts, p->workspace, p->map.n_workspace, layers->at[layer],
-                                            layers->size[layer], p->coefficients, state, 1);
-        if (fault) {
-            *faulty = layer;
-            return (int)fault; /* of the kernel, which has the same numbers */
-        }
-    }
-    return 0;
-}
-
 static int write_layers(const apc_file *file, const apc_model *model, uint8_t *memory, const parts *p, uint8_t *out,
                         size_t capacity, uint32_t *lengths)
 {
@@ -74,7 +54,6 @@ static int write_layers(const apc_file *file, const apc_model *model, uint8_t *m
     return 0;
 }
 
-/* --- Samples of bands at full size */
 static int32_t offset_of(const apc_file *file, uint32_t group)
 {
     return (int32_t)head_level(file->levels[2 * group]);
@@ -83,28 +62,6 @@ static int32_t offset_of(const apc_file *file, uint32_t group)
 static int32_t range_of(const apc_file *file, uint32_t group)
 {
     return (int32_t)head_level(file->levels[2 * group + 1]);
-}
-
-static void store(const apc_file *file, const int16_t *plane, size_t w, size_t h, void *pixels, size_t row, uint32_t band,
-                  uint32_t group)
-{
-    if (file->wide)
-        apercu_store_u16(plane, w, (uint16_t *)pixels + band, row, file->bands, w, h, offset_of(file, group),
-                         range_of(file, group));
-    else
-        apercu_store_u8(plane, w, (uint8_t *)pixels + band, row, file->bands, w, h);
-}
-
-/* --- Colours */
-static void store_colour(const apc_file *file, const parts *p, size_t w, size_t h, void *pixels, size_t row)
-{
-    size_t half = (w + 1) / 2;
-    const int16_t *luma = p->samples, *cb = luma + w * h, *cr = cb + half * ((h + 1) / 2);
-    if (file->wide)
-        apercu_ycc_to_rgb_u16(luma, w, cb, cr, half, p->scratch, pixels, row, file->bands, w, h, offset_of(file, 0),
-                              range_of(file, 0));
-    else
-        apercu_ycc_to_rgb_u8(luma, w, cb, cr, half, p->scratch, pixels, row, file->bands, w, h);
 }
 
 /* One or two rows of pixels to two of luma, which lie one after the other, and one each of Cb and Cr, behind them. */
@@ -119,14 +76,6 @@ static void fetch_colour_rows(const apc_file *file, const parts *p, const void *
         apercu_rgb_to_ycc_u8((const uint8_t *)pixels + at, row, file->bands, w, n, scratch, luma, wide, 2, cb, cr);
 }
 
-/* --- Planes */
-static void synthesise(const parts *p, const band_plane *plane, const int16_t *coefficients, int16_t *out)
-{
-    size_t w = (size_t)plane->width, h = (size_t)plane->height;
-    apercu_wavelet_synthesise(coefficients, w, h, levels_of_plane(plane), plane->chroma ? 0 : CENTRE, p->scratch,
-                              p->map.n_scratch, out, w);
-}
-
 static void begin(const apc_file *file, wavelet_analysis *a, const band_plane *plane, int16_t *workspace, int16_t *coefficients)
 {
     wavelet_how how = {(size_t)plane->width, (size_t)plane->height, levels_of_plane(plane), plane->chroma ? 0 : CENTRE,
@@ -134,7 +83,8 @@ static void begin(const apc_file *file, wavelet_analysis *a, const band_plane *p
     wavelet_begin(a, &how, workspace, coefficients);
 }
 
-static void analyse_band(const apc_file *file, const parts *p, const void *pixels, size_t row, uint32_t band, int16_t *coefficients)
+/* Apart, so that its state is off the stack when symbols are coded. */
+APERCU_APART static void analyse_band(const apc_file *file, const parts *p, const void *pixels, size_t row, uint32_t band, int16_t *coefficients)
 {
     const band_plane *of = &p->planes[band];
     wavelet_analysis a;
@@ -151,7 +101,7 @@ static void analyse_band(const apc_file *file, const parts *p, const void *pixel
     wavelet_end(&a);
 }
 
-static void analyse_colour(const apc_file *file, const parts *p, const void *pixels, size_t row, int16_t *coefficients)
+APERCU_APART static void analyse_colour(const apc_file *file, const parts *p, const void *pixels, size_t row, int16_t *coefficients)
 {
     wavelet_analysis planes[COLOUR_PLANES];
     int16_t *workspace = p->scratch;
@@ -172,6 +122,70 @@ static void analyse_colour(const apc_file *file, const parts *p, const void *pix
     }
     for (int i = 0; i < COLOUR_PLANES; i++)
         wavelet_end(&planes[i]);
+}
+
+int tile_encode(const apc_file *file, const apc_model *model, void *memory, uint32_t width, uint32_t height, const void *pixels,
+                size_t row, uint8_t *out, size_t capacity, uint32_t *lengths)
+{
+    parts p;
+    int fault = parts_in(&p, file, memory, width, height);
+    if (fault)
+        return fault;
+    if (is_colour(file))
+        analyse_colour(file, &p, pixels, row, p.coefficients);
+    for (uint32_t band = 0; !is_colour(file) && band < file->bands; band++)
+        analyse_band(file, &p, pixels, row, band, p.coefficients + band * n_samples(&p.planes[0]));
+    return write_layers(file, model, memory, &p, out, capacity, lengths);
+}
+
+#ifndef APERCU_SMALL_ENCODER
+/* --- Symbols to pixels */
+static int read_layers(const apc_file *file, const apc_model *model, uint8_t *memory, const parts *p, const tile_layers *layers,
+                       uint32_t n_layers, uint32_t *faulty)
+{
+    start_tile(model, memory, &p->map);
+    memset(p->coefficients, 0, p->map.n_coefficients * sizeof *p->coefficients);
+    for (uint32_t layer = 0; layer < n_layers; layer++) {
+        int first, last;
+        uint64_t state[3] = {0, 0, 0};
+        stages_of(file, layer, &first, &last);
+        int64_t fault = apercu_bands_decode(p->planes, file->bands, file->step_q8, model->weights, first, last, 0, file->bands,
+                                            p->contexts, p->workspace, p->map.n_workspace, layers->at[layer],
+                                            layers->size[layer], p->coefficients, state, 1);
+        if (fault) {
+            *faulty = layer;
+            return (int)fault; /* of the kernel, which has the same numbers */
+        }
+    }
+    return 0;
+}
+
+static void store(const apc_file *file, const int16_t *plane, size_t w, size_t h, void *pixels, size_t row, uint32_t band,
+                  uint32_t group)
+{
+    if (file->wide)
+        apercu_store_u16(plane, w, (uint16_t *)pixels + band, row, file->bands, w, h, offset_of(file, group),
+                         range_of(file, group));
+    else
+        apercu_store_u8(plane, w, (uint8_t *)pixels + band, row, file->bands, w, h);
+}
+
+static void store_colour(const apc_file *file, const parts *p, size_t w, size_t h, void *pixels, size_t row)
+{
+    size_t half = (w + 1) / 2;
+    const int16_t *luma = p->samples, *cb = luma + w * h, *cr = cb + half * ((h + 1) / 2);
+    if (file->wide)
+        apercu_ycc_to_rgb_u16(luma, w, cb, cr, half, p->scratch, pixels, row, file->bands, w, h, offset_of(file, 0),
+                              range_of(file, 0));
+    else
+        apercu_ycc_to_rgb_u8(luma, w, cb, cr, half, p->scratch, pixels, row, file->bands, w, h);
+}
+
+static void synthesise(const parts *p, const band_plane *plane, const int16_t *coefficients, int16_t *out)
+{
+    size_t w = (size_t)plane->width, h = (size_t)plane->height;
+    apercu_wavelet_synthesise(coefficients, w, h, levels_of_plane(plane), plane->chroma ? 0 : CENTRE, p->scratch,
+                              p->map.n_scratch, out, w);
 }
 
 static void flat(const band_plane *plane, int16_t *out)
@@ -210,17 +224,4 @@ int tile_decode(const apc_file *file, const apc_model *model, void *memory, uint
     }
     return 0;
 }
-
-int tile_encode(const apc_file *file, const apc_model *model, void *memory, uint32_t width, uint32_t height, const void *pixels,
-                size_t row, uint8_t *out, size_t capacity, uint32_t *lengths)
-{
-    parts p;
-    int fault = parts_in(&p, file, memory, width, height);
-    if (fault)
-        return fault;
-    if (is_colour(file))
-        analyse_colour(file, &p, pixels, row, p.coefficients);
-    for (uint32_t band = 0; !is_colour(file) && band < file->bands; band++)
-        analyse_band(file, &p, pixels, row, band, p.coefficients + band * n_samples(&p.planes[0]));
-    return write_layers(file, model, memory, &p, out, capacity, lengths);
-}
+#endif

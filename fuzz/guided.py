@@ -27,7 +27,7 @@ import numpy as np
 
 import build
 import guided_seeds
-from scripts import c_tables
+from apercu.bridges import tables_c
 
 FOLDER = build.ROOT / "build" / "fuzz" / "guided"
 SOURCES = (build.ROOT / "fuzz" / "guided", build.ROOT / "src" / "apercu" / "kernel", build.ROOT / "c")
@@ -72,7 +72,7 @@ def make(sanitiser: str, planted: bool) -> Path:
     folder = FOLDER / (sanitiser + "-planted" * planted)
     folder.mkdir(parents=True, exist_ok=True)
     (FOLDER / "tables.h").write_text(guided_seeds.tables())
-    (FOLDER / "model_2.c").write_text(c_tables.source_of(np.load(build.ROOT / "src/apercu/weights/apercu.npy"), 2))
+    (FOLDER / "model_2.c").write_text(tables_c.source_of(np.load(build.ROOT / "src/apercu/weights/apercu.npy"), 2))
     target = folder / "fuzzer"
     flags = [*FLAGS, *SANITISERS[sanitiser], "-fsanitize=fuzzer", *["-DAPERCU_PLANT_OVERFLOW"] * planted]
     if sanitiser == "address-32" and CROSS_32.is_dir():

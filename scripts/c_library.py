@@ -92,7 +92,7 @@ def build(folder: Path, *flags: str) -> Path:
     return folder
 
 
-def load(folder):
+def load(folder: Path) -> ctypes.CDLL:
     """The shared library as ctypes has it."""
     library = ctypes.CDLL(str(folder / "libapercu.so"))
     library.apc_memory.restype = library.apc_encode_memory.restype = ctypes.c_size_t
@@ -108,12 +108,12 @@ class Decoder:
     def __init__(self, folder: Path, guard: int = 64) -> None:
         self.library, self.guard = load(folder), guard
 
-    def _checked(self, found):
+    def _checked(self, found: int) -> int:
         if found < 0:
             raise Refused(self.library.apc_error_name(found).decode())
         return found
 
-    def opened(self, data, limit=2**28):
+    def opened(self, data: bytes, limit: int = 2**28) -> File:
         """An apc_file; its bytes stay as long as it does."""
         file = File()
         file.bytes = ctypes.create_string_buffer(data, len(data))
@@ -121,7 +121,7 @@ class Decoder:
         self._checked(self.library.apc_open(ctypes.byref(file), at, n, ctypes.c_uint64(limit)))
         return file
 
-    def model(self, file, path=None):
+    def model(self, file: File, path: Path | None = None) -> Model:
         """The shipped tables, or a user's."""
         if file.model:
             return Model.in_dll(self.library, "apc_model_2")
@@ -135,11 +135,19 @@ class Decoder:
         model.arrays = weights, starts
         return model
 
-    def memory(self, file):
+    def memory(self, file: File) -> "np.ndarray[Any, Any]":
         """What decoding takes, and `guard` bytes more that it must not touch. It begins as rubbish."""
         return np.full(self.library.apc_memory(ctypes.byref(file)) + self.guard, GUARD, np.uint8)
 
-    def decode(self, data, *, damaged="raise", model=None, layers=None, limit=2**28):
+    def decode(
+        self,
+        data: bytes,
+        *,
+        damaged: str = "raise",
+        model: Path | None = None,
+        layers: int | None = None,
+        limit: int = 2**28,
+    ) -> Any:
         """As apercu.decode."""
         file = self.opened(data, limit)
         memory, dtype = self.memory(file), np.uint16 if file.wide else np.uint8
@@ -160,7 +168,9 @@ class Decoder:
         self.shown = shown
         return pixels[:, :, 0] if file.interpretation == 0 and not file.axis else pixels
 
-    def encode(self, image, like: Header, path=None, capacity=None):
+    def encode(
+        self, image: "np.ndarray[Any, Any]", like: Header, path: Path | None = None, capacity: int | None = None
+    ) -> bytes:
         """A file of an image (H, W) or (H, W, B); all but its samples is as a header says."""
         levels = np.array(like.levels, np.uint8).ravel()
         quality, tile = like.quality_q8, 1 << like.tile_log2 if like.tile_log2 else 0
@@ -177,14 +187,14 @@ class Decoder:
             raise AssertionError("the encoder writes beyond its memory")
         return out[:size].tobytes()
 
-    def segment(self, data, tile, layer):
+    def segment(self, data: bytes, tile: int, layer: int) -> tuple[str | None, int]:
         """The name of its fault or None, and its bytes."""
         file, at, n = self.opened(data), ctypes.c_void_p(), ctypes.c_size_t()
         place = ctypes.c_uint32(tile), ctypes.c_uint32(layer)
         fault = self.library.apc_segment(ctypes.byref(file), *place, ctypes.byref(at), ctypes.byref(n))
         return self.library.apc_error_name(fault).decode() if fault else None, n.value
 
-    def tile(self, data, tile, layers=None):
+    def tile(self, data: bytes, tile: int, layers: int | None = None) -> SimpleNamespace:
         """The samples of a tile (h, w, B), its place, how many layers are shown, and the fault's name or None."""
         file = self.opened(data)
         place, fault = self.library.apc_tile_place(ctypes.byref(file), ctypes.c_uint32(tile)), ctypes.c_int(0)
@@ -202,7 +212,7 @@ def hash_of(numbers: "np.ndarray[Any, Any]") -> bytes:
     return hashlib.sha256(numbers.astype("<u2").tobytes()).digest()[:8]
 
 
-def address(array):
+def address(array: "np.ndarray[Any, Any]") -> ctypes.c_void_p:
     """Of its first element."""
     return ctypes.c_void_p(array.ctypes.data)
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "vrt": ("apercu.cli.vrt", "show an apercu file to GDAL, rasterio and QGIS"),
     "stac": ("apercu.cli.stac", "describe an apercu file as a STAC item, with a thumbnail"),
     "placeholder": ("apercu.cli.placeholder", "make placeholders of 16 to 300 bytes for pages and databases"),
+    "export-c": ("apercu.cli.export_c", "write the encoder as C for a microcontroller"),
     "view": ("apercu.cli.view", "look at an apercu file in a browser, beside its original"),
     "batch": ("apercu.cli.batch", "make previews of whole archives, on this machine or a cluster"),
     "train": ("apercu.cli.train", "train weights on images of your own"),

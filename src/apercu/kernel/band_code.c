@@ -3,9 +3,8 @@
  * One walk serves both directions: `writing` is a constant wherever these functions are expanded, so that the compiler
  * makes three of them, which cannot become different: a decoder, an encoder, and an encoder that weighs errors. */
 #include "band_code.h"
-#include "band_around.h"
-#include "band_border.h"
 #include "band_choice.h"
+#include "band_grids.h"
 #include "band_importance.h"
 #include "band_low.h"
 #include "band_step.h"
@@ -164,60 +163,6 @@ APERCU_APART static void read_band(coder *c, const band *b)
     code_band(c, b, READING);
 }
 
-/* The magnitudes of every band of a plane, one after the other; returns where they end. Nothing is placed where `grids`
- * is NULL. Those of the finest level, which come last, leave room for joining a level before they are used. */
-static size_t place_grids(const band_plane *plane, const wavelet_layout *layout, uint8_t *start, size_t at, grid *grids)
-{
-    size_t finest = at;
-    for (int i = 1; i < layout->n_bands; i++) {
-        grid g = {layout->width[i], layout->height[i], layout->width[i] + 2 * MARGIN, NULL};
-        if (grids) {
-            g.at = start + at + MARGIN * g.stride + MARGIN;
-            grids[i] = g;
-        }
-        if (i == layout->n_bands - ORIENTATIONS)
-            finest = at;
-        at += g.stride * (g.height + 2 * MARGIN);
-    }
-    size_t least = finest + joining_size(plane) * sizeof(int16_t) + 1;
-    return at > least ? at : least;
-}
-
-/* A row of a band of this width, with room for whole words and groups behind it. */
-static size_t wide_of(size_t width)
-{
-    return (width + 2 * MARGIN + 15) & ~(size_t)7;
-}
-
-/* Bytes for the widest band: see walk_band(). */
-static size_t scratch_size(size_t width)
-{
-    return (2 + GROUP + GROUP + 1 + SOURCES + 2) * wide_of((width + 1) / 2) + (SOURCES + 1) * sizeof(word);
-}
-
-static int levels_of(const band_plane *plane)
-{
-    return WAVELET_LEVELS - plane->chroma;
-}
-
-/* 0 or APERCU_ERROR_ARGUMENT: a companion is an earlier plane with bands of the same sizes. */
-static int check_planes(const band_plane *planes, size_t n_planes)
-{
-    for (size_t p = 0; p < n_planes; p++) {
-        const band_plane *a = &planes[p];
-        if (a->width < 1 || a->height < 1 || a->chroma < 0 || a->chroma > 1 || a->companion >= (int32_t)p)
-            return APERCU_ERROR_ARGUMENT;
-        if (a->companion < 0)
-            continue;
-        const band_plane *b = &planes[a->companion];
-        int halved = a->chroma && !b->chroma;
-        if ((a->chroma < b->chroma) || a->width != (halved ? (b->width + 1) / 2 : b->width) ||
-            a->height != (halved ? (b->height + 1) / 2 : b->height))
-            return APERCU_ERROR_ARGUMENT;
-    }
-    return 0;
-}
-
 /* Bytes of workspace for planes, or an error. */
 int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes)
 {
@@ -262,7 +207,7 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
     b.parent = level < levels_of(plane) ? &grids[i - 3] : NULL;
     b.sisters = &grids[i - orientation];
     b.n_sisters = orientation;
-    b.companion = companion ? &companion[i] : NULL;
+    b.companion = companion ? &companion[orientation] : NULL;
     size_t wide = wide_of(b.own.width);
     b.any = scratch;
     b.flags = scratch + wide;
@@ -312,7 +257,7 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
             int level = stage - plane->chroma, hl = 3 * (levels_of(plane) - level) + 1;
             int decoding = writing && plane->fitted && step_q8 >= MENDED_FROM_Q8 && level > MENDED_TO;
             wavelet_layout layout;
-            grid grids[WAVELET_BANDS], beside[WAVELET_BANDS];
+            grid grids[WAVELET_BANDS];
             wavelet_lay_out(&layout, (size_t)plane->width, (size_t)plane->height, levels_of(plane));
             size_t next = place_grids(plane, &layout, start, at, grids);
             if (p < first_plane || p >= end_plane) {
@@ -320,21 +265,10 @@ static inline int64_t walk(coder *c, const band_plane *planes, size_t n_planes, 
                 at = next;
                 continue;
             }
-            const grid *companion = NULL;
-            if (plane->companion >= 0) {
-                if (plane->companion < reached)
-                    reached = 0, there = 0;
-                for (;; reached++) { /* on from the last companion: thousands of bands take time in proportion */
-                    const band_plane *other = &planes[reached];
-                    wavelet_layout its;
-                    wavelet_lay_out(&its, (size_t)other->width, (size_t)other->height, levels_of(other));
-                    size_t end = place_grids(other, &its, start, there, beside);
-                    if (reached == plane->companion)
-                        break;
-                    there = end;
-                }
-                companion = beside;
-            }
+            grid beside[ORIENTATIONS];
+            const grid *companion = plane->companion >= 0 && level >= 1 ? beside : NULL;
+            if (companion)
+                find_companion(planes, start, hl, plane->companion, &reached, &there, beside);
             if (stage == STAGES) {
                 int32_t step_q6 = step_q8 ? band_step_q6(step_q8, plane->chroma, levels_of(plane), -1) : 0;
                 int16_t *low = (out ? out : coefficients) + from;

@@ -58,6 +58,12 @@ class BandPlane(NamedTuple):
     one_price: int = 0
 
 
+def workspace_bytes(planes: list[BandPlane]) -> int:
+    """Bytes that coding the planes of a tile takes, besides contexts and coefficients."""
+    described = _described(planes)
+    return checked(_workspace(address(described), len(planes)))
+
+
 class BandTables(NamedTuple):
     """The trained tables, which encoder and decoder share.
 

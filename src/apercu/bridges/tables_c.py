@@ -1,6 +1,6 @@
-"""Tables of a model as a C source: `python scripts/c_tables.py src/apercu/weights/apercu.npy 2 model_2.c`.
+"""Tables of a model as a C source; as a program, `python tables_c.py apercu.npy 2 model_2.c`.
 
-Model 0 is for a user's tables. Reads the file without apercu: an environment with NumPy does.
+Model 0 is for a user's tables. The program needs NumPy alone: c/Makefile runs it where apercu is not installed.
 """
 
 import hashlib

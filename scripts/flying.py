@@ -1,0 +1,257 @@
+"""The encoder that `apercu export-c` writes, on emulated Cortex-M4 and M7: bytes, instructions, RAM, stack, code.
+
+    python -m scripts.flying            a table of docs/flying.md, for images drawn here or of --images DIR
+
+Needs arm-none-eabi-gcc with newlib, and qemu-system-arm.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import apercu
+from apercu.bridges import files
+from apercu.bridges.export_c import export_c
+from scripts.pictures import scene
+
+BOARDS = {"cortex-m4": "mps2-an386", "cortex-m7": "mps2-an500"}
+COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
+FLAGS = "-mthumb", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"
+SCRIPT = """\
+MEMORY
+{
+  FLASH (rx) : ORIGIN = 0x00000000, LENGTH = 4M
+  RAM (rwx) : ORIGIN = 0x20000000, LENGTH = 4M
+}
+ENTRY(reset)
+data_in_flash = LOADADDR(.data);
+SECTIONS
+{
+  .text : { KEEP(*(.vectors)) *(.text*) *(.rodata*) . = ALIGN(4); } >FLASH
+  .ARM.exidx : { *(.ARM.exidx*) } >FLASH
+  .data : { data_begins = .; *(.data*) . = ALIGN(4); data_ends = .; } >RAM AT>FLASH
+  .bss : { bss_begins = .; *(.bss*) *(COMMON) . = ALIGN(8); bss_ends = .; end = .; } >RAM
+  stack_top = ORIGIN(RAM) + LENGTH(RAM);
+}
+"""
+MAIN = """\
+#include "encoder.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What stands in memory before main, and the timer: with -icount shift=0 an instruction takes 1 ns, a tick 40. */
+extern uint32_t stack_top, data_in_flash, data_begins, data_ends, bss_begins, bss_ends;
+extern void initialise_monitor_handles(void);
+int main(void);
+static volatile uint32_t *const TIMER = (volatile uint32_t *)0xE000E010;
+enum { STACK_WORDS = 4096, PAINT = 0x5A5A5A5A };
+
+void reset(void)
+{
+    uint32_t *from = &data_in_flash;
+    for (uint32_t *to = &data_begins; to < &data_ends;)
+        *to++ = *from++;
+    for (uint32_t *to = &bss_begins; to < &bss_ends;)
+        *to++ = 0;
+    initialise_monitor_handles();
+    exit(main());
+}
+
+static void hang(void)
+{
+    for (;;)
+        ;
+}
+
+__attribute__((section(".vectors"), used)) static void *const VECTORS[] = {
+    &stack_top, reset, hang, hang, hang, hang, hang};
+
+static uint64_t ticks;
+
+static void begin(void)
+{
+    TIMER[1] = 0xFFFFFF, TIMER[2] = 0, TIMER[0] = 5;
+}
+
+static void stop(void)
+{
+    ticks += 0xFFFFFF - (TIMER[2] & 0xFFFFFF);
+}
+
+static apercu_sample strip[APERCU_TILE * 1024 * APERCU_BANDS];
+static uint8_t out[1 << 18];
+
+static int32_t encode(FILE *in, const uint32_t *head, const uint8_t *levels)
+{
+    uint32_t width = head[0], height = head[1];
+    (void)levels;
+    begin();
+    int fault = apercu_begin(width, height, (uint16_t)head[2], out, sizeof out LEVELS);
+    stop();
+    for (uint32_t top = 0; top < height && !fault; top += APERCU_TILE) {
+        uint32_t rows = height - top < APERCU_TILE ? height - top : APERCU_TILE;
+        if (fread(strip, sizeof *strip * width * APERCU_BANDS, rows, in) != rows)
+            return -100;
+        begin();
+        fault = apercu_strip(strip, 0);
+        stop();
+    }
+    begin();
+    int32_t size = fault ? fault : apercu_end();
+    stop();
+    return size;
+}
+
+int main(void)
+{
+    uint32_t head[3];
+    uint8_t levels[64];
+    FILE *in = fopen("in.bin", "rb");
+    if (!in || fread(head, sizeof head, 1, in) != 1 || fread(levels, sizeof levels, 1, in) != 1)
+        return 1;
+    volatile uint32_t *here = (volatile uint32_t *)__builtin_frame_address(0);
+    for (int i = 64; i < STACK_WORDS; i++)
+        here[-i] = PAINT;
+    int32_t size = encode(in, head, levels);
+    int deepest = STACK_WORDS - 1;
+    while (deepest > 64 && here[-deepest] == PAINT)
+        deepest--;
+    FILE *file = fopen("out.apc", "wb");
+    if (!file || (size > 0 && fwrite(out, 1, (size_t)size, file) != (size_t)size))
+        return 1;
+    fclose(file);
+    printf("size %ld ticks %lu stack %d\\n", (long)size, (unsigned long)ticks, 4 * deepest);
+    return 0;
+}
+"""
+
+
+class Flight(NamedTuple):
+    """What a board says: the file, instructions of the encoder in all, bytes of stack."""
+
+    data: bytes
+    instructions: int
+    stack: int
+
+
+def is_here() -> bool:
+    """Whether a compiler and an emulator are."""
+    return shutil.which(COMPILER) is not None and shutil.which(EMULATOR) is not None
+
+
+def build(folder: Path, core: str, optimise: str = "-O2", **kind: Any) -> Path:
+    """The exported encoder for a board, as a program below `folder`; `kind`: of `export_c`."""
+    export_c(folder / "encoder", **kind)
+    (folder / "board.ld").write_text(SCRIPT)
+    levels = ", levels" if kind.get("bits") == 16 else ""
+    (folder / "main.c").write_text(MAIN.replace(" LEVELS", levels))
+    target, source = folder / f"{core}{optimise}.elf", folder / "encoder"
+    sources = [folder / "main.c", source / "encoder.c", source / "tables.c", *sorted((source / "src").glob("*.c"))]
+    flags = [
+        f"-mcpu={core}",
+        optimise,
+        "-std=c99",
+        "-DAPERCU_SMALL_ENCODER",
+        f"-I{source}",
+        f"-I{source / 'src'}",
+        *FLAGS,
+    ]
+    command = [COMPILER, *flags, *map(str, sources), "-T", str(folder / "board.ld"), "--specs=rdimon.specs"]
+    subprocess.run([*command, "-nostartfiles", "-o", str(target)], check=True, capture_output=True)
+    return target
+
+
+def fly(program: Path, core: str, image: "np.ndarray[Any, Any]", quality: float, levels: bytes = b"") -> Flight:
+    """Encodes an image on an emulated board."""
+    with tempfile.TemporaryDirectory() as place:
+        head = np.array([image.shape[1], image.shape[0], round(256 * quality)], "<u4").tobytes()
+        samples = image.astype(image.dtype.newbyteorder("<")).tobytes()
+        Path(place, "in.bin").write_bytes(head + levels.ljust(64, b"\0") + samples)
+        command = [EMULATOR, "-M", BOARDS[core], "-nographic", "-icount", "shift=0", "-kernel", str(program)]
+        command += ["-semihosting-config", "enable=on,target=native"]
+        done = subprocess.run(command, cwd=place, check=True, capture_output=True, text=True, timeout=120)
+        found = re.search(r"size (-?\d+) ticks (\d+) stack (\d+)", done.stdout)
+        if not found or int(found[1]) < 0:
+            raise RuntimeError(f"the board says {done.stdout!r} {done.stderr!r}")
+        return Flight(Path(place, "out.apc").read_bytes(), 40 * int(found[2]), int(found[3]))
+
+
+def quality_at(image: "np.ndarray[Any, Any]", bpp: float, tile: int) -> float:
+    """That makes a file of this rate, in one layer."""
+    told: Any = apercu.info(apercu.encode(image, bpp=bpp, tile=tile, layers=1))
+    return float(told["quality"])
+
+
+def code_size(program: Path) -> tuple[int, int]:
+    """Bytes of the encoder's code, without tables, library functions and main, and of its tables."""
+    listed = subprocess.run(
+        [COMPILER.replace("gcc", "nm"), "-S", "-l", str(program)], check=True, capture_output=True, text=True
+    ).stdout
+    own = re.compile("|".join(_names(program.parent / "encoder")))
+    code = tables = 0
+    for line in listed.splitlines():
+        fields = line.split()
+        if len(fields) < 4 or fields[2].lower() not in "tr":
+            continue
+        if fields[3] in ("apercu_starts", "WEIGHTS"):
+            tables += int(fields[1], 16)
+        elif own.fullmatch(fields[3].split(".")[0]):
+            code += int(fields[1], 16)
+    return code, tables
+
+
+def _names(folder: Path) -> set[str]:
+    """Of all functions and constants that the sources define."""
+    text = "\n".join(path.read_text() for path in [*folder.glob("*.c"), *(folder / "src").glob("*.[ch]")])
+    return set(re.findall(r"\b(\w+)(?=\(|\[| =)", text)) - {"main", "memcpy", "memset", "memcmp", "memmove"}
+
+
+def row(image: "np.ndarray[Any, Any]", core: str, tile: int, bpp: float, place: Path) -> str:
+    """A row of the table."""
+    bands = "rgb" if image.ndim == 3 else "grey"
+    quality = quality_at(image, bpp, tile)
+    ram = export_c(place / "encoder", bands=bands, tile=tile)
+    program = build(place, core, bands=bands, tile=tile)
+    flight = fly(program, core, image, quality)
+    same = flight.data == apercu.encode(image, quality=quality, tile=tile, layers=1)
+    n_pixels, bits = image.shape[0] * image.shape[1], 8 * len(flight.data)
+    error = np.mean((apercu.decode(flight.data).astype(float) - image) ** 2)
+    psnr = 10 * np.log10(255**2 / error)
+    return (
+        f"| {core} | {bands} | {tile} | {ram:,} | {flight.stack:,} | {flight.instructions / n_pixels:.0f} | "
+        f"{bits / n_pixels:.3f} | {psnr:.2f} | {'yes' if same else 'NO'} |"
+    )
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=Path, help="folder of pictures; by default one is drawn")
+    parser.add_argument("--bpp", type=float, default=0.1)
+    options = parser.parse_args()
+    images = [scene(256, 384, 3)]
+    if options.images:
+        images = [np.asarray(files.read(path)) for path in sorted(options.images.glob("*.png"))]
+    print("| core | bands | tile | RAM | stack | instructions a pixel | bits a pixel | dB | the package's bytes |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as place:
+        for core in BOARDS:
+            for tile in (64, 128, 256):
+                for image in images:
+                    print(row(image, core, tile, options.bpp, Path(place)), flush=True)
+                    print(row(np.ascontiguousarray(image[:, :, 1]), core, tile, options.bpp, Path(place)), flush=True)
+        print("\n| core | bands | code, -Os | code, -O2 | tables |\n|---|---|---|---|---|")
+        for core in BOARDS:
+            for bands in ("rgb", "grey"):
+                sizes = [code_size(build(Path(place), core, how, bands=bands, tile=128)) for how in ("-Os", "-O2")]
+                print(f"| {core} | {bands} | {sizes[0][0]:,} | {sizes[1][0]:,} | {sizes[0][1]:,} |")
+
+
+if __name__ == "__main__":
+    main()

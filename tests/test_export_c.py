@@ -1,0 +1,173 @@
+"""The encoder for microcontrollers that `apercu export-c` writes: its files are the package's, byte for byte."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+import apercu
+from apercu.bridges.export_c import export_c, ram_of
+from apercu.cli.main import main
+from apercu.errors import OptionError
+from apercu.format.container import read_header
+from apercu.stages.layout import layout_of
+from scripts import c_library, flying
+from scripts.pictures import scene, wide
+
+needs_compiler = pytest.mark.skipif(not c_library.HAS_COMPILER, reason="no C compiler here")
+DRIVER = """\
+#include "encoder.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* driver WIDTH HEIGHT QUALITY_Q8 CAPACITY [LEVELS...] < samples > file */
+int main(int argc, char **argv)
+{
+    uint32_t width = (uint32_t)atoi(argv[1]), height = (uint32_t)atoi(argv[2]), rows;
+    size_t capacity = (size_t)atoi(argv[4]), row = (size_t)width * APERCU_BANDS * sizeof(apercu_sample);
+    uint8_t levels[64], *out = malloc(capacity), *strip = malloc(row * APERCU_TILE);
+    for (int i = 5; i < argc; i++)
+        levels[i - 5] = (uint8_t)atoi(argv[i]);
+    (void)levels;
+    int fault = apercu_begin(width, height, (uint16_t)atoi(argv[3]), out, capacity LEVELS);
+    for (uint32_t top = 0; top < height && !fault; top += rows) {
+        rows = height - top < APERCU_TILE ? height - top : APERCU_TILE;
+        if (fread(strip, row, rows, stdin) != rows)
+            return 9;
+        fault = apercu_strip((const apercu_sample *)(void *)strip, 0);
+    }
+    int32_t size = fault ? fault : apercu_end();
+    if (size < 0)
+        return (int)-size;
+    return fwrite(out, 1, (size_t)size, stdout) != (size_t)size;
+}
+"""
+KINDS = {
+    "grey": {"bands": "grey", "tile": 64, "layers": 1, "bits": 8, "most_tiles": 12},
+    "rgb": {"bands": "rgb", "tile": 32, "layers": 3, "bits": 8, "most_tiles": 20},
+    "bands16": {"bands": 4, "tile": 64, "layers": 2, "bits": 16, "most_tiles": 6},
+}
+SIZES = {"grey": (150, 201), "rgb": (77, 99), "bands16": (70, 130)}
+
+
+def picture(kind):
+    height, width = SIZES[kind]
+    n_bands = {"grey": 1, "rgb": 3, "bands16": 4}[kind]
+    samples = scene(height, width, n_bands, seed=3)
+    return wide(samples, 200, 5000) if kind == "bands16" else samples[:, :, 0] if n_bands == 1 else samples
+
+
+def encoded(kind, image, quality):
+    how = KINDS[kind]
+    bands = "spectral" if kind == "bands16" else kind
+    return apercu.encode(image, quality=quality, tile=how["tile"], layers=how["layers"], bands=bands)
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    """Compiles the exported encoder of a kind, once, with sanitisers where there are any."""
+    made = {}
+
+    def build(kind):
+        if kind not in made:
+            folder = tmp_path_factory.mktemp(kind)
+            export_c(folder, **KINDS[kind])
+            (folder / "example.c").write_text(DRIVER.replace(" LEVELS", ", levels" if kind == "bands16" else ""))
+            subprocess.run(["make", "-s", "-C", folder, f"CC={c_library.COMPILER}", "CFLAGS=-O1"], check=True)
+            made[kind] = folder / "example"
+        return made[kind]
+
+    return build
+
+
+def run(program, image, quality, data, capacity=1 << 16):
+    levels = [str(code) for codes in read_header(data).levels for code in codes]
+    words = [image.shape[1], image.shape[0], round(256 * quality), capacity]
+    samples = np.ascontiguousarray(image).tobytes()
+    return subprocess.run([program, *map(str, words), *levels], input=samples, capture_output=True, check=False)
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("quality", [0.0, 31.5, 100.0])
+def test_the_bytes_of_the_package(driver, kind, quality):
+    image = picture(kind)
+    wanted = encoded(kind, image, quality)
+    done = run(driver(kind), image, quality, wanted, 4 * len(wanted) + 4096)
+    assert done.returncode == 0
+    assert done.stdout == wanted
+
+
+@needs_compiler
+def test_a_small_part_and_one_pixel(driver):
+    for image in (picture("grey")[:50, :40], picture("grey")[:1, :1], picture("grey")[:1]):
+        wanted = encoded("grey", image, 40.0)
+        assert run(driver("grey"), image, 40.0, wanted).stdout == wanted
+
+
+@needs_compiler
+def test_what_does_not_fit_is_refused(driver):
+    image = picture("grey")
+    wanted = encoded("grey", image, 60.0)
+    assert run(driver("grey"), image, 60.0, wanted, len(wanted) + 200).returncode == 0
+    assert run(driver("grey"), image, 60.0, wanted, len(wanted) - 1).returncode == 1  # APERCU_TOO_SMALL
+    larger = np.tile(image, (2, 2))  # more tiles than were asked for
+    assert run(driver("grey"), larger, 60.0, wanted).returncode == 4  # APERCU_BAD_CALL
+
+
+@needs_compiler
+def test_the_example_compiles_without_a_warning_and_writes_a_file(tmp_path, capsys):
+    assert main(["export-c", "--tile", "64", "--bands", "rgb", "--out", str(tmp_path / "encoder")]) == 0
+    assert "bytes of RAM" in capsys.readouterr().out
+    subprocess.run(["make", "-s", "-C", tmp_path / "encoder", f"CC={c_library.COMPILER}"], check=True)
+    done = subprocess.run([tmp_path / "encoder" / "example"], capture_output=True, check=True)
+    assert apercu.info(done.stdout)["tiles"] == 9
+    assert apercu.check(done.stdout) == []
+    assert len((tmp_path / "encoder" / "example.c").read_text().splitlines()) <= 45
+
+
+def test_ram_is_as_stated():
+    """The bars of a tile in colours."""
+    for tile, most in ((64, 90_000), (128, 150_000), (256, 400_000)):
+        for bands in ("grey", "rgb"):
+            n_bands = 3 if bands == "rgb" else 1
+            assert ram_of(layout_of(bands, n_bands, tile, tile), 256) <= most
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"tile": 96}, {"bits": 12}, {"layers": 0}, {"layers": 6}, {"bands": "rgba"}, {"bands": 0}, {"most_tiles": 0}],
+)
+def test_what_is_no_kind_of_image_is_refused(tmp_path, wrong):
+    with pytest.raises(OptionError):
+        export_c(tmp_path / "encoder", **wrong)
+    assert not (tmp_path / "encoder").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not flying.is_here(), reason="no compiler for Arm or no emulator here")
+@pytest.mark.parametrize("core", flying.BOARDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_a_board(tmp_path, core, kind):
+    """Bytes, and of the usual kinds instructions, stack and code."""
+    image = picture(kind)
+    wanted = encoded(kind, image, 30.0)
+    program = flying.build(tmp_path, core, **KINDS[kind])
+    levels = b"".join(bytes(codes) for codes in read_header(wanted).levels)
+    flight = flying.fly(program, core, image, 30.0, levels)
+    assert flight.data == wanted
+    assert flight.stack <= 2048
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not flying.is_here(), reason="no compiler for Arm or no emulator here")
+@pytest.mark.parametrize(("bands", "most"), [("rgb", 350), ("grey", 195)])
+def test_instructions_a_pixel_on_a_board(tmp_path, bands, most):
+    image = scene(256, 256, 3, seed=5)
+    image = image if bands == "rgb" else np.ascontiguousarray(image[:, :, 1])
+    quality = flying.quality_at(image, 0.1, 128)
+    program = flying.build(tmp_path, "cortex-m4", bands=bands, tile=128)
+    flight = flying.fly(program, "cortex-m4", image, quality)
+    assert flight.instructions / 256**2 <= most
+    assert flight.stack <= 2048
