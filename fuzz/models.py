@@ -9,6 +9,7 @@ import numpy as np
 from apercu.codecs import rnn
 from apercu.format.ids import MODELS
 from apercu.format.weights import FOLDER
+from apercu.stages.band_contexts import packed
 from apercu.stages.rnn_tables import BOUNDS, CLASSES, LARGEST_SCALE, ONE, STEPS, largest_sum, pack, shapes, unpack
 from apercu.stages.symbol_maps import N_WEIGHTS, n_contexts, n_groups
 from mutate import havoc
@@ -95,8 +96,12 @@ def _taha2025(rng: random.Random, draw: np.random.Generator) -> np.ndarray:
 
 
 def _apercu(rng: random.Random, draw: np.random.Generator) -> np.ndarray:
-    """(22602,) uint16: weights of 0 to 64, then for each context a probability of 1 to 65535 and an age of 2 to 128."""
+    """(22602,) uint16: weights of 0 to 64, then for each context a probability of 1 to 65535 and an age of 2 to 128. Or
+    small tables, (8362,) uint8."""
     weights = draw.integers(0, 65, BANDS) if rng.random() < 0.5 else np.full(BANDS, rng.choice((0, 1, 64)))
+    if rng.random() < 0.2:
+        codes = draw.integers(0, 256, CONTEXTS) if rng.random() < 0.5 else np.full(CONTEXTS, rng.choice((0, 63, 255)))
+        return packed(weights.astype(np.uint8).reshape(30, 9), codes.astype(np.uint8))
     ends = rng.choice(((1,), (65535,), (1, 65535), (1, 32768, 65535), (32768,)))
     chances = draw.choice(ends, CONTEXTS) if rng.random() < 0.7 else draw.integers(1, 65536, CONTEXTS)
     ages = np.full(CONTEXTS, rng.choice((2, 128))) if rng.random() < 0.7 else draw.integers(2, 129, CONTEXTS)
@@ -112,7 +117,9 @@ def broken_file(rng: random.Random, model: np.ndarray) -> bytes:
         model = rng.choice((model[:-1], model.reshape(-1)[:, np.newaxis], model.reshape(-1)[:0], model.T))
     elif kind == 2:
         model = model.copy()
-        model.reshape(-1)[rng.randrange(model.size) :: rng.choice((1, 2, 7, 1000))] = rng.choice((0, 65, 129, 32767))
+        model.reshape(-1)[rng.randrange(model.size) :: rng.choice((1, 2, 7, 1000))] = np.array(
+            rng.choice((0, 65, 129, 32767))
+        ).astype(model.dtype)
     stream = BytesIO()
     np.save(stream, model)
     data = stream.getvalue()

@@ -28,7 +28,7 @@ def cases() -> dict[str, Case]:
     for height, width in ((1, 1), (1, 2), (2, 1), (1, 40), (40, 1), (3, 5), (16, 16), (33, 31)):
         sizes[f"bands-{height}x{width}"] = _case("grey of this size", scene(height, width)[:, :, 0], quality=70)
         sizes[f"bands-rgb-{height}x{width}"] = _case("colour of this size", scene(height, width, 3), quality=60)
-    return sizes | _kinds() | _settings() | _parts() | _written()
+    return sizes | _kinds() | _settings() | _parts() | _small() | _written()
 
 
 def _case(about: str, image: Samples, tile_log2: int = 10, layers: int = 1, **options: object) -> Encoded:
@@ -112,6 +112,27 @@ def _parts() -> dict[str, Case]:
         "bands-layers-3": _case("three layers in colour", RGB, layers=3, quality=60),
         "bands-layers-5": _case("the most layers", GREY, layers=5, quality=70),
         "bands-layers-of-tiles": _case("tiles of 32 in three layers", scene(40, 50, 3), 5, 3, quality=45),
+    }
+
+
+def _small() -> dict[str, Case]:
+    """Files of model 10."""
+    saturated = (noise((19, 21, 3), 6) % 2 * 255).astype(np.uint8)
+    return {
+        "small-tables-rgb": _case("small tables, in colour", RGB, quality=60, model="apercu_small"),
+        "small-tables-layers": _case(
+            "small tables and the most layers", GREY, layers=5, quality=75, model="apercu_small"
+        ),
+        "small-tables-spectral": _case(
+            "small tables and bands that predict each other",
+            scene(18, 23, 3),
+            bands="spectral",
+            quality=65,
+            model="apercu_small",
+        ),
+        "small-tables-noise": _case(
+            "small tables and the largest symbols", saturated, quality=100, model="apercu_small"
+        ),
     }
 
 

@@ -55,6 +55,8 @@ CODECS = {
     9: reference_rnn,
 }
 """By the number in the file, which stands for an entropy coder, too."""
+OTHER_MODELS = {10: 2}
+"""Models whose number is not that of their codec."""
 OF_SAMPLES = {5}
 BY_HAND = 32767
 
@@ -87,7 +89,7 @@ def read_head(source, limit):
         raise UnsupportedVersion(f"version {flags >> 4}")
     head.wide, head.parts, head.interpretation = bool(flags & 8), bool(flags & 4), flags & 3
     head.model = source.number(1)
-    head.codec = source.number(1) if head.model == 0 else head.model
+    head.codec = source.number(1) if head.model == 0 else OTHER_MODELS.get(head.model, head.model)
     if head.codec not in CODECS:
         raise UnknownModel(f"model {head.model}, codec {head.codec}")
     if head.model == 0:
@@ -180,7 +182,7 @@ def model_of(head, users):
     if array is None:
         raise ModelError("the file was made with weights that are not at hand")
     model = CODECS[head.codec].tables(array, head.codec)
-    if hashlib.sha256(array.astype("<u2").tobytes()).digest()[: len(sha256)] != sha256:
+    if hashlib.sha256(array.astype("<u2" if array.itemsize == 2 else "u1").tobytes()).digest()[: len(sha256)] != sha256:
         raise ModelError("the file was made with other weights")
     return model
 

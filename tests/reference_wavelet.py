@@ -242,9 +242,72 @@ def setting(quality_q8, parameters, text):
 
 
 def tables(array, _codec):
-    if array.dtype.kind != "u" or array.size != 270 + 2 * 11166:
+    """Weights, then `fast` = `slow` and `age` of each context."""
+    if array.dtype == np.uint8:
+        return small_tables(array)
+    if array.dtype.kind != "u" or array.dtype.itemsize != 2 or array.size != 270 + 2 * 11166:
         raise ModelError("not tables of apercu")
     return array
+
+
+P = (
+    25,
+    32,
+    41,
+    53,
+    68,
+    87,
+    111,
+    143,
+    184,
+    236,
+    302,
+    387,
+    497,
+    636,
+    815,
+    1042,
+    1333,
+    1701,
+    2168,
+    2758,
+    3500,
+    4427,
+    5577,
+)
+P += (6992, 8714, 10782, 13226, 16062, 19282, 22849, 26695, 30723)
+A = (4, 11, 32, 91)
+
+
+def small_tables(array):
+    """Those of a byte for each context, in the form of the others; contexts that cannot occur stay 0."""
+    if array.shape != (8362,) or max(array[:243]) > 64:
+        raise ModelError("not small tables of apercu")
+    numbers = iter(array.tolist())
+    model = np.zeros(270 + 2 * 11166, np.uint16)
+    for place in range(270):
+        if not 135 <= place < 162:  # class 1, stage 1
+            model[place] = next(numbers)
+    at = 270
+    for kind, shape in SHAPES.items():
+        for place in np.ndindex(shape):
+            if occurs(kind, *place):
+                c = next(numbers)
+                i = c % 64
+                model[at : at + 2] = P[i] if i < 32 else 65536 - P[63 - i], A[c // 64]
+            at += 2
+    return model
+
+
+def occurs(kind, *place):
+    if kind in ("zero", "sign", "magnitude", "flag") and place[:2] == (1, 0):
+        return False
+    if kind == "zero":
+        stage, group = 1 + place[1], place[-1]
+        return group == 0 or stage <= 2
+    if kind == "length":
+        return place[-1] < 16
+    return kind != "second" or place[-1] >= 2
 
 
 def has_room(head, tile, planes, _model):

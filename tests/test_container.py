@@ -147,8 +147,9 @@ def test_wire_numbers_are_never_reused():
         1: ("taha2025", "huffman"), 2: ("apercu", "range"), 3: ("dct", "range"), 4: ("dct", "huffman"),
         5: ("predictive", "range"),
         6: ("stacked_ae", "range"), 7: ("taha2025", "range"), 8: ("stacked_ae", "huffman"),
-        9: ("rnn", "range"),
+        9: ("rnn", "range"), 10: ("apercu", "range"),
     }  # fmt: skip
+    assert ids.NAMED_MODELS == {"apercu_small": 10}
     assert ids.USER_MODEL not in ids.MODELS
     assert all((FOLDER / model.file).exists() for model in ids.MODELS.values())
 

@@ -122,7 +122,8 @@ def encode(
         first: three bits with "taha2025", two with "dct". A number that is no multiple of 1/256 is rounded to one of
         the first variant, to 1/32 or 1/64.)
 
-    model: file of user-trained weights in place of the shipped ones; decoding needs the same file.
+    model: file of user-trained weights in place of the shipped ones; decoding needs the same file. Or the name of other
+        shipped ones, which decoding finds by itself: "apercu_small", for the codec "apercu", are tables of 8 kB.
     tile: pixels a side of a tile, a power of two from 32 to 65,536. Each tile is decoded without the others, so that a
         window of small tiles is quick to read. But small tiles take more bytes, and at low rates their seams can be
         visible. By default an image is one tile up to 2^25 samples in its planes (22 megapixels in colour, where

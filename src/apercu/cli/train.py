@@ -21,6 +21,10 @@ SHA-256 of every image) is written beside it, ending in .json.
 apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures that `encode` takes: grey, colour,
           16 bits, many bands; what cannot be read is passed over and named. Only the middle of a picture of more
           than 33 million samples is used.
+apercu-small
+          makes tables of the codec apercu that take 8 kB, a byte a context, for decoders and encoders with little room.
+          --weights FILE: tables of apercu that it begins with. It takes minutes to an hour, and pictures of 8 bits, as
+          RGB; with --every N less.
 dct       takes minutes to hours, and needs no PyTorch. It takes pictures of 8 bits, as RGB.
 cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
 cnn_blocks
@@ -51,6 +55,7 @@ examples:
 
 TRAINERS = {codec: f"apercu.lab.{codec}" for codec in CODECS} | dict.fromkeys(NETWORKS, "apercu.lab.cnn_training")
 TRAINERS |= {name: f"apercu.lab.{name}_training" for name in ("rnn", "gan", "diffusion")}
+TRAINERS["apercu-small"] = "apercu.lab.apercu_small"
 TRAINERS["rnn-codec"] = "apercu.lab.rnn_codec_training"
 """Modules that have `train(folder, out, seed, log)`; each says itself what else that takes."""
 OPTIONS = ("weights", "every")
@@ -67,9 +72,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=None, help="of the random start (the recipe's own by default)")
     parser.add_argument(
-        "--weights", metavar="FILE", type=Path, help="taha2025: keep these weights, and train what range coding needs"
+        "--weights",
+        metavar="FILE",
+        type=Path,
+        help="taha2025, apercu-small: keep these weights, and train what goes with them",
     )
-    parser.add_argument("--every", metavar="N", type=int, help="dct: take one of every N images (all by default)")
+    parser.add_argument(
+        "--every", metavar="N", type=int, help="dct, apercu-small: take one of every N images (all by default)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

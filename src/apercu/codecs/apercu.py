@@ -23,10 +23,11 @@ from apercu.codecs.quality_path import by_hand as by_hand
 from apercu.codecs.quality_path import parameters as parameters
 from apercu.codecs.quality_path import variants as variants
 from apercu.codecs.settled_alpha import AlphaEnds, find, settle
-from apercu.errors import FormatError, ModelError
+from apercu.errors import FormatError, ModelError, OptionError
 from apercu.format.container import Header
 from apercu.kernel.memory import borrow, give_back
 from apercu.stages.arguments import LARGEST_STEP_Q8
+from apercu.stages.band_contexts import unpacked
 from apercu.stages.bands import (
     N_BANDS,
     N_CONTEXTS,
@@ -53,6 +54,10 @@ MOST_LAYERS = STAGES
 SYMBOLS_NEED_TABLES = frozenset({"range"})
 TILE_SIDES = 1 << 10, 1 << 12
 """The smallest and the largest tiles that an image is cut into."""
+
+LARGEST_WEIGHT = 64
+"""Of a neighbour. Sums stay within 16 bits: of parents, two sisters and a companion, smoothed magnitudes of 240 at
+most."""
 
 BITS_A_BYTE_LOG2, BEYOND = (15, 19), 5
 """The most bits that a byte of a segment can hold, with the shipped tables and with any; and how many bytes more its
@@ -324,16 +329,28 @@ def tell(setting: Setting, _: object) -> dict[str, object]:
 
 
 def read_tables(array: NDArray[np.generic], _: str) -> BandTables:
-    """A file holds uint16: the weights of all neighbours, then for each context its probability and its age."""
+    """A file holds uint16: the weights of all neighbours, then for each context its probability and its age. Or uint8:
+    the weights, then a byte for each context, both of what can occur only (`apercu.stages.band_contexts`)."""
     n_weights = N_BANDS * N_WEIGHTS
+    if array.dtype == np.uint8:
+        return _small_tables(array.astype(np.uint8))
     if array.dtype.kind != "u" or array.shape != (n_weights + 2 * N_CONTEXTS,):
         raise ModelError(f"does not hold {n_weights + 2 * N_CONTEXTS} numbers of uint16, as apercu takes")
     weights = array[:n_weights].reshape(N_BANDS, N_WEIGHTS)
     starts = np.ascontiguousarray(array[n_weights:].reshape(N_CONTEXTS, 2), np.uint16)
-    # Sums stay within 16 bits: of parents, two sisters and a companion, smoothed magnitudes of 240 at most.
-    if weights.max() > 64 or starts[:, 0].min() < 1 or starts[:, 1].min() < 2 or starts[:, 1].max() > 128:
+    if weights.max() > LARGEST_WEIGHT or starts[:, 0].min() < 1 or starts[:, 1].min() < 2 or starts[:, 1].max() > 128:
         raise ModelError("holds weights or probabilities that are out of range")
     return BandTables(np.ascontiguousarray(weights, np.uint8), start_contexts(starts))
+
+
+def _small_tables(array: NDArray[np.uint8]) -> BandTables:
+    try:
+        weights, starts = unpacked(array)
+    except OptionError as fault:
+        raise ModelError(f"holds no small tables of apercu: {fault}") from None
+    if weights.max() > LARGEST_WEIGHT:
+        raise ModelError("holds weights that are out of range")
+    return BandTables(weights, start_contexts(starts))
 
 
 if TYPE_CHECKING:

@@ -258,7 +258,7 @@ def tell(setting: Setting, _: Iterable[tuple[bytes | ApercuError, Layout]]) -> d
 
 def read_tables(array: NDArray[np.generic], entropy: str) -> DctTables:
     """A file holds uint16, see `dct_tables`; Huffman coding takes the first of them alone."""
-    if array.dtype.kind != "u" or array.ndim != 1:
+    if array.dtype.kind != "u" or array.itemsize != 2 or array.ndim != 1:
         raise ModelError("holds no list of uint16, as dct takes")
     try:
         tables = dct_tables(np.ascontiguousarray(array, np.uint16))

@@ -68,11 +68,7 @@ def encode(
     if entropy := getattr(options, "entropy", None):
         other = "" if entropy == header.entropy else entropy
         header = replace(header, model_id=DEFAULT_MODEL_IDS[codec, entropy], other_entropy=other)
-    if how.model is None:
-        found = tables.shipped(header.model_id)
-    else:
-        found, model_hash = tables.of_user(codec, how.model, header.entropy)
-        header = replace(header, model_id=USER_MODEL, model_hash=model_hash)
+    header, found = _with_tables(header, how.model)
     plan = _planned(header, module, found, how.tile, how.layers, plan)
     if plan.tile and plan.tile < max(header.height, header.width):
         header = replace(header, tile_log2=plan.tile.bit_length() - 1)
@@ -94,6 +90,16 @@ def encode(
         made.keep(data, reads)
     progress(1.0)
     return data
+
+
+def _with_tables(header: Header, model: str | Path | None) -> tuple[Header, Any]:
+    """The header with the model that was asked for, and its tables."""
+    model_id = header.model_id if model is None else tables.named(model, header.codec, header.entropy)
+    if model_id is not None:
+        return replace(header, model_id=model_id), tables.shipped(model_id)
+    assert model is not None
+    found, model_hash = tables.of_user(header.codec, model, header.entropy)
+    return replace(header, model_id=USER_MODEL, model_hash=model_hash), found
 
 
 def levels_of(source: Source, interpretation: str, codec: str, target: Target, side: int) -> tuple[Levels, ...]:

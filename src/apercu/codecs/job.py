@@ -19,7 +19,7 @@ from apercu.codecs.protocol import AnyCodec, Progress, Setting
 from apercu.codecs.source import Source
 from apercu.errors import ImageError
 from apercu.format.container import Header, pack, read_header
-from apercu.format.ids import DEFAULT_MODEL_IDS, USER_MODEL
+from apercu.format.ids import DEFAULT_MODEL_IDS
 from apercu.kernel.memory import LARGEST, trim
 from apercu.stages.blocks import Window, tiles
 from apercu.stages.colour import Samples, ends
@@ -163,8 +163,7 @@ class Job:
     def expected(self, counts: Counts, variants: Iterable[int]) -> dict[int, Forecast]:
         """What to expect of an image, or of a part of it, with these counts."""
         header = self.header
-        of_user = header.model_id == USER_MODEL
-        weights = shipped_weights(DEFAULT_MODEL_IDS[header.codec, header.entropy] if of_user else header.model_id)
+        weights = shipped_weights(DEFAULT_MODEL_IDS[header.codec, header.entropy])
         n_bands = header.n_bands
         scales = [(high - low) / 255 for low, high in ends(header.interpretation, n_bands, header.levels)]
         n_full_size = n_bands - 2 if header.interpretation in ("rgb", "rgba") else n_bands

@@ -207,7 +207,7 @@ def tell(setting: Setting, tiles: Iterable[tuple[bytes | ApercuError, Layout]]) 
 def read_tables(array: NDArray[np.generic], _: str) -> PredictTables:
     """A file holds uint16, (50544,): taps as two's complement, then the start of each context, see
     `predict_tables`."""
-    if array.dtype.kind != "u" or array.shape != (N_TAPS + 2 * N_CONTEXTS,):
+    if array.dtype.kind != "u" or array.itemsize != 2 or array.shape != (N_TAPS + 2 * N_CONTEXTS,):
         raise ModelError(f"holds no list of {N_TAPS + 2 * N_CONTEXTS} numbers of uint16, as predictive takes")
     numbers = np.ascontiguousarray(array, np.uint16)
     taps = numbers[:N_TAPS].view(np.int16).reshape(CLASSES, EXPERTS, INPUTS)

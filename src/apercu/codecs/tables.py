@@ -8,7 +8,7 @@ from apercu.codecs.by_name import codec_of
 from apercu.errors import ModelError
 from apercu.format import weights
 from apercu.format.container import Header
-from apercu.format.ids import CODECS, MODELS, USER_MODEL
+from apercu.format.ids import CODECS, MODELS, NAMED_MODELS, USER_MODEL
 
 
 @cache
@@ -21,6 +21,17 @@ def shipped(model_id: int) -> Any:
         raise ModelError(f"{model.file} is not the file that belongs to model {model_id}: its SHA-256 differs")
     with weights.naming(path):
         return codec_of(model.codec).read_tables(array, model.entropy)
+
+
+def named(model: str | Path, codec: str, entropy: str) -> int | None:
+    """The id of shipped tables, where `model` is their name; None for a path. Raises ModelError for those of another
+    codec or entropy coder."""
+    if not (isinstance(model, str) and model in NAMED_MODELS):
+        return None
+    found = MODELS[model_id := NAMED_MODELS[model]]
+    if (found.codec, found.entropy) != (codec, entropy):
+        raise ModelError(f"the model {model} is not for the codec {codec} with {entropy}")
+    return model_id
 
 
 def of_user(codec: str, path: str | Path, entropy: str = "") -> tuple[Any, bytes]:

@@ -30,7 +30,8 @@ CODEC_IDS = {
     ("stacked_ae", "huffman"): 8,
     ("rnn", "range"): 9,
 }
-"""By codec and entropy coder."""
+"""By codec and entropy coder. 10, a second model of `apercu`, is left out: so the number of any other model is that of
+its codec, too."""
 
 CHUNK_IDS = {
     "geo": 0x01,
@@ -78,7 +79,13 @@ MODELS = {
         "stacked_ae", "huffman", "stacked_ae.npy", "118c37757385e8ecabe971bded3a7993a31e7eac6184a3520360c80897f4e940"
     ),
     9: Model("rnn", "range", "rnn_codec.npy", "7dfceef74d9a2543002b74ccbe887db674dc0bc70d0e7ba759daf81ac983ba33"),
+    10: Model(
+        "apercu", "range", "apercu_small.npy", "76de06cc6e1a6d436070df8329a489065631f1677b442c040db7079475ecc46f"
+    ),
 }
+
+NAMED_MODELS = {"apercu_small": 10}
+"""Shipped tables that are no codec's default: an encoder takes them by these names."""
 
 
 class Network(NamedTuple):

@@ -1,4 +1,4 @@
-"""Files of tables: arrays of 16-bit integers, of any shape; what they mean is the codec's."""
+"""Files of tables: arrays of 16-bit integers or of bytes, of any shape; what they mean is the codec's."""
 
 import math
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def digest(array: NDArray[np.generic]) -> bytes:
 
 
 def load(path: Path) -> NDArray[np.generic]:
-    """The array of int16 or uint16 in a file; raises ModelError."""
+    """The array of int16, uint16 or uint8 in a file; raises ModelError."""
     try:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
@@ -44,8 +44,8 @@ def load(path: Path) -> NDArray[np.generic]:
         array = _array(data)
     except Exception as error:  # NumPy lets through what its parsers raise: TokenError, RecursionError, MemoryError
         raise ModelError(f"{path} is no file of weights, as `apercu train` writes (.npy)") from error
-    if array.dtype.kind not in "iu" or array.dtype.itemsize != 2:
-        raise ModelError(f"{path} holds no array of int16 or uint16")
+    if array.dtype != np.uint8 and (array.dtype.kind not in "iu" or array.dtype.itemsize != 2):
+        raise ModelError(f"{path} holds no array of int16, uint16 or uint8")
     return array
 
 

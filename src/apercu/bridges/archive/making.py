@@ -25,6 +25,7 @@ from apercu.bridges import batch
 from apercu.bridges.archive import manifest, work
 from apercu.bridges.archive.sources import Listed, Shard, is_local, listed
 from apercu.bridges.archive.work import Job, Outcome, Task
+from apercu.format.ids import NAMED_MODELS
 
 _LOT = 256  # sources that are looked up in the manifest at once
 _MOST_ENDS = 3  # processes that a source may end before it counts as failed
@@ -85,7 +86,7 @@ def make(
     """
     options = batch.check_encoding(options)
     work.check_destination(destination)
-    if "model" in options:
+    if options.get("model", "") not in ("", *NAMED_MODELS):
         options["model"] = os.path.abspath(options["model"])
     fs, path = url_to_fs(destination)
     canonical = path if is_local(fs) else fs.unstrip_protocol(path)
@@ -100,7 +101,7 @@ def make(
 def _settings(job: Job) -> tuple[str, dict[str, Any]]:
     """What previews depend on, and its SHA-256; a model and an array count by their content."""
     content: dict[str, Any] = {name: value for name, value in job.options.items() if value is not None}
-    if "model" in content:
+    if content.get("model", "") not in ("", *NAMED_MODELS):
         content["model"] = hashlib.sha256(Path(content["model"]).read_bytes()).hexdigest()
     for name, value in content.items():
         if isinstance(value, np.ndarray):
