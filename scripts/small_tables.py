@@ -23,7 +23,9 @@ from apercu.codecs import placeholder, tables
 from apercu.stages.bands import BandTables
 
 ROOT = Path(__file__).resolve().parents[1]
-QUALITIES = (2, 8, 14, 20, 26, 32, 38, 44, 50, 56, 62, 70, 78, 86, 94)
+QUALITIES = (4, 12, 20, 28, 36, 44, 52, 60, 72, 88)
+SLOPES = 0.05, 0.3
+"""Of a curve, logarithm of bytes by dB: near 0 bytes it has no slope that can be trusted."""
 TILES = (64, 128, 256, 512, 1024)
 SIDES = (16, 32, 48, 64, 96, 128)
 HASH_BYTES = 9
@@ -79,27 +81,25 @@ def shrunk(image: Picture, side: int) -> Picture:
     return small if image.ndim == 3 else small[:, :, 0]
 
 
-def points(image: Picture, model: str | None, layers: list[int], tile: int | None) -> list[tuple[float, float]]:
-    """(logarithm of bytes, PSNR) at all qualities, each with so many layers."""
-    bands = "spectral" if isinstance(image, np.ma.MaskedArray) else None
-    found = []
-    for quality, n_layers in zip(QUALITIES, layers, strict=True):
-        how: dict[str, Any] = {"model": model, "bands": bands, "tile": tile, "layers": n_layers}
-        data = apercu.encode(image, quality=quality, **how)
-        error = np.square(image.astype(np.float64) - apercu.decode(data, model=model)).mean()
-        peak = 255 if image.dtype == np.uint8 else 65535
-        size = len(data) - (HASH_BYTES if isinstance(apercu.info(data)["model"], str) else 0)
-        found.append((float(np.log(size)), float(10 * np.log10(peak**2 / max(error, 1e-9)))))
-    return found
+def point(image: Picture, data: bytes, model: str | None = None) -> tuple[float, float]:
+    """The logarithm of the bytes of a file, and its PSNR."""
+    error = np.square(image.astype(np.float64) - apercu.decode(data, model=model)).mean()
+    peak = 255 if image.dtype == np.uint8 else 65535
+    size = len(data) - (HASH_BYTES if isinstance(apercu.info(data)["model"], str) else 0)
+    return float(np.log(size)), float(10 * np.log10(peak**2 / max(error, 1e-9)))
 
 
 def changes(image: Picture, model: str, tile: int | None = None) -> NDArray[np.float64]:
     """At each quality, in per cent of bytes, with as many layers as the encoder takes with the tables of model 2."""
-    kind = "spectral" if isinstance(image, np.ma.MaskedArray) else None
-    plain = [apercu.encode(image, quality=quality, tile=tile, bands=kind) for quality in QUALITIES]
-    layers = [int(str(apercu.info(data)["layers"])) for data in plain]
-    (size, psnr), (other_size, other_psnr) = (np.array(points(image, which, layers, tile)).T for which in (None, model))
-    slope = np.gradient(other_size) / np.maximum(np.gradient(other_psnr), 1e-3)
+    points = []
+    for quality in QUALITIES:
+        how: dict[str, Any] = {"quality": quality, "tile": tile}
+        how["bands"] = "spectral" if isinstance(image, np.ma.MaskedArray) else None
+        plain = apercu.encode(image, **how)
+        other = apercu.encode(image, model=model, layers=int(str(apercu.info(plain)["layers"])), **how)
+        points.append((*point(image, plain), *point(image, other, model)))
+    size, psnr, other_size, other_psnr = np.array(points).T
+    slope = np.clip(np.gradient(other_size) / np.maximum(np.gradient(other_psnr), 1e-3), *SLOPES)
     found: NDArray[np.float64] = 100 * np.expm1(other_size + slope * (psnr - other_psnr) - size)
     return found
 

@@ -80,7 +80,7 @@ MODELS = {
     ),
     9: Model("rnn", "range", "rnn_codec.npy", "7dfceef74d9a2543002b74ccbe887db674dc0bc70d0e7ba759daf81ac983ba33"),
     10: Model(
-        "apercu", "range", "apercu_small.npy", "76de06cc6e1a6d436070df8329a489065631f1677b442c040db7079475ecc46f"
+        "apercu", "range", "apercu_small.npy", "fa6721972929cdba022c192ed128313c4d694e4c6c443b6e049c1a1495d43197"
     ),
 }
 

@@ -49,7 +49,6 @@ SEEN = 256
 """Bits of a context in a file, from the first on, that its start matters for."""
 NEAR = 6
 """Logits on either side of that of a context, in steps, that are tried."""
-PASSES = 2
 ROUNDS, RATE = 100, 1.0
 """Of a choice, in which the price of a byte follows from how many contexts have it; and of learning."""
 PRICE = 5e-8
@@ -193,10 +192,10 @@ LANES = (2 * NEAR + 1) * len(AGES)
 """Starts that are tried; one more is that of the beginning."""
 
 
-def costs_near(files: list[Seen], centres: NDArray[np.int64], beginning: NDArray[np.uint16]) -> dict[str, Real]:
+def costs_near(files: list[Seen], starts: NDArray[np.uint16]) -> dict[str, Real]:
     """What the bits of each context cost in the files of each group, (N_CONTEXTS, LANES + 1), where a file's bits count
-    by their share of it: with starts whose logits are near those of `centres`, at all ages, and, last, with that of
-    the beginning."""
+    by their share of it: with starts whose logits are near those of `starts`, at all ages, and, last, with these
+    themselves."""
     contexts = np.concatenate([file.contexts for file in files]).astype(np.int64)
     lengths = np.concatenate([file.lengths for file in files])
     groups = {group: index for index, group in enumerate(sorted({file.group for file in files}))}
@@ -205,8 +204,10 @@ def costs_near(files: list[Seen], centres: NDArray[np.int64], beginning: NDArray
     of_group = np.repeat([groups[file.group] for file in files], n_each)
     bits = np.zeros((len(contexts), SEEN), np.uint8)
     bits[np.arange(SEEN) < lengths[:, None]] = np.concatenate([file.bits for file in files])
-    p0 = np.hstack([np.repeat(PROBABILITIES[_logits(centres)], len(AGES), 1), beginning[:, :1]]).astype(np.int32)
-    ages = np.hstack([np.tile(np.tile(AGES, 2 * NEAR + 1), (N_CONTEXTS, 1)), beginning[:, 1:]]).astype(np.int32)
+    p0 = np.hstack([np.repeat(PROBABILITIES[_logits(nearest(starts[:, 0]))], len(AGES), 1), starts[:, :1]]).astype(
+        np.int32
+    )
+    ages = np.hstack([np.tile(np.tile(AGES, 2 * NEAR + 1), (N_CONTEXTS, 1)), starts[:, 1:]]).astype(np.int32)
     found = np.zeros((len(groups), N_CONTEXTS, LANES + 1))
     longest_first = np.argsort(-lengths, kind="stable")
     for at in range(0, len(longest_first), BLOCK):
@@ -284,30 +285,24 @@ def train(
     """Trains small tables on every `every`-th of the images below `folder`; writes them to `out` (.npy, uint8) and the
     recipe beside them.
 
-    weights: tables of `apercu train apercu` to begin with, whose weights of neighbours are kept; by default the shipped
-        ones. Raises OptionError where there is nothing to train on, ModelError for other tables.
+    weights: tables to begin with, whose weights of neighbours are kept: those of `apercu train apercu`, or small ones;
+        by default the shipped ones of the first kind.
+
+    Raises OptionError where there is nothing to train on, ModelError for other tables.
     """
     begun_with = weights or weight_files.FOLDER / MODELS[DEFAULT_MODEL_IDS["apercu", "range"]].file
-    of_neighbours, beginning = _beginning(begun_with)
-    starts = beginning
+    of_neighbours, starts = _beginning(begun_with)
     files = files_below(folder)[::every]
-    sizes: list[int] = []
-    codes, gains = np.zeros(N_CONTEXTS, np.uint8), dict[str, float]()
     with pool(n_cores(), None, how=None) as run:
         files = sound(files, in_order(run, partial(fault_of, read_rgb), files), log)
-        for _ in range(PASSES):
-            work = partial(_seen, read_rgb, of_neighbours, starts, seed)
-            codes, gains, n_bytes = _better(in_order(run, work, enumerate(files)), starts, beginning, log)
-            starts = np.stack([PROBABILITIES[codes % N_LOGITS], AGES[codes // N_LOGITS]], 1)
-            sizes.append(n_bytes)
-            log(f"pass {len(sizes)}: {n_bytes} bytes before it, gains of {gains}")
+        work = partial(_seen, read_rgb, of_neighbours, starts, seed)
+        codes, gains = _better(in_order(run, work, enumerate(files)), starts, log)
     array = packed(of_neighbours, codes)
     recipe = {
         "codec": "apercu",
         "command": f"apercu train apercu-small --images {folder.name} --seed {seed} --every {every} --out {out.name}",
         "seed": seed,
         "begun_with": {"file": begun_with.name, "sha256": weight_files.digest(weight_files.load(begun_with)).hex()},
-        "bytes_before_each_pass": sizes,
         "gains_in_per_cent": {group: round(100 * gain, 3) for group, gain in gains.items()},
         "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
         "images": manifest(files, folder),
@@ -330,23 +325,18 @@ def _beginning(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
 
 
 def _better(
-    images: Iterator[list[Seen]], starts: NDArray[np.uint16], beginning: NDArray[np.uint16], log: Callable[[str], None]
-) -> tuple[Codes, dict[str, float], int]:
-    """For the files of all images, which were coded with `starts`: the bytes of better ones, what each group gains, and
-    the size of all files."""
-    centres = nearest(starts[:, 0])
+    images: Iterator[list[Seen]], starts: NDArray[np.uint16], log: Callable[[str], None]
+) -> tuple[Codes, dict[str, float]]:
+    """For the files of all images, which were coded with `starts`: the bytes of better ones, and what groups gain."""
     costs: dict[str, Real] = {}
     n_files: Counter[str] = Counter()
-    n_bytes = 0
     while of_images := list(islice(images, AT_ONCE)):
         files = [file for of_image in of_images for file in of_image]
-        for group, cost in costs_near(files, centres, beginning).items():
+        for group, cost in costs_near(files, starts).items():
             costs[group] = costs.get(group, 0) + cost
         n_files.update(file.group for file in files)
-        n_bytes += sum(file.n_bytes for file in files)
         log(f"{n_files.total()} files")
-    codes, gains = chosen(costs, centres, n_files)
-    return codes, gains, n_bytes
+    return chosen(costs, nearest(starts[:, 0]), n_files)
 
 
 def nearest(p0: NDArray[np.integer]) -> NDArray[np.int64]:
