@@ -69,8 +69,8 @@ Codes = NDArray[np.uint8]
 
 
 class Seen(NamedTuple):
-    """The bits of a file by context: `contexts` (S,), how many bits each has, `lengths` (S,), and the bits of one
-    after the other; `n_bytes`: the size of the file."""
+    """The bits of a file, which is of a group, by context: `contexts` (S,), how many bits each has, `lengths` (S,), and
+    the bits of one after the other; `n_bytes`: the size of the file."""
 
     group: str
     contexts: NDArray[np.uint16]
@@ -115,8 +115,7 @@ def contents_of(image: Samples, seed: int, number: int) -> Iterator[Content]:
 
 
 def _content(group: str, image: Samples, kind: str, step_q8: int) -> Content:
-    image = np.ascontiguousarray(image)
-    return Content(group, to_planes(image, kind, []), layout_of(kind, image.shape[2], *image.shape[:2]), step_q8)
+    return Content(group, to_planes(image.copy(), kind, []), layout_of(kind, image.shape[2], *image.shape[:2]), step_q8)
 
 
 def _group(name: str, n_bytes: int) -> str | None:
