@@ -173,3 +173,37 @@ def test_the_shipped_ones_are_those_of_their_recipe():
     codes = SMALL[243:]
     assert PROBABILITIES[codes % N_LOGITS].max() <= 65_511
     assert start_contexts(unpacked(SMALL)[1]).tolist() == shipped(10).contexts.tolist()
+
+
+def test_bytes_lie_where_the_documents_say():
+    """docs/apercu.md, "Small tables": what an encoder needs that takes them from the array itself."""
+    zero = [200 * k for k in range(6)] + [600 + 100 * k for k in range(6, 15)]
+    zero += [-900 + 200 * k for k in range(15, 18)] + [900 + 100 * k for k in range(18, 27)]
+    bands = [
+        (of_class, stage, orientation)
+        for of_class in (0, 1)
+        for stage in range(of_class, 5)
+        for orientation in range(3)
+    ]
+    found = np.full(N_CONTEXTS, -1)
+    found[reached()] = np.arange(8119)
+    by_kind = {kind: found[indices] for kind, indices in places().items()}
+    for k, band in enumerate(bands):
+        around, before, g = np.indices((10, 10, 2))
+        if band[1] < 2:
+            wanted = zero[k] + 20 * around + 2 * before + g
+        else:
+            wanted = np.where(g == 0, zero[k] + 10 * around + before, -1)
+        assert np.array_equal(by_kind["zero"][band], wanted)
+        assert np.array_equal(by_kind["sign"][band], 3600 + 81 * k + np.arange(81))
+        bucket, place = np.indices((10, 14))
+        assert np.array_equal(by_kind["magnitude"][band[:2]], 5787 + 140 * (k // 3) + 14 * bucket + place)
+        if band[1] < 2:
+            flags, bucket = np.indices((8, 10))
+            wanted = 7047 + 80 * (k - 9 * band[0]) + 10 * flags + bucket
+            assert np.array_equal(by_kind["flag"][band], wanted)
+    of_class, bucket, place = np.indices((2, 10, 16))
+    assert np.array_equal(by_kind["length"][..., :16], 7767 + 160 * of_class + 16 * bucket + place)
+    of_class, length = np.indices((2, 15))
+    assert np.array_equal(by_kind["second"][:, 2:], 8087 + 15 * of_class + length)
+    assert by_kind["sign of LL"].tolist() == [8117, 8118]
