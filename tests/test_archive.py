@@ -347,3 +347,11 @@ def test_what_the_command_says(scenes, capsys):
     ):
         assert main(["batch", *wrong]) == 2
         assert what in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("scenes")
+def test_shipped_tables_are_taken_by_name():
+    made("in/2026", model="apercu_small")
+    assert apercu.info(Path("out/a.png.apc").read_bytes())["model"] == 10
+    assert counts(made("in/2026", model="apercu_small"))[2] == 0
+    assert counts(made("in/2026"))[2] == 3
