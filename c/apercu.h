@@ -1,4 +1,5 @@
-/* apercu: whole files in C. The profile core of the format: codec `apercu`, version 1 (../spec/FORMAT.md).
+/* apercu: whole files in C. The profile core of the format, and model 10: codec `apercu`, version 1
+ * (../spec/FORMAT.md).
  *
  * C99 that allocates nothing, keeps no state of its own, and uses no floating point. All memory is the caller's. Pixels are
  * those of `apercu.decode`, bit for bit. A file from anyone is refused by a named error before memory is asked for it.
@@ -47,9 +48,11 @@ typedef struct {
     uint8_t hash[8];        /* the first bytes of the SHA-256 of the numbers, little-endian */
     const uint8_t *weights; /* 270: of neighbours, by class, stage, orientation */
     const uint16_t *starts; /* 22,332: for each context the probability of a 0, and how much it counts for */
+    const uint8_t *codes;   /* 8,119 of small tables, which have no starts; else NULL */
 } apc_model;
 
-extern const apc_model apc_model_2; /* the default of the codec */
+extern const apc_model apc_model_2;  /* the default of the codec */
+extern const apc_model apc_model_10; /* small tables, a fifth as large */
 
 /* What the head of a file says. Points into its bytes, which have to stay. Read it, do not write to it. */
 typedef struct {

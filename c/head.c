@@ -144,7 +144,7 @@ int apc_open(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixe
         refuse(&r, take_byte(&r) != CODEC_WAVELET, APC_UNKNOWN_MODEL);
         memcpy(file->hash, take(&r, 8), 8);
     } else {
-        refuse(&r, file->model != MODEL_WAVELET, APC_UNKNOWN_MODEL);
+        refuse(&r, file->model != MODEL_WAVELET && file->model != MODEL_SMALL, APC_UNKNOWN_MODEL);
     }
     file->width = take_varint(&r, MAX_SIDE - 1) + 1;
     file->height = take_varint(&r, MAX_SIDE - 1) + 1;

@@ -10,7 +10,7 @@
 #include "band_code.h"
 
 enum { BITS_A_BYTE_LOG2 = 15, BITS_A_BYTE_OF_USERS_LOG2 = 19, BEYOND = 5 }; /* spec/apercu.md, "What a segment can hold" */
-enum { MODEL_WAVELET = 2, CODEC_WAVELET = 2, MODEL_OF_USER = 0, COLOUR_PLANES = 3, COLOUR_ROWS = 8 };
+enum { MODEL_WAVELET = 2, MODEL_SMALL = 10, CODEC_WAVELET = 2, MODEL_OF_USER = 0, COLOUR_PLANES = 3, COLOUR_ROWS = 8 };
 
 /* --- checksums.c */
 uint32_t crc32_of(uint32_t crc, const uint8_t *data, size_t n);

@@ -1,5 +1,6 @@
 /* The planes of a tile, what its segments can hold, the memory that it takes, and the tables. */
 #include "inside.h"
+#include "band_small.h"
 #include "wavelet.h"
 
 #include <string.h>
@@ -167,7 +168,8 @@ int check_model(const apc_file *file, const apc_model *model)
     for (size_t i = 0; i < BANDS_IN_ALL * PAST; i++)
         if (model->weights[i] > MOST_WEIGHT)
             return APC_MODEL_ERROR;
-    for (const uint16_t *start = model->starts, *end = start + 2 * N_CONTEXTS; start < end; start += 2)
+    const uint16_t *start = model->starts; /* any codes are sound */
+    for (size_t i = 0; start && i < N_CONTEXTS; i++, start += 2)
         if (start[0] < 1 || start[1] < 2 || start[1] > RANGE_OLD_AGE)
             return APC_MODEL_ERROR;
     return 0;
@@ -180,7 +182,11 @@ void start_tile(const apc_model *model, uint8_t *memory, const memory_map *map)
     (void)model; /* its contexts begin when they are used */
     memset(memory + map->contexts, 0, N_CONTEXTS * sizeof(range_context));
 #else
-    apercu_bands_start(model->starts, (range_context *)(void *)(memory + map->contexts));
+    range_context *contexts = (range_context *)(void *)(memory + map->contexts);
+    if (model->starts)
+        apercu_bands_start(model->starts, contexts);
+    for (int32_t i = 0; !model->starts && i < N_CONTEXTS; i++)
+        contexts[i] = small_start(model->codes, i);
 #endif
     memset(memory + map->work, 0, map->n_workspace);
 }

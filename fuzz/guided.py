@@ -72,7 +72,9 @@ def make(sanitiser: str, planted: bool) -> Path:
     folder = FOLDER / (sanitiser + "-planted" * planted)
     folder.mkdir(parents=True, exist_ok=True)
     (FOLDER / "tables.h").write_text(guided_seeds.tables())
-    (FOLDER / "model_2.c").write_text(tables_c.source_of(np.load(build.ROOT / "src/apercu/weights/apercu.npy"), 2))
+    for name, number in (("apercu", 2), ("apercu_small", 10)):
+        tables = np.load(build.ROOT / "src/apercu/weights" / f"{name}.npy")
+        (FOLDER / f"model_{number}.c").write_text(tables_c.source_of(tables, number))
     target = folder / "fuzzer"
     flags = [*FLAGS, *SANITISERS[sanitiser], "-fsanitize=fuzzer", *["-DAPERCU_PLANT_OVERFLOW"] * planted]
     if sanitiser == "address-32" and CROSS_32.is_dir():
@@ -83,7 +85,12 @@ def make(sanitiser: str, planted: bool) -> Path:
 
 def _sources() -> list[str]:
     files = [str(path) for folder in SOURCES for path in sorted(folder.glob("*.c"))]
-    return [f"-I{FOLDER}", *(f"-I{folder}" for folder in SOURCES[1:]), *files, str(FOLDER / "model_2.c")]
+    return [
+        f"-I{FOLDER}",
+        *(f"-I{folder}" for folder in SOURCES[1:]),
+        *files,
+        *(str(FOLDER / f"model_{number}.c") for number in (2, 10)),
+    ]
 
 
 def environment() -> dict[str, str]:

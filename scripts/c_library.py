@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from apercu.bridges.tables_c import MISSING, N_SMALL_WEIGHTS, N_WEIGHTS
 from apercu.format.container import Header
 from apercu.format.ids import CODEC_IDS, MODELS
 
@@ -72,6 +73,7 @@ class Model(ctypes.Structure):
         ("hash", ctypes.c_uint8 * 8),
         ("weights", ctypes.c_void_p),
         ("starts", ctypes.c_void_p),
+        ("codes", ctypes.c_void_p),
     )
 
 
@@ -124,14 +126,20 @@ class Decoder:
     def model(self, file: File, path: Path | None = None) -> Model:
         """The shipped tables, or a user's."""
         if file.model:
-            return Model.in_dll(self.library, "apc_model_2")
+            return Model.in_dll(self.library, f"apc_model_{file.model}")
         if path is None:
             return Model(255)
-        numbers = np.ascontiguousarray(np.load(path), "<u2").ravel()
-        if numbers.size != 270 + 2 * 11_166:  # as a host finds out that it has another codec's
+        numbers = np.ascontiguousarray(np.load(path)).ravel()
+        small = numbers.dtype == np.uint8
+        n_weights = N_SMALL_WEIGHTS if small else N_WEIGHTS
+        if numbers.size != n_weights + (8_119 if small else 2 * 11_166):  # as a host knows another codec's
             return Model(255)
-        weights, starts = np.minimum(numbers[:270], 255).astype(np.uint8), numbers[270:].copy()
-        model = Model(0, (ctypes.c_uint8 * 8)(*hash_of(numbers)), weights.ctypes.data, starts.ctypes.data)
+        weights = np.minimum(numbers[:n_weights], 255).astype(np.uint8)
+        if small:
+            weights = np.insert(weights, [MISSING.start] * (MISSING.stop - MISSING.start), 0)
+        starts = numbers[n_weights:].copy()
+        where = (None, starts.ctypes.data) if small else (starts.ctypes.data, None)
+        model = Model(0, (ctypes.c_uint8 * 8)(*hash_of(numbers)), weights.ctypes.data, *where)
         model.arrays = weights, starts
         return model
 
@@ -177,7 +185,7 @@ class Decoder:
         how = INTERPRETATIONS.index(like.interpretation), like.wide, not like.flat, like.n_layers, quality, tile
         about = Image(like.width, like.height, like.n_bands, *how, levels.ctypes.data if like.wide else None)
         n = self.library.apc_encode_memory(ctypes.byref(about))
-        file = File(model=0 if path else 2)
+        file = File(model=0 if path else like.model_id)
         memory, tables = np.full(n + self.guard, GUARD, np.uint8), self.model(file, path)
         pixels = np.ascontiguousarray(image)
         out = np.full(4 * pixels.nbytes + 4096 if capacity is None else capacity, GUARD, np.uint8)
@@ -209,7 +217,7 @@ class Decoder:
 
 def hash_of(numbers: "np.ndarray[Any, Any]") -> bytes:
     """What a file names a user's model by."""
-    return hashlib.sha256(numbers.astype("<u2").tobytes()).digest()[:8]
+    return hashlib.sha256(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes()).digest()[:8]
 
 
 def address(array: "np.ndarray[Any, Any]") -> ctypes.c_void_p:

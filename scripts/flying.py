@@ -162,6 +162,7 @@ def build(folder: Path, core: str, optimise: str = "-O2", **kind: Any) -> Path:
         f"-I{source / 'src'}",
         *FLAGS,
     ]
+    flags += ["-DAPERCU_SMALL_TABLES"] * (kind.get("model") is not None)
     command = [COMPILER, *flags, *map(str, sources), "-T", str(folder / "board.ld"), "--specs=rdimon.specs"]
     subprocess.run([*command, "-nostartfiles", "-o", str(target)], check=True, capture_output=True)
     return target
@@ -199,7 +200,7 @@ def code_size(program: Path) -> tuple[int, int]:
         fields = line.split()
         if len(fields) < 4 or fields[2].lower() not in "tr":
             continue
-        if fields[3] in ("apercu_starts", "WEIGHTS"):
+        if fields[3] in ("apercu_starts", "apercu_codes", "WEIGHTS"):
             tables += int(fields[1], 16)
         elif own.fullmatch(fields[3].split(".")[0]):
             code += int(fields[1], 16)
@@ -246,11 +247,11 @@ def main() -> None:
                 for image in images:
                     print(row(image, core, tile, options.bpp, Path(place)), flush=True)
                     print(row(np.ascontiguousarray(image[:, :, 1]), core, tile, options.bpp, Path(place)), flush=True)
-        print("\n| core | bands | code, -Os | code, -O2 | tables |\n|---|---|---|---|---|")
+        print("\n| core | tables | code, -Os | code, -O2 | tables, bytes |\n|---|---|---|---|---|")
         for core in BOARDS:
-            for bands in ("rgb", "grey"):
-                sizes = [code_size(build(Path(place), core, how, bands=bands, tile=128)) for how in ("-Os", "-O2")]
-                print(f"| {core} | {bands} | {sizes[0][0]:,} | {sizes[1][0]:,} | {sizes[0][1]:,} |")
+            for model in (None, "apercu_small"):
+                sizes = [code_size(build(Path(place), core, how, model=model)) for how in ("-Os", "-O2")]
+                print(f"| {core} | {model or 'apercu'} | {sizes[0][0]:,} | {sizes[1][0]:,} | {sizes[0][1]:,} |")
 
 
 if __name__ == "__main__":

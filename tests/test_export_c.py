@@ -46,22 +46,24 @@ int main(int argc, char **argv)
 KINDS = {
     "grey": {"bands": "grey", "tile": 64, "layers": 1, "bits": 8, "most_tiles": 12},
     "rgb": {"bands": "rgb", "tile": 32, "layers": 3, "bits": 8, "most_tiles": 20},
+    "small": {"bands": "rgb", "tile": 64, "layers": 1, "bits": 8, "most_tiles": 12, "model": "apercu_small"},
     "bands16": {"bands": 4, "tile": 64, "layers": 2, "bits": 16, "most_tiles": 6},
 }
-SIZES = {"grey": (150, 201), "rgb": (77, 99), "bands16": (70, 130)}
+SIZES = {"grey": (150, 201), "rgb": (77, 99), "small": (100, 140), "bands16": (70, 130)}
 
 
 def picture(kind):
     height, width = SIZES[kind]
-    n_bands = {"grey": 1, "rgb": 3, "bands16": 4}[kind]
+    n_bands = {"grey": 1, "bands16": 4}.get(kind, 3)
     samples = scene(height, width, n_bands, seed=3)
     return wide(samples, 200, 5000) if kind == "bands16" else samples[:, :, 0] if n_bands == 1 else samples
 
 
 def encoded(kind, image, quality):
     how = KINDS[kind]
-    bands = "spectral" if kind == "bands16" else kind
-    return apercu.encode(image, quality=quality, tile=how["tile"], layers=how["layers"], bands=bands)
+    bands = "spectral" if kind == "bands16" else how["bands"]
+    like = {"tile": how["tile"], "layers": how["layers"], "model": how.get("model")}
+    return apercu.encode(image, quality=quality, bands=bands, **like)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +139,16 @@ def test_ram_is_as_stated():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"tile": 96}, {"bits": 12}, {"layers": 0}, {"layers": 6}, {"bands": "rgba"}, {"bands": 0}, {"most_tiles": 0}],
+    [
+        {"tile": 96},
+        {"bits": 12},
+        {"layers": 0},
+        {"layers": 6},
+        {"bands": "rgba"},
+        {"bands": 0},
+        {"most_tiles": 0},
+        {"model": "x"},
+    ],
 )
 def test_what_is_no_kind_of_image_is_refused(tmp_path, wrong):
     with pytest.raises(OptionError):

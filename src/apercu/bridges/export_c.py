@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from apercu import kernel
 from apercu.bridges.tables_c import source_of
 from apercu.codecs.apercu import band_planes
 from apercu.errors import OptionError
-from apercu.format.ids import DEFAULT_MODEL_IDS, MODELS
+from apercu.format.ids import DEFAULT_MODEL_IDS, MODELS, NAMED_MODELS
 from apercu.format.weights import FOLDER, load
 from apercu.replacing import replacing
 from apercu.stages.arguments import check_number
+from apercu.stages.band_contexts import N_REACHED
 from apercu.stages.bands import N_BANDS, N_CONTEXTS, N_WEIGHTS, STAGES, workspace_bytes
 from apercu.stages.layout import Layout, layout_of
 
@@ -27,12 +29,13 @@ CONTEXT_BYTES, PLANE_BYTES, ENCODER_BYTES, LENGTH_BYTES = 5, 24, 320, 4
 
 def export_c(
     out: str | os.PathLike[str], *, bands: str | int = "rgb", tile: int = 128, layers: int = 1, bits: int = 8,
-    most_tiles: int = 256,
+    most_tiles: int = 256, model: str | None = None,
 ) -> int:  # fmt: skip
     """Write the encoder for images of one kind into a folder, which may exist: files of the same names are replaced.
 
     bands: "grey", "rgb", or the number of bands of a spectral image, 1 to 65,535. tile: pixels a side, a power of two
-        from 32 to 1,024. layers: 1 to 5. bits: 8 or 16 a sample. most_tiles: of a file, 1 to 65,536.
+        from 32 to 1,024. layers: 1 to 5. bits: 8 or 16 a sample. most_tiles: of a file, 1 to 65,536. model: shipped
+        tables by name: "apercu_small" takes a fifth of the flash; by default those of `apercu.encode`.
 
     Returns the bytes of RAM, without the pixels of a row of tiles and the file. Raises OptionError for other values.
     """
@@ -49,15 +52,17 @@ def export_c(
         check_number("bands", n_bands := bands, 1, 65_535)
     layout = layout_of(str(interpretation), n_bands, tile, tile, bits == 16)
     ram = ram_of(layout, layers * most_tiles)
-    model = DEFAULT_MODEL_IDS["apercu", "range"]
-    tables = source_of(load(FOLDER / MODELS[model].file).astype(np.uint16), model)
-    words = _words(layout, bits, layers, most_tiles, ram, model)
+    number = DEFAULT_MODEL_IDS["apercu", "range"] if model is None else NAMED_MODELS.get(model)
+    if number is None:
+        raise OptionError(f"model must be one of {', '.join(NAMED_MODELS)}, not {model!r}")
+    tables = load(FOLDER / MODELS[number].file)
+    words = _words(layout, bits, layers, most_tiles, ram) | _of_tables(number, tables)
     folder, sources = Path(out), _sources()
     (folder / "src").mkdir(parents=True, exist_ok=True)
     for name in TEMPLATES:
         text = (sources / "flying" / f"{name}.in").read_text(encoding="utf-8")
-        _write(folder / name, text if name == "Makefile" else text.format(**words))
-    _write(folder / "tables.c", tables)
+        _write(folder / name, text.format(**words))
+    _write(folder / "tables.c", source_of(tables, number))
     for name in LIBRARY:
         _write(folder / "src" / name, (sources / name).read_text(encoding="utf-8"))
     of_kernel = Path(kernel.__file__).parent
@@ -91,7 +96,7 @@ def _wavelet(height: int, width: int) -> int:
     return 8 * (width + 12) + h * w + -(-h // 2) * -(-w // 2)
 
 
-def _words(layout: Layout, bits: int, layers: int, most_tiles: int, ram: int, model: int) -> dict[str, Any]:
+def _words(layout: Layout, bits: int, layers: int, most_tiles: int, ram: int) -> dict[str, Any]:
     """What stands in braces in the templates (c/flying)."""
     wide = bits == 16
     kinds = {"grey": "grey", "rgb": "red, green and blue"}
@@ -108,14 +113,19 @@ def _words(layout: Layout, bits: int, layers: int, most_tiles: int, ram: int, mo
         "sample": f"uint{bits}_t",
         "ram": ram,
         "most_tiles": most_tiles,
-        "model": model,
-        "table_bytes": N_BANDS * N_WEIGHTS + 4 * N_CONTEXTS,
         "levels": levels + "of src/apercu.h makes them, or NULL" if wide else "",
         "levels_argument": ", const uint8_t *levels" if wide else "",
         "levels_given": "levels" if wide else "NULL",
         "levels_null": ", NULL" if wide else "",
         "too_many": f": more than {most_tiles} tiles" if most_tiles < 1 << 16 else "",
     }
+
+
+def _of_tables(number: int, tables: NDArray[np.generic]) -> dict[str, Any]:
+    small = tables.dtype == np.uint8
+    size = N_REACHED if small else 4 * N_CONTEXTS
+    defines = " -DAPERCU_SMALL_TABLES" if small else ""
+    return {"model": number, "table_bytes": N_BANDS * N_WEIGHTS + size, "defines": defines}
 
 
 def _sources() -> Path:

@@ -2,7 +2,7 @@
 #ifndef APERCU_BAND_BITS_H
 #define APERCU_BAND_BITS_H
 
-#include "band_model.h"
+#include "band_small.h"
 #include "range_coder.h"
 
 typedef struct {
@@ -12,15 +12,23 @@ typedef struct {
 } coder;
 
 #ifdef APERCU_SMALL_ENCODER
-extern const uint16_t apercu_starts[]; /* of the tables that are compiled in, as apercu_bands_start takes them */
+#ifdef APERCU_SMALL_TABLES /* are compiled in */
+extern const uint8_t apercu_codes[];
+#else
+extern const uint16_t apercu_starts[]; /* as apercu_bands_start takes them */
+#endif
 
 /* Contexts begin when they are used first: most of those of a small tile never are. */
 APERCU_SMALL range_context *used(const coder *c, range_context *context)
 {
-    if (context->age == 0) {
-        const uint16_t *start = apercu_starts + 2 * (context - c->contexts);
-        *context = range_context_at(start[0], start[1], RANGE_FAST_SHIFT, RANGE_SLOW_SHIFT);
-    }
+    if (context->age)
+        return context;
+#ifdef APERCU_SMALL_TABLES
+    *context = small_start(apercu_codes, (int32_t)(context - c->contexts));
+#else
+    const uint16_t *start = apercu_starts + 2 * (context - c->contexts);
+    *context = range_context_at(start[0], start[1], RANGE_FAST_SHIFT, RANGE_SLOW_SHIFT);
+#endif
     return context;
 }
 
