@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 MAX_LINES = 400
-FOLDERS = ("src", "tests", "fuzz", "scripts", "web")
+FOLDERS = ("c", "src", "tests", "fuzz", "scripts", "web")
 SUFFIXES = {".py", ".c", ".h", ".js", ".sh"}
 
 
