@@ -10,6 +10,7 @@ import pytest
 import apercu
 from apercu.format.container import read_header
 from scripts import c_library, encoded
+from scripts.pictures import scene, wide
 from scripts.vector_case import Encoded, encode
 from scripts.vector_files import read_pixels
 from test_conformance import INVALID, VALID, VECTORS
@@ -182,6 +183,41 @@ def test_the_encoder_writes_the_bytes_of_the_package(c, name):
     wanted = encode(case, str(model))
     assert hashlib.sha256(wanted).hexdigest() == json.loads(encoded.NOTED.read_text())[name]
     assert c.encode(image, read_header(wanted), model) == wanted
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_pictures_of_all_kinds_are_encoded_as_by_the_package(c, seed):
+    rng = np.random.default_rng(seed)
+    n_bands = int(rng.choice([1, 3, 2, 6]))
+    height, width = (int(side) for side in rng.integers(1, 100, 2))
+    image = scene(height, width, n_bands, seed=seed)
+    image = wide(image, int(rng.integers(500)), int(rng.integers(600, 65535))) if seed % 3 == 0 else image
+    tile, layers = rng.choice([32, 64, 1024]), rng.integers(1, 6)
+    how = {"tile": int(tile), "layers": int(layers), "model": "apercu_small" if seed % 4 == 1 else None}
+    data = apercu.encode(image, quality=int(rng.integers(25601)) / 256, **how)
+    assert c.encode(image, read_header(data)) == data
+    assert same(c.decode(data), apercu.decode(data))
+
+
+def test_a_file_fits_exactly_or_is_refused(c):
+    image = scene(70, 90, 3)
+    for layers in (1, 3):
+        data = apercu.encode(image, quality=40, tile=32, layers=layers)
+        header = read_header(data)
+        sizes = [n for n in range(len(data) - 60, 3 * len(data), 7) if fits(c, image, header, n, data)]
+        assert sizes
+        assert sizes == list(range(sizes[0], 3 * len(data), 7))  # what fits once fits with more room
+        assert sizes[0] < 2 * len(data) + 200
+
+
+def fits(c, image, header, capacity, data):
+    try:
+        assert c.encode(image, header, capacity=capacity) == data
+    except c_library.Refused as error:
+        if str(error) != "a buffer is too small":
+            raise
+        return False
+    return True
 
 
 # --- The example ----------------------------------------------------------------------------------
