@@ -1,0 +1,27 @@
+// What runs on the page and in its worker alike. build.mjs makes one function of this file and what it imports, whose text is
+// the worker's script: so a page needs no second file, and whoever bundles it need not know.
+import { decodeImage } from "./image.js";
+import { wasmEngine } from "./wasm.js";
+
+export { ApercuError } from "./errors.js";
+export { readHead } from "./head.js";
+export { decodePlaceholder, readPlaceholder } from "./placeholder.js";
+export { decodeImage, wasmEngine };
+
+/** Answers in a worker. A message has a module, once; the numbers of a model, once for each; and then files. */
+export function serve(scope) {
+  const models = {};
+  let engine;
+  scope.onmessage = ({ data: { id, module, key, numbers, bytes, options } }) => {
+    try {
+      if (module) engine = wasmEngine(module);
+      if (numbers) models[key] = numbers;
+      if (!bytes) return scope.postMessage({ id });
+      engine.use(models[key]);
+      const image = decodeImage(engine, bytes, options);
+      scope.postMessage({ id, image }, [image.data.buffer]);
+    } catch ({ name, message }) {
+      scope.postMessage({ id, error: { name, message } });
+    }
+  };
+}

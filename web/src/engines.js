@@ -1,0 +1,105 @@
+// Which engine decodes, and where: WebAssembly, or JavaScript where the page forbids it; in a worker, or on the page's thread where
+// it forbids that. Small pictures take what this file holds; for the first large one, the build with vectors is fetched.
+import payload from "../build/scalar.js";
+import { inflate } from "./inflate.js";
+import { decoder, makeDecoder } from "./own.js";
+
+const { ApercuError, decodeImage, wasmEngine } = decoder;
+const LARGE = 2 ** 18; // pixels
+// A function that returns a vector: valid where there are any.
+const VECTOR = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11];
+let wanted = { worker: true }, started;
+
+/** See index.d.ts. */
+export function configure(options) {
+  wanted = { ...wanted, ...options };
+  started?.then(({ stop }) => stop());
+  started = undefined;
+}
+
+/** What `start` returns, from the first call on. */
+export function engine() {
+  return (started ??= start(wanted));
+}
+
+const compiled = async (text) => WebAssembly.compile(await inflate(text));
+const withVectors = async () => compiled((await import("./simd.js")).default);
+
+/** `local()`: the engine of the page's thread. `run`: decodes a file of so many pixels, wherever. */
+async function start({ engine: name, worker }) {
+  const module = name === "javascript" ? null : await (name === "simd" ? withVectors() : compiled(payload)).catch(() => null);
+  if (!module) {
+    const { engine } = await import("./fallback.js");
+    const { run, ...rest } = onThisThread(() => engine);
+    return { ...rest, run: (pixels, ...file) => run(...file) };
+  }
+  let own, better = name || !WebAssembly.validate(Uint8Array.from(VECTOR)) ? true : null;
+  const local = () => (own ??= wasmEngine(module));
+  const { run, use, stop } = (worker && (await inWorker(module))) || onThisThread(local);
+  return {
+    local,
+    stop,
+    async run(pixels, ...file) {
+      if (pixels >= LARGE) await (better ??= withVectors().then(use).catch(() => {})); // else as it is
+      return run(...file);
+    },
+  };
+}
+
+function onThisThread(local) {
+  let engine;
+  return {
+    local,
+    use: (module) => (engine = wasmEngine(module)),
+    run: async (bytes, options, key, numbers) => {
+      (engine ?? local()).use(numbers);
+      return decodeImage(engine ?? local(), bytes, options);
+    },
+    stop() {},
+  };
+}
+
+/** A worker that has the module, or nothing where none may start. */
+async function inWorker(module) {
+  let worker;
+  try {
+    const script = URL.createObjectURL(new Blob([`(${makeDecoder})().serve(self)`], { type: "text/javascript" }));
+    worker = new Worker(script, { name: "apercu" });
+    URL.revokeObjectURL(script);
+  } catch {
+    return;
+  }
+  const waiting = new Map(), known = new Set();
+  let last = 0;
+  const ask = (message) =>
+    new Promise((resolve, reject) => {
+      waiting.set(++last, { resolve, reject });
+      worker.postMessage({ id: last, ...message });
+    });
+  worker.onmessage = ({ data: { id, image, error } }) => {
+    const { resolve, reject } = waiting.get(id);
+    waiting.delete(id);
+    if (error) reject(new ApercuError(error.name, error.message));
+    else resolve(image);
+  };
+  const stop = () => {
+    worker.terminate();
+    for (const { reject } of waiting.values()) reject(new Error("the worker has ended"));
+    waiting.clear();
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    stop();
+  };
+  try {
+    await ask({ module });
+  } catch {
+    return;
+  }
+  const run = (bytes, options, key, numbers) => {
+    const message = { key, bytes, options, numbers: known.has(key) ? undefined : numbers };
+    known.add(key);
+    return ask(message);
+  };
+  return { run, stop, use: (module) => ask({ module }) };
+}

@@ -1,0 +1,86 @@
+// The package's functions: see index.d.ts.
+import { configure, engine } from "./engines.js";
+import { MODELS, OF_PLACEHOLDERS, modelOf, shipped } from "./models.js";
+import { decoder } from "./own.js";
+
+const { decodePlaceholder, readHead, readPlaceholder } = decoder;
+const MAX_PIXELS = 2 ** 28, MAX_PLACEHOLDER_PIXELS = 2 ** 24;
+export const { ApercuError } = decoder;
+export { configure };
+
+function bytesOf(data) {
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (data instanceof ArrayBuffer || Object.prototype.toString.call(data) === "[object ArrayBuffer]") return new Uint8Array(data);
+  throw new TypeError("data must be a Uint8Array or an ArrayBuffer");
+}
+
+function checked({ layers, damaged = "raise", maxPixels = MAX_PIXELS }) {
+  if (layers !== undefined && !(Number.isInteger(layers) && layers > 0)) throw new RangeError("layers must be 1 or more");
+  if (damaged !== "raise" && damaged !== "conceal") throw new RangeError('damaged must be "raise" or "conceal"');
+  return { layers, conceal: damaged === "conceal", maxPixels, models: MODELS };
+}
+
+export function info(data, { maxPixels = Infinity } = {}) {
+  const bytes = bytesOf(data), head = readHead(bytes, maxPixels, MODELS), { width, height, bands, interpretation, model } = head;
+  return {
+    width, height, bands, interpretation, dtype: head.wide ? "uint16" : "uint8", codec: "apercu", model, version: 1,
+    quality: head.quality / 256, step: head.step / 256, tiles: head.nTiles, layers: head.nLayers, nBytes: bytes.length,
+    bpp: (8 * bytes.length) / (width * height),
+  };
+}
+
+export async function decode(data, options = {}) {
+  const bytes = bytesOf(data), how = checked(options), head = readHead(bytes, how.maxPixels, MODELS);
+  const [tables, { run }] = await Promise.all([modelOf(head, options.model), engine()]);
+  return run(head.width * head.height, bytes, how, ...tables);
+}
+
+export async function* decodeStream(source, options = {}) {
+  const how = checked(options);
+  yield* (await import("./stream.js")).streamed(source, how, (bytes, layers) => decode(bytes, { ...options, layers }));
+}
+
+export function placeholderInfo(data) {
+  const { kind, aspect, colour, shape } = readPlaceholder(bytesOf(data));
+  return { kind, aspect, colour, width: shape.width, height: shape.height };
+}
+
+export function averageColour(data) {
+  return readPlaceholder(bytesOf(data)).colour;
+}
+
+export async function placeholderImage(data, { width, height } = {}) {
+  if ((width ?? height) !== undefined) {
+    const side = (n) => Number.isInteger(n) && n >= 1 && n <= 65535;
+    if (!side(width) || !side(height) || width * height > MAX_PLACEHOLDER_PIXELS)
+      throw new RangeError("width and height must be 1 to 65,535, and at most 16,777,216 pixels");
+  }
+  const bytes = bytesOf(data);
+  readPlaceholder(bytes);
+  const [numbers, { local }] = await Promise.all([shipped(OF_PLACEHOLDERS), engine()]);
+  local().use(numbers);
+  return { bands: 4, interpretation: "rgba", ...decodePlaceholder(local(), bytes, width, height) };
+}
+
+export function toRGBA({ width, height, bands, interpretation, data }) {
+  const out = new Uint8ClampedArray(width * height * 4).fill(255), colour = bands > 2, n = interpretation === "rgba" ? 4 : 3;
+  let least = 0, scale = 1;
+  if (data instanceof Uint16Array) {
+    let most = 0;
+    least = 65535;
+    for (let i = 0; i < data.length; i++)
+      if (n === 3 || i % 4 < 3) {
+        if (data[i] < least) least = data[i];
+        if (data[i] > most) most = data[i];
+      }
+    scale = 255 / Math.max(most - least, 1);
+  }
+  for (let i = 0, from = 0, to = 0; i < width * height; i++, from += bands, to += 4) {
+    for (let c = 0; c < 3; c++) out[to + c] = (data[colour ? from + c : from] - least) * scale;
+    if (n === 4) out[to + 3] = data instanceof Uint16Array ? data[from + 3] / 257 : data[from + 3];
+  }
+  return out;
+}
+
+export const toPNG = async (image) => (await import("./png.js")).toPNG(image);
+export const toDataURL = async (image) => (await import("./png.js")).toDataURL(image);

@@ -1,0 +1,55 @@
+// The engine that WebAssembly is: see image.js, and ../wasm/decoder.c for what the exports do.
+const ERRORS = { 2: "Truncated", 3: "CorruptStream", 8: "ModelError", 9: "TooLarge" };
+const MOST_KEPT = 2 ** 26; // bytes of memory that is kept for the next picture
+
+// The order of `shared` in decoder.c, in 32-bit words.
+const SIZES = 0, PIXELS = 5, FAULTY = 6, PLACEHOLDER = 7, NUMBERS = 15;
+
+export function wasmEngine(module) {
+  let numbers, exports, words;
+
+  const start = () => {
+    if (exports && exports.memory.buffer.byteLength <= MOST_KEPT) return;
+    exports = new WebAssembly.Instance(module).exports;
+    if (numbers) use(numbers);
+  };
+  const look = () => (words = new Int32Array(exports.memory.buffer, exports.a(), NUMBERS));
+  const use = (given) => {
+    numbers = given;
+    new Uint16Array(look().buffer, words.byteOffset + 4 * NUMBERS, numbers.length).set(numbers);
+  };
+  const put = (parts) => {
+    const at = exports.b(parts.reduce((n, part) => n + part.length, 0));
+    let next = at;
+    look();
+    if (at)
+      for (const part of parts) {
+        new Uint8Array(words.buffer, next).set(part);
+        next += part.length;
+      }
+    return at;
+  };
+  const outcome = (code, Samples, n) => {
+    look();
+    return code ? { fault: ERRORS[-code], layer: words[FAULTY] } : new Samples(words.buffer, words[PIXELS] >>> 0, n);
+  };
+
+  start();
+  return {
+    use,
+    tile(head, width, height, segments) {
+      start();
+      if (!put([...segments, head.levels])) return { fault: "TooLarge" };
+      segments.forEach((segment, i) => (words[SIZES + i] = segment.length));
+      const kind = head.kind + 4 * head.wide + (head.model ? 0 : 8);
+      const code = exports.c(kind, head.bands, width, height, head.step, head.nLayers, segments.length);
+      return outcome(code, head.wide ? Uint16Array : Uint8Array, width * height * head.bands);
+    },
+    placeholder(shape, segment, width, height) {
+      start();
+      if (!put([segment])) return { fault: "TooLarge" };
+      words.set([shape.width, shape.height, shape.bands, shape.step, ...shape.mean], PLACEHOLDER);
+      return outcome(exports.d(segment.length, width, height), Uint8ClampedArray, width * height * 4);
+    },
+  };
+}

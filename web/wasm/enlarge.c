@@ -1,0 +1,81 @@
+/* The cubic filter of Keys (1981) in integers, as spec/PLACEHOLDER.md has it; all that it multiplies fits in 32 bits. */
+#include "decoder.h"
+#include "samples.c" /* for its rows of colours */
+
+enum { TAPS = 4, WHOLE = 1024 };
+
+typedef struct {
+    int32_t weight[TAPS];
+    size_t from[TAPS];
+} filter;
+
+static int32_t floor_of(int64_t weight, int64_t whole)
+{
+    int64_t scaled = weight * WHOLE, q = scaled / whole;
+    return (int32_t)(q - (q * whole > scaled));
+}
+
+/* Of output `r` of `large`, made of `small` samples. */
+static filter filter_of(size_t r, size_t small, size_t large)
+{
+    filter f;
+    int64_t n = (int64_t)small, d = 2 * (int64_t)large, p = (2 * (int64_t)r + 1) * n - (int64_t)large;
+    int64_t i = p < 0 ? -1 : p / d, t = p - d * i, d3 = 2 * d * d * d, t2 = t * t;
+    f.weight[0] = floor_of(t * (2 * t * d - t2 - d * d), d3);
+    f.weight[1] = floor_of(3 * t2 * t - 5 * t2 * d + 2 * d * d * d, d3);
+    f.weight[2] = floor_of(t * (4 * t * d - 3 * t2 + d * d), d3);
+    f.weight[3] = floor_of(t2 * (t - d), d3);
+    f.weight[2 * t >= d ? 2 : 1] += WHOLE - f.weight[0] - f.weight[1] - f.weight[2] - f.weight[3];
+    for (int k = 0; k < TAPS; k++) {
+        int64_t at = i + k - 1;
+        f.from[k] = (size_t)(at < 0 ? 0 : at < n ? at : n - 1);
+    }
+    return f;
+}
+
+void enlarge_across(const int16_t *plane, size_t w, size_t h, int32_t mean, size_t width, int32_t *out)
+{
+    for (size_t x = 0; x < width; x++) {
+        filter f = filter_of(x, w, width);
+        for (size_t y = 0; y < h; y++) {
+            int32_t sum = 0;
+            for (int k = 0; k < TAPS; k++)
+                sum += f.weight[k] * clamp32(plane[y * w + f.from[k]] + mean, -SAMPLE_FULL, SAMPLE_FULL);
+            out[y * width + x] = sum;
+        }
+    }
+}
+
+/* Products of 35 bits are added up in two parts: 12 low bits and the rest. */
+static void enlarge_down(const int32_t *plane, size_t n_rows, size_t width, size_t y, size_t height, int16_t *restrict out)
+{
+    filter f = filter_of(y, n_rows, height);
+    const int32_t *a = plane + f.from[0] * width, *b = plane + f.from[1] * width, *c = plane + f.from[2] * width,
+                  *d = plane + f.from[3] * width;
+    int32_t wa = f.weight[0], wb = f.weight[1], wc = f.weight[2], wd = f.weight[3];
+    for (size_t x = 0; x < width; x++) {
+        int32_t high = wa * (a[x] >> 12) + wb * (b[x] >> 12) + wc * (c[x] >> 12) + wd * (d[x] >> 12);
+        int32_t low = wa * (a[x] & 4095) + wb * (b[x] & 4095) + wc * (c[x] & 4095) + wd * (d[x] & 4095);
+        out[x] = (int16_t)((high + ((low + (1 << 19)) >> 12)) >> 8);
+    }
+}
+
+void enlarge_row(const int32_t *const *planes, const uint32_t *n_rows, size_t n_planes, size_t width, size_t y, size_t height,
+                 int16_t *scratch, uint8_t *out)
+{
+    int16_t *rows[4] = {scratch, scratch, scratch, NULL};
+    for (size_t i = 0; i < n_planes; i++)
+        enlarge_down(planes[i], n_rows[i], width, y, height, rows[i] = scratch + i * width);
+    if (n_planes > 1) { /* blue and red take the place of chroma */
+        int16_t *green = scratch + n_planes * width, *blue = rows[1];
+        colour_row(rows[0], blue, rows[2], green, width);
+        rows[0] = rows[2];
+        rows[1] = green;
+        rows[2] = blue;
+    }
+    for (size_t x = 0; x < width; x++) {
+        for (int i = 0; i < 3; i++)
+            out[4 * x + (size_t)i] = (uint8_t)round_sample(rows[i][x]);
+        out[4 * x + 3] = n_planes == 4 ? (uint8_t)round_sample(rows[3][x]) : 255;
+    }
+}
