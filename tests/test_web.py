@@ -1,0 +1,113 @@
+"""The npm package of web/: in Node and in a browser, held to the vectors and to the package."""
+
+import base64
+import fcntl
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import apercu
+import c_library
+from scripts.vector_files import NOW, read_pixels
+from test_conformance import INVALID, VALID, VECTORS
+
+WEB = Path(__file__).parents[1] / "web"
+TOOLS = "clang", "wasm-ld", "node", "npm", "make"
+MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")
+ENGINES = "scalar", "simd", "javascript"
+
+
+@pytest.fixture(scope="module")
+def dist():
+    """The folder of the built package."""
+    (WEB / "build").mkdir(exist_ok=True)
+    with open(WEB / "build" / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes test at once
+        made = subprocess.run(["make", "-s", "-C", str(WEB)], capture_output=True, text=True)
+    if "node_modules/.stamp" in made.stderr:
+        pytest.skip("npm cannot fetch esbuild")
+    assert made.returncode == 0, made.stderr
+    return WEB / "dist"
+
+
+def encoded(data):
+    return base64.b64encode(data).decode()
+
+
+def line(pixels, shown=()):
+    """As web_cases.mjs writes an image."""
+    height, width, bands = pixels.reshape(*pixels.shape[:2], -1).shape
+    name = "Uint16Array" if pixels.dtype == np.uint16 else "Uint8Array"
+    digest = hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    return " ".join(map(str, [height, width, bands, name, digest, *shown]))
+
+
+def valid_cases():
+    for name in VALID:
+        folder = VECTORS / "valid" / name
+        data, test = (folder / "in.apc").read_bytes(), json.loads((folder / "test.json").read_text())
+        model = (folder / test["model"]).read_bytes() if test["model"] else None
+        if data[2] >> 4 == 2:
+            wanted = "UnsupportedVersion"
+        elif not c_library.is_read(data):
+            wanted = "UnknownModel"
+        else:
+            file = test["restore"]["none"]["file"]
+            wanted = line(read_pixels((folder / file).read_bytes(), file, test["shape"]))
+        yield f"valid/{name}", data, model, {}, wanted
+
+
+def invalid_cases():
+    for name in INVALID:
+        file = VECTORS / "invalid" / f"{name}.apc"
+        data, test = file.read_bytes(), json.loads(file.with_suffix(".json").read_text())
+        path = VECTORS / test["model"] if test["model"] else None
+        model = path.read_bytes() if path and path.exists() else None
+        wanted = test["error"] if c_library.is_read(data) else "UnknownModel"
+        if (data[2:3] and data[2] >> 4 == 2 and name in NOW) or name.startswith("scene"):
+            wanted = "UnsupportedVersion"
+        yield f"invalid/{name}", data, model, {}, wanted
+        if c_library.is_read(data):
+            shown = c_library.outcome(apercu.decode, data, model=path, damaged="conceal")
+            wanted = wanted if isinstance(shown, str) else line(shown)
+            yield f"invalid/{name} concealed", data, model, {"damaged": "conceal"}, wanted
+
+
+@pytest.fixture(scope="module")
+def cases():
+    """Name, bytes, user's model, options, what is wanted."""
+    return [*valid_cases(), *invalid_cases()]
+
+
+@pytest.fixture(scope="module")
+def written(cases, tmp_path_factory):
+    path = tmp_path_factory.mktemp("web") / "cases.json"
+    listed = [
+        {"data": encoded(data), "model": model and encoded(model), "options": options}
+        for _, data, model, options, _ in cases
+    ]
+    path.write_text(json.dumps(listed))
+    return path
+
+
+def differences(cases, found):
+    """Those whose first words differ: what follows a picture's digest, layers shown, vectors do not hold."""
+    return [
+        (name, wanted, got)
+        for (name, *_, wanted), got in zip(cases, found, strict=True)
+        if got.split()[:5] != wanted.split()[:5]
+    ]
+
+
+def test_node_makes_of_all_vectors_what_they_hold(dist, cases, written):
+    command = ["node", str(Path(__file__).with_name("web_node.mjs")), str(dist / "apercu.js"), str(written)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert sorted(found) == sorted(ENGINES)
+    for engine in ENGINES:
+        assert differences(cases, found[engine]) == []
