@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import apercu
-import c_library
-from scripts.vector_files import NOW, read_pixels
+from scripts import c_library
+from scripts.vector_files import read_pixels
 from test_conformance import INVALID, VALID, VECTORS
 
 WEB = Path(__file__).parents[1] / "web"
@@ -53,14 +53,19 @@ def valid_cases():
         folder = VECTORS / "valid" / name
         data, test = (folder / "in.apc").read_bytes(), json.loads((folder / "test.json").read_text())
         model = (folder / test["model"]).read_bytes() if test["model"] else None
-        if data[2] >> 4 == 2:
-            wanted = "UnsupportedVersion"
-        elif not c_library.is_read(data):
-            wanted = "UnknownModel"
-        else:
+        wanted = c_library.expected(data, "")
+        if not wanted:
             file = test["restore"]["none"]["file"]
             wanted = line(read_pixels((folder / file).read_bytes(), file, test["shape"]))
         yield f"valid/{name}", data, model, {}, wanted
+
+
+def of_package(data, model=None, **options):
+    """What the package makes of bytes of the profile core: a line, or the name of an error."""
+    try:
+        return line(apercu.decode(data, model=model, **options))
+    except apercu.ApercuError as error:
+        return c_library.expected(data, type(error).__name__)
 
 
 def invalid_cases():
@@ -69,20 +74,42 @@ def invalid_cases():
         data, test = file.read_bytes(), json.loads(file.with_suffix(".json").read_text())
         path = VECTORS / test["model"] if test["model"] else None
         model = path.read_bytes() if path and path.exists() else None
-        wanted = test["error"] if c_library.is_read(data) else "UnknownModel"
-        if (data[2:3] and data[2] >> 4 == 2 and name in NOW) or name.startswith("scene"):
-            wanted = "UnsupportedVersion"
+        wanted = c_library.expected(data, test["error"])
         yield f"invalid/{name}", data, model, {}, wanted
-        if c_library.is_read(data):
-            shown = c_library.outcome(apercu.decode, data, model=path, damaged="conceal")
-            wanted = wanted if isinstance(shown, str) else line(shown)
-            yield f"invalid/{name} concealed", data, model, {"damaged": "conceal"}, wanted
+        if wanted == test["error"]:
+            conceal = {"damaged": "conceal"}
+            yield f"invalid/{name} concealed", data, model, conceal, of_package(data, path, **conceal)
+
+
+def drawn_cases():
+    """Small images of all kinds and sizes, whole, in parts, and with a wrong byte in each of several places."""
+    rng = np.random.default_rng(16)
+    kinds = ("grey", np.uint8, 1), ("rgb", np.uint8, 3), ("rgba", np.uint8, 4), ("spectral", np.uint8, 2)
+    kinds += ("grey", np.uint16, 1), ("rgb", np.uint16, 3), ("rgba", np.uint16, 4), ("spectral", np.uint16, 6)
+    sizes = (1, 1), (1, 9), (7, 1), (2, 2), (17, 33), (40, 31), (70, 65)
+    for size in sizes:
+        for bands, dtype, n in kinds:
+            smooth = np.add.outer(np.arange(size[0]) ** 2, 3 * np.arange(size[1]))[:, :, None] * np.arange(1, n + 1)
+            noise = rng.integers(0, 40, (*size, n))
+            most = 255 if dtype == np.uint8 else 4000
+            image = ((smooth * 7 + noise * 2) % (most + 1)).astype(dtype)
+            options = {"quality": float(rng.integers(20, 100)), "layers": int(rng.integers(1, 6)), "bands": bands}
+            data = apercu.encode(image, **options, **({"tile": 32} if max(size) > 64 else {}))
+            name = f"{bands} {dtype.__name__} {size}"
+            yield name, data, None, {}, of_package(data)
+            layers = {"layers": 1 + options["layers"] // 2}
+            yield f"{name} {layers}", data, None, layers, of_package(data, **layers)
+            for at in rng.integers(2, len(data), 3):
+                wrong = bytearray(data)
+                wrong[at] ^= 1 << int(rng.integers(8))
+                for how in {}, {"damaged": "conceal"}:
+                    yield f"{name} {at} {how}", bytes(wrong), None, how, of_package(bytes(wrong), **how)
 
 
 @pytest.fixture(scope="module")
 def cases():
     """Name, bytes, user's model, options, what is wanted."""
-    return [*valid_cases(), *invalid_cases()]
+    return [*valid_cases(), *invalid_cases(), *drawn_cases()]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ const ERRORS = { 2: "Truncated", 3: "CorruptStream", 8: "ModelError", 9: "TooLar
 const MOST_KEPT = 2 ** 26; // bytes of memory that is kept for the next picture
 
 // The order of `shared` in decoder.c, in 32-bit words.
-const SIZES = 0, PIXELS = 5, FAULTY = 6, PLACEHOLDER = 7, NUMBERS = 15;
+const SIZES = 0, PIXELS = 5, FAULTY = 6, MEANS = 7, NUMBERS = 11;
 
 export function wasmEngine(module) {
   let numbers, exports, words;
@@ -41,15 +41,15 @@ export function wasmEngine(module) {
       start();
       if (!put([...segments, head.levels])) return { fault: "TooLarge" };
       segments.forEach((segment, i) => (words[SIZES + i] = segment.length));
-      const kind = head.kind + 4 * head.wide + (head.model ? 0 : 8);
-      const code = exports.c(kind, head.bands, width, height, head.step, head.nLayers, segments.length);
-      return outcome(code, head.wide ? Uint16Array : Uint8Array, width * height * head.bands);
+      exports.c(head.kind + 4 * head.wide + (head.model ? 0 : 8), head.bands, width, height, head.step, head.nLayers);
+      return outcome(exports.d(segments.length), head.wide ? Uint16Array : Uint8Array, width * height * head.bands);
     },
     placeholder(shape, segment, width, height) {
       start();
       if (!put([segment])) return { fault: "TooLarge" };
-      words.set([shape.width, shape.height, shape.bands, shape.step, ...shape.mean], PLACEHOLDER);
-      return outcome(exports.d(segment.length, width, height), Uint8ClampedArray, width * height * 4);
+      words.set(shape.mean, MEANS);
+      exports.c(shape.kind, shape.bands, shape.width, shape.height, shape.step, 1);
+      return outcome(exports.e(segment.length, width, height), Uint8ClampedArray, width * height * 4);
     },
   };
 }

@@ -4,10 +4,8 @@
  */
 #include "decoder.h"
 
-#include <string.h>
-
 #define EXPORT(name) __attribute__((export_name(#name)))
-enum { PAGE = 65536 };
+enum { PAGE = 65536, N_NUMBERS = BANDS_IN_ALL * PAST + 2 * N_CONTEXTS };
 
 extern uint8_t __heap_base;
 
@@ -16,9 +14,12 @@ static struct {
     uint32_t sizes[APC_MOST_LAYERS]; /* of segments, in bytes */
     uint32_t pixels;                 /* where they are */
     uint32_t faulty;                 /* the layer that has the fault */
-    placeholder placeholder;
-    uint16_t numbers[N_NUMBERS]; /* weights of the model, then the starts of contexts; the page has checked them */
+    int32_t means[4];                /* of a placeholder */
+    uint16_t numbers[N_NUMBERS];     /* weights of the model, then the starts of contexts; the page has checked them */
 } shared;
+
+static apc_file file;
+static apc_model model = {0, {0}, shared.numbers, N_NUMBERS};
 
 static uint64_t after(uint64_t at, uint64_t n)
 {
@@ -47,12 +48,9 @@ EXPORT(b) uint8_t *room(uint32_t n)
     return grow_to(after((uint64_t)(size_t)&__heap_base, n)) ? NULL : &__heap_base;
 }
 
-/* A tile of a file. `kind`: its interpretation, + 4 if wide, + 8 for a user's model. Of `n_layers` layers the first `n_shown`
- * lie where room() said, and behind them the codes of levels, if wide. */
-EXPORT(c) int decode_tile(uint32_t kind, uint32_t bands, uint32_t width, uint32_t height, int32_t step_q8, uint32_t n_layers,
-                          uint32_t n_shown)
+/* A tile as if it were a file. `kind`: the interpretation, + 4 if wide, + 8 for a user's model. */
+EXPORT(c) void describe(uint32_t kind, uint32_t bands, uint32_t width, uint32_t height, int32_t step_q8, uint32_t n_layers)
 {
-    static apc_file file;
     file.interpretation = kind & 3;
     file.wide = kind >> 2 & 1;
     file.model = kind & 8 ? MODEL_OF_USER : MODEL_WAVELET;
@@ -62,33 +60,40 @@ EXPORT(c) int decode_tile(uint32_t kind, uint32_t bands, uint32_t width, uint32_
     file.tile = width > height ? width : height;
     file.step_q8 = step_q8;
     file.n_layers = n_layers;
-    apc_model model = {file.model, {0}, shared.numbers, N_NUMBERS};
+}
+
+/* Where decoding may begin to write, behind `n` bytes that the page has put in, with room for `more` and for pixels besides; 0:
+ * there is none. */
+static uint8_t *memory_for(uint64_t n, uint64_t more, uint64_t n_pixels)
+{
+    size_t n_memory = apc_memory(&file);
+    uint64_t memory = after((uint64_t)(size_t)&__heap_base, n), pixels = after(memory, n_memory + more);
+    shared.pixels = (uint32_t)pixels;
+    return n_memory == SIZE_MAX || grow_to(pixels + n_pixels) ? NULL : (uint8_t *)(size_t)memory;
+}
+
+/* The tile, of whose layers the first `n_layers` lie where room() said, and behind them the codes of levels, if wide. */
+EXPORT(d) int decode_tile(uint32_t n_layers)
+{
     tile_layers layers;
     const uint8_t *at = &__heap_base;
-    for (uint32_t i = 0; i < n_shown; at += shared.sizes[i++]) {
+    for (uint32_t i = 0; i < n_layers; at += shared.sizes[i++]) {
         layers.at[i] = at;
         layers.size[i] = shared.sizes[i];
     }
     file.levels = at;
-    size_t n_memory = apc_memory(&file);
-    if (n_memory == SIZE_MAX)
-        return APC_TOO_LARGE;
-    uint64_t memory = after((uint64_t)(size_t)at, 2 * (uint64_t)bands), pixels = after(memory, n_memory);
-    int fault = grow_to(pixels + (((uint64_t)width * height * bands) << file.wide));
-    shared.pixels = (uint32_t)pixels;
-    return fault ? fault
-                 : tile_decode(&file, &model, (void *)(size_t)memory, width, height, &layers, n_shown, (void *)(size_t)pixels,
-                               (size_t)width * bands, &shared.faulty);
+    uint64_t n_samples = (uint64_t)file.width * file.height * file.bands;
+    uint8_t *memory = memory_for((uint64_t)(at - &__heap_base) + 2 * (uint64_t)file.bands, 0, n_samples << file.wide);
+    return memory ? tile_decode(&file, &model, memory, file.width, file.height, &layers, n_layers,
+                                (void *)(size_t)shared.pixels, (size_t)file.width * file.bands, &shared.faulty)
+                  : APC_TOO_LARGE;
 }
 
-/* The placeholder that the page described, whose segment of `n` bytes lies where room() said, at a size in pixels: RGBA. */
-EXPORT(d) int decode_placeholder(uint32_t n, uint32_t width, uint32_t height)
+/* The placeholder of that tile, whose segment of `n` bytes lies where room() said, at a size in pixels: RGBA. */
+EXPORT(e) int decode_placeholder(uint32_t n, uint32_t width, uint32_t height)
 {
-    uint64_t memory = after((uint64_t)(size_t)&__heap_base, n);
-    uint64_t pixels = memory + placeholder_memory(&shared.placeholder, width);
-    int fault = grow_to(pixels + (uint64_t)width * height * 4);
-    shared.pixels = (uint32_t)pixels;
-    return fault ? fault
-                 : placeholder_decode(&shared.placeholder, shared.numbers, &__heap_base, n, (uint8_t *)(size_t)memory, width,
-                                      height, (uint8_t *)(size_t)pixels);
+    uint8_t *memory = memory_for(n, placeholder_memory(&file, width), (uint64_t)width * height * 4);
+    return memory ? placeholder_decode(&file, &model, shared.means, &__heap_base, n, memory, width, height,
+                                       (uint8_t *)(size_t)shared.pixels)
+                  : APC_TOO_LARGE;
 }

@@ -4,27 +4,19 @@
 
 #include "inside.h"
 
-enum { N_NUMBERS = BANDS_IN_ALL * PAST + 2 * N_CONTEXTS };
-
 /* --- placeholder.c */
-/* The shrunk picture of a placeholder (../../spec/PLACEHOLDER.md). */
-typedef struct {
-    uint32_t width, height, bands;
-    int32_t step_q8;
-    int32_t mean[4]; /* to be added to the planes */
-} placeholder;
-
-/* Bytes of memory that decoding takes, 8-byte aligned, for pictures of so many columns. */
-size_t placeholder_memory(const placeholder *p, size_t width);
-/* Pixels of `width` x `height`, RGBA, by the numbers of a model that are sound. Returns 0 or an error. */
-int placeholder_decode(const placeholder *p, const uint16_t *numbers, const uint8_t *segment, size_t n_segment, uint8_t *memory,
-                       size_t width, size_t height, uint8_t *pixels);
+/* Bytes of memory that enlarging a picture takes to `width` columns, besides that of its tile. */
+size_t placeholder_memory(const apc_file *file, size_t width);
+/* Pixels of `width` x `height`, RGBA, of the shrunk picture of a placeholder, which is like a file of one tile
+ * (../../spec/PLACEHOLDER.md). `means` are added to the planes. Returns 0 or an error. */
+int placeholder_decode(const apc_file *file, const apc_model *model, const int32_t *means, const uint8_t *segment,
+                       size_t n_segment, uint8_t *memory, size_t width, size_t height, uint8_t *pixels);
 
 /* --- enlarge.c */
 /* Enlarges a plane of w x h samples, to which `mean` is added, across: `out` has `width` numbers for each of its rows. */
 void enlarge_across(const int16_t *plane, size_t w, size_t h, int32_t mean, size_t width, int32_t *out);
 /* Row `y` of `height` of such planes to pixels, RGBA. `scratch` holds (n_planes + 1) * width numbers. */
-void enlarge_row(const int32_t *const *planes, const uint32_t *n_rows, size_t n_planes, size_t width, size_t y, size_t height,
+void enlarge_row(const int32_t *const *planes, const size_t *n_rows, size_t n_planes, size_t width, size_t y, size_t height,
                  int16_t *scratch, uint8_t *out);
 
 #endif

@@ -60,7 +60,7 @@ static void enlarge_down(const int32_t *plane, size_t n_rows, size_t width, size
     }
 }
 
-void enlarge_row(const int32_t *const *planes, const uint32_t *n_rows, size_t n_planes, size_t width, size_t y, size_t height,
+void enlarge_row(const int32_t *const *planes, const size_t *n_rows, size_t n_planes, size_t width, size_t y, size_t height,
                  int16_t *scratch, uint8_t *out)
 {
     int16_t *rows[4] = {scratch, scratch, scratch, NULL};

@@ -3,63 +3,43 @@
 
 #include <string.h>
 
-enum { SIDE = 128, MOST = SIDE * SIDE, PLANES = 4, SYNTHESIS = 8 * (SIDE + 12) + MOST / 2 };
-/* Contexts, then coefficients, then what the coder takes; after it, there, scratch of the synthesis, a plane, enlarged planes. */
-enum { COEFFICIENTS = N_CONTEXTS * sizeof(range_context), CODER = COEFFICIENTS + PLANES * MOST * sizeof(int16_t) };
+enum { PLANES = 4, CENTRE = 4080 };
 
-static void planes_of(const placeholder *p, band_plane *planes)
+size_t placeholder_memory(const apc_file *file, size_t width)
 {
-    for (uint32_t i = 0; i < p->bands; i++) {
-        int chroma = i == 1 || i == 2;
-        band_plane plane = {(int32_t)(p->width + chroma) >> chroma, (int32_t)(p->height + chroma) >> chroma, chroma,
-                            chroma ? (int32_t)i - 1 : -1, 0, 0};
-        planes[i] = plane;
-    }
+    return PLANES * width * sizeof(int32_t) * (file->height + 1u);
 }
 
-size_t placeholder_memory(const placeholder *p, size_t width)
+int placeholder_decode(const apc_file *file, const apc_model *model, const int32_t *means, const uint8_t *segment,
+                       size_t n_segment, uint8_t *memory, size_t width, size_t height, uint8_t *pixels)
 {
+    memory_map map;
     band_plane planes[PLANES];
-    planes_of(p, planes);
-    size_t coder = (size_t)apercu_bands_workspace(planes, p->bands), pictures = sizeof(int16_t) * (SYNTHESIS + MOST);
-    pictures += PLANES * width * sizeof(int32_t) * (p->height + 1);
-    return CODER + ((coder > pictures ? coder : pictures) + 7) / 8 * 8;
-}
-
-int placeholder_decode(const placeholder *p, const uint16_t *numbers, const uint8_t *segment, size_t n_segment, uint8_t *memory,
-                       size_t width, size_t height, uint8_t *pixels)
-{
-    band_plane planes[PLANES];
-    uint8_t weights[BANDS_IN_ALL * PAST];
     uint64_t state[3] = {0, 0, 0};
-    range_context *contexts = (range_context *)(void *)memory;
-    int16_t *coefficients = (int16_t *)(void *)(memory + COEFFICIENTS), *work = (int16_t *)(void *)(memory + CODER);
-    planes_of(p, planes);
-    size_t n_work = (size_t)apercu_bands_workspace(planes, p->bands);
-    for (size_t i = 0; i < sizeof weights; i++)
-        weights[i] = (uint8_t)numbers[i];
-    apercu_bands_start(numbers + sizeof weights, contexts);
-    memset(coefficients, 0, PLANES * MOST * sizeof(int16_t));
-    memset(work, 0, n_work);
-    int fault = (int)apercu_bands_decode(planes, p->bands, p->step_q8, weights, STAGES, 1, 0, p->bands, contexts,
-                                         (uint8_t *)work, n_work, segment, n_segment, coefficients, state, 1);
+    map_memory(file, file->width, file->height, &map); /* which has been asked for: it has an answer */
+    int16_t *coefficients = (int16_t *)(void *)(memory + map.coefficients), *plane = (int16_t *)(void *)(memory + map.work);
+    for (uint32_t i = 0; i < file->bands; i++)
+        planes[i] = plane_of(file, file->width, file->height, i);
+    start_tables(model, memory, &map);
+    memset(coefficients, 0, map.n_coefficients * sizeof *coefficients);
+    int fault = (int)apercu_bands_decode(planes, file->bands, file->step_q8, memory + map.weights, STAGES, 1, 0, file->bands,
+                                         (range_context *)(void *)(memory + map.contexts), memory + map.work, map.n_workspace,
+                                         segment, n_segment, coefficients, state, 1);
     if (fault)
         return fault;
-    int16_t *plane = work + SYNTHESIS;
-    int32_t *at = (int32_t *)(void *)(plane + MOST);
+    int32_t *at = (int32_t *)(void *)(memory + map.size);
     const int32_t *enlarged[PLANES];
-    uint32_t n_rows[PLANES];
-    for (uint32_t i = 0; i < p->bands; i++) {
-        size_t w = (size_t)planes[i].width, h = (size_t)planes[i].height;
-        apercu_wavelet_synthesise(coefficients, w, h, WAVELET_LEVELS - planes[i].chroma, planes[i].chroma ? 0 : 4080, work,
-                                  SYNTHESIS, plane, w);
-        enlarge_across(plane, w, h, p->mean[i], width, at);
+    size_t n_rows[PLANES];
+    for (uint32_t i = 0; i < file->bands; i++) {
+        size_t w = (size_t)planes[i].width, h = n_rows[i] = (size_t)planes[i].height;
+        apercu_wavelet_synthesise(coefficients, w, h, levels_of_plane(&planes[i]), planes[i].chroma ? 0 : CENTRE,
+                                  plane + map.n_shown, map.n_scratch, plane, w);
+        enlarge_across(plane, w, h, means[i], width, at);
         coefficients += w * h;
         enlarged[i] = at;
-        n_rows[i] = (uint32_t)h;
         at += width * h;
     }
     for (size_t y = 0; y < height; y++)
-        enlarge_row(enlarged, n_rows, p->bands, width, y, height, (int16_t *)(void *)at, pixels + 4 * width * y);
+        enlarge_row(enlarged, n_rows, file->bands, width, y, height, (int16_t *)(void *)at, pixels + 4 * width * y);
     return 0;
 }
