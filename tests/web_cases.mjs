@@ -21,7 +21,10 @@ export async function run(apercu, cases) {
   const found = [];
   for (const { data, model, options, placeholder } of cases) {
     const bytes = bytesOf(data), given = { ...options, model: model ? bytesOf(model) : undefined };
-    found.push(await outcome(() => (placeholder ? apercu.placeholderImage(bytes, options) : apercu.decode(bytes, given))));
+    if (placeholder) {
+      const make = async () => ({ ...(await apercu.placeholderImage(bytes, options)), shown: apercu.averageColour(bytes) });
+      found.push(await outcome(make));
+    } else found.push(await outcome(() => apercu.decode(bytes, given)));
   }
   return found;
 }

@@ -1,29 +1,54 @@
 // Makes dist/ of src/ and of what the Makefile has compiled: `make -C web`.
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { deflateRawSync } from "node:zlib";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { deflate } from "@gfx/zopfli";
 import { build } from "esbuild";
+import { minify } from "terser";
 
-const WEIGHTS = "../src/apercu/weights/";
-const COMMON = { bundle: true, minify: true, format: "esm", target: "es2022", legalComments: "none" };
-// Files that are fetched when they are wanted; their names in src/ and in dist/ are the same.
-const APART = ["./fallback.js", "./simd.js", "./model-2.js", "./png.js", "./stream.js", "./apercu.js"];
+const WEIGHTS = process.env.WEIGHTS ?? "../src/apercu/weights";
+// The files of dist/, by what they are made of. Those that are not the first are fetched when they are wanted.
+const FILES = { apercu: "index", fallback: "fallback", pictures: "pictures", stream: "stream", users: "users" };
+const APART = [...Object.keys(FILES), "simd", "model-2"].map((name) => `./${name}.js`);
 
-const text = (bytes) => `export default "${deflateRawSync(bytes, { level: 9 }).toString("base64")}";\n`;
+const deflated = async (bytes) => Buffer.from(await promisify(deflate)(bytes, { numiterations: 30 })).toString("base64");
+const exported = async (bytes) => `export default "${await deflated(bytes)}";\n`;
 
-/** The numbers of a .npy file of uint16: all low bytes, then all high ones, which deflates better. */
-function tables(path) {
-  const file = readFileSync(path), numbers = file.subarray(10 + file.readUInt16LE(8)), n = numbers.length / 2;
-  return Uint8Array.from({ length: 2 * n }, (_, i) => numbers[i < n ? 2 * i : 2 * (i - n) + 1]);
+/** One script of a file of src/ and what it imports. */
+async function bundled(from, external) {
+  const made = await build({ entryPoints: [`src/${from}.js`], bundle: true, format: "esm", target: "es2022", external, write: false });
+  const options = { module: true, ecma: 2020, compress: { passes: 3, unsafe_arrows: true }, format: { comments: false } };
+  return (await minify(made.outputFiles[0].text, options)).code;
+}
+
+/** The bytes of the array in a .npy file; none where there is no such file. */
+function arrayIn(path) {
+  if (!existsSync(path)) return Buffer.alloc(0);
+  const file = readFileSync(path);
+  return file.subarray(10 + file.readUInt16LE(8));
+}
+
+/** Of numbers of 16 bits all low bytes, then all high ones, which deflates better. */
+function apart(bytes) {
+  const n = bytes.length / 2;
+  return Uint8Array.from(bytes, (_, i) => bytes[i < n ? 2 * i : 2 * (i - n) + 1]);
+}
+
+/** A function whose text is a script: what a bundled module exports, it returns. */
+function asFunction(bundle) {
+  const renamed = (names) => names.replace(/([\w$]+) as ([\w$]+)/g, "$2:$1");
+  return `export default function(){${bundle.replace(/export\{(.*)\};?\s*$/, (_, names) => `return{${renamed(names)}}`)}}\n`;
 }
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
-const inner = await build({ ...COMMON, entryPoints: ["src/decoder.js"], write: false });
-const body = inner.outputFiles[0].text.replace(/export\{(.*)\};?\s*$/, (_, names) => `return{${names.replace(/([\w$]+) as ([\w$]+)/g, "$2:$1")}}`);
-writeFileSync("build/decoder.js", `export default function(){${body}}\n`);
-writeFileSync("build/scalar.js", text(readFileSync("build/scalar.wasm")));
-writeFileSync("dist/simd.js", text(readFileSync("build/simd.wasm")));
-writeFileSync("dist/model-2.js", text(tables(`${WEIGHTS}apercu.npy`)));
-for (const [from, to] of [["index", "apercu"], ["fallback", "fallback"], ["png", "png"], ["stream", "stream"]])
-  await build({ ...COMMON, entryPoints: [`src/${from}.js`], outfile: `dist/${to}.js`, external: APART.filter((name) => name !== `./${to}.js`) });
+writeFileSync("build/decoder.js", asFunction(await bundled("decoder", [])));
+const small = arrayIn(`${WEIGHTS}/apercu_small.npy`);
+const scalar = await deflated(readFileSync("build/scalar.wasm")), tables = small.length ? await deflated(small) : "";
+writeFileSync("dist/simd.js", await exported(readFileSync("build/simd.wasm")));
+writeFileSync("dist/model-2.js", await exported(apart(arrayIn(`${WEIGHTS}/apercu.npy`))));
+for (const [to, from] of Object.entries(FILES))
+  writeFileSync(`dist/${to}.js`, await bundled(from, APART.filter((name) => name !== `./${to}.js`)));
+// First in the file, where what zlib makes of it has a code of its own: that saves a kilobyte.
+const held = `const $scalar="${scalar}",$small="${tables}";`;
+writeFileSync("dist/apercu.js", held + readFileSync("dist/apercu.js"));
 for (const name of readdirSync("src").filter((name) => name.endsWith(".d.ts"))) copyFileSync(`src/${name}`, `dist/${name}`);

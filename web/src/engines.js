@@ -1,6 +1,5 @@
 // Which engine decodes, and where: WebAssembly, or JavaScript where the page forbids it; in a worker, or on the page's thread where
 // it forbids that. Small pictures take what this file holds; for the first large one, the build with vectors is fetched.
-import payload from "../build/scalar.js";
 import { inflate } from "./inflate.js";
 import { decoder, makeDecoder } from "./own.js";
 
@@ -22,12 +21,12 @@ export function engine() {
   return (started ??= start(wanted));
 }
 
-const compiled = async (text) => WebAssembly.compile(await inflate(text));
-const withVectors = async () => compiled((await import("./simd.js")).default);
+const withoutVectors = async () => WebAssembly.compile(await inflate($scalar));
+const withVectors = async () => WebAssembly.compile(await inflate((await import("./simd.js")).default));
 
 /** `local()`: the engine of the page's thread. `run`: decodes a file of so many pixels, wherever. */
 async function start({ engine: name, worker }) {
-  const module = name === "javascript" ? null : await (name === "simd" ? withVectors() : compiled(payload)).catch(() => null);
+  const module = name === "javascript" ? null : await (name === "simd" ? withVectors() : withoutVectors()).catch(() => null);
   if (!module) {
     const { engine } = await import("./fallback.js");
     const { run, ...rest } = onThisThread(() => engine);

@@ -62,25 +62,7 @@ export async function placeholderImage(data, { width, height } = {}) {
   return { bands: 4, interpretation: "rgba", ...decodePlaceholder(local(), bytes, width, height) };
 }
 
-export function toRGBA({ width, height, bands, interpretation, data }) {
-  const out = new Uint8ClampedArray(width * height * 4).fill(255), colour = bands > 2, n = interpretation === "rgba" ? 4 : 3;
-  let least = 0, scale = 1;
-  if (data instanceof Uint16Array) {
-    let most = 0;
-    least = 65535;
-    for (let i = 0; i < data.length; i++)
-      if (n === 3 || i % 4 < 3) {
-        if (data[i] < least) least = data[i];
-        if (data[i] > most) most = data[i];
-      }
-    scale = 255 / Math.max(most - least, 1);
-  }
-  for (let i = 0, from = 0, to = 0; i < width * height; i++, from += bands, to += 4) {
-    for (let c = 0; c < 3; c++) out[to + c] = (data[colour ? from + c : from] - least) * scale;
-    if (n === 4) out[to + 3] = data instanceof Uint16Array ? data[from + 3] / 257 : data[from + 3];
-  }
-  return out;
-}
-
-export const toPNG = async (image) => (await import("./png.js")).toPNG(image);
-export const toDataURL = async (image) => (await import("./png.js")).toDataURL(image);
+// Large or seldom wanted: files of their own.
+export const toRGBA = async (image) => (await import("./pictures.js")).toRGBA(image);
+export const toPNG = async (image) => (await import("./pictures.js")).toPNG(image);
+export const toDataURL = async (image) => (await import("./pictures.js")).toDataURL(image);

@@ -1,45 +1,54 @@
-// The tables of models: shipped ones, each a file of its own that is fetched when a picture names it, and those of users.
-import { decoder } from "./own.js";
+// The tables of models: the small ones, which this file holds; larger ones, each a file of its own that is fetched when a picture
+// names it; and those of users.
 import { inflate } from "./inflate.js";
+import { decoder } from "./own.js";
 
 const { ApercuError } = decoder;
-const N_WEIGHTS = 270, N_NUMBERS = 22602;
-const SHIPPED = { 2: () => import("./model-2.js") };
+const SHIPPED = { 2: () => import("./model-2.js").then(async ({ default: text }) => wordsOf(await inflate(text))) };
+if ($small) SHIPPED[10] = async () => expanded(await inflate($small));
 export const MODELS = Object.keys(SHIPPED).map(Number);
 export const OF_PLACEHOLDERS = 2;
 const loaded = {};
 
 /** The numbers of a shipped model. */
 export function shipped(number) {
-  return (loaded[number] ??= SHIPPED[number]()
-    .then(async ({ default: text }) => joined(await inflate(text)))
-    .catch((error) => {
-      delete loaded[number]; // another time the network may be there
-      throw error;
-    }));
-}
-
-/** Numbers from their low bytes and then their high ones. */
-function joined(bytes) {
-  return Uint16Array.from({ length: bytes.length / 2 }, (_, i) => bytes[i] | (bytes[i + bytes.length / 2] << 8));
+  return (loaded[number] ??= SHIPPED[number]().catch((error) => {
+    delete loaded[number]; // another time the network may be there
+    throw error;
+  }));
 }
 
 /** Key and numbers of the model that a file names; `given`: the file of a user's, as `apercu train` writes it. */
 export async function modelOf(head, given) {
   if (head.model) return [head.model, await shipped(head.model)];
   if (!given) throw new ApercuError("ModelError");
-  const numbers = numbersOf(given), digest = new Uint8Array(await crypto.subtle.digest("SHA-256", numbers));
-  if (head.hash.some((byte, i) => byte !== digest[i])) throw new ApercuError("ModelError", "other tables than the file's");
-  for (const [i, number] of numbers.entries()) {
-    const sound = i < N_WEIGHTS ? number <= 64 : i % 2 ? number >= 2 && number <= 128 : number;
-    if (!sound) throw new ApercuError("ModelError", "the tables hold a number that is out of range");
-  }
-  return [String(digest.subarray(0, 8)), numbers];
+  return (await import("./users.js")).modelOf(head.hash, given, expanded, (why) => {
+    throw new ApercuError("ModelError", why);
+  });
 }
 
-function numbersOf(given) {
-  const bytes = new Uint8Array(given), isNpy = bytes[0] === 0x93 && bytes[1] === 0x4e; // else the numbers alone
-  const numbers = bytes.slice(isNpy ? 10 + bytes[8] + 256 * bytes[9] : 0);
-  if (numbers.length !== 2 * N_NUMBERS) throw new ApercuError("ModelError", "no tables of the codec apercu");
-  return new Uint16Array(numbers.buffer);
+/** Numbers of 16 bits from all their low bytes and then all high ones. */
+function wordsOf(bytes) {
+  return Uint16Array.from({ length: bytes.length / 2 }, (_, i) => bytes[i] | (bytes[i + bytes.length / 2] << 8));
+}
+
+const AGES = [4, 11, 32, 91];
+const PROBABILITIES = [25, 32, 41, 53, 68, 87, 111, 143, 184, 236, 302, 387, 497, 636, 815, 1042, 1333, 1701, 2168, 2758, 3500, 4427,
+  5577, 6992, 8714, 10782, 13226, 16062, 19282, 22849, 26695, 30723];
+// Weights and kinds of contexts of all bands: how many, and which of them no symbol has, those of class 1 in stage 1.
+const KINDS = [[270, 135, 162], [6000, 3000, 3600], [2430, 1215, 1458], [1400, 700, 840], [960, 480, 720], [340], [34], [2]];
+
+/** The numbers that small tables stand for (spec/apercu.md, "Small tables"); 0 for what is left out of them. */
+export function expanded(bytes) {
+  const numbers = new Uint16Array(22602);
+  let at = 0, to = 0;
+  for (const [kind, [n, from, end]] of KINDS.entries())
+    for (let i = 0; i < n; i++) {
+      const lost = (i >= from && i < end) || (kind === 1 && i % 3000 >= 1200 && i & 1) || (kind === 5 && i % 17 === 16) ||
+        (kind === 6 && i % 17 < 2);
+      const code = lost ? 0 : bytes[at++], place = code & 63;
+      numbers[to++] = !kind ? code : place < 32 ? PROBABILITIES[place] : 65536 - PROBABILITIES[63 - place];
+      if (kind) numbers[to++] = AGES[code >> 6];
+    }
+  return numbers;
 }

@@ -1,5 +1,26 @@
-// Images as PNG: grey, RGB or RGBA of 8 or 16 bits, by what deflates in the browser and in Node.
+// Images for others: as RGBA, which a canvas takes; as PNG of 8 or 16 bits, by what deflates in the browser and in Node.
 import { crc32 } from "./head.js";
+
+/** Pixels as a canvas takes them: see index.d.ts. */
+export function toRGBA({ width, height, bands, interpretation, data }) {
+  const out = new Uint8ClampedArray(width * height * 4).fill(255), colour = bands > 2, n = interpretation === "rgba" ? 4 : 3;
+  let least = 0, scale = 1;
+  if (data instanceof Uint16Array) {
+    let most = 0;
+    least = 65535;
+    for (let i = 0; i < data.length; i++)
+      if (n === 3 || i % 4 < 3) {
+        if (data[i] < least) least = data[i];
+        if (data[i] > most) most = data[i];
+      }
+    scale = 255 / Math.max(most - least, 1);
+  }
+  for (let i = 0, from = 0, to = 0; i < width * height; i++, from += bands, to += 4) {
+    for (let c = 0; c < 3; c++) out[to + c] = (data[colour ? from + c : from] - least) * scale;
+    if (n === 4) out[to + 3] = data instanceof Uint16Array ? data[from + 3] / 257 : data[from + 3];
+  }
+  return out;
+}
 
 const TYPES = { grey: 0, rgb: 2, rgba: 6 };
 
