@@ -1,26 +1,37 @@
 """The npm package of web/: in Node and in a browser, held to the vectors and to the package."""
 
-import base64
 import fcntl
-import hashlib
+import gzip
 import json
 import shutil
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import apercu
-from scripts import c_library
-from scripts.vector_files import read_pixels
-from test_conformance import INVALID, VALID, VECTORS
+from tests import browser, web_files
+from tests.page_case import original
+from tests.web_server import served
 
-WEB = Path(__file__).parents[1] / "web"
+TESTS = Path(__file__).parent
+WEB = TESTS.parent / "web"
 TOOLS = "clang", "wasm-ld", "node", "npm", "make"
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")
+needs_browser = pytest.mark.skipif(browser.executable() is None, reason="no Chromium here")
 ENGINES = "scalar", "simd", "javascript"
+MOST_BYTES = {
+    "apercu.js": 18_000,
+    "simd.js": 14_500,
+    "fallback.js": 8_000,
+    "element.js": 2_500,
+    "model-2.js": 23_000,
+    "pictures.js": 1_500,
+    "stream.js": 2_000,
+    "users.js": 600,
+}
+"""Of the files of the package, minified and compressed by zlib."""
 
 
 @pytest.fixture(scope="module")
@@ -31,144 +42,61 @@ def dist():
         fcntl.flock(lock, fcntl.LOCK_EX)  # several processes test at once
         made = subprocess.run(["make", "-s", "-C", str(WEB)], capture_output=True, text=True)
     if "node_modules/.stamp" in made.stderr:
-        pytest.skip("npm cannot fetch esbuild")
+        pytest.skip("npm cannot fetch what the package is built with")
     assert made.returncode == 0, made.stderr
     return WEB / "dist"
 
 
-def encoded(data):
-    return base64.b64encode(data).decode()
-
-
-def line(pixels, shown=()):
-    """As web_cases.mjs writes an image."""
-    height, width, bands = pixels.reshape(*pixels.shape[:2], -1).shape
-    name = "Uint16Array" if pixels.dtype == np.uint16 else "Uint8Array"
-    digest = hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
-    return " ".join(map(str, [height, width, bands, name, digest, *shown]))
-
-
-def valid_cases():
-    for name in VALID:
-        folder = VECTORS / "valid" / name
-        data, test = (folder / "in.apc").read_bytes(), json.loads((folder / "test.json").read_text())
-        model = (folder / test["model"]).read_bytes() if test["model"] else None
-        wanted = c_library.expected(data, "")
-        if not wanted:
-            file = test["restore"]["none"]["file"]
-            wanted = line(read_pixels((folder / file).read_bytes(), file, test["shape"]))
-        yield f"valid/{name}", data, model, {}, wanted
-
-
-def of_package(data, model=None, **options):
-    """What the package makes of bytes of the profile core: a line, or the name of an error."""
-    try:
-        return line(apercu.decode(data, model=model, **options))
-    except apercu.ApercuError as error:
-        return c_library.expected(data, type(error).__name__)
-
-
-def invalid_cases():
-    for name in INVALID:
-        file = VECTORS / "invalid" / f"{name}.apc"
-        data, test = file.read_bytes(), json.loads(file.with_suffix(".json").read_text())
-        path = VECTORS / test["model"] if test["model"] else None
-        model = path.read_bytes() if path and path.exists() else None
-        wanted = c_library.expected(data, test["error"])
-        yield f"invalid/{name}", data, model, {}, wanted
-        if wanted == test["error"]:
-            conceal = {"damaged": "conceal"}
-            yield f"invalid/{name} concealed", data, model, conceal, of_package(data, path, **conceal)
-
-
-def drawn_cases():
-    """Small images of all kinds and sizes, whole, in parts, and with a wrong byte in each of several places."""
-    rng = np.random.default_rng(16)
-    kinds = ("grey", np.uint8, 1), ("rgb", np.uint8, 3), ("rgba", np.uint8, 4), ("spectral", np.uint8, 2)
-    kinds += ("grey", np.uint16, 1), ("rgb", np.uint16, 3), ("rgba", np.uint16, 4), ("spectral", np.uint16, 6)
-    sizes = (1, 1), (1, 9), (7, 1), (2, 2), (17, 33), (40, 31), (70, 65)
-    for size in sizes:
-        for bands, dtype, n in kinds:
-            smooth = np.add.outer(np.arange(size[0]) ** 2, 3 * np.arange(size[1]))[:, :, None] * np.arange(1, n + 1)
-            noise = rng.integers(0, 40, (*size, n))
-            most = 255 if dtype == np.uint8 else 4000
-            image = ((smooth * 7 + noise * 2) % (most + 1)).astype(dtype)
-            options = {"quality": float(rng.integers(20, 100)), "layers": int(rng.integers(1, 6)), "bands": bands}
-            data = apercu.encode(image, **options, **({"tile": 32} if max(size) > 64 else {}))
-            name = f"{bands} {dtype.__name__} {size}"
-            yield name, data, None, {}, of_package(data)
-            layers = {"layers": 1 + options["layers"] // 2}
-            yield f"{name} {layers}", data, None, layers, of_package(data, **layers)
-            for at in rng.integers(2, len(data), 3):
-                wrong = bytearray(data)
-                wrong[at] ^= 1 << int(rng.integers(8))
-                for how in {}, {"damaged": "conceal"}:
-                    yield f"{name} {at} {how}", bytes(wrong), None, how, of_package(bytes(wrong), **how)
-
-
-def of_placeholder(data, size=None):
-    """What the package makes of a placeholder: a line of RGBA and of the average colour, or the name of an error."""
-    try:
-        pixels = np.atleast_3d(apercu.placeholder_image(data, size))
-    except apercu.ApercuError as error:
-        return type(error).__name__
-    if pixels.shape[2] == 1:
-        pixels = np.repeat(pixels, 3, 2)
-    if pixels.shape[2] == 3:
-        pixels = np.pad(pixels, ((0, 0), (0, 0), (0, 1)), constant_values=255)
-    return line(pixels, apercu.placeholder_info(data)["colour"]).replace("Uint8Array", "Uint8ClampedArray")
-
-
-def placeholder_cases():
-    """Placeholders of all kinds at several sizes, and damaged ones."""
-    rng = np.random.default_rng(4)
-    y, x = np.mgrid[:40, :60]
-    colour = np.stack([4 * x, 6 * y, 120 + 50 * np.sin(x / 9 + y / 5), 255 - 4 * np.abs(x - 30)], -1).astype(np.uint8)
-    made = [(colour, 40), (colour[:, :, :3], 300), (colour[:, :, 1], 30), (colour[:30, :9, :3], 24), (colour[:2, :, 2], 16)]
-    for picture, n_bytes in made:
-        data = apercu.placeholder(picture, n_bytes)
-        for size in None, *rng.integers(1, 300, (4, 2)).tolist(), (1, 2000), (2000, 1):
-            options = {"height": size[0], "width": size[1]} if size else {}
-            yield f"placeholder {picture.shape} {size}", data, None, options, of_placeholder(data, size)
-    kind, long, short = b"\xc0" + data[1:], data + bytes(300), [data[:n] for n in range(8)]
-    for wrong in (kind, long, data + b"1" * 20, *short, *(rng.bytes(30) for _ in range(20))):
-        yield f"placeholder {wrong.hex()}", wrong, None, {}, of_placeholder(wrong)
-
-
 @pytest.fixture(scope="module")
-def cases():
-    """Name, bytes, user's model, options, what is wanted."""
-    return [*valid_cases(), *invalid_cases(), *drawn_cases(), *placeholder_cases()]
+def files(tmp_path_factory):
+    """Cases, and the folder of the file that lists them."""
+    folder, cases = tmp_path_factory.mktemp("web"), web_files.cases()
+    (folder / "cases.json").write_text(web_files.listed(cases))
+    return cases, folder
 
 
-@pytest.fixture(scope="module")
-def written(cases, tmp_path_factory):
-    path = tmp_path_factory.mktemp("web") / "cases.json"
-    listed = [
-        {
-            "data": encoded(data),
-            "model": model and encoded(model),
-            "options": options,
-            "placeholder": name.startswith("placeholder"),
-        }
-        for name, data, model, options, _ in cases
-    ]
-    path.write_text(json.dumps(listed))
-    return path
+def test_files_are_as_small_as_promised(dist):
+    sizes = {path.name: len(gzip.compress(path.read_bytes(), 9)) for path in dist.glob("*.js")}
+    assert {name for name, size in sizes.items() if size > MOST_BYTES[name]} == set()
+    assert sizes["apercu.js"] > 9000  # nothing has been left out
 
 
-def differences(cases, found):
-    """Those that differ in what is wanted; layers shown, at the end, are not."""
-    return [
-        (name, wanted, got)
-        for (name, *_, wanted), got in zip(cases, found, strict=True)
-        if f"{got} ".find(f"{wanted} ")
-    ]
-
-
-def test_node_makes_of_all_vectors_what_they_hold(dist, cases, written):
-    command = ["node", str(Path(__file__).with_name("web_node.mjs")), str(dist / "apercu.js"), str(written)]
+def test_node_makes_of_all_files_what_it_should(dist, files):
+    cases, folder = files
+    command = ["node", str(TESTS / "web_node.mjs"), str(dist / "apercu.js"), str(folder / "cases.json")]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert sorted(found) == sorted(ENGINES)
     for engine in ENGINES:
-        assert differences(cases, found[engine]) == []
+        assert web_files.differences(cases, found[engine]) == []
+
+
+def loaded(page):
+    """The names of the files that the page has loaded."""
+    names = page.js("performance.getEntriesByType('resource').map((entry) => entry.name.split('/').pop())")
+    return {name for name in names if name.endswith(".js")}
+
+
+def run_all(page, address, path, engine=""):
+    """What a page makes of all cases."""
+    page.call("Page.navigate", url=f"{address}/{path}")
+    page.wait(f"location.pathname === '/{path}' && document.readyState === 'complete'")
+    return page.js(f"""(async () => {{
+        const [apercu, {{ run }}] = await Promise.all([import('/dist/apercu.js'), import('/tests/web_cases.mjs')]);
+        if ('{engine}') apercu.configure({{ engine: '{engine}' }});
+        return run(apercu, await (await fetch('/files/cases.json')).json());
+    }})()""")
+
+
+@needs_browser
+def test_a_browser_makes_of_all_files_what_it_should(dist, files, tmp_path):
+    cases, folder = files
+    (folder / "large.apc").write_bytes(apercu.encode(original(1, (512, 512)), quality=30))
+    with served({"dist": dist, "tests": TESTS, "files": folder}) as address, browser.opened(tmp_path) as page:
+        for engine in "", "simd":
+            assert web_files.differences(cases, run_all(page, address, "open", engine)) == []
+            wanted = {"apercu.js", "model-2.js", "users.js"} | ({"simd.js"} if engine else set())
+            assert loaded(page) == wanted, "small pictures take no more than this"
+        assert page.complaints == []
+        assert web_files.differences(cases, run_all(page, address, "strict")) == []
+        assert loaded(page) == {"apercu.js", "model-2.js", "users.js", "fallback.js"}
+        assert all("Content Security Policy" in said for said in page.complaints)

@@ -7,7 +7,7 @@ import { minify } from "terser";
 
 const WEIGHTS = process.env.WEIGHTS ?? "../src/apercu/weights";
 // The files of dist/, by what they are made of. Those that are not the first are fetched when they are wanted.
-const FILES = { apercu: "index", fallback: "fallback", pictures: "pictures", stream: "stream", users: "users" };
+const FILES = { apercu: "index", element: "element", fallback: "fallback", pictures: "pictures", stream: "stream", users: "users" };
 const APART = [...Object.keys(FILES), "simd", "model-2"].map((name) => `./${name}.js`);
 
 const deflated = async (bytes) => Buffer.from(await promisify(deflate)(bytes, { numiterations: 30 })).toString("base64");
