@@ -7,9 +7,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import apercu
+from apercu.format.container import read_header
 from tests import browser, web_files
 from tests.page_case import original
 from tests.web_server import served
@@ -91,7 +93,7 @@ def run_all(page, address, path, engine=""):
 def test_a_browser_makes_of_all_files_what_it_should(dist, files, tmp_path):
     cases, folder = files
     (folder / "large.apc").write_bytes(apercu.encode(original(1, (512, 512)), quality=30))
-    with served({"dist": dist, "tests": TESTS, "files": folder}) as address, browser.opened(tmp_path) as page:
+    with served({"dist": dist, "tests": TESTS, "files": folder}) as (address, _), browser.opened(tmp_path) as page:
         for engine in "", "simd":
             assert web_files.differences(cases, run_all(page, address, "open", engine)) == []
             wanted = {"apercu.js", "model-2.js", "users.js"} | ({"simd.js"} if engine else set())
@@ -100,3 +102,86 @@ def test_a_browser_makes_of_all_files_what_it_should(dist, files, tmp_path):
         assert web_files.differences(cases, run_all(page, address, "strict")) == []
         assert loaded(page) == {"apercu.js", "model-2.js", "users.js", "fallback.js"}
         assert all("Content Security Policy" in said for said in page.complaints)
+
+
+ELEMENT = """(async () => {
+    await import('/dist/element.js');
+    const { ApercuImg } = await import('/dist/element.js'), said = window.said = [];
+    window.show = (attributes) => new Promise((resolve) => {
+        const element = window.element = document.createElement('apercu-img');
+        said.length = 0;
+        for (const name of ['progress', 'load', 'error'])
+            element.addEventListener(name, (event) => {
+                const { layers, error, info } = event.detail, { width, height } = element.getBoundingClientRect();
+                said.push([name, layers ?? error?.name ?? info.layers, width, height, pixel(element)]);
+                if (name !== 'progress') resolve(said);
+            });
+        for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+        document.body.replaceChildren(element);
+    });
+    window.pixel = ({ shadowRoot: { firstChild: shown } }) => {
+        if (!shown) return null;
+        const width = shown.naturalWidth || shown.width, height = shown.naturalHeight || shown.height;
+        const canvas = Object.assign(document.createElement('canvas'), { width, height });
+        canvas.getContext('2d').drawImage(shown, 0, 0);
+        return [shown.localName, ...canvas.getContext('2d').getImageData(width >> 1, 3, 1, 1).data];
+    };
+})()"""
+
+
+def shown(page, **attributes):
+    """What an element says of a picture, until it is there."""
+    return page.js(f"show({json.dumps(attributes)})")
+
+
+@needs_browser
+def test_the_element_paints_a_picture_as_its_layers_arrive(dist, tmp_path):
+    picture = original(1, (180, 240))
+    data, placeholder = apercu.encode(picture, quality=45, layers=4), apercu.placeholder(picture, 32)
+    header = read_header(data)
+    ends = (header.head_size + np.cumsum(np.array(header.lengths) + 4)).tolist()
+    (tmp_path / "gated.apc").write_bytes(data)
+    (tmp_path / "wrong.apc").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    text = web_files.encoded(placeholder)
+    red, green, blue = apercu.placeholder_info(placeholder)["colour"]
+    (tmp_path / "browser").mkdir()
+
+    def wanted(name, layers, width, height, tag="canvas", n=None):
+        return [name, layers, width, height, [tag, *apercu.decode(data, layers=n)[3, 120].tolist(), 255]]
+
+    with (
+        served({"dist": dist, "files": tmp_path}, {"gated.apc": ends[:3]}) as (address, gate),
+        browser.opened(tmp_path / "browser") as page,
+    ):
+        for path in "open", "strict":
+            page.call("Page.navigate", url=f"{address}/{path}")
+            page.wait(f"location.pathname === '/{path}' && document.readyState === 'complete'")
+            page.js(ELEMENT)
+            page.js(f"void show({json.dumps({'src': '/files/gated.apc', 'placeholder': text, 'alt': 'Squares'})})")
+            page.wait("pixel(element)")
+            of = apercu.placeholder_image(placeholder, (96, 128))[3, 64].tolist()
+            assert page.js("pixel(element)") == ["canvas", *of, 255]
+            for n in 1, 2, 3, 4:
+                gate.release()
+                page.wait(f"said.length >= {n}")
+                assert page.js(f"said[{n - 1}]") == wanted("progress", n, 240, 180, n=n)
+            page.wait("said.length >= 5")
+            assert page.js("said[4]") == wanted("load", 4, 240, 180)
+            assert page.js("[element.getAttribute('role'), element.getAttribute('aria-label')]") == ["img", "Squares"]
+            assert page.js("[element.naturalWidth, element.naturalHeight, element.complete]") == [240, 180, True]
+            for _ in ends:
+                gate.release()
+            said = shown(page, src="/files/gated.apc", strategy="img", width="120", alt="")
+            assert said[-1] == wanted("load", 4, 120, 90, "img")
+            assert page.js("element.getAttribute('role')") == "presentation"
+            assert [line[:2] for line in shown(page, src="/files/wrong.apc")][-1] == ["error", "ChecksumError"]
+            assert shown(page, src="/files/wrong.apc", damaged="conceal")[-1] == wanted("load", 4, 240, 180, n=3)
+            assert shown(page, src="/files/none.apc")[-1][:2] == ["error", "Error"]
+        page.js("document.body.style.width = '200px'")
+        page.js(f"void show({json.dumps({'placeholder': text, 'strategy': 'colour', 'width': '100'})})")
+        page.wait("getComputedStyle(element).backgroundColor !== 'rgba(0, 0, 0, 0)'")
+        assert page.js("getComputedStyle(element).backgroundColor") == f"rgb({red}, {green}, {blue})"
+        assert page.js("element.getBoundingClientRect().height") == 75
+        page.js(f"void show({json.dumps({'placeholder': text})})")
+        page.wait("pixel(element)")
+        assert page.js("element.getBoundingClientRect().height") == 150

@@ -1,5 +1,6 @@
 """Pages for a browser, from this machine: the files of folders, and pages of tests with a policy each."""
 
+import itertools
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,34 +13,33 @@ PAGE = b'<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title
 
 
 @contextmanager
-def served(folders):
-    """The address of a server. `folders`: by the first part of a path. /open and /strict are empty pages; /slow/N/… is a file that
-    comes in pieces of N bytes, a twentieth of a second apart."""
+def served(folders, gated=None):
+    """The address of a server, and a gate. `folders`: by the first part of a path. /open and /strict are empty pages. `gated`: by the
+    name of a file, where it is cut in parts, each of which goes out when the gate is released once more."""
+    gate = threading.Semaphore(0)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             first, _, rest = self.path.lstrip("/").partition("/")
-            pieces = 0
-            if first == "slow":
-                pieces, (first, _, rest) = int(rest.partition("/")[0]), rest.partition("/")[2].partition("/")
             path = folders.get(first, Path("/nowhere")) / rest.partition("?")[0]
             if first in ("open", "strict"):
-                self.answer(PAGE, "text/html", {"Content-Security-Policy": STRICT} if first == "strict" else {})
+                self.answer(PAGE, "text/html", {"Content-Security-Policy": STRICT} if first == "strict" else {}, [])
             elif path.is_file():
-                self.answer(path.read_bytes(), TYPES.get(path.suffix, "application/octet-stream"), {}, pieces)
+                type = TYPES.get(path.suffix, "application/octet-stream")
+                self.answer(path.read_bytes(), type, {}, (gated or {}).get(path.name, []))
             else:
                 self.send_error(404)
 
-        def answer(self, content, type, headers, piece=0):
+        def answer(self, content, type, headers, cuts):
             self.send_response(200)
             for name, value in {"Content-Type": type, "Content-Length": len(content), **headers}.items():
                 self.send_header(name, str(value))
             self.end_headers()
-            for at in range(0, len(content), piece or len(content)):
-                self.wfile.write(content[at : at + (piece or len(content))])
+            for start, end in itertools.pairwise([0, *cuts, len(content)]):
+                if cuts:
+                    gate.acquire(timeout=20)
+                self.wfile.write(content[start:end])
                 self.wfile.flush()
-                if piece:
-                    threading.Event().wait(0.05)
 
         def log_message(self, *_):
             pass
@@ -48,7 +48,7 @@ def served(folders):
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://127.0.0.1:{server.server_address[1]}", gate
     finally:
         server.shutdown()
         server.server_close()

@@ -46,7 +46,7 @@ void enlarge_across(const int16_t *plane, size_t w, size_t h, int32_t mean, size
     }
 }
 
-/* Products of 35 bits are added up in two parts: 12 low bits and the rest. */
+/* Products have 35 bits. In vectors they are added up in two parts, 12 low bits and the rest. */
 static void enlarge_down(const int32_t *plane, size_t n_rows, size_t width, size_t y, size_t height, int16_t *restrict out)
 {
     filter f = filter_of(y, n_rows, height);
@@ -54,28 +54,39 @@ static void enlarge_down(const int32_t *plane, size_t n_rows, size_t width, size
                   *d = plane + f.from[3] * width;
     int32_t wa = f.weight[0], wb = f.weight[1], wc = f.weight[2], wd = f.weight[3];
     for (size_t x = 0; x < width; x++) {
+#ifdef __wasm_simd128__
         int32_t high = wa * (a[x] >> 12) + wb * (b[x] >> 12) + wc * (c[x] >> 12) + wd * (d[x] >> 12);
         int32_t low = wa * (a[x] & 4095) + wb * (b[x] & 4095) + wc * (c[x] & 4095) + wd * (d[x] & 4095);
         out[x] = (int16_t)((high + ((low + (1 << 19)) >> 12)) >> 8);
+#else
+        int64_t sum = (int64_t)wa * a[x] + (int64_t)wb * b[x] + (int64_t)wc * c[x] + (int64_t)wd * d[x];
+        out[x] = (int16_t)((sum + (1 << 19)) >> 20);
+#endif
+    }
+}
+
+/* Rows of components to pixels. */
+static void join_row(const int16_t *restrict red, const int16_t *restrict green, const int16_t *restrict blue,
+                     const int16_t *restrict alpha, size_t width, uint8_t *restrict out)
+{
+    for (size_t x = 0; x < width; x++) {
+        out[4 * x] = (uint8_t)round_sample(red[x]);
+        out[4 * x + 1] = (uint8_t)round_sample(green[x]);
+        out[4 * x + 2] = (uint8_t)round_sample(blue[x]);
+        out[4 * x + 3] = alpha ? (uint8_t)round_sample(alpha[x]) : 255;
     }
 }
 
 void enlarge_row(const int32_t *const *planes, const size_t *n_rows, size_t n_planes, size_t width, size_t y, size_t height,
                  int16_t *scratch, uint8_t *out)
 {
-    int16_t *rows[4] = {scratch, scratch, scratch, NULL};
     for (size_t i = 0; i < n_planes; i++)
-        enlarge_down(planes[i], n_rows[i], width, y, height, rows[i] = scratch + i * width);
-    if (n_planes > 1) { /* blue and red take the place of chroma */
-        int16_t *green = scratch + n_planes * width, *blue = rows[1];
-        colour_row(rows[0], blue, rows[2], green, width);
-        rows[0] = rows[2];
-        rows[1] = green;
-        rows[2] = blue;
+        enlarge_down(planes[i], n_rows[i], width, y, height, scratch + i * width);
+    if (n_planes == 1) {
+        join_row(scratch, scratch, scratch, NULL, width, out);
+        return;
     }
-    for (size_t x = 0; x < width; x++) {
-        for (int i = 0; i < 3; i++)
-            out[4 * x + (size_t)i] = (uint8_t)round_sample(rows[i][x]);
-        out[4 * x + 3] = n_planes == 4 ? (uint8_t)round_sample(rows[3][x]) : 255;
-    }
+    int16_t *blue = scratch + width, *red = blue + width, *green = scratch + n_planes * width; /* two in place of chroma */
+    colour_row(scratch, blue, red, green, width);
+    join_row(red, green, blue, n_planes == 4 ? red + width : NULL, width, out);
 }
