@@ -1,7 +1,9 @@
 """The npm package of web/: in Node and in a browser, held to the vectors and to the package."""
 
+import base64
 import fcntl
 import gzip
+import io
 import json
 import shutil
 import subprocess
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import apercu
 from apercu.format.container import read_header
@@ -36,6 +39,20 @@ MOST_BYTES = {
 """Of the files of the package, minified and compressed by zlib."""
 
 
+def pictures():
+    """Of several kinds and numbers of layers."""
+    colour = original(1, (40, 56))
+    yield apercu.encode(colour, quality=70, layers=4)
+    yield apercu.encode(np.dstack([colour, colour[:, :, :1]]), quality=60, layers=5, tile=32)
+    yield apercu.encode(colour.astype(np.uint16) * 17 + 300, quality=80, layers=2)
+    yield apercu.encode(colour[:, :, 0].astype(np.uint16) * 9, quality=50, layers=3)
+    yield apercu.encode(colour[:, :, 1], quality=40, layers=1)
+    yield apercu.encode(np.dstack([colour, colour]), quality=70, layers=3)
+
+
+PICTURES = [*pictures()]
+
+
 @pytest.fixture(scope="module")
 def dist():
     """The folder of the built package."""
@@ -53,7 +70,9 @@ def dist():
 def files(tmp_path_factory):
     """Cases, and the folder of the file that lists them."""
     folder, cases = tmp_path_factory.mktemp("web"), web_files.cases()
-    (folder / "cases.json").write_text(web_files.listed(cases))
+    (folder / "cases.json").write_text(json.dumps(web_files.listed(cases)))
+    pictures = [web_files.encoded(data) for data in PICTURES]
+    (folder / "node.json").write_text(json.dumps({"cases": web_files.listed(cases), "pictures": pictures}))
     return cases, folder
 
 
@@ -63,13 +82,54 @@ def test_files_are_as_small_as_promised(dist):
     assert sizes["apercu.js"] > 9000  # nothing has been left out
 
 
-def test_node_makes_of_all_files_what_it_should(dist, files):
-    cases, folder = files
-    command = ["node", str(TESTS / "web_node.mjs"), str(dist / "apercu.js"), str(folder / "cases.json")]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    assert sorted(found) == sorted(ENGINES)
+@pytest.fixture(scope="module")
+def node(dist, files):
+    """What Node makes of all."""
+    command = ["node", str(TESTS / "web_node.mjs"), str(dist / "apercu.js"), str(files[1] / "node.json")]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def test_node_makes_of_all_files_what_it_should(files, node):
+    cases, _ = files
     for engine in ENGINES:
-        assert web_files.differences(cases, found[engine]) == []
+        assert web_files.differences(cases, node[engine]) == []
+    assert web_files.differences(cases[-60:], node["old"]) == []
+
+
+def test_what_a_file_says_and_how_it_is_handed_on(node):
+    for data, found in zip(PICTURES, node["pictures"], strict=True):
+        told, pixels = apercu.info(data), apercu.decode(data)
+        names = {"nBytes": "n_bytes"}
+        assert {names.get(key, key): value for key, value in found["info"].items()}.items() <= told.items()
+        assert found["ofBuffer"] == pixels.size
+        if told["interpretation"] != "spectral":
+            png = Image.open(io.BytesIO(base64.b64decode(found["url"].removeprefix("data:image/png;base64,"))))
+            shown = pixels >> 8 if png.mode == "RGB" and pixels.dtype == np.uint16 else pixels  # as Pillow reads it
+            assert np.array_equal(np.asarray(png), shown.squeeze())
+        rgba = np.frombuffer(base64.b64decode(found["rgba"]), np.uint8).reshape(*pixels.shape[:2], 4)
+        most = 255 if pixels.dtype == np.uint8 else int(pixels.max()) - int(pixels.min())
+        least = 0 if pixels.dtype == np.uint8 else int(pixels.min())
+        bands = np.atleast_3d(pixels)[:, :, [0, 1, 2] if told["bands"] > 2 else [0, 0, 0]].astype(int)
+        assert np.abs(rgba[:, :, :3] - (bands - least) * 255 / most).max() <= 0.51
+        alpha = pixels[:, :, 3] if told["interpretation"] == "rgba" else 255
+        assert (rgba[:, :, 3] == alpha).all()
+
+
+def test_pictures_while_they_arrive(node):
+    for data, found in zip(PICTURES, node["pictures"], strict=True):
+        n = apercu.info(data)["layers"]
+        layers = list(range(1, n + 1))
+        assert found["streamed"] == layers
+        assert found["two"] == layers[:2]
+        assert found["cut"] == [*layers[:-1], "Truncated"]
+        of_one_tile = apercu.info(data)["tiles"] == 1  # else others have all
+        assert found["concealed"] == ([*layers[:-1], n - of_one_tile] if n > 1 else ["Truncated"])
+        assert found["once"] == [n]
+
+
+def test_what_is_refused(node):
+    mistakes = ["TypeError", "RangeError", "RangeError", "TooLarge", "TooLarge", "RangeError", "RangeError"]
+    assert node["refused"] == mistakes
 
 
 def loaded(page):

@@ -100,7 +100,13 @@ def placeholder_cases():
     rng = np.random.default_rng(4)
     y, x = np.mgrid[:40, :60]
     colour = np.stack([4 * x, 6 * y, 120 + 50 * np.sin(x / 9 + y / 5), 255 - 4 * np.abs(x - 30)], -1).astype(np.uint8)
-    made = [(colour, 40), (colour[:, :, :3], 300), (colour[:, :, 1], 30), (colour[:30, :9, :3], 24), (colour[:2, :, 2], 16)]
+    made = [
+        (colour, 40),
+        (colour[:, :, :3], 300),
+        (colour[:, :, 1], 30),
+        (colour[:30, :9, :3], 24),
+        (colour[:2, :, 2], 16),
+    ]
     for picture, n_bytes in made:
         data = apercu.placeholder(picture, n_bytes)
         for size in None, *rng.integers(1, 300, (4, 2)).tolist(), (1, 2000), (2000, 1):
@@ -118,17 +124,15 @@ def cases():
 
 def listed(cases):
     """As web_cases.mjs reads them."""
-    return json.dumps(
-        [
-            {
-                "data": encoded(data),
-                "model": model and encoded(model),
-                "options": options,
-                "placeholder": name.startswith("placeholder"),
-            }
-            for name, data, model, options, _ in cases
-        ]
-    )
+    return [
+        {
+            "data": encoded(data),
+            "model": model and encoded(model),
+            "options": options,
+            "placeholder": name.startswith("placeholder"),
+        }
+        for name, data, model, options, _ in cases
+    ]
 
 
 def differences(cases, found):

@@ -1,11 +1,67 @@
-// node web_node.mjs PACKAGE CASES: prints what each engine makes of the cases.
+// node web_node.mjs PACKAGE CASES: prints what each engine makes of the cases, and what other functions make of the last of them
+// that are pictures.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { run } from "./web_cases.mjs";
 
-const [, , path, cases] = process.argv, apercu = await import(pathToFileURL(path)), found = {};
+const [, , path, file] = process.argv, apercu = await import(pathToFileURL(path)), found = {};
+const { cases, pictures } = JSON.parse(readFileSync(file));
 for (const engine of ["scalar", "simd", "javascript"]) {
   apercu.configure({ engine });
-  found[engine] = await run(apercu, JSON.parse(readFileSync(cases)));
+  found[engine] = await run(apercu, cases);
 }
+apercu.configure({ engine: undefined });
+
+async function* inPieces(bytes, n) {
+  for (let at = 0; at < bytes.length; at += n) yield bytes.subarray(at, at + n);
+}
+
+async function streamed(bytes, options, n) {
+  const layers = [];
+  try {
+    for await (const image of apercu.decodeStream(inPieces(bytes, n), options)) layers.push(image.layers);
+  } catch (error) {
+    layers.push(error.name);
+  }
+  return layers;
+}
+
+found.pictures = [];
+for (const text of pictures) {
+  const bytes = Buffer.from(text, "base64"), image = await apercu.decode(bytes), view = new Uint8Array(bytes);
+  found.pictures.push({
+    info: apercu.info(bytes),
+    ofBuffer: (await apercu.decode(view.buffer)).data.length,
+    url: image.interpretation === "spectral" ? null : await apercu.toDataURL(image),
+    rgba: Buffer.from(await apercu.toRGBA(image)).toString("base64"),
+    streamed: await streamed(bytes, {}, 3),
+    two: await streamed(bytes, { layers: 2 }, 3),
+    cut: await streamed(bytes.subarray(0, bytes.length - 2), {}, 3),
+    concealed: await streamed(bytes.subarray(0, bytes.length - 2), { damaged: "conceal" }, 3),
+    once: await streamed(bytes, {}, bytes.length),
+  });
+}
+
+const said = async (make) => {
+  try {
+    return typeof (await make());
+  } catch ({ name }) {
+    return name;
+  }
+};
+const first = Buffer.from(pictures[0], "base64"), { decode, info, placeholderImage } = apercu;
+found.refused = [
+  await said(() => decode("text")),
+  await said(() => decode(first, { layers: 0 })),
+  await said(() => decode(first, { damaged: "fill" })),
+  await said(() => decode(first, { maxPixels: 10 })),
+  await said(() => info(first, { maxPixels: 10 })),
+  await said(() => placeholderImage(new Uint8Array(20), { width: 0, height: 3 })),
+  await said(() => placeholderImage(new Uint8Array(20), { width: 9000, height: 9000 })),
+];
+
+// Where the browser cannot inflate.
+delete globalThis.DecompressionStream;
+const old = await import(`${pathToFileURL(path)}?old`);
+found.old = await run(old, cases.slice(-60));
 console.log(JSON.stringify(found));
