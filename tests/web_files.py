@@ -107,7 +107,7 @@ def placeholder_cases():
         (colour[:30, :9, :3], 24),
         (colour[:2, :, 2], 16),
     ]
-    for picture, n_bytes in made:
+    for picture, n_bytes in [*made, (colour[:2, :, 2], 16)]:
         data = apercu.placeholder(picture, n_bytes)
         for size in None, *rng.integers(1, 300, (4, 2)).tolist(), (1, 2000), (2000, 1):
             options = {"height": size[0], "width": size[1]} if size else {}

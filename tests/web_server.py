@@ -9,13 +9,13 @@ from pathlib import Path
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".json": "application/json", ".html": "text/html"}
 STRICT = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data: blob:; style-src 'self'"
 """A policy without 'wasm-unsafe-eval', and without workers of the page's own making."""
-PAGE = b'<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,"><body></body></html>'
+PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">"""
 
 
 @contextmanager
 def served(folders, gated=None):
-    """The address of a server, and a gate. `folders`: by the first part of a path. /open and /strict are empty pages. `gated`: by the
-    name of a file, where it is cut in parts, each of which goes out when the gate is released once more."""
+    """The address of a server, and a gate. `folders`: by the first part of a path. /open and /strict are empty pages.
+    `gated`: by the name of a file, where it is cut in parts, each of which goes out when the gate is released again."""
     gate = threading.Semaphore(0)
 
     class Handler(BaseHTTPRequestHandler):

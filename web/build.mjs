@@ -1,9 +1,12 @@
 // Makes dist/ of src/ and of what the Makefile has compiled: `make -C web`.
+import { createRequire } from "node:module";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { promisify } from "node:util";
-import { deflate } from "@gfx/zopfli";
-import { build } from "esbuild";
-import { minify } from "terser";
+
+const BUILD = process.argv[2];
+const ofBuild = createRequire(resolve(BUILD, "package.json"));
+const { deflate } = ofBuild("@gfx/zopfli"), { build } = ofBuild("esbuild"), { minify } = ofBuild("terser");
 
 const WEIGHTS = process.env.WEIGHTS ?? "../src/apercu/weights";
 // The files of dist/, by what they are made of. Those that are not the first are fetched when they are wanted.
@@ -41,10 +44,10 @@ function asFunction(bundle) {
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
-writeFileSync("build/decoder.js", asFunction(await bundled("decoder", [])));
+writeFileSync(`${BUILD}/decoder.js`, asFunction(await bundled("decoder", [])));
 const small = arrayIn(`${WEIGHTS}/apercu_small.npy`);
-const scalar = await deflated(readFileSync("build/scalar.wasm")), tables = small.length ? await deflated(small) : "";
-writeFileSync("dist/simd.js", await exported(readFileSync("build/simd.wasm")));
+const scalar = await deflated(readFileSync(`${BUILD}/scalar.wasm`)), tables = small.length ? await deflated(small) : "";
+writeFileSync("dist/simd.js", await exported(readFileSync(`${BUILD}/simd.wasm`)));
 writeFileSync("dist/model-2.js", await exported(apart(arrayIn(`${WEIGHTS}/apercu.npy`))));
 for (const [to, from] of Object.entries(FILES))
   writeFileSync(`dist/${to}.js`, await bundled(from, APART.filter((name) => name !== `./${to}.js`)));

@@ -1,7 +1,7 @@
 /** The bytes of what is kept deflated, in base64. */
 export async function inflate(text) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  if (!globalThis.DecompressionStream) return (await import("./fallback.js")).inflate(bytes);
+  if (!globalThis.DecompressionStream) return (await import("./fallback.js")).inflated(bytes);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
