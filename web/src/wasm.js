@@ -3,7 +3,8 @@ const ERRORS = { 2: "Truncated", 3: "CorruptStream", 8: "ModelError", 9: "TooLar
 const MOST_KEPT = 2 ** 26; // bytes of memory that is kept for the next picture
 
 // The order of `shared` in decoder.c, in 32-bit words.
-const SIZES = 0, PIXELS = 5, FAULTY = 6, MEANS = 7, NUMBERS = 11;
+const SIZES = 0, PIXELS = 5, FAULTY = 6, MEANS = 7, STARTS = 11;
+const N_WEIGHTS = 270, N_STARTS = 22332;
 
 export function wasmEngine(module) {
   let numbers, exports, words;
@@ -13,10 +14,12 @@ export function wasmEngine(module) {
     exports = new WebAssembly.Instance(module).exports;
     if (numbers) use(numbers);
   };
-  const look = () => (words = new Int32Array(exports.memory.buffer, exports.a(), NUMBERS));
+  const look = () => (words = new Int32Array(exports.memory.buffer, exports.a(), STARTS));
   const use = (given) => {
     numbers = given;
-    new Uint16Array(look().buffer, words.byteOffset + 4 * NUMBERS, numbers.length).set(numbers);
+    const at = look().byteOffset + 4 * STARTS;
+    new Uint16Array(words.buffer, at, N_STARTS).set(numbers.subarray(N_WEIGHTS));
+    new Uint8Array(words.buffer, at + 2 * N_STARTS, N_WEIGHTS).set(numbers.subarray(0, N_WEIGHTS));
   };
   const put = (parts) => {
     const at = exports.b(parts.reduce((n, part) => n + part.length, 0));

@@ -5,7 +5,7 @@
 #include "decoder.h"
 
 #define EXPORT(name) __attribute__((export_name(#name)))
-enum { PAGE = 65536, N_NUMBERS = BANDS_IN_ALL * PAST + 2 * N_CONTEXTS };
+enum { PAGE = 65536, N_WEIGHTS = BANDS_IN_ALL * PAST };
 
 extern uint8_t __heap_base;
 
@@ -15,11 +15,12 @@ static struct {
     uint32_t pixels;                 /* where they are */
     uint32_t faulty;                 /* the layer that has the fault */
     int32_t means[4];                /* of a placeholder */
-    uint16_t numbers[N_NUMBERS];     /* weights of the model, then the starts of contexts; the page has checked them */
+    uint16_t starts[2 * N_CONTEXTS]; /* of contexts, by the model, which the page has checked */
+    uint8_t weights[N_WEIGHTS];
 } shared;
 
 static apc_file file;
-static apc_model model = {0, {0}, shared.numbers, N_NUMBERS};
+static apc_model model = {MODEL_WAVELET, {0}, shared.weights, shared.starts};
 
 static uint64_t after(uint64_t at, uint64_t n)
 {

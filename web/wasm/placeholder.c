@@ -20,9 +20,9 @@ int placeholder_decode(const apc_file *file, const apc_model *model, const int32
     int16_t *coefficients = (int16_t *)(void *)(memory + map.coefficients), *plane = (int16_t *)(void *)(memory + map.work);
     for (uint32_t i = 0; i < file->bands; i++)
         planes[i] = plane_of(file, file->width, file->height, i);
-    start_tables(model, memory, &map);
+    start_tile(model, memory, &map);
     memset(coefficients, 0, map.n_coefficients * sizeof *coefficients);
-    int fault = (int)apercu_bands_decode(planes, file->bands, file->step_q8, memory + map.weights, STAGES, 1, 0, file->bands,
+    int fault = (int)apercu_bands_decode(planes, file->bands, file->step_q8, model->weights, STAGES, 1, 0, file->bands,
                                          (range_context *)(void *)(memory + map.contexts), memory + map.work, map.n_workspace,
                                          segment, n_segment, coefficients, state, 1);
     if (fault)
