@@ -12,6 +12,7 @@
 #   make bench [ARGS=...]    times beside Pillow's JPEG
 #   make cross [ARGS=...]    the kernel on other machines, by several compilers, and docs/machines.md;
 #                            cross-check: without docs/machines.md
+#   make web                 the npm package: WebAssembly, its types and its demonstration (web/dist)
 #   make results [ARGS=...]  measure on the test images again (a part with --only), and write docs/results.md
 #   make ablation            leave out one part of the codec after the other, and write docs/ablation.md
 #   make clean               remove what the above made, .venv included
@@ -42,7 +43,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PARALLEL = -n logical --maxprocesses 8 --dist worksteal
 
 .PHONY: demo test test-slow lowest check quick-checks lint types c-warnings import-order lengths fuzz fuzz-guided bench \
-	cross cross-check results ablation format clean FORCE
+	cross cross-check web results ablation format clean FORCE
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python scripts/demo.py $(if $(IMAGE),"$(IMAGE)")
 
@@ -103,6 +104,9 @@ cross cross-check: $(VENV)/dev.stamp
 
 cross-check: ARGS = --no-table
 
+web:
+	@$(MAKE) -C web
+
 results: $(VENV)/dev.stamp
 	@$(BIN)/python -m scripts.results $(ARGS)
 
@@ -114,7 +118,7 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist web/dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp for each set of extras.

@@ -15,7 +15,7 @@ int placeholder_decode(const apc_file *file, const apc_model *model, const int32
 /* --- enlarge.c */
 /* Enlarges a plane of w x h samples, to which `mean` is added, across: `out` has `width` numbers for each of its rows. */
 void enlarge_across(const int16_t *plane, size_t w, size_t h, int32_t mean, size_t width, int32_t *out);
-/* Row `y` of `height` of such planes to pixels, RGBA. `scratch` holds (n_planes + 1) * width numbers. */
+/* Row `y` of `height` of such planes to pixels, RGBA. `scratch` holds 5 * width numbers. */
 void enlarge_row(const int32_t *const *planes, const size_t *n_rows, size_t n_planes, size_t width, size_t y, size_t height,
                  int16_t *scratch, uint8_t *out);
 

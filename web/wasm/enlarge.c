@@ -73,20 +73,22 @@ static void join_row(const int16_t *restrict red, const int16_t *restrict green,
         out[4 * x] = (uint8_t)round_sample(red[x]);
         out[4 * x + 1] = (uint8_t)round_sample(green[x]);
         out[4 * x + 2] = (uint8_t)round_sample(blue[x]);
-        out[4 * x + 3] = alpha ? (uint8_t)round_sample(alpha[x]) : 255;
+        out[4 * x + 3] = (uint8_t)round_sample(alpha[x]);
     }
 }
 
 void enlarge_row(const int32_t *const *planes, const size_t *n_rows, size_t n_planes, size_t width, size_t y, size_t height,
                  int16_t *scratch, uint8_t *out)
 {
+    int16_t *luma = scratch, *blue = luma + width, *red = blue + width, *alpha = red + width, *green = alpha + width;
     for (size_t i = 0; i < n_planes; i++)
         enlarge_down(planes[i], n_rows[i], width, y, height, scratch + i * width);
+    for (size_t x = 0; n_planes < 4 && x < width; x++)
+        alpha[x] = SAMPLE_FULL;
     if (n_planes == 1) {
-        join_row(scratch, scratch, scratch, NULL, width, out);
+        join_row(luma, luma, luma, alpha, width, out);
         return;
     }
-    int16_t *blue = scratch + width, *red = blue + width, *green = scratch + n_planes * width; /* two in place of chroma */
-    colour_row(scratch, blue, red, green, width);
-    join_row(red, green, blue, n_planes == 4 ? red + width : NULL, width, out);
+    colour_row(luma, blue, red, green, width); /* which were Cb and Cr */
+    join_row(red, green, blue, alpha, width, out);
 }

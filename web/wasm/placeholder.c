@@ -7,7 +7,7 @@ enum { PLANES = 4, CENTRE = 4080 };
 
 size_t placeholder_memory(const apc_file *file, size_t width)
 {
-    return PLANES * width * sizeof(int32_t) * (file->height + 1u);
+    return PLANES * width * sizeof(int32_t) * (file->height + 1u); /* the last row: 5 of 16 bits */
 }
 
 int placeholder_decode(const apc_file *file, const apc_model *model, const int32_t *means, const uint8_t *segment,
