@@ -3,6 +3,7 @@
 import base64
 import fcntl
 import gzip
+import hashlib
 import io
 import json
 import shutil
@@ -28,9 +29,11 @@ needs_browser = pytest.mark.skipif(browser.executable() is None, reason="no Chro
 ENGINES = "scalar", "simd", "javascript"
 MOST_BYTES = {
     "apercu.js": 18_000,
-    "simd.js": 14_500,
+    "simd.js": 15_000,
     "fallback.js": 8_000,
     "element.js": 2_500,
+    "encode.js": 1_500,
+    "encoder.js": 18_000,
     "model-2.js": 23_000,
     "pictures.js": 1_500,
     "stream.js": 2_000,
@@ -127,6 +130,18 @@ def test_pictures_while_they_arrive(node):
         of_one_tile = apercu.info(data)["tiles"] == 1  # else others have all
         assert found["concealed"] == ([*layers[:-1], n - of_one_tile] if n > 1 else [why])
         assert found["once"] == [n]
+
+
+def test_pictures_are_encoded_to_the_bytes_of_the_package(node):
+    n = 0
+    for data, found in zip(PICTURES, node["pictures"], strict=True):
+        pixels = apercu.decode(data)
+        if pixels.dtype == np.uint8 and found["encoded"]:
+            wanted = apercu.encode(pixels, quality=60.5, layers=3)
+            assert found["encoded"] == hashlib.sha256(wanted).hexdigest()
+            assert 150 <= found["small"] <= 200
+            n += 1
+    assert n == 2
 
 
 def test_what_is_refused(node):

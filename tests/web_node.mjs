@@ -1,10 +1,14 @@
 // node web_node.mjs PACKAGE CASES: prints what each engine makes of the cases, and what other functions make of the last of them
 // that are pictures.
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { run } from "./web_cases.mjs";
 
+const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
 const [, , path, file] = process.argv, apercu = await import(pathToFileURL(path)), found = {};
+const { encode } = await import(pathToFileURL(path.replace("apercu.js", "encode.js")));
 const { cases, pictures } = JSON.parse(readFileSync(file));
 for (const engine of ["scalar", "simd", "javascript"]) {
   apercu.configure({ engine });
@@ -38,6 +42,8 @@ for (const text of pictures) {
     two: await streamed(bytes, { layers: 2 }, 3),
     cut: await streamed(bytes.subarray(0, bytes.length - 2), {}, 3),
     concealed: await streamed(bytes.subarray(0, bytes.length - 2), { damaged: "conceal" }, 3),
+    encoded: image.bands <= 3 ? hash(await encode(image, { quality: 60.5, layers: 3 })) : null,
+    small: image.bands <= 3 ? (await encode(image, { nBytes: 200 })).length : null,
     once: await streamed(bytes, {}, bytes.length),
   });
 }

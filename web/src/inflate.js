@@ -5,3 +5,8 @@ export async function inflate(text) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
+
+/** Numbers of 16 bits from all their low bytes and then all high ones. */
+export function wordsOf(bytes) {
+  return Uint16Array.from({ length: bytes.length / 2 }, (_, i) => bytes[i] | (bytes[i + bytes.length / 2] << 8));
+}

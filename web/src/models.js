@@ -1,6 +1,6 @@
 // The tables of models: the small ones, which this file holds; larger ones, each a file of its own that is fetched when a picture
 // names it; and those of users.
-import { inflate } from "./inflate.js";
+import { inflate, wordsOf } from "./inflate.js";
 import { decoder } from "./own.js";
 
 const { ApercuError } = decoder;
@@ -25,11 +25,6 @@ export async function modelOf(head, given) {
   return (await import("./users.js")).modelOf(head.hash, given, expanded, (why) => {
     throw new ApercuError("ModelError", why);
   });
-}
-
-/** Numbers of 16 bits from all their low bytes and then all high ones. */
-function wordsOf(bytes) {
-  return Uint16Array.from({ length: bytes.length / 2 }, (_, i) => bytes[i] | (bytes[i + bytes.length / 2] << 8));
 }
 
 const AGES = [4, 11, 32, 91];
