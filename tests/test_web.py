@@ -6,9 +6,11 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -262,3 +264,39 @@ def test_the_element_paints_a_picture_as_its_layers_arrive(dist, tmp_path):
         page.js(f"void show({json.dumps({'placeholder': text})})")
         page.wait("pixel(element)")
         assert page.js("element.getBoundingClientRect().height") == 150
+
+
+def captions(page):
+    """The figures of the demonstration: bytes and decibels by name."""
+    texts = page.js(
+        "[...document.querySelectorAll('figcaption')].map((e) => [...e.children].map((c) => c.textContent))"
+    )
+    told = {name: re.fullmatch(r"([\d,]+) bytes, ([\d.]+) dB.*", said) for name, said in texts}
+    return {name: (int(found[1].replace(",", "")), float(found[2])) for name, found in told.items() if found}
+
+
+@needs_browser
+def test_the_demonstration(dist, tmp_path):
+    (tmp_path / "browser").mkdir()
+    file = tmp_path / "picture.apc"
+    file.write_bytes(apercu.encode(original(1), quality=40, layers=2))
+    with served({"dist": dist, "demo": WEB / "demo"}) as (address, _), browser.opened(tmp_path / "browser") as page:
+        page.call("Page.navigate", url=f"{address}/demo/index.html")
+        page.settle()
+        found = captions(page)
+        assert {"apercu", "JPEG", "WebP"} <= set(found)
+        n_bytes, psnr = found["apercu"]
+        assert all(n <= n_bytes and less < psnr for name, (n, less) in found.items() if name != "apercu")
+        assert page.js("document.querySelector('#small').shadowRoot.firstChild.width") == 128
+        page.js("{ const e = document.querySelector('#layers'); e.value = 1; e.dispatchEvent(new Event('input')); }")
+        page.wait("document.querySelector('#shown').value.startsWith('1 of ')")
+        assert captions(page)["apercu"][0] == n_bytes
+        assert captions(page)["apercu"][1] < psnr - 3
+        root = page.call("DOM.getDocument")["root"]["nodeId"]
+        node = page.call("DOM.querySelector", nodeId=root, selector="#file")["nodeId"]
+        page.call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+        page.wait("document.querySelector('#of-apercu canvas').width === 128 && !document.querySelector('#of-JPEG')")
+        assert page.js("document.querySelector('#of-apercu span').textContent") == f"{file.stat().st_size:,} bytes"
+        assert page.js("document.querySelector('#fault').textContent") == ""
+        assert page.complaints == []
+        assert {urlsplit(url).netloc for url in page.requests if url.startswith("http")} == {urlsplit(address).netloc}

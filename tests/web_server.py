@@ -6,7 +6,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".json": "application/json", ".html": "text/html"}
+TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".json": "application/json",
+    ".html": "text/html",
+}
 STRICT = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data: blob:; style-src 'self'"
 """A policy without 'wasm-unsafe-eval', and without workers of the page's own making."""
 PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">"""
