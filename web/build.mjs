@@ -10,7 +10,7 @@ const { deflate } = ofBuild("@gfx/zopfli"), { build } = ofBuild("esbuild"), { mi
 
 const WEIGHTS = process.env.WEIGHTS ?? "../src/apercu/weights";
 // The files of dist/, by what they are made of. Those that are not the first are fetched when they are wanted.
-const FILES = { apercu: "index", element: "element", encode: "encode", fallback: "fallback", pictures: "pictures", stream: "stream", users: "users" };
+const FILES = { apercu: "index", element: "element", encode: "encode", fallback: "fallback", pictures: "pictures", restore: "restore", stream: "stream", users: "users" };
 const APART = [...Object.keys(FILES), "simd", "encoder", "model-2"].map((name) => `./${name}.js`);
 
 const deflated = async (bytes) => Buffer.from(await promisify(deflate)(bytes, { numiterations: 30 })).toString("base64");

@@ -2,6 +2,7 @@
 // image.js says of an engine holds.
 import { readStages } from "./bands.js";
 import { enlarge } from "./enlarge.js";
+import { ApercuError } from "./errors.js";
 import { stagesOf } from "./head.js";
 import { startContexts } from "./range.js";
 import { blue, green, pixelsOf, planesOf, red, synthesise, toByte } from "./synthesis.js";
@@ -10,18 +11,29 @@ export { inflated } from "./inflated.js";
 const N_WEIGHTS = 270;
 let numbers;
 
+/** The planes of a tile, each with its coefficients, and its samples beside them. Raises ApercuError. */
+export function planesOfTile(tables, head, width, height, segments) {
+  const planes = planesOf(head.kind, width, height, head.bands);
+  if (segments.length) startContexts(tables.subarray(N_WEIGHTS));
+  for (const [layer, segment] of segments.entries()) {
+    const fault = readStages(tables, planes, head.step, ...stagesOf(head.nLayers, layer), segment);
+    if (fault) throw Object.assign(new ApercuError(fault), { layer });
+  }
+  for (const plane of planes) plane.samples = synthesise(plane);
+  return planes;
+}
+
 export const engine = {
   use(given) {
     numbers = given;
   },
   tile(head, width, height, segments) {
-    const planes = planesOf(head.kind, width, height, head.bands);
-    if (segments.length) startContexts(numbers.subarray(N_WEIGHTS));
-    for (const [layer, segment] of segments.entries()) {
-      const fault = readStages(numbers, planes, head.step, ...stagesOf(head.nLayers, layer), segment);
-      if (fault) return { fault, layer };
+    try {
+      return pixelsOf(head, width, height, planesOfTile(numbers, head, width, height, segments).map(({ samples }) => samples));
+    } catch (error) {
+      if (!(error instanceof ApercuError)) throw error;
+      return { fault: error.name, layer: error.layer };
     }
-    return pixelsOf(head, width, height, planes.map(synthesise));
   },
   placeholder(shape, segment, width, height) {
     const planes = planesOf(shape.kind, shape.width, shape.height, shape.bands);

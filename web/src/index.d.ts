@@ -121,3 +121,6 @@ export function toDataURL(image: Image): Promise<string>;
  * 2^18 pixels on, and "javascript" where the page's policy forbids it; and a worker where the policy allows one.
  */
 export function configure(options: { engine?: "simd" | "scalar" | "javascript" | undefined; worker?: boolean }): void;
+
+/** The tables of the model of a file, as numbers: for "apercu/restore". */
+export function tables(data: Bytes, options?: DecodeOptions): Promise<Uint16Array>;

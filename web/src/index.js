@@ -62,6 +62,11 @@ export async function placeholderImage(data, { width, height } = {}) {
   return { bands: 4, interpretation: "rgba", ...decodePlaceholder(local(), bytes, width, height) };
 }
 
+/** The numbers of the model of a file, for restore.js. */
+export async function tables(data, { model, maxPixels = MAX_PIXELS } = {}) {
+  return (await modelOf(readHead(bytesOf(data), maxPixels, MODELS), model))[1];
+}
+
 // Large or seldom wanted: files of their own.
 export const toRGBA = async (image) => (await import("./pictures.js")).toRGBA(image);
 export const toPNG = async (image) => (await import("./pictures.js")).toPNG(image);
