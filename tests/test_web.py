@@ -18,6 +18,8 @@ from PIL import Image
 
 import apercu
 from apercu.format.container import read_header
+from apercu.restore import networks
+from scripts.pictures import scene, wide
 from tests import browser, web_files
 from tests.page_case import original
 from tests.web_server import served
@@ -38,6 +40,7 @@ MOST_BYTES = {
     "encoder.js": 18_000,
     "model-2.js": 23_000,
     "pictures.js": 1_500,
+    "restore.js": 5_000,
     "stream.js": 2_000,
     "users.js": 600,
 }
@@ -55,7 +58,14 @@ def pictures():
     yield apercu.encode(np.dstack([colour, colour]), quality=70, layers=3)
 
 
-PICTURES = [*pictures()]
+def textured():
+    """That restorers have something to add to."""
+    yield apercu.encode(scene(150, 560, 3), quality=30)
+    yield apercu.encode(scene(140, 103, 3), quality=35, tile=64, layers=3)
+    yield apercu.encode(wide(scene(150, 200)[:, :, 0], 300, 40000), quality=30)
+
+
+PICTURES, TEXTURED = [*pictures()], [*textured()]
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +87,8 @@ def files(tmp_path_factory):
     """Cases, and the folder of the file that lists them."""
     folder, cases = tmp_path_factory.mktemp("web"), web_files.cases()
     (folder / "cases.json").write_text(json.dumps(web_files.listed(cases)))
-    pictures = [web_files.encoded(data) for data in PICTURES]
-    (folder / "node.json").write_text(json.dumps({"cases": web_files.listed(cases), "pictures": pictures}))
+    told = {"cases": web_files.listed(cases), "pictures": PICTURES, "textured": TEXTURED}
+    (folder / "node.json").write_text(json.dumps(told, default=web_files.encoded))
     return cases, folder
 
 
@@ -144,6 +154,16 @@ def test_pictures_are_encoded_to_the_bytes_of_the_package(node):
             assert 150 <= found["small"] <= 200
             n += 1
     assert n == 2
+
+
+def test_what_a_network_finds_is_added_as_in_the_package(node, monkeypatch):
+    monkeypatch.setattr(networks, "network_of", lambda *_: lambda values: values[:, :24])
+    for data, found in zip(TEXTURED, node["restored"], strict=True):
+        wanted, plain = apercu.decode(data, restore="cnn").astype(int), apercu.decode(data)
+        pixels = np.frombuffer(base64.b64decode(found), plain.dtype).reshape(plain.shape)
+        assert (wanted != plain).mean() > 0.2
+        assert np.abs(pixels - wanted).max() <= (1 if plain.dtype == np.uint8 else 20)
+        assert (pixels != wanted).mean() < 0.01
 
 
 def test_what_is_refused(node):
