@@ -171,6 +171,34 @@ def test_what_is_refused(node):
     assert node["refused"] == mistakes
 
 
+def test_the_package_has_the_version_and_the_licence_of_the_project(dist):
+    told = json.loads((WEB / "package.json").read_text())
+    assert told["version"] == apercu.__version__
+    assert (dist / "LICENSE").read_bytes() == (WEB.parent / "LICENSE").read_bytes()
+    files = {path for entry in told["exports"].values() if isinstance(entry, dict) for path in entry.values()}
+    assert all((WEB / path).is_file() for path in files)
+
+
+def test_types(dist, tmp_path):
+    """Of what users write, by the compiler of TypeScript."""
+    compiler = WEB.parent / "build" / "web" / "types"
+    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix", compiler]
+    if not (compiler / "node_modules" / "typescript").is_dir():
+        compiler.mkdir(parents=True, exist_ok=True)
+        if subprocess.run([*map(str, command), "typescript@5.9.3"], capture_output=True).returncode:
+            pytest.skip("npm cannot fetch TypeScript")
+    package = tmp_path / "node_modules" / "apercu"
+    package.mkdir(parents=True)
+    shutil.copy(WEB / "package.json", package)
+    shutil.copytree(dist, package / "dist")
+    shutil.copy(TESTS / "web_types.ts", tmp_path)
+    options = ["--noEmit", "--strict", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"]
+    tsc = [str(compiler / "node_modules" / "typescript" / "bin" / "tsc"), *options, "--lib", "es2022,dom,dom.iterable"]
+    said = subprocess.run(["node", *tsc, "web_types.ts"], cwd=tmp_path, capture_output=True, text=True)
+    assert said.stdout == ""
+    assert said.returncode == 0
+
+
 def loaded(page):
     """The names of the files that the page has loaded."""
     names = page.js("performance.getEntriesByType('resource').map((entry) => entry.name.split('/').pop())")

@@ -7,6 +7,7 @@ import json
 import numpy as np
 
 import apercu
+from apercu.codecs.placeholder import read_head
 from scripts import c_library
 from scripts.vector_files import read_pixels
 from test_conformance import INVALID, VALID, VECTORS
@@ -85,7 +86,7 @@ def drawn_cases():
 def of_placeholder(data, size=None):
     """What the package makes of a placeholder: a line of RGBA and of the average colour, or the name of an error."""
     try:
-        pixels = np.atleast_3d(apercu.placeholder_image(data, size))
+        pixels = np.atleast_3d(apercu.placeholder_image(data, size or read_head(data).scaled(128)))
     except apercu.ApercuError as error:
         return type(error).__name__
     if pixels.shape[2] == 1:

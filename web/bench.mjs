@@ -20,16 +20,16 @@ async function warm(task) {
 }
 
 if (engine) {
-  const data = readFileSync(picture), small = readFileSync(placeholder), begun = performance.now();
+  const data = readFileSync(picture), small = readFileSync(placeholder), begun = performance.now(), before = process.cpuUsage();
   const { configure, decode, placeholderImage } = await import("./dist/apercu.js");
   configure({ engine, worker: false });
   await decode(data);
-  const cold = performance.now() - begun;
+  const cold = performance.now() - begun, { user, system } = process.cpuUsage(before);
   for (let i = 0; i < RUNS; i++) await decode(data).then(() => placeholderImage(small)); // until all is compiled for good
   const of = [await warm(() => decode(data)), await warm(() => placeholderImage(small))];
-  console.log(engine.padEnd(12), ...[cold, ...of.flat()].map(fixed));
+  console.log(engine.padEnd(12), ...[cold, (user + system) / 1000, ...of.flat()].map(fixed));
 } else {
-  console.log(`${"".padEnd(12)}     cold    picture: least, middle, processor    placeholder: the same`);
+  console.log(`${"".padEnd(12)} cold: all, processor    picture: least, middle, processor    placeholder: the same`);
   for (const name of ["simd", "scalar", "javascript"])
     process.stdout.write(execFileSync(process.execPath, [fileURLToPath(import.meta.url), picture, placeholder, name]));
 }

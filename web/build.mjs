@@ -56,3 +56,4 @@ for (const [to, from] of Object.entries(FILES))
 const held = `const $scalar="${scalar}",$small="${tables}";`;
 writeFileSync("dist/apercu.js", held + readFileSync("dist/apercu.js"));
 for (const name of readdirSync("src").filter((name) => name.endsWith(".d.ts"))) copyFileSync(`src/${name}`, `dist/${name}`);
+copyFileSync("../LICENSE", "dist/LICENSE");

@@ -1,7 +1,6 @@
 // <apercu-img>: see element.d.ts. Defining it is this file's effect.
 import { averageColour, decodeStream, info, placeholderImage, placeholderInfo, toPNG, toRGBA } from "./apercu.js";
 
-const PLACEHOLDER_SIDE = 128;
 const STYLE = `:host{display:inline-block;max-width:100%;overflow:hidden;vertical-align:bottom}:host([hidden]){display:none}
 canvas,img{display:block;width:100%;height:100%;object-fit:inherit}`;
 
@@ -105,9 +104,7 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
     this.#colour = `rgb(${colour})`;
     this.#size(aspect);
     if (this.getAttribute("strategy") === "colour") return;
-    const longer = Math.max(aspect, 1), side = (n) => Math.max(Math.round((PLACEHOLDER_SIDE * n) / longer), 1);
-    const size = { width: side(aspect), height: side(1) };
-    const image = await placeholderImage(bytes, size);
+    const image = await placeholderImage(bytes);
     if (!signal.aborted && !this.naturalWidth) await this.#paint(image, signal);
   }
 

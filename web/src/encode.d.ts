@@ -7,4 +7,4 @@ import type { Image } from "./index.js";
  * quality: 0 to 100, 50 by default. nBytes: in place of it, the highest quality whose file has no more. layers: 1 to 5; by
  * default 1 of a file below 2,000 bytes, else 4 or 5. Rejects with RangeError. Runs on the thread that calls it.
  */
-export function encode(image: Omit<Image, "interpretation">, options?: { quality?: number; nBytes?: number; layers?: number }): Promise<Uint8Array>;
+export function encode(image: Omit<Image, "interpretation">, options?: { quality?: number; nBytes?: number; layers?: number }): Promise<Uint8Array<ArrayBuffer>>;

@@ -40,9 +40,9 @@ export interface Image {
 }
 
 export interface Decoded extends Image {
-  data: Uint8Array | Uint16Array;
+  data: Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
   /** How many layers each tile shows, row by row from the top left. */
-  shown: Uint8Array;
+  shown: Uint8Array<ArrayBuffer>;
   /** The most of them. */
   layers: number;
 }
@@ -98,20 +98,23 @@ export interface RGBA {
   height: number;
   bands: 4;
   interpretation: "rgba";
-  data: Uint8ClampedArray;
+  data: Uint8ClampedArray<ArrayBuffer>;
 }
 
-/** The picture of a placeholder, of any size; by default 256 pixels along the longer side. Rejects with ApercuError. */
+/**
+ * The picture of a placeholder, of any size; by default 128 pixels along the longer side, which a
+ * page can show larger. Rejects with ApercuError.
+ */
 export function placeholderImage(data: Bytes, size?: { width: number; height: number }): Promise<RGBA>;
 
 /**
  * Pixels as a canvas takes them. 16 bits are shown from the smallest to the largest sample, of spectral images the first three
  * bands, or the first if there are two.
  */
-export function toRGBA(image: Image): Promise<Uint8ClampedArray>;
+export function toRGBA(image: Image): Promise<Uint8ClampedArray<ArrayBuffer>>;
 
 /** A grey, RGB or RGBA image as a PNG file, of 8 or 16 bits. */
-export function toPNG(image: Image): Promise<Uint8Array>;
+export function toPNG(image: Image): Promise<Uint8Array<ArrayBuffer>>;
 
 /** The same as a data URI. */
 export function toDataURL(image: Image): Promise<string>;

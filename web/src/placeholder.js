@@ -35,11 +35,11 @@ export function readPlaceholder(bytes) {
   };
 }
 
-/** Pixels, RGBA, of a size, by default 256 along the longer side. */
+/** Pixels, RGBA, of a size, by default 128 along the longer side. */
 export function decodePlaceholder(engine, bytes, width, height) {
   const { shape, scaled } = readPlaceholder(bytes), segment = bytes.subarray(4);
   if (bytes.length > 300) refuse("CorruptStream");
-  if (!width && !height) ({ width, height } = scaled(256));
+  if (!width && !height) ({ width, height } = scaled(128));
   if (!hasRoom({ ...shape, nLayers: 1, model: 2 }, shape.width, shape.height, 0, segment.length)) refuse("Truncated");
   const data = engine.placeholder(shape, segment, width, height);
   if (data.fault) refuse(data.fault);
