@@ -8,6 +8,8 @@ const MOST_SIDE = 1024, OTHERS = { JPEG: "image/jpeg", WebP: "image/webp", AVIF:
 const SAMPLE = "S0w2b5eYr44FH6UFvKW5rJIpEC/wyXBO4bm16EixBA=="; // of scene.js
 const $ = (id) => document.getElementById(id);
 const numbers = new Intl.NumberFormat("en");
+const asked = new URLSearchParams(location.search); // ?ort=FOLDER&network=FILE: see ../README.md
+let restorer; // a promise
 let original = null, file = null, turn = 0; // a canvas, and what is shown of it; changes that come meanwhile
 
 const pixelsOf = (canvas) => canvas.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, canvas.width, canvas.height).data;
@@ -30,7 +32,7 @@ function psnr(a, b) {
 
 /** Puts a figure in its place, or takes it away. */
 function show(name, canvas, note) {
-  const id = `of-${name}`;
+  const id = `of-${name.replace(/\W+/g, "-")}`;
   let figure = $(id);
   if (!canvas) return figure?.remove();
   if (!figure) {
@@ -81,6 +83,20 @@ async function inBytes(original, type, n) {
   return best;
 }
 
+/** restore="cnn", where the page was opened with a runtime and a network. */
+async function startRestorer() {
+  const folder = new URL(asked.get("ort"), location), [ort, { restore }] = await Promise.all([import(`${folder}/ort.wasm.min.mjs`), import("../dist/restore.js")]);
+  ort.env.wasm.wasmPaths = `${folder}/`;
+  ort.env.wasm.numThreads = 1;
+  const network = await ort.InferenceSession.create(String(new URL(asked.get("network"), location)));
+  return (data, layers) => restore(data, { ort, network, layers });
+}
+
+async function canvasOfImage(image) {
+  const pixels = new ImageData(await toRGBA(image), image.width, image.height);
+  return canvasOf(image.width, image.height, (context) => context.putImageData(pixels, 0, 0));
+}
+
 /** Shows the file by apercu, and then what others make of so many bytes. */
 async function paint() {
   const mine = ++turn, layers = $("layers"), said = info(file), truth = original;
@@ -88,12 +104,16 @@ async function paint() {
   layers.disabled = said.layers === 1;
   const n = Math.min(Number(layers.value), said.layers), image = await decode(file, { layers: n });
   if (mine !== turn) return;
-  const { width, height } = image, pixels = new ImageData(await toRGBA(image), width, height);
-  const canvas = canvasOf(width, height, (context) => context.putImageData(pixels, 0, 0));
+  const canvas = await canvasOfImage(image), shown = file;
   $("size").value = `${numbers.format(said.nBytes)} bytes, ${said.bpp.toFixed(3)} bits a pixel`;
   $("shown").value = `${n} of ${said.layers}`;
   show("Original", truth, truth && `${numbers.format(truth.width)} × ${numbers.format(truth.height)}`);
   show("apercu", canvas, told(said.nBytes, canvas, truth));
+  if (asked.has("ort")) {
+    const restored = await canvasOfImage(await (await (restorer ??= startRestorer()))(shown, n));
+    if (mine !== turn) return;
+    show("apercu, restored", restored, told(said.nBytes, restored, truth));
+  }
   for (const [name, type] of Object.entries(OTHERS)) {
     const other = truth && (await inBytes(truth, type, said.nBytes));
     if (mine !== turn) return;
