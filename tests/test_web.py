@@ -1,7 +1,6 @@
 """The npm package of web/: in Node and in a browser, held to the vectors and to the package."""
 
 import base64
-import fcntl
 import gzip
 import hashlib
 import io
@@ -20,15 +19,13 @@ import apercu
 from apercu.format.container import read_header
 from apercu.restore import networks
 from scripts.pictures import scene, wide
-from tests import browser, web_files
+from tests import browser, web_files, web_package
 from tests.page_case import original
+from tests.web_package import WEB
 from tests.web_server import served
 
 TESTS = Path(__file__).parent
-WEB = TESTS.parent / "web"
-TOOLS = "clang", "wasm-ld", "node", "npm", "make"
-MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")
+pytestmark = web_package.NEEDED
 needs_browser = pytest.mark.skipif(browser.executable() is None, reason="no Chromium here")
 ENGINES = "scalar", "simd", "javascript"
 MOST_BYTES = {
@@ -71,15 +68,7 @@ PICTURES, TEXTURED = [*pictures()], [*textured()]
 @pytest.fixture(scope="module")
 def dist():
     """The folder of the built package."""
-    build = WEB.parent / "build" / "web"
-    build.mkdir(parents=True, exist_ok=True)
-    with open(build / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes test at once
-        made = subprocess.run(["make", "-s", "-C", str(WEB)], capture_output=True, text=True)
-    if "npm.stamp" in made.stderr:
-        pytest.skip("npm cannot fetch what the package is built with")
-    assert made.returncode == 0, made.stderr
-    return WEB / "dist"
+    return web_package.build()
 
 
 @pytest.fixture(scope="module")
