@@ -62,7 +62,7 @@ NO_MATTER_OF_VERSIONS = border cli_streams dct_symbols every_codec_budgets every
 	every_codec_told extreme_models few_bytes forks fuzz large machines mask memory predict prefix processes \
 	properties proportion rate rate_forecast reduced reference reference_codecs reference_dual_maps reference_maps \
 	reference_predictive replace_a_stage replacing replacing_ended resize restore_never_worse \
-	restore_never_worse_blocks rotated rules rules_learn search source standard_streams symbol_maps train_gan \
+	restore_never_worse_blocks rotated rules rules_learn search source standard_streams symbol_maps train_gan web web_fuzz \
 	train_predictive train_rnn_codec train_stacked_ae
 TORCH_ALONE = tests/test_train_apercu.py::test_the_error_of_a_picture_falls
 lowest: $(VENV)/lowest/lowest.stamp

@@ -1,4 +1,4 @@
-"""Mutants of files and of placeholders: all engines of the npm package make the same of each, or refuse it by one name."""
+"""Mutants of files and placeholders: all engines of the npm package make the same of each, or refuse it alike."""
 
 import json
 import subprocess
