@@ -34,11 +34,12 @@ async function start({ engine: name, worker }) {
   }
   let own, better = name || !WebAssembly.validate(Uint8Array.from(VECTOR)) ? true : null;
   const local = () => (own ??= wasmEngine(module));
-  const { run, use, stop } = (worker && (await inWorker(module))) || onThisThread(local);
+  const starting = (worker ? inWorker(module) : Promise.resolve()).then((away) => away ?? onThisThread(local));
   return {
     local,
-    stop,
+    stop: async () => (await starting).stop(),
     async run(pixels, ...file) {
+      const { run, use } = await starting;
       if (pixels >= LARGE) await (better ??= withVectors().then(use).catch(() => {})); // else as it is
       return run(...file);
     },
@@ -60,16 +61,14 @@ function onThisThread(local) {
 
 /** A worker that has the module, or nothing where none may start. */
 async function inWorker(module) {
-  let worker;
+  let worker, script, last = 0, ready = false;
   try {
-    const script = URL.createObjectURL(new Blob([`(${makeDecoder})().serve(self)`], { type: "text/javascript" }));
+    script = URL.createObjectURL(new Blob([`(${makeDecoder})().serve(self)`], { type: "text/javascript" }));
     worker = new Worker(script, { name: "apercu" });
-    URL.revokeObjectURL(script);
   } catch {
     return;
   }
   const waiting = new Map(), known = new Set();
-  let last = 0;
   const ask = (message) =>
     new Promise((resolve, reject) => {
       waiting.set(++last, { resolve, reject });
@@ -89,11 +88,15 @@ async function inWorker(module) {
   worker.onerror = (event) => {
     event.preventDefault();
     stop();
+    if (ready) started = undefined; // another will take its place
   };
   try {
     await ask({ module });
+    ready = true;
   } catch {
     return;
+  } finally {
+    URL.revokeObjectURL(script);
   }
   const run = (bytes, options, key, numbers) => {
     const message = { key, bytes, options, numbers: known.has(key) ? undefined : numbers };
