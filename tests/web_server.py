@@ -15,21 +15,29 @@ TYPES = {
 }
 STRICT = "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data: blob:; style-src 'self'"
 """A policy without 'wasm-unsafe-eval', and without workers of the page's own making."""
+POLICIES = {
+    "strict": STRICT,
+    "wasm": STRICT.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'"),
+    "worker": f"{STRICT}; worker-src blob:",
+}
+"""By the names of pages: nothing but files of their own, WebAssembly without a worker, and a worker without it."""
 PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,">"""
 
 
 @contextmanager
 def served(folders, gated=None):
-    """The address of a server, and a gate. `folders`: by the first part of a path. /open and /strict are empty pages.
-    `gated`: by the name of a file, where it is cut in parts, each of which goes out when the gate is released again."""
+    """The address of a server, and a gate. `folders`: by the first part of a path. /open is an empty page, and so are
+    those of POLICIES. `gated`: by the name of a file, where it is cut in parts, each of which goes out when the gate is
+    released once more."""
     gate = threading.Semaphore(0)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             first, _, rest = self.path.lstrip("/").partition("/")
             path = folders.get(first, Path("/nowhere")) / rest.partition("?")[0]
-            if first in ("open", "strict"):
-                self.answer(PAGE, "text/html", {"Content-Security-Policy": STRICT} if first == "strict" else {}, [])
+            if first == "open" or first in POLICIES:
+                policy = {"Content-Security-Policy": POLICIES[first]} if first in POLICIES else {}
+                self.answer(PAGE, "text/html", policy, [])
             elif path.is_file():
                 type = TYPES.get(path.suffix, "application/octet-stream")
                 self.answer(path.read_bytes(), type, {}, (gated or {}).get(path.name, []))

@@ -69,10 +69,10 @@ async function inWorker(module) {
     return;
   }
   const waiting = new Map(), known = new Set();
-  const ask = (message) =>
+  const ask = (message, moved = []) =>
     new Promise((resolve, reject) => {
       waiting.set(++last, { resolve, reject });
-      worker.postMessage({ id: last, ...message });
+      worker.postMessage({ id: last, ...message }, moved);
     });
   worker.onmessage = ({ data: { id, image, error } }) => {
     const { resolve, reject } = waiting.get(id);
@@ -99,9 +99,9 @@ async function inWorker(module) {
     URL.revokeObjectURL(script);
   }
   const run = (bytes, options, key, numbers) => {
-    const message = { key, bytes, options, numbers: known.has(key) ? undefined : numbers };
+    const copy = bytes.slice(), message = { key, bytes: copy, options, numbers: known.has(key) ? undefined : numbers };
     known.add(key);
-    return ask(message);
+    return ask(message, [copy.buffer]);
   };
   return { run, stop, use: (module) => ask({ module }) };
 }
