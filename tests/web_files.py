@@ -3,14 +3,17 @@
 import base64
 import hashlib
 import json
+from functools import cache
 
 import numpy as np
 
 import apercu
 from apercu.codecs.placeholder import read_head
 from scripts import c_library
+from scripts.pictures import scene, wide
 from scripts.vector_files import read_pixels
 from test_conformance import INVALID, VALID, VECTORS
+from tests.page_case import original
 
 
 def encoded(data):
@@ -116,6 +119,41 @@ def placeholder_cases():
     kind, long, short = b"\xc0" + data[1:], data + bytes(300), [data[:n] for n in range(8)]
     for wrong in (kind, long, data + b"1" * 20, *short, *(rng.bytes(30) for _ in range(20))):
         yield f"placeholder {wrong.hex()}", wrong, None, {}, of_placeholder(wrong)
+
+
+@cache
+def pictures():
+    """Of several kinds and numbers of layers."""
+    colour = original(1, (40, 56))
+    return [
+        apercu.encode(colour, quality=70, layers=4),
+        apercu.encode(np.dstack([colour, colour[:, :, :1]]), quality=60, layers=5, tile=32),
+        apercu.encode(colour.astype(np.uint16) * 17 + 300, quality=80, layers=2),
+        apercu.encode(colour[:, :, 0].astype(np.uint16) * 9, quality=50, layers=3),
+        apercu.encode(colour[:, :, 1], quality=40, layers=1),
+        apercu.encode(np.dstack([colour, colour]), quality=70, layers=3),
+    ]
+
+
+@cache
+def textured():
+    """Files of all that decides how much a restorer adds (`apercu.restore.trust`): edges, slopes, points, waves,
+    chequers, colours, steps. Each of its numbers counts in one of them, at least."""
+    y, x = np.mgrid[:200, :330]
+    three = np.ones(3)
+    waves = (120 + 50 * np.sin(x / 4) + 25 * np.cos(y / 5.2))[:, :, None] * [1, 0.9, 0.8]
+    chequers = 255 * ((x // 6 + y // 6) % 2)[:, :, None] * three
+    hues = np.stack([120 + 80 * np.sin(x / 9), 120 + 80 * np.sin(y / 7), 120 + 80 * np.sin((x + y) / 11)], -1)
+    drawn = np.where((x < 110)[:, :, None], waves, np.where((x < 220)[:, :, None], chequers, scene(200, 330, 3, 2)))
+    noisy = scene(200, 330, 3) + (x < 160)[:, :, None] * np.random.default_rng(3).normal(0, 25, (200, 330, 3))
+    pictures = (scene(200, 330, 3), 30), (scene(200, 330, 3, 5), 58), (scene(200, 330, 3, 5), 66), (hues, 40)
+    cases = *pictures, (drawn, 50), (drawn, 57), (noisy, 55)
+    return [
+        *(apercu.encode(np.clip(picture, 0, 255).astype(np.uint8), quality=quality) for picture, quality in cases),
+        apercu.encode(scene(150, 560, 3), quality=30),
+        apercu.encode(scene(140, 103, 3), quality=35, tile=64, layers=3),
+        apercu.encode(wide(scene(150, 200)[:, :, 0], 300, 40000), quality=30),
+    ]
 
 
 def cases():
