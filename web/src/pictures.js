@@ -1,5 +1,6 @@
 // Images for others: as RGBA, which a canvas takes; as PNG of 8 or 16 bits, by what deflates in the browser and in Node.
 import { crc32 } from "./head.js";
+import { through } from "./inflate.js";
 
 /** Pixels as a canvas takes them: see index.d.ts. */
 export function toRGBA({ width, height, bands, interpretation, data }) {
@@ -77,8 +78,7 @@ export async function toPNG({ width, height, bands, interpretation, data }) {
   view.setUint32(0, width);
   view.setUint32(4, height);
   head.set([wide ? 16 : 8, TYPES[interpretation]], 8);
-  const stream = new Blob([filtered(rows, width * pixel, height, pixel)]).stream().pipeThrough(new CompressionStream("deflate"));
-  const packed = new Uint8Array(await new Response(stream).arrayBuffer());
+  const packed = await through(new CompressionStream("deflate"), filtered(rows, width * pixel, height, pixel));
   const parts = [[137, 80, 78, 71, 13, 10, 26, 10], chunk("IHDR", head), chunk("IDAT", packed), chunk("IEND", [])];
   return Uint8Array.from(parts.flatMap((part) => [...part]));
 }

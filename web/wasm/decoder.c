@@ -20,7 +20,7 @@ static struct {
 } shared;
 
 static apc_file file;
-static apc_model model = {MODEL_WAVELET, {0}, shared.weights, shared.starts};
+static const apc_model model = {MODEL_WAVELET, {0}, shared.weights, shared.starts, NULL}; /* small ones come expanded */
 
 static uint64_t after(uint64_t at, uint64_t n)
 {
