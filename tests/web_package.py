@@ -10,6 +10,11 @@ import pytest
 WEB = Path(__file__).parents[1] / "web"
 TOOLS = "clang", "wasm-ld", "node", "npm", "make"
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
+LEAST_NODE = 20
+if "node" not in MISSING:
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout  # v20.1.0
+    if int(version.strip().lstrip("v").split(".")[0]) < LEAST_NODE:
+        MISSING.append(f"node {LEAST_NODE}")
 NEEDED = pytest.mark.skipif(bool(MISSING), reason=f"not here: {', '.join(MISSING)}")
 
 
