@@ -178,12 +178,14 @@ def run_all(page, address, path, engine="", n=None):
     """What a page makes of all cases, or of the first n."""
     page.call("Page.navigate", url=f"{address}/{path}")
     page.wait(f"location.pathname === '/{path}' && document.readyState === 'complete'")
-    return page.js(f"""(async () => {{
+    n = page.js(f"""(async () => {{
         const [apercu, {{ run }}] = await Promise.all([import('/dist/apercu.js'), import('/tests/web_cases.mjs')]);
         if ('{engine}') apercu.configure({{ engine: '{engine}' }});
-        const cases = await (await fetch('/files/cases.json')).json();
-        return run(apercu, cases.slice(0, {n or "cases.length"}));
+        const cases = (await (await fetch('/files/cases.json')).json()).slice(0, {n or "undefined"});
+        window.part = (start, end) => run(apercu, cases.slice(start, end));
+        return cases.length;
     }})()""")
+    return [line for start in range(0, n, 250) for line in page.js(f"part({start}, {start + 250})")]
 
 
 @needs_browser

@@ -10,6 +10,7 @@ export async function modelOf(hash, given, expanded, refuse) {
   const isNpy = file[0] === 0x93 && file[1] === 0x4e;
   const bytes = file.slice(isNpy ? 10 + file[8] + 256 * file[9] : 0);
   if (bytes.length !== 2 * N_NUMBERS && bytes.length !== N_SMALL) refuse("no tables of the codec apercu");
+  if (!globalThis.crypto?.subtle) refuse("a user's tables are compared with their hash, for which the page must come by https");
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   if (hash.some((byte, i) => byte !== digest[i])) refuse("other tables than the file's");
   const numbers = bytes.length === N_SMALL ? expanded(bytes) : new Uint16Array(bytes.buffer);
