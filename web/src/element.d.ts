@@ -8,7 +8,8 @@ import type { Bytes, Image, Info } from "./index.js";
  * strategy: "canvas" (the default); "img", an <img> that one can save and drag; "colour": until the picture is there, the
  *     average colour of the placeholder alone.
  * restore: "cnn" and so on: what `ApercuImg.restorer` makes of the file is shown at last.
- * alt, width, height, loading="lazy", crossorigin: as of <img>. Without width and height, the placeholder gives the proportions.
+ * alt, width, height, loading="lazy", crossorigin: as of <img>. Without width and height, the placeholder gives
+ *     the proportions, and its container the width, until the file tells its own.
  * damaged: "conceal" shows what is sound of a damaged file.
  *
  * Events: "progress" (detail: layers), "load" (detail: info) and "error" (detail: error); they do not bubble.
