@@ -24,7 +24,7 @@ apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures 
 apercu-small
           makes tables of the codec apercu that take 8 kB, a byte a context, for decoders and encoders with little room.
           --weights FILE: tables of apercu that it begins with. It takes minutes to an hour, and pictures of 8 bits, as
-          RGB; with --every N less.
+          RGB; with --every N less. placeholder makes such tables for placeholders alone.
 dct       takes minutes to hours, and needs no PyTorch. It takes pictures of 8 bits, as RGB.
 cnn       takes hours, and goes on where it was cut off. It needs PyTorch: pip install 'apercu[train]'.
 cnn_blocks
@@ -56,6 +56,7 @@ examples:
 TRAINERS = {codec: f"apercu.lab.{codec}" for codec in CODECS} | dict.fromkeys(NETWORKS, "apercu.lab.cnn_training")
 TRAINERS |= {name: f"apercu.lab.{name}_training" for name in ("rnn", "gan", "diffusion")}
 TRAINERS["apercu-small"] = "apercu.lab.apercu_small"
+TRAINERS["placeholder"] = "apercu.lab.apercu_small"
 TRAINERS["rnn-codec"] = "apercu.lab.rnn_codec_training"
 """Modules that have `train(folder, out, seed, log)`; each says itself what else that takes."""
 OPTIONS = ("weights", "every")
@@ -75,10 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights",
         metavar="FILE",
         type=Path,
-        help="taha2025, apercu-small: keep these weights, and train what goes with them",
+        help="taha2025, apercu-small, placeholder: keep these weights, and train what goes with them",
     )
     parser.add_argument(
-        "--every", metavar="N", type=int, help="dct, apercu-small: take one of every N images (all by default)"
+        "--every",
+        metavar="N",
+        type=int,
+        help="dct, apercu-small, placeholder: take one of every N images (all by default)",
     )
 
 

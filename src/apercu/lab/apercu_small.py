@@ -43,6 +43,8 @@ BANDS, GREY = (1, 2, 3), (2, 3, 4)
 """Tiles of 256 with red, green and blue as bands; whole ones without colour."""
 SHRUNK = 8
 """Files as placeholders have them."""
+PLACEHOLDERS, LARGEST_QUALITY, SIDES_USED = 24, 56, slice(2, 12)
+"""Of each image, for tables of placeholders alone: files, codes of quality, and sides, of which most that fit are."""
 SIZES = 28, 60, 124, 296
 """Groups of these, by the most bytes; the last is what a placeholder can have."""
 SEEN = 256
@@ -88,6 +90,9 @@ class Content(NamedTuple):
     step_q8: int
 
 
+Contents = Callable[[Samples, int, int], Iterator[Content]]
+
+
 def contents_of(image: Samples, seed: int, number: int) -> Iterator[Content]:
     """What is coded of an image (H, W, 3)."""
     rng = np.random.default_rng((seed, number))
@@ -105,13 +110,23 @@ def contents_of(image: Samples, seed: int, number: int) -> Iterator[Content]:
         top, left = (int(rng.integers(max(length - side, 0) + 1)) for length in image.shape[:2])
         yield content(f"{kind} of {side}", stratum, image[top : top + side, left : left + side], kind)
     for _ in range(SHRUNK):
-        side = int(rng.choice(SIDES))
-        quality_q8 = QUALITY_0 + QUALITY_STEP * int(rng.integers(64))
-        height, width = (max(side * length // max(image.shape[:2]), 1) for length in image.shape[:2])
-        small = _content("shrunk", shrink(image, height, width), "rgb", codec.at_quality(quality_q8).step_q8)
-        for plane, of in zip(small.planes, small.layout.planes, strict=True):
-            plane -= np.int16(int(plane.mean()) - of.centre)  # about as a placeholder does
-        yield small
+        yield _shrunk(image, int(rng.choice(SIDES)), int(rng.integers(64)))
+
+
+def placeholders_of(image: Samples, seed: int, number: int) -> Iterator[Content]:
+    """The same for tables that placeholders alone are coded with."""
+    rng = np.random.default_rng((seed, number))
+    for _ in range(PLACEHOLDERS):
+        yield _shrunk(image, int(rng.choice(SIDES[SIDES_USED])), int(rng.integers(LARGEST_QUALITY)))
+
+
+def _shrunk(image: Samples, side: int, quality: int) -> Content:
+    height, width = (max(side * length // max(image.shape[:2]), 1) for length in image.shape[:2])
+    step_q8 = codec.at_quality(QUALITY_0 + QUALITY_STEP * quality).step_q8
+    small = _content("shrunk", shrink(image, height, width), "rgb", step_q8)
+    for plane, of in zip(small.planes, small.layout.planes, strict=True):
+        plane -= np.int16(int(plane.mean()) - of.centre)  # about as a placeholder does
+    return small
 
 
 def _content(group: str, image: Samples, kind: str, step_q8: int) -> Content:
@@ -146,12 +161,13 @@ def seen_of(content: Content, tables: BandTables) -> Seen | None:
 
 
 def _seen(
-    read: Reader, weights: NDArray[np.uint8], starts: NDArray[np.uint16], seed: int, job: tuple[int, Path]
-) -> list[Seen]:
+    contents: Contents, read: Reader, weights: NDArray[np.uint8], starts: NDArray[np.uint16], seed: int,
+    job: tuple[int, Path],
+) -> list[Seen]:  # fmt: skip
     """Of an image."""
     number, path = job
     tables = BandTables(weights, start_contexts(starts))
-    found = (seen_of(content, tables) for content in contents_of(read(path)[0], seed, number))
+    found = (seen_of(content, tables) for content in contents(read(path)[0], seed, number))
     return [file for file in found if file]
 
 
@@ -272,6 +288,9 @@ def chosen(
     return best, dict(zip(costs, gains_of_best.tolist(), strict=True))
 
 
+CONTENTS: dict[str, Contents] = {"apercu-small": contents_of, "placeholder": placeholders_of}
+
+
 # --- The recipe -------------------------------------------------------------------------------------
 def train(
     folder: Path,
@@ -280,12 +299,13 @@ def train(
     log: Callable[[str], None] = print,
     weights: Path | None = None,
     every: int = 1,
+    what: str = "apercu-small",
 ) -> None:
     """Trains small tables on every `every`-th of the images below `folder`; writes them to `out` (.npy, uint8) and the
     recipe beside them.
 
     weights: tables to begin with, whose weights of neighbours are kept: those of `apercu train apercu`, or small ones;
-        by default the shipped ones of the first kind.
+        by default the shipped ones of the first kind. what: "placeholder" for tables of placeholders alone.
 
     Raises OptionError where there is nothing to train on, ModelError for other tables.
     """
@@ -294,12 +314,12 @@ def train(
     files = files_below(folder)[::every]
     with pool(n_cores(), None, how=None) as run:
         files = sound(files, in_order(run, partial(fault_of, read_rgb), files), log)
-        work = partial(_seen, read_rgb, of_neighbours, starts, seed)
+        work = partial(_seen, CONTENTS[what], read_rgb, of_neighbours, starts, seed)
         codes, gains = _better(in_order(run, work, enumerate(files)), starts, log)
     array = packed(of_neighbours, codes)
     recipe = {
         "codec": "apercu",
-        "command": f"apercu train apercu-small --images {folder.name} --seed {seed} --every {every} --out {out.name}",
+        "command": f"apercu train {what} --images {folder.name} --seed {seed} --every {every} --out {out.name}",
         "seed": seed,
         "begun_with": {"file": begun_with.name, "sha256": weight_files.digest(weight_files.load(begun_with)).hex()},
         "gains_in_per_cent": {group: round(100 * gain, 3) for group, gain in gains.items()},
