@@ -30,6 +30,7 @@ NAMES = {
     "UnsupportedVersion",
     "__version__",
     "check",
+    "damage",
     "decode",
     "encode",
     "info",

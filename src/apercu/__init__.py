@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs import encoding, scenes
-from apercu.codecs.decoding import How
+from apercu.codecs.decoding import DAMAGED, How
 from apercu.codecs.protocol import no_progress
 from apercu.codecs.reduced import log2_of
 from apercu.codecs.source import source_of
@@ -43,7 +43,8 @@ from apercu.errors import (
     UnknownModel,
     UnsupportedVersion,
 )
-from apercu.options import positive_if_given
+from apercu.options import one_of, positive_if_given
+from apercu.stages.arguments import bytes_of
 from apercu.stages.blocks import Window, window_of
 
 __version__ = "0.1.0"
@@ -68,6 +69,7 @@ __all__ = [
     "UnsupportedVersion",
     "__version__",
     "check",
+    "damage",
     "decode",
     "encode",
     "info",
@@ -203,7 +205,9 @@ def decode(
         "apercu" alone), by one more that makes up the texture for which there were no bits: *generated*, sharper, and
         farther from the original. `provenance` tells how the picture was made, and whether parts of it are generated.
     damaged: "raise" raises on any fault; "conceal" returns every tile and layer that is intact, and the middle of the
-        range where a tile has none. It raises the first fault where no tile has any.
+        range where a tile has none. "fill" does the same, but fills tiles that have none smoothly from those around
+        them, which is closer to the image. Both raise the first fault where no tile has any ("conceal": of those that
+        the window touches). `damage` says where what is lost.
     window: (top, left, height, width), a part of the image; its pixels are the same as in the whole image. Only the
         tiles that it touches are read.
     layers: the number of layers to decode, 1 or more: the same image with less detail.
@@ -220,11 +224,10 @@ def decode(
     Raises a FormatError (NotApercu, UnsupportedVersion, UnknownModel, UnknownChunk, TooLarge, Truncated,
     ChecksumError, CorruptStream), ModelError, MissingExtra or OptionError.
     """
-    if damaged not in ("raise", "conceal"):
-        raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
+    one_of(DAMAGED)("damaged", damaged)
     place = window_of(window)
     layers = positive_if_given("layers", layers)
-    data = _bytes(data)
+    data = bytes_of(data)
     restorer = None
     if restore != "none" or options:
         from apercu.restore import by_name
@@ -251,7 +254,7 @@ def info(data: bytes) -> dict[str, object]:
 
     Only the head is needed; the rest may be damaged or missing. Raises a FormatError if the head cannot be read.
     """
-    return scenes.info(_bytes(data), MAX_PIXELS)
+    return scenes.info(bytes_of(data), MAX_PIXELS)
 
 
 def provenance(data: bytes, *, restore: str = "none", **options: Any) -> dict[str, object]:
@@ -273,7 +276,7 @@ def provenance(data: bytes, *, restore: str = "none", **options: Any) -> dict[st
     """
     from apercu.restore import by_name
 
-    return {**by_name.provenance(restore, _bytes(data), options), "software": f"apercu {__version__}"}
+    return {**by_name.provenance(restore, bytes_of(data), options), "software": f"apercu {__version__}"}
 
 
 def mask(data: bytes, *, window: tuple[int, int, int, int] | None = None, full_size: bool = False) -> NDArray[np.bool_]:
@@ -282,7 +285,25 @@ def mask(data: bytes, *, window: tuple[int, int, int, int] | None = None, full_s
 
     window, full_size: as for `decode`. Raises a FormatError or OptionError.
     """
-    return scenes.mask(_bytes(data), MAX_PIXELS, window_of(window), full_size)
+    return scenes.mask(bytes_of(data), MAX_PIXELS, window_of(window), full_size)
+
+
+def damage(
+    data: bytes,
+    *,
+    window: tuple[int, int, int, int] | None = None,
+    full_size: bool = False,
+    model: str | Path | None = None,
+) -> NDArray[np.uint8]:
+    """How many layers are lost at each pixel of a damaged file, uint8 (H, W): 0 where none is; as many as `info` counts
+    where nothing is left of a tile, and `decode` shows the middle of the range, or with "fill" what is around.
+
+    window, full_size, model: as for `decode`. Raises a FormatError where the head cannot be read, ModelError or
+    OptionError.
+    """
+    from apercu.codecs import damage as damages  # which few need
+
+    return damages.damage(bytes_of(data), model, MAX_PIXELS, window_of(window), full_size)
 
 
 def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
@@ -295,7 +316,7 @@ def check(data: bytes, *, model: str | Path | None = None) -> list[ApercuError]:
     model: as for `decode`. Without the tables that a file of codec "apercu" needs, its head and its checksums are
         checked, but not what they guard.
     """
-    return scenes.check(_bytes(data), model, MAX_PIXELS)
+    return scenes.check(bytes_of(data), model, MAX_PIXELS)
 
 
 def placeholder(image: object, n_bytes: int = 32, *, bands: str | None = None) -> bytes:
@@ -329,7 +350,7 @@ def placeholder_image(
     """
     from apercu.codecs import placeholder as placeholders  # and its codec, which other tasks may not need
 
-    data = _bytes(data)
+    data = bytes_of(data)
     restorer = None
     if restore != "none" or options:
         from apercu.restore import by_name
@@ -345,7 +366,7 @@ def placeholder_info(data: bytes) -> dict[str, object]:
     picture. Raises Truncated or NotApercu."""
     from apercu.codecs import placeholder as placeholders  # and its codec, which other tasks may not need
 
-    return placeholders.tell(_bytes(data))
+    return placeholders.tell(bytes_of(data))
 
 
 def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None]:
@@ -377,15 +398,3 @@ def _samples(image: object, bands: str | None) -> tuple[NDArray[Any], str | None
 def _bands_seem_first(shape: tuple[int, ...]) -> bool:
     """Whether the shape looks like the (B, H, W) of a raster library: a short first axis and two long ones."""
     return shape[0] <= 16 <= min(shape[1:]) and 4 * shape[0] <= min(shape[1:])
-
-
-def _bytes(data: object) -> bytes:
-    if isinstance(data, bytes):
-        return data
-    try:
-        view = memoryview(data)  # type: ignore[arg-type]  # anything without a buffer is refused below
-    except TypeError:
-        raise OptionError(f"data must be bytes, not {type(data).__name__}") from None
-    if view.itemsize != 1:
-        raise OptionError(f"data must be bytes, not items of {view.itemsize} bytes each")
-    return bytes(view)

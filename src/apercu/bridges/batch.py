@@ -50,7 +50,7 @@ class Made(NamedTuple):
     """What `apercu.info` says of the apercu file; of an encoded picture also `line_art`, of a scene `left_out`, what is
     not kept."""
     n_concealed: int = 0
-    """Faults of the apercu file that damaged="conceal" passed over."""
+    """Faults of the apercu file that damaged="conceal" or "fill" passed over."""
     generated: bool = False
     """Whether parts of the picture are made up by a restorer; it says so itself."""
 
@@ -185,7 +185,7 @@ def write_scene(data: bytes, name: str, target: str, cog: bool, options: Mapping
 
 
 def _n_concealed(data: bytes, options: Mapping[str, Any]) -> int:
-    return len(apercu.check(data, model=options.get("model"))) if options.get("damaged") == "conceal" else 0
+    return len(apercu.check(data, model=options.get("model"))) if options.get("damaged", "raise") != "raise" else 0
 
 
 def _encode_file(source: str, page: int | None, options: Mapping[str, Any]) -> Made:
@@ -197,7 +197,7 @@ def _encode_file(source: str, page: int | None, options: Mapping[str, Any]) -> M
 
 def _decode_file(source: str, suffix: str, cog: bool, options: Mapping[str, Any]) -> Made:
     with naming(source), open(source, "rb") as stream:
-        data = bounded.read_apercu(stream, cut=options.get("damaged") == "conceal")
+        data = bounded.read_apercu(stream, cut=options.get("damaged", "raise") != "raise")
     return decoded(data, source, suffix, options, cog=cog)
 
 

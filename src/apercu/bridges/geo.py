@@ -24,7 +24,7 @@ from apercu.bridges.geo_rows import by_rows
 from apercu.bridges.geometry import check_size
 from apercu.bridges.label import label_of
 from apercu.codecs import decoding, encoding, scenes
-from apercu.codecs.decoding import PLAINLY, How
+from apercu.codecs.decoding import DAMAGED, PLAINLY, How
 from apercu.codecs.protocol import Progress, no_progress
 from apercu.codecs.reduced import log2_of
 from apercu.codecs.source import Source
@@ -32,7 +32,7 @@ from apercu.codecs.target import target_of
 from apercu.errors import OptionError
 from apercu.format.chunk_places import at_coded_size, cropped
 from apercu.format.chunks import SampleType
-from apercu.options import positive_if_given
+from apercu.options import one_of, positive_if_given
 from apercu.restore import by_name
 from apercu.stages.blocks import Window, absolute, overlap, relative, tiles, window_of
 from apercu.stages.fill import Mask
@@ -223,7 +223,7 @@ class Opened:
                 del samples  # before the next are made
             return
         # What is lost is known only of all tiles together.
-        windows = [Window(0, 0, *self.shape)] if self._how.damaged == "conceal" else list(self.windows())
+        windows = [Window(0, 0, *self.shape)] if self._how.damaged != "raise" else list(self.windows())
         for done, place in enumerate(windows):
             progress(done / len(windows))
             yield place, *self.part(place)
@@ -289,9 +289,8 @@ def decode(
 
     Raises as `apercu.decode`, MissingExtra, FileFormatError where GDAL cannot write it, or OSError.
     """
-    if damaged not in ("raise", "conceal"):
-        raise OptionError(f"damaged must be 'raise' or 'conceal', not {damaged!r}")
-    data = _content(source, cut=damaged == "conceal")
+    one_of(DAMAGED)("damaged", damaged)
+    data = _content(source, cut=damaged != "raise")
     layers = positive_if_given("layers", layers)
     how = How(damaged, model, layers=layers, restorer=by_name.restorer_for_file(restore, data, options))
     opened = Opened(data, full_size, window, how)

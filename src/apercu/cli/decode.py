@@ -27,6 +27,7 @@ examples:
   apercu decode photo.apc photo.png --restore gan           sharper: with texture that is made up
   apercu decode photo.apc photo.png --restore diffusion --steps 2 --seed 3    the same by denoising, in steps
   apercu decode photo.apc photo.png --damaged conceal       what is intact of a damaged or cut file
+  apercu decode photo.apc photo.png --damaged fill          the same, lost tiles filled from those around them
   apercu decode scene.apc part.tif --window 0,99,50,50      a part; the rest is not decoded
   apercu decode scene.apc quicklook.tif --cog               with overviews, for viewers of maps
   apercu decode scene.apc whole.tif --full-size             of a file that encode --reduce made
@@ -75,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     if suffix not in files.PICTURE_SUFFIXES:
         raise OptionError(f"{written}: {files.no_format(suffix)}")
     with naming(streams.label(source)):
-        data = streams.read_apercu(source, cut=arguments.damaged == "conceal")
+        data = streams.read_apercu(source, cut=arguments.damaged != "raise")
     cog = arguments.cog
     with streams.progress_bar("decoding") as progress:
         given = {**options, "progress": progress}

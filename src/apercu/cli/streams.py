@@ -16,6 +16,7 @@ from apercu import options
 from apercu.bridges import bounded
 from apercu.cli import messages
 from apercu.codecs.by_name import options_by_codec
+from apercu.codecs.decoding import DAMAGED
 from apercu.errors import OptionError, naming, naming_file, printable
 from apercu.replacing import check_target, descriptor_of, replacing
 from apercu.restore.by_name import options_by_restorer
@@ -40,9 +41,10 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--damaged",
-        choices=("raise", "conceal"),
+        choices=DAMAGED,
         default="raise",
-        help="refuse a damaged file (raise, the default), or show what is intact of it (conceal)",
+        help="refuse a damaged file (raise, the default), show what is intact of it (conceal), or fill "
+        "tiles that are lost from those around them as well (fill)",
     )
     parser.add_argument("--model", metavar="FILE", help="weights of your own that the file was encoded with")
     add_options(parser, options_by_restorer())

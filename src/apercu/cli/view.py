@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         for source in filter(None, (arguments.input, arguments.against)):
             streams.check_output(source, arguments.out)
     with naming(streams.label(arguments.input)):
-        data = streams.read_apercu(arguments.input, cut=arguments.damaged == "conceal")
+        data = streams.read_apercu(arguments.input, cut=arguments.damaged != "raise")
     original = None if arguments.against is None else _original(arguments.against)
     name = streams.label(os.path.basename(arguments.input))
     with naming(streams.label(arguments.input)):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from apercu.codecs import faults, made, tables
+from apercu.codecs import concealment, faults, made, tables
 from apercu.codecs.by_name import codec_of
 from apercu.codecs.content import fill_with_middle, from_content, layout_of_tile
 from apercu.codecs.protocol import Progress, Setting, no_progress
@@ -21,6 +21,9 @@ from apercu.stages.arguments import check_limit
 from apercu.stages.blocks import Window, overlap, part, relative, tile_at, tiles
 from apercu.stages.colour import Samples
 from apercu.stages.layout import Layout, Restore
+
+DAMAGED = "raise", "conceal", "fill"
+"""What can be done about damage."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def _begin(data: bytes | File, how: How, window: Window | None) -> _Begun:
     if how.damaged == "raise":
         _refuse(file.segments, header, chosen, wanted)
     else:
-        _refuse_if_nothing_is_sound(file.segments, header, chosen)
+        looked_at = chosen if how.damaged == "conceal" else range(header.n_tiles)
+        _refuse_if_nothing_is_sound(file.segments, header, looked_at)
     reads = made.known(file.data) if wanted == header.n_layers else None
     return _Begun(file, found, window, chosen, wanted, reads)
 
@@ -106,6 +110,8 @@ def _tiles(begun: _Begun, how: How, image: Samples | None) -> Iterator[tuple[Win
     """Decodes the tiles, into parts of an image if there is one; yields the place of each in the window, and it."""
     header, chosen, damaged = begun.file.header, begun.chosen, how.damaged
     n_lost, first_fault = 0, None
+    known: concealment.Cells = {}
+    later: list[tuple[int, Window, Samples]] = []
     for done, tile in enumerate(chosen):
         how.progress(done / len(chosen))
         place = tile_at(tile, header.height, header.width, header.tile)
@@ -119,23 +125,54 @@ def _tiles(begun: _Begun, how: How, image: Samples | None) -> Iterator[tuple[Win
             out = part(image, target)
         partial = common != place
         samples = np.empty((place.height, place.width, header.n_bands), out.dtype) if partial else out
-        sound, fault = _sound(begun.file.segments, header, tile, begun.n_layers, damaged != "raise")
-        told = header, begun.file.setting, begun.tables, begun.reads[tile] if begun.reads else None
-        fault, n_shown = _decode_tile(sound, fault, *told, samples, how.restorer, place, common)
+        fault, n_shown = _show(begun, how, tile, samples, common)
         if fault and damaged == "raise":
             raise faults.placed(fault, header, fault.layer, tile)
         if fault and not n_shown:
             first_fault = first_fault or faults.placed(fault, header, 0, tile)
             n_lost += 1
             fill_with_middle(header, out)
+            if damaged == "fill":
+                known[tile] = None
+                later.append((tile, common, out))
         elif partial:
             out[:] = part(samples, relative(common, place))
+        elif damaged == "fill" and header.n_tiles > 1:
+            known[tile] = concealment.cells_of(samples, header)
+        if image is None:
+            n_lost -= _fill(begun, how, known, later)
         made = [out]
         del samples, out  # so that who takes it can let go of it, at the latest before the next are made
         yield target, made.pop()
+    n_lost -= _fill(begun, how, known, later)
     if first_fault and n_lost == len(chosen):
         raise first_fault
     how.progress(1.0)
+
+
+def _fill(begun: _Begun, how: How, known: concealment.Cells, later: list[tuple[int, Window, Samples]]) -> int:
+    """Fills tiles from those around them, decoding the ones that are not known yet; returns how many could be."""
+    header = begun.file.header
+
+    def cells(tile: int) -> Samples | None:
+        place = tile_at(tile, header.height, header.width, header.tile)
+        samples = np.empty((place.height, place.width, header.n_bands), np.uint16 if header.wide else np.uint8)
+        _, n_shown = _show(begun, how, tile, samples, place)
+        return concealment.cells_of(samples, header) if n_shown else None
+
+    n_filled = sum(concealment.fill(header, tile, wanted, out, known, cells) for tile, wanted, out in later)
+    later.clear()
+    return n_filled
+
+
+def _show(begun: _Begun, how: How, tile: int, samples: Samples, wanted: Window) -> tuple[FormatError | None, int]:
+    """Decodes what is sound of a tile into `samples`, of it all; returns its first fault, and how many layers were
+    decoded."""
+    header, setting = begun.file.header, begun.file.setting
+    place = tile_at(tile, header.height, header.width, header.tile)
+    sound, fault = sound_layers(begun.file.segments, header, tile, begun.n_layers, how.damaged != "raise")
+    told = header, setting, begun.tables, begun.reads[tile] if begun.reads else None
+    return _decode_tile(sound, fault, *told, samples, how.restorer, place, wanted)
 
 
 def inside(window: Window | None, n_rows: int, n_columns: int) -> Window:
@@ -183,8 +220,8 @@ def _least_bytes(kind: tuple[str, str, bool, str, int, bool], height: int, width
     return codec_of(codec).least_bytes(layout_of_tile(header, height, width), layer, layers, entropy, of_user)
 
 
-def _sound(
-    segments: Segments, header: Header, tile: int, wanted: int, doubted: bool
+def sound_layers(
+    segments: Segments, header: Header, tile: int, wanted: int, doubted: bool = True
 ) -> tuple[list[bytes], FormatError | None]:
     """The layers of a tile before its first fault, and that fault: later ones cannot be decoded without them."""
     sound: list[bytes] = []

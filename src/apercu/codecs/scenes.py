@@ -196,7 +196,7 @@ def part(
 ) -> NDArray[Any]:
     """A window of a file, all of it for None; see `apercu.decode`. `kept`: where the windows of a file at a larger size
     than the coded one share tiles."""
-    window = _inside(file, window, full_size, how.max_pixels)
+    window = inside(file, window, full_size, how.max_pixels)
     log2 = file.log2 if full_size else 0
     place = needed_window(window, *file.size(True), log2)
     if log2 and kept is not None and how.damaged == "raise":  # else what is lost is known only of all tiles together
@@ -231,7 +231,7 @@ def parts(
     """What `part` gives at the coded size, tile by tile, as `decoding.windows` does: where each lies in the window, and
     its samples (h, w, B). `full_size` must be False where an image is coded at a reduced size."""
     assert not (full_size and file.log2)
-    window = _inside(file, window, full_size, how.max_pixels)
+    window = inside(file, window, full_size, how.max_pixels)
     for place, image in decoding.windows(file.inner, how, window):
         bands = _bands(file, image)
         del image
@@ -256,7 +256,7 @@ def _bands(file: Opened, image: Samples) -> Samples:
     return to_bands(found, file.scene.rotation) if file.scene.rotation else found
 
 
-def _inside(file: Opened, window: Window | None, full_size: bool, max_pixels: int | None) -> Window:
+def inside(file: Opened, window: Window | None, full_size: bool, max_pixels: int | None) -> Window:
     """A window of a file, which is not too large; raises TooLarge or OptionError."""
     if full_size:
         decoding.check_size(*file.size(True), file.header.n_bands, max_pixels)
@@ -278,7 +278,7 @@ def mask(data: bytes, max_pixels: int | None, window: Window | None = None, full
 
 def part_of_mask(file: Opened, window: Window | None, max_pixels: int | None, full_size: bool = False) -> Mask:
     """A window of the mask of a file, all of it for None; see `apercu.mask`."""
-    window = _inside(file, window, full_size, max_pixels)
+    window = inside(file, window, full_size, max_pixels)
     hidden = _hidden(file, window, full_size)
     if hidden is None:
         return np.zeros(window[2:], np.bool_)

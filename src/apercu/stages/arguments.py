@@ -57,6 +57,19 @@ def check_samples(name: str, tile: object) -> None:
     raise OptionError(f"{name} must be an array (H, W, B) of uint8 or uint16, not {_described(tile)}")
 
 
+def bytes_of(data: object) -> bytes:
+    """What holds bytes, as bytes; raises OptionError for anything else."""
+    if isinstance(data, bytes):
+        return data
+    try:
+        view = memoryview(data)  # type: ignore[arg-type]  # anything without a buffer is refused below
+    except TypeError:
+        raise OptionError(f"data must be bytes, not {type(data).__name__}") from None
+    if view.itemsize != 1:
+        raise OptionError(f"data must be bytes, not items of {view.itemsize} bytes each")
+    return bytes(view)
+
+
 def check_number(name: str, number: object, least: int, most: int) -> None:
     """Raises OptionError unless `number` is an int within this range; with NumPy's integers, products would wrap."""
     if not isinstance(number, int) or not least <= number <= most:

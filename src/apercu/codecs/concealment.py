@@ -1,0 +1,75 @@
+"""Tiles that are lost, filled from the tiles around them; of any codec, and in integers."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from apercu.format.container import Header
+from apercu.stages.blocks import Window, part, relative, tile_at
+from apercu.stages.colour import Samples
+from apercu.stages.membrane import stretched
+from apercu.stages.resize import add_up, enlarged, means, needed_window
+
+CELLS_LOG2, LEAST_LOG2 = 5, 2
+"""A tile is filled at a reduced size of 32 cells a side, or less: a cell has 4 pixels a side at least."""
+
+Cells = dict[int, Samples | None]
+"""Of tiles by their numbers, their samples at the reduced size (h, w, B); None of those that are lost."""
+
+
+def cells_of(samples: Samples, header: Header) -> Samples:
+    """A tile (H, W, B) at the reduced size."""
+    found, _ = means(*add_up(samples, None, _log2(header)), samples.dtype)
+    return found
+
+
+def _log2(header: Header) -> int:
+    return max((header.tile.bit_length() - 1) - CELLS_LOG2, LEAST_LOG2)
+
+
+def fill(
+    header: Header, tile: int, wanted: Window, out: Samples, known: Cells, cells: Callable[[int], Samples | None]
+) -> bool:
+    """Fills a part of a lost tile, `wanted` of the image, into `out`; False where no tile of the image is there.
+
+    It depends on the tiles around it alone, so that windows are crops: on its neighbours, or where none of them is
+    there, on twice as many around it, and so on. `cells` makes those of a tile that are not `known` yet.
+    """
+    across, down = -(-header.width // header.tile), -(-header.height // header.tile)
+    row, column = divmod(tile, across)
+    for radius in _radii(max(across, down)):
+        rows = range(max(row - radius, 0), min(row + radius + 1, down))
+        columns = range(max(column - radius, 0), min(column + radius + 1, across))
+        around = [other * across + beside for other in rows for beside in columns]
+        for each in around:
+            if each not in known:
+                known[each] = cells(each) if each != tile else None
+        if any(known[each] is not None for each in around):
+            out[:] = _filled(header, around, wanted, known)
+            return True
+    return False
+
+
+def _radii(most: int) -> Iterator[int]:
+    radius = 1
+    while radius < 2 * most:
+        yield radius
+        radius *= 2
+
+
+def _filled(header: Header, around: list[int], wanted: Window, known: Cells) -> Samples:
+    log2 = _log2(header)
+    first, last = (tile_at(each, header.height, header.width, header.tile) for each in (around[0], around[-1]))
+    height, width = last.top + last.height - first.top, last.left + last.width - first.left
+    dtype = np.uint16 if header.wide else np.uint8
+    region = np.zeros((-(-height >> log2), -(-width >> log2), header.n_bands), dtype)
+    missing = np.ones(region.shape[:2], np.bool_)
+    for each in around:
+        if (there := known[each]) is not None:
+            place = relative(tile_at(each, header.height, header.width, header.tile), first)
+            at = Window(place.top >> log2, place.left >> log2, *there.shape[:2])
+            part(region, at)[:], part(missing, at)[:] = there, False
+    window = relative(wanted, first)
+    return enlarged(
+        part(stretched(region, missing), needed_window(window, height, width, log2)), window, height, width, log2
+    )
