@@ -13,7 +13,7 @@ from apercu.stages.colour import Samples
 
 _FRACTION_BITS = 8
 _STEPS = 16
-"""Of relaxation at each size. On training photographs 64 gain 0.02 to 0.2 dB in the gap, and take four times as long."""
+"""Of relaxation at each size. On training photographs 64 gain 0.02 to 0.2 dB in the gap, in four times as long."""
 _AT_ONCE = 1 << 20
 """Samples that are worked on at a time."""
 

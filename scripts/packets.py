@@ -1,0 +1,208 @@
+"""Pictures over links that lose packets, for docs/packets.md: PSNR beside SSDV's, of everything that goes on the air.
+
+    python -m scripts.packets IMAGES [--crop N] [--ssdv PROGRAM] [--draws 200] [--parity 0.25] [--restore cnn]
+
+IMAGES: a folder. --crop: its photographs four by four as mosaics, of which the middle N x N pixels are taken. PROGRAM:
+that of https://github.com/fsphil/ssdv, as its Makefile builds it. It gets packets of 256 bytes for the same rate: without
+its own correction, since here a packet arrives whole or not at all, but with an erasure code over all of them and the
+same parity. Its picture is made at the size and quality that are best without losses.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import apercu
+from apercu.bridges.packets import assemble, packetise
+
+SIZE, BPP = 256, 0.1
+OPTIONS: dict[str, dict[str, Any]] = {"default": {}, "tiles": {"tile": 512, "layers": 5}}
+SHARES, QUALITIES = (1.0, 0.75, 0.625, 0.5, 0.4, 0.33, 0.25, 0.2), range(1, 8)
+"""Of the width and height, and levels of SSDV."""
+
+Picture = NDArray[np.uint8]
+Lost = NDArray[np.bool_]
+
+
+class Channel(NamedTuple):
+    """Losses: their share, and the mean length of a burst (Gilbert's model: a packet is lost or not by whether the one
+    before it was); 0: each by itself."""
+
+    share: float
+    burst: int = 0
+
+    def draw(self, n: int, rng: np.random.Generator) -> Lost:
+        """Which of n packets are lost."""
+        if not self.burst:
+            return rng.random(n) < self.share
+        ends, begins = 1 / self.burst, self.share / (1 - self.share) / self.burst
+        lost = np.zeros(n, np.bool_)
+        state = rng.random() < self.share
+        for at, drawn in enumerate(rng.random(n)):
+            lost[at] = state
+            state = drawn >= ends if state else drawn < begins
+        return lost
+
+
+CHANNELS = {
+    "none": Channel(0),
+    "5 %": Channel(0.05),
+    "5 %, bursts of 2": Channel(0.05, 2),
+    "5 %, bursts of 4": Channel(0.05, 4),
+    "5 %, bursts of 8": Channel(0.05, 8),
+    "10 %": Channel(0.1),
+    "20 %": Channel(0.2),
+    "20 %, bursts of 4": Channel(0.2, 4),
+}
+
+
+def psnr(image: Picture, other: Picture) -> float:
+    """In dB."""
+    return float(10 * np.log10(255**2 / np.square(image.astype(float) - other).mean()))
+
+
+def pictures(folder: Path, crop: int) -> Iterator[Picture]:
+    """The photographs of a folder, or the middle of mosaics of four that have one shape."""
+    by_shape: dict[tuple[int, ...], list[Picture]] = {}
+    for path in sorted(folder.iterdir()):
+        image = np.asarray(Image.open(path).convert("RGB"))
+        if not crop:
+            yield image
+            continue
+        four = by_shape.setdefault(image.shape, [])
+        four.append(image)
+        if len(four) == 4:
+            whole = np.vstack([np.hstack(four[:2]), np.hstack(four[2:])])
+            top, left = (whole.shape[0] - crop) // 2, (whole.shape[1] - crop) // 2
+            yield whole[top : top + crop, left : left + crop]
+            four.clear()
+
+
+def sent(image: Picture, parity: float, options: dict[str, Any]) -> list[bytes]:
+    """The packets of the largest file for which they fit the rate."""
+    budget = int(image.shape[0] * image.shape[1] * BPP / 8)
+    most, least = budget, 200
+    found: list[bytes] = []
+    while most - least > 4:
+        middle = (least + most) // 2
+        packets = packetise(apercu.encode(image, n_bytes=middle, **options), SIZE, parity)
+        if sum(map(len, packets)) <= budget:
+            found, least = packets, middle
+        else:
+            most = middle
+    return found
+
+
+def of_apercu(image: Picture, packets: list[bytes], restore: str) -> Callable[[Lost], float | None]:
+    """PSNR of what is shown by the packets that arrive; None where nothing can be."""
+
+    @cache
+    def of_data(data: bytes) -> float | None:
+        try:
+            return psnr(image, apercu.decode(data, damaged="fill", restore=restore))
+        except apercu.FormatError:
+            return None
+
+    def shown(lost: Lost) -> float | None:
+        try:
+            return of_data(assemble(packet for packet, gone in zip(packets, lost, strict=True) if not gone))
+        except apercu.FormatError:
+            return None
+
+    return shown
+
+
+def of_ssdv(image: Picture, program: str, n_data: int, n: int) -> tuple[str, Callable[[Lost], float | None]]:
+    """The same of SSDV, of n packets of which n_data are its own; and what it made them of."""
+
+    def run(way: list[str], given: bytes) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = Path(folder, "in"), Path(folder, "out")
+            source.write_bytes(given)
+            done = subprocess.run([program, *way, str(source), str(target)], capture_output=True, check=False)
+            return target.read_bytes() if done.returncode == 0 and target.exists() else b""
+
+    def show(packets: bytes) -> Picture | None:
+        try:
+            small = Image.open(BytesIO(run(["-d"], packets))).convert("RGB")
+        except OSError:
+            return None
+        return np.asarray(small.resize((image.shape[1], image.shape[0]), Image.Resampling.BICUBIC))
+
+    best = -1.0, "", b""
+    for share in SHARES:
+        height, width = (max(round(side * share / 16) * 16, 16) for side in image.shape[:2])
+        source = BytesIO()
+        Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS).save(source, "JPEG", quality=98)
+        for quality in QUALITIES:
+            packets = run(["-e", "-n", "-c", "TEST", "-i", "1", "-q", str(quality)], source.getvalue())
+            if not packets or len(packets) > n_data * SIZE:
+                break
+            if (made := show(packets)) is not None:
+                best = max(best, (psnr(image, made), f"{width}x{height} q{quality}", packets))
+    full, about, packets = best
+    n_own, n_spare = len(packets) // SIZE, n - n_data
+
+    @cache
+    def of_arrived(arrived: tuple[int, ...]) -> float | None:
+        made = show(b"".join(packets[SIZE * at : SIZE * (at + 1)] for at in arrived))
+        return None if made is None else psnr(image, made)
+
+    def shown(lost: Lost) -> float | None:
+        if lost.sum() <= n_spare:
+            return full
+        return of_arrived(tuple(np.flatnonzero(~lost[:n_own]).tolist()))
+
+    return about, shown
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--crop", type=int, default=0)
+    parser.add_argument("--ssdv")
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--parity", type=float, default=0.25)
+    parser.add_argument("--restore", default="none")
+    parser.add_argument("--channels", nargs="*", default=list(CHANNELS), choices=list(CHANNELS))
+    given = parser.parse_args()
+    rows: dict[tuple[str, str], list[float]] = {}
+    blank: dict[tuple[str, str], int] = {}
+    for number, image in enumerate(pictures(given.images, given.crop)):
+        grey = psnr(image, np.full_like(image, 128))
+        ways = {}
+        for name, options in OPTIONS.items():
+            packets = sent(image, given.parity, options)
+            ways[name] = len(packets), of_apercu(image, packets, given.restore)
+        if given.ssdv:
+            n = int(image.shape[0] * image.shape[1] * BPP / 8) // SIZE
+            about, shown = of_ssdv(image, given.ssdv, int(n / (1 + given.parity)), n)
+            ways["SSDV"] = n, shown
+            print(number, image.shape, n, about, file=sys.stderr, flush=True)
+        for channel in given.channels:
+            for name, (n, shown) in ways.items():
+                rng = np.random.default_rng([number, list(CHANNELS).index(channel)])
+                for _ in range(given.draws if CHANNELS[channel].share else 1):
+                    value = shown(CHANNELS[channel].draw(n, rng))
+                    rows.setdefault((channel, name), []).append(grey if value is None else value)
+                    blank[channel, name] = blank.get((channel, name), 0) + (value is None)
+    names = list(dict.fromkeys(name for _, name in rows))
+    print(f"| losses | {' | '.join(f'{name} | blank' for name in names)} |")
+    for channel in given.channels:
+        cells = [f"{np.mean(rows[channel, name]):.2f} | {blank[channel, name]}" for name in names]
+        print(f"| {channel} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
