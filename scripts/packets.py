@@ -3,9 +3,9 @@
     python -m scripts.packets IMAGES [--crop N] [--ssdv PROGRAM] [--draws 200] [--parity 0.25] [--restore cnn]
 
 IMAGES: a folder. --crop: its photographs four by four as mosaics, of which the middle N x N pixels are taken. PROGRAM:
-that of https://github.com/fsphil/ssdv, as its Makefile builds it. It gets packets of 256 bytes for the same rate: without
-its own correction, since here a packet arrives whole or not at all, but with an erasure code over all of them and the
-same parity. Its picture is made at the size and quality that are best without losses.
+that of https://github.com/fsphil/ssdv, as its Makefile builds it. It gets packets of 256 bytes for the same rate,
+without its own correction, since here a packet arrives whole or not at all, but with an erasure code over all of them
+and the same parity. Its picture is made at the size and quality that are best without losses.
 """
 
 import argparse

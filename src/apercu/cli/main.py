@@ -24,6 +24,8 @@ COMMANDS = {
     "decode": ("apercu.cli.decode", "turn apercu files back into pictures"),
     "info": ("apercu.cli.info", "show what apercu files hold: size, codec, quality, rate"),
     "check": ("apercu.cli.check", "look for faults in apercu files"),
+    "packetise": ("apercu.cli.packetise", "cut an apercu file into packets for a link that loses some"),
+    "assemble": ("apercu.cli.assemble", "make apercu files of the packets that arrived"),
     "vrt": ("apercu.cli.vrt", "show an apercu file to GDAL, rasterio and QGIS"),
     "stac": ("apercu.cli.stac", "describe an apercu file as a STAC item, with a thumbnail"),
     "placeholder": ("apercu.cli.placeholder", "make placeholders of 16 to 300 bytes for pages and databases"),
@@ -35,8 +37,8 @@ COMMANDS = {
     "reproduce": ("apercu.cli.reproduce", "make the tables and figures of a paper again"),
     "bench": ("apercu.cli.bench", "measure speed, memory and start-up on this machine"),
 }
-_INTERMIXED = "encode", "decode", "batch"  # options may stand between their files
-_SILENT = "encode", "decode", "batch"  # all others have something to say on standard output
+_INTERMIXED = "encode", "decode", "batch", "packetise", "assemble"  # options may stand between their files
+_SILENT = "encode", "decode", "batch", "packetise", "assemble"  # all others have something to say on standard output
 
 _DESCRIPTION = "Lossy image compression at very low bit rates: the preview that must get through."
 _EPILOGUE = """\

@@ -177,6 +177,15 @@ def read_head(name: str) -> tuple[bytes, int]:
         return bounded.read_head(stream)
 
 
+def read_some(name: str, most: int) -> bytes:
+    """The content of a file, or of standard input for `-`. Raises OptionError where it has more than `most` bytes."""
+    with _opened(name) as stream:
+        data = bounded.up_to(stream, most + 1)
+    if len(data) > most:
+        raise OptionError(f"{label(name)} has more than {most:,} bytes")
+    return data
+
+
 def write_bytes(name: str, data: bytes) -> None:
     """Put a file in its place, or send it to standard output for `-`."""
     if name == STANDARD:

@@ -16,6 +16,10 @@ MOST_REDUNDANCY = 3
 """A block has at most so many times the packets that it needs, which bounds the work of a reader."""
 
 _KIND = 0xB0
+FIRST_BYTES = _KIND | VERSION << 1, _KIND | VERSION << 1 | 1
+"""Of a packet: of an image of one block, and of one of several."""
+LEAST = HEAD + 1 + CHECKSUM
+"""Bytes of a packet, the least."""
 _SPLIT_BITS = 8
 
 
@@ -65,7 +69,7 @@ def overhead(n_blocks: int) -> int:
 def pack(packet: Packet) -> bytes:
     """A packet as bytes."""
     of = packet.layout
-    head = bytearray([_KIND | VERSION << 1 | (of.n_blocks > 1)]) + packet.image_id.to_bytes(2, "little")
+    head = bytearray([FIRST_BYTES[of.n_blocks > 1]]) + packet.image_id.to_bytes(2, "little")
     if of.n_blocks > 1:
         head += bytes([of.n_blocks - 1, packet.block])
     head += bytes([of.n, packet.row, of.strong, of.weak, of.split])
