@@ -79,10 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     first = read(packets[0])
     n_spare = first.layout.n - max(first.layout.strong, first.layout.weak)
     of_each = "" if first.layout.n_blocks == 1 else f" of each {first.layout.n}"
-    remark(
-        f"{streams.label(target, 'output')}: image {first.image_id}, {len(packets):,} packets of {len(packets[0])} bytes, "
-        f"{sum(map(len, packets)):,} in all; {n_spare}{of_each} may be lost"
-    )
+    sizes = f"{len(packets):,} packets of {len(packets[0])} bytes, {sum(map(len, packets)):,} in all"
+    remark(f"{streams.label(target, 'output')}: image {first.image_id}, {sizes}; {n_spare}{of_each} may be lost")
     return 0
 
 
