@@ -19,10 +19,14 @@ from pathlib import Path
 import numpy as np
 
 import apercu
+from apercu.bridges.packets import assemble
+from apercu.bridges.packets.packet import read as read_packet
+from apercu.bridges.packets.records import packets_in
 from apercu.format.ids import VERSION
 from scripts.vector_case import Case, Encoded, Fault, encode
 from scripts.vector_cases import cases, faults, user_models
 from scripts.vector_files import write_pixels, write_symbols, write_words
+from scripts.vector_packets import Received, packet_cases
 
 Files = dict[str, bytes]
 """Contents by path under vectors/."""
@@ -106,6 +110,23 @@ def invalid_case(name: str, fault: Fault, models: Models) -> Files:
     return {f"invalid/{name}.apc": fault.data, f"invalid/{name}.json": _json(about)}
 
 
+def packet_case(name: str, case: Received) -> Files:
+    """The files of a case of packets; raises AssertionError where this release does not make of them what it says."""
+    data, error = None, None
+    try:
+        if case.one:
+            read_packet(case.data)
+        else:
+            data = assemble(packets_in(case.data), case.image_id)
+    except apercu.FormatError as found:
+        error = type(found).__name__
+    if error != case.error or data != case.file:
+        raise AssertionError(f"{name} becomes {error or 'another file'}")
+    about = {"about": case.about, "image_id": case.image_id, "one": case.one, "error": error}
+    files = {f"packets/{name}.pkt": case.data, f"packets/{name}.json": _json(about)}
+    return files if data is None else files | {f"packets/{name}.apc": data}
+
+
 def _codec_of(model: str) -> str:
     """The codec of the case that a model under vectors/ belongs to."""
     case = cases()[Path(model).parent.name]
@@ -143,23 +164,23 @@ def freeze(root: Path, names: list[str]) -> list[str]:
 def _chosen(root: Path, names: list[str], frozen: dict[str, str], models: Models) -> list[Callable[[], Files]]:
     """Functions that make the cases of `freeze`."""
     sound, damaged = cases(), faults({codec: str(path) for codec, path in models.items()})
-    if unknown := set(names) - set(sound) - set(damaged):
+    received = packet_cases()
+    if unknown := set(names) - set(sound) - set(damaged) - set(received):
         raise KeyError(f"no case is called {', '.join(sorted(unknown))}")
 
     def stands(name: str) -> bool:
-        places = root / "valid" / name, root / "invalid" / f"{name}.apc"
-        listed = any(path.startswith((f"valid/{name}/", f"invalid/{name}.")) for path in frozen)
+        places = root / "valid" / name, root / "invalid" / f"{name}.apc", root / "packets" / f"{name}.pkt"
+        listed = any(path.startswith((f"valid/{name}/", f"invalid/{name}.", f"packets/{name}.")) for path in frozen)
         return listed or any(place.exists() for place in places)
 
     if standing := sorted(filter(stands, names)):
         raise FileExistsError(f"{', '.join(standing)}: frozen; a new case takes a name of its own")
-    new = names or [name for name in (*sound, *damaged) if not stands(name)]
-    return [
-        partial(valid_case, name, sound[name], models)
-        if name in sound
-        else partial(invalid_case, name, damaged[name], models)
-        for name in new
-    ]
+    makers: dict[str, Callable[[], Files]] = {
+        **{name: partial(valid_case, name, case, models) for name, case in sound.items()},
+        **{name: partial(invalid_case, name, fault, models) for name, fault in damaged.items()},
+        **{name: partial(packet_case, name, case) for name, case in received.items()},
+    }
+    return [makers[name] for name in names or makers if names or not stands(name)]
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ from apercu.bridges.packets.packet import LEAST_SIZE, MOST_SIZE, Layout, Packet,
 from apercu.bridges.packets.stream import from_stream, layout_for, to_stream
 from apercu.errors import FormatError, NotApercu, OptionError, Truncated
 from apercu.options import number, whole
+from apercu.stages.arguments import bytes_of
 
 MOST_PARITY = 1
 MOST_ID = 0xFFFF
@@ -52,7 +53,7 @@ def packetise(data: bytes, size: int = 256, parity: float = 0.25, image_id: int 
         FormatError: for what is no whole file. Its segments are not looked at.
         OptionError, or MissingExtra without reedsolo (`pip install 'apercu[packets]'`).
     """
-    size = whole("size", size)
+    data, size = bytes_of(data), whole("size", size)
     if not LEAST_SIZE <= size <= MOST_SIZE:
         raise OptionError(f"size must be {LEAST_SIZE} to {MOST_SIZE} bytes, not {size}")
     parity = number("parity", parity, f" from 0 to {MOST_PARITY}", lambda found: 0 <= found <= MOST_PARITY)
@@ -118,7 +119,7 @@ def _arrived(packets: Iterable[bytes]) -> dict[int, tuple[Layout, _Blocks]]:
     found: dict[int, dict[Layout, _Blocks]] = {}
     for data in packets:
         try:
-            packet = read(data)
+            packet = read(bytes_of(data))
         except FormatError:
             continue
         blocks = found.setdefault(packet.image_id, {}).setdefault(packet.layout, {})

@@ -87,12 +87,14 @@ def read(data: bytes) -> Packet:
     head = HEAD + (SEVERAL if several else 0)
     if len(data) <= head + CHECKSUM:
         raise Truncated("a packet ends within its head")
+    if len(data) > MOST_SIZE:
+        raise CorruptStream(f"a packet has {len(data):,} bytes, more than {MOST_SIZE:,}")
     if binascii.crc32(memoryview(data)[:-CHECKSUM]) != int.from_bytes(data[-CHECKSUM:], "little"):
         raise ChecksumError("the checksum of a packet does not match")
     n_blocks, block = (data[3] + 1, data[4]) if several else (1, 0)
     n, row, strong, weak, split = data[head - 5 : head]
     layout = Layout(n_blocks, n, strong, weak, split, len(data) - head - CHECKSUM)
-    if n_blocks == several or block >= n_blocks or row >= n or len(data) > MOST_SIZE:
+    if (several and n_blocks == 1) or block >= n_blocks or row >= n:
         raise CorruptStream("the place of a packet is out of range")
     if not all(needed <= n <= MOST_REDUNDANCY * needed for needed in (strong, weak)):
         raise CorruptStream("the protection of a packet is out of range")

@@ -21,6 +21,10 @@ _PHASES = (0, 0), (1, 1), (0, 1), (1, 0)
 _LARGEST_STRONG = Fraction(3, 5)
 """Of a stream, the first section of which has the first layer: were it larger, protection would cost too much."""
 
+_LITTLE = 0.35
+"""Of parity. With 0.25, p^2 costs 0.02 dB on training photographs at 5 % of losses, and halves the receptions of which
+nothing is shown at 20 %; with 0.5 it would cost 0.2 dB at 20 %."""
+
 
 def _placed(data: bytes) -> tuple[int, Header]:
     """Where the segments of a file begin, and its header; raises a FormatError, Truncated where `data` are too few."""
@@ -103,17 +107,18 @@ def layout_for(n_stream: int, head: int, first_layer: int, size: int, parity: fl
         n = -(-total // n_blocks)
         least = -(-n // MOST_REDUNDANCY)
         for needed in range(least, n + 1):
-            first = max(least, _stronger(needed, n)) if parity else least
+            first = max(least, _stronger(needed, n, parity)) if parity else least
             if layout := _fitting(n_stream, strong, n_blocks, n, first, needed, size - overhead(n_blocks)):
                 return layout
         total = n_blocks * n + 1
 
 
-def _stronger(needed: int, n: int) -> int:
+def _stronger(needed: int, n: int, parity: float) -> int:
     """Of n packets, those that the first section needs where the second needs so many: if a share p of them is enough
-    for that, p^1.5. (With p^2, on training photographs, bursts cost as much, and 20 % at random cost more.)"""
-    root = math.isqrt(needed**3 * n)
-    return -(-(root + (root * root < needed**3 * n)) // n)
+    for that, p^2, and with much parity p^1.5: what the first has more is taken from the second."""
+    squared = needed**4 if parity <= _LITTLE else needed**3 * n
+    root = math.isqrt(squared)
+    return -(-(root + (root * root < squared)) // n)
 
 
 def _fitting(n_stream: int, strong: int, n_blocks: int, n: int, first: int, second: int, most: int) -> Layout | None:

@@ -1,0 +1,340 @@
+"""Packets: what was sent comes back, what was lost costs no more than it must, and nothing that arrives does harm."""
+
+import binascii
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import apercu
+import reference_bytes
+import reference_packets
+from apercu.bridges.packets import MOST_PARITY, assemble, assemble_all, packetise
+from apercu.bridges.packets.erasure import parity, recovered
+from apercu.bridges.packets.packet import Layout, Packet, pack, read
+from apercu.bridges.packets.records import packets_in
+from apercu.format.chunks import Geo, Scene
+from apercu.format.prefix import pack_prefix
+from every_codec import EVERY_CODEC, encode, mse, scene
+from limits import at_most, within
+
+reedsolo = pytest.importorskip("reedsolo")
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "packets"
+CASES = sorted(path.stem for path in VECTORS.glob("*.json"))
+TILED = apercu.encode(scene(100, 130, 3), quality=45, tile=32, layers=4)
+
+
+def shuffled(packets, seed=1):
+    return random.Random(seed).sample(packets, len(packets))
+
+
+def with_rows(packets, rows):
+    return [packet for packet in packets if read(packet).row in rows]
+
+
+def needed(packets):
+    of = read(packets[0]).layout
+    return max(of.strong, of.weak)
+
+
+# --- Vectors
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_vectors(name):
+    about = json.loads((VECTORS / f"{name}.json").read_text())
+    data = (VECTORS / f"{name}.pkt").read_bytes()
+    if about["error"]:
+        with pytest.raises(getattr(apercu, about["error"])) as caught:
+            read(data) if about["one"] else assemble(packets_in(data), about["image_id"])
+        assert type(caught.value).__name__ == about["error"]
+    else:
+        assert assemble(packets_in(data), about["image_id"]) == (VECTORS / f"{name}.apc").read_bytes()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_reader_written_from_the_specification_agrees(name):
+    about = json.loads((VECTORS / f"{name}.json").read_text())
+    data = (VECTORS / f"{name}.pkt").read_bytes()
+    if about["one"]:
+        with pytest.raises(getattr(reference_bytes, about["error"])):
+            reference_packets.read(data)
+        return
+    packets = list(packets_in(data))
+    image_id = read(packets[0]).image_id if about["image_id"] is None else about["image_id"]
+    if about["error"]:
+        with pytest.raises(getattr(reference_bytes, about["error"])):
+            reference_packets.assemble(packets, image_id)
+    else:
+        assert reference_packets.assemble(packets, image_id) == (VECTORS / f"{name}.apc").read_bytes()
+
+
+def test_there_are_vectors():
+    assert len(CASES) >= 26
+
+
+# --- What was sent comes back
+
+
+@EVERY_CODEC
+def test_every_codec_comes_back(codec):
+    """In any order, some twice, from as few packets as are needed."""
+    data = encode(scene(70, 90, 3), codec, quality=40, tile=32)
+    packets = packetise(data, 128, 0.3)
+    assert max(map(len, packets)) <= 128
+    assert assemble(shuffled(packets + packets[:3])) == data
+    spare = read(packets[0]).layout.n - needed(packets)
+    assert spare >= len(packets) // 6
+    for seed in range(3):
+        assert assemble(shuffled(packets, seed)[spare:]) == data
+
+
+@pytest.mark.parametrize("size", [48, 49, 100, 256, 1024])
+@pytest.mark.parametrize("share", [0, 0.01, 0.25, 1 / 3, 1])
+def test_sizes_and_parities(size, share):
+    for data in (TILED, apercu.encode(scene(9, 5, 3), quality=20), apercu.encode(scene(90, 99, 3), n_bytes=1500)):
+        packets = packetise(data, size, share)
+        of = read(packets[0]).layout
+        assert len(set(map(len, packets))) == 1
+        assert len(packets[0]) <= size
+        n_alone = -(-(len(data) + 3) // (size - 12))
+        assert len(packets) <= np.ceil(n_alone * (1 + share)) + 2 + n_alone // 2 * (not share)
+        assert share == 0 or of.n > max(of.strong, of.weak) or len(packets) * share < 1
+        assert assemble(packets[len(packets) - of.n_blocks * needed(packets) :]) == data
+
+
+def test_overhead_is_as_promised():
+    for packets, most in ((packetise(TILED, 256, 0), 12), (packetise(TILED * 1, 48, 1), 12)):
+        assert all(len(packet) - len(read(packet).payload) == most for packet in packets)
+    many = packetise(apercu.encode(scene(256, 256, 3), n_bytes=9000), 48, 0.25)
+    assert len(many) > 255
+    assert len(many[0]) - len(read(many[0]).payload) == 14
+
+
+def test_a_scene_comes_back():
+    """A file of version 2: its prefix is a part of the head."""
+    said = Scene(geo=Geo(32632, (500000.0, 10.0, 0.0, 5400000.0, 0.0, -10.0)))
+    data = pack_prefix(said) + TILED
+    packets = packetise(data, 64, 0.25)
+    of = read(packets[0]).layout
+    assert assemble(packets[of.n - needed(packets) :]) == data
+    assert of.strong < of.weak
+    cut = assemble(packets[of.n - of.strong :])
+    assert apercu.info(cut)["geo"]["crs"] == "EPSG:32632"
+    assert cut != data
+
+
+def test_images_are_told_apart():
+    files = {id: apercu.encode(scene(40, 50, 3, seed=id), quality=40) for id in (7, 0, 65_535)}
+    packets = [packet for id, data in files.items() for packet in packetise(data, 64, 0.5, image_id=id)]
+    mixed = shuffled(packets)
+    assert {id: made.data for id, made in assemble_all(mixed).items()} == files
+    assert assemble(mixed, image_id=7) == files[7]
+    with pytest.raises(apercu.OptionError, match="0, 7, 65535"):
+        assemble(mixed)
+    with pytest.raises(apercu.NotApercu, match="8"):
+        assemble(mixed, image_id=8)
+    with pytest.raises(apercu.NotApercu):
+        assemble([])
+    assert read(packetise(TILED)[0]).image_id == binascii.crc_hqx(TILED, 0)
+
+
+def test_packets_of_another_layout_do_not_count():
+    """An image id that was used again: that of which more has arrived is made."""
+    one, other = packetise(TILED, 100, 0.25, image_id=3), packetise(TILED[:], 64, 0.25, image_id=3)
+    assert assemble(one + other[:4]) == TILED
+    made = assemble_all(other + one[:4])[3]
+    assert (made.data, made.n_arrived, made.n_sent, made.n_missing) == (TILED, len(other), len(other), 0)
+
+
+# --- What is lost
+
+
+def test_damaged_packets_are_passed_over():
+    """Each bit of a packet, and each length, is noticed."""
+    packets = packetise(TILED, 100, 0.5)
+    for bit in range(8 * len(packets[0])):
+        bad = bytearray(packets[0])
+        bad[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(apercu.FormatError):
+            read(bytes(bad))
+    for length in range(len(packets[0])):
+        with pytest.raises(apercu.FormatError):
+            read(packets[0][:length])
+    bad = [packets[0][:-1], packets[1] + b"\0", b"", bytes(100), TILED, *packets[2:]]
+    assert assemble(bad) == TILED
+
+
+@pytest.mark.parametrize("codec", ["apercu", "dct", "predictive", "taha2025"])
+def test_losses_make_a_file_that_shows_what_is_left(codec):
+    image = scene(200, 260, 3)
+    layers = {"apercu": 4, "dct": 2}.get(codec)
+    data = apercu.encode(image, codec=codec, quality=45, tile=64, layers=layers)
+    packets = packetise(data, 96, 0.25)
+    of = read(packets[0]).layout
+    assert of.strong < of.weak
+    made = assemble_all(packets[:3] + packets[3 + of.n - of.strong :])[read(packets[0]).image_id]
+    assert made.n_missing
+    assert len(made.data) == len(data)
+    assert apercu.check(made.data)
+    grey = mse(image, np.full_like(image, 128))
+    filled = apercu.decode(made.data, damaged="fill")
+    assert mse(image, apercu.decode(made.data, damaged="conceal")) < grey
+    assert mse(image, filled) < grey / 2
+    intact = apercu.damage(made.data) == 0
+    assert np.array_equal(filled[intact], apercu.decode(data)[intact])
+
+
+def test_the_head_and_the_first_layer_outlast_the_rest():
+    image = scene(256, 256, 3)
+    data = apercu.encode(image, n_bytes=3000, layers=5)
+    packets = packetise(data, 128, 0.3)
+    of = read(packets[0]).layout
+    assert of.strong < of.weak
+    least = assemble(packets[of.n - of.strong :])
+    assert np.array_equal(apercu.decode(least, damaged="conceal"), apercu.decode(data, layers=1))
+    with pytest.raises(apercu.FormatError):
+        apercu.decode(assemble(packets[of.n - of.strong + 1 :]), damaged="conceal")
+
+
+def test_without_parity_each_packet_shows_its_part():
+    """The head survives, and tiles of one packet have no neighbours in it."""
+    image = scene(512, 512, 3)
+    data = apercu.encode(image, quality=30, tile=32, layers=1)
+    packets = packetise(data, 256, 0)
+    whole = apercu.decode(data)
+    for row in (0, 3, 9):
+        made = assemble(packets[:row] + packets[row + 1 :])
+        lost = (apercu.damage(made) > 0)[::32, ::32]
+        assert 0 < lost.sum() < 40
+        beside = lost[:, 1:] & lost[:, :-1], lost[1:] & lost[:-1], lost[1:, 1:] & lost[:-1, :-1]
+        assert not any(pair.any() for pair in beside)
+        assert mse(whole, apercu.decode(made, damaged="fill")) < mse(whole, apercu.decode(made, damaged="conceal"))
+
+
+def test_too_few_packets_are_refused():
+    packets = packetise(TILED, 100, 0.25)
+    for arrived in (packets[1:4], packets[-3:]):
+        with pytest.raises(apercu.Truncated):
+            assemble(arrived)
+    found = assemble_all([*packets[-3:], *packetise(TILED, 64, image_id=1)])
+    assert isinstance(found.pop(read(packets[0]).image_id), apercu.Truncated)
+    assert found[1].data == TILED
+
+
+# --- The code
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "length"), [(1, 3, 4), (5, 9, 3), (5, 9, 40), (7, 7, 2), (120, 255, 5), (90, 255, 130)]
+)
+def test_any_k_rows_give_back_the_data(k, n, length):
+    rng = np.random.default_rng(k)
+    data = rng.integers(0, 256, (k, length), np.uint8)
+    block = np.concatenate([data, parity(data, n)])
+    assert block.shape == (n, length)
+    for n_there in {k, min(k + 3, n)}:
+        there = rng.permutation(n)[:n_there].tolist()
+        found = recovered({row: block[row].tobytes() for row in there}, k, n)
+        assert np.array_equal(found, data)
+    assert recovered({row: block[row].tobytes() for row in range(1, k)}, k, n) is None
+
+
+def test_parity_is_that_of_the_specification():
+    """The word as a polynomial, the first row with the highest power, has the roots 1, 2, 4 …"""
+    data = np.arange(20, dtype=np.uint8).reshape(5, 4)
+    words = np.concatenate([data, parity(data, 9)]).T
+    for word in words.tolist():
+        for root in (1, 2, 4, 8):
+            value = 0
+            for coefficient in word:
+                value = reference_packets.multiply(value, root) ^ coefficient
+            assert value == 0
+
+
+# --- Arguments and hostile packets
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"size": 47}, {"size": 1025}, {"size": 99.5}, {"parity": -0.1}, {"parity": MOST_PARITY + 0.1}, {"parity": "x"},
+     {"parity": float("nan")}, {"image_id": -1}, {"image_id": 65_536}],
+)  # fmt: skip
+def test_arguments_are_checked(given):
+    with pytest.raises(apercu.OptionError):
+        packetise(TILED, **given)
+
+
+def test_only_whole_files_are_sent():
+    for data in (b"", b"\xae\x70", TILED[:40], TILED[:-1], TILED + b"\0", bytes(100)):
+        with pytest.raises(apercu.FormatError):
+            packetise(data)
+    with pytest.raises(apercu.OptionError):
+        packetise("photo.apc")
+    with pytest.raises(apercu.OptionError):
+        assemble([None])
+
+
+def test_a_file_can_be_too_long():
+    long = apercu.encode(scene(256, 256, 3), quality=100)
+    assert len(packetise(long, 1024, 0)) < 1024
+    with pytest.raises(apercu.OptionError, match="larger"):
+        packetise(long * 1 if len(long) > 2_000_000 else _longer(long), 48, 1)
+
+
+def _longer(data):
+    """A file of segments that hold noise, as far as its directory says."""
+    from array import array
+    from dataclasses import replace
+
+    from apercu.format.container import pack as pack_file
+    from apercu.format.container import read_header
+
+    header = replace(read_header(data), tile_log2=5, n_layers=1, lengths=array("I"))
+    return pack_file(header, [bytes(18_000)] * 64)
+
+
+def test_few_packets_cannot_claim_much():
+    """Memory and time are bounded by what has arrived: 65 images that say that they are large."""
+    claim = Layout(256, 255, 255, 255, 0, 900)
+    packets = [pack(Packet(id, claim, 255, 254, bytes(900))) for id in range(65)]
+    with within(50 << 20), at_most(4):
+        found = assemble_all(packets)
+    assert len(found) == 65
+    assert all(isinstance(fault, apercu.Truncated) for fault in found.values())
+
+
+def test_forged_shares_cannot_take_long():
+    """As much redundancy as may be, all of it to be computed."""
+    layout = Layout(1, 255, 85, 85, 128, 1000)
+    rng = random.Random(1)
+    packets = [pack(Packet(1, layout, 0, row, rng.randbytes(1000))) for row in range(170, 255)]
+    with at_most(8), pytest.raises(apercu.FormatError):
+        assemble(packets)
+
+
+# --- Packets in files
+
+
+def test_packets_are_found_between_other_bytes():
+    rng = random.Random(5)
+    packets = packetise(TILED, 100, 0.25) + packetise(TILED, 64, 0.25)
+    noise = [
+        bytes(rng.choice((0xB2, 0xB3, 0, 0xAE, rng.randrange(256))) for _ in range(rng.randrange(40))) for _ in packets
+    ]
+    data = b"".join(before + packet for before, packet in zip(noise, packets, strict=True))
+    assert list(packets_in(data)) == packets
+    torn = data[: len(noise[0]) + 50] + data[len(noise[0]) + 51 :]
+    assert list(packets_in(torn)) == packets[1:]
+    assert list(packets_in(data[:-1])) == packets[:-1]
+    assert list(packets_in(b"")) == []
+
+
+def test_bytes_that_look_like_packets_take_no_longer():
+    with at_most(4):
+        assert list(packets_in(b"\xb2" * 1_000_000)) == []
+        packet = packetise(TILED, 100)[0]
+        assert list(packets_in(packet + b"\xb3" * 300_000 + packet)) == [packet, packet]
