@@ -5,6 +5,7 @@
     python fuzz/run.py --minutes 30 --seed 7
     python fuzz/run.py --only 4711 --seed 0           one case again
     python fuzz/run.py --replay FILE                  one file
+    python fuzz/run.py --mutants 100000 --packets     packets alone
     python fuzz/run.py --mutants 2000 --coverage      lines of the kernel that these cases reach
     python fuzz/run.py --mutants 10000 --plant        a kernel with a fault in it, which has to be found
     python fuzz/run.py --mutants 10000 --plant reach  a fault for each reach of the fuzzer (plants.py), all to be found
@@ -98,6 +99,7 @@ class Run:
             "folder": str(self.folder),
             "worker": worker.number,
             "replay": self.options.replay,
+            "packets": self.options.packets,
             "planted": self.options.plant == "reach",
             "seconds": self.until - time.monotonic(),
         }
@@ -136,7 +138,8 @@ class Run:
         if options.only is not None:
             first, last, step = options.only, options.only + 1, 1
         of_files = [] if options.outside else [Worker(n, first + n, step, last) for n in range(step)]
-        if not options.outside and (self.kind != "sanitised" or options.only is not None or options.replay):
+        one = options.only is not None or options.replay
+        if options.packets or (not options.outside and (self.kind != "sanitised" or one)):
             return of_files
         last = last if options.outside else -(-last // OUTSIDE_SHARE)
         return [*of_files, Worker(len(of_files), first, 1, last, "outside.py")]
@@ -203,7 +206,7 @@ def _split(case: bytes) -> tuple[int | None, int, bytes]:
 
 BESIDE = (
     "windows", "layers", "scenes", "in C", "loaded by Pillow", "images", "user models", "broken models", "range coder",
-    "symbols", "wavelet", "masks", "pictures", "networks", "restored",
+    "symbols", "wavelet", "masks", "packets", "pictures", "networks", "restored",
 )  # fmt: skip
 
 
@@ -223,7 +226,7 @@ def report(run: Run, total: Total, seconds: float) -> None:
     for finding in total.findings:
         print(
             f"FINDING {finding}\n  in {run.folder}; again: python fuzz/run.py --seed {seed} --only {finding['index']}"
-            f"{' --outside' * str(finding.get('file')).endswith('.bin')}"
+            f"{' --outside' * str(finding.get('file')).endswith('.bin')}{' --packets' * bool(run.options.packets)}"
         )
     print(f"{len(total.findings)} finding{'s' * (len(total.findings) != 1)}")
 
@@ -259,6 +262,7 @@ def main() -> int:
         "--coverage", action="store_true", help="an unoptimised kernel that counts its lines, no sanitisers"
     )
     parser.add_argument("--outside", action="store_true", help="pictures, networks and restored files only")
+    parser.add_argument("--packets", action="store_true", help="packets only, each case of which is a mutant")
     parser.add_argument(
         "--plant", nargs="?", const="overflow", choices=("overflow", "reach"), help="faults that have to be found"
     )

@@ -15,14 +15,22 @@ import calls
 import cases
 import encoding
 import images
+import packet_cases
 import plants
+from apercu.format.ids import USER_MODEL
 from corpus import seeds
 from judge import Judge
-from mutate import mutant
+from mutate import Seed, mutant
 from prefixes import scene_mutant
 
 MAX_PIXELS = 1 << 16
-SCENES_ONE_IN = 8
+SCENES_ONE_IN, PACKETS_ONE_IN = 8, 16
+
+
+def packets(judge: Judge, rng: random.Random, corpus: list[Seed]) -> None:
+    """A case of packets."""
+    judge.counts["packets"] += 1
+    judge.outcomes[f"packets: {packet_cases.run(rng, corpus, judge.faults)}"] += 1
 
 
 def run_case(judge: Judge, rng: random.Random, index: int, data: bytes, folder: Path) -> None:
@@ -50,6 +58,7 @@ def main() -> None:
     scratch = folder / f"scratch-{job['worker']}"
     scratch.mkdir(exist_ok=True)
     corpus = seeds(folder / "model.npy")
+    sent = [seed for seed in corpus if seed.header.model_id != USER_MODEL]
     judge = Judge(folder / "model.npy")
     apercu.MAX_PIXELS = MAX_PIXELS
     calls.strict()
@@ -60,10 +69,17 @@ def main() -> None:
     else:
 
         def made(rng: random.Random) -> bytes:
+            if job["packets"]:
+                return b""
             return scene_mutant(rng, corpus) if rng.randrange(SCENES_ONE_IN) == 0 else mutant(rng, corpus)
 
         def run(rng: random.Random, index: int, data: bytes) -> None:
-            run_case(judge, rng, index, data, scratch)
+            if index % PACKETS_ONE_IN == PACKETS_ONE_IN // 2 or job["packets"]:
+                packets(judge, rng, sent)
+            if job["packets"]:
+                judge.counts["mutants"] += 1
+            else:
+                run_case(judge, rng, index, data, scratch)
 
         findings, _ = cases.run_cases(job, judge.faults, made, run, ".apc", patterns)
     cases.report(judge.counts, judge.outcomes, findings)

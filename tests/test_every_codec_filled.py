@@ -13,6 +13,7 @@ from apercu.format.container import Segments, pack, read_header, read_segments
 from apercu.stages.blocks import tiles
 from apercu.stages.membrane import stretched
 from every_codec import CODECS, DTYPES, EVERY_CODEC, KINDS, drawn, encode, most_layers, mse
+from limits import at_most
 from scripts.pictures import scene
 
 TILE = 32
@@ -73,14 +74,26 @@ def test_a_flat_image_comes_back(kind):
 
 
 def test_far_tiles_are_taken_where_none_is_near():
-    image = scene(TILE * 7, TILE * 7, 3)
+    """But not those that are more than eight tiles away: such tiles stay as they are with "conceal"."""
+    image = scene(TILE * 3, TILE * 12, 3)
     whole = apercu.encode(image, quality=40, tile=TILE)
-    data = losing(whole, {(0, tile) for tile in range(48)})
-    filled = apercu.decode(data, damaged="fill")
+    data = losing(whole, {(0, tile) for tile in range(35)})
+    filled, concealed = (apercu.decode(data, damaged=damaged) for damaged in ("fill", "conceal"))
     near = apercu.decode(whole)[-TILE:, -TILE:].astype(int)
-    assert np.abs(filled[:TILE, :TILE].mean((0, 1)) - near.mean((0, 1))).max() < 64
     assert np.array_equal(filled[-TILE:, -TILE:], near)
-    assert np.array_equal(apercu.decode(data, damaged="fill", window=(0, 0, 9, 9)), filled[:9, :9])
+    for column in range(3, 12):
+        shown = filled[:TILE, column * TILE :][:, :TILE]
+        assert np.abs(shown.mean((0, 1)) - near.mean((0, 1))).max() < 40
+    assert np.array_equal(filled[:, : 3 * TILE], concealed[:, : 3 * TILE])
+    assert np.array_equal(apercu.decode(data, damaged="fill", window=(9, 0, 9, 200)), filled[9:18, :200])
+
+
+def test_many_lost_tiles_take_no_longer_each():
+    """However far the next one is that is there."""
+    whole = apercu.encode(scene(TILE, TILE * 1000), quality=20, tile=TILE, layers=1)
+    data = losing(whole, {(0, tile) for tile in range(1000) if tile != 500})
+    with at_most(3):
+        apercu.decode(data, damaged="fill")
 
 
 @EVERY_CODEC
