@@ -122,46 +122,54 @@ def of_apercu(image: Picture, packets: list[bytes], restore: str) -> Callable[[L
     return shown
 
 
-def of_ssdv(image: Picture, program: str, n_data: int, n: int) -> tuple[str, Callable[[Lost], float | None]]:
-    """The same of SSDV, of n packets of which n_data are its own; and what it made them of."""
+def _ssdv(program: str, way: list[str], size: int, given: bytes) -> bytes:
+    """What SSDV makes of bytes; none where it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "in"), Path(folder, "out")
+        source.write_bytes(given)
+        command = [program, *way, "-l", str(size), str(source), str(target)]
+        done = subprocess.run(command, capture_output=True, check=False)
+        return target.read_bytes() if done.returncode == 0 and target.exists() else b""
 
-    def run(way: list[str], given: bytes) -> bytes:
-        with tempfile.TemporaryDirectory() as folder:
-            source, target = Path(folder, "in"), Path(folder, "out")
-            source.write_bytes(given)
-            done = subprocess.run([program, *way, str(source), str(target)], capture_output=True, check=False)
-            return target.read_bytes() if done.returncode == 0 and target.exists() else b""
 
-    def show(packets: bytes) -> Picture | None:
-        try:
-            small = Image.open(BytesIO(run(["-d"], packets))).convert("RGB")
-        except OSError:
-            return None
-        return np.asarray(small.resize((image.shape[1], image.shape[0]), Image.Resampling.BICUBIC))
+def ssdv_picture(program: str, packets: list[bytes], shape: tuple[int, int], size: int = SIZE) -> Picture | None:
+    """The picture of SSDV's packets, enlarged to (height, width); None where there is none."""
+    try:
+        small = Image.open(BytesIO(_ssdv(program, ["-d"], size, b"".join(packets)))).convert("RGB")
+    except OSError:
+        return None
+    return np.asarray(small.resize((shape[1], shape[0]), Image.Resampling.BICUBIC))
 
-    best = -1.0, "", b""
+
+def ssdv_packets(image: Picture, program: str, most: int, size: int = SIZE) -> tuple[str, list[bytes]]:
+    """At most so many packets, of the size and quality at which the picture is best; and which these are."""
+    best: tuple[float, str, list[bytes]] = (-1.0, "", [])
     for share in SHARES:
         height, width = (max(round(side * share / 16) * 16, 16) for side in image.shape[:2])
         source = BytesIO()
         Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS).save(source, "JPEG", quality=98)
         for quality in QUALITIES:
-            packets = run(["-e", "-n", "-c", "TEST", "-i", "1", "-q", str(quality)], source.getvalue())
-            if not packets or len(packets) > n_data * SIZE:
+            made = _ssdv(program, ["-e", "-n", "-c", "TEST", "-i", "1", "-q", str(quality)], size, source.getvalue())
+            packets = [made[at : at + size] for at in range(0, len(made), size)]
+            if not packets or len(packets) > most:
                 break
-            if (made := show(packets)) is not None:
-                best = max(best, (psnr(image, made), f"{width}x{height} q{quality}", packets))
-    full, about, packets = best
-    n_own, n_spare = len(packets) // SIZE, n - n_data
+            if (shown := ssdv_picture(program, packets, image.shape[:2], size)) is not None:
+                best = max(best, (psnr(image, shown), f"{width}x{height} q{quality}", packets))
+    return best[1:]
+
+
+def of_ssdv(image: Picture, program: str, n_data: int, n: int) -> tuple[str, Callable[[Lost], float | None]]:
+    """What `of_apercu` gives, of n packets of which n_data are SSDV's own; and its picture's size and quality."""
+    about, packets = ssdv_packets(image, program, n_data)
 
     @cache
     def of_arrived(arrived: tuple[int, ...]) -> float | None:
-        made = show(b"".join(packets[SIZE * at : SIZE * (at + 1)] for at in arrived))
-        return None if made is None else psnr(image, made)
+        shown = ssdv_picture(program, [packets[at] for at in arrived], image.shape[:2])
+        return None if shown is None else psnr(image, shown)
 
     def shown(lost: Lost) -> float | None:
-        if lost.sum() <= n_spare:
-            return full
-        return of_arrived(tuple(np.flatnonzero(~lost[:n_own]).tolist()))
+        enough = lost.sum() <= n - n_data
+        return of_arrived(tuple(at for at in range(len(packets)) if enough or not lost[at]))
 
     return about, shown
 

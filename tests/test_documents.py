@@ -35,7 +35,12 @@ def test_links_lead_to_files(path):
 
 PYTHON = [path for path in DOCUMENTS if "```python" in path.read_text("utf-8") and path.name != "replace-a-stage.md"]
 """The page that is left out has tests of its own: test_replace_a_stage.py."""
-NEEDED = {"docs/arrays.md": ("zarr", "xarray"), "docs/scenes.md": ("rasterio",), "docs/provenance.md": ("onnxruntime",)}
+NEEDED = {
+    "docs/arrays.md": ("zarr", "xarray"),
+    "docs/scenes.md": ("rasterio",),
+    "docs/provenance.md": ("onnxruntime",),
+    "docs/packets.md": ("reedsolo",),
+}
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=name_of)
