@@ -74,12 +74,12 @@ def main() -> None:
             return scene_mutant(rng, corpus) if rng.randrange(SCENES_ONE_IN) == 0 else mutant(rng, corpus)
 
         def run(rng: random.Random, index: int, data: bytes) -> None:
-            if index % PACKETS_ONE_IN == PACKETS_ONE_IN // 2 or job["packets"]:
-                packets(judge, rng, sent)
             if job["packets"]:
                 judge.counts["mutants"] += 1
             else:
                 run_case(judge, rng, index, data, scratch)
+            if job["packets"] or index % PACKETS_ONE_IN == PACKETS_ONE_IN // 2:
+                packets(judge, rng, sent)
 
         findings, _ = cases.run_cases(job, judge.faults, made, run, ".apc", patterns)
     cases.report(judge.counts, judge.outcomes, findings)

@@ -46,7 +46,7 @@ def test_no_mutant_breaks_the_decoder_under_sanitisers():
     assert number(r"good checksums: ([\d.]+)", text) >= 50
     assert number(r"reached the entropy decoder: ([\d.]+)", text) >= 50
     least = {"windows": 1000, "layers": 150, "images": 100, "user models": 15, "broken models": 100}
-    least |= {"pictures": 350, "restored": 100, "masks": 250, "scenes": 40}
+    least |= {"pictures": 350, "restored": 100, "masks": 250, "scenes": 40, "packets": 250}
     for what, n in least.items():
         assert number(rf"(\d+) {what}", text) >= n, what
 
@@ -54,7 +54,7 @@ def test_no_mutant_breaks_the_decoder_under_sanitisers():
 @pytest.mark.timeout(900)
 @pytest.mark.slow
 def test_a_fault_planted_in_each_reach_is_found():
-    """Thousands of bands and tiles, windows, layers, models, options, pictures, networks; time, memory, warnings."""
+    """Thousands of bands and tiles, windows, layers, models, options, packets, pictures; time, memory, warnings."""
     text, code = fuzz("--mutants", MUTANTS, "--plant", "reach")
     assert code == 0, text
 
