@@ -25,7 +25,7 @@ def files(tmp_path, monkeypatch):
 
 
 def test_there_and_back(files, tmp_path, capsys):
-    assert main(["packetise", "a.apc", "a.pkt"]) == 0
+    assert main(["packetise", "a.apc"]) == 0
     said = capsys.readouterr()
     packet = (tmp_path / "a.pkt").read_bytes()[:64]
     assert said.out == ""
@@ -99,7 +99,8 @@ def test_standard_streams(files):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["packetise", "a.apc"], "1 file was given"),
+        (["packetise", "-"], "1 file was given"),
+        (["packetise", "a.apc", "b.apc", "x"], "3 files were given"),
         (["packetise", "a.apc", "b.apc", "--out", "x"], "one file at a time"),
         (["packetise", "a.apc", "x", "--size", "20"], "size must be 48 to 1024"),
         (["packetise", "a.apc", "x", "--parity", "200%"], "parity must be"),

@@ -7,20 +7,22 @@ from apercu.cli import many, streams
 from apercu.cli.messages import remark
 from apercu.errors import OptionError, naming, naming_file
 
+SUFFIX = ".pkt"
+
 DESCRIPTION = """\
 Cut an apercu file into packets for a link that loses some, such as a radio's. With the default parity a fifth of them
 may be lost, whichever: `apercu assemble` makes the same file of the rest. If more are lost, the finest layers go first.
 
-OUT holds the packets one after another, all of one size, as they are best sent: what modems and loggers of frames take
-and write. --out FOLDER makes a file of each instead. Every packet has 12 bytes that are not payload (14, where there
-are more than 255), and can be told from other traffic by its checksum.
+OUT, by default the name of the file with .pkt, holds the packets one after another, all of one size, as they are best
+sent: what modems and loggers of frames take and write. --out FOLDER makes a file of each instead. Every packet has 12
+bytes that are not payload (14, where there are more than 255), and can be told from other traffic by its checksum.
 
 It needs reedsolo: pip install 'apercu[packets]'.
 """
 
 EXAMPLES = """\
 examples:
-  apercu packetise photo.apc photo.pkt                    packets of 256 bytes, a quarter more than the file takes
+  apercu packetise photo.apc                              photo.pkt: packets of 256 bytes, with parity of a quarter
   apercu packetise photo.apc photo.pkt --parity 50%       a third of them may be lost
   apercu packetise photo.apc photo.pkt --size 48 --id 7   for LoRa or the like; as image 7
   apercu packetise photo.apc --out packets/               a file a packet
@@ -33,7 +35,7 @@ keeps more of a picture where losses come in long bursts, and costs about 0.1 dB
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     what = "the apercu file, and the file of packets to write (- for standard input or output)"
-    many.add_files(parser, "IN.apc OUT", "IN.apc --out FOLDER", what)
+    many.add_files(parser, "IN.apc [OUT]", "IN.apc --out FOLDER", what)
     said = "bytes of a packet, 48 to 1024 (default: 256)"
     parser.add_argument("--size", metavar="N", type=int, default=256, help=said)
     parser.add_argument(
@@ -63,6 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     from apercu.bridges.packets.packet import read
 
     if arguments.out is None:
+        if len(arguments.files) == 1 and arguments.files[0] != streams.STANDARD:
+            arguments.files.append(os.path.splitext(arguments.files[0])[0] + SUFFIX)
         source, target = many.in_and_out(arguments)
         streams.check_output(source, target)
     else:
@@ -89,4 +93,4 @@ def _write_each(packets: list[bytes], name: str, folder: str) -> None:
         os.makedirs(folder, exist_ok=True)
     digits = len(str(len(packets)))
     for number, packet in enumerate(packets, 1):
-        streams.write_bytes(os.path.join(folder, f"{name}-{number:0{digits}}.pkt"), packet)
+        streams.write_bytes(os.path.join(folder, f"{name}-{number:0{digits}}{SUFFIX}"), packet)
