@@ -15,6 +15,7 @@ from apercu.bridges.packets import MOST_PARITY, assemble, assemble_all, packetis
 from apercu.bridges.packets.erasure import parity, recovered
 from apercu.bridges.packets.packet import Layout, Packet, pack, read
 from apercu.bridges.packets.records import packets_in
+from apercu.bridges.packets.stream import from_stream, to_stream
 from apercu.format.chunks import Geo, Scene
 from apercu.format.prefix import pack_prefix
 from every_codec import EVERY_CODEC, encode, mse, scene
@@ -201,19 +202,30 @@ def test_the_head_and_the_first_layer_outlast_the_rest():
 
 
 def test_without_parity_each_packet_shows_its_part():
-    """The head survives, and tiles of one packet have no neighbours in it."""
-    image = scene(384, 384, 3)
-    data = apercu.encode(image, quality=30, tile=32, layers=1)
+    """And the head survives, whichever are lost."""
+    data = apercu.encode(scene(384, 384, 3), quality=30, tile=32, layers=1)
     packets = packetise(data, 256, 0)
-    whole = apercu.decode(data)
-    of = read(packets[0]).layout
+    whole, of = apercu.decode(data), read(packets[0]).layout
     for row in (0, 3):
         made = assemble(packets[:row] + packets[row + of.n - of.weak + 1 :])
         lost = (apercu.damage(made) > 0)[::32, ::32]
         assert 0 < lost.sum() < lost.size / 2
+        assert mse(whole, apercu.decode(made, damaged="fill")) < mse(whole, apercu.decode(made, damaged="conceal"))
+
+
+def test_neighbours_lie_apart():
+    """What a packet has of the tiles of a layer, none of which is beside another."""
+    data = apercu.encode(scene(384, 384, 3), quality=30, tile=32, layers=1)
+    stream, head, _ = to_stream(data)
+    for start in range(head, len(stream) - 120, 97):
+        known = np.ones(len(stream), np.bool_)
+        known[start : start + 120] = False
+        made, n_missing = from_stream(bytes(known * np.frombuffer(stream, np.uint8)), known)
+        lost = (apercu.damage(made) > 0)[::32, ::32]
+        assert n_missing == 120
+        assert lost.sum() > 12
         beside = lost[:, 1:] & lost[:, :-1], lost[1:] & lost[:-1], lost[1:, 1:] & lost[:-1, :-1]
         assert not any(pair.any() for pair in beside)
-        assert mse(whole, apercu.decode(made, damaged="fill")) < mse(whole, apercu.decode(made, damaged="conceal"))
 
 
 def test_too_few_packets_are_refused():
