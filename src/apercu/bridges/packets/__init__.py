@@ -138,17 +138,16 @@ def _assembled(layout: Layout, blocks: _Blocks) -> Assembled:
     start = 0
     for needed, begin, end in layout.sections:
         length = end - begin
-        for block in range(layout.n_blocks):
-            rows = {index: payload[begin:end] for index, payload in blocks.get(block, {}).items()}
+        for block, payloads in blocks.items():
+            rows = {row: payload[begin:end] for row, payload in payloads.items()}
+            first = start + block * needed * length
             made = recovered(rows, needed, layout.n)
-            place = slice(start, start + needed * length)
             if made is not None:
-                stream[place], known[place] = made.ravel(), True
-            else:
-                for index, row in rows.items():
-                    if index < needed:
-                        at = start + index * length
-                        stream[at : at + length], known[at : at + length] = np.frombuffer(row, np.uint8), True
-            start += needed * length
+                rows = {row: share.tobytes() for row, share in enumerate(made)}
+            for row, share in rows.items():
+                if row < needed:
+                    at = slice(first + row * length, first + (row + 1) * length)
+                    stream[at], known[at] = np.frombuffer(share, np.uint8), True
+        start += layout.n_blocks * needed * length
     data, n_missing = from_stream(stream.tobytes(), known)
     return Assembled(data, n_missing, n_arrived, layout.n_blocks * layout.n)
