@@ -207,7 +207,7 @@ def decode(
     damaged: "raise" raises on any fault; "conceal" returns every tile and layer that is intact, and the middle of the
         range where a tile has none. "fill" does the same, but fills tiles that have none smoothly from those around
         them (up to eight tiles away), which is closer to the image. Both raise the first fault where there is nothing
-        to show. `damage` says where what is lost.
+        to show, in the window alone if there is one. `damage` says where what is lost.
     window: (top, left, height, width), a part of the image; its pixels are the same as in the whole image. Only the
         tiles that it touches are read.
     layers: the number of layers to decode, 1 or more: the same image with less detail.
