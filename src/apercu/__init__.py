@@ -209,7 +209,7 @@ def decode(
         them (up to eight tiles away), which is closer to the image. Both raise the first fault where there is nothing
         to show, in the window alone if there is one. `damage` says where what is lost.
     window: (top, left, height, width), a part of the image; its pixels are the same as in the whole image. Only the
-        tiles that it touches are read.
+        tiles that it touches are read, and those around them to fill what is lost.
     layers: the number of layers to decode, 1 or more: the same image with less detail.
     full_size: of an image that was coded at a reduced size, give the full one; `window` is then a part of that.
     model, progress: as for `encode`.
