@@ -26,7 +26,7 @@ import apercu
 from apercu.bridges.packets import assemble, packetise
 
 SIZE, BPP = 256, 0.1
-OPTIONS: dict[str, dict[str, Any]] = {"default": {}, "tiles": {"tile": 512, "layers": 5}}
+OPTIONS: dict[str, dict[str, Any]] = {"one tile": {"layers": 5}, "tiles": {"tile": 512, "layers": 5}}
 SHARES, QUALITIES = (1.0, 0.75, 0.625, 0.5, 0.4, 0.33, 0.25, 0.2), range(1, 8)
 """Of the width and height, and levels of SSDV."""
 

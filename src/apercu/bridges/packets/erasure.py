@@ -54,7 +54,7 @@ def _lost_rows(known: Rows, there: list[int], lost: list[int], n: int) -> Rows:
 
     With x_r = 2^(n - 1 - r), a word c has the sum 0 over all rows of c_r p(x_r), for each polynomial p of a smaller
     degree than its number of roots. The p that is 0 at all missing rows but i gives c_i. (The library's own decoder
-    solves each word by itself, in Python, which takes a hundred times as long.)
+    solves each word by itself, in Python, which takes a thousand times as long where much is lost.)
     """
     codec = _codec(n, 1)
     exp, log = (np.array(table, np.int64) for table in (codec.gf_exp, codec.gf_log))
