@@ -57,7 +57,7 @@ def main() -> None:
         made = ssdv_picture(given.ssdv, arrived(packets), image.shape[:2], PACKET)
         assert made is not None
         add("SSDV, no parity", packets, made)
-    sheet(panels, len(panels)).save(given.out / "packets.webp", quality=80, method=6)
+    sheet(panels, len(panels)).save(given.out / "packets.webp", quality=60, method=6)
     for title, figures, _ in panels:
         print(f"{title}: {figures}")
 
