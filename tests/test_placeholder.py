@@ -80,10 +80,10 @@ def test_pixels_are_the_same_everywhere():
 
 
 DATA = (
-    "4b6bc650dd24016b1f07eddecf0ef1e43fbad1becba01daefb9ed869ffe795dca7ee4fb145704d73"
-    "f4d91bd0b4ed69592cc3113797cb28ba3b2c53b51589"
+    "4b6bc650eddfdccadbf608b2ea22f54979d85b0d1e3c5bdfba780c8c42323332"
+    "13960bbe7347a66c679102dddcf5d71d0056487ae1d1960f0c4b6a75640c24"
 )
-PIXELS = "9f5178417a701f51fa21344350352d863ca6792b4cf822cc05eaf67cd4c5a609"
+PIXELS = "ac95a490d827cf11d90ccec58e840509106f992eedd467161bf318c9d6492b48"
 
 
 @pytest.mark.parametrize("given", [15, 301, 32.0, True, "32"])

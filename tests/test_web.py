@@ -35,6 +35,7 @@ MOST_BYTES = {
     "encode.js": 1_500,
     "encoder.js": 18_000,
     "model-2.js": 23_000,
+    "placeholders.js": 5_500,
     "pictures.js": 1_500,
     "restore.js": 5_000,
     "stream.js": 2_000,
@@ -195,14 +196,14 @@ def test_a_browser_makes_of_all_files_what_it_should(dist, files, tmp_path):
     with served({"dist": dist, "tests": TESTS, "files": folder}) as (address, _), browser.opened(tmp_path) as page:
         for engine in "", "simd":
             assert web_files.differences(cases, run_all(page, address, "open", engine)) == []
-            wanted = {"apercu.js", "model-2.js", "users.js"} | ({"simd.js"} if engine else set())
+            wanted = {"apercu.js", "model-2.js", "placeholders.js", "users.js"} | ({"simd.js"} if engine else set())
             assert loaded(page) == wanted, "small pictures take no more than this"
         assert page.complaints == []
         assert web_files.differences(cases, run_all(page, address, "strict")) == []
-        assert loaded(page) == {"apercu.js", "model-2.js", "users.js", "fallback.js"}
+        assert loaded(page) == {"apercu.js", "model-2.js", "placeholders.js", "users.js", "fallback.js"}
         for path, file in ("wasm", set()), ("worker", {"fallback.js"}):
             assert web_files.differences(cases[:200], run_all(page, address, path, n=200)) == []
-            assert loaded(page) == {"apercu.js", "model-2.js", "users.js"} | file
+            assert loaded(page) == {"apercu.js", "model-2.js", "placeholders.js", "users.js"} | file
         assert all("Content Security Policy" in said for said in page.complaints)
         page.complaints.clear()
         page.call("Page.navigate", url=f"{address}/open")

@@ -11,7 +11,7 @@ const { deflate } = ofBuild("@gfx/zopfli"), { build } = ofBuild("esbuild"), { mi
 const WEIGHTS = process.env.WEIGHTS ?? "../src/apercu/weights";
 // The files of dist/, by what they are made of. Those that are not the first are fetched when they are wanted.
 const FILES = { apercu: "index", element: "element", encode: "encode", fallback: "fallback", pictures: "pictures", restore: "restore", stream: "stream", users: "users" };
-const APART = [...Object.keys(FILES), "simd", "encoder", "model-2"].map((name) => `./${name}.js`);
+const APART = [...Object.keys(FILES), "simd", "encoder", "model-2", "placeholders"].map((name) => `./${name}.js`);
 
 const deflated = async (bytes) => Buffer.from(await promisify(deflate)(bytes, { numiterations: 30 })).toString("base64");
 const exported = async (bytes) => `export default "${await deflated(bytes)}";\n`;
@@ -49,6 +49,7 @@ const small = arrayIn(`${WEIGHTS}/apercu_small.npy`);
 const scalar = await deflated(readFileSync(`${BUILD}/scalar.wasm`)), tables = small.length ? await deflated(small) : "";
 writeFileSync("dist/simd.js", await exported(readFileSync(`${BUILD}/simd.wasm`)));
 writeFileSync("dist/encoder.js", await exported(readFileSync(`${BUILD}/encoder.wasm`)));
+writeFileSync("dist/placeholders.js", await exported(arrayIn(`${WEIGHTS}/placeholder.npy`)));
 writeFileSync("dist/model-2.js", await exported(apart(arrayIn(`${WEIGHTS}/apercu.npy`))));
 for (const [to, from] of Object.entries(FILES))
   writeFileSync(`dist/${to}.js`, await bundled(from, APART.filter((name) => name !== `./${to}.js`)));

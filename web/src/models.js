@@ -5,9 +5,10 @@ import { decoder } from "./own.js";
 
 const { ApercuError } = decoder;
 const SHIPPED = { 2: () => import("./model-2.js").then(async ({ default: text }) => wordsOf(await inflate(text))) };
+SHIPPED.placeholder = () => import("./placeholders.js").then(async ({ default: text }) => expanded(await inflate(text)));
 if ($small) SHIPPED[10] = async () => expanded(await inflate($small));
-export const MODELS = Object.keys(SHIPPED).map(Number);
-export const OF_PLACEHOLDERS = 2;
+export const MODELS = Object.keys(SHIPPED).map(Number).filter(Boolean);
+export const OF_PLACEHOLDERS = "placeholder";
 const loaded = {};
 
 /** The numbers of a shipped model. */

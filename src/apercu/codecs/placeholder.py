@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from apercu.codecs import apercu as codec
 from apercu.codecs import tables
 from apercu.errors import CorruptStream, ImageError, NotApercu, OptionError, TargetUnreachable, Truncated
-from apercu.format.ids import DEFAULT_MODEL_IDS
 from apercu.stages.area import Weights, area_weights, cubic_weights, enlarge
 from apercu.stages.blocks import Window
 from apercu.stages.colour import FULL, Plane, Samples, to_planes
@@ -176,7 +175,7 @@ def _finest(image: Samples, head: Head, n_bytes: int, one_price: bool) -> list[b
     planes = to_planes(shrink(image, height, width), head.kind, [])
     for plane, mean in zip(planes, _shifts(head), strict=False):
         plane -= np.int16(mean)
-    shipped = tables.shipped(DEFAULT_MODEL_IDS["apercu", "range"])
+    shipped = tables.of_placeholders()
     analysis = codec.analyse(planes, layout, None, shipped)
 
     def coded(quality: int) -> bytes:
@@ -262,7 +261,7 @@ def _sizes(planes: list[Plane]) -> list[tuple[int, int]]:
 
 def _planes(data: bytes, head: Head, layout: Layout, restore: Restore | None) -> list[Plane]:
     """The planes of the shrunk picture."""
-    shipped = tables.shipped(DEFAULT_MODEL_IDS["apercu", "range"])
+    shipped = tables.of_placeholders()
     bands = codec.read([data[HEAD_BYTES:]], layout, head.setting, shipped, 1)
     known = codec.evidence([each.copy() for each in bands], layout, 1, 1)
     planes = codec.synthesise(bands, layout, head.setting, shipped)

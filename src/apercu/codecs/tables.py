@@ -8,19 +8,28 @@ from apercu.codecs.by_name import codec_of
 from apercu.errors import ModelError
 from apercu.format import weights
 from apercu.format.container import Header
-from apercu.format.ids import CODECS, MODELS, NAMED_MODELS, USER_MODEL
+from apercu.format.ids import CODECS, MODELS, NAMED_MODELS, PLACEHOLDER_TABLES, USER_MODEL, Model
 
 
 @cache
 def shipped(model_id: int) -> Any:
     """The tables that the registry names; raises ModelError when the file is not the one that was shipped."""
-    model = MODELS[model_id]
+    return _of(MODELS[model_id], f"model {model_id}")
+
+
+def _of(model: Model, of: str) -> Any:
     path = weights.FOLDER / model.file
     array = weights.load(path)
     if weights.digest(array).hex() != model.sha256:
-        raise ModelError(f"{model.file} is not the file that belongs to model {model_id}: its SHA-256 differs")
+        raise ModelError(f"{model.file} is not the file that belongs to {of}: its SHA-256 differs")
     with weights.naming(path):
         return codec_of(model.codec).read_tables(array, model.entropy)
+
+
+@cache
+def of_placeholders() -> Any:
+    """The tables of placeholders (spec/PLACEHOLDER.md); raises ModelError as `shipped`."""
+    return _of(PLACEHOLDER_TABLES, "placeholders")
 
 
 def named(model: str | Path, codec: str, entropy: str) -> int | None:

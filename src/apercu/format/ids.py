@@ -88,6 +88,12 @@ NAMED_MODELS = {"apercu_small": 10}
 """Shipped tables that are no codec's default: an encoder takes them by these names."""
 
 
+PLACEHOLDER_TABLES = Model(
+    "apercu", "range", "placeholder.npy", "691c3848ca40fa5c0855735d17e2fbdd808aaefb85c4b7f5da14ff9e2d97f980"
+)
+"""Of placeholders (spec/PLACEHOLDER.md), which name none: they have no number."""
+
+
 class Network(NamedTuple):
     """A shipped network: its file under apercu/weights, SHA-256 of the file."""
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from apercu.codecs import apercu as codec
 from apercu.codecs.placeholder import QUALITY_0, QUALITY_STEP, SIDES, shrink
+from apercu.codecs.tables import shipped
 from apercu.format import weights as weight_files
 from apercu.format.ids import DEFAULT_MODEL_IDS, MODELS
 from apercu.lab.band_bits import bits_of
@@ -43,8 +44,10 @@ BANDS, GREY = (1, 2, 3), (2, 3, 4)
 """Tiles of 256 with red, green and blue as bands; whole ones without colour."""
 SHRUNK = 8
 """Files as placeholders have them."""
-PLACEHOLDERS, LARGEST_QUALITY, SIDES_USED = 24, 56, slice(2, 12)
-"""Of each image, for tables of placeholders alone: files, codes of quality, and sides, of which most that fit are."""
+PLACEHOLDERS, LARGEST_SIDE = 16, 1024
+"""Of each image, for tables of placeholders alone: files; and pixels of its longer side, at most."""
+LEAST_STREAM, SIZE_RATIO, SAMPLES_A_BYTE = 16, 18, 36
+"""Their streams have 16 bytes to 18 times as many; and about how many samples a byte is best for."""
 SIZES = 28, 60, 124, 296
 """Groups of these, by the most bytes; the last is what a placeholder can have."""
 SEEN = 256
@@ -114,10 +117,32 @@ def contents_of(image: Samples, seed: int, number: int) -> Iterator[Content]:
 
 
 def placeholders_of(image: Samples, seed: int, number: int) -> Iterator[Content]:
-    """The same for tables that placeholders alone are coded with."""
+    """The same for tables that placeholders alone are coded with: of the sides that are best for a size, or the next
+    ones, and of the quality that fits."""
     rng = np.random.default_rng((seed, number))
+    if (longer := max(image.shape[:2])) > LARGEST_SIDE:
+        log2 = -(-longer // LARGEST_SIDE)
+        image = shrink(image, *(side // log2 for side in image.shape[:2]))
     for _ in range(PLACEHOLDERS):
-        yield _shrunk(image, int(rng.choice(SIDES[SIDES_USED])), int(rng.integers(LARGEST_QUALITY)))
+        n_bytes = int(LEAST_STREAM * np.exp(rng.random() * np.log(SIZE_RATIO)))
+        best = min(range(len(SIDES)), key=lambda code: abs(SIDES[code] ** 2 - SAMPLES_A_BYTE * n_bytes))
+        side = SIDES[int(np.clip(best + rng.integers(-1, 2), 2, 13))]
+        yield _fitting(image, side, n_bytes)
+
+
+def _fitting(image: Samples, side: int, n_bytes: int) -> Content:
+    """Of the highest quality whose stream fits, with the tables that `apercu.encode` takes."""
+    tables = shipped(DEFAULT_MODEL_IDS["apercu", "range"])
+    content = _shrunk(image, side, 0)
+    content = content._replace(layout=content.layout._replace(one_price=True))
+    analysis = codec.analyse(content.planes, content.layout, None, tables)
+    low, high = 0, 63
+    while low < high:
+        middle = (low + high + 1) // 2
+        setting = codec.at_quality(QUALITY_0 + QUALITY_STEP * middle)
+        fits = len(codec.code(analysis, setting, tables, 1)[0]) <= n_bytes
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return content._replace(step_q8=codec.at_quality(QUALITY_0 + QUALITY_STEP * low).step_q8)
 
 
 def _shrunk(image: Samples, side: int, quality: int) -> Content:
