@@ -46,7 +46,7 @@ rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 writeFileSync(`${BUILD}/decoder.js`, asFunction(await bundled("decoder", [])));
 const small = arrayIn(`${WEIGHTS}/apercu_small.npy`);
-const scalar = await deflated(readFileSync(`${BUILD}/scalar.wasm`)), tables = small.length ? await deflated(small) : "";
+const scalar = await deflated(readFileSync(`${BUILD}/scalar.wasm`)), tables = await deflated(small);
 writeFileSync("dist/simd.js", await exported(readFileSync(`${BUILD}/simd.wasm`)));
 writeFileSync("dist/encoder.js", await exported(readFileSync(`${BUILD}/encoder.wasm`)));
 writeFileSync("dist/placeholders.js", await exported(arrayIn(`${WEIGHTS}/placeholder.npy`)));

@@ -4,11 +4,14 @@ import { inflate, wordsOf } from "./inflate.js";
 import { decoder } from "./own.js";
 
 const { ApercuError } = decoder;
-const SHIPPED = { 2: () => import("./model-2.js").then(async ({ default: text }) => wordsOf(await inflate(text))) };
-SHIPPED.placeholder = () => import("./placeholders.js").then(async ({ default: text }) => expanded(await inflate(text)));
-if ($small) SHIPPED[10] = async () => expanded(await inflate($small));
-export const MODELS = Object.keys(SHIPPED).map(Number).filter(Boolean);
-export const OF_PLACEHOLDERS = "placeholder";
+const read = async (file) => inflate((await file).default);
+const SHIPPED = {
+  2: async () => wordsOf(await read(import("./model-2.js"))),
+  10: async () => expanded(await inflate($small)),
+  p: async () => expanded(await read(import("./placeholders.js"))),
+};
+export const MODELS = [2, 10];
+export const OF_PLACEHOLDERS = "p";
 const loaded = {};
 
 /** The numbers of a shipped model. */
