@@ -201,6 +201,19 @@ def test_psnr_beyond_the_ends():
         nearest(values[-1] + 0.0505, values)
 
 
+@pytest.mark.parametrize("end", [500, 4300, 11_000, 19_000])
+@pytest.mark.parametrize("rise", [0.05, 0.1, 0.3])
+@pytest.mark.parametrize("variants", [1, VARIANTS])
+def test_a_psnr_just_beyond_what_many_qualities_make_is_met(end, rise, variants):
+    """Small pictures have the same file up to an end, and one that is a little better beyond it."""
+    values = 20 + np.interp(QUALITIES, [0, end, end + 4300, LAST + 1], [0, 0, rise, 12])
+    for above in (0.0505, 0.053, 0.06, 0.09):
+        made = set()
+        found = nearest_psnr(20 + above, lambda q, m=made, v=values: m.add(q) or float(v[q]), LAST, variants)
+        assert abs(values[found] - 20 - above) <= 0.05
+        assert len(made) <= 39
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_psnr_with_ripples(seed):
     values = psnrs(seed, ripple=0.02)

@@ -6,17 +6,15 @@ choices there.
 
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 from math import inf
 
+from apercu.codecs.leaps import WHOLE, Curve, likeliest, middle, onwards
 from apercu.errors import TargetUnreachable
 
 MOST_TRIES = 39
 """Codings of a search at the most; the file itself may be one more."""
 SLACK_SHARE, SLACK_BYTES = 0.02, 16
 PSNR_TOLERANCE = 0.05
-WHOLE = 100
-"""The highest quality."""
 GUESS, COARSE = 40, 16
 """The quality at which a search begins, and its first stride from there, as a part of the path."""
 
@@ -39,34 +37,22 @@ _NEARER = 0.7
 _STEPS, _CLOSE, _BESIDE = 5, 0.004, 400
 """For a size, in each further variant: the sizes tried at the most, how close one ends it, and from what distance in
 places the slope is taken."""
-_BESIDE_PSNR = (128, 512, 1024, 2048)
-"""Distances in 1/256 of a quality. If the nearest PSNR found is within _ALMOST, in dB, the last tries go so far up and
-down from it: where many qualities make almost the same PSNR, just off the target, nothing else leads to the end of that
-stretch."""
-_RESERVED, _ALMOST = 2 * len(_BESIDE_PSNR), 2 * PSNR_TOLERANCE
+_RESERVED, _ALMOST = 8, 2 * PSNR_TOLERANCE
+"""If the nearest PSNR found is within _ALMOST, in dB, so many tries are left for bisection: where many qualities make
+almost the same PSNR, just off the target, the likeliest places lie within that stretch, and the target beyond it."""
 _LOOK_AROUND = (2, 14, 128, 1024, 5, 42, 256, 2048, 8, 74, 512, 3, 24, 1)
 """Distances in places from those found, near and far ones in turn: what lies next to each other often makes the same
 file."""
 
-_SHARES = (0.25, 0.5, 0.75)
-"""Where places between two others are considered."""
 _BEYOND = 99.0
 """An excess, in dB, that stands for all that are larger, such as infinity."""
 _NO_ERROR = 3.0
 """A squared error of 0 is as far from the target as twice the target's, which is 3 dB below it."""
-_LEAST_CHANGE = 0.0005
-"""PSNR, in dB, changes by this at least from a quality to the next, in 1/256."""
-_LEVEL, _FAR = 64, 3000
-"""Qualities, in 1/256: two of the same PSNR so near have nothing else between them; the longest stride of a variant."""
-_OTHERS, _APART, _TOO_FAR_APART = 3, 0.3, 5.0
-"""The variants that are tried beside the first; how far their PSNRs are from its, in dB; and too far to be of use."""
+_TOO_FAR_APART = 5.0
+"""A variant whose PSNR is so far from that of the first, in dB, is of no use."""
 
 Expected = Callable[[int], float]
 """What a forecast says of a quality: the size of its file in bytes, or its PSNR."""
-Point = tuple[int, float]
-"""A place, and the PSNR there less the target, in dB."""
-Curve = list[Point]
-"""The points of a variant that are known, in order."""
 
 
 def _highest(
@@ -260,8 +246,9 @@ def nearest_psnr(
     PSNR grows with the place on the whole, but goes up and down on the way and leaps, since symbols are chosen for
     their rate as well: in small and in flat pictures by decibels. The search goes where the `forecast` of the PSNR,
     moved to what has been found, meets the target. If that fails, it goes up in strides from quality 0 until the target
-    is passed, then always to the place that is likeliest to meet it. Raises TargetUnreachable if no stride passes it
-    and quality 100 is more than 0.05 dB below it.
+    is passed, then always to the place that is likeliest to meet it. If that comes near and no nearer, it bisects what
+    lies between two neighbours on either side of the target. Raises TargetUnreachable if no stride passes the
+    target and quality 100 is more than 0.05 dB below it.
     """
     top = last // variants
     known: dict[int, float] = {}
@@ -302,13 +289,13 @@ def nearest_psnr(
         if any(excess > 0 for _, excess in curves[0]):
             if len(misses) >= MOST_TRIES - 1 - _RESERVED and min(misses.values()) <= _ALMOST:
                 break
-            if (found := _likeliest(curves, last, variants)) is None:
+            if (found := likeliest(curves, last, variants)) is None:
                 break
             variant, place = found
         elif place == 0:
             place = GUESS * last // variants // WHOLE
         elif place < top:
-            place = _onwards(curves[0][-2], curves[0][-1], top)
+            place = onwards(curves[0][-2], curves[0][-1], top)
         else:
             raise unreachable(excess)
         quality = variants * place + variant
@@ -320,74 +307,12 @@ def nearest_psnr(
         else:
             curves.setdefault(variant, []).append((place, excess))
             curves[variant].sort()
-    if min(misses.values()) <= _ALMOST:
-        nearest = min(misses, key=misses.__getitem__)
-        for distance in _BESIDE_PSNR:
-            for quality in (nearest - distance, nearest + distance):
-                if len(misses) == MOST_TRIES - 1 or not 0 < quality < last or quality in misses:
-                    continue
-                if abs(excess_at(quality)) <= PSNR_TOLERANCE:
-                    return quality
+    while len(misses) < MOST_TRIES - 1 and min(misses.values()) <= _ALMOST and (between := middle(curves[0])):
+        excess = excess_at(variants * between)
+        if abs(excess) <= PSNR_TOLERANCE:
+            return variants * between
+        curves[0].append((between, excess))
+        curves[0].sort()
     if last not in misses:
         excess_at(last)  # where PSNRs leap over the target on the way, the end of the path may still meet it
     return min(misses, key=misses.__getitem__)
-
-
-def _onwards(before: Point, reached: Point, top: int) -> int:
-    """The place, `top` at most, where a straight line through two points reaches the target, and a fifth more."""
-    (place, short), (low, less) = reached, before
-    rise = (short - less) / (place - low)
-    stride = 1.2 * -short / rise if rise > 0 else top
-    return min(place + max(1 + round(min(stride, top)), top // 32), top)
-
-
-def _likeliest(curves: dict[int, Curve], last: int, variants: int) -> tuple[int, int] | None:
-    """The variant and the place that are likeliest to meet the target; None if there is nothing between the points.
-
-    The model of a curve is a Cauchy process, which goes steadily for a while and leaps at times: from a point to
-    another at a distance of n places, the excess changes by a number of the Cauchy distribution, whose scale is n times
-    the median change a place seen so far. So the density of excess 0 between two points is that of a step to it from
-    the one and of a step from it to the other, over that of the step between them. Whole qualities come first.
-    """
-    changes = sorted(abs(b - a) / (to - at) for (at, a), (to, b) in pairwise(curves[0]))
-    scale = max(changes[len(changes) // 2], _LEAST_CHANGE * variants)
-    best, found, whole = 0.0, None, last // variants // WHOLE
-    for variant, points in curves.items():
-        for (at, a), (to, b) in pairwise(points):
-            if to - at < 2 or (a == b and (to - at) * variants <= _LEVEL):
-                continue
-            shares = _SHARES if (a < 0) == (b < 0) else (*_SHARES, min(max(a / (a - b), 0.1), 0.9))
-            for share in shares:
-                place = _whole(at + share * (to - at), at, to, whole)
-                before, behind = scale * (place - at), scale * (to - place)
-                density = _cauchy(a, before) * _cauchy(b, behind) / _cauchy(b - a, before + behind)
-                if density > best:
-                    best, found = density, (variant, place)
-        if variant and points:  # known in the middle only
-            for (at, a), direction in ((points[0], -1), (points[-1], 1)):
-                for times in (0.3, 1, 3):
-                    stride = max(round(times * abs(a) / scale), 1)
-                    place = at + direction * stride
-                    if stride * variants > _FAR or not 0 < place <= (last - variant) // variants:
-                        continue
-                    density = _cauchy(a + direction * scale * stride / 2, scale * stride)
-                    if density > best:
-                        best, found = density, (variant, place)
-    at, a = min(curves[0], key=lambda point: abs(point[1]))
-    for variant in range(min(variants - 1, _OTHERS), 0, -1):
-        if variant not in curves and at > 0 and variants * at + variant <= last and _cauchy(a, _APART) > best:
-            return variant, at
-    return found
-
-
-def _whole(place: float, low: int, high: int, whole: int) -> int:
-    """A place between two others near this one: that of a whole quality if there is one."""
-    there = whole * round(place / whole)
-    if not low < there < high:
-        there += whole if there <= low else -whole
-    return there if low < there < high else min(max(round(place), low + 1), high - 1)
-
-
-def _cauchy(change: float, scale: float) -> float:
-    """Density of a Cauchy distribution, times pi."""
-    return scale / (scale * scale + change * change)
