@@ -60,7 +60,7 @@ def test_a_psnr_is_met_in_few_passes(kind, psnr):
 def test_psnrs_at_the_ends_of_the_path():
     image = patchwork("alike")
     assert encoded(image, "apercu", psnr=12) == encoded(image, "apercu", quality=0)
-    with pytest.raises(apercu.TargetUnreachable, match="40 dB cannot be reached: quality 100 gives"):
+    with pytest.raises(apercu.TargetUnreachable, match="no quality was found that gives 40 dB: quality 100 gives"):
         encoded(image, "apercu", psnr=40)
 
 

@@ -214,6 +214,36 @@ def test_a_psnr_just_beyond_what_many_qualities_make_is_met(end, rise, variants)
         assert len(made) <= 39
 
 
+def falling_at_last(peak, fall):
+    """PSNRs that are best before quality 100."""
+    return np.interp(QUALITIES, [0, peak, LAST], [20, 41, 41 - fall])
+
+
+@pytest.mark.parametrize("peak", [9000, 23_000, 24_900])
+@pytest.mark.parametrize("fall", [0.1, 0.9])
+@pytest.mark.parametrize("variants", [1, VARIANTS])
+def test_a_psnr_that_a_quality_below_100_alone_meets(peak, fall, variants):
+    """Whatever is expected, the best is found, and named where it is too low."""
+    values = falling_at_last(peak, fall)
+    for forecast in (None, lambda quality: float(values[quality]), lambda quality: 19 + quality / 1000):
+        for psnr in (41 - fall + 0.06, 41.0, 41.04):
+            found = nearest_psnr(psnr, lambda q: float(values[q]), LAST, variants, forecast)
+            assert abs(values[found] - psnr) <= 0.05
+        made = set()
+        text = rf"gives {41 - fall:.2f} dB, (40\.9[5-9]|41\.00) dB is the most of those tried$"
+        with pytest.raises(TargetUnreachable, match=text):
+            nearest_psnr(41.0555, lambda q, m=made: m.add(q) or float(values[q]), LAST, variants, forecast)
+        assert len(made) <= 39
+
+
+def test_what_is_far_beyond_quality_100_is_refused_soon():
+    values = psnrs()
+    made = set()
+    with pytest.raises(TargetUnreachable, match=rf"gives {values[-1]:.2f} dB, the most of those tried$"):
+        nearest_psnr(values[-1] + 2, lambda q: made.add(q) or float(values[q]), LAST, VARIANTS)
+    assert len(made) <= 6
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_psnr_with_ripples(seed):
     values = psnrs(seed, ripple=0.02)

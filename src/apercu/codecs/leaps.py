@@ -30,6 +30,14 @@ def onwards(before: Point, reached: Point, top: int) -> int:
     return min(place + max(1 + round(min(stride, top)), top // 32), top)
 
 
+def beside(curve: Curve) -> int | None:
+    """The middle of the wider gap beside the best point; None if there is none."""
+    best = max(range(len(curve)), key=lambda index: curve[index][1])
+    around = [place for place, _ in curve[max(best - 1, 0) : best + 2]]
+    low, high = max(pairwise(around), key=lambda gap: gap[1] - gap[0])
+    return (low + high) // 2 if high - low > 1 else None
+
+
 def middle(curve: Curve) -> int | None:
     """The middle between two neighbours on either side of the target, of which one is the nearest to it; None if there
     is nothing between any."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from math import inf
 
-from apercu.codecs.leaps import WHOLE, Curve, likeliest, middle, onwards
+from apercu.codecs.leaps import WHOLE, Curve, beside, likeliest, middle, onwards
 from apercu.errors import TargetUnreachable
 
 MOST_TRIES = 39
@@ -27,8 +27,8 @@ _ALIKE, _ALIKE_DB = 0.3, 1.0
 place found, in relation to it, or the PSNR of quality 0 so near; or if it is no farther off than the forecast was
 wrong."""
 _LOW, _LOW_PSNR = 20, 3
-"""Quality 0 is also tried where a size, or a PSNR, is met in the first of so many parts of the path, and quality 100
-where a PSNR is met in the last of _LOW: there both go up and down."""
+"""Quality 0 is also tried where a size, or a PSNR, is met in the first of so many parts of the path: there both go up
+and down."""
 _FEW_TRIES = 8
 """And where a size took more tries than these, which the forecast has not helped."""
 _NEARER = 0.7
@@ -40,6 +40,9 @@ places the slope is taken."""
 _RESERVED, _ALMOST = 8, 2 * PSNR_TOLERANCE
 """If the nearest PSNR found is within _ALMOST, in dB, so many tries are left for bisection: where many qualities make
 almost the same PSNR, just off the target, the likeliest places lie within that stretch, and the target beyond it."""
+_LOOKS, _BELOW_BEST = 16, 1.0
+"""Where all PSNRs on the way are below the target, so many tries look beside the best of them for a better one, if it
+is so near, in dB."""
 _LOOK_AROUND = (2, 14, 128, 1024, 5, 42, 256, 2048, 8, 74, 512, 3, 24, 1)
 """Distances in places from those found, near and far ones in turn: what lies next to each other often makes the same
 file."""
@@ -247,8 +250,8 @@ def nearest_psnr(
     their rate as well: in small and in flat pictures by decibels. The search goes where the `forecast` of the PSNR,
     moved to what has been found, meets the target. If that fails, it goes up in strides from quality 0 until the target
     is passed, then always to the place that is likeliest to meet it. If that comes near and no nearer, it bisects what
-    lies between two neighbours on either side of the target. Raises TargetUnreachable if no stride passes the
-    target and quality 100 is more than 0.05 dB below it.
+    lies between two neighbours on either side of the target. Raises TargetUnreachable if neither a stride nor what lies
+    beside the best of them comes to within 0.05 dB of the target.
     """
     top = last // variants
     known: dict[int, float] = {}
@@ -260,11 +263,6 @@ def nearest_psnr(
         misses[quality] = abs(excess) if beyond < inf else _NO_ERROR
         return excess
 
-    def unreachable(excess: float) -> TargetUnreachable:
-        return TargetUnreachable(
-            f"{psnr} dB cannot be reached: quality 100 gives {psnr + excess:.2f} dB, the nearest that can"
-        )
-
     low, high, miss = -1, top + 1, _BEYOND / _NEARER
     expected = _excess_expected(forecast, lambda expected: expected - psnr, variants) if forecast else None
     while expected and high - low > 1:
@@ -275,15 +273,13 @@ def nearest_psnr(
             may_be_low = place * _LOW_PSNR <= top or expected(place) - expected(0) < _ALIKE_DB + wrong
             if may_be_low and excess_at(0) >= -PSNR_TOLERANCE:
                 return 0
-            if (top - place) * _LOW <= top and (at_last := excess_at(last)) < -PSNR_TOLERANCE:
-                raise unreachable(at_last)
             return variants * place
         if abs(excess) > _NEARER * miss:
             break
         low, high, miss = *((place, high) if excess < 0 else (low, place)), abs(excess)
     if (first := excess_at(0)) >= -PSNR_TOLERANCE:
         return 0
-    curves: dict[int, Curve] = {0: [(0, first)]}  # points of a forecast that failed are close together, and mislead
+    looks, curves = 0, {0: [(0, first)]}  # points of a forecast that failed are close together, and mislead
     while len(misses) < MOST_TRIES - 1:
         variant, (place, excess) = 0, curves[0][-1]
         if any(excess > 0 for _, excess in curves[0]):
@@ -296,8 +292,10 @@ def nearest_psnr(
             place = GUESS * last // variants // WHOLE
         elif place < top:
             place = onwards(curves[0][-2], curves[0][-1], top)
+        elif looks < _LOOKS and _most(curves[0]) >= -_BELOW_BEST and (better := beside(curves[0])):
+            looks, place = looks + 1, better
         else:
-            raise unreachable(excess)
+            raise _unreachable(psnr, excess, _most(curves[0]))
         quality = variants * place + variant
         excess = excess_at(quality)
         if abs(excess) <= PSNR_TOLERANCE:
@@ -316,3 +314,16 @@ def nearest_psnr(
     if last not in misses:
         excess_at(last)  # where PSNRs leap over the target on the way, the end of the path may still meet it
     return min(misses, key=misses.__getitem__)
+
+
+def _most(curve: Curve) -> float:
+    """The highest excess."""
+    return max(excess for _, excess in curve)
+
+
+def _unreachable(psnr: float, at_last: float, most: float) -> TargetUnreachable:
+    """Says what quality 100 gives, and what is the most that was found, both less the target."""
+    found = f"{psnr + most:.2f} dB is the most" if most > at_last else "the most"
+    return TargetUnreachable(
+        f"no quality was found that gives {psnr} dB: quality 100 gives {psnr + at_last:.2f} dB, {found} of those tried"
+    )
