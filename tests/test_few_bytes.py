@@ -9,7 +9,7 @@ import pytest
 
 import apercu
 from apercu.format.container import Header, pack, read_header
-from apercu.format.ids import MODELS
+from apercu.format.ids import DEFAULT_MODEL_IDS, MODELS
 from apercu.format.weights import FOLDER
 from apercu.stages.band_contexts import unpacked
 from files_by_hand import varint
@@ -50,6 +50,52 @@ def test_a_segment_that_cannot_hold_its_samples_is_truncated(header, n_bytes):
     for layers in (1, 4):
         data = pack(replace(header, n_layers=layers), [bytes(n_bytes)] * layers)
         assert set(every_error(data)) == {apercu.Truncated}
+
+
+THIN = {"height": 1, "width": 16_384, "n_bands": 65_535}
+"""Within the limit of samples, and sixteen times it in blocks of 16 × 16."""
+
+
+@pytest.mark.usefixtures("cheap")
+@pytest.mark.parametrize("codec", ["apercu", "taha2025", "dct", "stacked_ae", "rnn"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_whole_blocks_of_a_thin_image_count(codec, turned):
+    size = {"height": 16_384, "width": 1, "n_bands": 65_535} if turned else THIN
+    header = replace(APERCU, codec=codec, model_id=DEFAULT_MODEL_IDS[codec, "range"], interpretation="spectral", **size)
+    assert header.height * header.width * header.n_bands <= 4 * 2**28 == 4 * apercu.MAX_PIXELS
+    data = pack(header, [bytes(30)])
+    assert set(every_error(data)) == {apercu.TooLarge}
+    with pytest.raises(apercu.TooLarge, match="17179607040 samples in whole blocks"):
+        apercu.info(data)
+    an_eighth = pack(replace(header, n_bands=8191), [bytes(30)])
+    assert apercu.info(an_eighth)["bands"] == 8191
+
+
+def test_whole_blocks_do_not_count_where_there_are_none(monkeypatch):
+    header = replace(APERCU, codec="predictive", model_id=DEFAULT_MODEL_IDS["predictive", "range"], **THIN)
+    header = replace(header, interpretation="spectral", quality_q8=25600)
+    assert apercu.info(pack(header, [bytes(30)]))["bands"] == 65_535
+    header = replace(APERCU, codec="rnn", model_id=9, interpretation="spectral", **THIN)
+    monkeypatch.setattr(apercu, "MAX_PIXELS", None)
+    assert apercu.info(pack(header, [bytes(30)]))["bands"] == 65_535
+
+
+@pytest.mark.parametrize(
+    ("limit", "size"),
+    [
+        (1 << 28, {"height": 16_000, "width": 16_777, "n_bands": 4, "interpretation": "rgba"}),
+        (1 << 28, {"height": 4097, "width": 65_519, "n_bands": 4, "interpretation": "spectral"}),
+        (1 << 28, {"height": 1, "width": 65_535, "n_bands": 2000, "interpretation": "spectral"}),
+        (1_000_000, {"height": 1, "width": 2000, "n_bands": 500, "interpretation": "spectral"}),
+        (1_000_000, {"height": 999, "width": 1001, "n_bands": 4, "interpretation": "rgba"}),
+        (1, {"height": 1, "width": 1, "n_bands": 4, "interpretation": "rgba"}),
+    ],
+)
+def test_whole_blocks_do_not_count_in_images_of_usual_shapes(limit, size, monkeypatch):
+    """Up to the last pixel that the limit allows, and where there are few samples."""
+    monkeypatch.setattr(apercu, "MAX_PIXELS", limit)
+    header = replace(APERCU, codec="rnn", model_id=9, **size)
+    assert apercu.info(pack(header, [bytes(30)]))["bands"] == header.n_bands
 
 
 @pytest.mark.usefixtures("cheap")

@@ -82,7 +82,8 @@ __all__ = [
 
 MAX_PIXELS: int | None = 1 << 28
 """Largest width x height that `decode`, `info` and `check` accept, and a quarter of the largest width x height x bands.
-It is checked before memory is allocated, since files may come from anyone. None: no limit."""
+Of a thin image of many bands, blocks count whole: an eighth of its samples with sides rounded up to multiples of 16, if
+these are more than 2^24. It is checked before memory is allocated, since files may come from anyone. None: no limit."""
 
 
 def encode(
