@@ -33,6 +33,16 @@ def test_links_lead_to_files(path):
     assert [link for link in inside if not (path.parent / link).exists()] == []
 
 
+@EVERY
+def test_fences_of_code_are_lines_of_their_own_and_closed(path):
+    text = path.read_text("utf-8")
+    assert text.endswith("\n")
+    fences = [line for line in text.splitlines() if "```" in line]
+    assert all(re.fullmatch(r" *```[a-z]*", line) for line in fences)
+    assert not any(line.strip() == "```" for line in fences[::2])
+    assert all(line.strip() == "```" for line in fences[1::2])
+
+
 PYTHON = [path for path in DOCUMENTS if "```python" in path.read_text("utf-8") and path.name != "replace-a-stage.md"]
 """The page that is left out has tests of its own: test_replace_a_stage.py."""
 NEEDED = {
