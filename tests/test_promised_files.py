@@ -14,6 +14,7 @@ import apercu
 from apercu.bench import arithmetic
 from apercu.codecs import apercu as bands
 from apercu.codecs import taha2025
+from apercu.codecs.by_name import codec_of
 from apercu.format import ids
 from apercu.format.container import read_header
 from apercu.kernel import memory
@@ -119,6 +120,29 @@ def test_numbers_of_layers(layers):
             with pytest.raises(apercu.CorruptStream, match="layer"):
                 function(refused)
     assert apercu.check(data) == [] or layers > 5
+
+
+@pytest.mark.parametrize(
+    ("codec", "layers", "layered_from", "whole", "cut", "side"),
+    [
+        ("apercu", 5, 2000, (4096, 8192), (4097, 8192), 4096),
+        ("dct", 2, 2000, (4096, 8192), (4097, 8192), 4096),
+        ("predictive", 1, 2000, (2048, 2048), (2049, 2048), 2048),
+        ("taha2025", 1, 2000, (1024, 1024), (1, 1025), 1024),
+        ("stacked_ae", 2, 2000, (1024, 1024), (1, 1025), 1024),
+        ("rnn", 11, 4000, (1024, 1024), (1, 1025), 1024),
+    ],
+)
+def test_tiles_and_layers_by_default(codec, layers, layered_from, whole, cut, side):
+    """As `encode` says."""
+    found = codec_of(codec)
+    assert layers == found.MOST_LAYERS
+    with pytest.raises(apercu.OptionError, match=rf"\b{'one' if layers == 1 else layers} layer"):
+        apercu.encode(scene(20, 20), codec=codec, layers=layers + 1)
+    plan = found.plan("grey", 1, *whole)
+    assert (plan.tile, plan.layered_from, plan.most_layers) == (None, layered_from, layers)
+    assert plan.layers == (4 if codec == "apercu" else layers)
+    assert found.plan("grey", 1, *cut).tile == side
 
 
 def test_the_longest_segment_has_2_to_the_28_bytes_less_one():

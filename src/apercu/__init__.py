@@ -129,12 +129,13 @@ def encode(
         shipped ones, which decoding finds by itself: "apercu_small", for the codec "apercu", are tables of 8 kB.
     tile: pixels a side of a tile, a power of two from 32 to 65,536. Each tile is decoded without the others, so that a
         window of small tiles is quick to read. But small tiles take more bytes, and at low rates their seams can be
-        visible. By default an image is one tile up to 2^25 samples in its planes (22 megapixels in colour, where
-        chroma is at half size), of "predictive" up to 2^22 samples. Tiles that would cut blocks of the model are
-        refused; without `tile`, an image with such a model is one tile.
-    layers: 1 to 5 ("rnn": 1 to 11; "taha2025", "predictive": 1), coarse to fine; a file that is cut short shows the
-        layers that are complete. By default 1 below 2,000 bytes, else 4 if the first takes 58 % of the file or less,
-        else 5; for an image of more than 2^24 samples 5.
+        visible. By default an image is one tile: by "apercu" and "dct" up to 2^25 samples in its planes (22 megapixels
+        in colour, where chroma is at half size), by "predictive" up to 2^22 samples, by "taha2025", "stacked_ae" and
+        "rnn" up to 1,024 pixels a side. Tiles that would cut blocks of the model are refused; without `tile`, an image
+        with such a model is one tile.
+    layers: 1 to 5 ("dct", "stacked_ae": 1 or 2; "rnn": 1 to 11; "taha2025", "predictive": 1), coarse to fine; a file
+        that is cut short shows the layers that are complete. By default 1 below 2,000 bytes ("rnn": 4,000), else as
+        many as there may be; by "apercu", up to 2^24 samples, 4 if the first takes 58 % of the file or less.
     reduce: code the image at 1/reduce of its size, a power of two up to 32,768: means of the samples that count.
         "auto": for n_bytes and bpp, where the error at the full size is smaller then, or nothing else is small enough:
         64 bytes or more are met by an image of any size, unless it has many bands (each of uint16 takes 2 bytes
