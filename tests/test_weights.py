@@ -12,7 +12,11 @@ from apercu.errors import ModelError
 from apercu.format import weights as weight_files
 from apercu.format.container import Header
 from apercu.format.ids import MODELS, USER_MODEL
+from apercu.format.weights import FOLDER
+from apercu.stages.rnn_tables import shapes
+from apercu.stages.stacked_tables import unpack
 from limits import within
+from rnn_case import file_of
 from scripts.pictures import user_tables
 
 GREY = Header(8, 8, 1, "grey", codec="taha2025", model_id=1)
@@ -152,6 +156,36 @@ def test_archives_are_not_unpacked(tmp_path):
 def test_a_file_without_an_end_is_read_to_its_limit():
     with pytest.raises(ModelError, match="no file of weights"):
         of_user("apercu", "/dev/zero")
+
+
+def test_the_widest_networks_of_rnn(tmp_path):
+    """All widths are 256, and a step has 8 bits (spec/rnn.md, "Tables")."""
+    head = 256, 256, 256, 256, 8
+    numbers = {name: np.full(shape, float(name == "scales")) for name, shape in shapes(*head).items()}
+    path = saved(tmp_path / "wide.npy", file_of(numbers, head))
+    assert path.stat().st_size > 5_000_000
+    assert of_user("rnn", path)[0].networks.decoder.states.shape == (9 * 256, 3 * 256)
+
+
+def test_the_widest_networks_of_stacked_ae(tmp_path):
+    """Blocks of 28 x 28, eight experts of 32 latents each, hidden layers of 256 (spec/stacked_ae.md, "Tables")."""
+    encoder = 794 * 256 + 256 + 256 * 256 + 256 + 256 * 32 + 32 + 794 * 32
+    decoder = 42 * 256 + 256 + 256 * 256 + 256 + 256 * 784 + 784 + 42 * 784
+    networks = np.zeros(14 + 8 * (encoder + decoder) + 12 * 8 + 8 * 12 * 32 * 16, np.int16)
+    networks[:14] = 28, 1, 0, 256, 256, 8, *[32] * 8
+    tables, rest = unpack(networks)
+    assert (tables.side, rest.size) == (28, 0)
+    shipped_rest = unpack(np.load(FOLDER / "stacked_ae.npy"))[1]
+    path = saved(tmp_path / "wide.npy", np.concatenate([networks, np.resize(shipped_rest, 1)]))
+    assert path.stat().st_size > 9_900_000
+    with pytest.raises(ModelError, match="numbers after its networks"):  # so it was read to its end
+        of_user("stacked_ae", path)
+
+
+def test_a_file_above_the_limit_says_so(tmp_path):
+    path = saved(tmp_path / "large.npy", np.zeros(1 << 23, np.int16))
+    with within(40_000_000), pytest.raises(ModelError, match="has more than 16 MiB"):
+        of_user("apercu", path)
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
