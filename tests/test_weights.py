@@ -158,6 +158,15 @@ def test_a_file_without_an_end_is_read_to_its_limit():
         of_user("apercu", "/dev/zero")
 
 
+@pytest.mark.parametrize("model_id", MODELS)
+def test_tables_of_either_byte_order(model_id, tmp_path):
+    model = MODELS[model_id]
+    array = np.load(FOLDER / model.file)
+    for order in "<>":
+        path = saved(tmp_path / "tables.npy", array.astype(array.dtype.newbyteorder(order)))
+        assert of_user(model.codec, path, model.entropy)[1].hex() == model.sha256[:16]
+
+
 def test_the_widest_networks_of_rnn(tmp_path):
     """All widths are 256, and a step has 8 bits (spec/rnn.md, "Tables")."""
     head = 256, 256, 256, 256, 8
