@@ -223,7 +223,7 @@ def test_networks(data, generated, way, tmp_path):
     path.write_bytes(networks.shipped_file(way))
     assert np.array_equal(decoded(data, way, network=path), generated)
     assert np.array_equal(decoded(data, way, network=way), generated)
-    with pytest.raises(ModelError, match="the network cnn is not for files of the codec apercu"):
+    with pytest.raises(ModelError, match=f"network of this restorer for files of the codec apercu is {way}, not cnn"):
         decoded(data, way, network="cnn")
     path.write_bytes(networks.shipped_file("cnn"))
     with pytest.raises(ModelError, match="another network"):

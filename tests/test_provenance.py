@@ -106,8 +106,12 @@ def test_the_network_is_the_one_that_is_used(apc, tmp_path):
         apercu.provenance(apc, restore="cnn", network=tmp_path / "nowhere.onnx")
     with pytest.raises(ModelError, match="path of a file"):
         apercu.provenance(apc, restore="cnn", network=[1])
-    with pytest.raises(ModelError, match="not for files of the codec"):
+    with pytest.raises(
+        ModelError, match="network of this restorer for files of the codec apercu is cnn, not cnn_blocks"
+    ):
         apercu.provenance(apc, restore="cnn", network="cnn_blocks")
+    with pytest.raises(ModelError, match="network of this restorer for files of the codec apercu is rnn, not cnn"):
+        apercu.provenance(apc, restore="rnn", network="cnn")
 
 
 def test_it_asks_for_no_extra(apc, monkeypatch):

@@ -36,7 +36,7 @@ def _shipped_name(given: str | Path | None, own: str, codec: str) -> str | None:
     if not (isinstance(name, str) and name in NETWORKS):
         return None
     if name.partition("-")[0] != own:
-        raise ModelError(f"the network {name} is not for files of the codec {codec}")
+        raise ModelError(f"the network of this restorer for files of the codec {codec} is {own}, not {name}")
     return name
 
 
