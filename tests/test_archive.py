@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from contextlib import closing, contextmanager
 from functools import partial
+from glob import glob
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -267,6 +268,10 @@ def test_what_is_refused_before_any_work():
             made(to=to)
     with pytest.raises(OptionError, match="codec must be one of"):
         made(codec="none")
+    for sources, names in ((["missing"], None), (["in", "missing.png"], None), (["in"], "missing.txt")):
+        with pytest.raises((OptionError, FileNotFoundError), match=r"missing|No such file"):
+            list(making.make(sources, "out", names=names, n_bytes=200))
+    assert os.listdir() == ["in"]
     made("in/2026", place="m.sqlite")
     with pytest.raises(OptionError, match=r"m.sqlite: the manifest of .*out, not of .*other"):
         made("in/2026", to="other", place="m.sqlite")
@@ -344,6 +349,7 @@ def test_what_the_command_says(scenes, capsys):
         (["in", "out", "--workers", "-1"], "--workers is 0 or more, not -1"),
         (["in", "out", "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "not allowed with"),
         (["--export", "x.parquet", "--manifest", "none.sqlite"], "none.sqlite: there is no such manifest"),
+        (["missing", "other", "--workers", "0"], "missing: no such file or folder"),
     ):
         assert main(["batch", *wrong]) == 2
         assert what in capsys.readouterr().err
@@ -355,3 +361,4 @@ def test_shipped_tables_are_taken_by_name():
     assert apercu.info(Path("out/a.png.apc").read_bytes())["model"] == 10
     assert counts(made("in/2026", model="apercu_small"))[2] == 0
     assert counts(made("in/2026"))[2] == 3
+    assert not glob("other*")

@@ -13,7 +13,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,8 +91,10 @@ def make(
     fs, path = url_to_fs(destination)
     canonical = path if is_local(fs) else fs.unstrip_protocol(path)
     job = Job(canonical, options, page, measure, apercu.MAX_PIXELS, apercu.__version__)
+    settings, found = _settings(job), listed(sources, names, shard)
+    first = list(islice(found, _LOT))  # before a manifest is made: a source may not be there
     with manifest.opened(place or manifest.place_of(canonical, shard), canonical) as database:
-        todo = _Todo(database, listed(sources, names, shard), manifest.settings_of(database, *_settings(job)), retry)
+        todo = _Todo(database, chain(first, found), manifest.settings_of(database, *settings), retry)
         for lot in _here(todo, job) if workers is None else workers(todo.take, job):
             yield todo.recorded(lot)
         yield todo.recorded(())
