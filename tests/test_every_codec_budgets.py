@@ -159,6 +159,19 @@ def test_a_psnr_is_met_on_a_photograph(codec, name):
         assert abs(psnr(image, apercu.decode(encode(image, codec, psnr=target))) - target) <= 0.05
 
 
+@pytest.mark.parametrize(
+    ("codec", "image", "target"),
+    [
+        ("rnn", (noise((95, 61), 3) >> 8).astype(np.uint8), 10.817),
+        ("stacked_ae", (scene(149, 91, 5, 3) // 15).astype(np.uint8), 27.384),
+    ],
+    ids=["rnn", "stacked_ae"],
+)
+def test_a_psnr_just_beyond_what_low_qualities_make(codec, image, target):
+    data = encode(image, codec, psnr=target)
+    assert abs(psnr(image, apercu.decode(data)) - target) <= 0.05
+
+
 @EVERY
 def test_a_psnr_beyond_quality_100_is_refused_from_a_twentieth_of_a_decibel(name, codec):
     best = psnr_at(name, codec, 25600)
