@@ -15,6 +15,8 @@ _LEVEL, _FAR = 64, 3000
 """Qualities, in 1/256: two of the same PSNR so near have nothing else between them; the longest stride of a variant."""
 _OTHERS, _APART = 3, 0.3
 """The variants that are tried beside the first, and how far their PSNRs are from its, in dB."""
+_NEARLY = 0.02
+"""What is so much below the highest PSNR, in dB, has half the weight of that where a higher one is looked for."""
 
 Point = tuple[int, float]
 """A place, and the PSNR there less the target, in dB."""
@@ -30,12 +32,16 @@ def onwards(before: Point, reached: Point, top: int) -> int:
     return min(place + max(1 + round(min(stride, top)), top // 32), top)
 
 
-def beside(curve: Curve) -> int | None:
-    """The middle of the wider gap beside the best point; None if there is none."""
-    best = max(range(len(curve)), key=lambda index: curve[index][1])
-    around = [place for place, _ in curve[max(best - 1, 0) : best + 2]]
-    low, high = max(pairwise(around), key=lambda gap: gap[1] - gap[0])
-    return (low + high) // 2 if high - low > 1 else None
+def higher(curve: Curve) -> int | None:
+    """The middle of the gap that is likeliest to hide a higher point: wide, and with an end that is nearly the highest.
+    None if there is no gap."""
+    most = max(excess for _, excess in curve)
+    gaps = [
+        ((high - low) / (_NEARLY + most - max(a, b)), (low + high) // 2)
+        for (low, a), (high, b) in pairwise(curve)
+        if high - low > 1
+    ]
+    return max(gaps)[1] if gaps else None
 
 
 def middle(curve: Curve) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from math import inf
 
-from apercu.codecs.leaps import WHOLE, Curve, beside, likeliest, middle, onwards
+from apercu.codecs.leaps import WHOLE, Curve, higher, likeliest, middle, onwards
 from apercu.errors import TargetUnreachable
 
 MOST_TRIES = 39
@@ -40,9 +40,9 @@ places the slope is taken."""
 _RESERVED, _ALMOST = 8, 2 * PSNR_TOLERANCE
 """If the nearest PSNR found is within _ALMOST, in dB, so many tries are left for bisection: where many qualities make
 almost the same PSNR, just off the target, the likeliest places lie within that stretch, and the target beyond it."""
-_LOOKS, _BELOW_BEST = 16, 1.0
-"""Where all PSNRs on the way are below the target, so many tries look beside the best of them for a better one, if it
-is so near, in dB."""
+_LOOKS, _BELOW_BEST = 20, 1.0
+"""Where all PSNRs on the way are below the target, so many tries look between them for a better one, if the best is
+so near, in dB."""
 _LOOK_AROUND = (2, 14, 128, 1024, 5, 42, 256, 2048, 8, 74, 512, 3, 24, 1)
 """Distances in places from those found, near and far ones in turn: what lies next to each other often makes the same
 file."""
@@ -251,7 +251,7 @@ def nearest_psnr(
     moved to what has been found, meets the target. If that fails, it goes up in strides from quality 0 until the target
     is passed, then always to the place that is likeliest to meet it. If that comes near and no nearer, it bisects what
     lies between two neighbours on either side of the target. Raises TargetUnreachable if neither a stride nor what lies
-    beside the best of them comes to within 0.05 dB of the target.
+    between them comes to within 0.05 dB of the target.
     """
     top = last // variants
     known: dict[int, float] = {}
@@ -292,7 +292,7 @@ def nearest_psnr(
             place = GUESS * last // variants // WHOLE
         elif place < top:
             place = onwards(curves[0][-2], curves[0][-1], top)
-        elif looks < _LOOKS and _most(curves[0]) >= -_BELOW_BEST and (better := beside(curves[0])):
+        elif looks < _LOOKS and _most(curves[0]) >= -_BELOW_BEST and (better := higher(curves[0])):
             looks, place = looks + 1, better
         else:
             raise _unreachable(psnr, excess, _most(curves[0]))
