@@ -236,6 +236,15 @@ def test_a_psnr_that_a_quality_below_100_alone_meets(peak, fall, variants):
         assert len(made) <= 39
 
 
+def test_what_is_beyond_quality_100_and_leapt_over_is_refused():
+    """From 0.05 dB on, though lower qualities are better."""
+    values = np.where((QUALITIES > 18_000) & (QUALITIES < 23_000), 40.5, np.linspace(20, 40, LAST + 1))
+    assert nearest_psnr(40.045, lambda q: float(values[q]), LAST, 1) == LAST
+    with pytest.raises(TargetUnreachable, match=r"gives 40.00 dB, 40.50 dB is the most of those tried$"):
+        nearest_psnr(40.055, lambda q: float(values[q]), LAST, 1)
+    assert 18_000 < nearest_psnr(40.455, lambda q: float(values[q]), LAST, 1) < 23_000
+
+
 def test_what_is_far_beyond_quality_100_is_refused_soon():
     values = psnrs()
     made = set()

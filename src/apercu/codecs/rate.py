@@ -250,8 +250,8 @@ def nearest_psnr(
     their rate as well: in small and in flat pictures by decibels. The search goes where the `forecast` of the PSNR,
     moved to what has been found, meets the target. If that fails, it goes up in strides from quality 0 until the target
     is passed, then always to the place that is likeliest to meet it. If that comes near and no nearer, it bisects what
-    lies between two neighbours on either side of the target. Raises TargetUnreachable if neither a stride nor what lies
-    between them comes to within 0.05 dB of the target.
+    lies between two neighbours on either side of the target. Raises TargetUnreachable if no stride passes the target
+    and nothing that is found between them is within 0.05 dB of it.
     """
     top = last // variants
     known: dict[int, float] = {}
@@ -313,7 +313,10 @@ def nearest_psnr(
         curves[0].sort()
     if last not in misses:
         excess_at(last)  # where PSNRs leap over the target on the way, the end of the path may still meet it
-    return min(misses, key=misses.__getitem__)
+    nearest = min(misses, key=misses.__getitem__)
+    if looks and misses[nearest] > PSNR_TOLERANCE:
+        raise _unreachable(psnr, curves[0][-1][1], _most(curves[0]))
+    return nearest
 
 
 def _most(curve: Curve) -> float:
