@@ -48,7 +48,7 @@ def apc(tmp_path):
         (("encode", "photo.png", "a.apc", "--qual", "9"), "unrecognized"),
         (("encode", "photo.png", "a.apc", "--quality", "101"), "0 to 100"),
         (("encode", "photo.png", "a.apc", "--bytes", "1"), "photo.png: 1 bytes are too few"),
-        (("encode", "photo.png", "a.apc", "--psnr", "99"), "photo.png: 99.0 dB"),
+        (("encode", "photo.png", "a.apc", "--psnr", "99"), "photo.png: no quality was found that gives 99.0 dB"),
         (("encode", "photo.png", "a.apc", "--codec", "jpeg"), "taha2025"),
         (("encode", "photo.png", "a.apc", "--bands", "grey"), "does not fit"),
         (("encode", "photo.png", "a.apc", "--model", "none.npy"), "none.npy"),
