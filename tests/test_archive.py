@@ -353,6 +353,7 @@ def test_what_the_command_says(scenes, capsys):
     ):
         assert main(["batch", *wrong]) == 2
         assert what in capsys.readouterr().err
+    assert not glob("other*")
 
 
 @pytest.mark.usefixtures("scenes")
@@ -361,4 +362,3 @@ def test_shipped_tables_are_taken_by_name():
     assert apercu.info(Path("out/a.png.apc").read_bytes())["model"] == 10
     assert counts(made("in/2026", model="apercu_small"))[2] == 0
     assert counts(made("in/2026"))[2] == 3
-    assert not glob("other*")

@@ -9,7 +9,7 @@ import stat
 from typing import IO
 
 import apercu
-from apercu.codecs.decoding import check_head
+from apercu.codecs.limits import check_head
 from apercu.codecs.scenes import split
 from apercu.errors import CorruptStream, Truncated
 from apercu.format.container import Header, read_header

@@ -23,7 +23,7 @@ from apercu.bridges import bounded, geo_metadata, geo_read, geo_write
 from apercu.bridges.geo_rows import by_rows
 from apercu.bridges.geometry import check_size
 from apercu.bridges.label import label_of
-from apercu.codecs import decoding, encoding, scenes
+from apercu.codecs import decoding, encoding, limits, scenes
 from apercu.codecs.decoding import DAMAGED, PLAINLY, How
 from apercu.codecs.protocol import Progress, no_progress
 from apercu.codecs.reduced import log2_of
@@ -142,7 +142,7 @@ class Opened:
     ) -> None:
         self._file = scenes.opened(data, apercu.MAX_PIXELS)
         said, header = self._file.scene, self._file.header
-        decoding.check_size(*self._file.size(full_size), header.n_bands, apercu.MAX_PIXELS)
+        limits.check_size(*self._file.size(full_size), header.n_bands, apercu.MAX_PIXELS)
         self._how, self._full_size = replace(how, max_pixels=apercu.MAX_PIXELS), full_size
         self._log2 = self._file.log2 if full_size else 0
         self._kept: scenes.Kept = {}

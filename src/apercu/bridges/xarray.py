@@ -20,7 +20,7 @@ import apercu
 from apercu.bridges import bounded
 from apercu.bridges.coordinates import GRID_MAPPING, attributes, coordinates
 from apercu.bridges.label import attributes_of
-from apercu.codecs import decoding, scenes
+from apercu.codecs import limits, scenes
 from apercu.errors import MissingExtra, OptionError, naming
 from apercu.format.chunk_places import at_coded_size
 from apercu.format.chunks import Scene
@@ -91,7 +91,7 @@ class ApercuBackendEntrypoint(BackendEntrypoint):
         by_name.restorer_for_file(restore, content.data, options)  # says what is wrong before samples are looked at
         file = content.file
         # Coordinates take memory before any samples do.
-        decoding.check_size(*file.size(full_size), file.header.n_bands, apercu.MAX_PIXELS)
+        limits.check_size(*file.size(full_size), file.header.n_bands, apercu.MAX_PIXELS)
         scene = file.scene if full_size else at_coded_size(file.scene)
         dataset = _dataset(content, _Samples(file, manager, how, full_size), scene, mask_and_scale)
         dataset[NAME].attrs |= attributes_of(apercu.provenance(content.data, restore=restore, **options))

@@ -88,17 +88,15 @@ def add_encoding(parser: argparse.ArgumentParser) -> None:
         "--bands", metavar="KIND", help="what the bands are: grey, rgb, rgba or spectral (default: as the file says)"
     )
     tuning.add_argument("--tile", type=int, metavar="SIDE", help="side of tiles in pixels, a power of two from 32")
-    tuning.add_argument("--layers", type=int, metavar="N", help="layers, coarse to fine, 1 to 5; with rnn 1 to 11")
-    tuning.add_argument(
-        "--model", metavar="FILE", help="weights of your own, made by training; apercu_small: shipped tables of 8 kB"
-    )
     tuning.add_argument(
         "--layers",
         type=int,
         metavar="N",
         help="layers, coarse to fine, 1 to 5; with dct and stacked_ae 1 or 2, with rnn 1 to 11",
     )
-    tuning.add_argument("--model", metavar="FILE", help="weights of your own, made by training")
+    tuning.add_argument(
+        "--model", metavar="FILE", help="weights of your own, made by training; apercu_small: shipped tables of 8 kB"
+    )
     of_codecs = parser.add_argument_group("options of some codecs alone")
     streams.add_options(of_codecs, options_by_codec())
 

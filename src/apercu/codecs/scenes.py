@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.codecs import decoding, encoding, scene_mask
+from apercu.codecs import decoding, encoding, limits, scene_mask
 from apercu.codecs.by_name import codec_of
 from apercu.codecs.decoding import PLAINLY, How
 from apercu.codecs.importance import map_of
@@ -259,7 +259,7 @@ def _bands(file: Opened, image: Samples) -> Samples:
 def inside(file: Opened, window: Window | None, full_size: bool, max_pixels: int | None) -> Window:
     """A window of a file, which is not too large; raises TooLarge or OptionError."""
     if full_size:
-        decoding.check_size(*file.size(True), file.header.n_bands, max_pixels)
+        limits.check_size(*file.size(True), file.header.n_bands, max_pixels)
     return decoding.inside(window, *file.size(full_size))
 
 

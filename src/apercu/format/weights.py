@@ -34,8 +34,7 @@ def digest(array: NDArray[np.generic]) -> bytes:
 
 
 def load(path: Path) -> NDArray[np.generic]:
-    """The array of int16, uint16 or uint8 in a file; raises ModelError."""
-    """The array of int16 or uint16 in a file, in the byte order of this machine; raises ModelError."""
+    """The array of int16, uint16 or uint8 in a file, in the byte order of this machine; raises ModelError."""
     try:
         with path.open("rb") as file:
             data = file.read(len(MAGIC_PREFIX))
@@ -51,9 +50,6 @@ def load(path: Path) -> NDArray[np.generic]:
         raise ModelError(f"{path} is no file of weights, as `apercu train` writes (.npy)") from error
     if array.dtype != np.uint8 and (array.dtype.kind not in "iu" or array.dtype.itemsize != 2):
         raise ModelError(f"{path} holds no array of int16, uint16 or uint8")
-    return array
-    if array.dtype.kind not in "iu" or array.dtype.itemsize != 2:
-        raise ModelError(f"{path} holds no array of int16 or uint16")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
