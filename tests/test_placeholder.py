@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import random
 from contextlib import suppress
 
 import numpy as np
@@ -10,8 +11,11 @@ import pytest
 from PIL import Image
 
 import apercu
+import reference_placeholder
 from apercu.cli.main import main
 from apercu.stages.area import FRACTION_BITS, area_weights, cubic_weights
+from reference_bytes import Refused
+from scripts.pictures import scene
 
 
 def picture(height=96, width=144, n_bands=3):
@@ -160,3 +164,44 @@ def test_command_goes_on_after_a_bad_file(tmp_path, capfd):
     assert "a.png" in said.err
     assert main(["placeholder", str(tmp_path), "--bytes", "3"]) == 2
     assert main(["placeholder", str(tmp_path), "--format", "raw"]) == 2
+
+
+# --- A second reader ------------------------------------------------------------------------------
+def kinds():
+    """Pictures of every kind, of several proportions."""
+    colour = scene(60, 90, 3, seed=4)
+    clear = np.dstack([colour, np.where(np.arange(90) < 40, 0, 255)[None].repeat(60, 0).astype(np.uint8)])
+    return colour, colour[:, :, 0], clear, scene(70, 31, 3), scene(9, 200, 1)[:, :, 0]
+
+
+@pytest.mark.parametrize("n_bytes", [16, 32, 100, 300])
+def test_a_reader_written_from_the_specification_agrees(n_bytes):
+    for image in kinds():
+        data = apercu.placeholder(image, n_bytes)
+        for size in ((11, 17), (40, 3)):
+            found = reference_placeholder.decode(data, size)
+            np.testing.assert_array_equal(found, apercu.placeholder_image(data, size), strict=True)
+
+
+def test_both_readers_make_the_same_of_damage():
+    names = set()
+    for seed in range(300):
+        rng = random.Random(seed)
+        data = bytearray(apercu.placeholder(kinds()[seed % 3], 24)) if seed < 3 else bytearray(rng.randbytes(24))
+        data[4:] = rng.randbytes(rng.randrange(40))
+        data = bytes(data[: rng.choice((2, 20, 40))])
+        wanted, found = outcomes(data)
+        assert found == wanted, data.hex()
+        names.add(wanted if isinstance(wanted, str) else "shown")
+    assert names == {"shown", "Truncated", "CorruptStream", "NotApercu"}
+
+
+def outcomes(data):
+    """Bytes of pixels, or the name of the error, of both."""
+    made = []
+    for read, error in ((apercu.placeholder_image, apercu.FormatError), (reference_placeholder.decode, Refused)):
+        try:
+            made.append(read(data, (3, 4)).tobytes())
+        except error as fault:
+            made.append(type(fault).__name__)
+    return made
