@@ -1,16 +1,19 @@
 """Random input for the coders and the transform; each function returns what it found wrong."""
 
 import random
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+import apercu
 from apercu.errors import CorruptStream, Truncated
 from apercu.stages.dual_code import dual_decode, dual_encode
 from apercu.stages.mask import decode_mask, encode_mask
 from apercu.stages.range_coding import BYPASS, range_decode, range_encode
 from apercu.stages.wavelet import wavelet_analyse, wavelet_synthesise
 from mutate import havoc
+from scripts.pictures import scene
 
 
 def range_coder(rng: random.Random) -> list[str]:
@@ -105,3 +108,31 @@ def wavelet(rng: random.Random) -> list[str]:
     if np.abs(back).max() > 8191:
         faults.append("the synthesis passes its limits")
     return faults
+
+
+@cache
+def placeholders() -> list[bytes]:
+    """Sound ones of every kind."""
+    found = []
+    for seed, n_bytes in enumerate((16, 21, 32, 64, 128, 300)):
+        image = scene(50 + 9 * seed, 70, 3, seed=seed)
+        alpha = np.where(np.arange(70) < 30, 0, 255)[None, :, None].repeat(len(image), 0).astype(np.uint8)
+        for picture in (image, image[:, :, 0], np.concatenate([image, alpha], axis=2)):
+            found.append(apercu.placeholder(picture, n_bytes))
+    return found
+
+
+def placeholder(rng: random.Random) -> list[str]:
+    """A damaged placeholder is a picture or a FormatError; it has no checksum."""
+    data = bytearray(rng.choice(placeholders()))
+    for _ in range(rng.randrange(4)):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    if rng.randrange(2):
+        start = rng.randrange(len(data) + 1)
+        data[start:] = rng.randbytes(rng.randrange(40))
+    height, width = rng.randrange(1, 20), rng.randrange(1, 20)
+    try:
+        shown = apercu.placeholder_image(bytes(data), (height, width))
+    except apercu.FormatError:
+        return []
+    return [] if shown.shape[:2] == (height, width) else [f"a placeholder of {shown.shape[:2]}, not {height, width}"]

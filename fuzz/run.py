@@ -206,7 +206,7 @@ def _split(case: bytes) -> tuple[int | None, int, bytes]:
 
 BESIDE = (
     "windows", "layers", "scenes", "in C", "loaded by Pillow", "images", "user models", "broken models", "range coder",
-    "symbols", "wavelet", "masks", "packets", "pictures", "networks", "restored",
+    "symbols", "wavelet", "masks", "placeholders", "packets", "pictures", "networks", "restored",
 )  # fmt: skip
 
 

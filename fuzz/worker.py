@@ -42,6 +42,8 @@ def run_case(judge: Judge, rng: random.Random, index: int, data: bytes, folder: 
     if index % 16 == 1:
         judge.writing("symbols", encoding.symbols, rng)
         judge.writing("wavelet", encoding.wavelet, rng)
+    if index % 4 == 2:
+        judge.writing("placeholders", encoding.placeholder, rng)
     if index % 16 == 9:
         judge.writing("masks", encoding.masks, rng)
     if index % 48 == 3:
