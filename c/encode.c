@@ -89,7 +89,7 @@ int apc_encode_begin(apc_encoder *encoder, const apc_image *image, const apc_mod
     if (fault)
         return fault;
     encoder->model = model, encoder->memory = memory, encoder->out = out, encoder->capacity = capacity;
-    if (file->wide && !file->levels) {
+    if (is_wide(file) && !file->levels) {
         uint8_t *levels = (uint8_t *)(lengths_of(encoder) + n_segments(file));
         for (uint32_t group = 0; group < n_level_groups(file); group++)
             memcpy(levels + 2 * group, FULL_RANGE, sizeof FULL_RANGE);

@@ -87,7 +87,7 @@ static void refuse(reader *r, int where, int fault)
 
 uint32_t n_level_groups(const apc_file *file)
 {
-    if (!file->wide)
+    if (!is_wide(file))
         return 0;
     return file->interpretation == APC_RGB ? 1 : file->interpretation == APC_RGBA ? 2 : file->bands;
 }

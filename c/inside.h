@@ -47,7 +47,27 @@ uint32_t check_of_whole(const apc_file *file, const uint8_t *data, size_t n);
 uint32_t check_of_segment(const apc_file *file, uint32_t index, const uint8_t *segment, size_t n);
 
 /* --- planes.c */
-int is_colour(const apc_file *file);
+/* An encoder that is made for one kind of image (APERCU_KIND, APERCU_WIDE) has no code for others. */
+static inline int is_colour(const apc_file *file)
+{
+#ifdef APERCU_KIND
+    (void)file;
+    return APERCU_KIND == APC_RGB;
+#else
+    return file->interpretation == APC_RGB || file->interpretation == APC_RGBA;
+#endif
+}
+
+static inline int is_wide(const apc_file *file)
+{
+#ifdef APERCU_KIND
+    (void)file;
+    return APERCU_WIDE;
+#else
+    return file->wide;
+#endif
+}
+
 band_plane plane_of(const apc_file *file, uint32_t width, uint32_t height, uint32_t index);
 size_t even(int32_t side);
 size_t n_samples(const band_plane *plane);

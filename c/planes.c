@@ -8,11 +8,6 @@
 enum { FEW_PLANES = 4, MOST_WEIGHT = 64 /* so that sums over neighbours have 16 bits */ };
 
 /* --- Planes */
-int is_colour(const apc_file *file)
-{
-    return file->interpretation == APC_RGB || file->interpretation == APC_RGBA;
-}
-
 band_plane plane_of(const apc_file *file, uint32_t width, uint32_t height, uint32_t index)
 {
     int chroma = is_colour(file) && (index == 1 || index == 2);

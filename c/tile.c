@@ -69,7 +69,7 @@ static void fetch_colour_rows(const apc_file *file, const parts *p, const void *
 {
     size_t wide = even((int32_t)w);
     int16_t *luma = p->samples, *cb = luma + 2 * wide, *cr = cb + wide / 2, *scratch = cr + wide / 2;
-    if (file->wide)
+    if (is_wide(file))
         apercu_rgb_to_ycc_u16((const uint16_t *)pixels + at, row, file->bands, w, n, offset_of(file, 0), range_of(file, 0),
                               scratch, luma, wide, 2, cb, cr);
     else
@@ -90,7 +90,7 @@ APERCU_APART static void analyse_band(const apc_file *file, const parts *p, cons
     wavelet_analysis a;
     begin(file, &a, of, p->scratch, coefficients);
     for (size_t y = 0; y < (size_t)of->height; y++) {
-        if (!file->wide) {
+        if (!is_wide(file)) {
             wavelet_push_u8(&a, (const uint8_t *)pixels + y * row + band, file->bands);
             continue;
         }
@@ -163,7 +163,7 @@ static int read_layers(const apc_file *file, const apc_model *model, uint8_t *me
 static void store(const apc_file *file, const int16_t *plane, size_t w, size_t h, void *pixels, size_t row, uint32_t band,
                   uint32_t group)
 {
-    if (file->wide)
+    if (is_wide(file))
         apercu_store_u16(plane, w, (uint16_t *)pixels + band, row, file->bands, w, h, offset_of(file, group),
                          range_of(file, group));
     else
@@ -174,7 +174,7 @@ static void store_colour(const apc_file *file, const parts *p, size_t w, size_t 
 {
     size_t half = (w + 1) / 2;
     const int16_t *luma = p->samples, *cb = luma + w * h, *cr = cb + half * ((h + 1) / 2);
-    if (file->wide)
+    if (is_wide(file))
         apercu_ycc_to_rgb_u16(luma, w, cb, cr, half, p->scratch, pixels, row, file->bands, w, h, offset_of(file, 0),
                               range_of(file, 0));
     else

@@ -17,7 +17,7 @@ import numpy as np
 
 import apercu
 from apercu.bridges import files
-from apercu.bridges.export_c import export_c
+from apercu.bridges.export_c import defines, export_c
 from scripts.pictures import scene
 
 BOARDS = {"cortex-m4": "mps2-an386", "cortex-m7": "mps2-an500"}
@@ -157,12 +157,11 @@ def build(folder: Path, core: str, optimise: str = "-O2", **kind: Any) -> Path:
         f"-mcpu={core}",
         optimise,
         "-std=c99",
-        "-DAPERCU_SMALL_ENCODER",
+        *(f"-D{name}" for name in defines(**kind)),
         f"-I{source}",
         f"-I{source / 'src'}",
         *FLAGS,
     ]
-    flags += ["-DAPERCU_SMALL_TABLES"] * (kind.get("model") is not None)
     command = [COMPILER, *flags, *map(str, sources), "-T", str(folder / "board.ld"), "--specs=rdimon.specs"]
     subprocess.run([*command, "-nostartfiles", "-o", str(target)], check=True, capture_output=True)
     return target
@@ -247,11 +246,12 @@ def main() -> None:
                 for image in images:
                     print(row(image, core, tile, options.bpp, Path(place)), flush=True)
                     print(row(np.ascontiguousarray(image[:, :, 1]), core, tile, options.bpp, Path(place)), flush=True)
-        print("\n| core | tables | code, -Os | code, -O2 | tables, bytes |\n|---|---|---|---|---|")
-        for core in BOARDS:
+        print("\n| bands | tables | code, -Os | code, -O2 | tables, bytes |\n|---|---|---|---|---|")
+        for bands in ("rgb", "grey"):
             for model in (None, "apercu_small"):
-                sizes = [code_size(build(Path(place), core, how, model=model)) for how in ("-Os", "-O2")]
-                print(f"| {core} | {model or 'apercu'} | {sizes[0][0]:,} | {sizes[1][0]:,} | {sizes[0][1]:,} |")
+                kind = {"bands": bands, "model": model}
+                sizes = [code_size(build(Path(place), "cortex-m4", how, **kind)) for how in ("-Os", "-O2")]
+                print(f"| {bands} | {model or 'apercu'} | {sizes[0][0]:,} | {sizes[1][0]:,} | {sizes[0][1]:,} |")
 
 
 if __name__ == "__main__":

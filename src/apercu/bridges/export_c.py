@@ -57,6 +57,7 @@ def export_c(
         raise OptionError(f"model must be one of {', '.join(NAMED_MODELS)}, not {model!r}")
     tables = load(FOLDER / MODELS[number].file)
     words = _words(layout, bits, layers, most_tiles, ram) | _of_tables(number, tables)
+    words["defines"] = " ".join(f"-D{name}" for name in defines(bands, bits, model))
     folder, sources = Path(out), _sources()
     (folder / "src").mkdir(parents=True, exist_ok=True)
     for name in TEMPLATES:
@@ -69,6 +70,13 @@ def export_c(
     for path in (*map(of_kernel.joinpath, KERNEL), *of_kernel.glob("*.h")):
         _write(folder / "src" / path.name, path.read_text(encoding="utf-8"))
     return ram
+
+
+def defines(bands: str | int = "rgb", bits: int = 8, model: str | None = None, **_: object) -> list[str]:
+    """What the sources are compiled with, for the arguments of `export_c`."""
+    kind = str(bands) if bands in ("grey", "rgb") else "spectral"
+    found = ["APERCU_SMALL_ENCODER", f"APERCU_KIND=APC_{kind.upper()}", f"APERCU_WIDE={int(bits == 16)}"]
+    return [*found, "APERCU_SMALL_TABLES"] if model else found
 
 
 def ram_of(layout: Layout, n_segments: int) -> int:
@@ -124,8 +132,7 @@ def _words(layout: Layout, bits: int, layers: int, most_tiles: int, ram: int) ->
 def _of_tables(number: int, tables: NDArray[np.generic]) -> dict[str, Any]:
     small = tables.dtype == np.uint8
     size = N_REACHED if small else 4 * N_CONTEXTS
-    defines = " -DAPERCU_SMALL_TABLES" if small else ""
-    return {"model": number, "table_bytes": N_BANDS * N_WEIGHTS + size, "defines": defines}
+    return {"model": number, "table_bytes": N_BANDS * N_WEIGHTS + size}
 
 
 def _sources() -> Path:
