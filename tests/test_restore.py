@@ -219,7 +219,8 @@ def test_a_network_that_was_shipped_has_a_name(monkeypatch):
             assert np.array_equal(apercu.decode(data, restore="cnn", network=chosen), restored)
         monkeypatch.setitem(ids.NETWORKS, f"{other}-1", ids.NETWORKS[other])
         for strange in (other, f"{other}-1"):
-            with pytest.raises(ModelError, match=f"^the network {strange} is not for files of the codec {codec}$"):
+            says = f"^the network of this restorer for files of the codec {codec} is {name}, not {strange}$"
+            with pytest.raises(ModelError, match=says):
                 apercu.decode(data, restore="cnn", network=strange)
         with pytest.raises(ModelError, match="cannot read the network"):
             apercu.decode(data, restore="cnn", network=f"{name}-9")

@@ -163,6 +163,7 @@ EXAMPLES = [
     (bands.band_step, bands.band_step, {"step_q8": 900, "chroma": 0, "level": 2, "orientation": 1}),
     (bands.band_step_q6, bands.band_step_q6, {"step_q8": 900, "chroma": 1, "level": 4, "orientation": -1}),
     (bands.low_step_q6, bands.low_step_q6, {"step_q8": 900}),
+    (bands.workspace_bytes, bands.workspace_bytes, {"planes": PLANES}),
     (bands.BandCoder, band_coder, {"weights": TABLES.weights, "contexts": TABLES.contexts, "planes": PLANES}),
     (bands.BandCoder, band_encode,
      {"coefficients": int16(N), "step_q8": 900, "first": 5, "last": 1, "symbols": np.zeros(N, np.int16)}),
