@@ -10,7 +10,7 @@
 #include <string.h>
 
 typedef size_t word;
-enum { BYTES = sizeof(word) };
+enum { BYTES = sizeof(word), MOST_BYTES = 8 /* of a word, so that sizes are the same on every machine */ };
 #define LOWER (~(word)0 / 0xFFFF * 0xFF) /* every second byte: places for sums of 16 bits */
 
 static inline word load(const uint8_t *at)

@@ -176,7 +176,7 @@ int64_t apercu_bands_workspace(const band_plane *planes, size_t n_planes)
         size = place_grids(&planes[p], &layout, NULL, size, NULL);
         most = scratch > most ? scratch : most;
     }
-    return (int64_t)(size + most + 8 + sizeof(word)); /* a word begins in the last row */
+    return (int64_t)(size + most + 8 + MOST_BYTES); /* a word begins in the last row */
 }
 
 /* Codes one band of a plane. `scratch` is 8-byte aligned. */

@@ -38,7 +38,7 @@ static inline size_t wide_of(size_t width)
 /* Bytes for the widest band: see walk_band(). */
 static inline size_t scratch_size(size_t width)
 {
-    return (2 + GROUP + GROUP + 1 + SOURCES + 2) * wide_of((width + 1) / 2) + (SOURCES + 1) * sizeof(word);
+    return (2 + GROUP + GROUP + 1 + SOURCES + 2) * wide_of((width + 1) / 2) + (SOURCES + 1) * MOST_BYTES;
 }
 
 /* 0 or APERCU_ERROR_ARGUMENT: a companion is an earlier plane with bands of the same sizes. */
