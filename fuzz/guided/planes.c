@@ -25,7 +25,7 @@ void guided_wavelet(input *in)
     int32_t levels = (int32_t)(take(in) % 7), chroma = (int32_t)(take(in) % 2);
     int32_t step_q8 = (int32_t)(take_number(in, 3) % 262145), centre = take(in) & 1 ? SAMPLE_FULL / 2 : 0;
     uint32_t state = take(in) + 1, wild = take(in) & 1;
-    size_t n = 8 * (width + 12) + 2 * ((width + 1) / 2) * ((height + 1) / 2);
+    size_t n = wavelet_workspace(width, height);
     int16_t *plane = exact(((height - 1) * stride + width) * sizeof *plane), *bands = exact(width * height * sizeof *bands);
     int16_t *workspace = exact(n * sizeof *workspace), *back = exact(((height - 1) * stride + width) * sizeof *back);
     for (size_t y = 0; y < height; y++)
