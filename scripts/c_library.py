@@ -108,11 +108,11 @@ class Decoder:
     """The library, by the functions of the package."""
 
     def __init__(self, folder: Path, guard: int = 64) -> None:
-        self.library, self.guard = load(folder), guard
+        self.functions, self.guard = load(folder), guard
 
     def _checked(self, found: int) -> int:
         if found < 0:
-            raise Refused(self.library.apc_error_name(found).decode())
+            raise Refused(self.functions.apc_error_name(found).decode())
         return found
 
     def opened(self, data: bytes, limit: int = 2**28) -> File:
@@ -120,13 +120,13 @@ class Decoder:
         file = File()
         file.bytes = ctypes.create_string_buffer(data, len(data))
         at, n = ctypes.cast(file.bytes, ctypes.c_void_p), ctypes.c_size_t(len(data))
-        self._checked(self.library.apc_open(ctypes.byref(file), at, n, ctypes.c_uint64(limit)))
+        self._checked(self.functions.apc_open(ctypes.byref(file), at, n, ctypes.c_uint64(limit)))
         return file
 
     def model(self, file: File, path: Path | None = None) -> Model:
         """The shipped tables, or a user's."""
         if file.model:
-            return Model.in_dll(self.library, f"apc_model_{file.model}")
+            return Model.in_dll(self.functions, f"apc_model_{file.model}")
         if path is None:
             return Model(255)
         numbers = np.ascontiguousarray(np.load(path)).ravel()
@@ -145,7 +145,7 @@ class Decoder:
 
     def memory(self, file: File) -> "np.ndarray[Any, Any]":
         """What decoding takes, and `guard` bytes more that it must not touch. It begins as rubbish."""
-        return np.full(self.library.apc_memory(ctypes.byref(file)) + self.guard, GUARD, np.uint8)
+        return np.full(self.functions.apc_memory(ctypes.byref(file)) + self.guard, GUARD, np.uint8)
 
     def decode(
         self,
@@ -167,9 +167,9 @@ class Decoder:
         told = [ctypes.byref(file), ctypes.byref(tables), address(memory), address(pixels)]
         told += [ctypes.c_size_t(0), ctypes.c_uint32(layers or ALL_LAYERS)]
         if damaged == "raise":
-            found = self.library.apc_decode(*told)
+            found = self.functions.apc_decode(*told)
         else:
-            found = self.library.apc_decode_damaged(*told, address(shown))
+            found = self.functions.apc_decode_damaged(*told, address(shown))
         if (memory[len(memory) - self.guard :] != GUARD).any() or (around[around.size - margin :] != GUARD).any():
             raise AssertionError("the library writes beyond its memory or the image")
         self._checked(found)
@@ -184,13 +184,13 @@ class Decoder:
         quality, tile = like.quality_q8, 1 << like.tile_log2 if like.tile_log2 else 0
         how = INTERPRETATIONS.index(like.interpretation), like.wide, not like.flat, like.n_layers, quality, tile
         about = Image(like.width, like.height, like.n_bands, *how, levels.ctypes.data if like.wide else None)
-        n = self.library.apc_encode_memory(ctypes.byref(about))
+        n = self.functions.apc_encode_memory(ctypes.byref(about))
         file = File(model=0 if path else like.model_id)
         memory, tables = np.full(n + self.guard, GUARD, np.uint8), self.model(file, path)
         pixels = np.ascontiguousarray(image)
         out = np.full(4 * pixels.nbytes + 4096 if capacity is None else capacity, GUARD, np.uint8)
         told = [ctypes.byref(about), ctypes.byref(tables), address(memory), address(pixels), ctypes.c_size_t(0)]
-        size = self._checked(self.library.apc_encode(*told, address(out), ctypes.c_size_t(out.size)))
+        size = self._checked(self.functions.apc_encode(*told, address(out), ctypes.c_size_t(out.size)))
         if (memory[n:] != GUARD).any():
             raise AssertionError("the encoder writes beyond its memory")
         return out[:size].tobytes()
@@ -199,19 +199,19 @@ class Decoder:
         """The name of its fault or None, and its bytes."""
         file, at, n = self.opened(data), ctypes.c_void_p(), ctypes.c_size_t()
         place = ctypes.c_uint32(tile), ctypes.c_uint32(layer)
-        fault = self.library.apc_segment(ctypes.byref(file), *place, ctypes.byref(at), ctypes.byref(n))
-        return self.library.apc_error_name(fault).decode() if fault else None, n.value
+        fault = self.functions.apc_segment(ctypes.byref(file), *place, ctypes.byref(at), ctypes.byref(n))
+        return self.functions.apc_error_name(fault).decode() if fault else None, n.value
 
     def tile(self, data: bytes, tile: int, layers: int | None = None) -> SimpleNamespace:
         """The samples of a tile (h, w, B), its place, how many layers are shown, and the fault's name or None."""
         file = self.opened(data)
-        place, fault = self.library.apc_tile_place(ctypes.byref(file), ctypes.c_uint32(tile)), ctypes.c_int(0)
+        place, fault = self.functions.apc_tile_place(ctypes.byref(file), ctypes.c_uint32(tile)), ctypes.c_int(0)
         pixels = np.full((place.height, place.width, file.bands), GUARD, np.uint16 if file.wide else np.uint8)
         memory, tables = self.memory(file), self.model(file)
         told = [ctypes.byref(file), ctypes.byref(tables), address(memory), ctypes.c_uint32(tile)]
         told += [ctypes.c_uint32(layers or ALL_LAYERS), address(pixels), ctypes.c_size_t(0), ctypes.byref(fault)]
-        n_shown = self._checked(self.library.apc_decode_tile(*told))
-        name = self.library.apc_error_name(fault).decode() if fault.value else None
+        n_shown = self._checked(self.functions.apc_decode_tile(*told))
+        name = self.functions.apc_error_name(fault).decode() if fault.value else None
         return SimpleNamespace(pixels=pixels, place=place, shown=n_shown, fault=name)
 
 

@@ -163,7 +163,7 @@ def test_memory_is_of_one_tile(c):
     _, data, _ = valid("bands-tiles")
     file = c.opened(data)
     assert (file.tile, file.n_tiles > 1) == (32, True)
-    assert c.library.apc_memory(c_library.ctypes.byref(file)) < 110_000
+    assert c.functions.apc_memory(c_library.ctypes.byref(file)) < 110_000
 
 
 # --- The other way --------------------------------------------------------------------------------

@@ -121,6 +121,9 @@ def _words(layout: Layout, bits: int, layers: int, most_tiles: int, ram: int) ->
         "sample": f"uint{bits}_t",
         "ram": ram,
         "most_tiles": most_tiles,
+        "room": "\n * A file of several tiles is put in order at its end, for which `file` needs room for it twice."
+        if layers > 1
+        else "",
         "levels": levels + "of src/apercu.h makes them, or NULL" if wide else "",
         "levels_argument": ", const uint8_t *levels" if wide else "",
         "levels_given": "levels" if wide else "NULL",

@@ -25,14 +25,14 @@ static inline int32_t small_place(int32_t i)
 {
     int32_t at = 0;
     if (i < SIGN_CONTEXTS) { /* without flags, nothing is known of a group */
-        int32_t class_ = i / (BANDS_OF_CLASS * OF_ZERO), of_class = i / OF_ZERO % BANDS_OF_CLASS, rest = i % OF_ZERO;
-        if (class_ && of_class < ORIENTATIONS)
+        int32_t chroma = i / (BANDS_OF_CLASS * OF_ZERO), in_class = i / OF_ZERO % BANDS_OF_CLASS, rest = i % OF_ZERO;
+        if (chroma && in_class < ORIENTATIONS)
             return -1;
-        int32_t halves = of_class > FLAGGED_BANDS ? of_class - FLAGGED_BANDS : 0;
-        at = OF_ZERO * of_class - OF_ZERO / 2 * halves;
-        if (class_)
+        int32_t halves = in_class > FLAGGED_BANDS ? in_class - FLAGGED_BANDS : 0;
+        at = OF_ZERO * in_class - OF_ZERO / 2 * halves;
+        if (chroma)
             at += OF_ZERO * (BANDS_OF_CLASS - ORIENTATIONS) - OF_ZERO / 2 * (BANDS_OF_CLASS - FLAGGED_BANDS);
-        return of_class < FLAGGED_BANDS ? at + rest : rest % 2 ? -1 : at + rest / 2;
+        return in_class < FLAGGED_BANDS ? at + rest : rest % 2 ? -1 : at + rest / 2;
     }
     at = OF_ZERO * (2 * BANDS_OF_CLASS - ORIENTATIONS) - OF_ZERO * (BANDS_OF_CLASS - FLAGGED_BANDS);
     if (i < MAG_CONTEXTS) {
