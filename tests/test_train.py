@@ -11,6 +11,7 @@ from apercu.cli.main import main
 from apercu.codecs.tables import shipped
 from apercu.format.weights import digest
 from apercu.lab import taha2025 as lab
+from apercu.lab.recipes import images_of
 from scripts.pictures import scene
 
 
@@ -79,7 +80,7 @@ def test_command_trains_weights_that_encode_and_decode(folder, tmp_path, monkeyp
     assert "principal subspace" in capsys.readouterr().out
     recipe = json.loads(out.with_suffix(".json").read_text())
     assert recipe["seed"] == 3
-    assert len(recipe["images"]) == 5
+    assert len(images_of(out.with_suffix(".json"))) == 5
     image = scene(64, 64)[:, :, 0]
     data = apercu.encode(image, codec="taha2025", quality=80, model=out)
     assert apercu.info(data)["model"] == recipe["sha256"][:16]

@@ -21,6 +21,7 @@ from apercu.lab import apercu as lab
 from apercu.lab import cnn as cnn_lab
 from apercu.lab import cnn_training, drawn, fidelity, steps
 from apercu.lab.apercu import likeliest_weights
+from apercu.lab.recipes import images_of
 from apercu.restore import cnn
 from scripts.pictures import scene
 
@@ -92,9 +93,9 @@ def test_tables_of_whatever_encode_takes(tmp_path, capsys):
     out = tmp_path / "mine.npy"
     assert main(["train", "apercu", "--images", str(images), "--out", str(out)]) == 0
     assert re.search(r"^passed over: .*broken\.jpg: ", capsys.readouterr().out, re.MULTILINE)
-    recipe = json.loads(out.with_suffix(".json").read_text())
-    assert set(recipe["images"]) == {"grey.png", "alpha.webp", "spectral.tif", "colour16.png"}
-    planes = {name: lab.analysis_of(images / name, files.read).planes for name in recipe["images"]}
+    names = set(images_of(out.with_suffix(".json")))
+    assert names == {"grey.png", "alpha.webp", "spectral.tif", "colour16.png"}
+    planes = {name: lab.analysis_of(images / name, files.read).planes for name in names}
     assert {name: len(found) for name, found in planes.items()} == {
         "grey.png": 1, "alpha.webp": 4, "spectral.tif": 6, "colour16.png": 3,
     }  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from apercu.lab.recipes import images_of
 from apercu.stages import predict
 from scripts.pictures import scene
 
@@ -61,6 +62,6 @@ def test_training(tmp_path, monkeypatch):
     before, after = recipe["bytes_before_each_pass"]
     assert after < 0.99 * before
     assert said[-1] == f"contexts, pass 2: {after} bytes"
-    assert list(recipe["images"]) == [f"{seed}.png" for seed in range(4)]
+    assert list(images_of(tmp_path / "mine.json")) == [f"{seed}.png" for seed in range(4)]
     tables = tables_of(np.load(tmp_path / "mine.npy"))
     assert tables.taps.any()

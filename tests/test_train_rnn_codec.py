@@ -80,8 +80,8 @@ def test_training_makes_steps_that_take_the_error_away(folder, tmp_path):
     assert gain(rows) > 1.8
     assert rows[-1]["held_out_loss"] < rows[0]["held_out_loss"]
     recipe = json.loads((tmp_path / "mine.json").read_text())
-    assert (recipe["seed"], len(recipe["images"]), recipe["log"]) == (3, 5, rows)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.npy"]
+    assert (recipe["seed"], recipe["images"]["n_images"], recipe["log"]) == (3, 5, rows)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [recipe["images"]["list"], "mine.json", "mine.npy"]
     tables = codec.read_tables(np.load(tmp_path / "mine.npy"), "range")
     plane = np.ascontiguousarray(scene(64, 96, 1, 9).reshape(1, 64, 96).astype(np.int16) * 32)
     errors = rnn_analyse(plane, (4, 6), tables.networks, False).errors.sum((1, 2, 3))

@@ -133,9 +133,9 @@ def test_command_trains_tables_that_code_a_picture(folder, quick, tmp_path, caps
     recipe = json.loads(out.with_suffix(".json").read_text())
     assert recipe["seed"] == 3
     assert recipe["experts"] == [0, 2, 4]
-    assert len(recipe["images"]) == 5
+    assert recipe["images"]["n_images"] == 5
     assert recipe["log"][-1]["step"] == 120
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [recipe["images"]["list"], "mine.json", "mine.npy"]
     tables, _ = unpack(np.load(out))
     plane = np.ascontiguousarray(scene(64, 96, 1, 9).reshape(64, 96).astype(np.int16) * 32)
     symbols = stacked_analyse(plane, (8, 12), tables, 256, 38, False)

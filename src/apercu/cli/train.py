@@ -15,8 +15,8 @@ from apercu.replacing import check_target
 
 DESCRIPTION = """\
 Train a codec's weights, or a network of `decode --restore`, on the images below a folder. A codec's file is used
-with `--model FILE` by `encode` and `decode`, a network with `--network FILE` by `decode`. The recipe (seed, losses,
-SHA-256 of every image) is written beside it, ending in .json.
+with `--model FILE` by `encode` and `decode`, a network with `--network FILE` by `decode`. Beside it are written the
+recipe (seed, losses), ending in .json, and the list of images that it names, which `sha256sum --check` takes.
 
 apercu    takes seconds to minutes, and needs no PyTorch. It takes the pictures that `encode` takes: grey, colour,
           16 bits, many bands; what cannot be read is passed over and named. Only the middle of a picture of more

@@ -10,7 +10,6 @@ number of bits it coded. The more they differ between images, beyond chance, the
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,8 @@ import apercu
 from apercu.codecs import apercu as codec
 from apercu.codecs.content import to_content
 from apercu.format.container import Header, read_header
-from apercu.lab.images import Reader, fault_of, files_below, manifest, read_rgb, sound
+from apercu.lab import recipes
+from apercu.lab.images import Reader, fault_of, files_below, read_rgb, sound
 from apercu.processes import Run, in_order, n_cores, pool
 from apercu.stages.bands import (
     N_BANDS,
@@ -92,11 +92,10 @@ def train(
         "seed": seed,
         "bytes_before_each_pass": sizes,
         "sha256": hashlib.sha256(array.astype("<u2").tobytes()).hexdigest(),
-        "images": manifest(files, folder),
     }
     with out.open("wb") as file:  # np.save would add an ending of its own
         np.save(file, array)
-    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+    recipes.write(out, recipe, files, folder)
 
 
 def _trained(

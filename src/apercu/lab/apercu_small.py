@@ -11,7 +11,6 @@ if it were alone. How much groups count is learnt by multiplicative weights (Aro
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -27,8 +26,9 @@ from apercu.codecs.placeholder import QUALITY_0, QUALITY_STEP, SIDES, shrink
 from apercu.codecs.tables import shipped
 from apercu.format import weights as weight_files
 from apercu.format.ids import DEFAULT_MODEL_IDS, MODELS
+from apercu.lab import recipes
 from apercu.lab.band_bits import bits_of
-from apercu.lab.images import Reader, fault_of, files_below, manifest, read_rgb, sound
+from apercu.lab.images import Reader, fault_of, files_below, read_rgb, sound
 from apercu.processes import in_order, n_cores, pool
 from apercu.stages.band_contexts import AGES, N_LOGITS, PROBABILITIES, packed, reached, unpacked
 from apercu.stages.bands import N_BANDS, N_CONTEXTS, N_WEIGHTS, STAGES, BandCoder, BandTables, start_contexts
@@ -349,11 +349,10 @@ def train(
         "begun_with": {"file": begun_with.name, "sha256": weight_files.digest(weight_files.load(begun_with)).hex()},
         "gains_in_per_cent": {group: round(100 * gain, 3) for group, gain in gains.items()},
         "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
-        "images": manifest(files, folder),
     }
     with out.open("wb") as file:  # np.save would add an ending of its own
         np.save(file, array)
-    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+    recipes.write(out, recipe, files, folder)
 
 
 def _beginning(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:

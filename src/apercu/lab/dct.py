@@ -5,7 +5,6 @@ Contexts: `apercu.lab.symbol_maps`.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.errors import OptionError
+from apercu.lab import recipes
 from apercu.lab.dct_pictures import Job, coded, fault, picture
 from apercu.lab.dct_quantisers import STEPS_Q8, first_parts, quantiser_of, trained_quantisers
-from apercu.lab.images import Reader, files_below, manifest, read_rgb, sound
+from apercu.lab.images import Reader, files_below, read_rgb, sound
 from apercu.lab.symbol_maps import Real, Trained, train_tables
 from apercu.processes import Run, in_order, n_cores, pool
 from apercu.stages.dct import N_EXPECTED, N_SUMS, ORDER, SIDE
@@ -120,11 +120,10 @@ def train(
         "seed": seed,
         "quantisers": [{name: round(value, 4) for name, value in one.items()} for one in parts],
         "sha256": hashlib.sha256(array.astype("<u2").tobytes()).hexdigest(),
-        "images": manifest(files, folder),
     }
     with out.open("wb") as file:  # np.save would add an ending of its own
         np.save(file, array)
-    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+    recipes.write(out, recipe, files, folder)
 
 
 def pack(quantisers: Sequence[Quantiser], expected: NDArray[np.int16], trained: Trained) -> NDArray[np.uint16]:

@@ -5,7 +5,6 @@ Loss: the squared error of RGB and 1 - SSIM of luma, each relative to its value 
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
@@ -22,9 +21,9 @@ from torch.nn import functional
 import apercu
 from apercu.codecs import decoding
 from apercu.errors import MissingExtra, OptionError
-from apercu.lab import drawn
+from apercu.lab import drawn, recipes
 from apercu.lab.cnn import export
-from apercu.lab.images import files_below, manifest, read_rgb
+from apercu.lab.images import files_below, read_rgb
 from apercu.lab.likeness import LUMA, dissimilarity, to_rgb
 from apercu.lab.steps import Log, Part, Said, average, mean_of, run, share_of_rate
 from apercu.processes import in_order, n_cores, pool
@@ -146,9 +145,8 @@ def train(
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
         "log": rows,
         "held_out": [str(path.relative_to(folder)) for path in files[::HELD_OUT]],
-        "images": manifest(files, folder),
     }
-    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+    recipes.write(out, recipe, files, folder)
     _draw(rows, out.with_suffix(".svg"))
     out.with_suffix(".pt").unlink(missing_ok=True)
 

@@ -12,7 +12,6 @@ Options are the codec's, by which the model is chosen: `entropy=huffman`, for in
 """
 
 import hashlib
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -29,7 +28,8 @@ from apercu.codecs.content import to_content
 from apercu.codecs.forecast import HEAD_BITS, RATIOS, STEPS_Q8, UNIT, Counts, between, by_ratio
 from apercu.errors import OptionError
 from apercu.format.container import read_header
-from apercu.lab.images import files_below, manifest, read_rgb
+from apercu.lab import recipes
+from apercu.lab.images import files_below, read_rgb
 from apercu.stages.colour import Samples
 
 MOST_IMAGES = {"apercu": 160}
@@ -74,11 +74,10 @@ def train(codec: str, folder: Path, out: Path, options: Options = MappingProxyTy
         "command": " ".join(["python -m apercu.lab.forecast", codec, folder.name, out.name, *given]),
         "wrong_by": wrong,
         "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
-        "images": manifest(files, folder),
     }
     with out.open("wb") as file:  # np.save would add an ending of its own
         np.save(file, array)
-    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+    recipes.write(out, recipe, files, folder)
 
 
 def _weights(coded: list[Coded]) -> tuple[Real, Real, Real]:

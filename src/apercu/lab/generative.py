@@ -1,7 +1,6 @@
 """The frame of every training of a generative restorer: samples, crops of them, and the files that are written."""
 
 import hashlib
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,10 +10,10 @@ import torch
 from torch import nn
 
 from apercu.errors import MissingExtra
-from apercu.lab import generative_samples
+from apercu.lab import generative_samples, recipes
 from apercu.lab.cnn import export
 from apercu.lab.generative_samples import Sample
-from apercu.lab.images import files_below, manifest
+from apercu.lab.images import files_below
 from apercu.lab.judge import Batch
 from apercu.lab.steps import DEVICE, Log, Said
 from apercu.restore.squares import HALF, OUT
@@ -90,9 +89,8 @@ def write(
         "averaged": AVERAGED,
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
         **said,
-        "images": manifest(files_below(folder), folder),
     }
-    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+    recipes.write(out, recipe, files_below(folder), folder)
 
 
 def batch_of(samples: list[Sample], recipe: Recipe, rng: np.random.Generator) -> Batch:

@@ -10,7 +10,6 @@ probabilities, as those of the codec `apercu` do.
 """
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from apercu.lab.images import Reader, fault_of, files_below, manifest, read_rgb, sound
+from apercu.lab import recipes
+from apercu.lab.images import Reader, fault_of, files_below, read_rgb, sound
 from apercu.stages.colour import Samples
 from apercu.stages.predict import CLASSES, EXPERTS, INPUTS, N_CONTEXTS, PredictTables, encode_samples, predict_tables
 
@@ -99,11 +99,10 @@ def train(
         "losses": losses,
         "bytes_before_each_pass": sizes,
         "sha256": hashlib.sha256(array.astype("<u2").tobytes()).hexdigest(),
-        "images": manifest(files, folder),
     }
     with out.open("wb") as file:  # np.save would add an ending of its own
         np.save(file, array)
-    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+    recipes.write(out, recipe, files, folder)
 
 
 def halved(image: Samples) -> Picture:

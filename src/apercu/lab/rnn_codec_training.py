@@ -8,7 +8,6 @@ bits go signs, at first of noisy numbers (Toderici et al., ICLR 2016); gradients
 """
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +19,8 @@ from torch import Tensor, nn
 
 from apercu.codecs import rnn as codec
 from apercu.errors import OptionError
-from apercu.lab.images import files_below, manifest, read_rgb
+from apercu.lab import recipes
+from apercu.lab.images import files_below, read_rgb
 from apercu.lab.rnn_codec import BITS, DECODER, ENCODER, FEATURES, WIDE, Network, interpolated, places, to_array
 from apercu.lab.rnn_codec_maps import MAP_STEPS, train_maps
 from apercu.lab.steps import Losses, Part, Said, average, run, share_of_rate
@@ -203,9 +203,8 @@ def train(
         "maps": f"from the symbols of the networks, at steps of {', '.join(map(str, MAP_STEPS))}",
         "sha256": hashlib.sha256(array.astype("<i2").tobytes()).hexdigest(),
         "log": rows,
-        "images": manifest(files, folder),
     }
     with out.open("wb") as file:  # np.save would add an ending of its own
         np.save(file, array)
-    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+    recipes.write(out, recipe, files, folder)
     checkpoint.unlink(missing_ok=True)

@@ -29,7 +29,8 @@ from torch import Tensor, nn
 
 from apercu.codecs.stacked_ae import to_array
 from apercu.errors import OptionError
-from apercu.lab.images import files_below, manifest
+from apercu.lab import recipes
+from apercu.lab.images import files_below
 from apercu.lab.stacked_blocks import DIGITS, PHOTOGRAPHS, Blocks, blocks_of_digits, blocks_of_images
 from apercu.lab.stacked_maps import MAP_STEPS, train_maps
 from apercu.lab.stacked_network import Network, leaky, to_tables
@@ -268,11 +269,10 @@ def train(folder: Path, out: Path, seed: int = SEED, log: Log = print) -> None:
         "maps": f"from the symbols of the networks, at steps of {', '.join(map(str, MAP_STEPS))}",
         "sha256": hashlib.sha256(array.astype("<i2").tobytes()).hexdigest(),
         "log": rows,
-        "images": manifest(files, folder),
     }
     with out.open("wb") as file:  # np.save would add an ending of its own
         np.save(file, array)
-    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+    recipes.write(out, recipe, files, folder)
     checkpoint.unlink(missing_ok=True)
 
 

@@ -8,7 +8,6 @@ needs the blocks only through their second moments C. So every step below is a s
 64×64 product, in float64: the same training as with the blocks themselves, without the noise of batches.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +19,8 @@ from apercu.codecs.tables import of_user
 from apercu.codecs.taha2025 import to_array
 from apercu.errors import OptionError
 from apercu.format.weights import digest
-from apercu.lab.images import files_below, manifest, read_rgb
+from apercu.lab import recipes
+from apercu.lab.images import files_below, read_rgb
 from apercu.lab.taha2025_maps import PASSES, QUALITIES, TIMES, train_maps
 from apercu.stages.blocks import BLOCK
 from apercu.stages.colour import to_planes
@@ -59,11 +59,10 @@ def train(
         "seed": seed,
         **trained,
         "sha256": digest(array).hex(),
-        "images": manifest(files, folder),
     }
     with out.open("wb") as file:  # np.save would add an ending of its own
         np.save(file, array)
-    out.with_suffix(".json").write_text(json.dumps(recipe, indent=1) + "\n")
+    recipes.write(out, recipe, files, folder)
 
 
 def _trained_weights(
