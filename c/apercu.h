@@ -84,7 +84,8 @@ typedef struct {
 } apc_place;
 
 /* Reads the head and the directory of the first `size` bytes of a file, which may still be on its way. An image of more
- * pixels than `max_pixels`, or more samples than four times as many, is refused (APC_TOO_LARGE). */
+ * pixels than `max_pixels`, or more samples than four times as many, is refused (APC_TOO_LARGE). Of a file that is refused
+ * nothing can be decoded: apc_memory says SIZE_MAX, and the others APC_ARGUMENT. */
 int apc_open(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixels);
 
 /* Bytes of memory that decoding takes, 8-byte aligned, whatever the tile: for the largest. SIZE_MAX where they cannot be
@@ -132,7 +133,7 @@ typedef struct {
 
 /* An encoder at work. The caller's, and of no use to others. */
 typedef struct {
-    apc_image image;
+    int fault;     /* the first error */
     apc_file file; /* what will be read */
     const apc_model *model;
     void *memory;
@@ -146,14 +147,16 @@ typedef struct {
 size_t apc_encode_memory(const apc_image *image);
 
 /* Begins a file in `out`; then come the rows of tiles, from the top, and the end. Returns 0, APC_ARGUMENT, APC_MODEL_ERROR or
- * APC_CAPACITY. A file of several tiles with several layers is put in order at the end, for which `out` has to have room for
- * it twice. */
+ * APC_CAPACITY. After an error, those that follow return it too and touch nothing, until a file is begun again: it is enough to
+ * look at what the last returns. A file of several tiles with several layers is put in order at the end, for which `out` has to
+ * have room for it twice; and always 32 bytes and 4 for each segment (layer of a tile) more than the file in the end.
+ * `image->levels` are read until the end. */
 int apc_encode_begin(apc_encoder *encoder, const apc_image *image, const apc_model *model, void *memory, uint8_t *out,
                      size_t capacity);
 /* The next `tile` rows of pixels, fewer at the end: interleaved samples, `row` samples from a row to the next; 0 means
  * width * bands. Returns 0, APC_CAPACITY, or APC_ARGUMENT after the last. */
 int apc_encode_strip(apc_encoder *encoder, const void *pixels, size_t row);
-/* The size of the file, or APC_CAPACITY, or APC_ARGUMENT before the last row of tiles. */
+/* The size of the file, or an error; APC_ARGUMENT before the last row of tiles, or a second time. */
 int64_t apc_encode_end(apc_encoder *encoder);
 /* All of these for an image in memory: the size of the file, or an error. */
 int64_t apc_encode(const apc_image *image, const apc_model *model, void *memory, const void *pixels, size_t row, uint8_t *out,

@@ -80,14 +80,13 @@ int apc_encode_begin(apc_encoder *encoder, const apc_image *image, const apc_mod
 {
     apc_file *file = &encoder->file;
     memset(encoder, 0, sizeof *encoder);
-    int fault = describe(image, file);
-    if (fault || !model)
-        return APC_ARGUMENT;
+    if (describe(image, file) || !model)
+        return encoder->fault = APC_ARGUMENT;
     file->model = model->number;
     memcpy(file->hash, model->hash, sizeof file->hash);
-    fault = check_model(file, model);
-    if (fault)
-        return fault;
+    encoder->fault = check_model(file, model);
+    if (encoder->fault)
+        return encoder->fault;
     encoder->model = model, encoder->memory = memory, encoder->out = out, encoder->capacity = capacity;
     if (is_wide(file) && !file->levels) {
         uint8_t *levels = (uint8_t *)(lengths_of(encoder) + n_segments(file));
@@ -96,25 +95,28 @@ int apc_encode_begin(apc_encoder *encoder, const apc_image *image, const apc_mod
         file->levels = levels;
     }
     encoder->begins = head_bound(file); /* segments are in order of tiles, until the head is known */
-    return encoder->begins > capacity ? APC_CAPACITY : 0;
+    encoder->fault = encoder->begins > capacity ? APC_CAPACITY : 0;
+    return encoder->fault;
 }
 
 int apc_encode_strip(apc_encoder *encoder, const void *pixels, size_t row)
 {
     apc_file *file = &encoder->file;
+    if (encoder->fault)
+        return encoder->fault;
+    if (encoder->next_tile >= file->n_tiles) /* none where nothing was begun */
+        return APC_ARGUMENT;
     uint32_t across = parts_of(file->width, file->tile), *lengths = lengths_of(encoder);
     row = row ? row : (size_t)file->width * file->bands;
     for (uint32_t n = 0; n < across; n++) {
-        if (encoder->next_tile >= file->n_tiles)
-            return APC_ARGUMENT;
         apc_place place = apc_tile_place(file, encoder->next_tile);
         const uint8_t *at = (const uint8_t *)pixels + (((size_t)place.left * file->bands) << file->wide);
         uint32_t *own = lengths + (size_t)encoder->next_tile * file->n_layers;
         size_t used = encoder->begins + encoder->size;
-        int fault = tile_encode(file, encoder->model, encoder->memory, place.width, place.height, at, row, encoder->out + used,
-                                encoder->capacity - used, own);
-        if (fault)
-            return fault;
+        encoder->fault = tile_encode(file, encoder->model, encoder->memory, place.width, place.height, at, row,
+                                     encoder->out + used, encoder->capacity - used, own);
+        if (encoder->fault)
+            return encoder->fault;
         for (uint32_t layer = 0; layer < file->n_layers; layer++)
             encoder->size += own[layer] + GAP;
         encoder->next_tile++;
@@ -148,12 +150,15 @@ static int sort_segments(apc_encoder *encoder, const uint32_t *lengths)
 int64_t apc_encode_end(apc_encoder *encoder)
 {
     apc_file *file = &encoder->file;
-    const uint32_t *lengths = lengths_of(encoder);
-    if (encoder->next_tile < file->n_tiles)
+    if (encoder->fault)
+        return encoder->fault;
+    if (file->n_tiles == 0 || encoder->next_tile < file->n_tiles)
         return APC_ARGUMENT;
-    int fault = sort_segments(encoder, lengths);
-    if (fault)
-        return fault;
+    const uint32_t *lengths = lengths_of(encoder);
+    encoder->fault = sort_segments(encoder, lengths);
+    if (encoder->fault)
+        return encoder->fault;
+    encoder->fault = APC_ARGUMENT; /* of all that follows */
     head_write(file, lengths, encoder->out);
     uint8_t *at = encoder->out + file->head_size;
     memmove(at, encoder->out + encoder->begins, encoder->size);

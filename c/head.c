@@ -125,7 +125,7 @@ static void take_directory(reader *r, apc_file *file)
     refuse(r, checksum_differs(file->head_checksum, take(r, 4), 4), APC_CHECKSUM_ERROR);
 }
 
-int apc_open(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixels)
+static int read_head(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixels)
 {
     static const uint8_t MAGIC[2] = {0xAE, 0x70};
     static const uint8_t BANDS[3] = {1, 3, 4};
@@ -182,6 +182,14 @@ int apc_open(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixe
     return 0;
 }
 
+int apc_open(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixels)
+{
+    int fault = read_head(file, data, size, max_pixels);
+    if (fault)
+        file->n_tiles = 0; /* nothing can be decoded */
+    return fault;
+}
+
 /* --- The inverse */
 size_t head_bound(const apc_file *file)
 {
@@ -214,7 +222,8 @@ void head_write(apc_file *file, const uint32_t *lengths, uint8_t *out)
         put_varint(&at, file->bands - 1);
     put_checksum(file->quality_q8 | (uint32_t)file->axis << 15, at, 2);
     at += 2;
-    memcpy(at, file->levels, 2 * n_level_groups(file));
+    if (n_level_groups(file)) /* else there are none to point to */
+        memcpy(at, file->levels, 2 * n_level_groups(file));
     at += 2 * n_level_groups(file);
     if (file->parts) {
         uint32_t log2 = 0, one = file->n_tiles == 1 ? ONE_TILE : 0;

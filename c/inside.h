@@ -12,6 +12,36 @@
 enum { BITS_A_BYTE_LOG2 = 15, BITS_A_BYTE_OF_USERS_LOG2 = 19, BEYOND = 5 }; /* spec/apercu.md, "What a segment can hold" */
 enum { MODEL_WAVELET = 2, MODEL_SMALL = 10, CODEC_WAVELET = 2, MODEL_OF_USER = 0, COLOUR_PLANES = 3, COLOUR_ROWS = 8 };
 
+/* What the linker sees of them, in a program that may have an `even` of its own. */
+#define check_model apc_check_model
+#define check_of_segment apc_check_of_segment
+#define check_of_whole apc_check_of_whole
+#define checksum_differs apc_checksum_differs
+#define crc16_of apc_crc16_of
+#define crc32_of apc_crc32_of
+#define even apc_even
+#define has_room apc_has_room
+#define head_bound apc_head_bound
+#define head_level apc_head_level
+#define head_varint apc_head_varint
+#define head_write apc_head_write
+#define levels_of_plane apc_levels_of_plane
+#define map_largest apc_map_largest
+#define map_memory apc_map_memory
+#define n_check_of apc_n_check_of
+#define n_level_groups apc_n_level_groups
+#define n_samples apc_n_samples
+#define parts_of apc_parts_of
+#define plane_of apc_plane_of
+#define put_checksum apc_put_checksum
+#define segment_first apc_segment_first
+#define segment_next apc_segment_next
+#define stages_of apc_stages_of
+#define start_tile apc_start_tile
+#define step_of_quality apc_step_of_quality
+#define tile_decode apc_tile_decode
+#define tile_encode apc_tile_encode
+
 /* --- checksums.c */
 uint32_t crc32_of(uint32_t crc, const uint8_t *data, size_t n);
 uint16_t crc16_of(const uint8_t *data, size_t n);

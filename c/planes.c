@@ -148,12 +148,14 @@ int map_largest(const apc_file *file, memory_map *map)
 size_t apc_memory(const apc_file *file)
 {
     memory_map map;
-    return map_largest(file, &map) ? SIZE_MAX : map.size;
+    return file->n_tiles == 0 || map_largest(file, &map) ? SIZE_MAX : map.size;
 }
 
 /* --- The tables */
 int check_model(const apc_file *file, const apc_model *model)
 {
+    if (file->n_tiles == 0) /* apc_open has refused it */
+        return APC_ARGUMENT;
     if (!model || model->number != file->model)
         return APC_MODEL_ERROR;
     if (file->model != MODEL_OF_USER)

@@ -1,6 +1,7 @@
 """The C library of whole files, compiled for this machine and called as a host would call it."""
 
 import ctypes
+import functools
 import hashlib
 import os
 import shutil
@@ -94,11 +95,20 @@ def build(folder: Path, *flags: str) -> Path:
     return folder
 
 
+@functools.cache
+def trapping() -> tuple[str, ...]:
+    """The compiler's flags that end a program where C leaves undefined what it does; none where it has none."""
+    flags = "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"
+    command = [*COMPILER.split(), "-x", "c", *flags, "-o", os.devnull, "-c", "-"]
+    done = subprocess.run(command, input=b"int main(void) { return 0; }", capture_output=True, check=False)
+    return flags if done.returncode == 0 else ()
+
+
 def load(folder: Path) -> ctypes.CDLL:
     """The shared library as ctypes has it."""
     library = ctypes.CDLL(str(folder / "libapercu.so"))
     library.apc_memory.restype = library.apc_encode_memory.restype = ctypes.c_size_t
-    library.apc_encode.restype = ctypes.c_int64
+    library.apc_encode.restype = library.apc_encode_end.restype = ctypes.c_int64
     library.apc_error_name.restype = ctypes.c_char_p
     library.apc_tile_place.restype = Place
     return library
@@ -213,6 +223,30 @@ class Decoder:
         n_shown = self._checked(self.functions.apc_decode_tile(*told))
         name = self.functions.apc_error_name(fault).decode() if fault.value else None
         return SimpleNamespace(pixels=pixels, place=place, shown=n_shown, fault=name)
+
+
+class Encoder:
+    """An apc_encoder: what each call returns, 0 or a size, or the name of its error."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.functions, self.state = decoder.functions, ctypes.create_string_buffer(512)
+
+    def _told(self, found: int) -> Any:
+        return found if found >= 0 else self.functions.apc_error_name(ctypes.c_int(found)).decode()
+
+    def begin(self, about: Image, memory: "np.ndarray[Any, Any]", out: "np.ndarray[Any, Any]", capacity: int) -> Any:
+        """apc_encode_begin, with the default model."""
+        tables = ctypes.byref(Model.in_dll(self.functions, "apc_model_2"))
+        told = [self.state, ctypes.byref(about), tables, address(memory), address(out), ctypes.c_size_t(capacity)]
+        return self._told(self.functions.apc_encode_begin(*told))
+
+    def strip(self, pixels: "np.ndarray[Any, Any]") -> Any:
+        """apc_encode_strip."""
+        return self._told(self.functions.apc_encode_strip(self.state, address(pixels), ctypes.c_size_t(0)))
+
+    def end(self) -> Any:
+        """apc_encode_end."""
+        return self._told(self.functions.apc_encode_end(self.state))
 
 
 def hash_of(numbers: "np.ndarray[Any, Any]") -> bytes:

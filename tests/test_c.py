@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 
 import numpy as np
@@ -145,6 +146,20 @@ def test_more_pixels_than_allowed(c):
     assert not isinstance(c_library.outcome(c.decode, data, limit=33 * 31), str)
 
 
+@pytest.mark.parametrize("data", [b"", bytes(99), b"\xae\x70\x10\x02\x05\x05\x00\xff", b"\xae\x70\x30"])
+def test_of_a_refused_file_nothing_can_be_decoded(c, data):
+    """Also where the caller overlooks what apc_open has returned, as it may look at the last fault alone."""
+    file, pixels = c_library.File(), np.zeros(999, np.uint8)
+    file.tile, file.n_tiles = 9, 9
+    at = c_library.ctypes.byref(file)
+    told = [at, c_library.ctypes.byref(c_library.Model.in_dll(c.functions, "apc_model_2")), c_library.address(pixels)]
+    assert c.functions.apc_open(at, data, c_library.ctypes.c_size_t(len(data)), c_library.ctypes.c_uint64(99)) < 0
+    assert c.functions.apc_memory(at) == c_library.ctypes.c_size_t(-1).value
+    for decode in (c.functions.apc_decode, c.functions.apc_decode_damaged):
+        found = decode(*told, told[2], c_library.ctypes.c_size_t(0), c_library.ctypes.c_uint32(0), None)
+        assert c.functions.apc_error_name(found) == b"a bad argument"
+
+
 def test_tables_out_of_range_are_refused(c, tmp_path):
     folder, data, test = valid("bands-user-model")
     numbers = np.load(folder / test["model"]).copy()
@@ -207,7 +222,38 @@ def test_a_file_fits_exactly_or_is_refused(c):
         sizes = [n for n in range(len(data) - 60, 3 * len(data), 7) if fits(c, image, header, n, data)]
         assert sizes
         assert sizes == list(range(sizes[0], 3 * len(data), 7))  # what fits once fits with more room
-        assert sizes[0] < 2 * len(data) + 200
+        room = 32 + 4 * header.n_tiles * layers  # as apercu.h says, beside the file once or twice
+        assert fits(c, image, header, (1 if layers == 1 else 2) * len(data) + room, data)
+
+
+@pytest.mark.parametrize("capacity", [0, 40, 120, 1500, 2500])
+def test_after_an_error_nothing_is_touched_and_the_last_call_tells_it(c, capacity):
+    """A caller may look at what apc_encode_end returns alone."""
+    image = np.random.default_rng(4).integers(0, 256, (150, 200), np.uint8)
+    about = c_library.Image(200, 150, 1, 0, 0, 0, 1, 60 * 256, 64, None)
+    memory = np.zeros(c.functions.apc_encode_memory(c_library.ctypes.byref(about)), np.uint8)
+    out = np.full(capacity + 60_000, c_library.GUARD, np.uint8)
+    encoder = c_library.Encoder(c)
+    encoder.begin(about, memory, out, capacity)
+    for top in range(0, 150, 64):
+        strip = np.ascontiguousarray(image[top : top + 64])
+        encoder.strip(strip)
+    assert encoder.end() == "a buffer is too small"
+    assert (out[capacity:] == c_library.GUARD).all()
+
+
+def test_what_was_not_begun_or_has_ended_is_refused(c):
+    encoder, image = c_library.Encoder(c), scene(20, 30, 1)[:, :, 0]
+    assert encoder.strip(image) == encoder.end() == "a bad argument"
+    about = c_library.Image(30, 20, 1, 0, 0, 0, 1, 60 * 256, 64, None)
+    memory, out = np.zeros(1 << 18, np.uint8), np.zeros(5000, np.uint8)
+    for _ in range(2):  # an encoder may be used again
+        assert encoder.begin(about, memory, out, out.size) == 0
+        assert encoder.end() == "a bad argument"
+        assert encoder.strip(np.ascontiguousarray(image)) == 0
+        assert encoder.strip(np.ascontiguousarray(image)) == "a bad argument"
+        assert out[: encoder.end()].tobytes() == apercu.encode(image, quality=60, tile=64, layers=1)
+        assert encoder.end() == encoder.strip(image) == "a bad argument"
 
 
 def fits(c, image, header, capacity, data):
@@ -220,6 +266,20 @@ def fits(c, image, header, capacity, data):
     return True
 
 
+# --- What the linker sees -------------------------------------------------------------------------
+@pytest.mark.skipif(shutil.which("nm") is None, reason="no nm here")
+def test_names_are_those_of_the_library(built):
+    """A program may have functions of its own that are called `even` or `crc32_of`."""
+    listed = subprocess.run(
+        ["nm", "-g", "-P", built / "libapercu.a"], capture_output=True, text=True, check=True
+    ).stdout
+    found = {
+        words[0].lstrip("_") for words in map(str.split, listed.splitlines()) if len(words) > 2 and words[1] in "TDRB"
+    }
+    assert len(found) > 40
+    assert {name for name in found if not name.startswith(("apc_", "apercu_", "wavelet_", "band_"))} == set()
+
+
 # --- The example ----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("name", "head"), [("bands-33x31", b"P5\n31 33\n255\n"), ("bands-rgb-33x31", b"P6\n31 33\n255\n")]
@@ -230,7 +290,9 @@ def test_the_example_writes_a_picture(built, name, head):
     assert done.stdout == head + apercu.decode(data).tobytes()
 
 
-def test_the_example_says_what_is_wrong(built):
+def test_the_example_says_what_is_wrong(built, tmp_path):
+    missing = subprocess.run([built / "apc2ppm", tmp_path / "x.apc"], capture_output=True, text=True, check=False)
+    assert (missing.returncode, missing.stderr) == (2, f"{tmp_path}/x.apc: cannot be read\n")
     done = subprocess.run(
         [built / "apc2ppm", VECTORS / "invalid" / "bands-cut.apc"], capture_output=True, text=True, check=False
     )

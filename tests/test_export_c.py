@@ -1,12 +1,13 @@
 """The encoder for microcontrollers that `apercu export-c` writes: its files are the package's, byte for byte."""
 
+import shutil
 import subprocess
 
 import numpy as np
 import pytest
 
 import apercu
-from apercu.bridges.export_c import export_c, ram_of
+from apercu.bridges.export_c import defines, export_c, ram_of
 from apercu.cli.main import main
 from apercu.errors import OptionError
 from apercu.format.container import read_header
@@ -21,23 +22,29 @@ DRIVER = """\
 #include <stdlib.h>
 #include <string.h>
 
-/* driver WIDTH HEIGHT QUALITY_Q8 CAPACITY [LEVELS...] < samples > file */
+enum { GUARD = 50000 };
+
+/* driver WIDTH HEIGHT QUALITY_Q8 CAPACITY [LEVELS...] < samples > file; errors are looked at once, at the end */
 int main(int argc, char **argv)
 {
     uint32_t width = (uint32_t)atoi(argv[1]), height = (uint32_t)atoi(argv[2]), rows;
     size_t capacity = (size_t)atoi(argv[4]), row = (size_t)width * APERCU_BANDS * sizeof(apercu_sample);
-    uint8_t levels[64], *out = malloc(capacity), *strip = malloc(row * APERCU_TILE);
+    uint8_t levels[64], *out = malloc(capacity + GUARD), *strip = malloc(row * APERCU_TILE);
+    memset(out, 0xA5, capacity + GUARD);
     for (int i = 5; i < argc; i++)
         levels[i - 5] = (uint8_t)atoi(argv[i]);
     (void)levels;
-    int fault = apercu_begin(width, height, (uint16_t)atoi(argv[3]), out, capacity LEVELS);
-    for (uint32_t top = 0; top < height && !fault; top += rows) {
+    apercu_begin(width, height, (uint16_t)atoi(argv[3]), out, capacity LEVELS);
+    for (uint32_t top = 0; top < height; top += rows) {
         rows = height - top < APERCU_TILE ? height - top : APERCU_TILE;
         if (fread(strip, row, rows, stdin) != rows)
             return 9;
-        fault = apercu_strip((const apercu_sample *)(void *)strip, 0);
+        apercu_strip((const apercu_sample *)(void *)strip, 0);
     }
-    int32_t size = fault ? fault : apercu_end();
+    int32_t size = apercu_end();
+    for (size_t i = 0; i < GUARD; i++)
+        if (out[capacity + i] != 0xA5)
+            return 99;
     if (size < 0)
         return (int)-size;
     return fwrite(out, 1, (size_t)size, stdout) != (size_t)size;
@@ -68,7 +75,7 @@ def encoded(kind, image, quality):
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
-    """Compiles the exported encoder of a kind, once, with sanitisers where there are any."""
+    """Compiles the exported encoder of a kind, once; what C leaves undefined ends it where the compiler can."""
     made = {}
 
     def build(kind):
@@ -76,7 +83,8 @@ def driver(tmp_path_factory):
             folder = tmp_path_factory.mktemp(kind)
             export_c(folder, **KINDS[kind])
             (folder / "example.c").write_text(DRIVER.replace(" LEVELS", ", levels" if kind == "bands16" else ""))
-            subprocess.run(["make", "-s", "-C", folder, f"CC={c_library.COMPILER}", "CFLAGS=-O1"], check=True)
+            flags = f"CFLAGS=-O1 {' '.join(c_library.trapping())}"
+            subprocess.run(["make", "-s", "-C", folder, f"CC={c_library.COMPILER}", flags], check=True)
             made[kind] = folder / "example"
         return made[kind]
 
@@ -113,7 +121,8 @@ def test_what_does_not_fit_is_refused(driver):
     image = picture("grey")
     wanted = encoded("grey", image, 60.0)
     assert run(driver("grey"), image, 60.0, wanted, len(wanted) + 200).returncode == 0
-    assert run(driver("grey"), image, 60.0, wanted, len(wanted) - 1).returncode == 1  # APERCU_TOO_SMALL
+    for capacity in (0, 20, 100, 700, len(wanted) // 2, len(wanted) - 1):
+        assert run(driver("grey"), image, 60.0, wanted, capacity).returncode == 1  # APERCU_TOO_SMALL
     larger = np.tile(image, (2, 2))  # more tiles than were asked for
     assert run(driver("grey"), larger, 60.0, wanted).returncode == 4  # APERCU_BAD_CALL
 
@@ -127,6 +136,31 @@ def test_the_example_compiles_without_a_warning_and_writes_a_file(tmp_path, caps
     assert apercu.info(done.stdout)["tiles"] == 9
     assert apercu.check(done.stdout) == []
     assert len((tmp_path / "encoder" / "example.c").read_text().splitlines()) <= 45
+
+
+@needs_compiler
+def test_the_example_of_large_tiles(tmp_path):
+    export_c(tmp_path, bands="rgb", tile=512, layers=5)
+    subprocess.run(["make", "-s", "-C", tmp_path, f"CC={c_library.COMPILER}", "CFLAGS=-O1"], check=True)
+    done = subprocess.run([tmp_path / "example"], capture_output=True, check=True)
+    assert apercu.check(done.stdout) == []
+
+
+@needs_compiler
+def test_a_program_in_other_words(tmp_path):
+    """One in C++ can call it; sources that are compiled without the options of the Makefile say so."""
+    export_c(tmp_path, model="apercu_small")
+    compiler = [c_library.COMPILER, f"-I{tmp_path}", f"-I{tmp_path / 'src'}", "-fsyntax-only"]
+    done = subprocess.run([*compiler, tmp_path / "encoder.c"], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "-DAPERCU_SMALL_ENCODER -DAPERCU_KIND=APC_RGB -DAPERCU_WIDE=0 -DAPERCU_SMALL_TABLES" in done.stderr
+    few = [f"-D{name}" for name in defines("rgb")]
+    assert subprocess.run([*compiler, *few, tmp_path / "encoder.c"], capture_output=True, check=False).returncode != 0
+    if shutil.which("c++"):
+        (tmp_path / "main.cpp").write_text('#include "encoder.h"\nint32_t size() { return apercu_end(); }\n')
+        command = ["c++", "-Wall", "-Wextra", "-Werror", "-pedantic", "-c", "main.cpp", "-o", "main.o"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        assert b"apercu_endv" not in (tmp_path / "main.o").read_bytes()  # its name in C++
 
 
 def test_ram_is_as_stated():
@@ -146,6 +180,7 @@ def test_ram_is_as_stated():
         {"layers": 6},
         {"bands": "rgba"},
         {"bands": 0},
+        {"bands": 2000, "tile": 1024},  # RAM that no machine of 32 bits has
         {"most_tiles": 0},
         {"model": "x"},
     ],

@@ -26,9 +26,11 @@ int main(int argc, char **argv)
 {
     apc_file file;
     size_t size;
-    uint8_t *data = argc == 2 ? read_all(argv[1], &size) : NULL;
-    if (!data)
+    if (argc != 2)
         return fprintf(stderr, "usage: apc2ppm FILE.apc > FILE.ppm\n"), 2;
+    uint8_t *data = read_all(argv[1], &size);
+    if (!data)
+        return fprintf(stderr, "%s: cannot be read\n", argv[1]), 2;
     int fault = apc_open(&file, data, size, APC_MAX_PIXELS);
     if (!fault && (file.wide || (file.bands != 1 && file.bands != 3)))
         return fprintf(stderr, "%s: not an 8-bit image of grey or colours\n", argv[1]), 2;
@@ -41,7 +43,8 @@ int main(int argc, char **argv)
     if (fault)
         return fprintf(stderr, "%s: %s\n", argv[1], apc_error_name(fault)), 2;
     printf("P%d\n%lu %lu\n255\n", file.bands == 1 ? 5 : 6, (unsigned long)file.width, (unsigned long)file.height);
-    fwrite(pixels, 1, n, stdout);
+    if (fwrite(pixels, 1, n, stdout) != n || fflush(stdout) != 0)
+        return fprintf(stderr, "%s: the picture cannot be written\n", argv[1]), 2;
     free(memory), free(pixels), free(data);
     return 0;
 }

@@ -25,6 +25,7 @@ KERNEL = "band_code.c", "band_step.c", "wavelet.c", "wavelet_border.c", "samples
 TEMPLATES = "encoder.h", "encoder.c", "example.c", "Makefile"
 CONTEXT_BYTES, PLANE_BYTES, ENCODER_BYTES, LENGTH_BYTES = 5, 24, 320, 4
 """In C: a context, a plane of a tile, at most the encoder's own state, the length of a segment."""
+MOST_RAM = (1 << 31) - 1
 
 
 def export_c(
@@ -37,7 +38,8 @@ def export_c(
         from 32 to 1,024. layers: 1 to 5. bits: 8 or 16 a sample. most_tiles: of a file, 1 to 65,536. model: shipped
         tables by name: "apercu_small" takes a fifth of the flash; by default those of `apercu.encode`.
 
-    Returns the bytes of RAM, without the pixels of a row of tiles and the file. Raises OptionError for other values.
+    Returns the bytes of RAM, without the pixels of a row of tiles and the file. Raises OptionError for other values,
+    and for kinds that take 2 GiB or more.
     """
     if tile not in TILES:
         raise OptionError(f"tile must be one of {', '.join(map(str, TILES))}, not {tile}")
@@ -52,12 +54,18 @@ def export_c(
         check_number("bands", n_bands := bands, 1, 65_535)
     layout = layout_of(str(interpretation), n_bands, tile, tile, bits == 16)
     ram = ram_of(layout, layers * most_tiles)
+    if ram > MOST_RAM:
+        raise OptionError(
+            f"such an encoder takes {ram:,} bytes of RAM, more than a machine of 32 bits has: make tile smaller"
+        )
     number = DEFAULT_MODEL_IDS["apercu", "range"] if model is None else NAMED_MODELS.get(model)
     if number is None:
         raise OptionError(f"model must be one of {', '.join(NAMED_MODELS)}, not {model!r}")
     tables = load(FOLDER / MODELS[number].file)
     words = _words(layout, bits, layers, most_tiles, ram) | _of_tables(number, tables)
-    words["defines"] = " ".join(f"-D{name}" for name in defines(bands, bits, model))
+    names = defines(bands, bits, model)
+    words["defines"] = " ".join(f"-D{name}" for name in names)
+    words["undefined"] = " || ".join(f"!defined({name.partition('=')[0]})" for name in names)
     folder, sources = Path(out), _sources()
     (folder / "src").mkdir(parents=True, exist_ok=True)
     for name in TEMPLATES:
@@ -110,6 +118,7 @@ def _words(layout: Layout, bits: int, layers: int, most_tiles: int, ram: int) ->
     kinds = {"grey": "grey", "rgb": "red, green and blue"}
     kind = kinds.get(layout.interpretation, f"{layout.n_bands} bands")
     levels = "; levels: an offset code and a range code\n * for each band (all colours share one), as apc_level_codes "
+    made = "of src/apercu.h makes them, or NULL; they are read until apercu_end"
     return {
         "kind": f"{kind} of {bits} bits",
         "tile": layout.height,
@@ -124,7 +133,7 @@ def _words(layout: Layout, bits: int, layers: int, most_tiles: int, ram: int) ->
         "room": "\n * A file of several tiles is put in order at its end, for which `file` needs room for it twice."
         if layers > 1
         else "",
-        "levels": levels + "of src/apercu.h makes them, or NULL" if wide else "",
+        "levels": levels + made if wide else "",
         "levels_argument": ", const uint8_t *levels" if wide else "",
         "levels_given": "levels" if wide else "NULL",
         "levels_null": ", NULL" if wide else "",
