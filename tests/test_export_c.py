@@ -34,6 +34,8 @@ int main(int argc, char **argv)
     for (int i = 5; i < argc; i++)
         levels[i - 5] = (uint8_t)atoi(argv[i]);
     (void)levels;
+    static uint8_t other[5000]; /* of an image that is given up */
+    apercu_begin(1, 1, 0, other, sizeof other LEVELS);
     apercu_begin(width, height, (uint16_t)atoi(argv[3]), out, capacity LEVELS);
     for (uint32_t top = 0; top < height; top += rows) {
         rows = height - top < APERCU_TILE ? height - top : APERCU_TILE;
