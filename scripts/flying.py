@@ -1,6 +1,6 @@
 """The encoder that `apercu export-c` writes, on emulated Cortex-M4 and M7: bytes, instructions, RAM, stack, code.
 
-    python -m scripts.flying            a table of docs/flying.md, for images drawn here or of --images DIR
+    python -m scripts.flying            the tables of docs/c.md, for images drawn here or of --images DIR
 
 Needs arm-none-eabi-gcc with newlib, and qemu-system-arm.
 """
