@@ -114,7 +114,7 @@ from apercu.format.container import read_header, read_segments
 from every_codec import CODECS, encode
 from scripts.pictures import scene, wide
 images = [scene(70, 90)[:, :, 0], wide(scene(50, 60, 5), 30, 9000)]
-jobs = [(i, c, how) for c in CODECS for i in images for how in ({"bpp": 0.6}, {"psnr": 27})]
+jobs = [(i, c, how) for c in CODECS for i, how in zip(images, ({"bpp": 0.6}, {"psnr": 27}))]
 jobs += [(scene(400, 380, 3, 2), c, {"quality": 62.5}) for c in CODECS]  # large enough for threads of OpenBLAS
 def digest(job):
     image, codec, how = job
