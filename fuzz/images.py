@@ -16,7 +16,7 @@ from apercu.stages.fill import hidden
 from mutate import havoc, repair
 from scripts.pictures import noise, scene, wide
 
-MANY_ONE_IN, MODEL_ONE_IN = 12, 4
+MANY_ONE_IN, MODEL_ONE_IN = 12, 2
 
 
 def image(rng: random.Random, judge: Any, folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
     python -m scripts.cross               and writes docs/machines.md, where every build could be made
     python -m scripts.cross --no-table    leaves the document alone
+    python -m scripts.cross --some        GCC and one clang for each machine, by turns; leaves the document alone
     python -m scripts.cross NAME …        these machines only; leaves the document alone
     python -m scripts.cross --packages    the packages of Debian that have the compilers and emulators
 
@@ -86,17 +87,20 @@ def version(command: str) -> str:
     return match.group(1) if match else "0"
 
 
-def builds(names: list[str]) -> list[Build]:
-    """All that are wanted of these machines."""
+def builds(names: list[str], some: bool = False) -> list[Build]:
+    """All that are wanted of these machines. `some`: with one clang for each, two machines with the oldest and two with
+    the newest by turns, so that each has machines with vectors and without, of 32 and 64 bits, and of either byte
+    order."""
     wanted: list[Build] = []
-    for name in names:
+    for place, name in enumerate(names):
         machine = MACHINES.get(name, WINDOWS)
+        found = clangs() or [("clang", "")]
         gcc = shutil.which(f"{machine.triplet}-gcc")
         wanted.append(Build(name, machine, "GCC", (gcc, "-O3") if gcc else ()))
         if machine is WINDOWS:
             continue
         options = "-O3", f"--target={machine.triplet}", "-isystem", f"/usr/{machine.triplet}/include"
-        for compiler, command in clangs() or [("clang", "")]:  # it takes headers and libraries from GCC's
+        for compiler, command in [found[place // 2 % len(found)]] if some else found:  # headers and libraries are GCC's
             wanted.append(Build(name, machine, compiler, (command, *options) if command and gcc else ()))
     return wanted
 
@@ -191,6 +195,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*MACHINES, "windows"]))
     parser.add_argument("--no-table", action="store_true")
+    parser.add_argument("--some", action="store_true")
     parser.add_argument("--packages", action="store_true")
     arguments = parser.parse_args()
     if arguments.packages:
@@ -202,7 +207,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch, ThreadPoolExecutor(2) as pool:
         folder = Path(scratch)
         calls = prepare(folder)
-        wanted = builds(arguments.names or [*MACHINES, "windows"])
+        wanted = builds(arguments.names or [*MACHINES, "windows"], arguments.some)
         for build, result in zip(wanted, pool.map(lambda build: run(build, calls, folder), wanted), strict=True):
             number = version(build.command[0]) if build.command else ""
             results[build.name, build.compiler] = number, result
@@ -211,7 +216,7 @@ def main() -> int:
     found = [result for _, result in results.values()]
     if missing := found.count(MISSING):
         print(f"{missing} of {len(found)} were not run: a compiler or an emulator is missing (--packages names them)")
-    elif not arguments.no_table and not arguments.names:
+    elif not arguments.no_table and not arguments.some and not arguments.names:
         TABLE.write_text(table(results, n_calls), encoding="utf-8")
     return int(any(result.startswith(DIFFERENT) for result in found))
 

@@ -18,7 +18,7 @@ import reference_decoder
 from apercu.restore import by_name
 
 ROOT = Path(__file__).parents[1]
-MUTANTS = 5000
+MUTANTS = 3000
 LEAST_COVERAGE = 90  # per cent of the kernel's lines
 
 
@@ -45,8 +45,8 @@ def test_no_mutant_breaks_the_decoder_under_sanitisers():
     assert number(r"^(\d+) mutants", text) == MUTANTS
     assert number(r"good checksums: ([\d.]+)", text) >= 50
     assert number(r"reached the entropy decoder: ([\d.]+)", text) >= 50
-    least = {"windows": 1000, "layers": 150, "images": 100, "user models": 15, "broken models": 100}
-    least |= {"pictures": 350, "restored": 100, "masks": 250, "scenes": 40, "packets": 250}
+    least = {"windows": 600, "layers": 90, "images": 60, "user models": 15, "broken models": 60}
+    least |= {"pictures": 210, "restored": 60, "masks": 150, "scenes": 24, "packets": 150}
     for what, n in least.items():
         assert number(rf"(\d+) {what}", text) >= n, what
 
@@ -129,14 +129,14 @@ def small_files(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 2400, 600))  # parts, for several processors
+@pytest.mark.parametrize("first", range(0, 1600, 400))  # parts, for several processors
 def test_mutants_mean_the_same_to_a_decoder_written_from_the_specification(mutate, monkeypatch, tmp_path, first):
     """The same pixels or the same error, mutant by mutant."""
     seeds, model = small_files(monkeypatch, tmp_path)
     weights = np.load(model)
     monkeypatch.setattr(apercu, "MAX_PIXELS", 1 << 16)
     decoded = 0
-    for index in range(first, first + 600):
+    for index in range(first, first + 400):
         data = mutate.mutant(random.Random(f"reference {index}"), seeds)
         try:
             wanted = reference_decoder.decode(data, weights, 1 << 16)
@@ -148,7 +148,7 @@ def test_mutants_mean_the_same_to_a_decoder_written_from_the_specification(mutat
             assert found.shape == wanted.shape
             assert np.array_equal(found, wanted), index
             decoded += 1
-    assert decoded > 50
+    assert decoded > 33
 
 
 def test_a_case_depends_on_its_seed_alone(mutate, monkeypatch, tmp_path):
