@@ -187,11 +187,18 @@ def test_a_decoder_written_from_the_specification_refuses_it_too(name):
 # --- The checks themselves ------------------------------------------------------------------------
 
 
-@pytest.fixture
-def some(tmp_path):
+@pytest.fixture(scope="module")
+def made_anew(tmp_path_factory):
     """A small set of vectors, frozen anew."""
-    freeze(tmp_path, ["grey-7x5", "rgb16", "user-model", "mode-3", "model-other", "empty"])
-    return tmp_path
+    folder = tmp_path_factory.mktemp("frozen")
+    freeze(folder, ["grey-7x5", "rgb16", "user-model", "mode-3", "model-other", "empty"])
+    return folder
+
+
+@pytest.fixture
+def some(made_anew, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(made_anew, tmp_path / "some")
 
 
 def edit(path, **changes):

@@ -103,9 +103,9 @@ def test_the_grid_of_squares_hardly_shows(data, generated, way):
 
 
 def test_windows_in_small_squares_and_tiles_are_crops(way):
-    data = apercu.encode(meadow(144, 300)[HORIZON - 16 :], quality=40, tile=256)
+    data = apercu.encode(meadow(144, 160)[HORIZON - 16 :], quality=40, tile=128)
     whole = in_squares(data, way, 64)
-    for window in (Window(40, 61, 50, 90), Window(63, 255, 3, 2)):
+    for window in (Window(40, 61, 50, 90), Window(63, 127, 3, 2)):
         assert np.array_equal(in_squares(data, way, 64, window), part(whole, window))
 
 
@@ -214,8 +214,9 @@ def test_options_that_are_refused(data, way):
         OptionError, match=f"restore must be 'none' or 'cnn' for a file of the codec taha2025, not '{way}'"
     ):
         apercu.decode(apercu.encode(scene(16, 16), codec="taha2025"), restore=way)
+    small = apercu.encode(scene(24, 24, 3), quality=40)
     for seed in ((1 << 63) - 1, np.int64(7), 1 << 32):
-        assert decoded(data, way, seed=seed, window=(0, 0, 1, 1)).shape == (1, 1, 3)
+        assert decoded(small, way, seed=seed, window=(0, 0, 1, 1)).shape == (1, 1, 3)
 
 
 def test_networks(data, generated, way, tmp_path):
