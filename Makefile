@@ -11,7 +11,7 @@
 #   make fuzz-guided [ARGS=...]  fuzz the kernel's C functions by coverage, with libFuzzer
 #   make bench [ARGS=...]    times beside Pillow's JPEG
 #   make cross [ARGS=...]    the kernel on other machines, by several compilers, and docs/machines.md;
-#                            cross-check: GCC and one clang for each machine, without docs/machines.md
+#                            cross-check: by one compiler for each machine, without docs/machines.md
 #   make web                 the npm package: WebAssembly, its types and its demonstration (web/dist)
 #   make results [ARGS=...]  measure on the test images again (a part with --only), and write docs/results.md
 #   make ablation            leave out one part of the codec after the other, and write docs/ablation.md

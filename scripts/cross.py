@@ -2,7 +2,7 @@
 
     python -m scripts.cross               and writes docs/machines.md, where every build could be made
     python -m scripts.cross --no-table    leaves the document alone
-    python -m scripts.cross --some        GCC and one clang for each machine, by turns; leaves the document alone
+    python -m scripts.cross --some        one compiler for each machine, by turns; leaves the document alone
     python -m scripts.cross NAME …        these machines only; leaves the document alone
     python -m scripts.cross --packages    the packages of Debian that have the compilers and emulators
 
@@ -88,19 +88,20 @@ def version(command: str) -> str:
 
 
 def builds(names: list[str], some: bool = False) -> list[Build]:
-    """All that are wanted of these machines. `some`: with one clang for each, two machines with the oldest and two with
-    the newest by turns, so that each has machines with vectors and without, of 32 and 64 bits, and of either byte
-    order."""
+    """All that are wanted of these machines. `some`: one for each, whose compiler is the newest clang, the oldest, and
+    GCC by turns."""
+    if some:
+        each = [builds([name]) for name in names]
+        return [of_one[(len(of_one) - 1 - place) % len(of_one)] for place, of_one in enumerate(each)]
     wanted: list[Build] = []
-    for place, name in enumerate(names):
+    for name in names:
         machine = MACHINES.get(name, WINDOWS)
-        found = clangs() or [("clang", "")]
         gcc = shutil.which(f"{machine.triplet}-gcc")
         wanted.append(Build(name, machine, "GCC", (gcc, "-O3") if gcc else ()))
         if machine is WINDOWS:
             continue
         options = "-O3", f"--target={machine.triplet}", "-isystem", f"/usr/{machine.triplet}/include"
-        for compiler, command in [found[place // 2 % len(found)]] if some else found:  # headers and libraries are GCC's
+        for compiler, command in clangs() or [("clang", "")]:  # it takes headers and libraries from GCC's
             wanted.append(Build(name, machine, compiler, (command, *options) if command and gcc else ()))
     return wanted
 

@@ -195,8 +195,7 @@ def test_what_is_no_kind_of_image_is_refused(tmp_path, wrong):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not flying.is_here(), reason="no compiler for Arm or no emulator here")
-@pytest.mark.parametrize("core", flying.BOARDS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "core"), list(zip(KINDS, 2 * list(flying.BOARDS), strict=True)))  # by turns
 def test_on_a_board(tmp_path, core, kind):
     """Bytes, and of the usual kinds instructions, stack and code."""
     image = picture(kind)

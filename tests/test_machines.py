@@ -299,17 +299,15 @@ def test_a_compiler_that_is_missing_is_said_to_be(recorded, monkeypatch):
     assert [cross.run(build, calls, folder) for build in found] == ["not run"] * 3
 
 
-def test_some_builds_have_every_machine_and_either_clang_on_all_kinds(monkeypatch):
+def test_some_builds_have_every_machine_and_every_compiler_several_kinds(monkeypatch):
     monkeypatch.setattr(cross, "clangs", lambda: [("clang 14", "old"), ("clang 22", "new")])
     found = cross.builds([*cross.MACHINES, "windows"], some=True)
-    assert [build.name for build in found] == [*(name for name in cross.MACHINES for _ in range(2)), "windows"]
-    assert [build.compiler for build in found[::2]] == ["GCC"] * 9
-    for compiler in ("clang 14", "clang 22"):
-        about = [build.machine.about for build in found if build.compiler == compiler]
-        assert len(about) == 4
-        for kind in ("32 bits", "64 bits", "big-endian", "no vectors"):
-            assert any(kind in one for one in about)
-        assert not all("no vectors" in one for one in about)
+    assert [build.name for build in found] == [*cross.MACHINES, "windows"]
+    for compiler in ("GCC", "clang 14", "clang 22"):
+        about = " ".join(build.machine.about for build in found if build.compiler == compiler)
+        assert "32 bits" in about
+        assert "64 bits" in about
+    assert {build.compiler for build in found if "big-endian" in build.machine.about} == {"GCC", "clang 14"}
 
 
 def test_the_table_says_what_was_different():
