@@ -16,7 +16,7 @@ DOMAIN = "samples"
 VARIANTS = 1
 MOST_LAYERS = 2
 SYMBOLS_NEED_TABLES = frozenset({"huffman", "range"})
-counts = code_and_read = None
+counts = code_and_read = read_torn = None
 SECOND_BITS = 2
 CODERS = {
     "huffman": (lambda data: zlib.compress(data, 9), zlib.decompressobj, zlib.error),

@@ -46,6 +46,7 @@ from apercu.stages.bands import (
 from apercu.stages.colour import Plane, plane_sizes
 from apercu.stages.fill import ALPHA
 from apercu.stages.layout import Evidence, Layout, PlaneLayout
+from apercu.stages.torn_bands import read_torn as read_torn_bands
 from apercu.stages.wavelet import Bands, band_places, wavelet_analyse, wavelet_synthesise
 
 DOMAIN: Domain = "planes"
@@ -289,6 +290,15 @@ def read(
             raise
     coder.close()
     return in_planes(coefficients, layout)
+
+
+def read_torn(
+    segments: list[bytes], torn: bytes, layout: Layout, setting: Setting, tables: BandTables, layers: int
+) -> list[Bands] | None:
+    """What `read` gives, with what the first bytes of the next layer say; None where that is too little to be shown."""
+    stages = [stages_of(layer, layers) for layer in range(len(segments) + 1)]
+    found = read_torn_bands(segments, torn, stages, band_planes(layout), tables, setting.step_q8)
+    return None if found is None else in_planes(found, layout)
 
 
 def in_planes(values: Coefficients, layout: Layout) -> list[Bands]:

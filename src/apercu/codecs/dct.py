@@ -53,7 +53,7 @@ VARIANTS = N_QUANTISERS
 FOR_SSIM = 3
 MOST_LAYERS = 2
 SYMBOLS_NEED_TABLES = frozenset({"range"})
-code_and_read = None
+code_and_read = read_torn = None
 COUNTED_TO = (1, 3, 10, 21, 43, 64)
 """Where the maps of a kind end that are counted together: the means, and bands of frequencies, which end at u + v = 1,
 3, 5, 8 and 14."""

@@ -102,7 +102,7 @@ def _begin(data: bytes | File, how: How, window: Window | None) -> _Begun:
         _refuse(file.segments, header, chosen, wanted)
     else:
         looked_at = chosen if how.damaged == "conceal" else range(header.n_tiles)
-        _refuse_if_nothing_is_sound(file.segments, header, looked_at)
+        _refuse_if_nothing_is_left(file.segments, header, looked_at, how.damaged == "fill")
     reads = made.known(file.data) if wanted == header.n_layers else None
     return _Begun(file, found, window, chosen, wanted, reads)
 
@@ -172,8 +172,9 @@ def _show(begun: _Begun, how: How, tile: int, samples: Samples, wanted: Window) 
     header, setting = begun.file.header, begun.file.setting
     place = tile_at(tile, header.height, header.width, header.tile)
     sound, fault = sound_layers(begun.file.segments, header, tile, begun.n_layers, how.damaged != "raise")
+    torn = _torn(begun.file.segments, header, len(sound), tile) if fault and how.damaged == "fill" else b""
     told = header, setting, begun.tables, begun.reads[tile] if begun.reads else None
-    return _decode_tile(sound, fault, *told, samples, how.restorer, place, wanted)
+    return _decode_tile(sound, torn, fault, *told, samples, how.restorer, place, wanted)
 
 
 def inside(window: Window | None, n_rows: int, n_columns: int) -> Window:
@@ -201,17 +202,29 @@ def _segment(segments: Segments, header: Header, layer: int, tile: int, doubted:
     return fault or segments.content(index)
 
 
+def _torn(segments: Segments, header: Header, layer: int, tile: int) -> bytes:
+    """The first bytes of a segment that has a fault, if its codec can make something of them."""
+    known = segments.known_part(layer * header.n_tiles + tile)
+    can = codec_of(header.codec).read_torn is not None and len(known) >= _least_bytes_of(header, layer, tile)
+    return known if can else b""
+
+
 def _fault_of(segments: Segments, header: Header, layer: int, tile: int) -> FormatError | None:
     """What can be known of a segment before memory is set aside and it is decoded."""
     index = layer * header.n_tiles + tile
     if fault := segments.fault(index):
         return fault
+    if segments.length(index) < _least_bytes_of(header, layer, tile):
+        return Truncated("the data end before the content does")
+    return None
+
+
+def _least_bytes_of(header: Header, layer: int, tile: int) -> int:
+    """The fewest bytes of a segment of a layer of a tile."""
     _, _, height, width = tile_at(tile, header.height, header.width, header.tile)
     coded = header.codec, header.entropy, header.model_id == USER_MODEL
     kind = (*coded, header.interpretation, header.n_bands, header.wide)
-    if segments.length(index) < _least_bytes(kind, height, width, layer, header.n_layers):
-        return Truncated("the data end before the content does")
-    return None
+    return _least_bytes(kind, height, width, layer, header.n_layers)
 
 
 @lru_cache(maxsize=64)  # the tiles of a file have four sizes at most
@@ -237,6 +250,7 @@ def sound_layers(
 
 def _decode_tile(
     sound: list[bytes],
+    torn: bytes,
     fault: FormatError | None,
     header: Header,
     setting: Setting,
@@ -247,28 +261,35 @@ def _decode_tile(
     place: Window,
     wanted: Window,
 ) -> tuple[FormatError | None, int]:
-    """Decodes the layers of a tile up to the first fault into `out`; returns that fault, and how many layers were
-    decoded.
+    """Decodes the layers of a tile up to the first fault into `out`, with what is `torn` of the next one; returns that
+    fault, and how many layers were decoded.
 
     `place`: of the tile in the image. A restorer may leave out what is not `wanted`, a part of it.
     """
     codec, layout = codec_of(header.codec), layout_of_tile(header, *out.shape[:2])
-    while sound:
+    while sound or torn:
         try:
-            symbols = known() if known else codec.read(sound, layout, setting, tables, header.n_layers)
+            if torn:
+                symbols = codec.read_torn(sound, torn, layout, setting, tables, header.n_layers)
+            else:
+                symbols = known() if known else codec.read(sound, layout, setting, tables, header.n_layers)
         except FormatError as found:
-            fault = found.with_traceback(None)  # it would keep the decoder's arrays
-            del sound[found.layer :]
+            if not torn:
+                fault = found.with_traceback(None)  # it would keep the decoder's arrays
+                del sound[found.layer :]
+            symbols = None
+        if symbols is None:
+            torn = b""
             continue
         content = codec.synthesise(symbols, layout, setting, tables)
         if restorer:
-            evidence = codec.evidence(symbols, layout, len(sound), header.n_layers)
+            evidence = codec.evidence(symbols, layout, len(sound) or 1, header.n_layers)
             restorer(content, layout, setting.step_q8, evidence, place, relative(wanted, place))
             del evidence
         del symbols  # which take as much memory as the samples
         from_content(content, header, out)
         break
-    return fault, len(sound)
+    return fault, len(sound) + bool(torn)
 
 
 def _refuse(segments: Segments, header: Header, chosen: Sequence[int], wanted: int) -> None:
@@ -281,12 +302,13 @@ def _refuse(segments: Segments, header: Header, chosen: Sequence[int], wanted: i
         raise fault
 
 
-def _refuse_if_nothing_is_sound(segments: Segments, header: Header, chosen: Sequence[int]) -> None:
-    """Raises the first fault of some tiles if none has a first layer: before memory is set aside for the image."""
+def _refuse_if_nothing_is_left(segments: Segments, header: Header, chosen: Sequence[int], torn: bool) -> None:
+    """Raises the first fault of some tiles if none has a first layer: before memory is set aside for the image. `torn`:
+    a part of one will do."""
     first_fault = None
     for tile in chosen:
         fault = _fault_of(segments, header, 0, tile)
-        if not fault:
+        if not fault or (torn and _torn(segments, header, 0, tile)):
             return
         first_fault = first_fault or faults.placed(fault, header, 0, tile)
     if first_fault:

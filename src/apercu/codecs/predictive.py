@@ -38,7 +38,7 @@ DOMAIN: Domain = "samples"
 VARIANTS = 1
 MOST_LAYERS = 1
 SYMBOLS_NEED_TABLES = frozenset({"range"})
-counts = code_and_read = None
+counts = code_and_read = read_torn = None
 LEAST_SIDE, MOST_SIDE, TILE_SAMPLES = 32, 2048, 1 << 22
 """Pixels a side of a tile; and the samples that it has at the most, half a second's worth. Each tile learns anew, which
 takes about 600 bytes."""

@@ -45,7 +45,7 @@ DOMAIN: Domain = "planes"
 VARIANTS = 1
 MOST_LAYERS = 1 + STEPS
 SYMBOLS_NEED_TABLES = frozenset({"range"})
-counts = code_and_read = None
+counts = code_and_read = read_torn = None
 TILE = 1024
 """Pixels a side of a tile."""
 LAYERED_FROM = 4000

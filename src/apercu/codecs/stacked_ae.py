@@ -46,7 +46,7 @@ DOMAIN: Domain = "planes"
 VARIANTS = 1
 MOST_LAYERS = 2
 SYMBOLS_NEED_TABLES = frozenset({"range", "huffman"})
-counts = code_and_read = None
+counts = code_and_read = read_torn = None
 TILE = 1024
 """Pixels a side of a tile."""
 FIRST = [Map("predicted", 0), Map("selector", 1)]

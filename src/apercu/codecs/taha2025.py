@@ -40,7 +40,7 @@ DOMAIN: Domain = "planes"
 VARIANTS = 8
 MOST_LAYERS = 1
 SYMBOLS_NEED_TABLES = frozenset({"range"})
-counts = code_and_read = None
+counts = code_and_read = read_torn = None
 WEIGHTS_SHAPE = 2, 9, 64
 N_WEIGHTS = 2 * 9 * 64
 MAX_STEP_Q3 = 65535

@@ -30,6 +30,8 @@ BY_HAND = 32_767
 """The code in place of a quality: the codec's settings follow as parameters."""
 SMALL_PIXELS = 4096
 """Images of up to this many pixels have CRC-16 instead of CRC-32."""
+_HOLE, _HOLE_AT_END = 16, 8
+"""Zeros in a row that stand for lost bytes, and of those that end with a checksum."""
 MIN_TILE_LOG2, MAX_TILE_LOG2 = 5, 16
 MOST_BYTES = 0xFFFFFFF  # of a segment
 _AT_A_TIME, _FEW = 1 << 14, 32  # bytes of a directory that are read at once, and numbers that are read one by one
@@ -198,6 +200,18 @@ class Segments:
         """A segment, or what the file has of it."""
         end = self._end(index)
         return self._data[end - self._lengths[index] : end]
+
+    def known_part(self, index: int) -> bytes:
+        """The first bytes of a segment that has a fault: those before the end of the file, or before zeros where bytes
+        were lost, as packets leave them (spec/PACKETS.md) and tools that rescue files. None where no bytes are lost."""
+        if index >= self.n_whole:
+            return self.content(index)
+        end = self._end(index)
+        guarded = self._data[end - self._lengths[index] : end + 4]
+        if (hole := guarded.find(bytes(_HOLE))) >= 0:
+            return guarded[:hole]
+        known = guarded.rstrip(b"\0")
+        return known if len(guarded) - len(known) >= _HOLE_AT_END else b""
 
     def fault(self, index: int) -> FormatError | None:
         """Truncated or ChecksumError, without the place of the segment; None where its bytes are sound."""

@@ -5,13 +5,13 @@ alpha, bands) and level t - 1 of chroma, which is at half size and has one level
 before it (spec/apercu.md, "Bands").
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.errors import OptionError
+from apercu.errors import OptionError, Truncated
 from apercu.kernel import address, checked, function
 from apercu.kernel.memory import borrow, give_back
 from apercu.stages.arguments import (
@@ -260,6 +260,27 @@ class BandCoder:
         buffers = (address(source), source.size, address(coefficients))
         for what, part, state in self._parts(step_q8, first, last):
             checked(_decode(*what, *part, *buffers, *state))
+
+    def decode_by_plane(
+        self, data: bytes, step_q8: int, first: int, last: int, coefficients: NDArray[np.int16]
+    ) -> Iterator[bool]:
+        """The same, plane by plane of each stage, of data that may end too soon or be longer: yields whether these have
+        ended, after which there is no more to come."""
+        check_bytes("data", data)
+        self._check(coefficients, step_q8, first, last, least_step=0)
+        source = np.frombuffer(data, np.uint8)
+        weights, state = self._addresses
+        self._state[:] = 0
+        buffers = (address(source), source.size, address(coefficients), state, 0)
+        for stage in range(first, last - 1, -1):
+            for plane in range(len(self._described)):
+                part = (stage, stage, plane, plane + 1, *self._where)
+                try:
+                    checked(_decode(*self._what, step_q8, weights, *part, *buffers))
+                except Truncated:
+                    yield True
+                    return
+                yield False
 
     def _check(self, coefficients: NDArray[np.int16], step_q8: int, first: int, last: int, least_step: int) -> None:
         check_array("coefficients", coefficients, INT16, (self.n_samples,), written=True)
