@@ -4,6 +4,7 @@ encode:  image → means of areas → planes, less their mean → wavelet → ra
 decode:  image ← colour ← cubic filter ← planes and mean  ← wavelet ← range decoding
 """
 
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from apercu.codecs import apercu as codec
 from apercu.codecs import tables
 from apercu.errors import CorruptStream, ImageError, NotApercu, OptionError, TargetUnreachable, Truncated
-from apercu.stages.area import Weights, area_weights, cubic_weights, enlarge
+from apercu.stages.area import Weights, area_weights, cubic_weights, enlarge, fit, fitting_weights
 from apercu.stages.blocks import Window
 from apercu.stages.colour import FULL, Plane, Samples, to_planes
 from apercu.stages.layout import Layout, Restore, layout_of
@@ -34,6 +35,11 @@ DEFAULT_SIDE = 256
 """The longer side of the picture of a placeholder, where none is asked for."""
 _MEASURED_SIDE = 192
 """The longer side that errors are measured at: what is finer than this no placeholder holds."""
+_LIKELY = 4
+"""Of the placeholders that are likely to be the closest."""
+_COUNTS_FOR = np.array([[3, 1.428, 0.688, 0], [1.428, 3.258, 0.246, 0], [0.688, 0.246, 2.476, 0], [0, 0, 0, 1]])
+_COUNTS_FOR = np.rint(1024 * _COUNTS_FOR).astype(np.int64)
+"""What products of errors of planes count for in the squared error of red, green, blue and alpha, in 1/1024."""
 _REDUCED_SIDE = 2048
 MOST_PIXELS = 1 << 24
 """Of a picture that is made of a placeholder."""
@@ -128,6 +134,23 @@ def encode(image: Samples, kind: str, n_bytes: int) -> bytes:
     or less a side. Raises OptionError, ImageError or TargetUnreachable.
     """
     check(kind, image.shape[2], n_bytes)
+    head, truth = measured(image, kind)
+    targets = planes_at_full_size(truth, kind)
+    found: set[tuple[int, bytes]] = set()
+    for side in sides_to_try(n_bytes):
+        planes = fitted_planes(targets, head._replace(side=side))
+        for one_price in (True, False):
+            found.update(_finest(targets, planes, head._replace(side=side), n_bytes, one_price))
+    if not found:
+        raise TargetUnreachable(f"no placeholder of this picture has {n_bytes} bytes")
+    likely = [data for _, data in sorted(found)[:_LIKELY]]
+    errors = [_error(truth.astype(np.int32), decode(data, truth.shape[:2]), kind) for data in likely]
+    return likely[errors.index(min(errors))]
+
+
+def measured(image: Samples, kind: str) -> tuple[Head, NDArray[np.uint8]]:
+    """The head of placeholders of an image but for side and quality, and the image at the size that errors are measured
+    at."""
     height, width = image.shape[:2]
     longer, shorter = max(height, width), min(height, width)
     aspect = min(range(16), key=lambda code: abs(SHORTER[code] * longer - 16 * shorter))
@@ -140,44 +163,56 @@ def encode(image: Samples, kind: str, n_bytes: int) -> bytes:
             mask = np.zeros(image.shape, np.bool_)
             mask[:, :, :3] = image[:, :, 3:] == 0
         image, _ = means(*add_up(image, mask, log2), image.dtype)
-    small = _as_uint8(image)
-    seen = Head(kind, height > width, aspect, 0, 0, (0, 0, 0)).scaled(min(longer, _MEASURED_SIDE))
-    truth = shrink(small, *seen).astype(np.int32)
-    mean = to_planes(shrink(small, 1, 1), kind, [])
-    colour = [min((int(mean[0][0, 0]) * 31 + FULL // 2) // FULL, 31)]
-    colour += [min(max((int(plane[0, 0]) + 96) // 192 + 16, 0), 31) for plane in mean[1:3]] or [16, 16]
-    luma, cb, cr = colour
-    best: tuple[int, bytes] | None = None
-    for side in _sides_to_try(n_bytes):
-        head = Head(kind, height > width, aspect, side, 0, (luma, cb, cr))
-        for found in [*_finest(small, head, n_bytes, True), *_finest(small, head, n_bytes, False)]:
-            error = _error(truth, decode(found, seen), kind)
-            if best is None or error < best[0]:
-                best = error, found
-    if best is None:
-        raise TargetUnreachable(f"no placeholder of this picture has {n_bytes} bytes")
-    return best[1]
+    head = Head(kind, height > width, aspect, 0, 0, (0, 0, 0))
+    truth = shrink(_as_uint8(image), *head.scaled(min(longer, _MEASURED_SIDE)))
+    luma, *others = (int(plane[0, 0]) for plane in to_planes(shrink(truth, 1, 1), kind, []))
+    cb, cr = [min(max((chroma + 96) // 192 + 16, 0), 31) for chroma in others[:2]] or [16, 16]
+    return head._replace(colour=(min((luma * 31 + FULL // 2) // FULL, 31), cb, cr)), truth
 
 
-def _sides_to_try(n_bytes: int) -> range:
-    """Eight sides around the one that was the best for a size on average, on training images; fewer at the ends."""
+def planes_at_full_size(image: NDArray[np.uint8], kind: str) -> list[Plane]:
+    """Planes of an image, chroma at full size too: of each pixel four times, which is what chroma is a mean of."""
+    height, width = image.shape[:2]
+    luma, *others = to_planes(image.repeat(2, 0).repeat(2, 1), kind, [])
+    chroma, alpha = others[:2], others[2:]
+    whole = [luma[::2, ::2], *chroma, *(plane[::2, ::2] for plane in alpha)]
+    return [plane[:height, :width] for plane in whole]
+
+
+def fitted_planes(targets: list[Plane], head: Head) -> list[Plane]:
+    """Planes of the shrunk picture of a head, less their means, for an image whose `targets` are its planes at full
+    size."""
+    layout, planes = layout_of_head(head), []
+    for target, of, mean in zip(targets, layout.planes, (*_shifts(head), 0), strict=False):
+        down, across = _fitting(len(target), of.height), _fitting(target.shape[1], of.width)
+        plane = np.clip(fit(target, down, across), of.centre - FULL // 2, of.centre + FULL // 2)
+        planes.append((plane - mean).astype(np.int16))
+    return planes
+
+
+_fitting = lru_cache(maxsize=64)(fitting_weights)
+_enlarging = lru_cache(maxsize=64)(cubic_weights)
+
+
+def sides_to_try(n_bytes: int) -> range:
+    """Codes of seven sides, which are the best for a size on training images; fewer at the ends."""
     middle = min(range(len(SIDES)), key=lambda code: abs(SIDES[code] ** 2 - 36 * (n_bytes - HEAD_BYTES)))
-    return range(max(middle - 4, 0), min(middle + 4, len(SIDES)))
+    return range(max(middle - 2, 0), min(middle + 5, len(SIDES)))
 
 
-def _finest(image: Samples, head: Head, n_bytes: int, one_price: bool) -> list[bytes]:
+def _finest(
+    targets: list[Plane], planes: list[Plane], head: Head, n_bytes: int, one_price: bool
+) -> list[tuple[int, bytes]]:
     """The placeholders that fit of the highest quality for which bisection finds that it does, and of those around it,
-    since size does not fall evenly and the largest is not always the best; at the sides of the head.
+    since size does not fall evenly and the largest is not always the best; at the sides of the head. Of each about what
+    its error is.
 
     `one_price`: see `apercu.stages.layout.Layout`."""
-    height, width = head.size
-    layout = layout_of(head.kind, image.shape[2], height, width)._replace(one_price=one_price)
-    planes = to_planes(shrink(image, height, width), head.kind, [])
-    for plane, mean in zip(planes, _shifts(head), strict=False):
-        plane -= np.int16(mean)
     shipped = tables.of_placeholders()
+    layout = layout_of_head(head)._replace(one_price=one_price)
     analysis = codec.analyse(planes, layout, None, shipped)
 
+    @cache
     def coded(quality: int) -> bytes:
         tried = head._replace(quality=quality)
         return write_head(tried) + codec.code(analysis, tried.setting, shipped, 1)[0]
@@ -189,8 +224,25 @@ def _finest(image: Samples, head: Head, n_bytes: int, one_price: bool) -> list[b
             low = middle
         else:
             high = middle - 1
-    around = [coded(quality) for quality in range(max(low - 3, 0), min(low + 6, 64))]
-    return [data for data in around if len(data) <= n_bytes]
+    around = [coded(quality) for quality in range(max(low - 1, 0), min(low + 3, 64))]
+    return [(_estimate(targets, data), data) for data in around if len(data) <= n_bytes]
+
+
+def _estimate(targets: list[Plane], data: bytes) -> int:
+    """The squared error of the picture of a placeholder, about: of samples that are not rounded and have no ends."""
+    head = read_head(data)
+    layout = layout_of_head(head)
+    off = []
+    for target, plane in zip(targets, _planes(data, head, layout, None), strict=True):
+        down, across = _enlarging(len(plane), len(target)), _enlarging(plane.shape[1], target.shape[1])
+        off.append((target - enlarge(plane, down, across)).ravel())
+    rows = np.stack(off).astype(np.float64)  # whole numbers, and below 2^53 are their products
+    return int(((rows @ rows.T).astype(np.int64) * _COUNTS_FOR[: len(rows), : len(rows)]).sum())
+
+
+def layout_of_head(head: Head) -> Layout:
+    """Of its shrunk picture."""
+    return layout_of(head.kind, N_BANDS[KINDS.index(head.kind)], *head.size)
 
 
 def _shifts(head: Head) -> tuple[int, int, int]:
@@ -248,8 +300,7 @@ def decode(data: bytes, size: tuple[int, int] | None = None, restore: Restore | 
     if len(data) > MOST_BYTES:
         raise CorruptStream(f"a placeholder has at most {MOST_BYTES} bytes, not {len(data)}")
     height, width = _checked(size) if size is not None else head.scaled(DEFAULT_SIDE)
-    layout = layout_of(head.kind, N_BANDS[KINDS.index(head.kind)], *head.size)
-    planes = _planes(data, head, layout, restore)
+    planes = _planes(data, head, layout_of_head(head), restore)
     filters = [(cubic_weights(rows, height), cubic_weights(columns, width)) for rows, columns in _sizes(planes)]
     samples = _to_samples([enlarge(plane, *each) for plane, each in zip(planes, filters, strict=True)])
     return samples[:, :, 0] if head.kind == "grey" else samples

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.codecs import apercu as codec
+from apercu.codecs import placeholder
 from apercu.codecs.placeholder import QUALITY_0, QUALITY_STEP, SIDES, shrink
-from apercu.codecs.tables import shipped
 from apercu.format import weights as weight_files
 from apercu.format.ids import DEFAULT_MODEL_IDS, MODELS
 from apercu.lab import recipes
@@ -44,10 +44,10 @@ BANDS, GREY = (1, 2, 3), (2, 3, 4)
 """Tiles of 256 with red, green and blue as bands; whole ones without colour."""
 SHRUNK = 8
 """Files as placeholders have them."""
-PLACEHOLDERS, LARGEST_SIDE = 16, 1024
-"""Of each image, for tables of placeholders alone: files; and pixels of its longer side, at most."""
-LEAST_STREAM, SIZE_RATIO, SAMPLES_A_BYTE = 16, 18, 36
-"""Their streams have 16 bytes to 18 times as many; and about how many samples a byte is best for."""
+PLACEHOLDERS = 8
+"""Of each image, for tables of placeholders alone."""
+PASSES = {"apercu-small": 1, "placeholder": 2}
+"""Of training. Which bits a placeholder has depends much on the tables that it is coded with."""
 SIZES = 28, 60, 124, 296
 """Groups of these, by the most bytes; the last is what a placeholder can have."""
 SEEN = 256
@@ -93,10 +93,10 @@ class Content(NamedTuple):
     step_q8: int
 
 
-Contents = Callable[[Samples, int, int], Iterator[Content]]
+Contents = Callable[[Samples, int, int, BandTables], Iterator[Content]]
 
 
-def contents_of(image: Samples, seed: int, number: int) -> Iterator[Content]:
+def contents_of(image: Samples, seed: int, number: int, _: BandTables) -> Iterator[Content]:
     """What is coded of an image (H, W, 3)."""
     rng = np.random.default_rng((seed, number))
 
@@ -116,25 +116,23 @@ def contents_of(image: Samples, seed: int, number: int) -> Iterator[Content]:
         yield _shrunk(image, int(rng.choice(SIDES)), int(rng.integers(64)))
 
 
-def placeholders_of(image: Samples, seed: int, number: int) -> Iterator[Content]:
-    """The same for tables that placeholders alone are coded with: of the sides that are best for a size, or the next
-    ones, and of the quality that fits."""
+def placeholders_of(image: Samples, seed: int, number: int, tables: BandTables) -> Iterator[Content]:
+    """The same for tables that placeholders alone are coded with: as the encoder makes them, of all sizes."""
     rng = np.random.default_rng((seed, number))
-    if (longer := max(image.shape[:2])) > LARGEST_SIDE:
-        log2 = -(-longer // LARGEST_SIDE)
-        image = shrink(image, *(side // log2 for side in image.shape[:2]))
+    head, truth = placeholder.measured(image, "rgb")
+    targets = placeholder.planes_at_full_size(truth, "rgb")
+    least, most = placeholder.LEAST_BYTES, placeholder.MOST_BYTES
     for _ in range(PLACEHOLDERS):
-        n_bytes = int(LEAST_STREAM * np.exp(rng.random() * np.log(SIZE_RATIO)))
-        best = min(range(len(SIDES)), key=lambda code: abs(SIDES[code] ** 2 - SAMPLES_A_BYTE * n_bytes))
-        side = SIDES[int(np.clip(best + rng.integers(-1, 2), 2, 13))]
-        yield _fitting(image, side, n_bytes)
+        n_bytes = int(least * np.exp(rng.random() * np.log(most / least)))
+        sides = placeholder.sides_to_try(n_bytes)
+        of_side = head._replace(side=int(rng.integers(sides.start, sides.stop)))
+        layout = placeholder.layout_of_head(of_side)._replace(one_price=bool(rng.integers(2)))
+        planes = placeholder.fitted_planes(targets, of_side)
+        yield _fitting(Content("shrunk", planes, layout, 1), n_bytes - placeholder.HEAD_BYTES, tables)
 
 
-def _fitting(image: Samples, side: int, n_bytes: int) -> Content:
-    """Of the highest quality whose stream fits, with the tables that `apercu.encode` takes."""
-    tables = shipped(DEFAULT_MODEL_IDS["apercu", "range"])
-    content = _shrunk(image, side, 0)
-    content = content._replace(layout=content.layout._replace(one_price=True))
+def _fitting(content: Content, n_bytes: int, tables: BandTables) -> Content:
+    """At the highest quality whose stream fits, with these tables."""
     analysis = codec.analyse(content.planes, content.layout, None, tables)
     low, high = 0, 63
     while low < high:
@@ -192,7 +190,7 @@ def _seen(
     """Of an image."""
     number, path = job
     tables = BandTables(weights, start_contexts(starts))
-    found = (seen_of(content, tables) for content in contents(read(path)[0], seed, number))
+    found = (seen_of(content, tables) for content in contents(read(path)[0], seed, number, tables))
     return [file for file in found if file]
 
 
@@ -339,15 +337,19 @@ def train(
     files = files_below(folder)[::every]
     with pool(n_cores(), None, how=None) as run:
         files = sound(files, in_order(run, partial(fault_of, read_rgb), files), log)
-        work = partial(_seen, CONTENTS[what], read_rgb, of_neighbours, starts, seed)
-        codes, gains = _better(in_order(run, work, enumerate(files)), starts, log)
-    array = packed(of_neighbours, codes)
+        gains = []
+        for _ in range(PASSES[what]):
+            work = partial(_seen, CONTENTS[what], read_rgb, of_neighbours, starts, seed)
+            codes, gain = _better(in_order(run, work, enumerate(files)), starts, log)
+            array = packed(of_neighbours, codes)
+            _, starts = unpacked(array)
+            gains.append({group: round(100 * share, 3) for group, share in gain.items()})
     recipe = {
         "codec": "apercu",
         "command": f"apercu train {what} --images {folder.name} --seed {seed} --every {every} --out {out.name}",
         "seed": seed,
         "begun_with": {"file": begun_with.name, "sha256": weight_files.digest(weight_files.load(begun_with)).hex()},
-        "gains_in_per_cent": {group: round(100 * gain, 3) for group, gain in gains.items()},
+        "gains_in_per_cent": gains if len(gains) > 1 else gains[0],
         "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
     }
     with out.open("wb") as file:  # np.save would add an ending of its own
