@@ -1,13 +1,14 @@
 """The npm package of web/: in Node and in a browser, held to the vectors and to the package."""
 
 import base64
-import gzip
 import hashlib
 import io
+import itertools
 import json
 import re
 import shutil
 import subprocess
+import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,9 +40,9 @@ MOST_BYTES = {
     "pictures.js": 1_500,
     "restore.js": 5_000,
     "stream.js": 2_000,
-    "users.js": 600,
+    "users.js": 800,
 }
-"""Of the files of the package, minified and compressed by zlib."""
+"""Of the files of the package, minified and compressed as servers do."""
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +61,15 @@ def files(tmp_path_factory):
     return cases, folder
 
 
+def gzipped(data):
+    """Sizes by the program gzip and Apache, whose blocks are larger, and by nginx and bundlers; at two levels."""
+    for level, memory in itertools.product((6, 9), (8, 9)):
+        made = zlib.compressobj(level, wbits=31, memLevel=memory)
+        yield len(made.compress(data) + made.flush())
+
+
 def test_files_are_as_small_as_promised(dist):
-    sizes = {path.name: len(gzip.compress(path.read_bytes(), 9)) for path in dist.glob("*.js")}
+    sizes = {path.name: max(gzipped(path.read_bytes())) for path in dist.glob("*.js")}
     assert {name for name, size in sizes.items() if size > MOST_BYTES[name]} == set()
     assert sizes["apercu.js"] > 9000  # nothing has been left out
 

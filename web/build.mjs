@@ -8,6 +8,8 @@ const BUILD = process.argv[2];
 const ofBuild = createRequire(resolve(BUILD, "package.json"));
 const { deflate } = ofBuild("@gfx/zopfli"), { build } = ofBuild("esbuild"), { minify } = ofBuild("terser");
 
+const { codesOf } = await import("./src/codes.js");
+
 const WEIGHTS = process.env.WEIGHTS ?? "../src/apercu/weights";
 // The files of dist/, by what they are made of. Those that are not the first are fetched when they are wanted.
 const FILES = { apercu: "index", element: "element", encode: "encode", fallback: "fallback", pictures: "pictures", restore: "restore", stream: "stream", users: "users" };
@@ -45,11 +47,11 @@ function asFunction(bundle) {
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist");
 writeFileSync(`${BUILD}/decoder.js`, asFunction(await bundled("decoder", [])));
-const small = arrayIn(`${WEIGHTS}/apercu_small.npy`);
+const small = codesOf(arrayIn(`${WEIGHTS}/apercu_small.npy`));
 const scalar = await deflated(readFileSync(`${BUILD}/scalar.wasm`)), tables = await deflated(small);
 writeFileSync("dist/simd.js", await exported(readFileSync(`${BUILD}/simd.wasm`)));
 writeFileSync("dist/encoder.js", await exported(readFileSync(`${BUILD}/encoder.wasm`)));
-writeFileSync("dist/placeholders.js", await exported(arrayIn(`${WEIGHTS}/placeholder.npy`)));
+writeFileSync("dist/placeholders.js", await exported(codesOf(arrayIn(`${WEIGHTS}/placeholder.npy`))));
 writeFileSync("dist/model-2.js", await exported(apart(arrayIn(`${WEIGHTS}/apercu.npy`))));
 for (const [to, from] of Object.entries(FILES))
   writeFileSync(`dist/${to}.js`, await bundled(from, APART.filter((name) => name !== `./${to}.js`)));

@@ -8,16 +8,14 @@ export { readHead } from "./head.js";
 export { decodePlaceholder, readPlaceholder } from "./placeholder.js";
 export { decodeImage, wasmEngine };
 
-/** Answers in a worker. A message has a module, once; the numbers of a model, once for each; and then files. */
+/** Answers in a worker. A message has a module, or a file and the numbers of its model. */
 export function serve(scope) {
-  const models = {};
   let engine;
-  scope.onmessage = ({ data: { id, module, key, numbers, bytes, options } }) => {
+  scope.onmessage = ({ data: { id, module, bytes, options, numbers } }) => {
     try {
       if (module) engine = wasmEngine(module);
-      if (numbers) models[key] = numbers;
       if (!bytes) return scope.postMessage({ id });
-      engine.use(models[key]);
+      engine.use(numbers);
       const image = decodeImage(engine, bytes, options);
       scope.postMessage({ id, image }, [image.data.buffer]);
     } catch ({ name, message }) {

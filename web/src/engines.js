@@ -5,8 +5,8 @@ import { decoder, makeDecoder } from "./own.js";
 
 const { ApercuError, decodeImage, wasmEngine } = decoder;
 const LARGE = 2 ** 18; // pixels
-// A function that returns a vector: valid where there are any.
-const VECTOR = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11];
+// The type of a function that returns a vector: valid where there are any.
+const VECTOR = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123];
 let wanted = { worker: true }, started;
 
 /** See index.d.ts. */
@@ -29,10 +29,9 @@ async function start({ engine: name, worker }) {
   const module = name === "javascript" ? null : await (name === "simd" ? withVectors() : withoutVectors()).catch(() => null);
   if (!module) {
     const { engine } = await import("./fallback.js");
-    const { run, ...rest } = onThisThread(() => engine);
-    return { ...rest, run: (pixels, ...file) => run(...file) };
+    return onThisThread(() => engine);
   }
-  let own, better = name || !WebAssembly.validate(Uint8Array.from(VECTOR)) ? true : null;
+  let own, better = name || !WebAssembly.validate(Uint8Array.from(VECTOR)) || null;
   const local = () => (own ??= wasmEngine(module));
   const starting = (worker ? inWorker(module) : Promise.resolve()).then((away) => away ?? onThisThread(local));
   return {
@@ -41,7 +40,7 @@ async function start({ engine: name, worker }) {
     async run(pixels, ...file) {
       const { run, use } = await starting;
       if (pixels >= LARGE) await (better ??= withVectors().then(use).catch(() => {})); // else as it is
-      return run(...file);
+      return run(pixels, ...file);
     },
   };
 }
@@ -51,7 +50,7 @@ function onThisThread(local) {
   return {
     local,
     use: (module) => (engine = wasmEngine(module)),
-    run: async (bytes, options, key, numbers) => {
+    run: async (pixels, bytes, options, numbers) => {
       (engine ?? local()).use(numbers);
       return decodeImage(engine ?? local(), bytes, options);
     },
@@ -68,7 +67,7 @@ async function inWorker(module) {
   } catch {
     return;
   }
-  const waiting = new Map(), known = new Set();
+  const waiting = new Map();
   const ask = (message, moved = []) =>
     new Promise((resolve, reject) => {
       waiting.set(++last, { resolve, reject });
@@ -98,10 +97,9 @@ async function inWorker(module) {
   } finally {
     URL.revokeObjectURL(script);
   }
-  const run = (bytes, options, key, numbers) => {
-    const copy = bytes.slice(), message = { key, bytes: copy, options, numbers: known.has(key) ? undefined : numbers };
-    known.add(key);
-    return ask(message, [copy.buffer]);
+  const run = (pixels, bytes, options, numbers) => {
+    const copy = bytes.slice();
+    return ask({ bytes: copy, options, numbers }, [copy.buffer]);
   };
   return { run, stop, use: (module) => ask({ module }) };
 }

@@ -35,7 +35,7 @@ function crc16(bytes) {
     crc ^= byte << 8;
     for (let bit = 0; bit < 8; bit++) crc = (crc << 1) ^ (crc & 0x8000 ? 0x11021 : 0);
   }
-  return crc;
+  return crc & 0xffff;
 }
 
 const little = (bytes, at, n) => {
@@ -124,34 +124,22 @@ export function layersIn(head, n) {
 
 /** The bytes of a layer of a tile. Raises ApercuError where it is not whole. */
 function segmentOf(head, bytes, layer, tile) {
-  let begins = head.size, ends, sum;
-  if (head.parts) {
-    const index = layer * head.nTiles + tile;
-    begins += head.starts[index];
-    ends = head.size + head.starts[index + 1] - 4;
-    if (ends + 4 > bytes.length) refuse("Truncated");
-    const before = new Uint32Array([head.checksum, index]); // every machine that has WebAssembly is little-endian
-    sum = crc32(bytes.subarray(begins, ends), crc32(new Uint8Array(before.buffer)));
-  } else {
-    const small = head.width * head.height <= 4096;
-    ends = bytes.length - (small ? 2 : 4);
-    if (ends < begins) refuse("Truncated");
-    sum = (small ? crc16 : crc32)(bytes.subarray(0, ends));
-    if (small) sum = (sum & 0xffff) >>> 0;
-  }
-  if (little(bytes, ends, head.parts || bytes.length - ends === 4 ? 4 : 2) !== sum) refuse("ChecksumError");
-  return bytes.subarray(begins, ends);
+  const { parts, size, starts } = head, index = layer * head.nTiles + tile, n = parts || head.width * head.height > 4096 ? 4 : 2;
+  const begins = size + (parts && starts[index]), ends = parts ? size + starts[index + 1] - 4 : bytes.length - n;
+  if (ends < begins || ends + n > bytes.length) refuse("Truncated");
+  const segment = bytes.subarray(begins, ends), before = new Uint32Array([head.checksum, index]); // little-endian, as all that browsers run on
+  const sum = parts ? crc32(segment, crc32(new Uint8Array(before.buffer))) : (n > 2 ? crc32 : crc16)(bytes.subarray(0, ends));
+  if (little(bytes, ends, n) !== sum) refuse("ChecksumError");
+  return segment;
 }
 
 /** How many bits a layer of a tile takes at least (spec/apercu.md, "What a segment can hold"). */
 function leastBits(width, height, chroma, first, last) {
   let bits = 0;
-  const groups = (w, h, side) => Math.ceil(w / side) * Math.ceil(h / side);
   for (let stage = 1 + chroma; stage <= 5; stage++) {
-    const lowWidth = (width + 1) >> 1, lowHeight = (height + 1) >> 1, side = stage < 3 ? 4 : 1;
-    const highWidth = width - lowWidth, highHeight = height - lowHeight;
-    if (last <= stage && stage <= first)
-      bits += groups(highWidth, lowHeight, side) + groups(lowWidth, highHeight, side) + groups(highWidth, highHeight, side);
+    const groups = (side) => Math.ceil(side / (stage < 3 ? 4 : 1)), high = (side) => groups(side >> 1);
+    const lowWidth = (width + 1) >> 1, lowHeight = (height + 1) >> 1, across = groups(lowWidth), down = groups(lowHeight);
+    if (last <= stage && stage <= first) bits += (across + high(width)) * (down + high(height)) - across * down;
     width = lowWidth;
     height = lowHeight;
   }

@@ -9,9 +9,8 @@ export const { ApercuError } = decoder;
 export { configure };
 
 function bytesOf(data) {
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (data instanceof ArrayBuffer || Object.prototype.toString.call(data) === "[object ArrayBuffer]") return new Uint8Array(data);
-  throw new TypeError("data must be a Uint8Array or an ArrayBuffer");
+  if (data?.byteLength === undefined) throw new TypeError("data must be a Uint8Array or an ArrayBuffer");
+  return new Uint8Array(data.buffer ?? data, data.byteOffset, data.byteLength); // an ArrayBuffer of another page, too
 }
 
 function checked({ layers, damaged = "raise", maxPixels = MAX_PIXELS }) {
@@ -31,8 +30,8 @@ export function info(data, { maxPixels = Infinity } = {}) {
 
 export async function decode(data, options = {}) {
   const bytes = bytesOf(data), how = checked(options), head = readHead(bytes, how.maxPixels, MODELS);
-  const [tables, { run }] = await Promise.all([modelOf(head, options.model), engine()]);
-  return run(head.width * head.height, bytes, how, ...tables);
+  const [numbers, { run }] = await Promise.all([modelOf(head, options.model), engine()]);
+  return run(head.width * head.height, bytes, how, numbers);
 }
 
 export async function* decodeStream(source, options = {}) {
@@ -53,7 +52,7 @@ export async function placeholderImage(data, { width, height } = {}) {
   if ((width ?? height) !== undefined) {
     const side = (n) => Number.isInteger(n) && n >= 1 && n <= 65535;
     if (!side(width) || !side(height) || width * height > MAX_PLACEHOLDER_PIXELS)
-      throw new RangeError("width and height must be 1 to 65,535, and at most 16,777,216 pixels");
+      throw new RangeError("width and height must be 1 to 65,535, pixels at most 2^24");
   }
   const bytes = bytesOf(data);
   readPlaceholder(bytes);
@@ -64,10 +63,11 @@ export async function placeholderImage(data, { width, height } = {}) {
 
 /** The numbers of the model of a file, for restore.js. */
 export async function tables(data, { model, maxPixels = MAX_PIXELS } = {}) {
-  return (await modelOf(readHead(bytesOf(data), maxPixels, MODELS), model))[1];
+  return modelOf(readHead(bytesOf(data), maxPixels, MODELS), model);
 }
 
 // Large or seldom wanted: files of their own.
-export const toRGBA = async (image) => (await import("./pictures.js")).toRGBA(image);
-export const toPNG = async (image) => (await import("./pictures.js")).toPNG(image);
-export const toDataURL = async (image) => (await import("./pictures.js")).toDataURL(image);
+const pictures = (name) => async (image) => (await import("./pictures.js"))[name](image);
+export const toRGBA = /* @__PURE__ */ pictures("toRGBA");
+export const toPNG = /* @__PURE__ */ pictures("toPNG");
+export const toDataURL = /* @__PURE__ */ pictures("toDataURL");

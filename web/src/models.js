@@ -22,32 +22,22 @@ export function shipped(number) {
   }));
 }
 
-/** Key and numbers of the model that a file names; `given`: the file of a user's, as `apercu train` writes it. */
+/** The numbers of the model that a file names; `given`: the file of a user's, as `apercu train` writes it. */
 export async function modelOf(head, given) {
-  if (head.model) return [head.model, await shipped(head.model)];
-  if (!given) throw new ApercuError("ModelError");
-  return (await import("./users.js")).modelOf(head.hash, given, expanded, (why) => {
-    throw new ApercuError("ModelError", why);
-  });
+  if (head.model) return shipped(head.model);
+  return (await import("./users.js")).modelOf(head.hash, given, expanded, ApercuError);
 }
 
 const AGES = [4, 11, 32, 91];
 const PROBABILITIES = [25, 32, 41, 53, 68, 87, 111, 143, 184, 236, 302, 387, 497, 636, 815, 1042, 1333, 1701, 2168, 2758, 3500, 4427,
   5577, 6992, 8714, 10782, 13226, 16062, 19282, 22849, 26695, 30723];
-// Weights and kinds of contexts of all bands: how many, and which of them no symbol has, those of class 1 in stage 1.
-const KINDS = [[270, 135, 162], [6000, 3000, 3600], [2430, 1215, 1458], [1400, 700, 840], [960, 480, 720], [340], [34], [2]];
 
-/** The numbers that small tables stand for (spec/apercu.md, "Small tables"); 0 for what is left out of them. */
-export function expanded(bytes) {
-  const numbers = new Uint16Array(22602);
-  let at = 0, to = 0;
-  for (const [kind, [n, from, end]] of KINDS.entries())
-    for (let i = 0; i < n; i++) {
-      const lost = (i >= from && i < end) || (kind === 1 && i % 3000 >= 1200 && i & 1) || (kind === 5 && i % 17 === 16) ||
-        (kind === 6 && i % 17 < 2);
-      const code = lost ? 0 : bytes[at++], place = code & 63;
-      numbers[to++] = !kind ? code : place < 32 ? PROBABILITIES[place] : 65536 - PROBABILITIES[63 - place];
-      if (kind) numbers[to++] = AGES[code >> 6];
-    }
-  return numbers;
+/** The numbers that codes stand for, as codes.js has put them in order. */
+export function expanded(codes) {
+  return Uint16Array.from({ length: 22602 }, (_, i) => {
+    const context = (i - 270) >> 1, at = context < 6000 ? (context >> 1) + 3000 * (context & 1) : context;
+    if (context < 0) return codes[i];
+    const code = codes[270 + at], place = code & 63;
+    return i & 1 ? AGES[code >> 6] : place < 32 ? PROBABILITIES[place] : 65536 - PROBABILITIES[63 - place];
+  });
 }

@@ -2,7 +2,10 @@
 import { refuse } from "./errors.js";
 import { hasRoom, stepOfQuality } from "./head.js";
 
-const SIDES = [4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128], KINDS = ["grey", "rgb", "rgba"];
+const KINDS = ["grey", "rgb", "rgba"];
+
+/** Of the longer side: 4, 8 and so on to 32 in steps of 4, then in steps of 8 to 64 and of 16 to 128. */
+const sideOf = (code) => (code < 4 ? 4 * code + 4 : ((code & 3) + 5) << ((code >> 2) + 1));
 
 /** See index.d.ts; `shape` is what an engine takes. */
 export function readPlaceholder(bytes) {
@@ -10,7 +13,7 @@ export function readPlaceholder(bytes) {
   const head = ((bytes[0] << 24) | (bytes[1] << 16) | (bytes[2] << 8) | bytes[3]) >>> 0;
   const bits = (at, n) => (head >>> at) & ((1 << n) - 1);
   const kind = bits(30, 2), portrait = bits(29, 1), sixteenths = 16 - bits(25, 4);
-  if (kind === 3) refuse("NotApercu", "no placeholder of a kind that is known");
+  if (kind === 3) refuse("NotApercu");
   const luma = Math.floor((8160 * bits(10, 5) + 15) / 31);
   const [cb, cr] = kind ? [192 * (bits(5, 5) - 16), 192 * (bits(0, 5) - 16)] : [0, 0];
   const scaled = (longer) => {
@@ -26,7 +29,7 @@ export function readPlaceholder(bytes) {
     ),
     scaled,
     shape: {
-      ...scaled(SIDES[bits(21, 4)]),
+      ...scaled(sideOf(bits(21, 4))),
       kind,
       bands: [1, 3, 4][kind],
       step: stepOfQuality(4800 + 250 * bits(15, 6)),

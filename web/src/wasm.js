@@ -1,5 +1,5 @@
 // The engine that WebAssembly is: see image.js, and ../wasm/decoder.c for what the exports do.
-const ERRORS = { 2: "Truncated", 3: "CorruptStream", 8: "ModelError", 9: "TooLarge" };
+const ERRORS = { 2: "Truncated", 3: "CorruptStream", 9: "TooLarge" }; // of c/apercu.h; a model's numbers are checked before
 const MOST_KEPT = 2 ** 26; // bytes of memory that is kept for the next picture
 
 // The order of `shared` in decoder.c, in 32-bit words.
@@ -43,7 +43,7 @@ export function wasmEngine(module) {
     tile(head, width, height, segments) {
       start();
       if (!put([...segments, head.levels])) return { fault: "TooLarge" };
-      segments.forEach((segment, i) => (words[SIZES + i] = segment.length));
+      words.set(segments.map(({ length }) => length), SIZES);
       exports.c(head.kind + 4 * head.wide + (head.model ? 0 : 8), head.bands, width, height, head.step, head.nLayers);
       return outcome(exports.d(segments.length), head.wide ? Uint16Array : Uint8Array, width * height * head.bands);
     },

@@ -9,27 +9,21 @@ typedef struct {
     size_t from[TAPS];
 } filter;
 
-static int32_t floor_of(int64_t weight, int64_t whole)
-{
-    int64_t scaled = weight * WHOLE, q = scaled / whole;
-    return (int32_t)(q - (q * whole > scaled));
-}
-
 /* Of output `r` of `large`, made of `small` samples. */
 static filter filter_of(size_t r, size_t small, size_t large)
 {
     filter f;
     int64_t n = (int64_t)small, d = 2 * (int64_t)large, p = (2 * (int64_t)r + 1) * n - (int64_t)large;
-    int64_t i = p < 0 ? -1 : p / d, t = p - d * i, d3 = 2 * d * d * d, t2 = t * t;
-    f.weight[0] = floor_of(t * (2 * t * d - t2 - d * d), d3);
-    f.weight[1] = floor_of(3 * t2 * t - 5 * t2 * d + 2 * d * d * d, d3);
-    f.weight[2] = floor_of(t * (4 * t * d - 3 * t2 + d * d), d3);
-    f.weight[3] = floor_of(t2 * (t - d), d3);
-    f.weight[2 * t >= d ? 2 : 1] += WHOLE - f.weight[0] - f.weight[1] - f.weight[2] - f.weight[3];
-    for (int k = 0; k < TAPS; k++) {
-        int64_t at = i + k - 1;
+    int64_t i = p < 0 ? -1 : p / d, t = p - d * i, whole = 2 * d * d * d;
+    int32_t rest = WHOLE;
+    for (int k = 0; k < TAPS; k++) { /* the filter is symmetric: `u` from the sample of the inner tap, `v` from the other one */
+        int64_t u = k & 2 ? t : d - t, v = d - u, at = i + k - 1;
+        int64_t scaled = WHOLE * (k == 1 || k == 2 ? u * (4 * u * d - 3 * u * u + d * d) : -v * u * u), q = scaled / whole;
+        f.weight[k] = (int32_t)(q - (q * whole > scaled));
         f.from[k] = (size_t)(at < 0 ? 0 : at < n ? at : n - 1);
+        rest -= f.weight[k];
     }
+    f.weight[2 * t >= d ? 2 : 1] += rest;
     return f;
 }
 
@@ -65,16 +59,11 @@ static void enlarge_down(const int32_t *plane, size_t n_rows, size_t width, size
     }
 }
 
-/* Rows of components to pixels. */
-static void join_row(const int16_t *restrict red, const int16_t *restrict green, const int16_t *restrict blue,
-                     const int16_t *restrict alpha, size_t width, uint8_t *restrict out)
+/* A row of a component to its places in pixels. */
+static void put_component(const int16_t *restrict in, size_t width, uint8_t *restrict out)
 {
-    for (size_t x = 0; x < width; x++) {
-        out[4 * x] = (uint8_t)round_sample(red[x]);
-        out[4 * x + 1] = (uint8_t)round_sample(green[x]);
-        out[4 * x + 2] = (uint8_t)round_sample(blue[x]);
-        out[4 * x + 3] = (uint8_t)round_sample(alpha[x]);
-    }
+    for (size_t x = 0; x < width; x++)
+        out[4 * x] = (uint8_t)round_sample(in[x]);
 }
 
 void enlarge_row(const int32_t *const *planes, const size_t *n_rows, size_t n_planes, size_t width, size_t y, size_t height,
@@ -85,10 +74,11 @@ void enlarge_row(const int32_t *const *planes, const size_t *n_rows, size_t n_pl
         enlarge_down(planes[i], n_rows[i], width, y, height, scratch + i * width);
     for (size_t x = 0; n_planes < 4 && x < width; x++)
         alpha[x] = SAMPLE_FULL;
-    if (n_planes == 1) {
-        join_row(luma, luma, luma, alpha, width, out);
-        return;
-    }
-    colour_row(luma, blue, red, green, width); /* which were Cb and Cr */
-    join_row(red, green, blue, alpha, width, out);
+    if (n_planes == 1)
+        red = green = blue = luma;
+    else
+        colour_row(luma, blue, red, green, width); /* which were Cb and Cr */
+    const int16_t *components[4] = {red, green, blue, alpha};
+    for (size_t i = 0; i < 4; i++)
+        put_component(components[i], width, out + i);
 }
