@@ -15,7 +15,7 @@ const WEIGHTS = process.env.WEIGHTS ?? "../src/apercu/weights";
 const FILES = { apercu: "index", element: "element", encode: "encode", fallback: "fallback", pictures: "pictures", restore: "restore", stream: "stream", users: "users" };
 const APART = [...Object.keys(FILES), "simd", "encoder", "model-2", "placeholders"].map((name) => `./${name}.js`);
 
-const deflated = async (bytes) => Buffer.from(await promisify(deflate)(bytes, { numiterations: 30 })).toString("base64");
+const deflated = async (bytes) => Buffer.from(await promisify(deflate)(bytes, { numiterations: 100 })).toString("base64");
 const exported = async (bytes) => `export default "${await deflated(bytes)}";\n`;
 
 /** One script of a file of src/ and what it imports. */

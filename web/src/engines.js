@@ -12,7 +12,7 @@ let wanted = { worker: true }, started;
 /** See index.d.ts. */
 export function configure(options) {
   wanted = { ...wanted, ...options };
-  started?.then(({ stop }) => stop());
+  started?.then(({ stop }) => stop?.());
   started = undefined;
 }
 
@@ -21,22 +21,22 @@ export function engine() {
   return (started ??= start(wanted));
 }
 
-const withoutVectors = async () => WebAssembly.compile(await inflate($scalar));
-const withVectors = async () => WebAssembly.compile(await inflate((await import("./simd.js")).default));
+const compiled = async (text) => WebAssembly.compile(await inflate(text));
+const withVectors = async () => compiled((await import("./simd.js")).default);
 
 /** `local()`: the engine of the page's thread. `run`: decodes a file of so many pixels, wherever. */
 async function start({ engine: name, worker }) {
-  const module = name === "javascript" ? null : await (name === "simd" ? withVectors() : withoutVectors()).catch(() => null);
+  const module = name === "javascript" ? null : await (name === "simd" ? withVectors() : compiled($scalar)).catch(() => null);
   if (!module) {
     const { engine } = await import("./fallback.js");
     return onThisThread(() => engine);
   }
   let own, better = name || !WebAssembly.validate(Uint8Array.from(VECTOR)) || null;
   const local = () => (own ??= wasmEngine(module));
-  const starting = (worker ? inWorker(module) : Promise.resolve()).then((away) => away ?? onThisThread(local));
+  const starting = Promise.resolve(worker && inWorker(module)).then((away) => away || onThisThread(local));
   return {
     local,
-    stop: async () => (await starting).stop(),
+    stop: async () => (await starting).stop?.(),
     async run(pixels, ...file) {
       const { run, use } = await starting;
       if (pixels >= LARGE) await (better ??= withVectors().then(use).catch(() => {})); // else as it is
@@ -54,7 +54,6 @@ function onThisThread(local) {
       (engine ?? local()).use(numbers);
       return decodeImage(engine ?? local(), bytes, options);
     },
-    stop() {},
   };
 }
 

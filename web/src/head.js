@@ -174,7 +174,7 @@ export function segmentsOf(head, bytes, nLayers, conceal) {
         tile.segments.push(segment);
       } catch (fault) {
         if (!conceal) throw fault;
-        tile.fault = fault;
+        tile.fault = fault.name;
       }
     }
   if (!conceal && head.parts && nLayers === head.nLayers && bytes.length - head.size > head.starts.at(-1)) refuse("CorruptStream");

@@ -27,6 +27,6 @@ export function decodeImage(engine, bytes, { maxPixels, layers, conceal, models 
     for (let y = 0; y < place.height; y++)
       data.set(found.subarray(y * across, (y + 1) * across), ((place.top + y) * width + place.left) * bands);
   }
-  if (!shown.some(Boolean)) refuse(firstFault.name ?? firstFault);
+  if (!shown.some(Boolean)) refuse(firstFault);
   return { width, height, bands, interpretation: head.interpretation, data, shown, layers: Math.max(...shown) };
 }

@@ -50,9 +50,8 @@ export function averageColour(data) {
 
 export async function placeholderImage(data, { width, height } = {}) {
   if ((width ?? height) !== undefined) {
-    const side = (n) => Number.isInteger(n) && n >= 1 && n <= 65535;
-    if (!side(width) || !side(height) || width * height > MAX_PLACEHOLDER_PIXELS)
-      throw new RangeError("width and height must be 1 to 65,535, pixels at most 2^24");
+    if (![width, height].every((n) => Number.isInteger(n) && n >= 1 && n <= 65535) || width * height > MAX_PLACEHOLDER_PIXELS)
+      throw new RangeError("sides must be 1 to 65,535, pixels at most 2^24");
   }
   const bytes = bytesOf(data);
   readPlaceholder(bytes);

@@ -8,13 +8,15 @@ export async function through({ readable, writable }, bytes) {
 }
 
 /** The bytes of what is kept deflated, in base64. */
-export async function inflate(text) {
-  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+export async function inflate(base64) {
+  const text = atob(base64), bytes = new Uint8Array(text.length).map((_, i) => text.charCodeAt(i)); // sooner than of each character
   if (!globalThis.DecompressionStream) return (await import("./fallback.js")).inflated(bytes);
   return through(new DecompressionStream("deflate-raw"), bytes);
 }
 
 /** Numbers of 16 bits from all their low bytes and then all high ones. */
 export function wordsOf(bytes) {
-  return Uint16Array.from({ length: bytes.length / 2 }, (_, i) => bytes[i] | (bytes[i + bytes.length / 2] << 8));
+  const words = new Uint16Array(bytes.length / 2);
+  for (let i = 0; i < words.length; i++) words[i] = bytes[i] | (bytes[i + words.length] << 8);
+  return words;
 }

@@ -34,7 +34,7 @@ const PROBABILITIES = [25, 32, 41, 53, 68, 87, 111, 143, 184, 236, 302, 387, 497
 
 /** The numbers that codes stand for, as codes.js has put them in order. */
 export function expanded(codes) {
-  return Uint16Array.from({ length: 22602 }, (_, i) => {
+  return new Uint16Array(22602).map((_, i) => {
     const context = (i - 270) >> 1, at = context < 6000 ? (context >> 1) + 3000 * (context & 1) : context;
     if (context < 0) return codes[i];
     const code = codes[270 + at], place = code & 63;

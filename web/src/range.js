@@ -1,40 +1,43 @@
 // The range decoder and its contexts (spec/FORMAT.md, "Range coder"), in integers of 32 bits.
 const LOG2 = Uint8Array.from({ length: 129 }, (_, n) => 31 - Math.clz32(n));
 const fast = new Uint16Array(11166), slow = new Uint16Array(11166), age = new Uint8Array(11166);
-let data, at;
-const state = new Uint32Array(2), RANGE = 0, CODE = 1; // in an array, where 32 bits without a sign need no memory of their own
+let data, at, size;
+const state = new Int32Array(2), RANGE = 0, CODE = 1, SIGN = -0x80000000; // numbers without a sign, as engines hold them in 32 bits
 
-const nextByte = () => (at < data.length ? data[at++] : (at++, 0));
+const ZEROS = 16; // behind a segment, since a sound one is read a little further; whoever reads on gets zeros, too, but slowly
+
+const nextByte = () => data[at++];
 
 export function startStream(segment) {
-  data = segment;
+  size = segment.length;
+  data = new Uint8Array(size + ZEROS);
+  data.set(segment);
   at = 0;
-  state[RANGE] = 0xffffffff;
+  state[RANGE] = -1;
   for (let i = 0; i < 4; i++) state[CODE] = (state[CODE] << 8) | nextByte();
-  if (state[CODE] === 0xffffffff) state[CODE]--;
+  if (state[CODE] === -1) state[CODE]--;
 }
 
 export function get(p0) {
-  const range = state[RANGE], code = state[CODE];
-  let bound = (Math.imul(range >>> 16, p0) + (Math.imul(range & 65535, p0) >>> 16)) >>> 0;
-  const bit = code >= bound ? 1 : 0;
-  let rest = code;
-  if (bit) {
-    rest -= bound;
-    bound = range - bound;
+  let range = state[RANGE], code = state[CODE], bit = 0;
+  const bound = (Math.imul(range >>> 16, p0) + (Math.imul(range & 65535, p0) >>> 16)) | 0;
+  if ((code ^ SIGN) >= (bound ^ SIGN)) {
+    code = (code - bound) | 0;
+    range = (range - bound) | 0;
+    bit = 1;
+  } else range = bound;
+  while (!(range & 0xff000000)) {
+    code = (code << 8) | nextByte();
+    range <<= 8;
   }
-  while (bound < 0x1000000) {
-    rest = ((rest << 8) | nextByte()) >>> 0;
-    bound = (bound << 8) >>> 0;
-  }
-  state[RANGE] = bound;
-  state[CODE] = rest;
+  state[RANGE] = range;
+  state[CODE] = code;
   return bit;
 }
 
 export function bitIn(c) {
-  const f = fast[c], s = slow[c], shift = LOG2[age[c]], quick = shift < 4 ? shift : 4;
-  if (age[c] < 128) age[c]++;
+  const f = fast[c], s = slow[c], n = age[c], shift = LOG2[n], quick = shift < 4 ? shift : 4;
+  if (n < 128) age[c] = n + 1;
   if (get((f + s) >> 1)) {
     fast[c] = f - (f >> quick);
     slow[c] = s - (s >> shift);
@@ -61,5 +64,5 @@ export function startContexts(starts) {
 }
 
 /** The name of an error, while a stream is read and at its end. */
-export const overrun = () => (at > data.length + 8 ? "Truncated" : undefined);
-export const ended = () => overrun() ?? (at < data.length + 3 ? "CorruptStream" : undefined);
+export const overrun = () => (at > size + 8 ? "Truncated" : undefined);
+export const ended = () => overrun() ?? (at < size + 3 ? "CorruptStream" : undefined);
