@@ -121,6 +121,23 @@ def placeholder_cases():
         yield f"placeholder {wrong.hex()}", wrong, None, {}, of_placeholder(wrong)
 
 
+def drawn(width, height):
+    """RGB of 8 bits, as web_node.mjs makes it."""
+    y, x, c = np.mgrid[:height, :width, :3]
+    return ((((x * y + 37 * c * (x >> 4)) >> 5) ^ (13 * (y >> 3))) & 255).astype(np.uint8)
+
+
+ENCODINGS = [
+    {"quality": 60.5, "layers": 3},
+    {"quality": 47, "layers": 5, "tile": 32},
+    {"quality": 55, "layers": 1, "tile": 64, "model": 10},
+    {"quality": 62, "model": 10},
+    {"quality": 70, "tile": 64},
+    {"quality": 30},
+]
+"""Options of an encoder, as web/ has them."""
+
+
 @cache
 def pictures():
     """Of several kinds and numbers of layers."""

@@ -5,12 +5,21 @@ import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { run } from "./web_cases.mjs";
 
+/** RGB of 8 bits, as web_files.drawn makes it. */
+function drawn(width, height) {
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0, i = 0; y < height; y++)
+    for (let x = 0; x < width; x++)
+      for (let c = 0; c < 3; c++) data[i++] = ((x * y + 37 * c * (x >> 4)) >> 5) ^ (13 * (y >> 3));
+  return { width, height, bands: 3, data };
+}
+
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 const [, , path, file] = process.argv, apercu = await import(pathToFileURL(path)), found = {};
 const { encode } = await import(pathToFileURL(path.replace("apercu.js", "encode.js")));
 const { restore } = await import(pathToFileURL(path.replace("apercu.js", "restore.js")));
-const { cases, pictures, textured } = JSON.parse(readFileSync(file));
+const { cases, pictures, textured, encodings } = JSON.parse(readFileSync(file));
 for (const engine of ["scalar", "simd", "javascript"]) {
   apercu.configure({ engine });
   found[engine] = await run(apercu, cases);
@@ -31,6 +40,11 @@ async function streamed(bytes, options, n) {
   return layers;
 }
 
+const all = async (items, make) => {
+  const made = [];
+  for (const item of items) made.push(await make(item));
+  return made;
+};
 found.pictures = [];
 for (const text of pictures) {
   const bytes = Buffer.from(text, "base64"), image = await apercu.decode(bytes), view = new Uint8Array(bytes);
@@ -43,11 +57,13 @@ for (const text of pictures) {
     two: await streamed(bytes, { layers: 2 }, 3),
     cut: await streamed(bytes.subarray(0, bytes.length - 2), {}, 3),
     concealed: await streamed(bytes.subarray(0, bytes.length - 2), { damaged: "conceal" }, 3),
-    encoded: image.bands <= 3 ? hash(await encode(image, { quality: 60.5, layers: 3 })) : null,
+    encoded: image.bands <= 3 ? await all(encodings, async (options) => hash(await encode(image, options))) : null,
     small: image.bands <= 3 ? (await encode(image, { nBytes: 200 })).length : null,
     once: await streamed(bytes, {}, bytes.length),
   });
 }
+
+found.large = await all(encodings, async (options) => hash(await encode(drawn(300, 220), options)));
 
 const said = async (make) => {
   try {

@@ -2,18 +2,20 @@
 import encoder from "./encoder.js";
 import { inflate, wordsOf } from "./inflate.js";
 
-const MODEL = 2, N_WEIGHTS = 270, N_STARTS = 22332, MOST_QUALITY = 25600;
+const MODELS = [2, 10], N_WEIGHTS = 270, N_STARTS = 22332, MOST_QUALITY = 25600;
 const STARTS = 8; // in `shared` of ../wasm/encoder.c, which begins with the place of the file
 const FEW_BYTES = 2000, FIRST_SHARE = 0.58; // spec/apercu.md, "Settings"
+// As src/apercu/codecs: in planes of more samples than these, an image has five layers, and tiles.
+const MOST_KEPT = 2 ** 24, MOST_IN_A_TILE = 2 ** 25, LARGEST_TILE = 4096;
 let started;
 
 async function start() {
-  const [bytes, numbers] = await Promise.all([inflate(encoder), import("./model-2.js").then(({ default: text }) => inflate(text))]);
-  const { instance } = await WebAssembly.instantiate(bytes), { exports } = instance, words = wordsOf(numbers), at = exports.a();
-  new Uint16Array(exports.memory.buffer, at + STARTS, N_STARTS).set(words.subarray(N_WEIGHTS));
-  new Uint8Array(exports.memory.buffer, at + STARTS + 2 * N_STARTS, N_WEIGHTS).set(words.subarray(0, N_WEIGHTS));
-  return exports;
+  const { instance } = await WebAssembly.instantiate(await inflate(encoder));
+  return instance.exports;
 }
+
+const numbersOf = async (model) =>
+  model === 2 ? wordsOf(await inflate((await import("./model-2.js")).default)) : (await import("./apercu.js")).tables({ model });
 
 /** Samples as the encoder takes them: grey or RGB; of RGBA the colours. */
 function samplesOf({ width, height, bands, data }) {
@@ -29,23 +31,35 @@ function samplesOf({ width, height, bands, data }) {
   return out;
 }
 
-export async function encode(image, { quality = 50, nBytes, layers } = {}) {
+function check({ quality, layers, tile, model }) {
   if (!(quality >= 0 && quality <= 100)) throw new RangeError("quality must be 0 to 100");
   if (layers !== undefined && ![1, 2, 3, 4, 5].includes(layers)) throw new RangeError("layers must be 1 to 5");
-  const exports = await (started ??= start()), samples = samplesOf(image), { width, height } = image;
-  const wide = samples instanceof Uint16Array, pixels = exports.b(samples.byteLength);
+  if (tile !== undefined && !(tile >= 32 && tile <= 65536 && Number.isInteger(Math.log2(tile))))
+    throw new RangeError("tile must be a power of two from 32 to 65,536");
+  if (!MODELS.includes(model)) throw new RangeError("model must be 2 or 10");
+}
+
+export async function encode(image, { quality = 50, nBytes, layers, tile, model = 2 } = {}) {
+  check({ quality, layers, tile, model });
+  const samples = samplesOf(image), { width, height } = image, bands = samples.length / width / height;
+  const [exports, numbers] = await Promise.all([(started ??= start()), numbersOf(model)]);
+  const wide = samples instanceof Uint16Array, pixels = exports.b(samples.byteLength), { buffer } = exports.memory, at = exports.a() + STARTS;
   if (!pixels) throw new RangeError("the picture is too large");
-  new Uint8Array(exports.memory.buffer, pixels).set(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));
+  new Uint16Array(buffer, at, N_STARTS).set(numbers.subarray(N_WEIGHTS));
+  new Uint8Array(buffer, at + 2 * N_STARTS, N_WEIGHTS).set(numbers.subarray(0, N_WEIGHTS));
+  new Uint8Array(buffer, pixels).set(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength));
   if (wide) exports.d(...samples.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [65535, 0]));
 
+  const inPlanes = width * height + (bands > 1 ? 2 * Math.ceil(width / 2) * Math.ceil(height / 2) : 0);
+  const side = tile ?? (inPlanes > MOST_IN_A_TILE ? LARGEST_TILE : 0);
   const once = (q8, n) => {
-    const size = exports.c(width, height, samples.length / width / height, +wide, q8, n, MODEL);
+    const size = exports.c(width, height, bands, +wide, q8, n, model, side);
     if (size < 0) throw new RangeError("the picture cannot be encoded");
     return size;
   };
   const file = (size) => new Uint8Array(exports.memory.buffer, new Uint32Array(exports.memory.buffer, exports.a(), 1)[0], size);
   const sized = (q8) => {
-    if (layers) return once(q8, layers);
+    if (layers || inPlanes > MOST_KEPT) return once(q8, layers ?? 5);
     let size = once(q8, 1);
     if (size < FEW_BYTES) return size;
     size = once(q8, 4);
@@ -63,7 +77,7 @@ export async function encode(image, { quality = 50, nBytes, layers } = {}) {
   return file(size).slice();
 }
 
-/** Where the first layer of a file of one tile ends. */
+/** Where the first layer of a file ends, which has several. */
 function firstLayerOf(bytes) {
   let at = 4;
   const varint = () => {
@@ -75,9 +89,9 @@ function firstLayerOf(bytes) {
     } while (byte > 127);
     return value;
   };
-  varint(); // sides
-  varint();
+  const width = varint() + 1, height = varint() + 1;
   at += bytes[2] & 8 ? 4 : 2; // settings, levels
-  const layers = (bytes[at++] & 15) + 1, [first] = Array.from({ length: layers }, varint);
-  return at + 4 + first + 4;
+  const code = bytes[at++], layers = (code & 15) + 1, side = code >> 4 === 15 ? Infinity : 32 << (code >> 4);
+  const nTiles = Math.ceil(width / side) * Math.ceil(height / side), lengths = Array.from({ length: nTiles * layers }, varint);
+  return at + 4 + lengths.slice(0, nTiles).reduce((sum, length) => sum + length + 4, 0);
 }

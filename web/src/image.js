@@ -9,7 +9,7 @@ import { readHead, segmentsOf } from "./head.js";
 /** See `decode` in index.d.ts; `conceal` for damaged. */
 export function decodeImage(engine, bytes, { maxPixels, layers, conceal, models }) {
   const head = readHead(bytes, maxPixels, models), { width, height, bands } = head;
-  const nLayers = Math.min(layers || head.nLayers, head.nLayers);
+  const nLayers = Math.min(layers, head.nLayers);
   const tiles = segmentsOf(head, bytes, nLayers, conceal);
   const data = new (head.wide ? Uint16Array : Uint8Array)(width * height * bands);
   const shown = new Uint8Array(head.nTiles);

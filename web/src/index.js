@@ -4,7 +4,7 @@ import { MODELS, OF_PLACEHOLDERS, modelOf, shipped } from "./models.js";
 import { decoder } from "./own.js";
 
 const { decodePlaceholder, readHead, readPlaceholder } = decoder;
-const MAX_PIXELS = 2 ** 28, MAX_PLACEHOLDER_PIXELS = 2 ** 24;
+const MAX_PIXELS = 2 ** 28, MOST_LAYERS = 5, MAX_PLACEHOLDER_PIXELS = 2 ** 24;
 export const { ApercuError } = decoder;
 export { configure };
 
@@ -13,8 +13,8 @@ function bytesOf(data) {
   return new Uint8Array(data.buffer ?? data, data.byteOffset, data.byteLength); // an ArrayBuffer of another page, too
 }
 
-function checked({ layers, damaged = "raise", maxPixels = MAX_PIXELS }) {
-  if (layers !== undefined && !(Number.isInteger(layers) && layers > 0)) throw new RangeError("layers must be 1 or more");
+function checked({ layers = MOST_LAYERS, damaged = "raise", maxPixels = MAX_PIXELS }) {
+  if (!(Number.isInteger(layers) && layers > 0)) throw new RangeError("layers must be 1 or more");
   if (damaged !== "raise" && damaged !== "conceal") throw new RangeError('damaged must be "raise" or "conceal"');
   return { layers, conceal: damaged === "conceal", maxPixels, models: MODELS };
 }
@@ -60,9 +60,9 @@ export async function placeholderImage(data, { width, height } = {}) {
   return { bands: 4, interpretation: "rgba", ...decodePlaceholder(local(), bytes, width, height) };
 }
 
-/** The numbers of the model of a file, for restore.js. */
+/** The numbers of the model of a file, for restore.js, or of { model: its number }, for encode.js. */
 export async function tables(data, { model, maxPixels = MAX_PIXELS } = {}) {
-  return modelOf(readHead(bytesOf(data), maxPixels, MODELS), model);
+  return modelOf(data.model ? data : readHead(bytesOf(data), maxPixels, MODELS), model);
 }
 
 // Large or seldom wanted: files of their own.

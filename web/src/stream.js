@@ -29,7 +29,7 @@ export async function* streamed(source, { layers, maxPixels, models }, decode) {
       if (error.name !== "Truncated") throw error;
       continue;
     }
-    const arrived = layersIn(head, n), most = Math.min(layers ?? head.nLayers, head.nLayers);
+    const arrived = layersIn(head, n), most = Math.min(layers, head.nLayers);
     if (arrived > shown && arrived < head.nLayers) {
       shown = Math.min(arrived, most);
       yield await decode(buffer.slice(0, n), shown);
