@@ -256,6 +256,16 @@ def test_what_was_not_begun_or_has_ended_is_refused(c):
         assert encoder.end() == encoder.strip(image) == "a bad argument"
 
 
+def test_the_levels_that_the_package_measures(c):
+    rng = np.random.default_rng(1)
+    codes = np.zeros(2, np.uint8)
+    extremes = [(0, 0), (0, 65535), (65535, 65535), (15, 17), (63487, 63489)]
+    for low, high in [*extremes, *np.sort(rng.integers(0, 65536, (100, 2)) >> rng.integers(0, 16, (100, 1))).tolist()]:
+        c.functions.apc_level_codes(*map(c_library.ctypes.c_uint16, (low, high)), c_library.address(codes))
+        data = apercu.encode(np.array([[low, high]], np.uint16), quality=1)
+        assert tuple(codes) == tuple(read_header(data).levels[0])
+
+
 def fits(c, image, header, capacity, data):
     try:
         assert c.encode(image, header, capacity=capacity) == data
