@@ -20,6 +20,8 @@ static int show(const apc_file *file, const apc_model *model, void *memory, uint
         if (!found)
             return (int)n_sound;
         *fault = found;
+        if (n_sound == 0) /* what cannot be addressed */
+            return 0;
         n_sound = faulty;
     }
 }

@@ -177,6 +177,10 @@ def test_ram_is_as_stated():
     "wrong",
     [
         {"tile": 96},
+        {"tile": 64.0},  # neither they nor True are written as C has them
+        {"tile": np.int64(64)},
+        {"bits": 8.0},
+        {"bands": True},
         {"bits": 12},
         {"layers": 0},
         {"layers": 6},
@@ -191,6 +195,11 @@ def test_what_is_no_kind_of_image_is_refused(tmp_path, wrong):
     with pytest.raises(OptionError):
         export_c(tmp_path / "encoder", **wrong)
     assert not (tmp_path / "encoder").exists()
+
+
+def test_a_number_of_bands_in_other_digits_is_refused_by_name(tmp_path, capsys):
+    assert main(["export-c", "--bands", "²", "--out", str(tmp_path / "encoder")]) == 2
+    assert "--bands must be grey, rgb or a number, not ²" in capsys.readouterr().err
 
 
 @pytest.mark.slow

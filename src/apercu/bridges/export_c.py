@@ -41,15 +41,15 @@ def export_c(
     Returns the bytes of RAM, without the pixels of a row of tiles and the file. Raises OptionError for other values,
     and for kinds that take 2 GiB or more.
     """
-    if tile not in TILES:
-        raise OptionError(f"tile must be one of {', '.join(map(str, TILES))}, not {tile}")
-    if bits not in (8, 16):
-        raise OptionError(f"bits must be 8 or 16, not {bits}")
+    if type(tile) is not int or tile not in TILES:
+        raise OptionError(f"tile must be one of {', '.join(map(str, TILES))}, not {tile!r}")
+    if type(bits) is not int or bits not in (8, 16):
+        raise OptionError(f"bits must be 8 or 16, not {bits!r}")
     check_number("layers", layers, 1, STAGES)
     check_number("most_tiles", most_tiles, 1, 1 << 16)
     interpretation, n_bands = bands if bands in ("grey", "rgb") else "spectral", {"grey": 1, "rgb": 3}.get(str(bands))
     if n_bands is None:
-        if not isinstance(bands, int):
+        if type(bands) is not int:
             raise OptionError(f'bands must be "grey", "rgb" or a number, not {bands!r}')
         check_number("bands", n_bands := bands, 1, 65_535)
     layout = layout_of(str(interpretation), n_bands, tile, tile, bits == 16)
@@ -58,7 +58,7 @@ def export_c(
         raise OptionError(
             f"such an encoder takes {ram:,} bytes of RAM, more than a machine of 32 bits has: make tile smaller"
         )
-    number = DEFAULT_MODEL_IDS["apercu", "range"] if model is None else NAMED_MODELS.get(model)
+    number = DEFAULT_MODEL_IDS["apercu", "range"] if model is None else NAMED_MODELS.get(str(model))
     if number is None:
         raise OptionError(f"model must be one of {', '.join(NAMED_MODELS)}, not {model!r}")
     tables = load(FOLDER / MODELS[number].file)
@@ -123,7 +123,7 @@ def _words(layout: Layout, bits: int, layers: int, most_tiles: int, ram: int) ->
         "kind": f"{kind} of {bits} bits",
         "tile": layout.height,
         "layers": "one layer" if layers == 1 else f"{layers} layers",
-        "n_layers": layers,
+        "n_layers": int(layers),
         "bands": layout.n_bands,
         "interpretation": f"APC_{layout.interpretation.upper()}",
         "wide": int(wide),

@@ -22,7 +22,7 @@ examples:
 
 
 def _bands(text: str) -> str | int:
-    return int(text) if text.isdigit() else text
+    return int(text) if text.isdecimal() else text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
