@@ -70,7 +70,8 @@ NO_MATTER_OF_VERSIONS = border bounded c cli_many cli_streams compare_own contai
 	train_gan train_predictive train_rnn train_rnn_codec train_stacked_ae web web_fuzz
 OURS_ALONE = tests/test_conformance.py::test_a_decoder_written_from_the_specification \
 	tests/test_train_apercu.py::test_the_error_of_a_picture_falls \
-	tests/test_train_apercu.py::test_network_for_blocks_takes_its_place
+	tests/test_train_apercu.py::test_network_for_blocks_takes_its_place \
+	tests/test_train_apercu.py::test_a_network_for_other_codecs_is_refused
 lowest: $(VENV)/lowest/lowest.stamp
 	@$(VENV)/lowest/bin/python -m pytest -q $(PARALLEL) -W ignore::DeprecationWarning \
 		$(NO_MATTER_OF_VERSIONS:%=--ignore tests/test_%.py) $(OURS_ALONE:%=--deselect %) $(ARGS)
