@@ -62,12 +62,12 @@ test-slow: $(VENV)/dev.stamp
 NO_MATTER_OF_VERSIONS = border bounded c cli_many cli_streams compare_own container dct dct_codec dct_symbols \
 	dual_ae dual_code dual_maps dual_quantise every_codec_budgets every_codec_cost every_codec_damage \
 	every_codec_filled every_codec_told export_c extreme_models few_bytes fill forecast forks fuzz generative \
-	importance large layers layout levels machines mali2021 mask memory network_process placeholder predict prefix \
-	processes promised_files properties proportion range_coder rate rate_forecast recipes reduced reference \
-	reference_codecs reference_dual_maps reference_maps reference_predictive replace_a_stage replacing \
-	replacing_ended resize restore_never_worse restore_never_worse_blocks rnn rnn_codec rotated rotation rules \
-	rules_learn search small_tables source stage_arguments standard_streams symbol_maps train train_diffusion \
-	train_gan train_predictive train_rnn train_rnn_codec train_stacked_ae web web_fuzz
+	importance large layers layout levels machines mali2021 mask memory network_process page_generated page_many \
+	page_seen placeholder predict prefix printable processes promised_files properties proportion range_coder rate \
+	rate_forecast recipes reduced reference reference_codecs reference_dual_maps reference_maps reference_predictive \
+	replace_a_stage replacing replacing_ended resize restore_never_worse restore_never_worse_blocks rnn rnn_codec \
+	rotated rotation rules rules_learn search small_tables source stage_arguments standard_streams symbol_maps train \
+	train_diffusion train_gan train_predictive train_rnn train_rnn_codec train_stacked_ae web web_fuzz
 OURS_ALONE = tests/test_conformance.py::test_a_decoder_written_from_the_specification \
 	tests/test_train_apercu.py::test_the_error_of_a_picture_falls \
 	tests/test_train_apercu.py::test_network_for_blocks_takes_its_place \

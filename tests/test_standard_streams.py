@@ -3,7 +3,7 @@
     closed: none, standard input, output, or error    x    on a full device: none, output, error
 
 by every command, under a locale of UTF-8 and one of ASCII in turn. Of the cases in which two streams are in the way,
-every command takes two of four in turn; of those with one, a command that neither reads standard input nor has anything
+every command takes one of four in turn; of those with one, a command that neither reads standard input nor has anything
 for standard output takes three of six in turn.
 """
 
@@ -86,7 +86,7 @@ def test_every_command_with_every_stream_closed_or_full(here, call):
     turn = list(CALLS).index(call)
     running = []
     one = CASES if says or reads else CASES[turn // 2 % 2 :: 2]
-    for number, (closed, full) in enumerate(one + TWO[turn % 2 :: 2]):
+    for number, (closed, full) in enumerate([*one, TWO[turn % 4]]):
         name = f"{turn}-{number}"
         environment = ASCII if (turn + number) % 2 else {}
         own = [argument.replace("OUT", name) for argument in arguments]
