@@ -71,7 +71,11 @@ NO_MATTER_OF_VERSIONS = border bounded c cli_many cli_streams compare_own contai
 OURS_ALONE = tests/test_conformance.py::test_a_decoder_written_from_the_specification \
 	tests/test_train_apercu.py::test_the_error_of_a_picture_falls \
 	tests/test_train_apercu.py::test_network_for_blocks_takes_its_place \
-	tests/test_train_apercu.py::test_a_network_for_other_codecs_is_refused
+	tests/test_train_apercu.py::test_a_network_for_other_codecs_is_refused \
+	$(OF_EVERY_CODEC:%=tests/test_every_codec.py::test_%) \
+	$(OF_RESTORERS:%=tests/test_every_codec_restored.py::test_%)
+OF_EVERY_CODEC = files_grow a_hot_pixel tiles_ threads_ windows_are_crops every_layer colour_under psnr_is
+OF_RESTORERS = windows_ with_fewer_layers alpha_is_left
 lowest: $(VENV)/lowest/lowest.stamp
 	@$(VENV)/lowest/bin/python -m pytest -q $(PARALLEL) -W ignore::DeprecationWarning \
 		$(NO_MATTER_OF_VERSIONS:%=--ignore tests/test_%.py) $(OURS_ALONE:%=--deselect %) $(ARGS)
