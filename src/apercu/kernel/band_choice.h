@@ -20,11 +20,11 @@ enum {
 static inline uint32_t in_steps(const band *b, int16_t coefficient)
 {
     uint32_t size = (uint32_t)(coefficient < 0 ? -coefficient : coefficient);
-    return (uint32_t)((uint64_t)size * b->reciprocal >> 18);
+    return at_most((uint32_t)((uint64_t)size * b->reciprocal >> 18), MOST_STEPS);
 }
 
 /* What an error at a place of a band counts for, in 1/256. */
-static inline int64_t weight_at(const band *b, size_t y, size_t x, const int weighing)
+static inline expense weight_at(const band *b, size_t y, size_t x, const int weighing)
 {
     return weighing ? 1 + b->importance[y * b->importance_stride + x] : WHOLE_WEIGHT;
 }
@@ -36,34 +36,34 @@ static inline int worth_it(const coder *c, const band *b, size_t top, size_t lef
 {
     range_context *zeros = c->contexts + ZERO_CONTEXTS + 2 * b->band * BUCKETS * BUCKETS;
     range_context *magnitudes = c->contexts + MAG_CONTEXTS + b->band / ORIENTATIONS * BUCKETS * UNARY;
-    int64_t gain = 0;
+    expense gain = 0;
     int has = 0;
     for (size_t y = top; y < top + down; y++)
         for (size_t x = left; x < left + across; x++) {
-            uint32_t a = in_steps(b, b->coefficients[y * b->own.width + x]);
+            uint32_t a = at_most(in_steps(b, b->coefficients[y * b->own.width + x]), SURE);
             uint32_t around = b->around[y % GROUP * b->around_stride + x];
             range_context *zero = used(c, zeros + 2 * (bucket_of(around) * BUCKETS + (has ? NEAR_OTHERS : 0)) + has);
-            int64_t none = -b->price * (int64_t)cost(zero, 0), one = none;
+            expense none = -b->price * (expense)cost(zero, 0), one = none;
             if (a >= HALF_A_STEP) {
                 uint32_t q = (a + LESS_THAN_HALF) >> 8, bits;
                 q = q ? q : 1;
                 range_context *magnitude = magnitudes + bucket_of(around / 2) * UNARY;
                 use_some(c, magnitude, q < UNARY ? q : UNARY);
                 bits = cost(zero, 1) + SIGN_Q8 + cost_of_magnitude(magnitude, q);
-                one = weighed(squared(a) - squared((int64_t)a - ((int64_t)q << 8)), weight_at(b, y, x, weighing)) -
-                      b->price * (int64_t)bits;
+                one = weighed(squared(a) - squared((expense)a - ((expense)q << 8)), weight_at(b, y, x, weighing)) -
+                      b->price * (expense)bits;
             }
             has |= one > none;
             gain += one > none ? one : none;
         }
     used(c, flag);
-    return has && gain > (int64_t)b->price * ((int64_t)cost(flag, 1) - cost(flag, 0));
+    return has && gain > b->price * ((expense)cost(flag, 1) - (expense)cost(flag, 0));
 }
 
 /* The residual of LL of least cost: one of the two multiples of the step around a coefficient, less what is predicted.
  * `price` is that of a bit. */
-static inline int32_t choose_low(int16_t coefficient, uint64_t reciprocal, int32_t guess, const range_context *lengths,
-                                 int64_t price)
+static inline int32_t choose_low(int16_t coefficient, uint32_t reciprocal, int32_t guess, const range_context *lengths,
+                                 expense price)
 {
     int32_t a = (int32_t)((uint64_t)(coefficient < 0 ? -coefficient : coefficient) * reciprocal >> 18);
     a = a < 32767 << 8 ? a : 32767 << 8; /* in steps, 8 fraction bits */
@@ -71,14 +71,14 @@ static inline int32_t choose_low(int16_t coefficient, uint64_t reciprocal, int32
     int32_t best = 0, below = floor_shift32(a, 8), off = a - guess * 256;
     if (off >= -HALF_A_STEP && off <= HALF_A_STEP)
         return 0; /* else a flat area halfway between two multiples would alternate, where that is cheaper */
-    int64_t least = INT64_MAX;
+    expense least = MOST_EXPENSE;
     for (int32_t q = below; q <= below + 1 && q <= 32767; q++) {
         int32_t residual = q - guess;
         uint32_t length = length_of((uint32_t)(residual < 0 ? -residual : residual));
         uint32_t bits = 256 * length; /* the sign, and all of the number but its highest bit */
         for (uint32_t k = 0; k < LENGTHS - 1 && k <= length; k++)
             bits += cost(&lengths[k], k < length);
-        int64_t costs = squared((int64_t)a - (int64_t)q * 256) + price * (int64_t)bits;
+        expense costs = squared(a - q * 256) + price * (expense)bits;
         if (costs < least)
             least = costs, best = residual;
     }

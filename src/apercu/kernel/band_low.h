@@ -17,7 +17,7 @@ static inline int32_t median(int32_t a, int32_t b, int32_t c)
 static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symbols, size_t width, size_t height,
                             int chroma, int32_t step_q6, const int writing)
 {
-    uint64_t reciprocal = writing ? ((uint64_t)1 << 32) / (uint32_t)step_q6 : 0;
+    uint32_t reciprocal = writing ? reciprocal_of(step_q6) : 0;
     for (size_t y = 0; y < height; y++)
         for (size_t x = 0; x < width; x++) {
             int16_t *at = symbols + y * width + x;

@@ -56,7 +56,7 @@ typedef struct {
     int flagged;     /* index of the first flag context, or -1 */
     int32_t step_q6;
     uint32_t reciprocal; /* writing only */
-    int64_t price;       /* writing only: see band_choice.h */
+    int32_t price;       /* writing only: see band_choice.h */
     const uint8_t *importance; /* writing only: see band_code.h, at this stage; NULL: everything counts alike */
     size_t importance_stride;
 } band;

@@ -18,6 +18,12 @@ APERCU_API int64_t apercu_band_step(int32_t step_q8, int32_t chroma, int32_t lev
 APERCU_API int64_t apercu_bands_dequantise(const band_plane *planes, size_t n_planes, int32_t step_q8,
                                            const int16_t *symbols, int16_t *coefficients);
 
+/* 2^32 / step_q6, of 2 or more. */
+static inline uint32_t reciprocal_of(int32_t step_q6)
+{
+    return (0u - (uint32_t)step_q6) / (uint32_t)step_q6 + 1; /* 32 bits do, which small processors divide by themselves */
+}
+
 /* The coefficient that a symbol stands for. */
 static inline int16_t coefficient_of(int32_t symbol, int32_t step_q6)
 {

@@ -7,6 +7,14 @@
 enum { HALF_A_STEP = 128 }; /* of 256: less than that is 0 */
 
 /* The cost of a bit of probability p / 65536, in 1/256 bits: -256 log2((i + 1/2) / 256) for i = p / 256. */
+#ifdef APERCU_SMALL_ENCODER
+extern uint16_t apercu_costs[256]; /* in RAM, made before the first is asked for */
+
+static inline uint32_t bits_q8(uint32_t p)
+{
+    return apercu_costs[p >> 8];
+}
+#else
 static inline uint32_t bits_q8(uint32_t p)
 {
     static const uint16_t costs[256] = {
@@ -28,6 +36,7 @@ static inline uint32_t bits_q8(uint32_t p)
         23, 22, 20, 18, 17, 15, 14, 12, 11, 9, 8, 7, 5, 4, 2, 1};
     return costs[p >> 8];
 }
+#endif
 
 APERCU_SMALL uint32_t cost(const range_context *c, uint32_t bit)
 {
@@ -35,7 +44,25 @@ APERCU_SMALL uint32_t cost(const range_context *c, uint32_t bit)
     return bits_q8(bit ? 65536 - p0 : p0);
 }
 
-static inline int64_t squared(int64_t v)
+/* Squared errors and prices, in 2^-16 squared steps. Where every error counts in full, coefficients of SURE / 256 steps and more
+ * are kept at any price. So 32 bits hold the costs of all that is to be decided, and those of a group. */
+#ifdef APERCU_SMALL_ENCODER
+typedef int32_t expense;
+#define MOST_EXPENSE INT32_MAX
+enum { SURE = 8192, MOST_STEPS = 32767 << 8 | 255 /* the largest symbol stands for them */ };
+#else
+typedef int64_t expense;
+#define MOST_EXPENSE INT64_MAX
+#define SURE UINT32_MAX
+#define MOST_STEPS UINT32_MAX
+#endif
+
+static inline uint32_t at_most(uint32_t a, uint32_t most)
+{
+    return a < most ? a : most;
+}
+
+static inline expense squared(expense v)
 {
     return v * v;
 }
@@ -43,7 +70,7 @@ static inline int64_t squared(int64_t v)
 enum { WHOLE_WEIGHT = 256 };
 
 /* A squared error that counts for `weight` / 256. */
-static inline int64_t weighed(int64_t error, int64_t weight)
+static inline expense weighed(expense error, expense weight)
 {
     return weight == WHOLE_WEIGHT ? error : error * weight >> 8;
 }
@@ -62,7 +89,7 @@ APERCU_SMALL uint32_t cost_of_magnitude(const range_context *magnitude, uint32_t
 /* The magnitude of least cost for a coefficient of `a` / 256 steps; `must` forbids 0. `bit_price`: 2^-16 squared steps for
  * each 1/256 bit. `weight`: what errors count for, in 1/256. Always a part of its callers, so that those of `choose` are as
  * quick as without weights. */
-APERCU_PART uint32_t choose_weighed(int64_t bit_price, int64_t weight, uint32_t a, uint32_t negative,
+APERCU_PART uint32_t choose_weighed(expense bit_price, expense weight, uint32_t a, uint32_t negative,
                                     const range_context *zero, const range_context *sign,
                                     const range_context *magnitude, int must)
 {
@@ -71,11 +98,13 @@ APERCU_PART uint32_t choose_weighed(int64_t bit_price, int64_t weight, uint32_t 
         return must ? 1 : 0;
     if (most > 32767)
         most = 32767;
-    int64_t least = must ? INT64_MAX : weighed(squared(a), weight) + bit_price * (int64_t)cost(zero, 0);
+    expense least = MOST_EXPENSE;
+    if (!must)
+        least = weighed(squared(at_most(a, SURE)), weight) + bit_price * (expense)cost(zero, 0);
     uint32_t best = 0, ones = (must ? 0 : cost(zero, 1)) + cost(sign, negative);
     for (uint32_t q = most > 1 ? most - 1 : 1; q <= most; q++) {
         uint32_t bits = ones + cost_of_magnitude(magnitude, q);
-        int64_t price = weighed(squared((int64_t)a - ((int64_t)q << 8)), weight) + bit_price * (int64_t)bits;
+        expense price = weighed(squared((expense)a - ((expense)q << 8)), weight) + bit_price * (expense)bits;
         if (price < least)
             least = price, best = q;
     }
@@ -83,7 +112,7 @@ APERCU_PART uint32_t choose_weighed(int64_t bit_price, int64_t weight, uint32_t 
 }
 
 /* The same where every error counts in full. */
-static inline uint32_t choose(int64_t bit_price, uint32_t a, uint32_t negative, const range_context *zero,
+static inline uint32_t choose(expense bit_price, uint32_t a, uint32_t negative, const range_context *zero,
                               const range_context *sign, const range_context *magnitude, int must)
 {
     return choose_weighed(bit_price, WHOLE_WEIGHT, a, negative, zero, sign, magnitude, must);

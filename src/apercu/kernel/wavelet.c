@@ -34,13 +34,7 @@ void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int le
 
 /* Rows of a pipeline: row y stands in slot y % ROWS. A row has its even samples first and then its odd ones, each
  * part with PAD free places before it. */
-enum { ROWS = 8, PAD = 4 };
-
-#ifdef __OPTIMIZE_SIZE__
-enum { FOUR_AT_ONCE = 0 };
-#else
-enum { FOUR_AT_ONCE = 1 };
-#endif
+enum { ROWS = 8, PAD = WAVELET_PAD };
 
 typedef wavelet_pipeline pipeline;
 
@@ -80,6 +74,7 @@ APERCU_VECTORISED static void take_row(const pipeline *p, const int16_t *in, siz
     forward_row(even, odd, n);
 }
 
+#ifndef APERCU_SMALL_ENCODER
 /* The same of a row of 8-bit samples, `pitch` from one to the next, at the finest level. */
 APERCU_VECTORISED static void take_row_u8(const pipeline *p, const uint8_t *in, size_t pitch, size_t y, int32_t centre)
 {
@@ -93,6 +88,7 @@ APERCU_VECTORISED static void take_row_u8(const pipeline *p, const uint8_t *in, 
         even[n / 2] = (int16_t)((in[(n - 1) * pitch] << (SAMPLE_BITS - 1)) - centre / 2);
     forward_row(even, odd, n);
 }
+#endif
 
 /* The rows above and below row y of n rows, mirrored at the edges. */
 static size_t above(size_t y)
@@ -104,75 +100,62 @@ static size_t below(size_t y, size_t n)
     return y + 1 < n ? y + 1 : y - 1;
 }
 
-typedef void lifting(int16_t *restrict out, const int16_t *a, const int16_t *b, size_t n);
-
-static void lift_down(const pipeline *p, lifting *lift, size_t y, size_t n)
+/* Row y has come, of `height`. Each step wants the one before it of the rows around its own, so that it runs one row behind. */
+static void lift_down(int first, const pipeline *p, size_t y, size_t height)
 {
-    if (n == 1)
-        return;
     size_t whole = p->width + PAD; /* even samples, the places between, odd samples */
-    lift(even_of(p, y), even_of(p, above(y)), even_of(p, below(y, n)), whole);
+    for (int k = 0; k < STEPS_A_WAY && height > 1; k++)
+        if (--y < height) /* there is one: numbers below 0 are large */
+            lift(first + k, even_of(p, y), even_of(p, above(y)), even_of(p, below(y, height)), whole);
 }
 
-/* Row y of a level into its bands, and its low-pass part, when it is of an even row, into `low`. */
-APERCU_VECTORISED static void give_row(const pipeline *p, size_t y, int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh)
+/* Row y of a level into its bands. */
+APERCU_VECTORISED static void give_row(const wavelet_level *l, size_t y)
 {
+    const pipeline *p = &l->rows;
     size_t n_even = (p->width + 1) / 2, n_odd = p->width / 2;
     const int16_t *restrict even = even_of(p, y), *odd = odd_of(p, y);
     if (y % 2) {
-        memcpy(lh + y / 2 * n_even, even, n_even * sizeof *even);
-        memcpy(hh + y / 2 * n_odd, odd, n_odd * sizeof *odd);
+        memcpy(l->lh + y / 2 * n_even, even, n_even * sizeof *even);
+        memcpy(l->hh + y / 2 * n_odd, odd, n_odd * sizeof *odd);
         return;
     }
-    int16_t *restrict out = low + y / 2 * n_even;
+    int16_t *restrict out = l->low + y / 2 * n_even;
     for (size_t i = 0; i < n_even; i++)
         out[i] = (int16_t)(even[i] - times(even[i], LOW_GAIN));
-    memcpy(hl + y / 2 * n_odd, odd, n_odd * sizeof *odd);
+    memcpy(l->hl + y / 2 * n_odd, odd, n_odd * sizeof *odd);
 }
 
-/* Step k of row y wants step k - 1 of the rows around it: each step runs one row behind the one before it. */
-static void lift_at_edge(const pipeline *p, size_t y, size_t height)
-{
-    if (y >= 1 && y - 1 < height && (y - 1) % 2)
-        lift_down(p, lift_alpha, y - 1, height);
-    if (y >= 2 && y - 2 < height && y % 2 == 0)
-        lift_down(p, lift_beta, y - 2, height);
-    if (y >= 3 && y - 3 < height && (y - 3) % 2)
-        lift_down(p, lift_gamma, y - 3, height);
-    if (y >= 4 && y - 4 < height && y % 2 == 0)
-        lift_down(p, lift_delta, y - 4, height);
-}
-
+/* Row y has come and is lifted across, or is one of the five after the last. An even row completes others. */
 static void lift_behind(const wavelet_level *l, size_t y)
 {
     const pipeline *p = &l->rows;
-    if (FOUR_AT_ONCE && y >= 6 && y < l->height && y % 2 == 0)
+    if (y % 2)
+        return;
+#ifndef __OPTIMIZE_SIZE__
+    if (y >= 6 && y < l->height)
         lift_four(even_of(p, y), even_of(p, y - 1), even_of(p, y - 2), even_of(p, y - 3), even_of(p, y - 4),
                   even_of(p, y - 5), p->width + PAD);
     else
-        lift_at_edge(p, y, l->height);
-    if (y >= 5 && (y - 5) % 2)
-        give_row(p, y - 5, l->low, l->hl, l->lh, l->hh);
-    if (y >= 4 && y - 4 < l->height && y % 2 == 0)
-        give_row(p, y - 4, l->low, l->hl, l->lh, l->hh);
+#endif
+        lift_down(FORWARD, p, y, l->height);
+    for (size_t back = 5; back >= 4; back--)
+        if (y - back < l->height)
+            give_row(l, y - back);
 }
 
-static void begin_level(wavelet_level *l, size_t width, size_t height, int16_t *rows, int16_t *low, int16_t *hl, int16_t *lh,
-                        int16_t *hh)
+/* HL, LH and HH of a level lie one after the other in `bands`, behind the coarser levels; LL goes to `low`. */
+static void begin_level(wavelet_level *l, size_t width, size_t height, int16_t *rows, int16_t *low, int16_t *bands)
 {
+    size_t low_width = (width + 1) / 2, low_height = (height + 1) / 2;
     pipeline p = {rows, width, width + 3 * PAD};
     memset(rows, 0, pipeline_size(width) * sizeof *rows);
     l->rows = p;
     l->height = height;
-    l->low = low, l->hl = hl, l->lh = lh, l->hh = hh;
-}
-
-static void end_level(const wavelet_level *l)
-{
-    for (size_t y = l->height; y < l->height + 4; y++)
-        lift_behind(l, y);
-    if (l->height % 2 == 0)
-        give_row(&l->rows, l->height - 1, l->low, l->hl, l->lh, l->hh);
+    l->low = low;
+    l->hl = bands + low_width * low_height;
+    l->lh = l->hl + (width - low_width) * low_height;
+    l->hh = l->lh + low_width * (height - low_height);
 }
 
 APERCU_VECTORISED static void fetch_row(const pipeline *p, size_t y, const int16_t *low, const int16_t *hl, const int16_t *lh,
@@ -211,18 +194,6 @@ APERCU_VECTORISED static void put_row(const pipeline *p, int16_t *restrict out, 
         out[n - 1] = even[n / 2];
 }
 
-static void unlift_at_edge(const pipeline *p, size_t y, size_t height)
-{
-    if (y >= 1 && y - 1 < height && (y - 1) % 2 == 0)
-        lift_down(p, unlift_delta, y - 1, height);
-    if (y >= 2 && y - 2 < height && y % 2)
-        lift_down(p, unlift_gamma, y - 2, height);
-    if (y >= 3 && y - 3 < height && (y - 3) % 2 == 0)
-        lift_down(p, unlift_beta, y - 3, height);
-    if (y >= 4 && y - 4 < height && y % 2)
-        lift_down(p, unlift_alpha, y - 4, height);
-}
-
 static void synthesise_level(const int16_t *low, const int16_t *hl, const int16_t *lh, const int16_t *hh, size_t width,
                              size_t height, int first, int32_t centre, int16_t *rows, int16_t *out, size_t stride)
 {
@@ -231,11 +202,14 @@ static void synthesise_level(const int16_t *low, const int16_t *hl, const int16_
     for (size_t y = 0; y < height + 5; y++) {
         if (y < height)
             fetch_row(&p, y, low, hl, lh, hh);
-        if (FOUR_AT_ONCE && y >= 7 && y < height && y % 2)
+#if !defined(APERCU_SMALL_ENCODER) && !defined(__OPTIMIZE_SIZE__)
+        if (y >= 7 && y < height && y % 2)
             unlift_four(even_of(&p, y), even_of(&p, y - 1), even_of(&p, y - 2), even_of(&p, y - 3), even_of(&p, y - 4),
                         even_of(&p, y - 5), width + PAD);
         else
-            unlift_at_edge(&p, y, height);
+#endif
+            if (y % 2)
+            lift_down(INVERSE, &p, y, height);
         if (y >= 5)
             put_row(&p, out + (y - 5) * stride, y - 5, first, centre);
     }
@@ -260,17 +234,54 @@ size_t wavelet_workspace(size_t width, size_t height)
 
 void wavelet_begin(wavelet_analysis *a, const wavelet_how *how, int16_t *workspace, int16_t *bands)
 {
-    int hl = 3 * (how->levels - 1) + 1;
-    wavelet_lay_out(&a->layout, how->width, how->height, how->levels);
     a->how = *how;
     a->bands = bands;
     a->y = 0;
     a->even = workspace + pipeline_size(how->width);
     a->odd = a->even + ((how->width + 1) / 2) * ((how->height + 1) / 2);
-    begin_level(&a->level, how->width, how->height, workspace, how->levels == 1 ? bands : a->even,
-                bands + a->layout.start[hl], bands + a->layout.start[hl + 1], bands + a->layout.start[hl + 2]);
+    begin_level(&a->level, how->width, how->height, workspace, how->levels == 1 ? bands : a->even, bands);
 }
 
+void wavelet_end(wavelet_analysis *a)
+{
+    const wavelet_how *how = &a->how;
+    wavelet_level *l = &a->level;
+    size_t width = how->width, height = how->height;
+    int sparse = 0;
+    for (int level = 1;; level++) {
+        for (size_t y = height; y < height + 5; y++)
+            lift_behind(l, y);
+        if (how->step_q8 >= FITTED_FROM_Q8) {
+            if (sparse == level - 1)
+                sparse += wavelet_is_sparse(l->hl, l->lh, width, height, how->step_q8, how->chroma, level);
+            wavelet_fit_border(l->low, l->hl, l->lh, l->hh, width, height, how->step_q8, how->chroma, level, sparse);
+        }
+        if (level == how->levels)
+            return;
+        const int16_t *in = l->low;
+        width = (width + 1) / 2;
+        height = (height + 1) / 2;
+        begin_level(l, width, height, l->rows.rows, level + 1 == how->levels ? a->bands : level % 2 ? a->odd : a->even,
+                    a->bands);
+        for (size_t y = 0; y < height; y++) {
+            take_row(&l->rows, in + y * width, y, 0, 0);
+            lift_behind(l, y);
+        }
+    }
+}
+
+#ifdef APERCU_SMALL_ENCODER
+int16_t *wavelet_row(const wavelet_analysis *a, size_t ahead)
+{
+    return even_of(&a->level.rows, a->y + ahead);
+}
+
+void wavelet_step(wavelet_analysis *a)
+{
+    forward_row(even_of(&a->level.rows, a->y), odd_of(&a->level.rows, a->y), a->how.width);
+    lift_behind(&a->level, a->y++);
+}
+#else
 void wavelet_push(wavelet_analysis *a, const int16_t *row)
 {
     take_row(&a->level.rows, row, a->y, 1, a->how.centre);
@@ -283,35 +294,6 @@ void wavelet_push_u8(wavelet_analysis *a, const uint8_t *row, size_t pitch)
     lift_behind(&a->level, a->y++);
 }
 
-void wavelet_end(wavelet_analysis *a)
-{
-    const wavelet_how *how = &a->how;
-    wavelet_level *l = &a->level;
-    size_t width = how->width, height = how->height;
-    int sparse = 0;
-    for (int level = 1; level <= how->levels; level++) {
-        end_level(l);
-        if (how->step_q8 >= FITTED_FROM_Q8 && sparse == level - 1)
-            sparse += wavelet_is_sparse(l->hl, l->lh, width, height, how->step_q8, how->chroma, level);
-        if (how->step_q8 >= FITTED_FROM_Q8)
-            wavelet_fit_border(l->low, l->hl, l->lh, l->hh, width, height, how->step_q8, how->chroma, level, sparse);
-        if (level == how->levels)
-            return;
-        const int16_t *in = l->low;
-        int hl = 3 * (how->levels - level - 1) + 1;
-        int16_t *low = level + 1 == how->levels ? a->bands : level % 2 ? a->odd : a->even;
-        width = (width + 1) / 2;
-        height = (height + 1) / 2;
-        begin_level(l, width, height, l->rows.rows, low, a->bands + a->layout.start[hl], a->bands + a->layout.start[hl + 1],
-                    a->bands + a->layout.start[hl + 2]);
-        for (size_t y = 0; y < height; y++) {
-            take_row(&l->rows, in + y * width, y, 0, 0);
-            lift_behind(l, y);
-        }
-    }
-}
-
-#ifndef APERCU_SMALL_ENCODER
 int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width, size_t height, int32_t levels,
                                int32_t centre, int32_t step_q8, int32_t chroma, int16_t *workspace,
                                size_t n_workspace, int16_t *bands)

@@ -7,7 +7,7 @@
 
 #include "api.h"
 
-enum { WAVELET_LEVELS = 5, WAVELET_BANDS = 3 * WAVELET_LEVELS + 1 };
+enum { WAVELET_LEVELS = 5, WAVELET_BANDS = 3 * WAVELET_LEVELS + 1, WAVELET_PAD = 4 };
 
 /* The size of a plane's bands after `levels` levels: LL of the last level first, then HL, LH and HH of each level, the
  * last level first. They lie in this order in an array of width * height coefficients. */
@@ -45,7 +45,6 @@ typedef struct {
 
 typedef struct {
     wavelet_how how;
-    wavelet_layout layout;
     wavelet_level level;
     size_t y; /* of the next row */
     int16_t *bands, *even, *odd;
@@ -56,6 +55,10 @@ size_t wavelet_workspace(size_t width, size_t height);
 /* The analysis of a plane that comes row by row, for those who have no memory for all of it: begin, each row, end. */
 void wavelet_begin(wavelet_analysis *analysis, const wavelet_how *how, int16_t *workspace, int16_t *bands);
 void wavelet_push(wavelet_analysis *analysis, const int16_t *row);
+/* The same for those who put the samples where they are worked on, with the centre off and then halved: those of even columns at
+ * wavelet_row(), those of odd ones WAVELET_PAD behind the last of these. The row after the next is ahead by 1, and no more. */
+int16_t *wavelet_row(const wavelet_analysis *analysis, size_t ahead);
+void wavelet_step(wavelet_analysis *analysis);
 /* A row of samples of 8 bits, `pitch` from one to the next; the centre is even. */
 void wavelet_push_u8(wavelet_analysis *analysis, const uint8_t *row, size_t pitch);
 void wavelet_end(wavelet_analysis *analysis);

@@ -17,19 +17,19 @@ enum { TAPS = 3, FRACTION = 15, WHOLE = 1 << FRACTION, ROUNDED_UP_Q8 = 77, ROUND
  * error is visible; and of 8 where two levels are, in smooth pictures. (tests/test_border.py computes all of them
  * again.) */
 enum { WEIGHTS = 3 };
-static const int32_t FOLDED_TAKES[WEIGHTS][TAPS] = {{10477, -2975, 1239}, {15795, -3878, 1552}, {20638, -4700, 1836}},
+static const int16_t FOLDED_TAKES[WEIGHTS][TAPS] = {{10477, -2975, 1239}, {15795, -3878, 1552}, {20638, -4700, 1836}},
                      OPEN_TAKES[TAPS] = {-8312, 595, -1219};
 /* A level is sparse if of one coefficient in SPARSE, or fewer, anything is kept. One row in EVERY is looked at. */
-enum { EVERY = 4, SPARSE = 700 };
-static const int32_t FOLDED_MENDS[TAPS] = {19026, -5211, 1077}, OPEN_MENDS[TAPS] = {-9189, 386, -1014};
+enum { EVERY = 4, SPARSE = 700, MOST_STEP_Q6 = 1 << 22 /* with which nothing is kept */ };
+static const int16_t FOLDED_MENDS[TAPS] = {19026, -5211, 1077}, OPEN_MENDS[TAPS] = {-9189, 386, -1014};
 /* LL is scaled by 1 / 1.230174105^2: 21653 / 32768, and back: 49590 / 32768. High-pass samples across come halved. */
 enum { LOW_SCALE = 21653, LOW_UNSCALE = 49590 };
 
 /* What the quantiser removes from a coefficient. It rounds from about 0.7 of a step up to the next. */
 static int32_t lost(int16_t coefficient, int32_t step_q6)
 {
-    int32_t size = (coefficient < 0 ? -coefficient : coefficient) * 64;
-    int64_t kept = (size + ((int64_t)step_q6 * ROUNDED_UP_Q8 >> 8)) / step_q6 * step_q6;
+    uint32_t size = (uint32_t)(coefficient < 0 ? -coefficient : coefficient) * 64, step = (uint32_t)step_q6;
+    uint32_t kept = (size + (step >> 8) * ROUNDED_UP_Q8 + ((step & 255) * ROUNDED_UP_Q8 >> 8)) / step * step;
     int32_t rest = (int32_t)(size - kept) / 64;
     if (rest >= -ROUNDING && rest <= ROUNDING)
         return 0; /* the wavelet's own rounding, in flat pictures */
@@ -39,7 +39,7 @@ static int32_t lost(int16_t coefficient, int32_t step_q6)
 /* Of a band, how many coefficients the quantiser will keep: of one row in EVERY. */
 APERCU_VECTORISED static size_t n_kept(const int16_t *in, size_t width, size_t height, int32_t step_q6)
 {
-    int32_t from = (int32_t)(((int64_t)step_q6 * (256 - ROUNDED_UP_Q8) >> 14) + 1);
+    int32_t most = step_q6 < MOST_STEP_Q6 ? step_q6 : MOST_STEP_Q6, from = (most * (256 - ROUNDED_UP_Q8) >> 14) + 1;
     int16_t least = (int16_t)(from < 32767 ? from : 32767);
     size_t n = 0;
     for (size_t y = 0; y < height; y += EVERY)
@@ -60,52 +60,76 @@ int wavelet_is_sparse(const int16_t *hl, const int16_t *lh, size_t width, size_t
 }
 
 /* Adds to a low-pass sample, without making a large one larger, so that the next levels stay within 16 bits. */
-static void add(int16_t *sample, int64_t more)
+static void add(int16_t *sample, int32_t more)
 {
     int32_t limit = *sample < 0 ? -*sample : *sample;
     limit = limit < LARGEST ? LARGEST : limit;
-    int64_t sum = *sample + (more >> FRACTION);
-    *sample = (int16_t)(sum > limit ? limit : sum < -limit ? -limit : sum);
+    *sample = (int16_t)clamp32(*sample + (more >> FRACTION), -limit, limit);
 }
 
-/* A row or column of n_low and n_high samples, and the distance from one to the next. */
+/* Rows, or columns, of low-pass samples and those of the high-pass samples beside them: n_low and n_high in each. */
 typedef struct {
-    size_t n_low, low_pitch, n_high, high_pitch;
-} line;
+    size_t n_low, n_high, n;
+    int down; /* columns */
+} lines;
+
+/* From a sample of a line to the next, and from a line to the next. */
+static size_t pitch_of(const lines *l)
+{
+    return l->down ? l->n : 1;
+}
+static size_t next_of(const lines *l, size_t n)
+{
+    return l->down ? 1 : n;
+}
 
 /* `scale` converts high-pass to the unit of low-pass. */
-static void take_over(int16_t *low, const int16_t *high, line l, int32_t scale, int32_t step_q6, const int32_t *folded)
+APERCU_APART static void take_over(int16_t *low, const int16_t *high, const lines *l, int32_t scale, int32_t step_q6,
+                                   const int16_t *folded)
 {
-    const int32_t *far = l.n_low == l.n_high ? folded : OPEN_TAKES;
-    int64_t first = (int64_t)lost(high[0], step_q6) * scale >> FRACTION;
-    int64_t last = (int64_t)lost(high[(l.n_high - 1) * l.high_pitch], step_q6) * scale >> FRACTION;
-    for (size_t k = 0; k < TAPS; k++) {
-        add(low + k * l.low_pitch, first * OPEN_TAKES[k]);
-        add(low + (l.n_low - 1 - k) * l.low_pitch, last * far[k]);
+    const int16_t *far = l->n_low == l->n_high ? folded : OPEN_TAKES;
+    size_t pitch = pitch_of(l);
+    for (size_t i = 0; l->n_low >= TAPS && i < l->n; i++) {
+        int32_t first = lost(high[0], step_q6) * scale >> FRACTION;
+        int32_t last = lost(high[(l->n_high - 1) * pitch], step_q6) * scale >> FRACTION;
+        for (size_t k = 0; k < TAPS; k++) {
+            add(low + k * pitch, first * OPEN_TAKES[k]);
+            add(low + (l->n_low - 1 - k) * pitch, last * far[k]);
+        }
+        low += next_of(l, l->n_low);
+        high += next_of(l, l->n_high);
     }
+}
+
+static void correct(int16_t *high, int32_t by, int32_t scale, int sign)
+{
+    *high = (int16_t)clamp32(*high + sign * (int32_t)((int64_t)by * scale >> 2 * FRACTION), -32768, 32767);
 }
 
 /* `scale` converts low-pass to the unit of high-pass. A sign of -1 subtracts exactly what 1 adds. */
-static void mend(const int16_t *low, int16_t *high, line l, int32_t scale, int sign)
+APERCU_APART static void mend(const int16_t *low, int16_t *high, const lines *l, int32_t scale, int sign)
 {
-    const int32_t *far = l.n_low == l.n_high ? FOLDED_MENDS : OPEN_MENDS;
-    int64_t first = 0, last = 0;
-    for (size_t k = 0; k < TAPS; k++) {
-        first += (int64_t)OPEN_MENDS[k] * low[k * l.low_pitch];
-        last += (int64_t)far[k] * low[(l.n_low - 1 - k) * l.low_pitch];
+    const int16_t *far = l->n_low == l->n_high ? FOLDED_MENDS : OPEN_MENDS;
+    size_t pitch = pitch_of(l);
+    for (size_t i = 0; l->n_low >= TAPS && i < l->n; i++) {
+        int32_t first = 0, last = 0;
+        for (size_t k = 0; k < TAPS; k++) {
+            first += OPEN_MENDS[k] * low[k * pitch];
+            last += far[k] * low[(l->n_low - 1 - k) * pitch];
+        }
+        correct(high, first, scale, sign);
+        correct(high + (l->n_high - 1) * pitch, last, scale, sign);
+        low += next_of(l, l->n_low);
+        high += next_of(l, l->n_high);
     }
-    int16_t *end = high + (l.n_high - 1) * l.high_pitch;
-    high[0] = (int16_t)clamp32(high[0] + sign * (int32_t)(first * scale >> 2 * FRACTION), -32768, 32767);
-    *end = (int16_t)clamp32(*end + sign * (int32_t)(last * scale >> 2 * FRACTION), -32768, 32767);
 }
 
 void wavelet_mend_border(const int16_t *low, int16_t *hl, int16_t *lh, size_t width, size_t height, int sign)
 {
-    size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2, high_w = width / 2, high_h = height / 2;
-    for (size_t y = 0; low_w >= TAPS && y < low_h; y++)
-        mend(low + y * low_w, hl + y * high_w, (line){low_w, 1, high_w, 1}, LOW_UNSCALE / 2, sign);
-    for (size_t x = 0; low_h >= TAPS && x < low_w; x++)
-        mend(low + x, lh + x, (line){low_h, low_w, high_h, low_w}, LOW_UNSCALE, sign);
+    size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2;
+    lines across = {low_w, width / 2, low_h, 0}, down = {low_h, height / 2, low_w, 1};
+    mend(low, hl, &across, LOW_UNSCALE / 2, sign);
+    mend(low, lh, &down, LOW_UNSCALE, sign);
 }
 
 void wavelet_fit_border(int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh, size_t width, size_t height,
@@ -114,18 +138,15 @@ void wavelet_fit_border(int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh, siz
     size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2, high_w = width / 2, high_h = height / 2;
     int32_t step_hl = band_step_q6(step_q8, chroma, level, 0), step_lh = band_step_q6(step_q8, chroma, level, 1);
     int32_t step_hh = band_step_q6(step_q8, chroma, level, 2);
-    int weight = sparse < (chroma ? 1 : WEIGHTS - 1) ? sparse : chroma ? 1 : WEIGHTS - 1;
-    const int32_t *folded = FOLDED_TAKES[weight];
-    line across = {low_w, 1, high_w, 1}, down_low = {low_h, low_w, high_h, low_w}, down_high = {low_h, high_w, high_h, high_w};
+    int most = chroma ? 1 : WEIGHTS - 1;
+    const int16_t *folded = FOLDED_TAKES[sparse < most ? sparse : most];
     /* HH first: HL and LH take over from it, and LL then takes over from them. */
-    for (size_t y = 0; low_w >= TAPS && y < high_h; y++)
-        take_over(lh + y * low_w, hh + y * high_w, across, 2 * WHOLE, step_hh, folded);
-    for (size_t x = 0; low_h >= TAPS && x < high_w; x++)
-        take_over(hl + x, hh + x, down_high, WHOLE, step_hh, folded);
-    for (size_t y = 0; low_w >= TAPS && y < low_h; y++)
-        take_over(low + y * low_w, hl + y * high_w, across, 2 * LOW_SCALE, step_hl, folded);
-    for (size_t x = 0; low_h >= TAPS && x < low_w; x++)
-        take_over(low + x, lh + x, down_low, LOW_SCALE, step_lh, folded);
+    lines across = {low_w, high_w, high_h, 0}, down = {low_h, high_h, high_w, 1};
+    take_over(lh, hh, &across, 2 * WHOLE, step_hh, folded);
+    take_over(hl, hh, &down, WHOLE, step_hh, folded);
+    across.n = low_h, down.n = low_w;
+    take_over(low, hl, &across, 2 * LOW_SCALE, step_hl, folded);
+    take_over(low, lh, &down, LOW_SCALE, step_lh, folded);
     if (level >= MENDED_TO && step_q8 >= MENDED_FROM_Q8)
         wavelet_mend_border(low, hl, lh, width, height, 1);
 }

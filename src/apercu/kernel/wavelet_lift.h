@@ -16,6 +16,9 @@ enum {
 /* 1 / (1 - LOW_GAIN / 65536) is 1.5 + LOW_REGAIN / 65536. */
 enum { LOW_REGAIN = 873 };
 
+/* The steps in their order; the inverse undoes them from the last to the first. */
+enum { FORWARD = 0, INVERSE = 4, STEPS_A_WAY = 4 };
+
 static inline int16_t wrap16(int32_t v)
 {
     return (int16_t)(uint16_t)v;
@@ -73,14 +76,6 @@ static inline int16_t back_delta(int16_t v, int16_t a, int16_t b)
         for (size_t i = 0; i < n; i++)                                                                                 \
             out[i] = STEP(out[i], a[i], b[i]);                                                                         \
     }
-LIFT(lift_alpha, step_alpha)
-LIFT(lift_beta, step_beta)
-LIFT(lift_gamma, step_gamma)
-LIFT(lift_delta, step_delta)
-LIFT(unlift_alpha, back_alpha)
-LIFT(unlift_beta, back_beta)
-LIFT(unlift_gamma, back_gamma)
-LIFT(unlift_delta, back_delta)
 
 /* All four steps down at once, each a row behind the one before it: rows[0], which has just come, to rows[5], which is done. */
 #define LIFT_FOUR(NAME, FIRST, SECOND, THIRD, FOURTH)                                                                  \
@@ -93,8 +88,79 @@ LIFT(unlift_delta, back_delta)
             r1[i] = v1, r2[i] = v2, r3[i] = v3, r4[i] = v4;                                                            \
         }                                                                                                              \
     }
+
+#ifndef __OPTIMIZE_SIZE__
 LIFT_FOUR(lift_four, step_alpha, step_beta, step_gamma, step_delta)
+#endif
+
+#if defined(APERCU_SMALL_ENCODER) || defined(__OPTIMIZE_SIZE__)
+/* One function for all steps: what a and b add is sign * (whole * (a + b) + floor((a + b) * factor / 65536)). */
+static const struct {
+    int16_t factor;
+    int8_t whole, sign;
+} STEPS[2 * STEPS_A_WAY] = {{ALPHA, -2, 1}, {BETA, 0, -1},  {GAMMA, -1, -1}, {DELTA, 0, 1},
+                            {DELTA, 0, -1}, {GAMMA, -1, 1}, {BETA, 0, 1},    {ALPHA, -2, -1}};
+
+APERCU_APART static void lift(int k, int16_t *out, const int16_t *a, const int16_t *b, size_t n)
+{
+    int32_t factor = STEPS[k].factor, whole = STEPS[k].whole, sign = STEPS[k].sign;
+    for (; n; n--, out++) {
+        int16_t sum = wrap16(*a++ + *b++);
+        *out = wrap16(*out + sign * (whole * sum + times(sum, factor)));
+    }
+}
+
+static void lift_across(int first, int16_t *even, int16_t *odd, size_t n)
+{
+    size_t n_even = (n + 1) / 2, n_odd = n / 2;
+    for (int k = first; n_odd && k < first + STEPS_A_WAY; k++)
+        if ((k + first / STEPS_A_WAY) % 2) {
+            odd[-1] = odd[0];
+            odd[n_odd] = odd[n_odd - 1];
+            lift(k, even, odd - 1, odd, n_even);
+        } else {
+            even[n_even] = even[n_even - 1];
+            lift(k, odd, even, even + 1, n_odd);
+        }
+}
+
+static void forward_row(int16_t *even, int16_t *odd, size_t n)
+{
+    lift_across(FORWARD, even, odd, n);
+    for (size_t i = 0; i < n / 2; i++)
+        odd[i] >>= 1;
+}
+
+static void inverse_row(int16_t *even, int16_t *odd, size_t n)
+{
+    for (size_t i = 0; i < n / 2; i++)
+        odd[i] = wrap16(2 * odd[i]);
+    lift_across(INVERSE, even, odd, n);
+}
+#else
+LIFT(lift_alpha, step_alpha)
+LIFT(lift_beta, step_beta)
+LIFT(lift_gamma, step_gamma)
+LIFT(lift_delta, step_delta)
+LIFT(unlift_alpha, back_alpha)
+LIFT(unlift_beta, back_beta)
+LIFT(unlift_gamma, back_gamma)
+LIFT(unlift_delta, back_delta)
 LIFT_FOUR(unlift_four, back_delta, back_gamma, back_beta, back_alpha)
+
+static void lift(int k, int16_t *out, const int16_t *a, const int16_t *b, size_t n)
+{
+    switch (k) {
+    case FORWARD: lift_alpha(out, a, b, n); break;
+    case FORWARD + 1: lift_beta(out, a, b, n); break;
+    case FORWARD + 2: lift_gamma(out, a, b, n); break;
+    case FORWARD + 3: lift_delta(out, a, b, n); break;
+    case INVERSE: unlift_delta(out, a, b, n); break;
+    case INVERSE + 1: unlift_gamma(out, a, b, n); break;
+    case INVERSE + 2: unlift_beta(out, a, b, n); break;
+    default: unlift_alpha(out, a, b, n);
+    }
+}
 
 /* A row `even`, `odd` of n samples in all, each with a free place on either side; high-pass samples come out halved. */
 APERCU_VECTORISED static void forward_row(int16_t *even, int16_t *odd, size_t n)
@@ -134,5 +200,6 @@ APERCU_VECTORISED static void inverse_row(int16_t *even, int16_t *odd, size_t n)
     even[n_even] = even[n_even - 1];
     unlift_alpha(odd, even, even + 1, n_odd);
 }
+#endif
 
 #endif
