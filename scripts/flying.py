@@ -17,12 +17,11 @@ import numpy as np
 
 import apercu
 from apercu.bridges import files
-from apercu.bridges.export_c import defines, export_c
+from apercu.bridges.export_c import export_c
 from scripts.pictures import scene
 
 BOARDS = {"cortex-m4": "mps2-an386", "cortex-m7": "mps2-an500"}
 COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
-FLAGS = "-mthumb", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"
 SCRIPT = """\
 MEMORY
 {
@@ -152,18 +151,14 @@ def build(folder: Path, core: str, optimise: str = "-O2", **kind: Any) -> Path:
     levels = ", levels" if kind.get("bits") == 16 else ""
     (folder / "main.c").write_text(MAIN.replace(" LEVELS", levels))
     target, source = folder / f"{core}{optimise}.elf", folder / "encoder"
-    sources = [folder / "main.c", source / "encoder.c", source / "tables.c", *sorted((source / "src").glob("*.c"))]
-    flags = [
-        f"-mcpu={core}",
-        optimise,
-        "-std=c99",
-        *(f"-D{name}" for name in defines(**kind)),
-        f"-I{source}",
-        f"-I{source / 'src'}",
-        *FLAGS,
-    ]
-    command = [COMPILER, *flags, *map(str, sources), "-T", str(folder / "board.ld"), "--specs=rdimon.specs"]
-    subprocess.run([*command, "-nostartfiles", "-o", str(target)], check=True, capture_output=True)
+    machine = [f"-mcpu={core}", "-mthumb"]
+    archive = [f"CC={COMPILER}", f"AR={COMPILER.replace('gcc', 'ar')}", "encoder.a"]
+    flags = [*machine, optimise, "-ffunction-sections", "-fdata-sections"]
+    made = ["make", "-s", "-B", "-C", str(source), *archive, f"CFLAGS={' '.join(flags)}"]
+    linked = [COMPILER, *flags, f"-I{source}", str(folder / "main.c"), str(source / "encoder.a"), "-Wl,--gc-sections"]
+    linked += ["-T", str(folder / "board.ld"), "--specs=rdimon.specs", "-nostartfiles", "-o", str(target), f"-Wl,-Map={target.with_suffix('.map')}"]
+    for command in made, linked:
+        subprocess.run(command, check=True, capture_output=True)
     return target
 
 
@@ -189,27 +184,19 @@ def quality_at(image: "np.ndarray[Any, Any]", bpp: float, tile: int) -> float:
 
 
 def code_size(program: Path) -> tuple[int, int]:
-    """Bytes of the encoder's code, without tables, library functions and main, and of its tables."""
-    listed = subprocess.run(
-        [COMPILER.replace("gcc", "nm"), "-S", "-l", str(program)], check=True, capture_output=True, text=True
-    ).stdout
-    own = re.compile("|".join(_names(program.parent / "encoder")))
-    code = tables = 0
-    for line in listed.splitlines():
-        fields = line.split()
-        if len(fields) < 4 or fields[2].lower() not in "tr":
-            continue
-        if fields[3] in ("apercu_starts", "apercu_codes", "WEIGHTS"):
-            tables += int(fields[1], 16)
-        elif own.fullmatch(fields[3].split(".")[0]):
-            code += int(fields[1], 16)
-    return code, tables
+    """Bytes of the encoder's code and constants, and of its tables: what of its archive is in the program."""
+    placed = program.with_suffix(".map").read_text().partition("Linker script and memory map")[2]
+    sections = re.findall(r"^ \.(?:text|rodata)\S*\s+0x\w+\s+0x(\w+) \S*encoder\.a\((\w+)\.o\)$", placed, re.MULTILINE)
+    sizes = {of_tables: sum(int(n, 16) for n, name in sections if (name == "tables") == of_tables) for of_tables in (0, 1)}
+    return sizes[0], sizes[1]
 
 
-def _names(folder: Path) -> set[str]:
-    """Of all functions and constants that the sources define."""
-    text = "\n".join(path.read_text() for path in [*folder.glob("*.c"), *(folder / "src").glob("*.[ch]")])
-    return set(re.findall(r"\b(\w+)(?=\(|\[| =)", text)) - {"main", "memcpy", "memset", "memcmp", "memmove"}
+def needs(program: Path) -> set[str]:
+    """Functions that the encoder has not, which its code does not count."""
+    archive = program.parent / "encoder" / "encoder.a"
+    command = [COMPILER.replace("gcc", "nm"), str(archive)]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return set(re.findall(r" U (\w+)", listed)) - set(re.findall(r" [A-TV-Zbdrt] (\w+)", listed))
 
 
 def row(image: "np.ndarray[Any, Any]", core: str, tile: int, bpp: float, place: Path) -> str:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu import kernel
-from apercu.bridges.tables_c import source_of
+from apercu.bridges.tables_c import arrays_of
 from apercu.codecs.apercu import band_planes
 from apercu.errors import OptionError
-from apercu.format.ids import DEFAULT_MODEL_IDS, MODELS, NAMED_MODELS
+from apercu.format.ids import DEFAULT_MODEL_IDS, INTERPRETATION_IDS, MODELS, NAMED_MODELS
 from apercu.format.weights import FOLDER, load
 from apercu.replacing import replacing
 from apercu.stages.arguments import check_number
@@ -20,11 +20,20 @@ from apercu.stages.bands import N_BANDS, N_CONTEXTS, N_WEIGHTS, STAGES, workspac
 from apercu.stages.layout import Layout, layout_of
 
 TILES = 32, 64, 128, 256, 512, 1024
-LIBRARY = "encode.c", "tile.c", "planes.c", "segments.c", "head.c", "checksums.c", "apercu.h", "inside.h"
-KERNEL = "band_code.c", "band_step.c", "wavelet.c", "wavelet_border.c", "samples.c"
-TEMPLATES = "encoder.h", "encoder.c", "example.c", "Makefile"
-CONTEXT_BYTES, PLANE_BYTES, ENCODER_BYTES, LENGTH_BYTES = 5, 24, 320, 4
-"""In C: a context, a plane of a tile, at most the encoder's own state, the length of a segment."""
+SOURCES = "encoder.c", "tile.c", "bands.c", "inside.h"
+KERNEL = (
+    *("band_step.c", "wavelet.c", "wavelet_border.c"),
+    *("api.h", "band_around.h", "band_bits.h", "band_border.h", "band_choice.h", "band_grids.h", "band_low.h"),
+    *("band_model.h", "band_small.h", "band_step.h", "band_symbols.h", "choice.h", "magnitudes.h", "range_coder.h"),
+    *("range_context.h", "samples.h", "samples_scale.h", "wavelet.h", "wavelet_border.h", "wavelet_lift.h"),
+)
+TEMPLATES = {"encoder.h": "encoder.h", "kind.h": "src/kind.h", "example.c": "example.c", "Makefile": "Makefile"}
+LEVEL_CODES = """\
+/* The codes of the narrowest levels from `low` or less up to `high` or more. */
+void apercu_level_codes(uint16_t low, uint16_t high, uint8_t codes[2]);
+"""
+CONTEXT_BYTES, COST_BYTES, LENGTH_BYTES, STATE_BYTES = 5, 512, 4, 48
+"""In C: a context, what bits cost, the length of a segment, and what encoder.c remembers of a file."""
 MOST_RAM = (1 << 31) - 1
 
 
@@ -62,48 +71,45 @@ def export_c(
     if number is None:
         raise OptionError(f"model must be one of {', '.join(NAMED_MODELS)}, not {model!r}")
     tables = load(FOLDER / MODELS[number].file)
-    words = _words(layout, bits, layers, most_tiles, ram) | _of_tables(number, tables)
-    names = defines(bands, bits, model)
-    words["defines"] = " ".join(f"-D{name}" for name in names)
-    words["undefined"] = " || ".join(f"!defined({name.partition('=')[0]})" for name in names)
-    folder, sources = Path(out), _sources()
+    words = _words(layout, layers, most_tiles) | _of_tables(number, tables)
+    words["defines"] = " ".join(f"-D{name}" for name in defines(model))
+    folder, sources = Path(out), _sources() / "flying"
     (folder / "src").mkdir(parents=True, exist_ok=True)
-    for name in TEMPLATES:
-        text = (sources / "flying" / f"{name}.in").read_text(encoding="utf-8")
-        _write(folder / name, text.format(**words))
-    _write(folder / "tables.c", source_of(tables, number))
-    for name in LIBRARY:
-        _write(folder / "src" / name, (sources / name).read_text(encoding="utf-8"))
-    of_kernel = Path(kernel.__file__).parent
-    for path in (*map(of_kernel.joinpath, KERNEL), *of_kernel.glob("*.h")):
+    for name, to in TEMPLATES.items():
+        _write(folder / to, (sources / f"{name}.in").read_text(encoding="utf-8").format(**words))
+    _write(folder / "tables.c", arrays_of(tables, number))
+    for path in (*map(sources.joinpath, SOURCES), *map(Path(kernel.__file__).parent.joinpath, KERNEL)):
         _write(folder / "src" / path.name, path.read_text(encoding="utf-8"))
     return ram
 
 
-def defines(bands: str | int = "rgb", bits: int = 8, model: str | None = None, **_: object) -> list[str]:
-    """What the sources are compiled with, for the arguments of `export_c`."""
-    kind = str(bands) if bands in ("grey", "rgb") else "spectral"
-    found = ["APERCU_SMALL_ENCODER", f"APERCU_KIND=APC_{kind.upper()}", f"APERCU_WIDE={int(bits == 16)}"]
-    return [*found, "APERCU_SMALL_TABLES"] if model else found
+def defines(model: str | None = None) -> list[str]:
+    """What the sources are compiled with."""
+    return ["APERCU_SMALL_ENCODER", *(["APERCU_SMALL_TABLES"] if model else [])]
 
 
 def ram_of(layout: Layout, n_segments: int) -> int:
-    """Bytes of RAM that an encoder takes for tiles of this layout: what apc_encode_memory (c/) asks for on a machine of
-    64 bits, and its own state."""
-    planes = band_planes(layout, fitted=True)
-    width = layout.width
-    together = layout.planes[:3] if layout.interpretation == "rgb" else layout.planes[:1]
-    rows = 8 * width if layout.interpretation == "rgb" else width
-    samples = 2 * (rows + sum(_wavelet(plane.height, plane.width) for plane in together))
+    """Bytes of RAM that an encoder takes for tiles of this layout and files of so many segments."""
     parts = (
         CONTEXT_BYTES * N_CONTEXTS,
-        PLANE_BYTES * len(planes),
         2 * layout.n_samples,
-        max(workspace_bytes(planes), samples),
-        LENGTH_BYTES * n_segments + 2 * (layout.n_bands if layout.wide else 0),
-        ENCODER_BYTES,
+        _work(layout),
+        COST_BYTES,
+        LENGTH_BYTES * n_segments,
+        STATE_BYTES + _level_bytes(layout),
     )
     return sum(-(-n // 8) * 8 for n in parts)
+
+
+def _work(layout: Layout) -> int:
+    """Bytes of the coder, or of the wavelet before it: all components of colour go through theirs side by side."""
+    together = layout.planes[:3] if layout.interpretation == "rgb" else layout.planes[:1]
+    wavelets = 2 * sum(_wavelet(plane.height, plane.width) for plane in together)
+    return -(-max(workspace_bytes(band_planes(layout, fitted=True)), wavelets) // 8) * 8
+
+
+def _level_bytes(layout: Layout) -> int:
+    return 2 * (1 if layout.interpretation == "rgb" else layout.n_bands) if layout.wide else 0
 
 
 def _wavelet(height: int, width: int) -> int:
@@ -112,30 +118,33 @@ def _wavelet(height: int, width: int) -> int:
     return 8 * (width + 12) + h * w + -(-h // 2) * -(-w // 2)
 
 
-def _words(layout: Layout, bits: int, layers: int, most_tiles: int, ram: int) -> dict[str, Any]:
+def _words(layout: Layout, layers: int, most_tiles: int) -> dict[str, Any]:
     """What stands in braces in the templates (c/flying)."""
-    wide = bits == 16
+    wide, bits = layout.wide, 16 if layout.wide else 8
     kinds = {"grey": "grey", "rgb": "red, green and blue"}
     kind = kinds.get(layout.interpretation, f"{layout.n_bands} bands")
-    levels = "; levels: an offset code and a range code\n * for each band (all colours share one), as apc_level_codes "
-    made = "of src/apercu.h makes them, or NULL; they are read until apercu_end"
+    levels = "; levels: an offset code and a range code\n * for each band (all colours share one), or NULL for the full range"
     return {
         "kind": f"{kind} of {bits} bits",
         "tile": layout.height,
         "layers": "one layer" if layers == 1 else f"{layers} layers",
         "n_layers": int(layers),
         "bands": layout.n_bands,
-        "interpretation": f"APC_{layout.interpretation.upper()}",
+        "interpretation": INTERPRETATION_IDS[layout.interpretation],
+        "colour": int(layout.interpretation == "rgb"),
         "wide": int(wide),
+        "tile_code": layout.height.bit_length() - TILES[0].bit_length(),
+        "n_samples": layout.n_samples,
+        "n_work": _work(layout),
         "sample": f"uint{bits}_t",
-        "ram": ram,
+        "ram": ram_of(layout, layers * most_tiles),
         "most_tiles": most_tiles,
         "room": "\n * A file of several tiles is put in order at its end, for which `file` needs room for it twice."
         if layers > 1
         else "",
-        "levels": levels + made if wide else "",
+        "levels": levels if wide else "",
+        "level_codes": LEVEL_CODES if wide else "",
         "levels_argument": ", const uint8_t *levels" if wide else "",
-        "levels_given": "levels" if wide else "NULL",
         "levels_null": ", NULL" if wide else "",
         "too_many": f": more than {most_tiles} tiles" if most_tiles < 1 << 16 else "",
     }

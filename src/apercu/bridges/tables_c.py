@@ -19,35 +19,60 @@ Numbers = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 def source_of(numbers: Numbers, number: int) -> str:
     """A definition of `apc_model_<number>` (c/apercu.h); `numbers`: uint16, or small tables, uint8, (n,)."""
     small = numbers.dtype == np.uint8
-    digest = hashlib.sha256(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes()).digest()
-    weights, starts = np.split(numbers, [N_SMALL_WEIGHTS if small else N_WEIGHTS])
-    if small:
-        weights = np.insert(weights, [MISSING.start] * (MISSING.stop - MISSING.start), 0)
-    kind, name = ("uint8_t", "apercu_codes") if small else ("uint16_t", "apercu_starts")
+    weights, starts = _split(numbers)
+    kind, name = ("uint8_t", "CODES") if small else ("uint16_t", "STARTS")
     where = f"NULL, {name}" if small else f"{name}, NULL"
+    digest = _digest(numbers)
     return "\n".join(
         [
             f"/* Model {number}, SHA-256 {digest.hex()}. */",
             '#include "apercu.h"',
             "",
-            f"static const uint8_t WEIGHTS[{weights.size}] = {{",
-            *_rows(weights),
-            "};",
+            *_array("static const uint8_t WEIGHTS", weights),
             "",
-            "#ifdef APERCU_SMALL_ENCODER",
-            f"extern const {kind} {name}[{starts.size}]; /* the kernel looks here */",
-            "#else",
-            "static",
-            "#endif",
-            f"const {kind} {name}[{starts.size}] = {{",
-            *_rows(starts),
-            "};",
+            *_array(f"static const {kind} {name}", starts),
             "",
             f"const apc_model apc_model_{number} = {{",
             f"    {number}, {{{', '.join(map(str, digest[:8]))}}}, WEIGHTS, {where}}};",
             "",
         ]
     )
+
+
+def arrays_of(numbers: Numbers, number: int) -> str:
+    """The same tables for an encoder that has no others (c/flying): `apercu_weights`, and `apercu_starts` or, of small
+    tables, `apercu_codes`."""
+    weights, starts = _split(numbers)
+    rest = "const uint8_t apercu_codes" if numbers.dtype == np.uint8 else "const uint16_t apercu_starts"
+    return "\n".join(
+        [
+            f"/* Model {number}, SHA-256 {_digest(numbers).hex()}. */",
+            "#include <stdint.h>",
+            "",
+            *(f"extern {name}[{n}];" for name, n in (("const uint8_t apercu_weights", weights.size), (rest, starts.size))),
+            "",
+            *_array("const uint8_t apercu_weights", weights),
+            "",
+            *_array(rest, starts),
+            "",
+        ]
+    )
+
+
+def _split(numbers: Numbers) -> tuple[Numbers, Numbers]:
+    """Weights of all bands, and starts of contexts."""
+    if numbers.dtype != np.uint8:
+        return numbers[:N_WEIGHTS], numbers[N_WEIGHTS:]
+    weights = np.insert(numbers[:N_SMALL_WEIGHTS], [MISSING.start] * (MISSING.stop - MISSING.start), 0)
+    return weights, numbers[N_SMALL_WEIGHTS:]
+
+
+def _digest(numbers: Numbers) -> bytes:
+    return hashlib.sha256(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes()).digest()
+
+
+def _array(name: str, numbers: Numbers) -> list[str]:
+    return [f"{name}[{numbers.size}] = {{", *_rows(numbers), "};"]
 
 
 def _rows(numbers: Numbers) -> list[str]:

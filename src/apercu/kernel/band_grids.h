@@ -59,24 +59,4 @@ static inline int check_planes(const band_plane *planes, size_t n_planes)
     return 0;
 }
 
-/* The grids of a companion's bands from `hl` on. The search goes on from the last companion, whose plane is `reached` and whose
- * grids are `there`: thousands of bands take time in proportion. */
-APERCU_APART static void find_companion(const band_plane *planes, uint8_t *start, int hl, int32_t wanted, int32_t *reached,
-                                        size_t *there, grid *beside)
-{
-    grid grids[WAVELET_BANDS];
-    if (wanted < *reached)
-        *reached = 0, *there = 0;
-    for (;; ++*reached) {
-        const band_plane *other = &planes[*reached];
-        wavelet_layout layout;
-        wavelet_lay_out(&layout, (size_t)other->width, (size_t)other->height, levels_of(other));
-        size_t end = place_grids(other, &layout, start, *there, grids);
-        if (*reached == wanted)
-            break;
-        *there = end;
-    }
-    memcpy(beside, grids + hl, ORIENTATIONS * sizeof *beside);
-}
-
 #endif

@@ -3,16 +3,9 @@
  * Rows are taken through buffers that hold one component each: most loops then have a step of 1, no branch and products
  * of 16-bit numbers only, which is what compilers vectorise for any machine. */
 #include "samples.h"
+#include "samples_scale.h"
 
 #include <string.h>
-
-/* BT.601 with 14 fraction bits. */
-enum {
-    Y_RED = 4899, Y_GREEN = 9617, Y_BLUE = 1868, /* 0.299, 0.587, 0.114; they add up to 2^14 */
-    CB_SCALE = 9246, CR_SCALE = 11686,           /* 1 / 1.772, 1 / 1.402 */
-    RED_CR = 22970, GREEN_CB = 5638, GREEN_CR = 11700, BLUE_CB = 29032, /* 1.402, 0.344136, 0.714136, 1.772 */
-    COLOUR_BITS = 14, COLOUR_HALF = 1 << 13
-};
 
 static int16_t clamp_sample(int16_t sample)
 {
@@ -23,28 +16,6 @@ static int16_t clamp_sample(int16_t sample)
 static int16_t round_sample(int16_t sample)
 {
     return (int16_t)((clamp_sample(sample) + (1 << (SAMPLE_BITS - 1))) >> SAMPLE_BITS);
-}
-
-/* A number times numerator / denominator, rounded, is (number * factor + half) >> RATIO_BITS. Exact where
- * the denominator is at most 2^16, number * numerator below 2^30 - 2^15, and the result at most 2^17 (Granlund and
- * Montgomery, "Division by invariant integers using multiplication", 1994). */
-enum { RATIO_BITS = 46 };
-
-typedef struct {
-    uint64_t factor, half;
-} ratio;
-
-static ratio ratio_of(int32_t numerator, int32_t denominator)
-{
-    uint64_t n = (uint32_t)numerator, d = (uint32_t)denominator;
-    uint64_t reciprocal = (((uint64_t)1 << RATIO_BITS) + d - 1) / d;
-    ratio by = {n * reciprocal, d / 2 * reciprocal};
-    return by;
-}
-
-static int32_t scale(int32_t number, ratio by)
-{
-    return (int32_t)(((uint64_t)number * by.factor + by.half) >> RATIO_BITS);
 }
 
 /* offset + sample * range / SAMPLE_FULL, rounded: products of 30 bits, divided by a constant, which compilers vectorise. */
