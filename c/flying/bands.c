@@ -6,71 +6,91 @@
 #include "band_low.h"
 #include "band_symbols.h"
 
-/* A band of a plane, whose grids and coefficients these are. */
-static void write_band(coder *c, const band_plane *plane, const wavelet_layout *layout, const grid *grids, const grid *beside,
-                       int stage, int orientation, int32_t step_q8, int16_t *coefficients, int decoding)
+/* The magnitudes of the bands of a stage and of the one before it. Each lies behind those that are coded before it; what comes behind
+ * them all is zero. */
+static grid grids[2][APERCU_BANDS][ORIENTATIONS];
+static uint8_t *end_of_grids;
+
+/* Codes a band of a level, which is one of a stage. `decoding`: symbols are replaced by what they stand for. */
+static void write_band(coder *c, const wavelet_level *l, uint32_t plane, int stage, int orientation, int32_t step_q8, int decoding)
 {
-    int level = stage - plane->chroma, i = 3 * (STAGES - stage) + 1 + orientation;
-    size_t wide = wide_of(grids[i].width);
-    band b;
-    b.own = grids[i];
-    b.coefficients = coefficients + layout->start[i];
-    b.decoded = decoding ? coefficients + layout->start[i] : NULL;
-    b.band = (plane->chroma * STAGES + stage - 1) * ORIENTATIONS + orientation;
+    static band b; /* the stack is small */
+    int chroma = APERCU_COLOUR && plane, code = orientation + 1;
+    grid(*now)[ORIENTATIONS] = grids[stage % 2], (*before)[ORIENTATIONS] = grids[1 - stage % 2];
+    b.own.width = (l->width + !(code & 1)) / 2;
+    b.own.height = (l->height + !(code & 2)) / 2;
+    b.own.stride = b.own.width + 2 * MARGIN;
+    b.own.at = end_of_grids + MARGIN * b.own.stride + MARGIN;
+    end_of_grids += b.own.stride * (b.own.height + 2 * MARGIN);
+    now[plane][orientation] = b.own;
+    b.sources[PARENT] = stage < STAGES ? &before[plane][orientation] : NULL;
+    b.sources[SISTER] = orientation > 0 ? &now[plane][0] : NULL;
+    b.sources[SISTER + 1] = orientation > 1 ? &now[plane][1] : NULL;
+    b.sources[COMPANION] = plane ? &now[plane - 1][orientation] : NULL;
+    b.coefficients = l->bands[code];
+    b.decoded = decoding ? l->bands[code] : NULL;
+    b.band = (chroma * STAGES + stage - 1) * ORIENTATIONS + orientation;
     b.weights = apercu_weights + b.band * PAST;
     b.flagged = -1;
     if (stage <= FLAGGED_STAGES)
-        b.flagged = FLAG_CONTEXTS +
-                    ((plane->chroma * FLAGGED_STAGES + stage - 1) * ORIENTATIONS + orientation) * 8 * BUCKETS;
-    b.step_q6 = band_step_q6(step_q8, plane->chroma, level, orientation);
-    b.price = PRICES[plane->chroma][stage - 1];
+        b.flagged = FLAG_CONTEXTS + ((chroma * FLAGGED_STAGES + stage - 1) * ORIENTATIONS + orientation) * 8 * BUCKETS;
+    b.step_q6 = band_step_q6(step_q8, chroma, stage - chroma, orientation);
+    b.price = PRICES[chroma][stage - 1];
     b.reciprocal = reciprocal_of(b.step_q6);
-    b.parent = stage < STAGES ? &grids[i - ORIENTATIONS] : NULL;
-    b.sisters = &grids[i - orientation];
-    b.n_sisters = orientation;
-    b.companion = plane->companion >= 0 ? &beside[orientation] : NULL;
-    b.flags = tile_work.bytes + wide;
+    size_t wide = wide_of(b.own.width);
+    b.flags = tile_work.bytes;
     b.around = b.flags + wide;
     b.around_stride = wide;
     b.signs_stride = wide;
     b.signs = b.around + GROUP * wide + MARGIN;
     b.scratch = b.around + (GROUP + GROUP + 1) * wide;
-    memset(tile_work.bytes, 0, (2 + GROUP + GROUP + 1) * wide);
+    memset(b.signs - MARGIN, 0, (GROUP + 1) * wide);
     if (b.own.width && b.own.height)
         code_band(c, &b, &b, WRITING);
 }
 
+/* Joins a level in place of its low-pass samples, by way of the memory behind the magnitudes, which is zero again afterwards. */
+static void join(wavelet_level *l)
+{
+    size_t n = l->width * l->height;
+    int16_t *joined = (int16_t *)(void *)(end_of_grids + ((uintptr_t)end_of_grids & 1));
+    l->rows = joined + n;
+    wavelet_join_level(l, joined);
+    memcpy(l->bands[0], joined, n * sizeof *joined);
+    memset(joined, 0, (n + wavelet_rows(l->width)) * sizeof *joined);
+}
+
 int32_t tile_write(uint32_t width, uint32_t height, int32_t step_q8, int first, int last, uint8_t *out, size_t capacity)
 {
-    coder c;
+    static coder c;
+    int mends = step_q8 >= MENDED_FROM_Q8; /* see wavelet_border.c: low-pass samples are decoded, level by level */
     c.e = range_encoder_at(out, capacity);
-    c.contexts = tile_contexts;
+    if (first == STAGES)
+        end_of_grids = tile_work.bytes + scratch_size(APERCU_TILE);
     for (int stage = first; stage >= last; stage--) {
-        size_t at = (scratch_size(width) + 7) & ~(size_t)7;
-        int hl = 3 * (STAGES - stage) + 1;
         int16_t *coefficients = tile_samples;
-        grid beside[ORIENTATIONS]; /* bands of the plane before */
         for (uint32_t p = 0; p < APERCU_BANDS; p++) {
-            band_plane plane = plane_of(width, height, p);
-            int level = stage - plane.chroma, decoding = step_q8 >= MENDED_FROM_Q8 && level > MENDED_TO;
-            wavelet_layout layout;
-            grid grids[WAVELET_BANDS];
+            int chroma = APERCU_COLOUR && p, level = stage - chroma;
             if (level < 1)
                 break; /* only chroma follows */
-            wavelet_lay_out(&layout, (size_t)plane.width, (size_t)plane.height, levels_of(&plane));
-            at = place_grids(&plane, &layout, tile_work.bytes, at, grids);
+            size_t w = (width + (uint32_t)chroma) >> chroma, h = (height + (uint32_t)chroma) >> chroma, n = w * h;
+            for (int i = 1; i < level; i++)
+                w = (w + 1) / 2, h = (h + 1) / 2;
+            wavelet_level l = wavelet_level_at(w, h, coefficients, coefficients, NULL);
             if (stage == STAGES) {
-                int32_t step_q6 = band_step_q6(step_q8, plane.chroma, level, -1);
-                code_low(&c, coefficients, coefficients, layout.width[0], layout.height[0], plane.chroma, step_q6, WRITING);
-                if (decoding)
-                    decode_low_and_mend(&layout, coefficients, step_q6, coefficients);
+                int32_t step_q6 = band_step_q6(step_q8, chroma, level, -1);
+                w = (w + 1) / 2, h = (h + 1) / 2;
+                code_low(&c, coefficients, coefficients, w, h, chroma, step_q6, WRITING);
+                for (size_t i = 0; mends && i < w * h; i++)
+                    coefficients[i] = coefficient_of(coefficients[i], step_q6);
             }
+            if (mends)
+                wavelet_mend_border(&l, -1);
             for (int o = 0; o < ORIENTATIONS; o++)
-                write_band(&c, &plane, &layout, grids, beside, stage, o, step_q8, coefficients, decoding);
-            if (decoding)
-                join_and_mend(&layout, hl, grids[layout.n_bands - ORIENTATIONS].at, coefficients);
-            memcpy(beside, grids + hl, sizeof beside);
-            coefficients += (size_t)plane.width * (size_t)plane.height;
+                write_band(&c, &l, p, stage, o, step_q8, mends && level > MENDED_TO);
+            if (mends && level > MENDED_TO)
+                join(&l);
+            coefficients += n;
         }
     }
     return (int32_t)range_finish(&c.e);

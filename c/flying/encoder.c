@@ -88,11 +88,11 @@ static int begin(uint32_t width, uint32_t height, uint16_t quality_q8, uint8_t *
 void apercu_level_codes(uint16_t low, uint16_t high, uint8_t codes[2])
 {
     codes[0] = MAX_LEVEL_CODE;
-    while (level_of(codes[0]) > low)
+    while (sample_level(codes[0]) > low)
         codes[0]--;
-    int32_t offset = level_of(codes[0]), range = high > offset ? high - offset : 1;
+    int32_t offset = sample_level(codes[0]), range = high > offset ? high - offset : 1;
     codes[1] = 1;
-    while (level_of(codes[1]) < range)
+    while (sample_level(codes[1]) < range)
         codes[1]++;
 }
 

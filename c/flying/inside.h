@@ -33,7 +33,7 @@ static inline band_plane plane_of(uint32_t width, uint32_t height, uint32_t inde
 }
 
 /* What a code in the levels of 16-bit samples stands for. */
-static inline int32_t level_of(uint8_t code)
+static inline int32_t sample_level(uint8_t code)
 {
     return code < 16 ? code : (16 + code % 16) << (code / 16 - 1);
 }

@@ -16,7 +16,7 @@ typedef struct {
 
 static scaling scaling_of(const uint8_t *levels)
 {
-    scaling how = {level_of(levels[0]), level_of(levels[1]), ratio_of(SAMPLE_FULL, level_of(levels[1]))};
+    scaling how = {sample_level(levels[0]), sample_level(levels[1]), ratio_of(SAMPLE_FULL, sample_level(levels[1]))};
     return how;
 }
 

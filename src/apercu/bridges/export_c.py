@@ -20,7 +20,7 @@ from apercu.stages.bands import N_BANDS, N_CONTEXTS, N_WEIGHTS, STAGES, workspac
 from apercu.stages.layout import Layout, layout_of
 
 TILES = 32, 64, 128, 256, 512, 1024
-SOURCES = "encoder.c", "tile.c", "bands.c", "inside.h"
+SOURCES = "encoder.c", "tile.c", "bands.c", "contexts.c", "inside.h"
 KERNEL = (
     *("band_step.c", "wavelet.c", "wavelet_border.c"),
     *("api.h", "band_around.h", "band_bits.h", "band_border.h", "band_choice.h", "band_grids.h", "band_low.h"),

@@ -54,8 +54,8 @@
 #endif
 
 /* Apart where small code is asked for (-Os), part of its callers elsewhere. */
-#ifdef __OPTIMIZE_SIZE__
-#define APERCU_SMALL APERCU_APART static
+#if defined(__OPTIMIZE_SIZE__) && defined(__GNUC__)
+#define APERCU_SMALL __attribute__((noinline, unused)) static
 #else
 #define APERCU_SMALL static inline
 #endif

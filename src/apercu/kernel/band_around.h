@@ -70,38 +70,63 @@ static inline word sixteenth(word sums)
     return (s & LOWER) | (more & LOWER / 0xFF) * 0xFF;
 }
 
-enum { MOST_SISTERS = 2, PARENTS = 0, COMPANION = 3, SOURCES };
-
 /* Rows `top` to before `top` + `down` of b->around, and zeros in place of more of a row of groups. A parent band may be a row
  * or a column short of covering its children, and a sister differ by one: what is missing counts 0. */
+#ifdef APERCU_SMALL_ENCODER
+APERCU_SMALL void look_around(const band *b, size_t top, size_t down)
+{
+    size_t n = b->around_stride;
+    uint8_t *column = b->scratch, *smoothed = column + n + BYTES, *sums = smoothed + n + BYTES;
+    memset(b->around, 0, GROUP * n);
+    for (size_t y = top; y < top + down; y++) {
+        uint8_t *out = b->around + y % GROUP * n;
+        memset(sums, 0, 2 * n); /* of even places, of odd ones */
+        for (int i = 0; i < SOURCES; i++) {
+            const grid *from = b->sources[i];
+            size_t row_of = i == PARENT ? y / 2 : y;
+            if (!from || row_of >= from->height || !from->width || !smooth(from, row_of, n, column, smoothed))
+                continue;
+            for (size_t x = 0; x < b->own.width; x += BYTES) {
+                word values = i == PARENT ? spread(smoothed + x / 2) * 0x101 : load(smoothed + x), weight = b->weights[SOURCE_WEIGHTS + (i + 1) / 2];
+                word lower = load(sums + 2 * x) + (values & LOWER) * weight;
+                word upper = load(sums + 2 * x + BYTES) + (values >> 8 & LOWER) * weight;
+                save(sums + 2 * x, lower);
+                save(sums + 2 * x + BYTES, upper);
+                save(out + x, sixteenth(lower) | sixteenth(upper) << 8);
+            }
+        }
+        memset(out + b->own.width, 0, n - b->own.width);
+    }
+}
+#else
 APERCU_VECTORISED static void look_around(const band *b, size_t top, size_t down)
 {
     size_t width = b->own.width, n = b->around_stride;
-    uint8_t *column = b->scratch, *smoothed[SOURCES]; /* of each source, the row that is beside this one */
+    uint8_t *column = b->scratch, *smoothed = column + n + BYTES; /* of each source, the row that is beside this one */
+    size_t apart = n + BYTES;
     int has[SOURCES] = {0};
-    for (int i = 0; i < SOURCES; i++)
-        smoothed[i] = column + (size_t)(i + 1) * (n + BYTES);
     for (size_t y = top; y < top + down; y++) {
-        const grid *parent = b->parent, *sisters = b->sisters;
-        if (parent && (y % 2 == 0 || y == top))
-            has[PARENTS] = y / 2 < parent->height && parent->width &&
-                           smooth(parent, y / 2, n / 2, column, smoothed[PARENTS]);
-        for (int s = 0; s < b->n_sisters; s++)
-            has[1 + s] = y < sisters[s].height && sisters[s].width && smooth(&sisters[s], y, n, column, smoothed[1 + s]);
-        if (b->companion)
-            has[COMPANION] = smooth(b->companion, y, n, column, smoothed[COMPANION]);
+        int any = 0;
+        for (size_t i = 0; i < SOURCES; i++) {
+            const grid *from = b->sources[i];
+            size_t row_of = i == PARENT ? y / 2 : y;
+            if (i != PARENT || y % 2 == 0 || y == top)
+                has[i] = from && row_of < from->height && from->width &&
+                         smooth(from, row_of, i == PARENT ? n / 2 : n, column, smoothed + i * apart);
+            any |= has[i];
+        }
         uint8_t *restrict out = b->around + y % GROUP * n;
-        if (!has[0] && !has[1] && !has[2] && !has[3]) {
+        if (!any) {
             memset(out, 0, n);
             continue;
         }
         for (size_t x = 0; x < width; x += BYTES) {
             word lower = 0, upper = 0;
-            if (has[PARENTS])
-                lower = upper = spread(smoothed[PARENTS] + x / 2) * b->weights[6];
-            for (int i = 1; i < SOURCES; i++)
+            if (has[PARENT])
+                lower = upper = spread(smoothed + x / 2) * b->weights[SOURCE_WEIGHTS];
+            for (size_t i = PARENT + 1; i < SOURCES; i++)
                 if (has[i]) {
-                    word values = load(smoothed[i] + x), weight = b->weights[i == COMPANION ? 8 : 7];
+                    word values = load(smoothed + i * apart + x), weight = b->weights[SOURCE_WEIGHTS + (i + 1) / 2];
                     lower += (values & LOWER) * weight;
                     upper += (values >> 8 & LOWER) * weight;
                 }
@@ -111,6 +136,7 @@ APERCU_VECTORISED static void look_around(const band *b, size_t top, size_t down
     }
     memset(b->around + down * n, 0, (GROUP - down) * n);
 }
+#endif
 
 /* The sum of `around` over a group. */
 static inline uint32_t sum_around(const band *b, size_t left)

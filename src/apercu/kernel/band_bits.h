@@ -2,8 +2,8 @@
 #ifndef APERCU_BAND_BITS_H
 #define APERCU_BAND_BITS_H
 
-#include "band_small.h"
-#include "range_coder.h"
+#include "band_model.h"
+#include "choice.h"
 
 typedef struct {
     range_encoder e;
@@ -11,57 +11,28 @@ typedef struct {
     range_context *contexts;
 } coder;
 
+/* A small encoder reads nothing, and has its contexts in one place. */
 #ifdef APERCU_SMALL_ENCODER
-#ifdef APERCU_SMALL_TABLES /* are compiled in */
-extern const uint8_t apercu_codes[];
+#define WRITES(writing) ((void)(writing), 1)
+#define CONTEXTS(coder) ((void)(coder), tile_contexts)
+extern range_context tile_contexts[];
 #else
-extern const uint16_t apercu_starts[]; /* as apercu_bands_start takes them */
-#endif
-
-/* Contexts begin when they are used first: most of those of a small tile never are. */
-APERCU_SMALL range_context *used(const coder *c, range_context *context)
-{
-    if (context->age)
-        return context;
-#ifdef APERCU_SMALL_TABLES
-    *context = small_start(apercu_codes, (int32_t)(context - c->contexts));
-#else
-    const uint16_t *start = apercu_starts + 2 * (context - c->contexts);
-    *context = range_context_at(start[0], start[1], RANGE_FAST_SHIFT, RANGE_SLOW_SHIFT);
-#endif
-    return context;
-}
-
-static inline void use_some(const coder *c, range_context *first, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        used(c, first + i);
-}
-#else
-static inline range_context *used(const coder *c, range_context *context)
-{
-    (void)c;
-    return context;
-}
-
-static inline void use_some(const coder *c, range_context *first, uint32_t n)
-{
-    (void)c, (void)first, (void)n;
-}
+#define WRITES(writing) (writing)
+#define CONTEXTS(coder) ((coder)->contexts)
 #endif
 
 APERCU_SMALL uint32_t code_bit(coder *c, range_context *context, uint32_t bit, const int writing)
 {
-    if (writing) {
-        range_put_adaptive(&c->e, used(c, context), bit);
+    if (WRITES(writing)) {
+        range_put_adaptive(&c->e, context, bit);
         return bit;
     }
-    return range_get_adaptive(&c->d, used(c, context));
+    return range_get_adaptive(&c->d, context);
 }
 
-APERCU_SMALL uint32_t code_bypass(coder *c, uint32_t bit, const int writing)
+static inline uint32_t code_bypass(coder *c, uint32_t bit, const int writing)
 {
-    if (writing) {
+    if (WRITES(writing)) {
         range_put_bypass(&c->e, bit);
         return bit;
     }
@@ -77,17 +48,24 @@ APERCU_SMALL uint32_t code_plain(coder *c, uint32_t number, uint32_t bits, const
     return read;
 }
 
+/* A number of 1 or more in unary, each bit in a context: one of more than `most` in `most` bits. Returns it, or `most` + 1. */
+APERCU_SMALL uint32_t code_unary(coder *c, range_context *contexts, uint32_t number, uint32_t most, const int writing)
+{
+    uint32_t read = 1;
+    while (read <= most && code_bit(c, &contexts[read - 1], read < number, writing))
+        read++;
+    return read;
+}
+
 /* Exp-Golomb code of order 0 in bypass bits; what needs more than 16 zeros is cut to that: the symbol is clamped. */
 static inline uint32_t code_rest(coder *c, uint32_t number, const int writing)
 {
-    uint32_t length = 0;
-    if (writing)
-        while ((number + 1) >> (length + 1))
-            length++;
+    if (WRITES(writing)) /* of no more than 16 bits */
+        return code_plain(c, number + 1, 2 * length_of(number + 1) - 1, writing) - 1;
     uint32_t zeros = 0;
-    while (zeros < 15 && code_bypass(c, zeros < length ? 0 : 1, writing) == 0)
+    while (zeros < 15 && code_bypass(c, 0, writing) == 0)
         zeros++;
-    return (1u << zeros | code_plain(c, (number + 1) & ((1u << zeros) - 1), zeros, writing)) - 1;
+    return (1u << zeros | code_plain(c, 0, zeros, writing)) - 1;
 }
 
 #endif

@@ -16,11 +16,11 @@ enum {
     NEAR_OTHERS = 3       /* bucket of what is within the band, for symbols with another before them in the group */
 };
 
-/* |coefficient| in steps, 8 fraction bits. */
-static inline uint32_t in_steps(const band *b, int16_t coefficient)
+/* |coefficient| in steps, 8 fraction bits. `reciprocal`: of the step. */
+APERCU_SMALL uint32_t in_steps(int16_t coefficient, uint32_t reciprocal)
 {
     uint32_t size = (uint32_t)(coefficient < 0 ? -coefficient : coefficient);
-    return at_most((uint32_t)((uint64_t)size * b->reciprocal >> 18), MOST_STEPS);
+    return at_most((uint32_t)((uint64_t)size * reciprocal >> 18), MOST_STEPS);
 }
 
 /* What an error at a place of a band counts for, in 1/256. */
@@ -34,21 +34,20 @@ static inline expense weight_at(const band *b, size_t y, size_t x, const int wei
 static inline int worth_it(const coder *c, const band *b, size_t top, size_t left, size_t down, size_t across,
                            range_context *flag, const int weighing)
 {
-    range_context *zeros = c->contexts + ZERO_CONTEXTS + 2 * b->band * BUCKETS * BUCKETS;
-    range_context *magnitudes = c->contexts + MAG_CONTEXTS + b->band / ORIENTATIONS * BUCKETS * UNARY;
+    range_context *zeros = CONTEXTS(c) + ZERO_CONTEXTS + 2 * b->band * BUCKETS * BUCKETS;
+    range_context *magnitudes = CONTEXTS(c) + MAG_CONTEXTS + b->band / ORIENTATIONS * BUCKETS * UNARY;
     expense gain = 0;
     int has = 0;
     for (size_t y = top; y < top + down; y++)
         for (size_t x = left; x < left + across; x++) {
-            uint32_t a = at_most(in_steps(b, b->coefficients[y * b->own.width + x]), SURE);
+            uint32_t a = at_most(in_steps(b->coefficients[y * b->own.width + x], b->reciprocal), SURE);
             uint32_t around = b->around[y % GROUP * b->around_stride + x];
-            range_context *zero = used(c, zeros + 2 * (bucket_of(around) * BUCKETS + (has ? NEAR_OTHERS : 0)) + has);
+            range_context *zero = zeros + 2 * (bucket_of(around) * BUCKETS + (has ? NEAR_OTHERS : 0)) + has;
             expense none = -b->price * (expense)cost(zero, 0), one = none;
             if (a >= HALF_A_STEP) {
                 uint32_t q = (a + LESS_THAN_HALF) >> 8, bits;
                 q = q ? q : 1;
                 range_context *magnitude = magnitudes + bucket_of(around / 2) * UNARY;
-                use_some(c, magnitude, q < UNARY ? q : UNARY);
                 bits = cost(zero, 1) + SIGN_Q8 + cost_of_magnitude(magnitude, q);
                 one = weighed(squared(a) - squared((expense)a - ((expense)q << 8)), weight_at(b, y, x, weighing)) -
                       b->price * (expense)bits;
@@ -56,7 +55,6 @@ static inline int worth_it(const coder *c, const band *b, size_t top, size_t lef
             has |= one > none;
             gain += one > none ? one : none;
         }
-    used(c, flag);
     return has && gain > b->price * ((expense)cost(flag, 1) - (expense)cost(flag, 0));
 }
 
@@ -65,8 +63,7 @@ static inline int worth_it(const coder *c, const band *b, size_t top, size_t lef
 static inline int32_t choose_low(int16_t coefficient, uint32_t reciprocal, int32_t guess, const range_context *lengths,
                                  expense price)
 {
-    int32_t a = (int32_t)((uint64_t)(coefficient < 0 ? -coefficient : coefficient) * reciprocal >> 18);
-    a = a < 32767 << 8 ? a : 32767 << 8; /* in steps, 8 fraction bits */
+    int32_t a = (int32_t)at_most(in_steps(coefficient, reciprocal), 32767 << 8);
     a = coefficient < 0 ? -a : a;
     int32_t best = 0, below = floor_shift32(a, 8), off = a - guess * 256;
     if (off >= -HALF_A_STEP && off <= HALF_A_STEP)
@@ -76,8 +73,7 @@ static inline int32_t choose_low(int16_t coefficient, uint32_t reciprocal, int32
         int32_t residual = q - guess;
         uint32_t length = length_of((uint32_t)(residual < 0 ? -residual : residual));
         uint32_t bits = 256 * length; /* the sign, and all of the number but its highest bit */
-        for (uint32_t k = 0; k < LENGTHS - 1 && k <= length; k++)
-            bits += cost(&lengths[k], k < length);
+        bits += cost_of_unary(lengths, length + 1, LENGTHS - 1);
         expense costs = squared(a - q * 256) + price * (expense)bits;
         if (costs < least)
             least = costs, best = residual;

@@ -92,10 +92,10 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
     b.importance = importance;
     b.importance_stride = layout->width[i - orientation + 1]; /* that of LH */
     b.reciprocal = reciprocal_of(b.step_q6);
-    b.parent = level < levels_of(plane) ? &grids[i - 3] : NULL;
-    b.sisters = &grids[i - orientation];
-    b.n_sisters = orientation;
-    b.companion = companion ? &companion[orientation] : NULL;
+    b.sources[PARENT] = level < levels_of(plane) ? &grids[i - ORIENTATIONS] : NULL;
+    b.sources[SISTER] = orientation > 0 ? &grids[i - 1] : NULL;
+    b.sources[SISTER + 1] = orientation > 1 ? &grids[i - 2] : NULL;
+    b.sources[COMPANION] = companion ? &companion[orientation] : NULL;
     size_t wide = wide_of(b.own.width);
     b.any = scratch;
     b.flags = scratch + wide;

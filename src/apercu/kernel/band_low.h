@@ -25,23 +25,20 @@ static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symb
             w = x ? w : n;
             uint32_t spread = (uint32_t)((n > nw ? n - nw : nw - n) + (w > nw ? w - nw : nw - w));
             int32_t guess = median(n, w, n + w - nw), residual = 0;
-            range_context *lengths = c->contexts + LOW_CONTEXTS +
+            range_context *lengths = CONTEXTS(c) + LOW_CONTEXTS +
                                      (chroma * BUCKETS + (int)bucket_of(2 * spread)) * LENGTHS;
-            if (writing)
-                use_some(c, lengths, LENGTHS - 1);
             if (writing)
                 /* The first is the nearest at any price: in a flat picture the others follow it. */
                 residual = choose_low(coefficients[y * width + x], reciprocal, guess, lengths, x || y ? LOW_PRICE : 0);
-            uint32_t size = (uint32_t)(residual < 0 ? -residual : residual), length = length_of(size), k = 0;
-            while (k < LENGTHS - 1 && code_bit(c, &lengths[k], k < length, writing))
-                k++;
+            uint32_t size = (uint32_t)(residual < 0 ? -residual : residual);
+            uint32_t k = code_unary(c, lengths, length_of(size) + 1, LENGTHS - 1, writing) - 1;
             uint32_t read = k ? 1 : 0;
             if (k > 1) {
-                range_context *top = c->contexts + LOW_TOP_CONTEXTS + chroma * LENGTHS + (int)k;
+                range_context *top = CONTEXTS(c) + LOW_TOP_CONTEXTS + chroma * LENGTHS + (int)k;
                 read = 2 | code_bit(c, top, size >> (k - 2) & 1, writing);
                 read = read << (k - 2) | code_plain(c, size & ((1u << (k - 2)) - 1), k - 2, writing);
             }
-            if (k && code_bit(c, c->contexts + LOW_SIGN_CONTEXTS + chroma, residual < 0, writing))
+            if (k && code_bit(c, CONTEXTS(c) + LOW_SIGN_CONTEXTS + chroma, residual < 0, writing))
                 *at = (int16_t)clamp32(guess - (int32_t)read, -32768, 32767);
             else
                 *at = (int16_t)clamp32(guess + (int32_t)read, -32768, 32767);

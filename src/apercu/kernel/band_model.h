@@ -12,7 +12,12 @@ enum {
     GROUP = 4, /* coefficients a side of a group */
     SIGN_PATTERNS = 81,
     LENGTHS = 17, /* bits of a residual of LL */
-    PAST = 9      /* weights of a band: W, N, NW, NE, WW, NN, parents, sisters, companion */
+    PAST = 9,     /* weights of a band: W, N, NW, NE, WW, NN, parents, sisters, companion */
+    SOURCE_WEIGHTS = 6, /* the first of parents */
+    PARENT = 0, /* the bands that predict one: parents, two sisters, the companion; source i has weight (i + 1) / 2 of them */
+    SISTER = 1,
+    COMPANION = 3,
+    SOURCES = 4
 };
 
 /* Offsets into the array of contexts, by kind. */
@@ -42,8 +47,7 @@ typedef struct {
     int16_t *decoded; /* writing only: what the symbols stand for, in place of the coefficients, or NULL */
     int16_t *out; /* writing: the symbols, or NULL; reading: the coefficients that they stand for */
     grid own;
-    const grid *parent, *sisters, *companion; /* NULL where there is none */
-    int n_sisters;
+    const grid *sources[SOURCES]; /* bands that predict it; NULL where there is none */
     uint8_t *around; /* weighted sums of what is known of other bands, for a row of groups, `around_stride` a row */
     size_t around_stride;
     uint8_t *signs;   /* 0: none, 1: plus, 2: minus; of the row above a row of groups and of its rows, `signs_stride` a row */

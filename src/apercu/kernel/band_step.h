@@ -27,8 +27,9 @@ static inline uint32_t reciprocal_of(int32_t step_q6)
 /* The coefficient that a symbol stands for. */
 static inline int16_t coefficient_of(int32_t symbol, int32_t step_q6)
 {
-    int64_t size = symbol < 0 ? -(int64_t)symbol : symbol, value = (size * step_q6 + 32) >> 6;
-    value = value > 32767 ? 32767 : value;
+    uint32_t size = symbol < 0 ? 0u - (uint32_t)symbol : (uint32_t)symbol;
+    uint64_t value_q6 = (uint64_t)size * (uint32_t)step_q6 + 32;
+    int32_t value = value_q6 >> 21 ? 32767 : (int32_t)(value_q6 >> 6);
     return (int16_t)(symbol < 0 ? -value : value);
 }
 

@@ -25,11 +25,11 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
                                  w[4] * own[-2] + w[5] * own[2 * up]);
     uint32_t around = b->around[y % GROUP * b->around_stride + x];
     int at = (b->band * BUCKETS + (int)bucket_of(around)) * BUCKETS + (int)bucket_of(before);
-    range_context *zero = c->contexts + ZERO_CONTEXTS + 2 * at + group_has;
+    range_context *zero = CONTEXTS(c) + ZERO_CONTEXTS + 2 * at + group_has;
     uint32_t steps = 0, q = 0, negative = 0;
     if (writing) {
         int16_t coefficient = b->coefficients[y * b->own.width + x];
-        steps = in_steps(b, coefficient);
+        steps = in_steps(coefficient, b->reciprocal);
         negative = coefficient < 0;
     }
     int chosen = writing && (must || steps >= HALF_A_STEP);
@@ -38,13 +38,11 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
     /* Most coefficients end here, without a look at the contexts of sign and magnitude. */
     if (!must && !chosen && !code_bit(c, zero, 0, writing))
         return 0;
-    range_context *signs = c->contexts + SIGN_CONTEXTS + b->band * SIGN_PATTERNS +
+    range_context *signs = CONTEXTS(c) + SIGN_CONTEXTS + b->band * SIGN_PATTERNS +
                            ((sign_at[-1] * 3 + sign_at[above]) * 3 + sign_at[above - 1]) * 3 + sign_at[above + 1];
-    range_context *magnitude = c->contexts + MAG_CONTEXTS +
+    range_context *magnitude = CONTEXTS(c) + MAG_CONTEXTS +
                                (b->band / ORIENTATIONS * BUCKETS + (int)bucket_of((before + around) / 2)) * UNARY;
     if (chosen) {
-        uint32_t most = (steps + HALF_A_STEP) >> 8;
-        used(c, zero), used(c, signs), use_some(c, magnitude, most < UNARY ? most : UNARY);
         if (writing == WEIGHING)
             q = choose_weighed(b->price, weight_at(b, y, x, 1), steps, negative, zero, signs, magnitude, must);
         else
@@ -53,9 +51,7 @@ static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int g
             return 0;
     }
     negative = code_bit(c, signs, negative, writing);
-    uint32_t read = 1;
-    while (read <= UNARY && code_bit(c, &magnitude[read - 1], read < q, writing))
-        read++;
+    uint32_t read = code_unary(c, magnitude, q, UNARY, writing);
     if (read > UNARY)
         read += code_rest(c, q - read, writing);
     if (read > 32767)
@@ -143,7 +139,7 @@ static inline void code_band(coder *c, const band *b, const band *given, const i
             if (b->flagged >= 0) {
                 uint32_t sum = sum_around(b, left);
                 uint32_t known = (uint32_t)(flags[(ptrdiff_t)g - 1] + 2 * flags_above[g] + 4 * flags_above[g + 1]);
-                range_context *flag = c->contexts + b->flagged + known * BUCKETS + bucket_of(sum >> 3);
+                range_context *flag = CONTEXTS(c) + b->flagged + known * BUCKETS + bucket_of(sum >> 3);
                 uint32_t on = 0;
                 if (writing)
                     on = holds_any(b, top, left, down, across, least) &&

@@ -75,15 +75,31 @@ static inline expense weighed(expense error, expense weight)
     return weight == WHOLE_WEIGHT ? error : error * weight >> 8;
 }
 
-APERCU_SMALL uint32_t cost_of_magnitude(const range_context *magnitude, uint32_t q)
+/* Of a number of 1 or more in unary, or of `most` of its bits. */
+APERCU_SMALL uint32_t cost_of_unary(const range_context *contexts, uint32_t number, uint32_t most)
 {
     uint32_t bits = 0;
-    for (uint32_t k = 1; k <= UNARY && k <= q; k++)
-        bits += cost(&magnitude[k - 1], k < q);
-    if (q > UNARY)
-        for (uint32_t rest = q - UNARY; rest; rest >>= 1)
-            bits += 512;
+    for (uint32_t k = 1; k <= most && k <= number; k++)
+        bits += cost(&contexts[k - 1], k < number);
     return bits;
+}
+
+/* Bits of a number without leading zeros. */
+APERCU_PART uint32_t length_of(uint32_t number)
+{
+#ifdef __GNUC__
+    return number ? 32 - (uint32_t)__builtin_clz(number) : 0;
+#else
+    uint32_t length = 0;
+    while (number >> length)
+        length++;
+    return length;
+#endif
+}
+
+APERCU_SMALL uint32_t cost_of_magnitude(const range_context *magnitude, uint32_t q)
+{
+    return cost_of_unary(magnitude, q, UNARY) + (q > UNARY ? 512 * length_of(q - UNARY) : 0);
 }
 
 /* The magnitude of least cost for a coefficient of `a` / 256 steps; `must` forbids 0. `bit_price`: 2^-16 squared steps for
@@ -116,15 +132,6 @@ static inline uint32_t choose(expense bit_price, uint32_t a, uint32_t negative, 
                               const range_context *sign, const range_context *magnitude, int must)
 {
     return choose_weighed(bit_price, WHOLE_WEIGHT, a, negative, zero, sign, magnitude, must);
-}
-
-/* Bits of a number without leading zeros. */
-static inline uint32_t length_of(uint32_t number)
-{
-    uint32_t length = 0;
-    while (number >> length)
-        length++;
-    return length;
 }
 
 #endif

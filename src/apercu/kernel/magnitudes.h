@@ -13,7 +13,7 @@ enum {
 
 /* Weighted sums of neighbours, in 1/16 of a magnitude, to buckets in steps of about 2/3 octave, which begin at
  * 0, 1, 3, 5, 8, 12, 19, 30, 47 and 75. */
-static inline uint32_t bucket_of(uint32_t sum)
+APERCU_SMALL uint32_t bucket_of(uint32_t sum)
 {
     static const uint8_t buckets[76] = {
         0, 1, 1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7,

@@ -36,7 +36,7 @@ static inline void range_carry(uint8_t *out, size_t size)
 }
 
 /* Writes `bit` (0 or 1), of which a 0 has the probability p0 / 65536, p0 from 1 to 65535. */
-static inline void range_put(range_encoder *e, uint32_t bit, uint32_t p0)
+APERCU_SMALL void range_put(range_encoder *e, uint32_t bit, uint32_t p0)
 {
     uint32_t bound = (uint32_t)((uint64_t)e->range * p0 >> 16);
     if (bit) {

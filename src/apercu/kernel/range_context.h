@@ -86,10 +86,22 @@ static inline range_context range_context_new(void)
 }
 
 /* Probability of a 0, 1 .. 65535, in 1/65536. */
+#ifndef APERCU_SMALL_ENCODER
 static inline uint32_t range_context_p0(const range_context *c)
 {
     return ((uint32_t)c->fast + c->slow) >> 1;
 }
+#else
+void range_context_begin(range_context *c); /* from the tables: c/flying/contexts.c */
+
+/* Contexts begin when they are first asked: most of those of a small tile never are. */
+APERCU_SMALL uint32_t range_context_p0(const range_context *c)
+{
+    if (c->age == 0)
+        range_context_begin((range_context *)c);
+    return ((uint32_t)c->fast + c->slow) >> 1;
+}
+#endif
 
 static inline void range_context_learn(range_context *c, uint32_t bit)
 {

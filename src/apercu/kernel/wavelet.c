@@ -36,26 +36,44 @@ void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int le
  * part with PAD free places before it. */
 enum { ROWS = 8, PAD = WAVELET_PAD };
 
-typedef wavelet_pipeline pipeline;
+static size_t pitch_of(size_t width)
+{
+    return width + 3 * PAD;
+}
+size_t wavelet_rows(size_t width)
+{
+    return ROWS * pitch_of(width);
+}
+static int16_t *even_of(const wavelet_level *l, size_t y)
+{
+    return l->rows + y % ROWS * pitch_of(l->width) + PAD;
+}
+static int16_t *odd_of(const wavelet_level *l, size_t y)
+{
+    return even_of(l, y) + (l->width + 1) / 2 + PAD;
+}
 
-static size_t pipeline_size(size_t width)
+wavelet_level wavelet_level_at(size_t width, size_t height, int16_t *low, int16_t *bands, int16_t *rows)
 {
-    return ROWS * (width + 3 * PAD);
+    wavelet_level l = {width, height, {low, NULL, NULL, NULL}, rows};
+    bands += ((width + 1) / 2) * ((height + 1) / 2);
+    l.bands[1] = bands;
+    bands += (width / 2) * ((height + 1) / 2);
+    l.bands[2] = bands;
+    l.bands[3] = bands + ((width + 1) / 2) * (height / 2);
+    return l;
 }
-static int16_t *even_of(const pipeline *p, size_t y)
+
+static void clear_rows(const wavelet_level *l)
 {
-    return p->rows + y % ROWS * p->pitch + PAD;
-}
-static int16_t *odd_of(const pipeline *p, size_t y)
-{
-    return even_of(p, y) + (p->width + 1) / 2 + PAD;
+    memset(l->rows, 0, wavelet_rows(l->width) * sizeof *l->rows);
 }
 
 /* Splits a row of samples in two and lifts it. The first level takes the centre off and a fraction bit away. */
-APERCU_VECTORISED static void take_row(const pipeline *p, const int16_t *in, size_t y, int first, int32_t centre)
+APERCU_VECTORISED static void take_row(const wavelet_level *l, const int16_t *in, size_t y, int first, int32_t centre)
 {
-    int16_t *restrict even = even_of(p, y), *restrict odd = odd_of(p, y);
-    size_t n = p->width;
+    int16_t *restrict even = even_of(l, y), *restrict odd = odd_of(l, y);
+    size_t n = l->width;
     if (first) {
         for (size_t i = 0; i < n / 2; i++) {
             even[i] = (int16_t)floor_shift32(in[2 * i] - centre, 1);
@@ -76,10 +94,10 @@ APERCU_VECTORISED static void take_row(const pipeline *p, const int16_t *in, siz
 
 #ifndef APERCU_SMALL_ENCODER
 /* The same of a row of 8-bit samples, `pitch` from one to the next, at the finest level. */
-APERCU_VECTORISED static void take_row_u8(const pipeline *p, const uint8_t *in, size_t pitch, size_t y, int32_t centre)
+APERCU_VECTORISED static void take_row_u8(const wavelet_level *l, const uint8_t *in, size_t pitch, size_t y, int32_t centre)
 {
-    int16_t *restrict even = even_of(p, y), *restrict odd = odd_of(p, y);
-    size_t n = p->width;
+    int16_t *restrict even = even_of(l, y), *restrict odd = odd_of(l, y);
+    size_t n = l->width;
     for (size_t i = 0; i < n / 2; i++) {
         even[i] = (int16_t)((in[2 * i * pitch] << (SAMPLE_BITS - 1)) - centre / 2);
         odd[i] = (int16_t)((in[(2 * i + 1) * pitch] << (SAMPLE_BITS - 1)) - centre / 2);
@@ -100,85 +118,65 @@ static size_t below(size_t y, size_t n)
     return y + 1 < n ? y + 1 : y - 1;
 }
 
-/* Row y has come, of `height`. Each step wants the one before it of the rows around its own, so that it runs one row behind. */
-static void lift_down(int first, const pipeline *p, size_t y, size_t height)
+/* Row y has come. Each step wants the one before it of the rows around its own, so that it runs one row behind. */
+static void lift_down(int first, const wavelet_level *l, size_t y)
 {
-    size_t whole = p->width + PAD; /* even samples, the places between, odd samples */
-    for (int k = 0; k < STEPS_A_WAY && height > 1; k++)
-        if (--y < height) /* there is one: numbers below 0 are large */
-            lift(first + k, even_of(p, y), even_of(p, above(y)), even_of(p, below(y, height)), whole);
+    size_t whole = l->width + PAD, n = l->height; /* even samples, the places between, odd samples */
+    for (int k = 0; k < STEPS_A_WAY && n > 1; k++)
+        if (--y < n) /* there is one: numbers below 0 are large */
+            lift(first + k, even_of(l, y), even_of(l, above(y)), even_of(l, below(y, n)), whole);
 }
 
-/* Row y of a level into its bands. */
+/* A row of a level into its bands: LL and HL, or LH and HH. */
 APERCU_VECTORISED static void give_row(const wavelet_level *l, size_t y)
 {
-    const pipeline *p = &l->rows;
-    size_t n_even = (p->width + 1) / 2, n_odd = p->width / 2;
-    const int16_t *restrict even = even_of(p, y), *odd = odd_of(p, y);
-    if (y % 2) {
-        memcpy(l->lh + y / 2 * n_even, even, n_even * sizeof *even);
-        memcpy(l->hh + y / 2 * n_odd, odd, n_odd * sizeof *odd);
-        return;
-    }
-    int16_t *restrict out = l->low + y / 2 * n_even;
-    for (size_t i = 0; i < n_even; i++)
-        out[i] = (int16_t)(even[i] - times(even[i], LOW_GAIN));
-    memcpy(l->hl + y / 2 * n_odd, odd, n_odd * sizeof *odd);
+    size_t n_even = (l->width + 1) / 2, n_odd = l->width / 2;
+    int16_t *const *bands = l->bands + y % 2 * 2, *restrict out = bands[0] + y / 2 * n_even;
+    const int16_t *restrict even = even_of(l, y);
+    memcpy(bands[1] + y / 2 * n_odd, odd_of(l, y), n_odd * sizeof *out);
+    if (y % 2)
+        memcpy(out, even, n_even * sizeof *out);
+    else
+        for (size_t i = 0; i < n_even; i++)
+            out[i] = (int16_t)(even[i] - times(even[i], LOW_GAIN));
 }
 
 /* Row y has come and is lifted across, or is one of the five after the last. An even row completes others. */
 static void lift_behind(const wavelet_level *l, size_t y)
 {
-    const pipeline *p = &l->rows;
     if (y % 2)
         return;
 #ifndef __OPTIMIZE_SIZE__
     if (y >= 6 && y < l->height)
-        lift_four(even_of(p, y), even_of(p, y - 1), even_of(p, y - 2), even_of(p, y - 3), even_of(p, y - 4),
-                  even_of(p, y - 5), p->width + PAD);
+        lift_four(even_of(l, y), even_of(l, y - 1), even_of(l, y - 2), even_of(l, y - 3), even_of(l, y - 4),
+                  even_of(l, y - 5), l->width + PAD);
     else
 #endif
-        lift_down(FORWARD, p, y, l->height);
+        lift_down(FORWARD, l, y);
     for (size_t back = 5; back >= 4; back--)
         if (y - back < l->height)
             give_row(l, y - back);
 }
 
-/* HL, LH and HH of a level lie one after the other in `bands`, behind the coarser levels; LL goes to `low`. */
-static void begin_level(wavelet_level *l, size_t width, size_t height, int16_t *rows, int16_t *low, int16_t *bands)
+/* The inverse of give_row. */
+APERCU_VECTORISED static void fetch_row(const wavelet_level *l, size_t y)
 {
-    size_t low_width = (width + 1) / 2, low_height = (height + 1) / 2;
-    pipeline p = {rows, width, width + 3 * PAD};
-    memset(rows, 0, pipeline_size(width) * sizeof *rows);
-    l->rows = p;
-    l->height = height;
-    l->low = low;
-    l->hl = bands + low_width * low_height;
-    l->lh = l->hl + (width - low_width) * low_height;
-    l->hh = l->lh + low_width * (height - low_height);
-}
-
-APERCU_VECTORISED static void fetch_row(const pipeline *p, size_t y, const int16_t *low, const int16_t *hl, const int16_t *lh,
-                      const int16_t *hh)
-{
-    size_t n_even = (p->width + 1) / 2, n_odd = p->width / 2;
-    int16_t *restrict even = even_of(p, y), *odd = odd_of(p, y);
-    if (y % 2) {
-        memcpy(even, lh + y / 2 * n_even, n_even * sizeof *even);
-        memcpy(odd, hh + y / 2 * n_odd, n_odd * sizeof *odd);
-        return;
-    }
-    const int16_t *restrict in = low + y / 2 * n_even;
-    for (size_t i = 0; i < n_even; i++)
-        even[i] = wrap16(in[i] + floor_shift32(in[i], 1) + times(in[i], LOW_REGAIN));
-    memcpy(odd, hl + y / 2 * n_odd, n_odd * sizeof *odd);
+    size_t n_even = (l->width + 1) / 2, n_odd = l->width / 2;
+    int16_t *const *bands = l->bands + y % 2 * 2, *restrict even = even_of(l, y);
+    const int16_t *restrict in = bands[0] + y / 2 * n_even;
+    memcpy(odd_of(l, y), bands[1] + y / 2 * n_odd, n_odd * sizeof *in);
+    if (y % 2)
+        memcpy(even, in, n_even * sizeof *in);
+    else
+        for (size_t i = 0; i < n_even; i++)
+            even[i] = wrap16(in[i] + floor_shift32(in[i], 1) + times(in[i], LOW_REGAIN));
 }
 
 /* Joins a row again. The first level (the last to be undone) gives the centre and a fraction bit back. */
-APERCU_VECTORISED static void put_row(const pipeline *p, int16_t *restrict out, size_t y, int first, int32_t centre)
+APERCU_VECTORISED static void put_row(const wavelet_level *l, int16_t *restrict out, size_t y, int first, int32_t centre)
 {
-    int16_t *restrict even = even_of(p, y), *restrict odd = odd_of(p, y);
-    size_t n = p->width;
+    int16_t *restrict even = even_of(l, y), *restrict odd = odd_of(l, y);
+    size_t n = l->width;
     inverse_row(even, odd, n);
     if (first) {
         for (size_t i = 0; i < (n + 1) / 2; i++)
@@ -194,42 +192,34 @@ APERCU_VECTORISED static void put_row(const pipeline *p, int16_t *restrict out, 
         out[n - 1] = even[n / 2];
 }
 
-static void synthesise_level(const int16_t *low, const int16_t *hl, const int16_t *lh, const int16_t *hh, size_t width,
-                             size_t height, int first, int32_t centre, int16_t *rows, int16_t *out, size_t stride)
+static void synthesise_level(const wavelet_level *l, int first, int32_t centre, int16_t *out, size_t stride)
 {
-    pipeline p = {rows, width, width + 3 * PAD};
-    memset(rows, 0, pipeline_size(width) * sizeof *rows);
-    for (size_t y = 0; y < height + 5; y++) {
-        if (y < height)
-            fetch_row(&p, y, low, hl, lh, hh);
+    clear_rows(l);
+    for (size_t y = 0; y < l->height + 5; y++) {
+        if (y < l->height)
+            fetch_row(l, y);
 #if !defined(APERCU_SMALL_ENCODER) && !defined(__OPTIMIZE_SIZE__)
-        if (y >= 7 && y < height && y % 2)
-            unlift_four(even_of(&p, y), even_of(&p, y - 1), even_of(&p, y - 2), even_of(&p, y - 3), even_of(&p, y - 4),
-                        even_of(&p, y - 5), width + PAD);
+        if (y >= 7 && y < l->height && y % 2)
+            unlift_four(even_of(l, y), even_of(l, y - 1), even_of(l, y - 2), even_of(l, y - 3), even_of(l, y - 4),
+                        even_of(l, y - 5), l->width + PAD);
         else
 #endif
             if (y % 2)
-            lift_down(INVERSE, &p, y, height);
+            lift_down(INVERSE, l, y);
         if (y >= 5)
-            put_row(&p, out + (y - 5) * stride, y - 5, first, centre);
+            put_row(l, out + (y - 5) * stride, y - 5, first, centre);
     }
 }
 
-size_t wavelet_rows(size_t width)
+void wavelet_join_level(const wavelet_level *level, int16_t *out)
 {
-    return pipeline_size(width);
-}
-
-void wavelet_join_level(const int16_t *low, const int16_t *hl, const int16_t *lh, const int16_t *hh, size_t width,
-                        size_t height, int16_t *rows, int16_t *out)
-{
-    synthesise_level(low, hl, lh, hh, width, height, 0, 0, rows, out, width);
+    synthesise_level(level, 0, 0, out, level->width);
 }
 
 size_t wavelet_workspace(size_t width, size_t height)
 {
     size_t w = (width + 1) / 2, h = (height + 1) / 2;
-    return pipeline_size(width) + w * h + ((w + 1) / 2) * ((h + 1) / 2);
+    return wavelet_rows(width) + w * h + ((w + 1) / 2) * ((h + 1) / 2);
 }
 
 void wavelet_begin(wavelet_analysis *a, const wavelet_how *how, int16_t *workspace, int16_t *bands)
@@ -237,34 +227,33 @@ void wavelet_begin(wavelet_analysis *a, const wavelet_how *how, int16_t *workspa
     a->how = *how;
     a->bands = bands;
     a->y = 0;
-    a->even = workspace + pipeline_size(how->width);
+    a->even = workspace + wavelet_rows(how->width);
     a->odd = a->even + ((how->width + 1) / 2) * ((how->height + 1) / 2);
-    begin_level(&a->level, how->width, how->height, workspace, how->levels == 1 ? bands : a->even, bands);
+    a->level = wavelet_level_at(how->width, how->height, how->levels == 1 ? bands : a->even, bands, workspace);
+    clear_rows(&a->level);
 }
 
 void wavelet_end(wavelet_analysis *a)
 {
     const wavelet_how *how = &a->how;
     wavelet_level *l = &a->level;
-    size_t width = how->width, height = how->height;
     int sparse = 0;
     for (int level = 1;; level++) {
-        for (size_t y = height; y < height + 5; y++)
+        for (size_t y = l->height; y < l->height + 5; y++)
             lift_behind(l, y);
         if (how->step_q8 >= FITTED_FROM_Q8) {
             if (sparse == level - 1)
-                sparse += wavelet_is_sparse(l->hl, l->lh, width, height, how->step_q8, how->chroma, level);
-            wavelet_fit_border(l->low, l->hl, l->lh, l->hh, width, height, how->step_q8, how->chroma, level, sparse);
+                sparse += wavelet_is_sparse(l, how->step_q8, how->chroma, level);
+            wavelet_fit_border(l, how->step_q8, how->chroma, level, sparse);
         }
         if (level == how->levels)
             return;
-        const int16_t *in = l->low;
-        width = (width + 1) / 2;
-        height = (height + 1) / 2;
-        begin_level(l, width, height, l->rows.rows, level + 1 == how->levels ? a->bands : level % 2 ? a->odd : a->even,
-                    a->bands);
-        for (size_t y = 0; y < height; y++) {
-            take_row(&l->rows, in + y * width, y, 0, 0);
+        const int16_t *in = l->bands[0];
+        int16_t *low = level + 1 == how->levels ? a->bands : level % 2 ? a->odd : a->even;
+        *l = wavelet_level_at((l->width + 1) / 2, (l->height + 1) / 2, low, a->bands, l->rows);
+        clear_rows(l);
+        for (size_t y = 0; y < l->height; y++) {
+            take_row(l, in + y * l->width, y, 0, 0);
             lift_behind(l, y);
         }
     }
@@ -273,24 +262,24 @@ void wavelet_end(wavelet_analysis *a)
 #ifdef APERCU_SMALL_ENCODER
 int16_t *wavelet_row(const wavelet_analysis *a, size_t ahead)
 {
-    return even_of(&a->level.rows, a->y + ahead);
+    return even_of(&a->level, a->y + ahead);
 }
 
 void wavelet_step(wavelet_analysis *a)
 {
-    forward_row(even_of(&a->level.rows, a->y), odd_of(&a->level.rows, a->y), a->how.width);
+    forward_row(even_of(&a->level, a->y), odd_of(&a->level, a->y), a->how.width);
     lift_behind(&a->level, a->y++);
 }
 #else
 void wavelet_push(wavelet_analysis *a, const int16_t *row)
 {
-    take_row(&a->level.rows, row, a->y, 1, a->how.centre);
+    take_row(&a->level, row, a->y, 1, a->how.centre);
     lift_behind(&a->level, a->y++);
 }
 
 void wavelet_push_u8(wavelet_analysis *a, const uint8_t *row, size_t pitch)
 {
-    take_row_u8(&a->level.rows, row, pitch, a->y, a->how.centre);
+    take_row_u8(&a->level, row, pitch, a->y, a->how.centre);
     lift_behind(&a->level, a->y++);
 }
 
@@ -318,22 +307,17 @@ int64_t apercu_wavelet_synthesise(const int16_t *bands, size_t width, size_t hei
         return APERCU_ERROR_ARGUMENT;
     if (n_workspace < wavelet_workspace(width, height))
         return APERCU_ERROR_CAPACITY;
-    wavelet_layout layout;
-    wavelet_lay_out(&layout, width, height, levels);
     size_t widths[WAVELET_LEVELS + 1] = {width}, heights[WAVELET_LEVELS + 1] = {height};
     for (int level = 1; level <= levels; level++) {
         widths[level] = (widths[level - 1] + 1) / 2;
         heights[level] = (heights[level - 1] + 1) / 2;
     }
-    int16_t *rows = workspace, *even = workspace + pipeline_size(width), *odd = even + widths[1] * heights[1];
-    const int16_t *low = bands;
+    int16_t *rows = workspace, *even = workspace + wavelet_rows(width), *odd = even + widths[1] * heights[1];
+    int16_t *all = (int16_t *)(uintptr_t)bands, *low = all; /* only read */
     for (int level = levels; level >= 1; level--) {
-        int hl = 3 * (levels - level) + 1;
-        int16_t *out = level == 1 ? plane : level % 2 ? odd : even;
-        synthesise_level(low, bands + layout.start[hl], bands + layout.start[hl + 1], bands + layout.start[hl + 2],
-                         widths[level - 1], heights[level - 1], level == 1, centre, rows, out,
-                         level == 1 ? stride : widths[level - 1]);
-        low = out;
+        wavelet_level l = wavelet_level_at(widths[level - 1], heights[level - 1], low, all, rows);
+        low = level == 1 ? plane : level % 2 ? odd : even;
+        synthesise_level(&l, level == 1, centre, low, level == 1 ? stride : l.width);
     }
     return 0;
 }

@@ -16,26 +16,21 @@ typedef struct {
     size_t width[WAVELET_BANDS], height[WAVELET_BANDS], start[WAVELET_BANDS];
 } wavelet_layout;
 
-/* `rows` of a pipeline that takes a level of this width: so many numbers. */
-size_t wavelet_rows(size_t width);
-/* Joins the bands of a level of width x height samples; level 2 or more. */
-void wavelet_join_level(const int16_t *low, const int16_t *hl, const int16_t *lh, const int16_t *hh, size_t width,
-                        size_t height, int16_t *rows, int16_t *out);
-
 void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int levels);
 
-/* Rows on their way through a level: row y stands in slot y % 8. */
+/* A level of width x height samples. Its bands, LL, HL, LH and HH, of which the last three lie one after the other behind all coarser
+ * ones. And the rows that are on their way through it: row y stands in slot y % 8. */
 typedef struct {
-    int16_t *rows;
-    size_t width, pitch;
-} wavelet_pipeline;
-
-/* A level at work, and where it puts its bands. */
-typedef struct {
-    wavelet_pipeline rows;
-    size_t height;
-    int16_t *low, *hl, *lh, *hh;
+    size_t width, height;
+    int16_t *bands[4];
+    int16_t *rows; /* wavelet_rows() numbers */
 } wavelet_level;
+
+/* A level whose LL is at `low`, and whose other bands are where wavelet_layout says, in `bands`. */
+wavelet_level wavelet_level_at(size_t width, size_t height, int16_t *low, int16_t *bands, int16_t *rows);
+size_t wavelet_rows(size_t width);
+/* Joins its bands; level 2 or more. */
+void wavelet_join_level(const wavelet_level *level, int16_t *out);
 
 /* The arguments of apercu_wavelet_analyse. */
 typedef struct {

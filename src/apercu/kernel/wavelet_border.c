@@ -8,6 +8,7 @@
 
 #include "band_step.h"
 
+enum { LL, HL, LH, HH };
 enum { TAPS = 3, FRACTION = 15, WHOLE = 1 << FRACTION, ROUNDED_UP_Q8 = 77, ROUNDING = 2, LARGEST = 3000 };
 
 /* In 1/32768, from the border inwards. FOLDED: for a row that ends with a high-pass sample. OPEN: for one that begins or ends with
@@ -50,12 +51,11 @@ APERCU_VECTORISED static size_t n_kept(const int16_t *in, size_t width, size_t h
     return n;
 }
 
-int wavelet_is_sparse(const int16_t *hl, const int16_t *lh, size_t width, size_t height, int32_t step_q8, int chroma,
-                      int level)
+int wavelet_is_sparse(const wavelet_level *l, int32_t step_q8, int chroma, int level)
 {
-    size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2, high_w = width / 2, high_h = height / 2;
-    size_t n = n_kept(hl, high_w, low_h, band_step_q6(step_q8, chroma, level, 0)) +
-               n_kept(lh, low_w, high_h, band_step_q6(step_q8, chroma, level, 1));
+    size_t low_w = (l->width + 1) / 2, low_h = (l->height + 1) / 2, high_w = l->width / 2, high_h = l->height / 2;
+    size_t n = n_kept(l->bands[HL], high_w, low_h, band_step_q6(step_q8, chroma, level, 0)) +
+               n_kept(l->bands[LH], low_w, high_h, band_step_q6(step_q8, chroma, level, 1));
     return n * SPARSE <= (high_w * low_h + low_w * high_h) / EVERY;
 }
 
@@ -67,86 +67,79 @@ static void add(int16_t *sample, int32_t more)
     *sample = (int16_t)clamp32(*sample + (more >> FRACTION), -limit, limit);
 }
 
-/* Rows, or columns, of low-pass samples and those of the high-pass samples beside them: n_low and n_high in each. */
+/* Low-pass samples and the high-pass samples that complete their rows, or their columns: those of two bands. */
 typedef struct {
-    size_t n_low, n_high, n;
-    int down; /* columns */
+    int16_t *low, *high;
+    size_t n_low, n_high, n;           /* of each in a line, and of lines */
+    size_t pitch, next_low, next_high; /* from a sample to the next, and from a line to the next */
 } lines;
 
-/* From a sample of a line to the next, and from a line to the next. */
-static size_t pitch_of(const lines *l)
+APERCU_SMALL lines lines_of(const wavelet_level *l, int low, int high)
 {
-    return l->down ? l->n : 1;
-}
-static size_t next_of(const lines *l, size_t n)
-{
-    return l->down ? 1 : n;
+    lines of = {l->bands[low], l->bands[high], (l->width + 1) / 2, l->width / 2, (l->height + 1 - (size_t)low / 2) / 2, 1, 0, 0};
+    of.next_low = of.n_low, of.next_high = of.n_high;
+    if (high - low == LH - LL) { /* columns */
+        of.n_low = (l->height + 1) / 2, of.n_high = l->height / 2;
+        of.n = of.pitch = (l->width + 1 - (size_t)low) / 2;
+        of.next_low = of.next_high = 1;
+    }
+    if (of.n_low < TAPS)
+        of.n = 0;
+    return of;
 }
 
 /* `scale` converts high-pass to the unit of low-pass. */
-APERCU_APART static void take_over(int16_t *low, const int16_t *high, const lines *l, int32_t scale, int32_t step_q6,
-                                   const int16_t *folded)
+static void take_over(lines l, int32_t scale, int32_t step_q6, const int16_t *folded)
 {
-    const int16_t *far = l->n_low == l->n_high ? folded : OPEN_TAKES;
-    size_t pitch = pitch_of(l);
-    for (size_t i = 0; l->n_low >= TAPS && i < l->n; i++) {
-        int32_t first = lost(high[0], step_q6) * scale >> FRACTION;
-        int32_t last = lost(high[(l->n_high - 1) * pitch], step_q6) * scale >> FRACTION;
+    const int16_t *far = l.n_low == l.n_high ? folded : OPEN_TAKES;
+    for (; l.n; l.n--, l.low += l.next_low, l.high += l.next_high) {
+        int32_t first = lost(l.high[0], step_q6) * scale >> FRACTION;
+        int32_t last = lost(l.high[(l.n_high - 1) * l.pitch], step_q6) * scale >> FRACTION;
         for (size_t k = 0; k < TAPS; k++) {
-            add(low + k * pitch, first * OPEN_TAKES[k]);
-            add(low + (l->n_low - 1 - k) * pitch, last * far[k]);
+            add(l.low + k * l.pitch, first * OPEN_TAKES[k]);
+            add(l.low + (l.n_low - 1 - k) * l.pitch, last * far[k]);
         }
-        low += next_of(l, l->n_low);
-        high += next_of(l, l->n_high);
     }
 }
 
-static void correct(int16_t *high, int32_t by, int32_t scale, int sign)
+/* A sign of -1 subtracts exactly what 1 adds. */
+APERCU_SMALL void correct(int16_t *high, int32_t by, int32_t scale, int sign)
 {
     *high = (int16_t)clamp32(*high + sign * (int32_t)((int64_t)by * scale >> 2 * FRACTION), -32768, 32767);
 }
 
-/* `scale` converts low-pass to the unit of high-pass. A sign of -1 subtracts exactly what 1 adds. */
-APERCU_APART static void mend(const int16_t *low, int16_t *high, const lines *l, int32_t scale, int sign)
+/* `scale` converts low-pass to the unit of high-pass. */
+static void mend(lines l, int32_t scale, int sign)
 {
-    const int16_t *far = l->n_low == l->n_high ? FOLDED_MENDS : OPEN_MENDS;
-    size_t pitch = pitch_of(l);
-    for (size_t i = 0; l->n_low >= TAPS && i < l->n; i++) {
+    const int16_t *far = l.n_low == l.n_high ? FOLDED_MENDS : OPEN_MENDS;
+    for (; l.n; l.n--, l.low += l.next_low, l.high += l.next_high) {
         int32_t first = 0, last = 0;
         for (size_t k = 0; k < TAPS; k++) {
-            first += OPEN_MENDS[k] * low[k * pitch];
-            last += far[k] * low[(l->n_low - 1 - k) * pitch];
+            first += OPEN_MENDS[k] * l.low[k * l.pitch];
+            last += far[k] * l.low[(l.n_low - 1 - k) * l.pitch];
         }
-        correct(high, first, scale, sign);
-        correct(high + (l->n_high - 1) * pitch, last, scale, sign);
-        low += next_of(l, l->n_low);
-        high += next_of(l, l->n_high);
+        correct(l.high, first, scale, sign);
+        correct(l.high + (l.n_high - 1) * l.pitch, last, scale, sign);
     }
 }
 
-void wavelet_mend_border(const int16_t *low, int16_t *hl, int16_t *lh, size_t width, size_t height, int sign)
+void wavelet_mend_border(const wavelet_level *l, int sign)
 {
-    size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2;
-    lines across = {low_w, width / 2, low_h, 0}, down = {low_h, height / 2, low_w, 1};
-    mend(low, hl, &across, LOW_UNSCALE / 2, sign);
-    mend(low, lh, &down, LOW_UNSCALE, sign);
+    for (int high = HL; high <= LH; high++)
+        mend(lines_of(l, LL, high), high * (LOW_UNSCALE / 2), sign);
 }
 
-void wavelet_fit_border(int16_t *low, int16_t *hl, int16_t *lh, int16_t *hh, size_t width, size_t height,
-                        int32_t step_q8, int chroma, int level, int sparse)
+void wavelet_fit_border(const wavelet_level *l, int32_t step_q8, int chroma, int level, int sparse)
 {
-    size_t low_w = (width + 1) / 2, low_h = (height + 1) / 2, high_w = width / 2, high_h = height / 2;
-    int32_t step_hl = band_step_q6(step_q8, chroma, level, 0), step_lh = band_step_q6(step_q8, chroma, level, 1);
-    int32_t step_hh = band_step_q6(step_q8, chroma, level, 2);
+    /* HL and LH take over from HH, and then LL from them. */
+    static const uint8_t PAIRS[4][2] = {{LH, HH}, {HL, HH}, {LL, HL}, {LL, LH}};
     int most = chroma ? 1 : WEIGHTS - 1;
     const int16_t *folded = FOLDED_TAKES[sparse < most ? sparse : most];
-    /* HH first: HL and LH take over from it, and LL then takes over from them. */
-    lines across = {low_w, high_w, high_h, 0}, down = {low_h, high_h, high_w, 1};
-    take_over(lh, hh, &across, 2 * WHOLE, step_hh, folded);
-    take_over(hl, hh, &down, WHOLE, step_hh, folded);
-    across.n = low_h, down.n = low_w;
-    take_over(low, hl, &across, 2 * LOW_SCALE, step_hl, folded);
-    take_over(low, lh, &down, LOW_SCALE, step_lh, folded);
+    for (int i = 0; i < 4; i++) {
+        int low = PAIRS[i][0], high = PAIRS[i][1];
+        int32_t scale = (low == LL ? LOW_SCALE : WHOLE) * (high - low == HL - LL ? 2 : 1);
+        take_over(lines_of(l, low, high), scale, band_step_q6(step_q8, chroma, level, high - HL), folded);
+    }
     if (level >= MENDED_TO && step_q8 >= MENDED_FROM_Q8)
-        wavelet_mend_border(low, hl, lh, width, height, 1);
+        wavelet_mend_border(l, 1);
 }

@@ -1,0 +1,21 @@
+/* How contexts begin: by the tables of the encoder. */
+#include "inside.h"
+
+#include "band_small.h"
+
+#ifdef APERCU_SMALL_TABLES
+extern const uint8_t apercu_codes[];
+
+void range_context_begin(range_context *c)
+{
+    *c = small_start(apercu_codes, (int32_t)(c - tile_contexts));
+}
+#else
+extern const uint16_t apercu_starts[]; /* as apercu_bands_start takes them */
+
+void range_context_begin(range_context *c)
+{
+    const uint16_t *start = apercu_starts + 2 * (c - tile_contexts);
+    *c = range_context_at(start[0], start[1], RANGE_FAST_SHIFT, RANGE_SLOW_SHIFT);
+}
+#endif
