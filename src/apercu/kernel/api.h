@@ -53,11 +53,22 @@
 #define APERCU_PART static inline
 #endif
 
-/* Apart where small code is asked for (-Os), part of its callers elsewhere. */
-#if defined(__OPTIMIZE_SIZE__) && defined(__GNUC__)
-#define APERCU_SMALL __attribute__((noinline, unused)) static
+/* Apart where small code is asked for (-Os), part of its callers elsewhere; and one that is apart in a small encoder too, whatever
+ * is asked for. */
+#ifdef __GNUC__
+#define APERCU_ONCE __attribute__((noinline, unused)) static
+#else
+#define APERCU_ONCE static inline
+#endif
+#ifdef __OPTIMIZE_SIZE__
+#define APERCU_SMALL APERCU_ONCE
 #else
 #define APERCU_SMALL static inline
+#endif
+#ifdef APERCU_SMALL_ENCODER
+#define APERCU_LARGE APERCU_ONCE
+#else
+#define APERCU_LARGE APERCU_SMALL
 #endif
 
 enum {

@@ -73,7 +73,7 @@ static inline word sixteenth(word sums)
 /* Rows `top` to before `top` + `down` of b->around, and zeros in place of more of a row of groups. A parent band may be a row
  * or a column short of covering its children, and a sister differ by one: what is missing counts 0. */
 #ifdef APERCU_SMALL_ENCODER
-APERCU_SMALL void look_around(const band *b, size_t top, size_t down)
+APERCU_LARGE void look_around(const band *b, size_t top, size_t down)
 {
     size_t n = b->around_stride;
     uint8_t *column = b->scratch, *smoothed = column + n + BYTES, *sums = smoothed + n + BYTES;

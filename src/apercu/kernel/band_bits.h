@@ -21,7 +21,7 @@ extern range_context tile_contexts[];
 #define CONTEXTS(coder) ((coder)->contexts)
 #endif
 
-APERCU_SMALL uint32_t code_bit(coder *c, range_context *context, uint32_t bit, const int writing)
+APERCU_LARGE uint32_t code_bit(coder *c, range_context *context, uint32_t bit, const int writing)
 {
     if (WRITES(writing)) {
         range_put_adaptive(&c->e, context, bit);
@@ -40,7 +40,7 @@ static inline uint32_t code_bypass(coder *c, uint32_t bit, const int writing)
 }
 
 /* `bits` bits of a number, the highest first. */
-APERCU_SMALL uint32_t code_plain(coder *c, uint32_t number, uint32_t bits, const int writing)
+APERCU_LARGE uint32_t code_plain(coder *c, uint32_t number, uint32_t bits, const int writing)
 {
     uint32_t read = 0;
     while (bits--)
@@ -49,7 +49,7 @@ APERCU_SMALL uint32_t code_plain(coder *c, uint32_t number, uint32_t bits, const
 }
 
 /* A number of 1 or more in unary, each bit in a context: one of more than `most` in `most` bits. Returns it, or `most` + 1. */
-APERCU_SMALL uint32_t code_unary(coder *c, range_context *contexts, uint32_t number, uint32_t most, const int writing)
+APERCU_LARGE uint32_t code_unary(coder *c, range_context *contexts, uint32_t number, uint32_t most, const int writing)
 {
     uint32_t read = 1;
     while (read <= most && code_bit(c, &contexts[read - 1], read < number, writing))

@@ -76,7 +76,7 @@ static inline expense weighed(expense error, expense weight)
 }
 
 /* Of a number of 1 or more in unary, or of `most` of its bits. */
-APERCU_SMALL uint32_t cost_of_unary(const range_context *contexts, uint32_t number, uint32_t most)
+APERCU_LARGE uint32_t cost_of_unary(const range_context *contexts, uint32_t number, uint32_t most)
 {
     uint32_t bits = 0;
     for (uint32_t k = 1; k <= most && k <= number; k++)
@@ -97,7 +97,7 @@ APERCU_PART uint32_t length_of(uint32_t number)
 #endif
 }
 
-APERCU_SMALL uint32_t cost_of_magnitude(const range_context *magnitude, uint32_t q)
+APERCU_LARGE uint32_t cost_of_magnitude(const range_context *magnitude, uint32_t q)
 {
     return cost_of_unary(magnitude, q, UNARY) + (q > UNARY ? 512 * length_of(q - UNARY) : 0);
 }

@@ -74,7 +74,7 @@ typedef struct {
     size_t pitch, next_low, next_high; /* from a sample to the next, and from a line to the next */
 } lines;
 
-APERCU_SMALL lines lines_of(const wavelet_level *l, int low, int high)
+APERCU_LARGE lines lines_of(const wavelet_level *l, int low, int high)
 {
     lines of = {l->bands[low], l->bands[high], (l->width + 1) / 2, l->width / 2, (l->height + 1 - (size_t)low / 2) / 2, 1, 0, 0};
     of.next_low = of.n_low, of.next_high = of.n_high;
@@ -103,7 +103,7 @@ static void take_over(lines l, int32_t scale, int32_t step_q6, const int16_t *fo
 }
 
 /* A sign of -1 subtracts exactly what 1 adds. */
-APERCU_SMALL void correct(int16_t *high, int32_t by, int32_t scale, int sign)
+APERCU_LARGE void correct(int16_t *high, int32_t by, int32_t scale, int sign)
 {
     *high = (int16_t)clamp32(*high + sign * (int32_t)((int64_t)by * scale >> 2 * FRACTION), -32768, 32767);
 }

@@ -31,42 +31,49 @@ static inline int16_t times(int16_t a, int32_t factor)
     return (int16_t)(a * factor >> 16);
 }
 
-/* What the neighbours a and b add to a sample in each lifting step. */
+/* What a step makes of the sum of both neighbours: floor(sum * (whole + factor / 65536)). */
+static inline int32_t part_of(int32_t sum, int32_t whole, int32_t factor)
+{
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+    int32_t part; /* by an instruction of which compilers do not think */
+    __asm__("smulwb %0, %1, %2" : "=r"(part) : "r"(65536 * whole + factor), "r"(sum));
+    return part;
+#else
+    return whole * wrap16(sum) + times(wrap16(sum), factor);
+#endif
+}
+
 static inline int16_t step_alpha(int16_t v, int16_t a, int16_t b)
 {
-    int16_t sum = wrap16(a + b);
-    return wrap16(v - 2 * sum + times(sum, ALPHA));
+    return wrap16(v + part_of(a + b, -2, ALPHA));
 }
 static inline int16_t step_beta(int16_t v, int16_t a, int16_t b)
 {
-    return wrap16(v - times(wrap16(a + b), BETA));
+    return wrap16(v - part_of(a + b, 0, BETA));
 }
 static inline int16_t step_gamma(int16_t v, int16_t a, int16_t b)
 {
-    int16_t sum = wrap16(a + b);
-    return wrap16(v + sum - times(sum, GAMMA));
+    return wrap16(v - part_of(a + b, -1, GAMMA));
 }
 static inline int16_t step_delta(int16_t v, int16_t a, int16_t b)
 {
-    return wrap16(v + times(wrap16(a + b), DELTA));
+    return wrap16(v + part_of(a + b, 0, DELTA));
 }
 static inline int16_t back_alpha(int16_t v, int16_t a, int16_t b)
 {
-    int16_t sum = wrap16(a + b);
-    return wrap16(v + 2 * sum - times(sum, ALPHA));
+    return wrap16(v - part_of(a + b, -2, ALPHA));
 }
 static inline int16_t back_beta(int16_t v, int16_t a, int16_t b)
 {
-    return wrap16(v + times(wrap16(a + b), BETA));
+    return wrap16(v + part_of(a + b, 0, BETA));
 }
 static inline int16_t back_gamma(int16_t v, int16_t a, int16_t b)
 {
-    int16_t sum = wrap16(a + b);
-    return wrap16(v - sum + times(sum, GAMMA));
+    return wrap16(v + part_of(a + b, -1, GAMMA));
 }
 static inline int16_t back_delta(int16_t v, int16_t a, int16_t b)
 {
-    return wrap16(v - times(wrap16(a + b), DELTA));
+    return wrap16(v - part_of(a + b, 0, DELTA));
 }
 
 /* out[i] = STEP(out[i], a[i], b[i]): a row of a lifting step, across (b = a + 1) or down (rows a and b). */
@@ -94,7 +101,7 @@ LIFT_FOUR(lift_four, step_alpha, step_beta, step_gamma, step_delta)
 #endif
 
 #if defined(APERCU_SMALL_ENCODER) || defined(__OPTIMIZE_SIZE__)
-/* One function for all steps: what a and b add is sign * (whole * (a + b) + floor((a + b) * factor / 65536)). */
+/* One function for all steps: their arguments of part_of, and the sign of what it returns. */
 static const struct {
     int16_t factor;
     int8_t whole, sign;
@@ -104,10 +111,8 @@ static const struct {
 APERCU_APART static void lift(int k, int16_t *out, const int16_t *a, const int16_t *b, size_t n)
 {
     int32_t factor = STEPS[k].factor, whole = STEPS[k].whole, sign = STEPS[k].sign;
-    for (; n; n--, out++) {
-        int16_t sum = wrap16(*a++ + *b++);
-        *out = wrap16(*out + sign * (whole * sum + times(sum, factor)));
-    }
+    for (; n; n--, out++)
+        *out = wrap16(*out + sign * part_of(*a++ + *b++, whole, factor));
 }
 
 static void lift_across(int first, int16_t *even, int16_t *odd, size_t n)
