@@ -78,9 +78,9 @@ static void fetch_colour_rows(const apc_file *file, const parts *p, const void *
 
 static void begin(const apc_file *file, wavelet_analysis *a, const band_plane *plane, int16_t *workspace, int16_t *coefficients)
 {
-    wavelet_how how = {(size_t)plane->width, (size_t)plane->height, levels_of_plane(plane), plane->chroma ? 0 : CENTRE,
-                       file->step_q8, plane->chroma};
-    wavelet_begin(a, &how, workspace, coefficients);
+    a->how = (wavelet_how){(size_t)plane->width, (size_t)plane->height, levels_of_plane(plane), plane->chroma ? 0 : CENTRE,
+                           file->step_q8, plane->chroma};
+    wavelet_begin(a, workspace, coefficients);
 }
 
 /* Apart, so that its state is off the stack when symbols are coded. */

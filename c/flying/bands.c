@@ -8,36 +8,37 @@
 
 /* The magnitudes of the bands of a stage and of the one before it. Each lies behind those that are coded before it; what comes behind
  * them all is zero. */
-static grid grids[2][APERCU_BANDS][ORIENTATIONS];
+static grid grids[2 * APERCU_BANDS * ORIENTATIONS];
 static uint8_t *end_of_grids;
 
 /* Codes a band of a level, which is one of a stage. `decoding`: symbols are replaced by what they stand for. */
-static void write_band(coder *c, const wavelet_level *l, uint32_t plane, int stage, int orientation, int32_t step_q8, int decoding)
+APERCU_APART static void write_band(coder *c, const wavelet_level *l, uint32_t plane, int stage, int orientation, int32_t step_q8, int decoding)
 {
     static band b; /* the stack is small */
-    int chroma = APERCU_COLOUR && plane, code = orientation + 1;
-    grid(*now)[ORIENTATIONS] = grids[stage % 2], (*before)[ORIENTATIONS] = grids[1 - stage % 2];
-    b.own.width = (l->width + !(code & 1)) / 2;
-    b.own.height = (l->height + !(code & 2)) / 2;
-    b.own.stride = b.own.width + 2 * MARGIN;
-    b.own.at = end_of_grids + MARGIN * b.own.stride + MARGIN;
-    end_of_grids += b.own.stride * (b.own.height + 2 * MARGIN);
-    now[plane][orientation] = b.own;
-    b.sources[PARENT] = stage < STAGES ? &before[plane][orientation] : NULL;
-    b.sources[SISTER] = orientation > 0 ? &now[plane][0] : NULL;
-    b.sources[SISTER + 1] = orientation > 1 ? &now[plane][1] : NULL;
-    b.sources[COMPANION] = plane ? &now[plane - 1][orientation] : NULL;
-    b.coefficients = l->bands[code];
-    b.decoded = decoding ? l->bands[code] : NULL;
+    enum { OF_STAGE = APERCU_BANDS * ORIENTATIONS };
+    int chroma = APERCU_COLOUR && plane;
+    grid *own = grids + (stage % 2 ? OF_STAGE : 0) + plane * ORIENTATIONS + (uint32_t)orientation;
+    own->width = (l->width + (orientation == 1)) / 2;
+    own->height = (l->height + (orientation == 0)) / 2;
+    own->stride = own->width + 2 * MARGIN;
+    own->at = end_of_grids + MARGIN * own->stride + MARGIN;
+    end_of_grids += own->stride * (own->height + 2 * MARGIN);
+    b.own = *own;
+    b.sources[PARENT] = stage == STAGES ? NULL : stage % 2 ? own - OF_STAGE : own + OF_STAGE;
+    b.sources[SISTER] = orientation > 0 ? own - 1 : NULL;
+    b.sources[SISTER + 1] = orientation > 1 ? own - 2 : NULL;
+    b.sources[COMPANION] = plane ? own - ORIENTATIONS : NULL;
+    b.coefficients = l->bands[orientation + 1];
+    b.decoded = decoding ? l->bands[orientation + 1] : NULL;
     b.band = (chroma * STAGES + stage - 1) * ORIENTATIONS + orientation;
     b.weights = apercu_weights + b.band * PAST;
     b.flagged = -1;
     if (stage <= FLAGGED_STAGES)
-        b.flagged = FLAG_CONTEXTS + ((chroma * FLAGGED_STAGES + stage - 1) * ORIENTATIONS + orientation) * 8 * BUCKETS;
+        b.flagged = FLAG_CONTEXTS + (b.band - chroma * (STAGES - FLAGGED_STAGES) * ORIENTATIONS) * 8 * BUCKETS;
     b.step_q6 = band_step_q6(step_q8, chroma, stage - chroma, orientation);
     b.price = PRICES[chroma][stage - 1];
     b.reciprocal = reciprocal_of(b.step_q6);
-    size_t wide = wide_of(b.own.width);
+    size_t wide = wide_of(own->width);
     b.flags = tile_work.bytes;
     b.around = b.flags + wide;
     b.around_stride = wide;
@@ -47,17 +48,6 @@ static void write_band(coder *c, const wavelet_level *l, uint32_t plane, int sta
     memset(b.signs - MARGIN, 0, (GROUP + 1) * wide);
     if (b.own.width && b.own.height)
         code_band(c, &b, &b, WRITING);
-}
-
-/* Joins a level in place of its low-pass samples, by way of the memory behind the magnitudes, which is zero again afterwards. */
-static void join(wavelet_level *l)
-{
-    size_t n = l->width * l->height;
-    int16_t *joined = (int16_t *)(void *)(end_of_grids + ((uintptr_t)end_of_grids & 1));
-    l->rows = joined + n;
-    wavelet_join_level(l, joined);
-    memcpy(l->bands[0], joined, n * sizeof *joined);
-    memset(joined, 0, (n + wavelet_rows(l->width)) * sizeof *joined);
 }
 
 int32_t tile_write(uint32_t width, uint32_t height, int32_t step_q8, int first, int last, uint8_t *out, size_t capacity)
@@ -76,7 +66,8 @@ int32_t tile_write(uint32_t width, uint32_t height, int32_t step_q8, int first, 
             size_t w = (width + (uint32_t)chroma) >> chroma, h = (height + (uint32_t)chroma) >> chroma, n = w * h;
             for (int i = 1; i < level; i++)
                 w = (w + 1) / 2, h = (h + 1) / 2;
-            wavelet_level l = wavelet_level_at(w, h, coefficients, coefficients, NULL);
+            wavelet_level l;
+            wavelet_set_level(&l, w, h, coefficients, coefficients, NULL);
             if (stage == STAGES) {
                 int32_t step_q6 = band_step_q6(step_q8, chroma, level, -1);
                 w = (w + 1) / 2, h = (h + 1) / 2;
@@ -88,8 +79,8 @@ int32_t tile_write(uint32_t width, uint32_t height, int32_t step_q8, int first, 
                 wavelet_mend_border(&l, -1);
             for (int o = 0; o < ORIENTATIONS; o++)
                 write_band(&c, &l, p, stage, o, step_q8, mends && level > MENDED_TO);
-            if (mends && level > MENDED_TO)
-                join(&l);
+            if (mends && level > MENDED_TO) /* behind the magnitudes there is memory that is not used yet */
+                join_by_way_of(&l, (int16_t *)(void *)(end_of_grids + ((uintptr_t)end_of_grids & 1)));
             coefficients += n;
         }
     }

@@ -15,7 +15,7 @@ uint16_t apercu_costs[N_COSTS]; /* of bits, for the kernel's choice.h */
 
 static uint32_t lengths[MOST_TILES * N_LAYERS]; /* of the layers of each tile */
 static struct {
-    uint32_t width, height, n_tiles, next_tile;
+    uint32_t width, height, top, n_tiles; /* what has come: rows, and tiles */
     int32_t step_q8;
     uint16_t quality_q8;
     uint8_t *out; /* the file; segments are in order of tiles behind room for the head, until that is known */
@@ -49,19 +49,27 @@ static void make_costs(void)
     }
 }
 
-/* Steps at qualities of 0, 6.25, 12.5 ... 50, and from there on every 3.125 (spec/apercu.md, "Path of apercu"). */
+/* The step at a knot of the path (spec/apercu.md, "Path of apercu"): 0 to 8 are 6.25 of quality apart, 8 to 24 the half of it. */
+APERCU_APART static uint32_t step_at(uint32_t knot)
+{
+    enum { FIRST = 5 }; /* from here on steps have 16 bits; before it, they are twice those of the next but one */
+    static const uint16_t PATH[] = {46341, 32768, 23170, 16384, 12634, 9742, 7512, 5793, 4467, 3444,
+                                    2656,  2048,  1579,  1218,  939,   724,  558,  431,  332,  256};
+    uint32_t twice = 0;
+    for (; knot < FIRST; knot += 2)
+        twice++;
+    return (uint32_t)PATH[knot - FIRST] << twice;
+}
+
 static int32_t step_of_quality(uint32_t quality_q8)
 {
-    static const uint32_t PATH[] = {262144, 185364, 131072, 92682, 65536, 46341, 32768, 23170, 16384, 12634, 9742, 7512, 5793,
-                                    4467,   3444,   2656,   2048,  1579,  1218,  939,   724,   558,   431,  332,  256};
-    const uint32_t *from = PATH;
-    uint32_t apart = 1600;
+    uint32_t knot = 0, apart = 1600;
     while (quality_q8 > apart) {
         quality_q8 -= apart;
-        if (++from == PATH + 8)
+        if (++knot == 8)
             apart = 800;
     }
-    return (int32_t)((from[0] * (apart - quality_q8) + from[1] * quality_q8 + apart / 2) / apart);
+    return (int32_t)((step_at(knot) * (apart - quality_q8) + step_at(knot + 1) * quality_q8 + apart / 2) / apart);
 }
 
 static int begin(uint32_t width, uint32_t height, uint16_t quality_q8, uint8_t *out, size_t capacity, const uint8_t *levels)
@@ -75,7 +83,7 @@ static int begin(uint32_t width, uint32_t height, uint16_t quality_q8, uint8_t *
             return APERCU_BAD_CALL;
     }
     make_costs();
-    file.width = width, file.height = height, file.n_tiles = n_tiles, file.next_tile = 0;
+    file.width = width, file.height = height, file.top = file.n_tiles = 0;
     file.step_q8 = step_of_quality(quality_q8);
     file.quality_q8 = quality_q8;
     file.out = out, file.capacity = capacity;
@@ -110,11 +118,11 @@ int apercu_begin(uint32_t width, uint32_t height, uint16_t quality_q8, uint8_t *
 int apercu_strip(const apercu_sample *pixels, size_t row)
 {
     row = row ? row : (size_t)file.width * APERCU_BANDS;
+    if (file.top >= file.height)
+        return APERCU_BAD_CALL;
+    uint32_t height = least_of(file.height - file.top, APERCU_TILE);
     for (uint32_t left = 0; left < file.width; left += APERCU_TILE) {
-        if (file.next_tile >= file.n_tiles)
-            return APERCU_BAD_CALL;
-        uint32_t top = file.next_tile / parts_of(file.width) * APERCU_TILE;
-        uint32_t width = least_of(file.width - left, APERCU_TILE), height = least_of(file.height - top, APERCU_TILE);
+        uint32_t width = least_of(file.width - left, APERCU_TILE);
         tile_analyse(width, height, pixels + left * APERCU_BANDS, row, file.step_q8, file.levels);
         memset(tile_contexts, 0, sizeof tile_contexts);
         memset(&tile_work, 0, sizeof tile_work);
@@ -122,13 +130,14 @@ int apercu_strip(const apercu_sample *pixels, size_t row)
             size_t used = file.begins + file.size;
             int last = N_LAYERS - layer; /* the first layer has all coarser stages */
             int32_t n = tile_write(width, height, file.step_q8, layer ? last : STAGES, last, file.out + used, file.capacity - used);
-            if (n < 0 || file.capacity - used < (uint32_t)n + GAP)
+            if (n < 0 || file.capacity - used < (uint32_t)n + GAP || file.n_tiles == MOST_TILES)
                 return APERCU_TOO_SMALL;
-            lengths[file.next_tile * N_LAYERS + (uint32_t)layer] = (uint32_t)n;
+            lengths[file.n_tiles * N_LAYERS + (uint32_t)layer] = (uint32_t)n;
             file.size += (uint32_t)n + GAP;
         }
-        file.next_tile++;
+        file.n_tiles++;
     }
+    file.top += APERCU_TILE;
     return 0;
 }
 
@@ -216,7 +225,7 @@ static int sort_segments(void)
 int32_t apercu_end(void)
 {
     int parts = file.n_tiles * N_LAYERS > 1;
-    if (file.next_tile < file.n_tiles)
+    if (file.top < file.height)
         return APERCU_BAD_CALL;
     if (N_LAYERS > 1 && file.n_tiles > 1 && sort_segments())
         return APERCU_TOO_SMALL;

@@ -24,14 +24,6 @@ extern union tile_work {
     int16_t numbers[N_WORK / 2];
 } tile_work;
 
-/* A plane of a tile of this size. */
-static inline band_plane plane_of(uint32_t width, uint32_t height, uint32_t index)
-{
-    int chroma = APERCU_COLOUR && index;
-    band_plane plane = {(int32_t)(width + chroma) >> chroma, (int32_t)(height + chroma) >> chroma, chroma, (int32_t)index - 1, 1, 0};
-    return plane;
-}
-
 /* What a code in the levels of 16-bit samples stands for. */
 static inline int32_t sample_level(uint8_t code)
 {

@@ -6,9 +6,16 @@
 #include "samples_scale.h"
 
 enum { HALF_OF_CENTRE = 2040 };
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
+#define UNROLLED _Pragma("GCC unroll 4")
+#else
+#define UNROLLED
+#endif
+#define WORK_OF(side) (8 * ((side) + 12) + (side) * (side) / 4 + (side) * (side) / 16) /* as wavelet_workspace, of a whole tile */
 
-/* --- A sample to a number with SAMPLE_BITS more bits */
+/* --- A sample to a number, and the bits by which that is shorter than samples of planes */
 #if APERCU_WIDE
+enum { SHORTER = 0 };
 typedef struct {
     int32_t offset, range;
     ratio by;
@@ -25,6 +32,7 @@ static inline int32_t sample_of(apercu_sample sample, const scaling *how)
     return scale(clamp32(sample - how->offset, 0, how->range), how->by);
 }
 #else
+enum { SHORTER = SAMPLE_BITS };
 typedef const uint8_t *scaling;
 
 static scaling scaling_of(const uint8_t *levels)
@@ -35,36 +43,42 @@ static scaling scaling_of(const uint8_t *levels)
 static inline int32_t sample_of(apercu_sample sample, const scaling *how)
 {
     (void)how;
-    return sample << SAMPLE_BITS;
+    return sample;
 }
 #endif
 
-static void begin(wavelet_analysis *a, uint32_t width, uint32_t height, uint32_t index, int32_t step_q8, int16_t *workspace,
+/* Of a tile of this size, whose planes are at half size if they are chroma. */
+static void begin(wavelet_analysis *a, uint32_t width, uint32_t height, uint32_t chroma, int32_t step_q8, int16_t *workspace,
                   int16_t *bands)
 {
-    band_plane plane = plane_of(width, height, index);
-    wavelet_how how = {(size_t)plane.width, (size_t)plane.height, WAVELET_LEVELS - plane.chroma, 0, step_q8, plane.chroma};
-    wavelet_begin(a, &how, workspace, bands);
+    a->how.width = (width + chroma) >> chroma;
+    a->how.height = (height + chroma) >> chroma;
+    a->how.levels = WAVELET_LEVELS - (int32_t)chroma;
+    a->how.step_q8 = step_q8;
+    a->how.chroma = (int32_t)chroma;
+    wavelet_begin(a, workspace, bands);
 }
 
 #if APERCU_COLOUR
-/* Two rows of pixels to two rows of luma and one each of chroma, each sample of which is the mean of four. */
-static void fill(wavelet_analysis *planes, const apercu_sample *upper, const apercu_sample *lower, size_t width,
-                 const scaling *how)
+/* Two rows of pixels, `row` samples apart, to two rows of luma and one each of chroma, each sample of which is the mean of four. */
+static void fill(wavelet_analysis *planes, const apercu_sample *pixels, size_t row, size_t width, const scaling *how)
 {
-    size_t half = (width + 1) / 2;
-    int16_t *cb = wavelet_row(&planes[1], 0), *cr = wavelet_row(&planes[2], 0);
-    int16_t *luma[2] = {wavelet_row(&planes[0], 0), wavelet_row(&planes[0], 1)};
-    for (size_t x = 0; x < half; x++) {
+    size_t half = (width + 1) / 2, odd = half + WAVELET_PAD, odd_chroma = (half + 1) / 2 + WAVELET_PAD;
+    int16_t *luma = wavelet_row(&planes[0], 0), *cb = wavelet_row(&planes[1], 0), *cr = wavelet_row(&planes[2], 0);
+    size_t below = (size_t)(wavelet_row(&planes[0], 1) - luma);
+    for (size_t x = 0; x < half; x++, luma++, pixels += 2 * APERCU_BANDS) {
+        size_t next = 2 * x + 1 < width ? APERCU_BANDS : 0;
         int32_t red = 0, blue = 0; /* their differences from luma */
-        for (size_t i = 0; i < 4; i++) {
-            const apercu_sample *p = (i < 2 ? upper : lower) + (i % 2 && 2 * x + 1 < width ? 6 * x + 3 : 6 * x);
+        UNROLLED
+        for (int i = 0; i < 4; i++) {
+            const apercu_sample *p = pixels + (i % 2 ? next : 0) + (i / 2 ? row : 0);
             int32_t r = sample_of(p[0], how), g = sample_of(p[1], how), b = sample_of(p[2], how);
-            int32_t y = (Y_RED * r + Y_GREEN * g + Y_BLUE * b + COLOUR_HALF) >> COLOUR_BITS;
-            red += r - y, blue += b - y;
-            luma[i / 2][i % 2 ? half + WAVELET_PAD + x : x] = (int16_t)((y >> 1) - HALF_OF_CENTRE);
+            int32_t y = (Y_RED * r + Y_GREEN * g + Y_BLUE * b + (COLOUR_HALF >> SHORTER)) >> (COLOUR_BITS - SHORTER);
+            red += (r << SHORTER) - y;
+            blue += (b << SHORTER) - y;
+            luma[(i % 2 ? odd : 0) + (i / 2 ? below : 0)] = (int16_t)((y >> 1) - HALF_OF_CENTRE);
         }
-        size_t to = x % 2 ? (half + 1) / 2 + WAVELET_PAD + x / 2 : x / 2;
+        size_t to = (x % 2 ? odd_chroma : 0) + x / 2;
         cb[to] = (int16_t)((blue * CB_SCALE + 4 * COLOUR_HALF) >> (COLOUR_BITS + 3));
         cr[to] = (int16_t)((red * CR_SCALE + 4 * COLOUR_HALF) >> (COLOUR_BITS + 3));
     }
@@ -77,13 +91,13 @@ void tile_analyse(uint32_t width, uint32_t height, const apercu_sample *pixels, 
     scaling how = scaling_of(levels);
     int16_t *workspace = tile_work.numbers, *bands = tile_samples;
     for (uint32_t i = 0; i < APERCU_BANDS; i++) {
-        begin(&planes[i], width, height, i, step_q8, workspace, bands);
-        workspace += wavelet_workspace(planes[i].how.width, planes[i].how.height);
+        begin(&planes[i], width, height, i > 0, step_q8, workspace, bands);
+        workspace += i ? WORK_OF(APERCU_TILE / 2) : WORK_OF(APERCU_TILE);
         bands += planes[i].how.width * planes[i].how.height;
     }
     for (uint32_t y = 0; y < height; y += 2) {
         int two = y + 1 < height;
-        fill(planes, pixels, pixels + (two ? row : 0), width, &how);
+        fill(planes, pixels, two ? row : 0, width, &how);
         for (int i = !two; i < APERCU_BANDS + 1; i++) /* luma twice */
             wavelet_step(&planes[i ? i - 1 : 0]);
         pixels += 2 * row;
@@ -96,7 +110,7 @@ static void fill(int16_t *even, const apercu_sample *pixels, size_t width, const
 {
     int16_t *odd = even + (width + 1) / 2 + WAVELET_PAD;
     for (size_t x = 0; x < width; x++, pixels += APERCU_BANDS)
-        (x % 2 ? odd : even)[x / 2] = (int16_t)((sample_of(*pixels, how) >> 1) - HALF_OF_CENTRE);
+        (x % 2 ? odd : even)[x / 2] = (int16_t)((sample_of(*pixels, how) << SHORTER >> 1) - HALF_OF_CENTRE);
 }
 
 void tile_analyse(uint32_t width, uint32_t height, const apercu_sample *pixels, size_t row, int32_t step_q8,
@@ -105,7 +119,7 @@ void tile_analyse(uint32_t width, uint32_t height, const apercu_sample *pixels, 
     for (uint32_t band = 0; band < APERCU_BANDS; band++) {
         wavelet_analysis a;
         scaling how = scaling_of(levels + 2 * band);
-        begin(&a, width, height, band, step_q8, tile_work.numbers, tile_samples + band * width * height);
+        begin(&a, width, height, 0, step_q8, tile_work.numbers, tile_samples + band * width * height);
         for (uint32_t y = 0; y < height; y++) {
             fill(wavelet_row(&a, 0), pixels + y * row + band, width, &how);
             wavelet_step(&a);

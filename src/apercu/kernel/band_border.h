@@ -21,10 +21,10 @@ static inline size_t joining_size(const band_plane *plane)
 }
 
 /* The level whose HL is band i. Its low-pass samples are decoded: they have replaced the coefficients before it. */
-static inline wavelet_level level_of(const wavelet_layout *layout, int i, int16_t *coefficients, int16_t *rows)
+static inline void set_level_of(wavelet_level *l, const wavelet_layout *layout, int i, int16_t *coefficients, int16_t *rows)
 {
-    return wavelet_level_at(layout->width[i] + layout->width[i + 1], layout->height[i] + layout->height[i + 1], coefficients,
-                            coefficients, rows);
+    wavelet_set_level(l, layout->width[i] + layout->width[i + 1], layout->height[i] + layout->height[i + 1], coefficients,
+                      coefficients, rows);
 }
 
 static inline void decode_low_and_mend(const wavelet_layout *layout, const int16_t *symbols, int32_t step_q6,
@@ -32,23 +32,30 @@ static inline void decode_low_and_mend(const wavelet_layout *layout, const int16
 {
     for (size_t i = 0; i < layout->width[0] * layout->height[0]; i++)
         coefficients[i] = coefficient_of(symbols[i], step_q6);
-    wavelet_level l = level_of(layout, 1, coefficients, NULL);
+    wavelet_level l;
+    set_level_of(&l, layout, 1, coefficients, NULL);
     wavelet_mend_border(&l, -1);
 }
 
+/* Joins a level in place of its low-pass samples, by way of `joined`, which is zero before and afterwards. */
+static inline void join_by_way_of(wavelet_level *l, int16_t *joined)
+{
+    size_t n = l->width * l->height;
+    l->rows = joined + n;
+    wavelet_join_level(l, joined);
+    memcpy(l->bands[0], joined, n * sizeof *joined);
+    memset(joined, 0, (n + wavelet_rows(l->width)) * sizeof *joined);
+}
+
 /* Joins a level above MENDED_TO, whose HL is band i, and mends the next finer one. `finest`: the magnitudes of HL of the finest
- * level, which are not used before, and are zeros again afterwards. */
+ * level, which are not used before. */
 static inline void join_and_mend(const wavelet_layout *layout, int i, uint8_t *finest, int16_t *coefficients)
 {
     size_t margin = MARGIN * (layout->width[layout->n_bands - ORIENTATIONS] + 2 * MARGIN) + MARGIN;
-    int16_t *joining = (int16_t *)(void *)(finest - margin + ((uintptr_t)(finest - margin) & 1));
-    wavelet_level l = level_of(layout, i, coefficients, joining);
-    size_t n = l.width * l.height;
-    l.rows += n;
-    wavelet_join_level(&l, joining);
-    memcpy(coefficients, joining, n * sizeof *joining);
-    memset(joining, 0, (n + wavelet_rows(l.width)) * sizeof *joining);
-    l = level_of(layout, i + ORIENTATIONS, coefficients, NULL);
+    wavelet_level l;
+    set_level_of(&l, layout, i, coefficients, NULL);
+    join_by_way_of(&l, (int16_t *)(void *)(finest - margin + ((uintptr_t)(finest - margin) & 1)));
+    set_level_of(&l, layout, i + ORIENTATIONS, coefficients, NULL);
     wavelet_mend_border(&l, -1);
 }
 

@@ -16,7 +16,7 @@ enum { KEEPS_SYMBOLS = 1 };
 #endif
 
 /* One coefficient; returns whether its symbol is not zero. `must`: it cannot be. */
-static inline int code_symbol(coder *c, const band *b, size_t y, size_t x, int group_has, int must, const int writing)
+APERCU_LARGE int code_symbol(coder *c, const band *b, size_t y, size_t x, int group_has, int must, const int writing)
 {
     uint8_t *own = b->own.at + y * b->own.stride + x, *sign_at = b->signs + (y % GROUP + 1) * b->signs_stride + x;
     ptrdiff_t up = -(ptrdiff_t)b->own.stride, above = -(ptrdiff_t)b->signs_stride;

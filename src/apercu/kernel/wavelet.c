@@ -53,15 +53,17 @@ static int16_t *odd_of(const wavelet_level *l, size_t y)
     return even_of(l, y) + (l->width + 1) / 2 + PAD;
 }
 
-wavelet_level wavelet_level_at(size_t width, size_t height, int16_t *low, int16_t *bands, int16_t *rows)
+void wavelet_set_level(wavelet_level *l, size_t width, size_t height, int16_t *low, int16_t *bands, int16_t *rows)
 {
-    wavelet_level l = {width, height, {low, NULL, NULL, NULL}, rows};
+    l->width = width;
+    l->height = height;
+    l->rows = rows;
+    l->bands[0] = low;
     bands += ((width + 1) / 2) * ((height + 1) / 2);
-    l.bands[1] = bands;
+    l->bands[1] = bands;
     bands += (width / 2) * ((height + 1) / 2);
-    l.bands[2] = bands;
-    l.bands[3] = bands + ((width + 1) / 2) * (height / 2);
-    return l;
+    l->bands[2] = bands;
+    l->bands[3] = bands + ((width + 1) / 2) * (height / 2);
 }
 
 static void clear_rows(const wavelet_level *l)
@@ -127,18 +129,23 @@ static void lift_down(int first, const wavelet_level *l, size_t y)
             lift(first + k, even_of(l, y), even_of(l, above(y)), even_of(l, below(y, n)), whole);
 }
 
-/* A row of a level into its bands: LL and HL, or LH and HH. */
-APERCU_VECTORISED static void give_row(const wavelet_level *l, size_t y)
+/* A row of a level into its bands, LL and HL, or LH and HH; and back. */
+APERCU_VECTORISED static void move_row(const wavelet_level *l, size_t y, int first)
 {
     size_t n_even = (l->width + 1) / 2, n_odd = l->width / 2;
-    int16_t *const *bands = l->bands + y % 2 * 2, *restrict out = bands[0] + y / 2 * n_even;
-    const int16_t *restrict even = even_of(l, y);
-    memcpy(bands[1] + y / 2 * n_odd, odd_of(l, y), n_odd * sizeof *out);
+    int16_t *even = even_of(l, y), *odd = odd_of(l, y);
+    int16_t *low = l->bands[y % 2 * 2] + y / 2 * n_even, *high = l->bands[y % 2 * 2 + 1] + y / 2 * n_odd;
+    int16_t *restrict to = first == FORWARD ? low : even;
+    const int16_t *restrict from = first == FORWARD ? even : low;
+    memcpy(first == FORWARD ? high : odd, first == FORWARD ? odd : high, n_odd * sizeof *to);
     if (y % 2)
-        memcpy(out, even, n_even * sizeof *out);
+        memcpy(to, from, n_even * sizeof *to);
+    else if (first == FORWARD)
+        for (size_t i = 0; i < n_even; i++)
+            to[i] = (int16_t)(from[i] - times(from[i], LOW_GAIN));
     else
         for (size_t i = 0; i < n_even; i++)
-            out[i] = (int16_t)(even[i] - times(even[i], LOW_GAIN));
+            to[i] = wrap16(from[i] + (from[i] >> 1) + times(from[i], LOW_REGAIN));
 }
 
 /* Row y has come and is lifted across, or is one of the five after the last. An even row completes others. */
@@ -155,21 +162,7 @@ static void lift_behind(const wavelet_level *l, size_t y)
         lift_down(FORWARD, l, y);
     for (size_t back = 5; back >= 4; back--)
         if (y - back < l->height)
-            give_row(l, y - back);
-}
-
-/* The inverse of give_row. */
-APERCU_VECTORISED static void fetch_row(const wavelet_level *l, size_t y)
-{
-    size_t n_even = (l->width + 1) / 2, n_odd = l->width / 2;
-    int16_t *const *bands = l->bands + y % 2 * 2, *restrict even = even_of(l, y);
-    const int16_t *restrict in = bands[0] + y / 2 * n_even;
-    memcpy(odd_of(l, y), bands[1] + y / 2 * n_odd, n_odd * sizeof *in);
-    if (y % 2)
-        memcpy(even, in, n_even * sizeof *in);
-    else
-        for (size_t i = 0; i < n_even; i++)
-            even[i] = wrap16(in[i] + floor_shift32(in[i], 1) + times(in[i], LOW_REGAIN));
+            move_row(l, y - back, FORWARD);
 }
 
 /* Joins a row again. The first level (the last to be undone) gives the centre and a fraction bit back. */
@@ -197,7 +190,7 @@ static void synthesise_level(const wavelet_level *l, int first, int32_t centre, 
     clear_rows(l);
     for (size_t y = 0; y < l->height + 5; y++) {
         if (y < l->height)
-            fetch_row(l, y);
+            move_row(l, y, INVERSE);
 #if !defined(APERCU_SMALL_ENCODER) && !defined(__OPTIMIZE_SIZE__)
         if (y >= 7 && y < l->height && y % 2)
             unlift_four(even_of(l, y), even_of(l, y - 1), even_of(l, y - 2), even_of(l, y - 3), even_of(l, y - 4),
@@ -222,14 +215,14 @@ size_t wavelet_workspace(size_t width, size_t height)
     return wavelet_rows(width) + w * h + ((w + 1) / 2) * ((h + 1) / 2);
 }
 
-void wavelet_begin(wavelet_analysis *a, const wavelet_how *how, int16_t *workspace, int16_t *bands)
+void wavelet_begin(wavelet_analysis *a, int16_t *workspace, int16_t *bands)
 {
-    a->how = *how;
+    const wavelet_how *how = &a->how;
     a->bands = bands;
     a->y = 0;
     a->even = workspace + wavelet_rows(how->width);
     a->odd = a->even + ((how->width + 1) / 2) * ((how->height + 1) / 2);
-    a->level = wavelet_level_at(how->width, how->height, how->levels == 1 ? bands : a->even, bands, workspace);
+    wavelet_set_level(&a->level, how->width, how->height, how->levels == 1 ? bands : a->even, bands, workspace);
     clear_rows(&a->level);
 }
 
@@ -250,7 +243,7 @@ void wavelet_end(wavelet_analysis *a)
             return;
         const int16_t *in = l->bands[0];
         int16_t *low = level + 1 == how->levels ? a->bands : level % 2 ? a->odd : a->even;
-        *l = wavelet_level_at((l->width + 1) / 2, (l->height + 1) / 2, low, a->bands, l->rows);
+        wavelet_set_level(l, (l->width + 1) / 2, (l->height + 1) / 2, low, a->bands, l->rows);
         clear_rows(l);
         for (size_t y = 0; y < l->height; y++) {
             take_row(l, in + y * l->width, y, 0, 0);
@@ -291,9 +284,9 @@ int64_t apercu_wavelet_analyse(const int16_t *plane, size_t stride, size_t width
         return APERCU_ERROR_ARGUMENT;
     if (n_workspace < wavelet_workspace(width, height))
         return APERCU_ERROR_CAPACITY;
-    wavelet_how how = {width, height, levels, centre, step_q8, chroma};
     wavelet_analysis a;
-    wavelet_begin(&a, &how, workspace, bands);
+    a.how = (wavelet_how){width, height, levels, centre, step_q8, chroma};
+    wavelet_begin(&a, workspace, bands);
     for (size_t y = 0; y < height; y++)
         wavelet_push(&a, plane + y * stride);
     wavelet_end(&a);
@@ -315,7 +308,8 @@ int64_t apercu_wavelet_synthesise(const int16_t *bands, size_t width, size_t hei
     int16_t *rows = workspace, *even = workspace + wavelet_rows(width), *odd = even + widths[1] * heights[1];
     int16_t *all = (int16_t *)(uintptr_t)bands, *low = all; /* only read */
     for (int level = levels; level >= 1; level--) {
-        wavelet_level l = wavelet_level_at(widths[level - 1], heights[level - 1], low, all, rows);
+        wavelet_level l;
+        wavelet_set_level(&l, widths[level - 1], heights[level - 1], low, all, rows);
         low = level == 1 ? plane : level % 2 ? odd : even;
         synthesise_level(&l, level == 1, centre, low, level == 1 ? stride : l.width);
     }

@@ -27,7 +27,7 @@ typedef struct {
 } wavelet_level;
 
 /* A level whose LL is at `low`, and whose other bands are where wavelet_layout says, in `bands`. */
-wavelet_level wavelet_level_at(size_t width, size_t height, int16_t *low, int16_t *bands, int16_t *rows);
+void wavelet_set_level(wavelet_level *level, size_t width, size_t height, int16_t *low, int16_t *bands, int16_t *rows);
 size_t wavelet_rows(size_t width);
 /* Joins its bands; level 2 or more. */
 void wavelet_join_level(const wavelet_level *level, int16_t *out);
@@ -47,8 +47,9 @@ typedef struct {
 
 /* Numbers of workspace, for either direction. */
 size_t wavelet_workspace(size_t width, size_t height);
-/* The analysis of a plane that comes row by row, for those who have no memory for all of it: begin, each row, end. */
-void wavelet_begin(wavelet_analysis *analysis, const wavelet_how *how, int16_t *workspace, int16_t *bands);
+/* The analysis of a plane that comes row by row, for those who have no memory for all of it: `how` is set, then begin, each row,
+ * end. */
+void wavelet_begin(wavelet_analysis *analysis, int16_t *workspace, int16_t *bands);
 void wavelet_push(wavelet_analysis *analysis, const int16_t *row);
 /* The same for those who put the samples where they are worked on, with the centre off and then halved: those of even columns at
  * wavelet_row(), those of odd ones WAVELET_PAD behind the last of these. The row after the next is ahead by 1, and no more. */

@@ -53,53 +53,21 @@ APERCU_VECTORISED static size_t n_kept(const int16_t *in, size_t width, size_t h
 
 int wavelet_is_sparse(const wavelet_level *l, int32_t step_q8, int chroma, int level)
 {
-    size_t low_w = (l->width + 1) / 2, low_h = (l->height + 1) / 2, high_w = l->width / 2, high_h = l->height / 2;
-    size_t n = n_kept(l->bands[HL], high_w, low_h, band_step_q6(step_q8, chroma, level, 0)) +
-               n_kept(l->bands[LH], low_w, high_h, band_step_q6(step_q8, chroma, level, 1));
-    return n * SPARSE <= (high_w * low_h + low_w * high_h) / EVERY;
+    size_t n = 0, all = 0;
+    for (int band = HL; band <= LH; band++) {
+        size_t width = (l->width + (band == LH)) / 2, height = (l->height + (band == HL)) / 2;
+        n += n_kept(l->bands[band], width, height, band_step_q6(step_q8, chroma, level, band - HL));
+        all += width * height;
+    }
+    return n * SPARSE <= all / EVERY;
 }
 
 /* Adds to a low-pass sample, without making a large one larger, so that the next levels stay within 16 bits. */
-static void add(int16_t *sample, int32_t more)
+APERCU_LARGE void add(int16_t *sample, int32_t more)
 {
     int32_t limit = *sample < 0 ? -*sample : *sample;
     limit = limit < LARGEST ? LARGEST : limit;
     *sample = (int16_t)clamp32(*sample + (more >> FRACTION), -limit, limit);
-}
-
-/* Low-pass samples and the high-pass samples that complete their rows, or their columns: those of two bands. */
-typedef struct {
-    int16_t *low, *high;
-    size_t n_low, n_high, n;           /* of each in a line, and of lines */
-    size_t pitch, next_low, next_high; /* from a sample to the next, and from a line to the next */
-} lines;
-
-APERCU_LARGE lines lines_of(const wavelet_level *l, int low, int high)
-{
-    lines of = {l->bands[low], l->bands[high], (l->width + 1) / 2, l->width / 2, (l->height + 1 - (size_t)low / 2) / 2, 1, 0, 0};
-    of.next_low = of.n_low, of.next_high = of.n_high;
-    if (high - low == LH - LL) { /* columns */
-        of.n_low = (l->height + 1) / 2, of.n_high = l->height / 2;
-        of.n = of.pitch = (l->width + 1 - (size_t)low) / 2;
-        of.next_low = of.next_high = 1;
-    }
-    if (of.n_low < TAPS)
-        of.n = 0;
-    return of;
-}
-
-/* `scale` converts high-pass to the unit of low-pass. */
-static void take_over(lines l, int32_t scale, int32_t step_q6, const int16_t *folded)
-{
-    const int16_t *far = l.n_low == l.n_high ? folded : OPEN_TAKES;
-    for (; l.n; l.n--, l.low += l.next_low, l.high += l.next_high) {
-        int32_t first = lost(l.high[0], step_q6) * scale >> FRACTION;
-        int32_t last = lost(l.high[(l.n_high - 1) * l.pitch], step_q6) * scale >> FRACTION;
-        for (size_t k = 0; k < TAPS; k++) {
-            add(l.low + k * l.pitch, first * OPEN_TAKES[k]);
-            add(l.low + (l.n_low - 1 - k) * l.pitch, last * far[k]);
-        }
-    }
 }
 
 /* A sign of -1 subtracts exactly what 1 adds. */
@@ -108,25 +76,39 @@ APERCU_LARGE void correct(int16_t *high, int32_t by, int32_t scale, int sign)
     *high = (int16_t)clamp32(*high + sign * (int32_t)((int64_t)by * scale >> 2 * FRACTION), -32768, 32767);
 }
 
-/* `scale` converts low-pass to the unit of high-pass. */
-static void mend(lines l, int32_t scale, int sign)
+/* Both ends of all rows, or columns, that the low-pass samples of band `low` and the high-pass samples of band `high` make. The
+ * low-pass samples take over what a quantiser of step `step_q6` removes; or, where that is 0, the high-pass samples mend. */
+static void at_both_ends(const wavelet_level *l, int low, int high, int32_t step_q6, const int16_t *folded, int sign)
 {
-    const int16_t *far = l.n_low == l.n_high ? FOLDED_MENDS : OPEN_MENDS;
-    for (; l.n; l.n--, l.low += l.next_low, l.high += l.next_high) {
-        int32_t first = 0, last = 0;
+    int across = high - low == HL - LL;
+    size_t side = across ? l->width : l->height, n = ((across ? l->height : l->width) + (low == LL)) / 2;
+    size_t n_low = (side + 1) / 2, n_high = side / 2, pitch = across ? 1 : n;
+    int16_t *first = l->bands[low], *its = l->bands[high];
+    const int16_t *open = step_q6 ? OPEN_TAKES : OPEN_MENDS, *far = n_low == n_high ? folded : open;
+    int32_t scale = step_q6 ? (low == LL ? LOW_SCALE : WHOLE) << across : LOW_UNSCALE >> across; /* to the unit of the other */
+    for (; n_low >= TAPS && n; n--) {
+        int16_t *last = first + (n_low - 1) * pitch, *at_last = its + (n_high - 1) * pitch;
+        int32_t a = 0, b = 0;
+        if (step_q6)
+            a = lost(*its, step_q6) * scale >> FRACTION, b = lost(*at_last, step_q6) * scale >> FRACTION;
         for (size_t k = 0; k < TAPS; k++) {
-            first += OPEN_MENDS[k] * l.low[k * l.pitch];
-            last += far[k] * l.low[(l.n_low - 1 - k) * l.pitch];
+            int16_t *one = first + k * pitch, *other = last - k * pitch;
+            if (step_q6)
+                add(one, a * open[k]), add(other, b * far[k]);
+            else
+                a += open[k] * *one, b += far[k] * *other;
         }
-        correct(l.high, first, scale, sign);
-        correct(l.high + (l.n_high - 1) * l.pitch, last, scale, sign);
+        if (!step_q6)
+            correct(its, a, scale, sign), correct(at_last, b, scale, sign);
+        first += across ? n_low : 1;
+        its += across ? n_high : 1;
     }
 }
 
 void wavelet_mend_border(const wavelet_level *l, int sign)
 {
-    for (int high = HL; high <= LH; high++)
-        mend(lines_of(l, LL, high), high * (LOW_UNSCALE / 2), sign);
+    at_both_ends(l, LL, HL, 0, FOLDED_MENDS, sign);
+    at_both_ends(l, LL, LH, 0, FOLDED_MENDS, sign);
 }
 
 void wavelet_fit_border(const wavelet_level *l, int32_t step_q8, int chroma, int level, int sparse)
@@ -135,11 +117,8 @@ void wavelet_fit_border(const wavelet_level *l, int32_t step_q8, int chroma, int
     static const uint8_t PAIRS[4][2] = {{LH, HH}, {HL, HH}, {LL, HL}, {LL, LH}};
     int most = chroma ? 1 : WEIGHTS - 1;
     const int16_t *folded = FOLDED_TAKES[sparse < most ? sparse : most];
-    for (int i = 0; i < 4; i++) {
-        int low = PAIRS[i][0], high = PAIRS[i][1];
-        int32_t scale = (low == LL ? LOW_SCALE : WHOLE) * (high - low == HL - LL ? 2 : 1);
-        take_over(lines_of(l, low, high), scale, band_step_q6(step_q8, chroma, level, high - HL), folded);
-    }
+    for (int i = 0; i < 4; i++)
+        at_both_ends(l, PAIRS[i][0], PAIRS[i][1], band_step_q6(step_q8, chroma, level, PAIRS[i][1] - HL), folded, 1);
     if (level >= MENDED_TO && step_q8 >= MENDED_FROM_Q8)
         wavelet_mend_border(l, 1);
 }

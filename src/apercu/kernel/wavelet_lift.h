@@ -121,10 +121,10 @@ static void lift_across(int first, int16_t *even, int16_t *odd, size_t n)
     for (int k = first; n_odd && k < first + STEPS_A_WAY; k++)
         if ((k + first / STEPS_A_WAY) % 2) {
             odd[-1] = odd[0];
-            odd[n_odd] = odd[n_odd - 1];
+            odd[n_odd] = odd[n_odd - 1]; /* looked at where n is odd */
             lift(k, even, odd - 1, odd, n_even);
         } else {
-            even[n_even] = even[n_even - 1];
+            even[n_even] = even[n_even - 1]; /* looked at where n is even */
             lift(k, odd, even, even + 1, n_odd);
         }
 }
