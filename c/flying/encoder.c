@@ -164,7 +164,7 @@ static uint32_t crc16_of(const uint8_t *data, size_t n)
 }
 
 /* A number, its low bytes first; and one of 7 bits a byte. Return the end. */
-static uint8_t *put(uint8_t *at, uint32_t value, size_t n)
+APERCU_APART static uint8_t *put(uint8_t *at, uint32_t value, size_t n)
 {
     for (; n; n--, value >>= 8)
         *at++ = (uint8_t)value;

@@ -71,6 +71,21 @@ static void clear_rows(const wavelet_level *l)
     memset(l->rows, 0, wavelet_rows(l->width) * sizeof *l->rows);
 }
 
+#ifdef APERCU_SMALL_ENCODER
+/* A row of samples to where they are worked on, or back. */
+static void split_row(const wavelet_level *l, size_t y, int16_t *row, int first)
+{
+    int16_t *at = even_of(l, y), *next = odd_of(l, y);
+    for (const int16_t *end = row + l->width; row < end; row++) {
+        int16_t *here = at;
+        if (first == FORWARD)
+            *here = *row;
+        else
+            *row = *here;
+        at = next, next = here + 1;
+    }
+}
+#else
 /* Splits a row of samples in two and lifts it. The first level takes the centre off and a fraction bit away. */
 APERCU_VECTORISED static void take_row(const wavelet_level *l, const int16_t *in, size_t y, int first, int32_t centre)
 {
@@ -94,7 +109,6 @@ APERCU_VECTORISED static void take_row(const wavelet_level *l, const int16_t *in
     forward_row(even, odd, n);
 }
 
-#ifndef APERCU_SMALL_ENCODER
 /* The same of a row of 8-bit samples, `pitch` from one to the next, at the finest level. */
 APERCU_VECTORISED static void take_row_u8(const wavelet_level *l, const uint8_t *in, size_t pitch, size_t y, int32_t centre)
 {
@@ -165,6 +179,20 @@ static void lift_behind(const wavelet_level *l, size_t y)
             move_row(l, y - back, FORWARD);
 }
 
+#ifdef APERCU_SMALL_ENCODER
+static void enter_row(const wavelet_level *l, size_t y)
+{
+    forward_row(even_of(l, y), odd_of(l, y), l->width);
+    lift_behind(l, y);
+}
+
+static void put_row(const wavelet_level *l, int16_t *out, size_t y, int first, int32_t centre)
+{
+    (void)first, (void)centre; /* of the first level, which a small encoder has no need to join */
+    inverse_row(even_of(l, y), odd_of(l, y), l->width);
+    split_row(l, y, out, INVERSE);
+}
+#else
 /* Joins a row again. The first level (the last to be undone) gives the centre and a fraction bit back. */
 APERCU_VECTORISED static void put_row(const wavelet_level *l, int16_t *restrict out, size_t y, int first, int32_t centre)
 {
@@ -184,6 +212,7 @@ APERCU_VECTORISED static void put_row(const wavelet_level *l, int16_t *restrict 
     if (n % 2)
         out[n - 1] = even[n / 2];
 }
+#endif
 
 static void synthesise_level(const wavelet_level *l, int first, int32_t centre, int16_t *out, size_t stride)
 {
@@ -241,13 +270,18 @@ void wavelet_end(wavelet_analysis *a)
         }
         if (level == how->levels)
             return;
-        const int16_t *in = l->bands[0];
+        int16_t *in = l->bands[0];
         int16_t *low = level + 1 == how->levels ? a->bands : level % 2 ? a->odd : a->even;
         wavelet_set_level(l, (l->width + 1) / 2, (l->height + 1) / 2, low, a->bands, l->rows);
         clear_rows(l);
         for (size_t y = 0; y < l->height; y++) {
+#ifdef APERCU_SMALL_ENCODER
+            split_row(l, y, in + y * l->width, FORWARD);
+            enter_row(l, y);
+#else
             take_row(l, in + y * l->width, y, 0, 0);
             lift_behind(l, y);
+#endif
         }
     }
 }
@@ -260,8 +294,7 @@ int16_t *wavelet_row(const wavelet_analysis *a, size_t ahead)
 
 void wavelet_step(wavelet_analysis *a)
 {
-    forward_row(even_of(&a->level, a->y), odd_of(&a->level, a->y), a->how.width);
-    lift_behind(&a->level, a->y++);
+    enter_row(&a->level, a->y++);
 }
 #else
 void wavelet_push(wavelet_analysis *a, const int16_t *row)
