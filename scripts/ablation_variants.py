@@ -39,8 +39,8 @@ FIXED: Edit = (
 )
 ALONE: tuple[Edit, ...] = (
     ("band_model.h", "return buckets[sum < 75 ? sum : 75];", "return 0 * buckets[sum < 75 ? sum : 75];"),
-    ("band_code.c", "((sign_at[-1] * 3 + sign_at[up]) * 3 + sign_at[up - 1]) * 3 + sign_at[up + 1];", "0;"),
-    ("band_code.c", "(flags[(ptrdiff_t)g - 1] + 2 * flags_above[g] + 4 * flags_above[g + 1])", "0"),
+    ("band_symbols.h", "((sign_at[-1] * 3 + sign_at[up]) * 3 + sign_at[up - 1]) * 3 + sign_at[up + 1];", "0;"),
+    ("band_symbols.h", "(flags[(ptrdiff_t)g - 1] + 2 * flags[g] + 4 * flags[g + 1])", "0"),
 )
 ROUNDED: tuple[Edit, ...] = (
     (

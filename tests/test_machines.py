@@ -37,7 +37,7 @@ PLANTED = {
               {"bands", "symbol maps"}),
     "weight": ("choice.h", "error * weight >> 8", "error * weight >> 7", {"bands"}),
     "around": ("band_around.h", "2 * load(column + x + 1)", "1 * load(column + x + 1)", {"bands"}),
-    "step": ("band_step.h", "(uint32_t)step_q6 + 32;", "(uint32_t)step_q6 + 31;", {"bands"}),
+    "step": ("band_step.h", "(step & 63) + 32) >> 6", "(step & 63) + 31) >> 6", {"bands"}),
     "learn": ("range_context.h", "(65536 - slow) >> slow", "(65535 - slow) >> slow",
               {"bands", "range coder", "symbol maps", "masks"}),
     "starts": ("range_coder.c", "range_context_at(s[0], s[1]", "range_context_at(s[0], s[1] / 2 + 1", {"range coder"}),

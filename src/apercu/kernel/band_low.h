@@ -8,8 +8,7 @@
 
 static inline int32_t median(int32_t a, int32_t b, int32_t c)
 {
-    int32_t low = a < b ? a : b, high = a < b ? b : a;
-    return c < low ? low : c > high ? high : c;
+    return clamp32(c, a < b ? a : b, a < b ? b : a);
 }
 
 /* LL: each symbol less what its neighbours predict (median-edge prediction, as in LOCO-I). A symbol may take the place of its
@@ -39,9 +38,10 @@ static inline void code_low(coder *c, const int16_t *coefficients, int16_t *symb
                 read = read << (k - 2) | code_plain(c, size & ((1u << (k - 2)) - 1), k - 2, writing);
             }
             if (k && code_bit(c, CONTEXTS(c) + LOW_SIGN_CONTEXTS + chroma, residual < 0, writing))
-                *at = (int16_t)clamp32(guess - (int32_t)read, -32768, 32767);
-            else
-                *at = (int16_t)clamp32(guess + (int32_t)read, -32768, 32767);
+                read = 0u - read;
+            if (!WRITES(writing))
+                residual = (int32_t)read;
+            *at = (int16_t)clamp32(guess + residual, -32768, 32767);
         }
     if (!writing && step_q6)
         for (size_t i = 0; i < width * height; i++)

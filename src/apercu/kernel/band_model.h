@@ -52,7 +52,7 @@ typedef struct {
     size_t around_stride;
     uint8_t *signs;   /* 0: none, 1: plus, 2: minus; of the row above a row of groups and of its rows, `signs_stride` a row */
     size_t signs_stride;
-    uint8_t *flags;   /* two rows of groups */
+    uint8_t *flags;   /* of a row of groups */
     uint8_t *any;     /* writing only: a byte a column, whether it may hold a symbol in this row of groups */
     uint8_t *scratch; /* of look_around */
     const uint8_t *weights;

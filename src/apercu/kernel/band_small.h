@@ -6,60 +6,54 @@
 
 enum {
     N_SMALL_CONTEXTS = 8119,
-    BANDS_OF_CLASS = STAGES * ORIENTATIONS,
-    OF_ZERO = 2 * BUCKETS * BUCKETS, /* contexts of a band */
-    FLAGGED_BANDS = FLAGGED_STAGES * ORIENTATIONS,
     NO_START = 32768, /* of a context that no symbol has, and its age */
     NO_AGE = 3
 };
 
-/* Of contexts that lie by class, then by stage, `n` a stage: class 1 has none in stage 1. -1 where there is none. */
-static inline int32_t small_by_stage(int32_t i, int32_t stages, int32_t n)
-{
-    int32_t before = stages * n; /* of class 0 */
-    return i < before ? i : i < before + n ? -1 : i - n;
-}
+/* Contexts in a row, up to LL: how many have a byte each, have one for two, or have none. Without flags nothing is known of a group,
+ * which leaves every second context of zeros; class 1 has no stage 1. */
+enum { EACH = 0, HALF = 1, NONE = 15, RUN_BITS = 4 };
+#define RUN(n, what) ((n) << RUN_BITS | (what))
+enum {
+    ZEROS = BUCKETS * BUCKETS * 2 * ORIENTATIONS, /* contexts of a stage */
+    SIGNS = SIGN_PATTERNS * ORIENTATIONS,
+    MAGNITUDES = BUCKETS * UNARY,
+    FLAGS = 8 * BUCKETS * ORIENTATIONS,
+    UNFLAGGED = STAGES - FLAGGED_STAGES
+};
+static const uint16_t RUNS[] = {
+    RUN(FLAGGED_STAGES * ZEROS, EACH),
+    RUN(UNFLAGGED * ZEROS, HALF),
+    RUN(ZEROS, NONE),
+    RUN((FLAGGED_STAGES - 1) * ZEROS, EACH),
+    RUN(UNFLAGGED * ZEROS, HALF),
+    RUN(STAGES * SIGNS, EACH),
+    RUN(SIGNS, NONE),
+    RUN((STAGES - 1) * SIGNS + STAGES * MAGNITUDES, EACH),
+    RUN(MAGNITUDES, NONE),
+    RUN((STAGES - 1) * MAGNITUDES + FLAGGED_STAGES * FLAGS, EACH),
+    RUN(FLAGS, NONE),
+    RUN((FLAGGED_STAGES - 1) * FLAGS, EACH),
+};
 
 /* Where the byte of a context is, or -1. */
 static inline int32_t small_place(int32_t i)
 {
     int32_t at = 0;
-    if (i < SIGN_CONTEXTS) { /* without flags, nothing is known of a group */
-        int32_t chroma = i / (BANDS_OF_CLASS * OF_ZERO), in_class = i / OF_ZERO % BANDS_OF_CLASS, rest = i % OF_ZERO;
-        if (chroma && in_class < ORIENTATIONS)
-            return -1;
-        int32_t halves = in_class > FLAGGED_BANDS ? in_class - FLAGGED_BANDS : 0;
-        at = OF_ZERO * in_class - OF_ZERO / 2 * halves;
-        if (chroma)
-            at += OF_ZERO * (BANDS_OF_CLASS - ORIENTATIONS) - OF_ZERO / 2 * (BANDS_OF_CLASS - FLAGGED_BANDS);
-        return in_class < FLAGGED_BANDS ? at + rest : rest % 2 ? -1 : at + rest / 2;
+    for (size_t run = 0; run < sizeof RUNS / sizeof *RUNS; run++) {
+        int32_t n = RUNS[run] >> RUN_BITS, what = RUNS[run] & ((1 << RUN_BITS) - 1);
+        if (i < n)
+            return what == NONE || (what == HALF && i % 2) ? -1 : at + (i >> what);
+        i -= n;
+        at += n >> what;
     }
-    at = OF_ZERO * (2 * BANDS_OF_CLASS - ORIENTATIONS) - OF_ZERO * (BANDS_OF_CLASS - FLAGGED_BANDS);
-    if (i < MAG_CONTEXTS) {
-        int32_t place = small_by_stage(i - SIGN_CONTEXTS, STAGES, ORIENTATIONS * SIGN_PATTERNS);
-        return place < 0 ? -1 : at + place;
-    }
-    at += (BANDS_IN_ALL - ORIENTATIONS) * SIGN_PATTERNS;
-    if (i < FLAG_CONTEXTS) {
-        int32_t place = small_by_stage(i - MAG_CONTEXTS, STAGES, BUCKETS * UNARY);
-        return place < 0 ? -1 : at + place;
-    }
-    at += (CLASSES * STAGES - 1) * BUCKETS * UNARY;
-    if (i < LOW_CONTEXTS) {
-        int32_t place = small_by_stage(i - FLAG_CONTEXTS, FLAGGED_STAGES, ORIENTATIONS * 8 * BUCKETS);
-        return place < 0 ? -1 : at + place;
-    }
-    at += (CLASSES * FLAGGED_STAGES - 1) * ORIENTATIONS * 8 * BUCKETS;
-    if (i < LOW_TOP_CONTEXTS) { /* 16 bits at the most */
-        int32_t row = (i - LOW_CONTEXTS) / LENGTHS, k = (i - LOW_CONTEXTS) % LENGTHS;
-        return k == LENGTHS - 1 ? -1 : at + row * (LENGTHS - 1) + k;
-    }
-    at += CLASSES * BUCKETS * (LENGTHS - 1);
-    if (i < LOW_SIGN_CONTEXTS) { /* a second bit, of two or more */
-        int32_t row = (i - LOW_TOP_CONTEXTS) / LENGTHS, k = (i - LOW_TOP_CONTEXTS) % LENGTHS;
-        return k < 2 ? -1 : at + row * (LENGTHS - 2) + k - 2;
-    }
-    return at + CLASSES * (LENGTHS - 2) + i - LOW_SIGN_CONTEXTS;
+    /* Of LL, a length of 16 bits at the most; a second bit, of two or more; signs. */
+    int32_t row = i / LENGTHS, column = i % LENGTHS, above = row - CLASSES * BUCKETS;
+    if (above < 0)
+        return column == LENGTHS - 1 ? -1 : at + i - row;
+    if (above < CLASSES)
+        return column < 2 ? -1 : at + i - row - above - 2;
+    return at + i - row - above;
 }
 
 /* The start of a context. */

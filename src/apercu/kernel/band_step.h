@@ -27,10 +27,11 @@ static inline uint32_t reciprocal_of(int32_t step_q6)
 /* The coefficient that a symbol stands for. */
 static inline int16_t coefficient_of(int32_t symbol, int32_t step_q6)
 {
-    uint32_t size = symbol < 0 ? 0u - (uint32_t)symbol : (uint32_t)symbol;
-    uint64_t value_q6 = (uint64_t)size * (uint32_t)step_q6 + 32;
-    int32_t value = value_q6 >> 21 ? 32767 : (int32_t)(value_q6 >> 6);
-    return (int16_t)(symbol < 0 ? -value : value);
+    uint32_t size = symbol < 0 ? 0u - (uint32_t)symbol : (uint32_t)symbol, step = (uint32_t)step_q6;
+    step = step < 1u << 22 ? step : 1u << 22; /* so that 32 bits do: with as large a step all is beyond the range */
+    uint32_t value = size * (step >> 6) + ((size * (step & 63) + 32) >> 6);
+    int32_t held = value < 32767 ? (int32_t)value : 32767;
+    return (int16_t)(symbol < 0 ? -held : held);
 }
 
 #endif

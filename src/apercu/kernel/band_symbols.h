@@ -36,13 +36,16 @@ APERCU_LARGE int code_symbol(coder *c, const band *b, size_t y, size_t x, int gr
     if (writing && b->decoded)
         b->decoded[y * b->own.width + x] = 0;
     /* Most coefficients end here, without a look at the contexts of sign and magnitude. */
-    if (!must && !chosen && !code_bit(c, zero, 0, writing))
-        return 0;
+    if (!must && !chosen) {
+        uint32_t one = code_bit(c, zero, 0, writing);
+        if (WRITES(writing) || !one)
+            return 0;
+    }
     range_context *signs = CONTEXTS(c) + SIGN_CONTEXTS + b->band * SIGN_PATTERNS +
                            ((sign_at[-1] * 3 + sign_at[above]) * 3 + sign_at[above - 1]) * 3 + sign_at[above + 1];
     range_context *magnitude = CONTEXTS(c) + MAG_CONTEXTS +
                                (b->band / ORIENTATIONS * BUCKETS + (int)bucket_of((before + around) / 2)) * UNARY;
-    if (chosen) {
+    if (WRITES(writing)) {
         if (writing == WEIGHING)
             q = choose_weighed(b->price, weight_at(b, y, x, 1), steps, negative, zero, signs, magnitude, must);
         else
@@ -54,7 +57,9 @@ APERCU_LARGE int code_symbol(coder *c, const band *b, size_t y, size_t x, int gr
     uint32_t read = code_unary(c, magnitude, q, UNARY, writing);
     if (read > UNARY)
         read += code_rest(c, q - read, writing);
-    if (read > 32767)
+    if (WRITES(writing))
+        read = q;
+    else if (read > 32767)
         read = 32767;
     int32_t symbol = negative ? -(int32_t)read : (int32_t)read;
     if (!writing)
@@ -121,8 +126,9 @@ static void next_signs(const band *b)
 static inline void code_band(coder *c, const band *b, const band *given, const int writing)
 {
     size_t width = b->own.width, height = b->own.height, groups = (width + GROUP - 1) / GROUP;
-    uint8_t *flags = b->flags + 1, *flags_above = flags + groups + 2;
-    memset(b->flags, 0, 2 * (groups + 2));
+    uint8_t *flags = b->flags + 1; /* of the row of groups above, until those of this one take their places */
+    int flagged = b->flagged >= 0;
+    memset(b->flags, 0, groups + 2);
     int32_t half = b->step_q6 >> 7; /* of a step: less than that is 0 */
     int16_t least = (int16_t)(half < 32767 ? half : 32767);
     for (size_t top = 0; top < height; top += GROUP) {
@@ -130,15 +136,15 @@ static inline void code_band(coder *c, const band *b, const band *given, const i
         look_around(given, top, down);
         next_signs(given);
 #ifndef APERCU_SMALL_ENCODER
-        if (writing && b->flagged >= 0)
+        if (writing && flagged)
             look_for_any(given, top, down, least);
 #endif
         for (size_t g = 0; g < groups; g++) {
             size_t left = g * GROUP, across = width - left < GROUP ? width - left : GROUP;
-            int group_has = 0, may_be_empty = 1;
-            if (b->flagged >= 0) {
+            int group_has = 0;
+            if (flagged) {
                 uint32_t sum = sum_around(b, left);
-                uint32_t known = (uint32_t)(flags[(ptrdiff_t)g - 1] + 2 * flags_above[g] + 4 * flags_above[g + 1]);
+                uint32_t known = (uint32_t)(flags[(ptrdiff_t)g - 1] + 2 * flags[g] + 4 * flags[g + 1]);
                 range_context *flag = CONTEXTS(c) + b->flagged + known * BUCKETS + bucket_of(sum >> 3);
                 uint32_t on = 0;
                 if (writing)
@@ -149,19 +155,13 @@ static inline void code_band(coder *c, const band *b, const band *given, const i
                     clear(b, top, left, down, across);
                 if (!flags[g])
                     continue;
-                may_be_empty = 0;
             }
             for (size_t y = top; y < top + down; y++)
                 for (size_t x = left; x < left + across; x++) {
                     int last = y + 1 == top + down && x + 1 == left + across;
-                    int must = last && !group_has && !may_be_empty;
-                    group_has |= code_symbol(c, b, y, x, group_has && !may_be_empty, must, writing);
+                    group_has |= code_symbol(c, b, y, x, group_has, flagged && last && !group_has, writing) && flagged;
                 }
         }
-        uint8_t *t = flags;
-        flags = flags_above;
-        flags_above = t;
-        memset(flags - 1, 0, groups + 2);
     }
 }
 
