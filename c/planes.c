@@ -183,7 +183,7 @@ void start_tile(const apc_model *model, uint8_t *memory, const memory_map *map)
     if (model->starts)
         apercu_bands_start(model->starts, contexts);
     for (int32_t i = 0; !model->starts && i < N_CONTEXTS; i++)
-        contexts[i] = small_start(model->codes, i);
+        contexts[i] = small_start(model->codes, i, 0);
 #endif
     memset(memory + map->work, 0, map->n_workspace);
 }

@@ -30,7 +30,8 @@ APERCU_APART static void write_band(coder *c, const wavelet_level *l, uint32_t p
     b.sources[COMPANION] = plane ? own - ORIENTATIONS : NULL;
     b.coefficients = l->bands[orientation + 1];
     b.decoded = decoding ? l->bands[orientation + 1] : NULL;
-    b.band = (chroma * STAGES + stage - 1) * ORIENTATIONS + orientation;
+    b.row = chroma * STAGES + stage - 1;
+    b.band = b.row * ORIENTATIONS + orientation;
     b.weights = apercu_weights + b.band * PAST;
     b.flagged = -1;
     if (stage <= FLAGGED_STAGES)

@@ -8,7 +8,7 @@ extern const uint8_t apercu_codes[];
 
 void range_context_begin(range_context *c)
 {
-    *c = small_start(apercu_codes, (int32_t)(c - tile_contexts));
+    *c = small_start(apercu_codes, (int32_t)(c - tile_contexts), 1);
 }
 #else
 extern const uint16_t apercu_starts[]; /* as apercu_bands_start takes them */

@@ -18,8 +18,8 @@ static struct {
     uint32_t width, height, top, n_tiles; /* what has come: rows, and tiles */
     int32_t step_q8;
     uint16_t quality_q8;
-    uint8_t *out; /* the file; segments are in order of tiles behind room for the head, until that is known */
-    size_t capacity, begins, size;
+    uint8_t *out, *begins, *at; /* the file, its segments behind room for the head, which is not known before the end, and their end */
+    size_t room;                /* from there on */
     uint8_t levels[N_LEVELS + 1];
 } file;
 
@@ -86,10 +86,11 @@ static int begin(uint32_t width, uint32_t height, uint16_t quality_q8, uint8_t *
     file.width = width, file.height = height, file.top = file.n_tiles = 0;
     file.step_q8 = step_of_quality(quality_q8);
     file.quality_q8 = quality_q8;
-    file.out = out, file.capacity = capacity;
-    file.begins = HEAD_BYTES + 4 * N_LAYERS * n_tiles;
-    file.size = 0;
-    return file.begins > capacity ? APERCU_TOO_SMALL : 0;
+    size_t n_head = HEAD_BYTES + 4 * N_LAYERS * n_tiles;
+    file.out = out;
+    file.begins = file.at = out + n_head;
+    file.room = capacity - n_head;
+    return n_head > capacity ? APERCU_TOO_SMALL : 0;
 }
 
 #if APERCU_WIDE
@@ -127,13 +128,13 @@ int apercu_strip(const apercu_sample *pixels, size_t row)
         memset(tile_contexts, 0, sizeof tile_contexts);
         memset(&tile_work, 0, sizeof tile_work);
         for (int layer = 0; layer < N_LAYERS; layer++) {
-            size_t used = file.begins + file.size;
             int last = N_LAYERS - layer; /* the first layer has all coarser stages */
-            int32_t n = tile_write(width, height, file.step_q8, layer ? last : STAGES, last, file.out + used, file.capacity - used);
-            if (n < 0 || file.capacity - used < (uint32_t)n + GAP || file.n_tiles == MOST_TILES)
+            int32_t n = tile_write(width, height, file.step_q8, layer ? last : STAGES, last, file.at, file.room);
+            if (n < 0 || file.room < (uint32_t)n + GAP || file.n_tiles == MOST_TILES)
                 return APERCU_TOO_SMALL;
             lengths[file.n_tiles * N_LAYERS + (uint32_t)layer] = (uint32_t)n;
-            file.size += (uint32_t)n + GAP;
+            file.at += n + GAP;
+            file.room -= (uint32_t)n + GAP;
         }
         file.n_tiles++;
     }
@@ -205,11 +206,12 @@ static uint8_t *put_head(int parts)
 /* From tile after tile to layer after layer: a copy behind them, and back. */
 static int sort_segments(void)
 {
-    uint8_t *from = file.out + file.begins, *to = from + file.size;
-    if (file.capacity - file.begins < 2 * file.size)
+    uint8_t *to = file.at;
+    size_t size = (size_t)(file.at - file.begins);
+    if (file.room < size)
         return APERCU_TOO_SMALL;
     for (uint32_t layer = 0; layer < N_LAYERS; layer++) {
-        const uint8_t *at = from;
+        const uint8_t *at = file.begins;
         for (uint32_t i = 0; i < file.n_tiles * N_LAYERS; i++) {
             if (i % N_LAYERS == layer) {
                 memcpy(to, at, lengths[i]);
@@ -218,7 +220,7 @@ static int sort_segments(void)
             at += lengths[i] + GAP;
         }
     }
-    memcpy(from, from + file.size, file.size);
+    memcpy(file.begins, file.at, size);
     return 0;
 }
 
@@ -231,7 +233,7 @@ int32_t apercu_end(void)
         return APERCU_TOO_SMALL;
     uint8_t *at = put_head(parts), before[8];
     memcpy(before, at - 4, 4); /* the checksum of the head */
-    memmove(at, file.out + file.begins, file.size);
+    memmove(at, file.begins, (size_t)(file.at - file.begins));
     if (!parts) {
         size_t n = (size_t)(at - file.out) + lengths[0];
         at = file.width * file.height <= SMALL_PIXELS ? put(file.out + n, crc16_of(file.out, n), 2)

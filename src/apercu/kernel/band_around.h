@@ -84,7 +84,7 @@ APERCU_LARGE void look_around(const band *b, size_t top, size_t down)
         for (int i = 0; i < SOURCES; i++) {
             const grid *from = b->sources[i];
             size_t row_of = i == PARENT ? y / 2 : y;
-            if (!from || row_of >= from->height || !from->width || !smooth(from, row_of, n, column, smoothed))
+            if (!from || row_of >= from->height || !smooth(from, row_of, n, column, smoothed)) /* of no width: no symbols */
                 continue;
             for (size_t x = 0; x < b->own.width; x += BYTES) {
                 word values = i == PARENT ? spread(smoothed + x / 2) * 0x101 : load(smoothed + x), weight = b->weights[SOURCE_WEIGHTS + (i + 1) / 2];

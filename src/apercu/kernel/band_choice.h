@@ -35,7 +35,7 @@ static inline int worth_it(const coder *c, const band *b, size_t top, size_t lef
                            range_context *flag, const int weighing)
 {
     range_context *zeros = CONTEXTS(c) + ZERO_CONTEXTS + 2 * b->band * BUCKETS * BUCKETS;
-    range_context *magnitudes = CONTEXTS(c) + MAG_CONTEXTS + b->band / ORIENTATIONS * BUCKETS * UNARY;
+    range_context *magnitudes = CONTEXTS(c) + MAG_CONTEXTS + b->row * BUCKETS * UNARY;
     expense gain = 0;
     int has = 0;
     for (size_t y = top; y < top + down; y++)

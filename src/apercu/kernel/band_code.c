@@ -81,7 +81,8 @@ static inline void walk_band(coder *c, const band_plane *plane, const wavelet_la
     b.coefficients = writing ? coefficients + layout->start[i] : NULL;
     b.decoded = decoding ? coefficients + layout->start[i] : NULL;
     b.out = out ? out + layout->start[i] : NULL;
-    b.band = (plane->chroma * STAGES + stage - 1) * ORIENTATIONS + orientation;
+    b.row = plane->chroma * STAGES + stage - 1;
+    b.band = b.row * ORIENTATIONS + orientation;
     b.weights = weights + b.band * PAST;
     b.flagged = -1;
     if (stage <= FLAGGED_STAGES)

@@ -56,7 +56,8 @@ typedef struct {
     uint8_t *any;     /* writing only: a byte a column, whether it may hold a symbol in this row of groups */
     uint8_t *scratch; /* of look_around */
     const uint8_t *weights;
-    int band;        /* (class * STAGES + stage - 1) * ORIENTATIONS + orientation */
+    int row;         /* class * STAGES + stage - 1 */
+    int band;        /* row * ORIENTATIONS + orientation */
     int flagged;     /* index of the first flag context, or -1 */
     int32_t step_q6;
     uint32_t reciprocal; /* writing only */

@@ -36,35 +36,35 @@ static const uint16_t RUNS[] = {
     RUN((FLAGGED_STAGES - 1) * FLAGS, EACH),
 };
 
-/* Where the byte of a context is, or -1. */
-static inline int32_t small_place(int32_t i)
+/* Where the byte of a context is, or -1; `reached`: a symbol has it, so that it has one. */
+APERCU_PART int32_t small_place(int32_t i, const int reached)
 {
     int32_t at = 0;
     for (size_t run = 0; run < sizeof RUNS / sizeof *RUNS; run++) {
         int32_t n = RUNS[run] >> RUN_BITS, what = RUNS[run] & ((1 << RUN_BITS) - 1);
         if (i < n)
-            return what == NONE || (what == HALF && i % 2) ? -1 : at + (i >> what);
+            return !reached && (what == NONE || (what == HALF && i % 2)) ? -1 : at + (i >> what);
         i -= n;
         at += n >> what;
     }
     /* Of LL, a length of 16 bits at the most; a second bit, of two or more; signs. */
     int32_t row = i / LENGTHS, column = i % LENGTHS, above = row - CLASSES * BUCKETS;
     if (above < 0)
-        return column == LENGTHS - 1 ? -1 : at + i - row;
+        return !reached && column == LENGTHS - 1 ? -1 : at + i - row;
     if (above < CLASSES)
-        return column < 2 ? -1 : at + i - row - above - 2;
+        return !reached && column < 2 ? -1 : at + i - row - above - 2;
     return at + i - row - above;
 }
 
 /* The start of a context. */
-static inline range_context small_start(const uint8_t *codes, int32_t i)
+APERCU_PART range_context small_start(const uint8_t *codes, int32_t i, const int reached)
 {
     static const uint16_t UNLIKELY[32] = {25,   32,   41,   53,   68,   87,   111,  143,   184,   236,   302,
                                           387,  497,  636,  815,  1042, 1333, 1701, 2168,  2758,  3500,  4427,
                                           5577, 6992, 8714, 10782, 13226, 16062, 19282, 22849, 26695, 30723};
     static const uint8_t AGES[4] = {4, 11, 32, 91};
-    int32_t place = small_place(i);
-    if (place < 0)
+    int32_t place = small_place(i, reached);
+    if (!reached && place < 0)
         return range_context_at(NO_START, NO_AGE, RANGE_FAST_SHIFT, RANGE_SLOW_SHIFT);
     uint32_t code = codes[place], logit = code % 64;
     uint32_t p0 = logit < 32 ? UNLIKELY[logit] : 65536 - UNLIKELY[63 - logit];

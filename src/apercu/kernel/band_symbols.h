@@ -44,7 +44,7 @@ APERCU_LARGE int code_symbol(coder *c, const band *b, size_t y, size_t x, int gr
     range_context *signs = CONTEXTS(c) + SIGN_CONTEXTS + b->band * SIGN_PATTERNS +
                            ((sign_at[-1] * 3 + sign_at[above]) * 3 + sign_at[above - 1]) * 3 + sign_at[above + 1];
     range_context *magnitude = CONTEXTS(c) + MAG_CONTEXTS +
-                               (b->band / ORIENTATIONS * BUCKETS + (int)bucket_of((before + around) / 2)) * UNARY;
+                               (b->row * BUCKETS + (int)bucket_of((before + around) / 2)) * UNARY;
     if (WRITES(writing)) {
         if (writing == WEIGHING)
             q = choose_weighed(b->price, weight_at(b, y, x, 1), steps, negative, zero, signs, magnitude, must);

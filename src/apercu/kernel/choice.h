@@ -49,7 +49,7 @@ APERCU_SMALL uint32_t cost(const range_context *c, uint32_t bit)
 #ifdef APERCU_SMALL_ENCODER
 typedef int32_t expense;
 #define MOST_EXPENSE INT32_MAX
-enum { SURE = 8192, MOST_STEPS = 32767 << 8 | 255 /* the largest symbol stands for them */ };
+enum { SURE = 8192, MOST_STEPS = 32767 << 8 | (HALF_A_STEP - 1) /* the largest symbol stands for them */ };
 #else
 typedef int64_t expense;
 #define MOST_EXPENSE INT64_MAX
@@ -112,7 +112,7 @@ APERCU_PART uint32_t choose_weighed(expense bit_price, expense weight, uint32_t 
     uint32_t most = (a + HALF_A_STEP) >> 8;
     if (most == 0)
         return must ? 1 : 0;
-    if (most > 32767)
+    if (MOST_STEPS == UINT32_MAX && most > 32767)
         most = 32767;
     expense least = MOST_EXPENSE;
     if (!must)

@@ -38,22 +38,22 @@ static inline void range_carry(uint8_t *out, size_t size)
 /* Writes `bit` (0 or 1), of which a 0 has the probability p0 / 65536, p0 from 1 to 65535. */
 APERCU_SMALL void range_put(range_encoder *e, uint32_t bit, uint32_t p0)
 {
-    uint32_t bound = (uint32_t)((uint64_t)e->range * p0 >> 16);
+    uint32_t low = e->low, range = e->range, bound = (uint32_t)((uint64_t)range * p0 >> 16);
     if (bit) {
-        e->low += bound;
-        e->range -= bound;
-        if (e->low < bound && e->size <= e->capacity)
+        low += bound;
+        range -= bound;
+        if (low < bound && e->size <= e->capacity)
             range_carry(e->out, e->size);
     } else {
-        e->range = bound;
+        range = bound;
     }
-    while (e->range < 1u << 24) { /* twice at most, since no share is below 2^-16 */
+    for (; range < 1u << 24; range <<= 8, low <<= 8) { /* twice at most, since no share is below 2^-16 */
         if (e->size < e->capacity)
-            e->out[e->size] = (uint8_t)(e->low >> 24);
+            e->out[e->size] = (uint8_t)(low >> 24);
         e->size++;
-        e->low <<= 8;
-        e->range <<= 8;
     }
+    e->low = low;
+    e->range = range;
 }
 
 static inline void range_put_adaptive(range_encoder *e, range_context *c, uint32_t bit)

@@ -80,9 +80,10 @@ APERCU_LARGE void correct(int16_t *high, int32_t by, int32_t scale, int sign)
  * low-pass samples take over what a quantiser of step `step_q6` removes; or, where that is 0, the high-pass samples mend. */
 static void at_both_ends(const wavelet_level *l, int low, int high, int32_t step_q6, const int16_t *folded, int sign)
 {
-    int across = high - low == HL - LL;
+    int across = (high ^ low) == (HL ^ LL);
     size_t side = across ? l->width : l->height, n = ((across ? l->height : l->width) + (low == LL)) / 2;
     size_t n_low = (side + 1) / 2, n_high = side / 2, pitch = across ? 1 : n;
+    size_t next_low = across ? n_low : 1, next_high = across ? n_high : 1;
     int16_t *first = l->bands[low], *its = l->bands[high];
     const int16_t *open = step_q6 ? OPEN_TAKES : OPEN_MENDS, *far = n_low == n_high ? folded : open;
     int32_t scale = step_q6 ? (low == LL ? LOW_SCALE : WHOLE) << across : LOW_UNSCALE >> across; /* to the unit of the other */
@@ -100,8 +101,8 @@ static void at_both_ends(const wavelet_level *l, int low, int high, int32_t step
         }
         if (!step_q6)
             correct(its, a, scale, sign), correct(at_last, b, scale, sign);
-        first += across ? n_low : 1;
-        its += across ? n_high : 1;
+        first += next_low;
+        its += next_high;
     }
 }
 
