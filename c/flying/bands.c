@@ -40,7 +40,7 @@ APERCU_APART static void write_band(coder *c, const wavelet_level *l, uint32_t p
     b.price = PRICES[chroma][stage - 1];
     b.reciprocal = reciprocal_of(b.step_q6);
     size_t wide = wide_of(own->width);
-    b.flags = tile_work.bytes;
+    b.flags = apercu_work.bytes;
     b.around = b.flags + wide;
     b.around_stride = wide;
     b.signs_stride = wide;
@@ -51,15 +51,15 @@ APERCU_APART static void write_band(coder *c, const wavelet_level *l, uint32_t p
         code_band(c, &b, &b, WRITING);
 }
 
-int32_t tile_write(uint32_t width, uint32_t height, int32_t step_q8, int first, int last, uint8_t *out, size_t capacity)
+int32_t apercu_write(uint32_t width, uint32_t height, int32_t step_q8, int first, int last, uint8_t *out, size_t capacity)
 {
     static coder c;
     int mends = step_q8 >= MENDED_FROM_Q8; /* see wavelet_border.c: low-pass samples are decoded, level by level */
     c.e = range_encoder_at(out, capacity);
     if (first == STAGES)
-        end_of_grids = tile_work.bytes + scratch_size(APERCU_TILE);
+        end_of_grids = apercu_work.bytes + scratch_size(APERCU_TILE);
     for (int stage = first; stage >= last; stage--) {
-        int16_t *coefficients = tile_samples;
+        int16_t *coefficients = apercu_samples;
         for (uint32_t p = 0; p < APERCU_BANDS; p++) {
             int chroma = APERCU_COLOUR && p, level = stage - chroma;
             if (level < 1)
@@ -68,7 +68,7 @@ int32_t tile_write(uint32_t width, uint32_t height, int32_t step_q8, int first, 
             for (int i = 1; i < level; i++)
                 w = (w + 1) / 2, h = (h + 1) / 2;
             wavelet_level l;
-            wavelet_set_level(&l, w, h, coefficients, coefficients, NULL);
+            wavelet_set_level(&l, w, h, coefficients, coefficients);
             if (stage == STAGES) {
                 int32_t step_q6 = band_step_q6(step_q8, chroma, level, -1);
                 w = (w + 1) / 2, h = (h + 1) / 2;

@@ -5,12 +5,11 @@
 
 enum { GAP = 4 /* for a checksum */, MAX_SIDE = 65535, MAX_QUALITY_Q8 = 25600, SMALL_PIXELS = 4096, ONE_TILE = 15, MAX_LEVEL_CODE = 208 };
 enum { N_LEVELS = 2 * APERCU_WIDE * (APERCU_COLOUR ? 1 : APERCU_BANDS) /* bytes of the head */, HEAD_BYTES = 20 + N_LEVELS };
-
 enum { N_COSTS = 256, LOG_BITS = 19 /* with fewer, some are rounded the other way */ };
 
-range_context tile_contexts[N_CONTEXTS];
-int16_t tile_samples[N_SAMPLES];
-union tile_work tile_work;
+range_context apercu_contexts[N_CONTEXTS];
+int16_t apercu_samples[N_SAMPLES];
+union apercu_work apercu_work;
 uint16_t apercu_costs[N_COSTS]; /* of bits, for the kernel's choice.h */
 
 static uint32_t lengths[MOST_TILES * N_LAYERS]; /* of the layers of each tile */
@@ -20,6 +19,7 @@ static struct {
     uint16_t quality_q8;
     uint8_t *out, *begins, *at; /* the file, its segments behind room for the head, which is not known before the end, and their end */
     size_t room;                /* from there on */
+    int fault;                  /* the first, which all calls return until a file is begun again */
     uint8_t levels[N_LEVELS + 1];
 } file;
 
@@ -107,31 +107,33 @@ void apercu_level_codes(uint16_t low, uint16_t high, uint8_t codes[2])
 
 int apercu_begin(uint32_t width, uint32_t height, uint16_t quality_q8, uint8_t *out, size_t capacity, const uint8_t *levels)
 {
-    return begin(width, height, quality_q8, out, capacity, levels);
+    return file.fault = begin(width, height, quality_q8, out, capacity, levels);
 }
 #else
 int apercu_begin(uint32_t width, uint32_t height, uint16_t quality_q8, uint8_t *out, size_t capacity)
 {
-    return begin(width, height, quality_q8, out, capacity, NULL);
+    return file.fault = begin(width, height, quality_q8, out, capacity, NULL);
 }
 #endif
 
 int apercu_strip(const apercu_sample *pixels, size_t row)
 {
     row = row ? row : (size_t)file.width * APERCU_BANDS;
+    if (file.fault)
+        return file.fault;
     if (file.top >= file.height)
         return APERCU_BAD_CALL;
     uint32_t height = least_of(file.height - file.top, APERCU_TILE);
     for (uint32_t left = 0; left < file.width; left += APERCU_TILE) {
         uint32_t width = least_of(file.width - left, APERCU_TILE);
-        tile_analyse(width, height, pixels + left * APERCU_BANDS, row, file.step_q8, file.levels);
-        memset(tile_contexts, 0, sizeof tile_contexts);
-        memset(&tile_work, 0, sizeof tile_work);
+        apercu_analyse(width, height, pixels + left * APERCU_BANDS, row, file.step_q8, file.levels);
+        memset(apercu_contexts, 0, sizeof apercu_contexts);
+        memset(&apercu_work, 0, sizeof apercu_work);
         for (int layer = 0; layer < N_LAYERS; layer++) {
             int last = N_LAYERS - layer; /* the first layer has all coarser stages */
-            int32_t n = tile_write(width, height, file.step_q8, layer ? last : STAGES, last, file.at, file.room);
-            if (n < 0 || file.room < (uint32_t)n + GAP || file.n_tiles == MOST_TILES)
-                return APERCU_TOO_SMALL;
+            int32_t n = apercu_write(width, height, file.step_q8, layer ? last : STAGES, last, file.at, file.room);
+            if (n < 0 || file.room < (uint32_t)n + GAP)
+                return file.fault = APERCU_TOO_SMALL;
             lengths[file.n_tiles * N_LAYERS + (uint32_t)layer] = (uint32_t)n;
             file.at += n + GAP;
             file.room -= (uint32_t)n + GAP;
@@ -227,10 +229,13 @@ static int sort_segments(void)
 int32_t apercu_end(void)
 {
     int parts = file.n_tiles * N_LAYERS > 1;
-    if (file.top < file.height)
+    if (file.fault)
+        return file.fault;
+    if (file.n_tiles == 0 || file.top < file.height)
         return APERCU_BAD_CALL;
+    file.fault = APERCU_BAD_CALL; /* of all that follows */
     if (N_LAYERS > 1 && file.n_tiles > 1 && sort_segments())
-        return APERCU_TOO_SMALL;
+        return file.fault = APERCU_TOO_SMALL;
     uint8_t *at = put_head(parts), before[8];
     memcpy(before, at - 4, 4); /* the checksum of the head */
     memmove(at, file.begins, (size_t)(file.at - file.begins));

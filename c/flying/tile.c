@@ -84,12 +84,12 @@ static void fill(wavelet_analysis *planes, const apercu_sample *pixels, size_t r
     }
 }
 
-void tile_analyse(uint32_t width, uint32_t height, const apercu_sample *pixels, size_t row, int32_t step_q8,
+void apercu_analyse(uint32_t width, uint32_t height, const apercu_sample *pixels, size_t row, int32_t step_q8,
                   const uint8_t *levels)
 {
     wavelet_analysis planes[APERCU_BANDS];
     scaling how = scaling_of(levels);
-    int16_t *workspace = tile_work.numbers, *bands = tile_samples;
+    int16_t *workspace = apercu_work.numbers, *bands = apercu_samples;
     for (uint32_t i = 0; i < APERCU_BANDS; i++) {
         begin(&planes[i], width, height, i > 0, step_q8, workspace, bands);
         workspace += i ? WORK_OF(APERCU_TILE / 2) : WORK_OF(APERCU_TILE);
@@ -113,13 +113,13 @@ static void fill(int16_t *even, const apercu_sample *pixels, size_t width, const
         (x % 2 ? odd : even)[x / 2] = (int16_t)((sample_of(*pixels, how) << SHORTER >> 1) - HALF_OF_CENTRE);
 }
 
-void tile_analyse(uint32_t width, uint32_t height, const apercu_sample *pixels, size_t row, int32_t step_q8,
+void apercu_analyse(uint32_t width, uint32_t height, const apercu_sample *pixels, size_t row, int32_t step_q8,
                   const uint8_t *levels)
 {
     for (uint32_t band = 0; band < APERCU_BANDS; band++) {
         wavelet_analysis a;
         scaling how = scaling_of(levels + 2 * band);
-        begin(&a, width, height, 0, step_q8, tile_work.numbers, tile_samples + band * width * height);
+        begin(&a, width, height, 0, step_q8, apercu_work.numbers, apercu_samples + band * width * height);
         for (uint32_t y = 0; y < height; y++) {
             fill(wavelet_row(&a, 0), pixels + y * row + band, width, &how);
             wavelet_step(&a);

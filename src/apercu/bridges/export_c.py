@@ -27,6 +27,8 @@ KERNEL = (
     *("band_model.h", "band_small.h", "band_step.h", "band_symbols.h", "choice.h", "magnitudes.h", "range_coder.h"),
     *("range_context.h", "samples.h", "samples_scale.h", "wavelet.h", "wavelet_border.h", "wavelet_lift.h"),
 )
+FIRST = "api.h"
+"""Which every source of the kernel includes before all else: there it learns what it is compiled for."""
 TEMPLATES = {"encoder.h": "encoder.h", "kind.h": "src/kind.h", "example.c": "example.c", "Makefile": "Makefile"}
 LEVEL_CODES = """\
 /* The codes of the narrowest levels from `low` or less up to `high` or more. */
@@ -72,20 +74,15 @@ def export_c(
         raise OptionError(f"model must be one of {', '.join(NAMED_MODELS)}, not {model!r}")
     tables = load(FOLDER / MODELS[number].file)
     words = _words(layout, layers, most_tiles) | _of_tables(number, tables)
-    words["defines"] = " ".join(f"-D{name}" for name in defines(model))
     folder, sources = Path(out), _sources() / "flying"
     (folder / "src").mkdir(parents=True, exist_ok=True)
     for name, to in TEMPLATES.items():
         _write(folder / to, (sources / f"{name}.in").read_text(encoding="utf-8").format(**words))
     _write(folder / "tables.c", arrays_of(tables, number))
     for path in (*map(sources.joinpath, SOURCES), *map(Path(kernel.__file__).parent.joinpath, KERNEL)):
-        _write(folder / "src" / path.name, path.read_text(encoding="utf-8"))
+        kind = '#include "kind.h"\n' if path.name == FIRST else ""
+        _write(folder / "src" / path.name, kind + path.read_text(encoding="utf-8"))
     return ram
-
-
-def defines(model: str | None = None) -> list[str]:
-    """What the sources are compiled with."""
-    return ["APERCU_SMALL_ENCODER", *(["APERCU_SMALL_TABLES"] if model else [])]
 
 
 def ram_of(layout: Layout, n_segments: int) -> int:
@@ -153,7 +150,8 @@ def _words(layout: Layout, layers: int, most_tiles: int) -> dict[str, Any]:
 def _of_tables(number: int, tables: NDArray[np.generic]) -> dict[str, Any]:
     small = tables.dtype == np.uint8
     size = N_REACHED if small else 4 * N_CONTEXTS
-    return {"model": number, "table_bytes": N_BANDS * N_WEIGHTS + size}
+    define = "#define APERCU_SMALL_TABLES\n" if small else ""
+    return {"model": number, "small_tables": define, "table_bytes": N_BANDS * N_WEIGHTS + size}
 
 
 def _sources() -> Path:

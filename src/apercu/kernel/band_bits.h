@@ -14,8 +14,8 @@ typedef struct {
 /* A small encoder reads nothing, and has its contexts in one place. */
 #ifdef APERCU_SMALL_ENCODER
 #define WRITES(writing) ((void)(writing), 1)
-#define CONTEXTS(coder) ((void)(coder), tile_contexts)
-extern range_context tile_contexts[];
+#define CONTEXTS(coder) ((void)(coder), apercu_contexts)
+extern range_context apercu_contexts[];
 #else
 #define WRITES(writing) (writing)
 #define CONTEXTS(coder) ((coder)->contexts)

@@ -21,10 +21,10 @@ static inline size_t joining_size(const band_plane *plane)
 }
 
 /* The level whose HL is band i. Its low-pass samples are decoded: they have replaced the coefficients before it. */
-static inline void set_level_of(wavelet_level *l, const wavelet_layout *layout, int i, int16_t *coefficients, int16_t *rows)
+static inline void set_level_of(wavelet_level *l, const wavelet_layout *layout, int i, int16_t *coefficients)
 {
     wavelet_set_level(l, layout->width[i] + layout->width[i + 1], layout->height[i] + layout->height[i + 1], coefficients,
-                      coefficients, rows);
+                      coefficients);
 }
 
 static inline void decode_low_and_mend(const wavelet_layout *layout, const int16_t *symbols, int32_t step_q6,
@@ -33,7 +33,7 @@ static inline void decode_low_and_mend(const wavelet_layout *layout, const int16
     for (size_t i = 0; i < layout->width[0] * layout->height[0]; i++)
         coefficients[i] = coefficient_of(symbols[i], step_q6);
     wavelet_level l;
-    set_level_of(&l, layout, 1, coefficients, NULL);
+    set_level_of(&l, layout, 1, coefficients);
     wavelet_mend_border(&l, -1);
 }
 
@@ -53,9 +53,9 @@ static inline void join_and_mend(const wavelet_layout *layout, int i, uint8_t *f
 {
     size_t margin = MARGIN * (layout->width[layout->n_bands - ORIENTATIONS] + 2 * MARGIN) + MARGIN;
     wavelet_level l;
-    set_level_of(&l, layout, i, coefficients, NULL);
+    set_level_of(&l, layout, i, coefficients);
     join_by_way_of(&l, (int16_t *)(void *)(finest - margin + ((uintptr_t)(finest - margin) & 1)));
-    set_level_of(&l, layout, i + ORIENTATIONS, coefficients, NULL);
+    set_level_of(&l, layout, i + ORIENTATIONS, coefficients);
     wavelet_mend_border(&l, -1);
 }
 

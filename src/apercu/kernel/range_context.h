@@ -92,13 +92,13 @@ static inline uint32_t range_context_p0(const range_context *c)
     return ((uint32_t)c->fast + c->slow) >> 1;
 }
 #else
-void range_context_begin(range_context *c); /* from the tables: c/flying/contexts.c */
+void apercu_begin_context(range_context *c); /* from the tables: c/flying/contexts.c */
 
 /* Contexts begin when they are first asked: most of those of a small tile never are. */
 APERCU_SMALL uint32_t range_context_p0(const range_context *c)
 {
     if (c->age == 0)
-        range_context_begin((range_context *)c);
+        apercu_begin_context((range_context *)c);
     return ((uint32_t)c->fast + c->slow) >> 1;
 }
 #endif

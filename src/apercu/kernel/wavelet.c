@@ -40,10 +40,6 @@ static size_t pitch_of(size_t width)
 {
     return width + 3 * PAD;
 }
-size_t wavelet_rows(size_t width)
-{
-    return ROWS * pitch_of(width);
-}
 static int16_t *even_of(const wavelet_level *l, size_t y)
 {
     return l->rows + y % ROWS * pitch_of(l->width) + PAD;
@@ -53,11 +49,10 @@ static int16_t *odd_of(const wavelet_level *l, size_t y)
     return even_of(l, y) + (l->width + 1) / 2 + PAD;
 }
 
-void wavelet_set_level(wavelet_level *l, size_t width, size_t height, int16_t *low, int16_t *bands, int16_t *rows)
+void wavelet_set_level(wavelet_level *l, size_t width, size_t height, int16_t *low, int16_t *bands)
 {
     l->width = width;
     l->height = height;
-    l->rows = rows;
     l->bands[0] = low;
     bands += ((width + 1) / 2) * ((height + 1) / 2);
     l->bands[1] = bands;
@@ -251,7 +246,8 @@ void wavelet_begin(wavelet_analysis *a, int16_t *workspace, int16_t *bands)
     a->y = 0;
     a->even = workspace + wavelet_rows(how->width);
     a->odd = a->even + ((how->width + 1) / 2) * ((how->height + 1) / 2);
-    wavelet_set_level(&a->level, how->width, how->height, how->levels == 1 ? bands : a->even, bands, workspace);
+    wavelet_set_level(&a->level, how->width, how->height, how->levels == 1 ? bands : a->even, bands);
+    a->level.rows = workspace;
     clear_rows(&a->level);
 }
 
@@ -272,7 +268,7 @@ void wavelet_end(wavelet_analysis *a)
             return;
         int16_t *in = l->bands[0];
         int16_t *low = level + 1 == how->levels ? a->bands : level % 2 ? a->odd : a->even;
-        wavelet_set_level(l, (l->width + 1) / 2, (l->height + 1) / 2, low, a->bands, l->rows);
+        wavelet_set_level(l, (l->width + 1) / 2, (l->height + 1) / 2, low, a->bands);
         clear_rows(l);
         for (size_t y = 0; y < l->height; y++) {
 #ifdef APERCU_SMALL_ENCODER
@@ -342,7 +338,8 @@ int64_t apercu_wavelet_synthesise(const int16_t *bands, size_t width, size_t hei
     int16_t *all = (int16_t *)(uintptr_t)bands, *low = all; /* only read */
     for (int level = levels; level >= 1; level--) {
         wavelet_level l;
-        wavelet_set_level(&l, widths[level - 1], heights[level - 1], low, all, rows);
+        wavelet_set_level(&l, widths[level - 1], heights[level - 1], low, all);
+        l.rows = rows;
         low = level == 1 ? plane : level % 2 ? odd : even;
         synthesise_level(&l, level == 1, centre, low, level == 1 ? stride : l.width);
     }

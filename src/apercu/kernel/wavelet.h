@@ -26,9 +26,12 @@ typedef struct {
     int16_t *rows; /* wavelet_rows() numbers */
 } wavelet_level;
 
-/* A level whose LL is at `low`, and whose other bands are where wavelet_layout says, in `bands`. */
-void wavelet_set_level(wavelet_level *level, size_t width, size_t height, int16_t *low, int16_t *bands, int16_t *rows);
-size_t wavelet_rows(size_t width);
+/* A level whose LL is at `low`, and whose other bands are where wavelet_layout says, in `bands`. Its rows are left as they are. */
+void wavelet_set_level(wavelet_level *level, size_t width, size_t height, int16_t *low, int16_t *bands);
+static inline size_t wavelet_rows(size_t width)
+{
+    return 8 * (width + 3 * WAVELET_PAD);
+}
 /* Joins its bands; level 2 or more. */
 void wavelet_join_level(const wavelet_level *level, int16_t *out);
 
