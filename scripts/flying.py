@@ -191,6 +191,13 @@ def code_size(program: Path) -> tuple[int, int]:
     return sizes[0], sizes[1]
 
 
+def static_memory(program: Path) -> int:
+    """Bytes of RAM of the encoder, without its stack."""
+    placed = program.with_suffix(".map").read_text().partition("Linker script and memory map")[2]
+    sections = re.findall(r"^ \.(?:bss|data)\S*\s+0x\w+\s+0x(\w+) \S*encoder\.a\(\w+\.o\)$", placed, re.MULTILINE)
+    return sum(int(n, 16) for n in sections)
+
+
 def needs(program: Path) -> set[str]:
     """Functions that the encoder has not, which its code does not count."""
     archive = program.parent / "encoder" / "encoder.a"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import apercu
-from apercu.bridges.export_c import defines, export_c, ram_of
+from apercu.bridges.export_c import export_c, ram_of
 from apercu.cli.main import main
 from apercu.errors import OptionError
 from apercu.format.container import read_header
@@ -150,19 +150,58 @@ def test_the_example_of_large_tiles(tmp_path):
 
 @needs_compiler
 def test_a_program_in_other_words(tmp_path):
-    """One in C++ can call it; sources that are compiled without the options of the Makefile say so."""
+    """Sources need no options of the compiler, and a program in C++ can call them."""
     export_c(tmp_path, model="apercu_small")
-    compiler = [c_library.COMPILER, f"-I{tmp_path}", f"-I{tmp_path / 'src'}", "-fsyntax-only"]
-    done = subprocess.run([*compiler, tmp_path / "encoder.c"], capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert "-DAPERCU_SMALL_ENCODER -DAPERCU_KIND=APC_RGB -DAPERCU_WIDE=0 -DAPERCU_SMALL_TABLES" in done.stderr
-    few = [f"-D{name}" for name in defines("rgb")]
-    assert subprocess.run([*compiler, *few, tmp_path / "encoder.c"], capture_output=True, check=False).returncode != 0
+    strict = [c_library.COMPILER, "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{tmp_path}", "-O1", "-c"]
+    sources = [*sorted((tmp_path / "src").glob("*.c")), tmp_path / "tables.c"]
+    subprocess.run([*strict, *sources], cwd=tmp_path, check=True)
     if shutil.which("c++"):
         (tmp_path / "main.cpp").write_text('#include "encoder.h"\nint32_t size() { return apercu_end(); }\n')
         command = ["c++", "-Wall", "-Wextra", "-Werror", "-pedantic", "-c", "main.cpp", "-o", "main.o"]
         subprocess.run(command, cwd=tmp_path, check=True)
         assert b"apercu_endv" not in (tmp_path / "main.o").read_bytes()  # its name in C++
+
+
+@needs_compiler
+def test_the_codes_of_levels(tmp_path):
+    """Those of the package, for the least and the greatest sample."""
+    export_c(tmp_path, bands="grey", bits=16)
+    (tmp_path / "example.c").write_text(
+        '#include "encoder.h"\n#include <stdio.h>\n#include <stdlib.h>\n'
+        "int main(int n, char **words)\n{\n    uint8_t codes[2];\n    (void)n;\n"
+        "    apercu_level_codes((uint16_t)atoi(words[1]), (uint16_t)atoi(words[2]), codes);\n"
+        '    return printf("%d %d", codes[0], codes[1]) < 0;\n}\n'
+    )
+    subprocess.run(["make", "-s", "-C", tmp_path, f"CC={c_library.COMPILER}", "CFLAGS=-O1"], check=True)
+    for low, high in ((0, 65_535), (200, 5_000), (7, 7), (15, 17), (65_535, 65_535)):
+        image = np.linspace(low, high, 64).astype(np.uint16).reshape(8, 8)
+        wanted = read_header(apercu.encode(image, quality=50.0)).levels[0]
+        done = subprocess.run([tmp_path / "example", str(low), str(high)], capture_output=True, text=True, check=True)
+        assert tuple(map(int, done.stdout.split())) == tuple(wanted)
+
+
+@pytest.mark.skipif(shutil.which(flying.COMPILER) is None, reason="no compiler for Arm here")
+@pytest.mark.parametrize(
+    ("bands", "model", "optimise", "most"),
+    [
+        ("rgb", None, "-Os", 8_192),
+        ("rgb", "apercu_small", "-Os", 8_192),
+        ("grey", None, "-Os", 7_680),
+        pytest.param("grey", "apercu_small", "-Os", 7_680, marks=pytest.mark.slow),
+        ("rgb", "apercu_small", "-O2", 12_288),
+        pytest.param("rgb", None, "-O2", 12_288, marks=pytest.mark.slow),
+        pytest.param("grey", None, "-O2", 12_288, marks=pytest.mark.slow),
+    ],
+)
+def test_code_and_memory_for_a_board(tmp_path, bands, model, optimise, most):
+    """Code and constants, in bytes; nothing of a library but what every one has; RAM as the header states it."""
+    program = flying.build(tmp_path, "cortex-m4", optimise, bands=bands, model=model)
+    code, tables = flying.code_size(program)
+    assert 4_096 < code <= most
+    assert 8_000 < tables <= (12_288 if model else 46_080)
+    assert flying.needs(program) <= {"memcpy", "memmove", "memset"}
+    stated = export_c(tmp_path / "encoder", bands=bands, model=model)
+    assert stated - 32 <= flying.static_memory(program) <= stated
 
 
 def test_ram_is_as_stated():

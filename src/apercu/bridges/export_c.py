@@ -34,8 +34,11 @@ LEVEL_CODES = """\
 /* The codes of the narrowest levels from `low` or less up to `high` or more. */
 void apercu_level_codes(uint16_t low, uint16_t high, uint8_t codes[2]);
 """
-CONTEXT_BYTES, COST_BYTES, LENGTH_BYTES, STATE_BYTES = 5, 512, 4, 48
-"""In C: a context, what bits cost, the length of a segment, and what encoder.c remembers of a file."""
+CONTEXT_BYTES, COST_BYTES, LENGTH_BYTES, GRID_BYTES = 5, 512, 4, 96
+"""In C, on a machine of 32 bits: a context, what bits cost, the length of a segment, where the magnitudes of a plane's
+bands are."""
+FILE_BYTES, CODER_BYTES = 45, 156
+"""What encoder.c remembers of a file besides levels, and bands.c of a band."""
 MOST_RAM = (1 << 31) - 1
 
 
@@ -86,14 +89,17 @@ def export_c(
 
 
 def ram_of(layout: Layout, n_segments: int) -> int:
-    """Bytes of RAM that an encoder takes for tiles of this layout and files of so many segments."""
+    """Bytes of static memory of an encoder for tiles of this layout and files of so many segments, on a machine of 32
+    bits."""
     parts = (
         CONTEXT_BYTES * N_CONTEXTS,
         2 * layout.n_samples,
         _work(layout),
         COST_BYTES,
         LENGTH_BYTES * n_segments,
-        STATE_BYTES + _level_bytes(layout),
+        GRID_BYTES * layout.n_bands,
+        FILE_BYTES + _level_bytes(layout),
+        CODER_BYTES,
     )
     return sum(-(-n // 8) * 8 for n in parts)
 
