@@ -156,7 +156,15 @@ def build(folder: Path, core: str, optimise: str = "-O2", **kind: Any) -> Path:
     flags = [*machine, optimise, "-ffunction-sections", "-fdata-sections"]
     made = ["make", "-s", "-B", "-C", str(source), *archive, f"CFLAGS={' '.join(flags)}"]
     linked = [COMPILER, *flags, f"-I{source}", str(folder / "main.c"), str(source / "encoder.a"), "-Wl,--gc-sections"]
-    linked += ["-T", str(folder / "board.ld"), "--specs=rdimon.specs", "-nostartfiles", "-o", str(target), f"-Wl,-Map={target.with_suffix('.map')}"]
+    linked += [
+        "-T",
+        str(folder / "board.ld"),
+        "--specs=rdimon.specs",
+        "-nostartfiles",
+        "-o",
+        str(target),
+        f"-Wl,-Map={target.with_suffix('.map')}",
+    ]
     for command in made, linked:
         subprocess.run(command, check=True, capture_output=True)
     return target
@@ -187,7 +195,9 @@ def code_size(program: Path) -> tuple[int, int]:
     """Bytes of the encoder's code and constants, and of its tables: what of its archive is in the program."""
     placed = program.with_suffix(".map").read_text().partition("Linker script and memory map")[2]
     sections = re.findall(r"^ \.(?:text|rodata)\S*\s+0x\w+\s+0x(\w+) \S*encoder\.a\((\w+)\.o\)$", placed, re.MULTILINE)
-    sizes = {of_tables: sum(int(n, 16) for n, name in sections if (name == "tables") == of_tables) for of_tables in (0, 1)}
+    sizes = {
+        of_tables: sum(int(n, 16) for n, name in sections if (name == "tables") == of_tables) for of_tables in (0, 1)
+    }
     return sizes[0], sizes[1]
 
 

@@ -1,20 +1,21 @@
-/* Coefficients of a tile to the bytes of its layers (spec/apercu.md, "Bands"): the walk of the kernel's band_code.c for planes whose
- * sizes and companions are known. */
+/* Coefficients of a tile to the bytes of its layers (spec/apercu.md, "Bands"): the walk of the kernel's band_code.c, for
+ * planes whose sizes and companions are known. What is static here would else be on the stack, which is small. */
 #include "inside.h"
 
 #include "band_grids.h"
 #include "band_low.h"
 #include "band_symbols.h"
 
-/* The magnitudes of the bands of a stage and of the one before it. Each lies behind those that are coded before it; what comes behind
- * them all is zero. */
+/* Magnitudes of the bands of a stage and of the one before it. Each band's lie behind those of all that are coded before it;
+ * what comes behind them is zero. */
 static grid grids[2 * APERCU_BANDS * ORIENTATIONS];
 static uint8_t *end_of_grids;
 
 /* Codes a band of a level, which is one of a stage. `decoding`: symbols are replaced by what they stand for. */
-APERCU_APART static void write_band(coder *c, const wavelet_level *l, uint32_t plane, int stage, int orientation, int32_t step_q8, int decoding)
+APERCU_APART static void write_band(coder *c, const wavelet_level *l, uint32_t plane, int stage, int orientation,
+                                    int32_t step_q8, int decoding)
 {
-    static band b; /* the stack is small */
+    static band b;
     enum { OF_STAGE = APERCU_BANDS * ORIENTATIONS };
     int chroma = APERCU_COLOUR && plane;
     grid *own = grids + (stage % 2 ? OF_STAGE : 0) + plane * ORIENTATIONS + (uint32_t)orientation;

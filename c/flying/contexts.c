@@ -1,9 +1,9 @@
 /* How contexts begin: by the tables of the encoder. */
 #include "inside.h"
 
+#ifdef APERCU_SMALL_TABLES
 #include "band_small.h"
 
-#ifdef APERCU_SMALL_TABLES
 extern const uint8_t apercu_codes[];
 
 void apercu_begin_context(range_context *c)

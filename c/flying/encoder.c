@@ -3,9 +3,14 @@
 
 #include <string.h>
 
-enum { GAP = 4 /* for a checksum */, MAX_SIDE = 65535, MAX_QUALITY_Q8 = 25600, SMALL_PIXELS = 4096, ONE_TILE = 15, MAX_LEVEL_CODE = 208 };
-enum { N_LEVELS = 2 * APERCU_WIDE * (APERCU_COLOUR ? 1 : APERCU_BANDS) /* bytes of the head */, HEAD_BYTES = 20 + N_LEVELS };
-enum { N_COSTS = 256, LOG_BITS = 19 /* with fewer, some are rounded the other way */ };
+enum { MAX_SIDE = 65535, MAX_QUALITY_Q8 = 25600, MAX_LEVEL_CODE = 208, SMALL_PIXELS = 4096, ONE_TILE = 15 };
+enum {
+    GAP = 4, /* behind a segment, for its checksum */
+    N_LEVELS = 2 * APERCU_WIDE * (APERCU_COLOUR ? 1 : APERCU_BANDS), /* bytes */
+    HEAD_BYTES = 20 + N_LEVELS, /* besides lengths, at most */
+    N_COSTS = 256,
+    LOG_BITS = 19 /* with fewer, some costs are rounded the other way */
+};
 
 range_context apercu_contexts[N_CONTEXTS];
 int16_t apercu_samples[N_SAMPLES];
@@ -17,7 +22,7 @@ static struct {
     uint32_t width, height, top, n_tiles; /* what has come: rows, and tiles */
     int32_t step_q8;
     uint16_t quality_q8;
-    uint8_t *out, *begins, *at; /* the file, its segments behind room for the head, which is not known before the end, and their end */
+    uint8_t *out, *begins, *at; /* the file; its segments, behind room for the head, which is known at the end; their end */
     size_t room;                /* from there on */
     int fault;                  /* the first, which all calls return until a file is begun again */
     uint8_t levels[N_LEVELS + 1];
@@ -49,7 +54,7 @@ static void make_costs(void)
     }
 }
 
-/* The step at a knot of the path (spec/apercu.md, "Path of apercu"): 0 to 8 are 6.25 of quality apart, 8 to 24 the half of it. */
+/* The step at a knot of the path (spec/apercu.md, "Path of apercu"): 0 to 8 are 6.25 of quality apart, 8 to 24 half of it. */
 APERCU_APART static uint32_t step_at(uint32_t knot)
 {
     enum { FIRST = 5 }; /* from here on steps have 16 bits; before it, they are twice those of the next but one */

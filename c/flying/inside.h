@@ -1,7 +1,7 @@
 /* What the files of the encoder share. Calls go from left to right:
  *
- *     encoder.c  apercu_begin ...  -> tile.c  pixels to coefficients  -> the kernel
- *                                  -> bands.c  coefficients to bytes  ->
+ *     encoder.c  apercu_begin ...  -> tile.c   pixels to coefficients  -> the kernel
+ *                                  -> bands.c  coefficients to bytes   -> contexts.c
  */
 #ifndef APERCU_INSIDE_H
 #define APERCU_INSIDE_H
@@ -32,7 +32,7 @@ static inline int32_t sample_level(uint8_t code)
 
 /* Pixels of a tile, rows `row` samples apart, to apercu_samples. `levels`: of the file. */
 void apercu_analyse(uint32_t width, uint32_t height, const apercu_sample *pixels, size_t row, int32_t step_q8,
-                  const uint8_t *levels);
+                    const uint8_t *levels);
 
 /* Codes stages `first` to `last` of it, for which contexts and work begin as zeros. Returns bytes, or APERCU_TOO_SMALL. */
 int32_t apercu_write(uint32_t width, uint32_t height, int32_t step_q8, int first, int last, uint8_t *out, size_t capacity);

@@ -1,5 +1,5 @@
-/* Pixels of a tile to the coefficients of its planes (spec/FORMAT.md, "Planes"; spec/apercu.md, "Wavelet"): a row at a time, each
- * sample straight to where the wavelet works on it. */
+/* Pixels of a tile to the coefficients of its planes (spec/FORMAT.md, "Planes"; spec/apercu.md, "Wavelet"): a row at a
+ * time, each sample straight to where the wavelet works on it. */
 #include "inside.h"
 
 #include "samples.h"
@@ -11,7 +11,9 @@ enum { HALF_OF_CENTRE = 2040 };
 #else
 #define UNROLLED
 #endif
-#define WORK_OF(side) (8 * ((side) + 12) + (side) * (side) / 4 + (side) * (side) / 16) /* as wavelet_workspace, of a whole tile */
+
+/* As wavelet_workspace, of a whole tile. */
+#define WORK_OF(side) (8 * ((side) + 12) + (side) * (side) / 4 + (side) * (side) / 16)
 
 /* --- A sample to a number, and the bits by which that is shorter than samples of planes */
 #if APERCU_WIDE
@@ -47,7 +49,7 @@ static inline int32_t sample_of(apercu_sample sample, const scaling *how)
 }
 #endif
 
-/* Of a tile of this size, whose planes are at half size if they are chroma. */
+/* A plane of a tile of this size; at half size if it is chroma. */
 static void begin(wavelet_analysis *a, uint32_t width, uint32_t height, uint32_t chroma, int32_t step_q8, int16_t *workspace,
                   int16_t *bands)
 {
@@ -60,7 +62,8 @@ static void begin(wavelet_analysis *a, uint32_t width, uint32_t height, uint32_t
 }
 
 #if APERCU_COLOUR
-/* Two rows of pixels, `row` samples apart, to two rows of luma and one each of chroma, each sample of which is the mean of four. */
+/* Two rows of pixels, `row` samples apart, to two rows of luma and one each of chroma, whose samples are means of four. All
+ * without the centre and halved, as wavelet_row wants them. */
 static void fill(wavelet_analysis *planes, const apercu_sample *pixels, size_t row, size_t width, const scaling *how)
 {
     size_t half = (width + 1) / 2, odd = half + WAVELET_PAD, odd_chroma = (half + 1) / 2 + WAVELET_PAD;
@@ -85,7 +88,7 @@ static void fill(wavelet_analysis *planes, const apercu_sample *pixels, size_t r
 }
 
 void apercu_analyse(uint32_t width, uint32_t height, const apercu_sample *pixels, size_t row, int32_t step_q8,
-                  const uint8_t *levels)
+                    const uint8_t *levels)
 {
     wavelet_analysis planes[APERCU_BANDS];
     scaling how = scaling_of(levels);
@@ -114,7 +117,7 @@ static void fill(int16_t *even, const apercu_sample *pixels, size_t width, const
 }
 
 void apercu_analyse(uint32_t width, uint32_t height, const apercu_sample *pixels, size_t row, int32_t step_q8,
-                  const uint8_t *levels)
+                    const uint8_t *levels)
 {
     for (uint32_t band = 0; band < APERCU_BANDS; band++) {
         wavelet_analysis a;

@@ -80,14 +80,15 @@ APERCU_LARGE void look_around(const band *b, size_t top, size_t down)
     memset(b->around, 0, GROUP * n);
     for (size_t y = top; y < top + down; y++) {
         uint8_t *out = b->around + y % GROUP * n;
-        memset(sums, 0, 2 * n); /* of even places, of odd ones */
+        memset(sums, 0, 2 * n); /* a word of even places, a word of odd ones */
         for (int i = 0; i < SOURCES; i++) {
             const grid *from = b->sources[i];
             size_t row_of = i == PARENT ? y / 2 : y;
-            if (!from || row_of >= from->height || !smooth(from, row_of, n, column, smoothed)) /* of no width: no symbols */
-                continue;
+            if (!from || row_of >= from->height || !smooth(from, row_of, n, column, smoothed))
+                continue; /* a band without columns has no symbols */
             for (size_t x = 0; x < b->own.width; x += BYTES) {
-                word values = i == PARENT ? spread(smoothed + x / 2) * 0x101 : load(smoothed + x), weight = b->weights[SOURCE_WEIGHTS + (i + 1) / 2];
+                word values = i == PARENT ? spread(smoothed + x / 2) * 0x101 : load(smoothed + x);
+                word weight = b->weights[SOURCE_WEIGHTS + (i + 1) / 2];
                 word lower = load(sums + 2 * x) + (values & LOWER) * weight;
                 word upper = load(sums + 2 * x + BYTES) + (values >> 8 & LOWER) * weight;
                 save(sums + 2 * x, lower);

@@ -10,9 +10,9 @@ enum {
     NO_AGE = 3
 };
 
-/* Contexts in a row, up to LL: how many have a byte each, have one for two, or have none. Without flags nothing is known of a group,
- * which leaves every second context of zeros; class 1 has no stage 1. */
-enum { EACH = 0, HALF = 1, NONE = 15, RUN_BITS = 4 };
+/* Contexts in a row, up to LL: how many have a byte each, have one for two, or have none. Without flags nothing is known of a
+ * group, which leaves every second context of zeros; class 1 has no stage 1. */
+enum { EACH = 0, HALF = 1, NONE = 15 /* shifts of a number of contexts to one of bytes */, RUN_BITS = 4 };
 #define RUN(n, what) ((n) << RUN_BITS | (what))
 enum {
     ZEROS = BUCKETS * BUCKETS * 2 * ORIENTATIONS, /* contexts of a stage */

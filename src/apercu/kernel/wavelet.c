@@ -34,7 +34,7 @@ void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int le
 
 /* Rows of a pipeline: row y stands in slot y % ROWS. A row has its even samples first and then its odd ones, each
  * part with PAD free places before it. */
-enum { ROWS = 8, PAD = WAVELET_PAD };
+enum { ROWS = WAVELET_SLOTS, PAD = WAVELET_PAD };
 
 static size_t pitch_of(size_t width)
 {
@@ -132,10 +132,31 @@ static size_t below(size_t y, size_t n)
 /* Row y has come. Each step wants the one before it of the rows around its own, so that it runs one row behind. */
 static void lift_down(int first, const wavelet_level *l, size_t y)
 {
-    size_t whole = l->width + PAD, n = l->height; /* even samples, the places between, odd samples */
+    size_t whole = l->width + PAD /* even samples, the places between, odd samples */, n = l->height;
     for (int k = 0; k < STEPS_A_WAY && n > 1; k++)
         if (--y < n) /* there is one: numbers below 0 are large */
             lift(first + k, even_of(l, y), even_of(l, above(y)), even_of(l, below(y, n)), whole);
+}
+
+/* The same where none of these rows is at an edge, all steps at once; returns whether, and does nothing else. */
+static int lift_inside(int first, const wavelet_level *l, size_t y)
+{
+    if (y < 6 || y >= l->height)
+        return 0;
+#ifndef __OPTIMIZE_SIZE__
+    if (first == FORWARD) {
+        lift_four(even_of(l, y), even_of(l, y - 1), even_of(l, y - 2), even_of(l, y - 3), even_of(l, y - 4),
+                  even_of(l, y - 5), l->width + PAD);
+        return 1;
+    }
+#ifndef APERCU_SMALL_ENCODER
+    unlift_four(even_of(l, y), even_of(l, y - 1), even_of(l, y - 2), even_of(l, y - 3), even_of(l, y - 4), even_of(l, y - 5),
+                l->width + PAD);
+    return 1;
+#endif
+#endif
+    (void)first;
+    return 0;
 }
 
 /* A row of a level into its bands, LL and HL, or LH and HH; and back. */
@@ -162,12 +183,7 @@ static void lift_behind(const wavelet_level *l, size_t y)
 {
     if (y % 2)
         return;
-#ifndef __OPTIMIZE_SIZE__
-    if (y >= 6 && y < l->height)
-        lift_four(even_of(l, y), even_of(l, y - 1), even_of(l, y - 2), even_of(l, y - 3), even_of(l, y - 4),
-                  even_of(l, y - 5), l->width + PAD);
-    else
-#endif
+    if (!lift_inside(FORWARD, l, y))
         lift_down(FORWARD, l, y);
     for (size_t back = 5; back >= 4; back--)
         if (y - back < l->height)
@@ -215,13 +231,7 @@ static void synthesise_level(const wavelet_level *l, int first, int32_t centre, 
     for (size_t y = 0; y < l->height + 5; y++) {
         if (y < l->height)
             move_row(l, y, INVERSE);
-#if !defined(APERCU_SMALL_ENCODER) && !defined(__OPTIMIZE_SIZE__)
-        if (y >= 7 && y < l->height && y % 2)
-            unlift_four(even_of(l, y), even_of(l, y - 1), even_of(l, y - 2), even_of(l, y - 3), even_of(l, y - 4),
-                        even_of(l, y - 5), l->width + PAD);
-        else
-#endif
-            if (y % 2)
+        if (y % 2 && !lift_inside(INVERSE, l, y))
             lift_down(INVERSE, l, y);
         if (y >= 5)
             put_row(l, out + (y - 5) * stride, y - 5, first, centre);

@@ -7,7 +7,7 @@
 
 #include "api.h"
 
-enum { WAVELET_LEVELS = 5, WAVELET_BANDS = 3 * WAVELET_LEVELS + 1, WAVELET_PAD = 4 };
+enum { WAVELET_LEVELS = 5, WAVELET_BANDS = 3 * WAVELET_LEVELS + 1, WAVELET_PAD = 4, WAVELET_SLOTS = 8 };
 
 /* The size of a plane's bands after `levels` levels: LL of the last level first, then HL, LH and HH of each level, the
  * last level first. They lie in this order in an array of width * height coefficients. */
@@ -18,8 +18,8 @@ typedef struct {
 
 void wavelet_lay_out(wavelet_layout *layout, size_t width, size_t height, int levels);
 
-/* A level of width x height samples. Its bands, LL, HL, LH and HH, of which the last three lie one after the other behind all coarser
- * ones. And the rows that are on their way through it: row y stands in slot y % 8. */
+/* A level of width x height samples. Its bands, LL, HL, LH and HH, of which the last three lie one after the other behind all
+ * coarser ones. And the rows that are on their way through it: row y stands in slot y % WAVELET_SLOTS. */
 typedef struct {
     size_t width, height;
     int16_t *bands[4];
@@ -30,7 +30,7 @@ typedef struct {
 void wavelet_set_level(wavelet_level *level, size_t width, size_t height, int16_t *low, int16_t *bands);
 static inline size_t wavelet_rows(size_t width)
 {
-    return 8 * (width + 3 * WAVELET_PAD);
+    return WAVELET_SLOTS * (width + 3 * WAVELET_PAD);
 }
 /* Joins its bands; level 2 or more. */
 void wavelet_join_level(const wavelet_level *level, int16_t *out);
@@ -54,8 +54,9 @@ size_t wavelet_workspace(size_t width, size_t height);
  * end. */
 void wavelet_begin(wavelet_analysis *analysis, int16_t *workspace, int16_t *bands);
 void wavelet_push(wavelet_analysis *analysis, const int16_t *row);
-/* The same for those who put the samples where they are worked on, with the centre off and then halved: those of even columns at
- * wavelet_row(), those of odd ones WAVELET_PAD behind the last of these. The row after the next is ahead by 1, and no more. */
+/* In a small encoder, for those who put the samples where they are worked on, with the centre off and then halved:
+ * those of even columns at wavelet_row(), those of odd ones WAVELET_PAD behind the last of these. The row after the next is
+ * ahead by 1, and no more. */
 int16_t *wavelet_row(const wavelet_analysis *analysis, size_t ahead);
 void wavelet_step(wavelet_analysis *analysis);
 /* A row of samples of 8 bits, `pitch` from one to the next; the centre is even. */
