@@ -1,6 +1,7 @@
 """A reader of packets, written from spec/PACKETS.md alone. It shares nothing with the package, and takes its time."""
 
 import binascii
+from functools import cache
 
 import reference_decoder
 import reference_scenes
@@ -9,6 +10,7 @@ from reference_bytes import Bytes, ChecksumError, CorruptStream, NotApercu, Refu
 MOST = 2**28 - 1
 
 
+@cache
 def multiply(a, b):
     product = 0
     while b:
@@ -19,24 +21,18 @@ def multiply(a, b):
     return product
 
 
-def power(base, exponent):
-    found = 1
-    for _ in range(exponent):
-        found = multiply(found, base)
-    return found
-
-
+@cache
 def inverse(a):
-    return power(a, 254)
+    return next(b for b in range(1, 256) if multiply(a, b) == 1)
 
 
 def read(data):
-    """Image, layout (B, n, k0, k1, split, P), block, row and payload of a packet."""
-    if not data or data[0] >> 4 != 11:
+    """Image, layout (B, k0, c, P), block, row and payload of a packet."""
+    if not data or data[0] >> 5 != 7:
         raise NotApercu("packet")
-    if data[0] >> 1 & 7 != 1:
+    if data[0] >> 3 & 3 != 1:
         raise UnsupportedVersion("packet")
-    head = 10 if data[0] & 1 else 8
+    head = 7 if data[0] & 1 else 5
     if len(data) < head + 1 + 4:
         raise Truncated("packet")
     if len(data) > 1024:
@@ -44,50 +40,44 @@ def read(data):
     if binascii.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
         raise ChecksumError("packet")
     blocks, block = (data[3] + 1, data[4]) if data[0] & 1 else (1, 0)
-    n, row, k0, k1, split = data[head - 5 : head]
-    sound = block < blocks and row < n and all(1 <= k <= n <= 3 * k for k in (k0, k1))
+    row, k0 = data[head - 2 : head]
+    payload, c = data[head:-4], data[0] >> 1 & 3
+    sound = block < blocks and row < 255 and k0 >= 1 and blocks * k0 * (len(payload) // 2 ** (5 - c)) >= 2
     if not sound or (data[0] & 1 and blocks == 1):
         raise CorruptStream("packet")
-    payload = data[head:-4]
-    return data[1] + 256 * data[2], (blocks, n, k0, k1, split, len(payload)), block, row, payload
+    return data[1] + 256 * data[2], (blocks, k0, c, len(payload)), block, row, payload
 
 
-def solved(n, there, column):
-    """The coefficients of a word, by row, from those that are there: as many roots are taken as are missing."""
-    missing = [row for row in range(n) if row not in there]
-    equations = []
-    for root in range(len(missing)):
-        x = power(2, root)
-        known = 0
-        for row in there:
-            known ^= multiply(column[row], power(x, n - 1 - row))
-        equations.append([power(x, n - 1 - row) for row in missing] + [known])
-    for at in range(len(missing)):
-        pivot = next(each for each in range(at, len(missing)) if equations[each][at])
-        equations[at], equations[pivot] = equations[pivot], equations[at]
-        factor = inverse(equations[at][at])
-        equations[at] = [multiply(factor, value) for value in equations[at]]
-        for other in range(len(missing)):
-            if other != at and (factor := equations[other][at]):
-                pairs = zip(equations[other], equations[at], strict=True)
-                equations[other] = [value ^ multiply(factor, beside) for value, beside in pairs]
-    found = dict(column)
-    for row, equation in zip(missing, equations, strict=True):
-        found[row] = equation[-1]
+def weights(there, row):
+    """By what the rows of these numbers are multiplied to give another one."""
+    found = []
+    for number in there:
+        product = 1
+        for other in there:
+            if other != number:
+                product = multiply(product, multiply(row ^ other, inverse(number ^ other)))
+        found.append(product)
     return found
 
 
-def section(rows, k, n, begin, end):
+def section(rows, k, begin, end):
     """Bytes of a section of a block, None for those that are not known."""
     shares = {row: payload[begin:end] for row, payload in rows.items()}
-    out = [[None] * (end - begin) for _ in range(k)]
-    for at in range(end - begin):
-        column = {row: share[at] for row, share in shares.items()}
-        if len(shares) >= k and any(row not in shares for row in range(k)):
-            column = solved(n, list(shares), column)
-        for row in range(k):
-            out[row][at] = column.get(row)
-    return [value for row in out for value in row]
+    there = list(shares)[:k]
+    out = []
+    for row in range(k):
+        if row in shares:
+            out += shares[row]
+        elif len(there) < k:
+            out += [None] * (end - begin)
+        else:
+            factors = weights(there, row)
+            for at in range(end - begin):
+                value = 0
+                for number, factor in zip(there, factors, strict=True):
+                    value ^= multiply(shares[number][at], factor)
+                out.append(value)
+    return out
 
 
 def assemble(packets, image):
@@ -101,16 +91,26 @@ def assemble(packets, image):
         if number == image:
             by_layout.setdefault(layout, {}).setdefault((block, row), payload)
     layout, arrived = max(by_layout.items(), key=lambda item: len(item[1]))
-    blocks, n, k0, k1, split, size = layout
-    cut = size * split // 256
-    stream = []
-    for k, begin, end in ((k0, 0, cut), (k1, cut, size)):
-        for block in range(blocks):
-            rows = {row: payload for (of, row), payload in arrived.items() if of == block}
-            stream += section(rows, k, n, begin, end)
-    if len(arrived) * size * 64 < len(stream):
+    blocks, k0, c, size = layout
+    cut = size // 2 ** (5 - c)
+    stream = sections(arrived, blocks, k0, 0, cut)
+    if None in stream[:2]:
+        raise Truncated("the first bytes")
+    n, k1 = stream[:2]
+    if not k0 <= n or not 1 <= k1 <= n or n > 255:
+        raise CorruptStream("numbers of packets")
+    return from_stream((stream + sections(arrived, blocks, k1, cut, size))[2:])
+
+
+def sections(arrived, blocks, k, begin, end):
+    """A section of all blocks."""
+    if len(arrived) * 64 < blocks * k:
         raise Truncated("too few packets")
-    return from_stream(stream)
+    found = []
+    for block in range(blocks):
+        rows = {row: payload for (of, row), payload in arrived.items() if of == block}
+        found += section(rows, k, begin, end)
+    return found
 
 
 def from_stream(stream):

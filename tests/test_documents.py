@@ -49,7 +49,6 @@ NEEDED = {
     "docs/arrays.md": ("zarr", "xarray"),
     "docs/scenes.md": ("rasterio",),
     "docs/provenance.md": ("onnxruntime",),
-    "docs/packets.md": ("reedsolo",),
 }
 
 

@@ -22,7 +22,7 @@ files that hold packets, and folders of such files. They are found by their chec
 radio has received will do. With --out FOLDER the packets of several images may be mixed, and each becomes ID.apc.
 
 If too many packets are lost, the file has zeros in place of what could not be made: `apercu check` names the faults,
-and `apercu decode --damaged fill` shows the rest. It needs reedsolo: pip install 'apercu[packets]'.
+and `apercu decode --damaged fill` shows the rest.
 """
 
 EXAMPLES = """\

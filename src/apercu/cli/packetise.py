@@ -10,14 +10,14 @@ from apercu.errors import OptionError, naming, naming_file
 SUFFIX = ".pkt"
 
 DESCRIPTION = """\
-Cut an apercu file into packets for a link that loses some, such as a radio's. With the default parity a fifth of them
-may be lost, whichever: `apercu assemble` makes the same file of the rest. If more are lost, the finest layers go first.
+Cut apercu files into packets for a link that loses some, such as a radio's. With the default parity a sixth of them may
+be lost, whichever: `apercu assemble` makes the same file of the rest. If more are lost, the finest layers go first; a
+half of the packets still shows a picture.
 
-OUT, by default the name of the file with .pkt, holds the packets one after another, all of one size, as they are best
-sent: what modems and loggers of frames take and write. --out FOLDER makes a file of each instead. Every packet has 12
-bytes that are not payload (14, where there are more than 255), and can be told from other traffic by its checksum.
-
-It needs reedsolo: pip install 'apercu[packets]'.
+OUT, by default the name of the file with .pkt, holds the packets one after another, as they are best sent: what modems
+and loggers of frames take and write. --out FOLDER makes a file of each instead. Packets of several files are sent in
+turn, so that a burst of losses takes a little of each. 9 bytes of a packet are not payload (11, where there are more
+than 255). It can be told from other traffic by its checksum.
 """
 
 EXAMPLES = """\
@@ -26,16 +26,16 @@ examples:
   apercu packetise photo.apc photo.pkt --parity 50%       a third of them may be lost
   apercu packetise photo.apc photo.pkt --size 48 --id 7   for LoRa or the like; as image 7
   apercu packetise photo.apc --out packets/               a file a packet
+  apercu packetise a.apc b.apc c.apc pass.pkt             three pictures in turn
 
-For a file to be cut, `apercu encode --layers 5` is best, so that little is lost with many packets. --tile 512 as well
-keeps more of a picture where losses come in long bursts, and costs about 0.1 dB.
+For a file to be cut, `apercu encode --layers 5` is best, so that little is lost with many packets.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
-    what = "the apercu file, and the file of packets to write (- for standard input or output)"
-    many.add_files(parser, "IN.apc [OUT]", "IN.apc --out FOLDER", what)
+    what = "the apercu file, or several, and the file of packets to write (- for standard input or output)"
+    many.add_files(parser, "IN.apc [... OUT]", "IN.apc --out FOLDER", what)
     said = "bytes of a packet, 48 to 1024 (default: 256)"
     parser.add_argument("--size", metavar="N", type=int, default=256, help=said)
     parser.add_argument(
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         type=_share,
         default=0.25,
-        help="how many more packets than the file takes, 0 to 100%% (default: 25%%)",
+        help="how many bytes more than the file has, 0 to 100%% (default: 25%%)",
     )
     parser.add_argument(
         "--id", metavar="N", type=int, help="number of the image, 0 to 65535 (default: made of its bytes)"
@@ -61,31 +61,66 @@ def _share(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the packets, and say on standard error what they are; returns the exit code."""
+    from apercu.bridges.packets import in_turn
+
+    sources, target = _files(arguments)
+    if len(sources) > 1 and arguments.id is not None:
+        raise OptionError("--id is the number of one image; of several, each has its own")
+    images: dict[int, list[bytes]] = {}
+    said = []
+    for source in sources:
+        with naming(streams.label(source)):
+            image_id, packets, of_image = _packets(source, arguments)
+        if image_id in images:
+            raise OptionError(
+                f"{streams.label(source)} has the number {image_id} of another; send it by itself, with --id"
+            )
+        images[image_id] = packets
+        said.append(of_image)
+    if arguments.out is None:
+        streams.write_bytes(target, b"".join(in_turn(*images.values())))
+    else:
+        (packets,) = images.values()
+        _write_each(packets, os.path.splitext(os.path.basename(sources[0]))[0], target)
+    for of_image in said:
+        remark(f"{streams.label(target, 'output')}: {of_image}")
+    return 0
+
+
+def _files(arguments: argparse.Namespace) -> tuple[list[str], str]:
+    """The files to read, and the file or folder to write."""
+    if arguments.out is not None:
+        sources = list(many.inputs(arguments))
+        if len(sources) > 1:
+            raise OptionError("with --out, packetise takes one file at a time, since packets are numbered for each")
+        return sources, arguments.out
+    if len(arguments.files) == 1 and arguments.files[0] != streams.STANDARD:
+        arguments.files.append(os.path.splitext(arguments.files[0])[0] + SUFFIX)
+    if len(arguments.files) > 2:
+        *sources, target = arguments.files
+    else:
+        source, target = many.in_and_out(arguments)
+        sources = [source]
+    for source in sources:
+        streams.check_output(source, target)
+    return sources, target
+
+
+def _packets(source: str, arguments: argparse.Namespace) -> tuple[int, list[bytes], str]:
+    """The number of an image, its packets, and what is said of them."""
     from apercu.bridges.packets import packetise
     from apercu.bridges.packets.packet import read
+    from apercu.bridges.packets.stream import plan_for, to_stream
 
-    if arguments.out is None:
-        if len(arguments.files) == 1 and arguments.files[0] != streams.STANDARD:
-            arguments.files.append(os.path.splitext(arguments.files[0])[0] + SUFFIX)
-        source, target = many.in_and_out(arguments)
-        streams.check_output(source, target)
-    else:
-        source, *others = many.inputs(arguments)
-        target = arguments.out
-        if others:
-            raise OptionError("packetise takes one file at a time, since packets are numbered for each")
-    with naming(streams.label(source)):
-        packets = packetise(streams.read_apercu(source), arguments.size, arguments.parity, arguments.id)
-    if arguments.out is None:
-        streams.write_bytes(target, b"".join(packets))
-    else:
-        _write_each(packets, os.path.splitext(os.path.basename(source))[0], target)
-    first = read(packets[0])
-    n_spare = first.layout.n - max(first.layout.strong, first.layout.weak)
-    of_each = "" if first.layout.n_blocks == 1 else f" of each {first.layout.n}"
+    data = streams.read_apercu(source)
+    packets = packetise(data, arguments.size, arguments.parity, arguments.id)
+    stream, head = to_stream(data)
+    plan = plan_for(len(stream), head, arguments.size, arguments.parity)
+    image_id = read(packets[0]).image_id
+    n_spare = plan.n - max(plan.layout.strong, plan.weak)
+    of_each = "" if plan.layout.n_blocks == 1 else f" of each {plan.n}"
     sizes = f"{len(packets):,} packets of {len(packets[0])} bytes, {sum(map(len, packets)):,} in all"
-    remark(f"{streams.label(target, 'output')}: image {first.image_id}, {sizes}; {n_spare}{of_each} may be lost")
-    return 0
+    return image_id, packets, f"image {image_id}, {sizes}; {n_spare}{of_each} may be lost"
 
 
 def _write_each(packets: list[bytes], name: str, folder: str) -> None:

@@ -269,7 +269,7 @@ def _decode_tile(
     codec, layout = codec_of(header.codec), layout_of_tile(header, *out.shape[:2])
     while sound or torn:
         try:
-            if torn:
+            if torn and codec.read_torn:
                 symbols = codec.read_torn(sound, torn, layout, setting, tables, header.n_layers)
             else:
                 symbols = known() if known else codec.read(sound, layout, setting, tables, header.n_layers)

@@ -112,8 +112,8 @@ class Codec(Protocol[Content, SettingT, OptionsT, Tables, Analysis, Symbols]):
 
     @property
     def read_torn(self) -> Callable[[list[bytes], bytes, Layout, SettingT, Tables, int], Symbols | None] | None:
-        """A function that does what `read` does, of segments, perhaps none, and the first bytes of the next one: of that
-        too it gives what is known for sure. None, or what it returns: there is no such way, or nothing to be shown."""
+        """A function that does what `read` does, of segments, perhaps none, and the first bytes of the next one: of
+        that too it gives what is known for sure; None where that is too little to show. None: there is no such way."""
 
     def synthesise(self, symbols: Symbols, layout: Layout, setting: SettingT, tables: Tables, /) -> Content:
         """What is decoded of a tile from what was read with this setting."""

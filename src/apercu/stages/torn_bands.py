@@ -18,7 +18,7 @@ MOST_PLANES = 64
 """With more, which is seldom, nothing is read: each call of the kernel looks at all planes."""
 _AFTER = 64
 """Bytes in place of the lost ones. What else was read together with any beyond them is the last that is looked at."""
-_LEAST_LOW = 4
+_LEAST_LOW = 16
 """One in so many coefficients of LL of the first plane has to be known for anything to be shown."""
 
 Coefficients = NDArray[np.int16]

@@ -9,23 +9,25 @@ lists the faults, and `apercu.decode(data, damaged="fill")` shows the rest.
 """
 
 import binascii
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from apercu.bridges.packets.erasure import parity as parity_of
 from apercu.bridges.packets.erasure import recovered
-from apercu.bridges.packets.packet import LEAST_SIZE, MOST_SIZE, Layout, Packet, pack, read
-from apercu.bridges.packets.stream import from_stream, layout_for, to_stream
-from apercu.errors import FormatError, NotApercu, OptionError, Truncated
+from apercu.bridges.packets.packet import LEAST_SIZE, MOST_ROWS, MOST_SIZE, Layout, Packet, pack, read
+from apercu.bridges.packets.stream import MEASURES, from_stream, plan_for, to_stream
+from apercu.errors import CorruptStream, FormatError, NotApercu, OptionError, Truncated
 from apercu.options import number, whole
 from apercu.stages.arguments import bytes_of
 
 MOST_PARITY = 1
 MOST_ID = 0xFFFF
 _LEAST_ARRIVED = 64
-"""One in so many bytes of an image has to arrive before memory is set aside for it."""
+"""One in so many of the packets that a section needs has to arrive before memory is set aside for it."""
 
 
 class Assembled(NamedTuple):
@@ -44,14 +46,14 @@ def packetise(data: bytes, size: int = 256, parity: float = 0.25, image_id: int 
 
     Args:
         data: a whole file, of any codec and version. Those with several layers lose the finest ones first.
-        size: bytes of a packet at most, 48 to 1,024; 12 of them are not payload, or 14 where there are more than 255.
-        parity: of so many times the packets that the file alone would take, more are sent: 0 to 1. With 0.25 a fifth of
-            all packets may be lost, whichever; a little less for fine layers, and more for the first one.
+        size: bytes of a packet at most, 48 to 1,024; 9 of them are not payload, or 11 where there are more than 255.
+        parity: so many times the bytes of the file are sent besides it: 0 to 1. With 0.25 a sixth of all packets may be
+            lost, whichever, and half of them before nothing can be shown.
         image_id: 0 to 65,535, to tell images apart whose packets mix; by default it is made of the file.
 
     Raises:
         FormatError: for what is no whole file. Its segments are not looked at.
-        OptionError, or MissingExtra without reedsolo (`pip install 'apercu[packets]'`).
+        OptionError.
     """
     data, size = bytes_of(data), whole("size", size)
     if not LEAST_SIZE <= size <= MOST_SIZE:
@@ -60,21 +62,33 @@ def packetise(data: bytes, size: int = 256, parity: float = 0.25, image_id: int 
     image_id = binascii.crc_hqx(data, 0) if image_id is None else whole("image_id", image_id)
     if not 0 <= image_id <= MOST_ID:
         raise OptionError(f"image_id must be 0 to {MOST_ID}, not {image_id}")
-    stream, head, first_layer = to_stream(data)
-    layout = layout_for(len(stream), head, first_layer, size, parity)
-    rows = np.empty((layout.n_blocks, layout.n, layout.n_bytes), np.uint8)
-    rest = np.frombuffer(stream.ljust(layout.capacity, b"\0"), np.uint8)
-    for needed, begin, end in layout.sections:
-        n_bytes = layout.n_blocks * needed * (end - begin)
-        section, rest = rest[:n_bytes].reshape(layout.n_blocks, needed, end - begin), rest[n_bytes:]
-        for block, of_block in enumerate(section):
+    stream, head = to_stream(data)
+    layout, n, weak = plan_for(len(stream), head, size, parity)
+    rows = np.empty((layout.n_blocks, n, layout.n_bytes), np.uint8)
+    rest = bytes([n, weak]) + stream
+    for needed, begin, end in (layout.strong, 0, layout.split), (weak, layout.split, layout.n_bytes):
+        shape = layout.n_blocks, needed, end - begin
+        n_bytes = math.prod(shape)
+        section, rest = np.frombuffer(rest[:n_bytes].ljust(n_bytes, b"\0"), np.uint8), rest[n_bytes:]
+        for block, of_block in enumerate(section.reshape(shape)):
             rows[block, :needed, begin:end] = of_block
-            rows[block, needed:, begin:end] = parity_of(of_block, layout.n)
+            rows[block, needed:, begin:end] = parity_of(of_block, n)
     return [
-        pack(Packet(image_id, layout, block, index, rows[block, index].tobytes()))
-        for index in range(layout.n)
+        pack(Packet(image_id, layout, block, row, rows[block, row].tobytes()))
+        for row in range(n)
         for block in range(layout.n_blocks)
     ]
+
+
+def in_turn(*images: Sequence[bytes]) -> list[bytes]:
+    """The packets of several images in one order in which they are best sent where losses come in bursts: a burst then
+    takes a few packets of each image, in proportion to how many it has."""
+    placed = [
+        ((2 * index + 1) / (2 * len(packets)), number, packet)
+        for number, packets in enumerate(images)
+        for index, packet in enumerate(packets)
+    ]
+    return [packet for _, _, packet in sorted(placed, key=lambda item: item[:2])]
 
 
 def assemble(packets: Iterable[bytes], image_id: int | None = None) -> bytes:
@@ -87,7 +101,6 @@ def assemble(packets: Iterable[bytes], image_id: int | None = None) -> bytes:
         Truncated: there are too few to make the head of the file.
         CorruptStream: packets do not fit each other.
         OptionError: there are several images, and none is named.
-        MissingExtra: packets are lost, and reedsolo is missing (`pip install 'apercu[packets]'`).
     """
     arrived = _arrived(packets)
     if image_id is None and len(arrived) > 1:
@@ -132,22 +145,35 @@ def _arrived(packets: Iterable[bytes]) -> dict[int, tuple[Layout, _Blocks]]:
 
 def _assembled(layout: Layout, blocks: _Blocks) -> Assembled:
     n_arrived = sum(map(len, blocks.values()))
-    if n_arrived * layout.n_bytes * _LEAST_ARRIVED < layout.capacity:
-        raise Truncated(f"too few packets arrived: {n_arrived} of {layout.n_blocks * layout.n}")
-    stream, known = np.zeros(layout.capacity, np.uint8), np.zeros(layout.capacity, np.bool_)
-    start = 0
-    for needed, begin, end in layout.sections:
-        length = end - begin
-        for block, payloads in blocks.items():
-            rows = {row: payload[begin:end] for row, payload in payloads.items()}
-            first = start + block * needed * length
-            made = recovered(rows, needed, layout.n)
-            if made is not None:
-                rows = {row: share.tobytes() for row, share in enumerate(made)}
-            for row, share in rows.items():
-                if row < needed:
-                    at = slice(first + row * length, first + (row + 1) * length)
-                    stream[at], known[at] = np.frombuffer(share, np.uint8), True
-        start += layout.n_blocks * needed * length
-    data, n_missing = from_stream(stream.tobytes(), known)
-    return Assembled(data, n_missing, n_arrived, layout.n_blocks * layout.n)
+    first, known_first = _section(layout, blocks, layout.strong, 0, layout.split)
+    if not known_first[:MEASURES].all():
+        raise Truncated("too few packets arrived: the first bytes are missing")
+    n, weak = first[:MEASURES].tolist()
+    if not (layout.strong <= n <= MOST_ROWS and 1 <= weak <= n):
+        raise CorruptStream("the protection of packets is out of range")
+    second, known_second = _section(layout, blocks, weak, layout.split, layout.n_bytes)
+    stream, known = np.concatenate([first, second]), np.concatenate([known_first, known_second])
+    data, n_missing = from_stream(stream[MEASURES:].tobytes(), known[MEASURES:])
+    return Assembled(data, n_missing, n_arrived, layout.n_blocks * n)
+
+
+def _section(
+    layout: Layout, blocks: _Blocks, needed: int, begin: int, end: int
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The bytes of a section, and which of them are known; `begin`, `end`: of its shares in a payload. Raises Truncated
+    where hardly any packets have arrived."""
+    n_arrived = sum(map(len, blocks.values()))
+    if n_arrived * _LEAST_ARRIVED < layout.n_blocks * needed:
+        raise Truncated(f"too few packets arrived: {n_arrived}, where {layout.n_blocks * needed} are needed")
+    shape = layout.n_blocks, needed, end - begin
+    found, known = np.zeros(shape, np.uint8), np.zeros(shape, np.bool_)
+    for block, payloads in blocks.items():
+        rows = {row: payload[begin:end] for row, payload in payloads.items()}
+        made = recovered(rows, needed)
+        if made is not None:
+            found[block], known[block] = made, True
+            continue
+        for row, share in rows.items():
+            if row < needed:
+                found[block, row], known[block, row] = np.frombuffer(share, np.uint8), True
+    return found.ravel(), known.ravel()

@@ -1,13 +1,15 @@
-"""What packets carry of a file: its length, its head, then its segments so that neighbours lie apart; and the cut into
-two sections, of which the first is protected more strongly (spec/PACKETS.md, "Stream", "Sections")."""
+"""What packets carry of a file: its length, its head, then its segments so that neighbours lie apart; and how many
+packets it is cut into, in two sections, of which the first is protected more strongly (spec/PACKETS.md, "Stream",
+"Sections")."""
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.bridges.packets.packet import MOST_REDUNDANCY, MOST_SHARES, Layout, overhead
+from apercu.bridges.packets.packet import MOST_ROWS, SHARES_LOG2, Layout, overhead
 from apercu.errors import CorruptStream, OptionError, Truncated
 from apercu.format.container import Header, Reader, put_varint, read_header
 from apercu.format.prefix import read_prefix
@@ -17,12 +19,12 @@ MOST_BYTES = (1 << 28) - 1
 MOST_BLOCKS = 256
 _PHASES = (0, 0), (1, 1), (0, 1), (1, 0)
 """First row and column of the tiles that are taken in turn."""
-_LARGEST_STRONG = Fraction(3, 5)
-"""Of a stream, the first section of which has the first layer: were it larger, protection would cost too much."""
+MEASURES = 2
+"""Bytes that the stream begins with: the packets of each block, and the rows that the second section needs."""
 
-_LITTLE = 0.35
-"""Of parity. With 0.25, p^2 costs 0.02 dB on training photographs at 5 % of losses, and halves the receptions of which
-nothing is shown at 20 %; with 0.5 it would cost 0.4 dB at 20 %, and p^1.5 0.1 dB."""
+_STRONG, _MUCH, _STRONG_OF_MUCH = Fraction(1, 2), 0.35, Fraction(9, 10)
+"""The first section is made of half the packets; with much parity, of 0.9 times those that would do without any, since
+the rest is well protected by itself."""
 
 
 def _placed(data: bytes) -> tuple[int, Header]:
@@ -47,26 +49,26 @@ def _segments(start: int, header: Header) -> NDArray[np.int64]:
     return np.concatenate([[start], start + np.cumsum(sizes)])
 
 
-def to_stream(data: bytes) -> tuple[bytes, int, int]:
-    """The stream of a file; where in it the head ends, and where the first layer. Raises a FormatError for what is no
-    whole file, and OptionError for one that is too long."""
+def to_stream(data: bytes) -> tuple[bytes, int]:
+    """The stream of a file, but for its first two bytes, which a plan gives; and where in it the head ends. Raises a
+    FormatError for what is no whole file, and OptionError for one that is too long."""
     if len(data) > MOST_BYTES:
         raise OptionError(f"a file of {len(data):,} bytes is too long for packets")
     start, header = _placed(data)
     length = put_varint(len(data))
     if not header.lengths:
-        return length + data, 0, 0
+        return length + data, len(length) + start
     at = _segments(start, header)
     if at[-1] != len(data):
         fault = Truncated if at[-1] > len(data) else CorruptStream
         raise fault(f"the file has {len(data):,} bytes, not the {at[-1]:,} that its head says")
     parts = [length, data[:start], *(data[at[index] : at[index + 1]] for index in _order(header))]
-    return b"".join(parts), len(length) + start, len(length) + int(at[header.n_tiles])
+    return b"".join(parts), len(length) + start
 
 
 def from_stream(stream: bytes, known: NDArray[np.bool_]) -> tuple[bytes, int]:
-    """The file of a stream, and how many of its bytes are not known: they are zeros. Raises a FormatError: Truncated
-    where the head is not known, CorruptStream where it does not fit."""
+    """The file of a stream as `to_stream` gives it, and how many of its bytes are not known: they are zeros. Raises a
+    FormatError: Truncated where the head is not known, CorruptStream where it does not fit."""
     n_known = len(stream) if known.all() else int(known.argmin())
     try:
         reader = Reader(stream[: min(n_known, 5)])
@@ -92,42 +94,59 @@ def from_stream(stream: bytes, known: NDArray[np.bool_]) -> tuple[bytes, int]:
     return bytes(data), n_missing
 
 
-def layout_for(n_stream: int, head: int, first_layer: int, size: int, parity: float) -> Layout:
-    """The layout of a stream in packets of at most `size` bytes; `parity`: of so many times the packets that the stream
-    alone would take, more are sent. Raises OptionError for a stream that is too long."""
-    strong = first_layer if parity and first_layer <= _LARGEST_STRONG * n_stream else head
-    n_data = -(-n_stream // (size - overhead(1)))
-    n_data = n_data if n_data <= MOST_SHARES else -(-n_stream // (size - overhead(2)))
-    total = -(-n_data * (1 + Fraction(parity).limit_denominator(10_000)) // 1)
+class Plan(NamedTuple):
+    """How a stream is sent: what its packets have in common, and what it says itself of them."""
+
+    layout: Layout
+    n: int
+    """Packets of each block."""
+    weak: int
+    """Rows that give back the second section of a block."""
+
+
+def plan_for(n_stream: int, head: int, size: int, parity: float) -> Plan:
+    """The plan for what `to_stream` gives, of so many bytes, of which the first `head` are what all else needs, in
+    packets of at most `size` bytes. `parity`: the payloads have so many times its bytes more. Raises OptionError for a
+    stream that is too long."""
+    n_stream, head = n_stream + MEASURES, head + MEASURES
+    more = 1 + Fraction(parity).limit_denominator(10_000)
+    total = _divided(n_stream * more, size - overhead(1))
+    if total > MOST_ROWS:
+        total = _divided(n_stream * more, size - overhead(2))
     while True:
-        n_blocks = -(-total // MOST_SHARES)
+        n_blocks = _divided(total, MOST_ROWS)
         if n_blocks > MOST_BLOCKS:
             raise OptionError(f"{n_stream:,} bytes are too many for packets of {size} bytes; take larger ones")
-        n = -(-total // n_blocks)
-        least = -(-n // MOST_REDUNDANCY)
-        for needed in range(least, n + 1):
-            first = max(least, _stronger(needed, n, parity)) if parity else least
-            if layout := _fitting(n_stream, strong, n_blocks, n, first, needed, size - overhead(n_blocks)):
-                return layout
+        n, most = _divided(total, n_blocks), size - overhead(n_blocks)
+        needed = n - (parity > 0)  # at the most: with parity, one packet at least may be lost
+        for n_bytes in range(min(_divided(n_stream * more, n_blocks * n), most), most + 1):
+            layout = _first_section(n_blocks, n, n_bytes, head, parity)
+            rest = max(n_stream - layout.strong_bytes, 0)
+            weak = max(_divided(rest, n_blocks * (n_bytes - layout.split)), 1)
+            if layout.strong_bytes >= MEASURES and max(layout.strong, weak) <= needed:
+                return Plan(layout, n, weak)
         total = n_blocks * n + 1
 
 
-def _stronger(needed: int, n: int, parity: float) -> int:
-    """Of n packets, those that the first section needs where the second needs so many: if a share p of them is enough
-    for that, p^2, and with much parity p^1.25: what the first has more is taken from the second."""
-    power, root = (2, 1) if parity <= _LITTLE else (5, 4)
-    return next(found for found in range(1, n + 1) if found**root * n ** (power - root) >= needed**power)
+def _first_section(n_blocks: int, n: int, n_bytes: int, head: int, parity: float) -> Layout:
+    """A layout by how many packets of a block there are, and of how many bytes their payloads: see docs/packets.md for
+    what was tried. Where the head needs more room, it gets more of each packet, then more of the packets."""
+    if parity >= _MUCH:
+        strong, share = _divided(n * _STRONG_OF_MUCH, 1 + Fraction(parity)), len(SHARES_LOG2) - 1
+    elif parity:
+        strong, share = _divided(n * max(_STRONG, 1 - 5 * Fraction(parity)), 1), 1
+    else:
+        strong, share = _divided(n, 3), 0
+    strong = max(min(strong, n - (parity > 0)), 1)
+    layout = Layout(n_blocks, strong, share, n_bytes)
+    while layout.share < len(SHARES_LOG2) - 1 and layout.strong_bytes < head:
+        layout = layout._replace(share=layout.share + 1)
+    if layout.split and layout.strong_bytes < head:
+        needed = _divided(head, n_blocks * layout.split)
+        layout = layout._replace(strong=max(min(needed, n - (parity > 0)), strong))
+    return layout
 
 
-def _fitting(n_stream: int, strong: int, n_blocks: int, n: int, first: int, second: int, most: int) -> Layout | None:
-    """The layout with these numbers of packets that are needed of each block and with the shortest payloads, if they
-    have no more than `most` bytes."""
-    share = -(-strong // (n_blocks * first))
-    if not share:
-        first = second
-    rest = max(n_stream - n_blocks * first * share, 0)
-    for n_bytes in range(max(share + -(-rest // (n_blocks * second)), 1), most + 1):
-        layout = Layout(n_blocks, n, first, second, -(-share * 256 // n_bytes), n_bytes)
-        if layout.split < 256 and layout.capacity >= n_stream:
-            return layout
-    return None
+def _divided(of: Fraction | int, by: Fraction | int) -> int:
+    """Rounded up."""
+    return int(-(-of // by))
