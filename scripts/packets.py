@@ -1,11 +1,12 @@
 """Pictures over links that lose packets, for docs/packets.md: PSNR beside SSDV's, of everything that goes on the air.
 
-    python -m scripts.packets IMAGES [--crop N] [--ssdv PROGRAM] [--draws 200] [--parity 0.25] [--restore cnn]
+    python -m scripts.packets IMAGES [--crop N] [--ssdv PROGRAM] [--draws 200] [--parity 0.25] [--restore cnn] [--turn]
 
 IMAGES: a folder. --crop: its photographs four by four as mosaics, of which the middle N x N pixels are taken. PROGRAM:
 that of https://github.com/fsphil/ssdv, as its Makefile builds it. It gets packets of 256 bytes for the same rate,
 without its own correction, since here a packet arrives whole or not at all, but with an erasure code over all of them
-and the same parity. Its picture is made at the size and quality that are best without losses.
+and the same parity. Its picture is made at the size and quality that are best without losses. --turn: all pictures are
+sent together, packets of each in turn.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import apercu
-from apercu.bridges.packets import assemble, packetise
+from apercu.bridges.packets import assemble, in_turn, packetise
 
 SIZE, BPP = 256, 0.1
 OPTIONS: dict[str, dict[str, Any]] = {"one tile": {"layers": 5}, "tiles": {"tile": 512, "layers": 5}}
@@ -174,6 +175,31 @@ def of_ssdv(image: Picture, program: str, n_data: int, n: int) -> tuple[str, Cal
     return about, shown
 
 
+Shown = Callable[[Lost], float | None]
+"""PSNR of what is shown of a picture by which of its packets are lost."""
+
+
+def received(
+    channel: Channel, key: list[int], n_draws: int, ways: list[tuple[int, Shown]], turn: bool
+) -> Iterator[tuple[int, float | None]]:
+    """By the number of a picture, what is shown of it, of which so many packets are sent. One after another, each has
+    draws of its own; in turn, they share them."""
+    n_draws = n_draws if channel.share else 1
+    if not turn:
+        for number, (n, shown) in enumerate(ways):
+            rng = np.random.default_rng([number, *key])
+            for _ in range(n_draws):
+                yield number, shown(channel.draw(n, rng))
+        return
+    sent = in_turn(*([bytes([number])] * n for number, (n, _) in enumerate(ways)))
+    owners = np.frombuffer(b"".join(sent), np.uint8)
+    rng = np.random.default_rng(key)
+    for _ in range(n_draws):
+        lost = channel.draw(len(owners), rng)
+        for number, (_, shown) in enumerate(ways):
+            yield number, shown(lost[owners == number])
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -183,33 +209,31 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--parity", type=float, default=0.25)
     parser.add_argument("--restore", default="none")
+    parser.add_argument("--turn", action="store_true")
+    parser.add_argument("--ways", nargs="*", default=list(OPTIONS), choices=list(OPTIONS))
     parser.add_argument("--channels", nargs="*", default=list(CHANNELS), choices=list(CHANNELS))
     given = parser.parse_args()
-    rows: dict[tuple[str, str], list[float]] = {}
-    blank: dict[tuple[str, str], int] = {}
+    ways: dict[str, list[tuple[int, Shown]]] = {}
+    greys = []
     for number, image in enumerate(pictures(given.images, given.crop)):
-        grey = psnr(image, np.full_like(image, 128))
-        ways = {}
-        for name, options in OPTIONS.items():
-            packets = sent(image, given.parity, options)
-            ways[name] = len(packets), of_apercu(image, packets, given.restore)
+        greys.append(psnr(image, np.full_like(image, 128)))
+        for name in given.ways:
+            packets = sent(image, given.parity, OPTIONS[name])
+            ways.setdefault(name, []).append((len(packets), of_apercu(image, packets, given.restore)))
         if given.ssdv:
             n = int(image.shape[0] * image.shape[1] * BPP / 8) // SIZE
             about, shown = of_ssdv(image, given.ssdv, int(n / (1 + given.parity)), n)
-            ways["SSDV"] = n, shown
+            ways.setdefault("SSDV", []).append((n, shown))
             print(number, image.shape, n, about, file=sys.stderr, flush=True)
-        for channel in given.channels:
-            for name, (n, shown) in ways.items():
-                rng = np.random.default_rng([number, list(CHANNELS).index(channel)])
-                for _ in range(given.draws if CHANNELS[channel].share else 1):
-                    value = shown(CHANNELS[channel].draw(n, rng))
-                    rows.setdefault((channel, name), []).append(grey if value is None else value)
-                    blank[channel, name] = blank.get((channel, name), 0) + (value is None)
-    names = list(dict.fromkeys(name for _, name in rows))
-    print(f"| losses | {' | '.join(f'{name} | blank' for name in names)} |")
+    print(f"| losses | {' | '.join(f'{name} | blank' for name in ways)} |")
     for channel in given.channels:
-        cells = [f"{np.mean(rows[channel, name]):.2f} | {blank[channel, name]}" for name in names]
-        print(f"| {channel} | {' | '.join(cells)} |")
+        cells = []
+        for of_way in ways.values():
+            key = [list(CHANNELS).index(channel)]
+            found = list(received(CHANNELS[channel], key, given.draws, of_way, given.turn))
+            shown_as = [greys[number] if value is None else value for number, value in found]
+            cells.append(f"{np.mean(shown_as):.2f} | {sum(value is None for _, value in found)}")
+        print(f"| {channel} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -206,8 +206,8 @@ def decode(
     damaged: "raise" raises on any fault; "conceal" returns every tile and layer that is intact, and the middle of the
         range where a tile has none. "fill" does the same, but shows what the first bytes of a layer say that ends in
         zeros, where bytes were lost, or with the file (codec "apercu"); and fills tiles that have none smoothly from
-        those around them (up to eight tiles away), which is closer to the image. Both raise the first fault where there is nothing
-        to show, in the window alone if there is one. `damage` says where what is lost.
+        those around them (up to eight tiles away), which is closer to the image. Both raise the first fault where there
+        is nothing to show, in the window alone if there is one. `damage` says where what is lost.
     window: (top, left, height, width), a part of the image; its pixels are the same as in the whole image. Only the
         tiles that it touches are read, and those around them to fill what is lost.
     layers: the number of layers to decode, 1 or more: the same image with less detail.

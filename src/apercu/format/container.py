@@ -30,8 +30,8 @@ BY_HAND = 32_767
 """The code in place of a quality: the codec's settings follow as parameters."""
 SMALL_PIXELS = 4096
 """Images of up to this many pixels have CRC-16 instead of CRC-32."""
-_HOLE, _HOLE_AT_END = 16, 8
-"""Zeros in a row that stand for lost bytes, and of those that end with a checksum."""
+_HOLE, _HOLE_AT_END = 16, 4
+"""Zeros in a row that stand for lost bytes; and of those that end with a checksum, which is seldom 0."""
 MIN_TILE_LOG2, MAX_TILE_LOG2 = 5, 16
 MOST_BYTES = 0xFFFFFFF  # of a segment
 _AT_A_TIME, _FEW = 1 << 14, 32  # bytes of a directory that are read at once, and numbers that are read one by one
@@ -211,7 +211,9 @@ class Segments:
         if (hole := guarded.find(bytes(_HOLE))) >= 0:
             return guarded[:hole]
         known = guarded.rstrip(b"\0")
-        return known if len(guarded) - len(known) >= _HOLE_AT_END else b""
+        n_zeros = len(guarded) - len(known)
+        goes_on = n_zeros > 0 and not any(self._data[end + 4 : end + 4 + _HOLE - n_zeros])
+        return known[: len(guarded) - 4] if n_zeros >= _HOLE_AT_END or goes_on else b""
 
     def fault(self, index: int) -> FormatError | None:
         """Truncated or ChecksumError, without the place of the segment; None where its bytes are sound."""

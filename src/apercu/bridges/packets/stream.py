@@ -22,8 +22,8 @@ _PHASES = (0, 0), (1, 1), (0, 1), (1, 0)
 MEASURES = 2
 """Bytes that the stream begins with: the packets of each block, and the rows that the second section needs."""
 
-_STRONG, _MUCH, _STRONG_OF_MUCH = Fraction(1, 2), 0.35, Fraction(9, 10)
-"""The first section is made of half the packets; with much parity, of 0.9 times those that would do without any, since
+_STRONG, _MUCH, _STRONG_OF_MUCH = Fraction(11, 20), 0.35, Fraction(9, 10)
+"""The first section is made of 0.55 of the packets; with much parity, of 0.9 times those that would do without any, since
 the rest is well protected by itself."""
 
 
