@@ -45,7 +45,7 @@ def main() -> None:
         lost = np.random.default_rng(SEED).permutation(len(packets))[: round(LOSS * len(packets))]
         return [packet for number, packet in enumerate(packets) if number not in set(lost.tolist())]
 
-    data = apercu.encode(image, n_bytes=int(N_BYTES * 0.68), layers=5)
+    data = apercu.encode(image, n_bytes=int(N_BYTES * 0.69), layers=5)
     packets = packetise(data, PACKET, 0.3)
     add("a fifth lost, parity 30 %", packets, apercu.decode(assemble(arrived(packets)), damaged="fill"))
     data = apercu.encode(image, n_bytes=int(N_BYTES * 0.84), tile=64, layers=1)

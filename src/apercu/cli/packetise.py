@@ -11,8 +11,8 @@ SUFFIX = ".pkt"
 
 DESCRIPTION = """\
 Cut apercu files into packets for a link that loses some, such as a radio's. With the default parity a sixth of them may
-be lost, whichever: `apercu assemble` makes the same file of the rest. If more are lost, the finest layers go first; six
-in ten still show a picture.
+be lost, whichever: `apercu assemble` makes the same file of the rest. If more are lost, the finest layers go first; two
+thirds still show a picture.
 
 OUT, by default the name of the file with .pkt, holds the packets one after another, as they are best sent: what modems
 and loggers of frames take and write. --out FOLDER makes a file of each instead. Packets of several files are sent in

@@ -22,9 +22,10 @@ _PHASES = (0, 0), (1, 1), (0, 1), (1, 0)
 MEASURES = 2
 """Bytes that the stream begins with: the packets of each block, and the rows that the second section needs."""
 
-_STRONG, _MUCH, _STRONG_OF_MUCH = Fraction(11, 20), 0.35, Fraction(9, 10)
-"""The first section is made of 0.55 of the packets; with much parity, of 0.9 times those that would do without any, since
-the rest is well protected by itself."""
+_MUCH, _LITTLE = 0.35, 0.2
+"""Of parity: with more, the rest is well protected by itself; with less, the first section has to be small."""
+_STRONG, _STRONG_OF_MUCH, _STRONG_OF_LITTLE = Fraction(13, 20), Fraction(9, 10), Fraction(11, 20)
+"""Of the packets, those that the first section is made of; of much parity, of those that would do without any."""
 
 
 def _placed(data: bytes) -> tuple[int, Header]:
@@ -130,21 +131,24 @@ def plan_for(n_stream: int, head: int, size: int, parity: float) -> Plan:
 
 def _first_section(n_blocks: int, n: int, n_bytes: int, head: int, parity: float) -> Layout:
     """A layout by how many packets of a block there are, and of how many bytes their payloads: see docs/packets.md for
-    what was tried. Where the head needs more room, it gets more of each packet, then more of the packets."""
-    if parity >= _MUCH:
-        strong, share = _divided(n * _STRONG_OF_MUCH, 1 + Fraction(parity)), len(SHARES_LOG2) - 1
-    elif parity:
-        strong, share = _divided(n * max(_STRONG, 1 - 5 * Fraction(parity)), 1), 1
+    what was tried. Where the head needs more room, it gets more of each packet, and at last more of the packets."""
+    most, large = n - (parity > 0), len(SHARES_LOG2) - 1
+    if not parity:
+        of_all, least_share = Fraction(1, 3), 0
+    elif parity < _LITTLE:
+        of_all, least_share = max(_STRONG_OF_LITTLE, 1 - 5 * Fraction(parity)), 1
+    elif parity < _MUCH:
+        of_all, least_share = _STRONG, large
     else:
-        strong, share = _divided(n, 3), 0
-    strong = max(min(strong, n - (parity > 0)), 1)
-    layout = Layout(n_blocks, strong, share, n_bytes)
-    while layout.share < len(SHARES_LOG2) - 1 and layout.strong_bytes < head:
-        layout = layout._replace(share=layout.share + 1)
-    if layout.split and layout.strong_bytes < head:
-        needed = _divided(head, n_blocks * layout.split)
-        layout = layout._replace(strong=max(min(needed, n - (parity > 0)), strong))
-    return layout
+        of_all, least_share = _STRONG_OF_MUCH / (1 + Fraction(parity)), large
+    strong, usual = _divided(n * of_all, 1), _divided(n * _STRONG_OF_LITTLE, 1)
+    strong, needed = max(min(strong, most), 1), 0
+    for share in range(least_share, len(SHARES_LOG2)):
+        layout = Layout(n_blocks, strong, share, n_bytes)
+        needed = _divided(head, max(n_blocks * layout.split, 1))
+        if needed <= max(strong, min(usual, most)):
+            break
+    return layout._replace(strong=max(strong, min(needed, most)))
 
 
 def _divided(of: Fraction | int, by: Fraction | int) -> int:
