@@ -158,7 +158,7 @@ def test_packets_of_several_images_are_sent_in_turn():
         places = [mixed.index(packet) for packet in packets]
         assert places == sorted(places)
         share = len(mixed) / len(packets)
-        assert max(np.diff(places)) < share + len(images)
+        assert max(np.diff([-1, *places, len(mixed)])) < share + len(images)
     assert in_turn(images[0]) == images[0]
     assert in_turn() == []
 
@@ -217,7 +217,7 @@ def test_the_start_outlasts_the_rest():
     data = apercu.encode(image, n_bytes=3000, layers=5)
     packets, plan = packetise(data, 128, 0.3), planned(data, 128, 0.3)
     strong = plan.layout.strong
-    assert strong < 0.6 * plan.n
+    assert strong < 0.7 * plan.n
     assert strong < plan.weak
     assert mse(image, np.full_like(image, 128)) > 3 * mse(image, shown_of(packets[plan.n - strong :]))
     with pytest.raises(apercu.FormatError):
