@@ -27,6 +27,7 @@ from scripts.vector_case import Case, Encoded, Fault, encode
 from scripts.vector_cases import cases, faults, user_models
 from scripts.vector_files import write_pixels, write_symbols, write_words
 from scripts.vector_packets import Received, packet_cases
+from scripts.vector_placeholders import LARGE, SMALL, Sent, placeholder_cases
 
 Files = dict[str, bytes]
 """Contents by path under vectors/."""
@@ -127,6 +128,25 @@ def packet_case(name: str, case: Received) -> Files:
     return files if data is None else files | {f"packets/{name}.apc": data}
 
 
+def placeholder_case(name: str, case: Sent) -> Files:
+    """The file of a placeholder; raises AssertionError where this release does not make of it what it says."""
+    about: dict[str, object] = {"about": case.about, "data": case.data.hex()}
+    try:
+        shown = [apercu.placeholder_image(case.data, size) for size in (*SMALL, LARGE)]
+    except apercu.FormatError as error:
+        if type(error).__name__ != case.error:
+            raise AssertionError(f"{name} is refused by {type(error).__name__}: {error}") from None
+        about["error"] = case.error
+    else:
+        if case.error:
+            raise AssertionError(f"{name} is not refused")
+        about["info"] = apercu.placeholder_info(case.data)
+        about["pictures"] = [
+            {"shape": image.shape, "sha256": hashlib.sha256(image.tobytes()).hexdigest()} for image in shown
+        ]
+    return {f"placeholders/{name}.json": _json(about)}
+
+
 def _codec_of(model: str) -> str:
     """The codec of the case that a model under vectors/ belongs to."""
     case = cases()[Path(model).parent.name]
@@ -164,13 +184,15 @@ def freeze(root: Path, names: list[str]) -> list[str]:
 def _chosen(root: Path, names: list[str], frozen: dict[str, str], models: Models) -> list[Callable[[], Files]]:
     """Functions that make the cases of `freeze`."""
     sound, damaged = cases(), faults({codec: str(path) for codec, path in models.items()})
-    received = packet_cases()
-    if unknown := set(names) - set(sound) - set(damaged) - set(received):
+    received, sent = packet_cases(), placeholder_cases()
+    if unknown := set(names) - set(sound) - set(damaged) - set(received) - set(sent):
         raise KeyError(f"no case is called {', '.join(sorted(unknown))}")
 
     def stands(name: str) -> bool:
-        places = root / "valid" / name, root / "invalid" / f"{name}.apc", root / "packets" / f"{name}.pkt"
-        listed = any(path.startswith((f"valid/{name}/", f"invalid/{name}.", f"packets/{name}.")) for path in frozen)
+        begun = f"valid/{name}/", f"invalid/{name}.", f"packets/{name}.", f"placeholders/{name}."
+        ends = "", "apc", "pkt", "json"
+        places = [root / f"{start}{end}" for start, end in zip(begun, ends, strict=True)]
+        listed = any(path.startswith(begun) for path in frozen)
         return listed or any(place.exists() for place in places)
 
     if standing := sorted(filter(stands, names)):
@@ -179,6 +201,7 @@ def _chosen(root: Path, names: list[str], frozen: dict[str, str], models: Models
         **{name: partial(valid_case, name, case, models) for name, case in sound.items()},
         **{name: partial(invalid_case, name, fault, models) for name, fault in damaged.items()},
         **{name: partial(packet_case, name, case) for name, case in received.items()},
+        **{name: partial(placeholder_case, name, case) for name, case in sent.items()},
     }
     return [makers[name] for name in names or makers if names or not stands(name)]
 

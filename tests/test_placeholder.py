@@ -13,7 +13,8 @@ from PIL import Image
 import apercu
 import reference_placeholder
 from apercu.cli.main import main
-from apercu.stages.area import FRACTION_BITS, area_weights, cubic_weights
+from apercu.restore.trust import LEAST_SIDE, trust, trust_of_placeholder
+from apercu.stages.area import FITTING_BITS, FRACTION_BITS, area_weights, cubic_weights, enlarge, fit, fitting_weights
 from reference_bytes import Refused
 from scripts.pictures import scene
 
@@ -130,6 +131,48 @@ def test_any_bytes_end_well():
 def test_weights_add_up(n, to):
     assert (area_weights(n, to).sum(axis=1) == n).all()
     assert (cubic_weights(n, to).sum(axis=1) == 1 << FRACTION_BITS).all()
+
+
+@pytest.mark.parametrize(("n", "to"), [(192, 24), (192, 5), (60, 12)])
+def test_fitted_samples_are_closer_than_means_of_areas(n, to):
+    weights = fitting_weights(n, to)
+    np.testing.assert_allclose(weights.sum(axis=1) / (1 << FITTING_BITS), 1, atol=1e-3)
+    wave = (4000 + 3000 * np.sin(np.arange(n) / n * to * 1.7))[:, None].astype(np.int16)
+    one = np.array([[1 << FITTING_BITS]], np.float64), np.array([[1 << FRACTION_BITS]], np.float64)
+    means = np.rint(area_weights(n, to) @ wave / n)
+    off = [
+        np.square(enlarge(small, cubic_weights(to, n), one[1]) - wave.astype(np.int64)).sum()
+        for small in (fit(wave, weights, one[0]), means)
+    ]
+    assert off[0] < 0.9 * off[1]
+
+
+def test_what_is_not_made_smaller_stays():
+    np.testing.assert_array_equal(fitting_weights(16, 16), np.eye(16) * (1 << FITTING_BITS))
+    assert (fitting_weights(5, 10).reshape(5, 2, 5).argmax(axis=2) == np.arange(5)[:, None]).all()
+
+
+def test_networks_are_trusted_with_small_pictures_where_the_step_is_coarse():
+    """A slope is left as it is."""
+    small = [np.zeros((20, 30), np.int16), *(np.zeros((10, 15), np.int16) for _ in range(2))]
+    bands = [np.zeros(plane.size, np.int16) for plane in small]
+    factors = [trust_of_placeholder(small, bands, 256 * step)[1] for step in (30, 48, 68)]
+    assert [of.shape for of in factors] == [(3, 4)] * 3
+    assert factors[0].max() == 0 < factors[1].min() == factors[1].max() < factors[2].min() == 1
+    assert not trust(small, bands, 256 * 68)[0].any()
+    large = [np.zeros((LEAST_SIDE, LEAST_SIDE), np.int16)]
+    bands = [np.arange(LEAST_SIDE**2, dtype=np.int16) % 7 // 6 * 900]
+    np.testing.assert_array_equal(trust_of_placeholder(large, bands, 9000), trust(large, bands, 9000))
+
+
+@pytest.mark.parametrize("way", ["cnn", "rnn"])
+def test_a_small_picture_is_restored(way):
+    pytest.importorskip("onnxruntime")
+    image = scene(120, 180, 3, seed=2)
+    data = apercu.placeholder(image, 24)
+    assert apercu.placeholder_info(data)["height"] < LEAST_SIDE
+    plain, restored = (apercu.placeholder_image(data, (120, 180), how).astype(int) for how in ("none", way))
+    assert np.square(restored - image).mean() < 0.97 * np.square(plain - image).mean()
 
 
 def test_cubic_keeps_slopes():

@@ -13,7 +13,7 @@ import apercu
 from apercu.codecs import apercu as codec
 from apercu.codecs.tables import named, of_user, shipped
 from apercu.errors import ModelError
-from apercu.format.ids import MODELS
+from apercu.format.ids import MODELS, PLACEHOLDER_TABLES
 from apercu.format.weights import FOLDER
 from apercu.lab import apercu_small as lab
 from apercu.lab.band_bits import bits_of
@@ -163,6 +163,24 @@ def test_training_brings_gains(tmp_path):
     for image in (scene(150, 140, 3), scene(33, 30, 3, 1)):
         sizes = [len(apercu.encode(image, quality=40, model=model)) for model in (None, tmp_path / "small.npy")]
         assert sizes[1] - 9 < sizes[0]  # a file with tables of a user's names them in 9 bytes
+
+
+def test_tables_of_placeholders_are_trained_twice(tmp_path):
+    """The second time on what the first ones make of the pictures."""
+    for number in range(2):
+        Image.fromarray(scene(120, 180, 3, number)).save(tmp_path / f"{number}.png")
+    lab.train(tmp_path, tmp_path / "twice.npy", log=lambda _: None, what="placeholder")
+    recipe = json.loads((tmp_path / "twice.json").read_text())
+    assert [min(gains.values()) > 0 for gains in recipe["gains_in_per_cent"]] == [True, True]
+    assert recipe["sha256"] == hashlib.sha256(np.load(tmp_path / "twice.npy").tobytes()).hexdigest()
+
+
+def test_those_of_placeholders_are_those_of_their_recipe():
+    recipe = json.loads((FOLDER / "placeholder.json").read_text())
+    digest = hashlib.sha256(np.load(FOLDER / "placeholder.npy").tobytes()).hexdigest()
+    assert recipe["sha256"] == PLACEHOLDER_TABLES.sha256 == digest
+    assert recipe["begun_with"]["sha256"] == MODELS[2].sha256
+    assert len(recipe["gains_in_per_cent"]) == lab.PASSES["placeholder"]
 
 
 def test_the_shipped_ones_are_those_of_their_recipe():

@@ -116,6 +116,12 @@ def placeholder_cases():
         for size in None, *rng.integers(1, 300, (4, 2)).tolist(), (1, 2000), (2000, 1):
             options = {"height": size[0], "width": size[1]} if size else {}
             yield f"placeholder {picture.shape} {size}", data, None, options, of_placeholder(data, size)
+    for file in sorted((VECTORS / "placeholders").glob("*.json")):
+        test = json.loads(file.read_text())
+        frozen = bytes.fromhex(test["data"])
+        for size in [picture["shape"][:2] for picture in test.get("pictures", [])] or [None]:
+            options = {"height": size[0], "width": size[1]} if size else {}
+            yield f"placeholder {file.stem} {size}", frozen, None, options, of_placeholder(frozen, size)
     kind, long, short = b"\xc0" + data[1:], data + bytes(300), [data[:n] for n in range(8)]
     for wrong in (kind, long, data + b"1" * 20, *short, *(rng.bytes(30) for _ in range(20))):
         yield f"placeholder {wrong.hex()}", wrong, None, {}, of_placeholder(wrong)

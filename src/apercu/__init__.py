@@ -355,8 +355,7 @@ def placeholder_image(
     if restore != "none" or options:
         from apercu.restore import by_name
 
-        by_name.check_options(restore, options)
-        restorer = by_name.restorer_for(restore, "apercu", options) if restore != "none" else None
+        restorer = by_name.restorer_for_placeholders(restore, options)
     return placeholders.decode(data, size, restorer)
 
 

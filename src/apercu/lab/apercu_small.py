@@ -96,7 +96,7 @@ class Content(NamedTuple):
 Contents = Callable[[Samples, int, int, BandTables], Iterator[Content]]
 
 
-def contents_of(image: Samples, seed: int, number: int, _: BandTables) -> Iterator[Content]:
+def contents_of(image: Samples, seed: int, number: int, _tables: BandTables) -> Iterator[Content]:
     """What is coded of an image (H, W, 3)."""
     rng = np.random.default_rng((seed, number))
 
@@ -337,13 +337,14 @@ def train(
     files = files_below(folder)[::every]
     with pool(n_cores(), None, how=None) as run:
         files = sound(files, in_order(run, partial(fault_of, read_rgb), files), log)
-        gains = []
+        passes: list[tuple[Codes, dict[str, float]]] = []
         for _ in range(PASSES[what]):
             work = partial(_seen, CONTENTS[what], read_rgb, of_neighbours, starts, seed)
             codes, gain = _better(in_order(run, work, enumerate(files)), starts, log)
             array = packed(of_neighbours, codes)
             _, starts = unpacked(array)
-            gains.append({group: round(100 * share, 3) for group, share in gain.items()})
+            passes.append((array, {group: round(100 * share, 3) for group, share in gain.items()}))
+    array, gains = passes[-1][0], [gain for _, gain in passes]
     recipe = {
         "codec": "apercu",
         "command": f"apercu train {what} --images {folder.name} --seed {seed} --every {every} --out {out.name}",

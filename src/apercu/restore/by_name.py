@@ -55,6 +55,20 @@ def restorer_for(name: str, codec: str, given: Mapping[str, object]) -> Restore:
     return restorer.load(codec, made(restorer.Options, given))
 
 
+def restorer_for_placeholders(name: str, given: Mapping[str, object]) -> Restore | None:
+    """The restorer of a name for placeholders; None for "none". Raises as `check_options` and `restorer_for`."""
+    check_options(name, given)
+    if name == "none":
+        return None
+    restorer = restorer_of(name)
+    options = made(restorer.Options, given)
+    if restorer.KIND == "generative":
+        return restorer.load("apercu", options)
+    from apercu.restore.trust import trust_of_placeholder
+
+    return cast(Restore, cast(Any, restorer).load("apercu", options, trust=trust_of_placeholder))
+
+
 def _that_has_learnt(codec: str, name: str) -> AnyRestorer:
     if name not in (ways := ways_of(codec)):
         have = " or ".join(map(repr, ways))

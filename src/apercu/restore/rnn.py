@@ -51,7 +51,7 @@ class Options:
     network: str | Path | None = network_option()
 
 
-def load(codec: str, options: Options, square: int = SQUARE) -> Restore:
+def load(codec: str, options: Options, square: int = SQUARE, trust: cnn.Trust = trust) -> Restore:
     """`restore` of "cnn" by as many steps of the shipped network, or of a user's. Raises MissingExtra or ModelError."""
     step = networks.network_of(options.network, NETWORK, codec, GIVEN + FOUND, FOUND)
     return partial(cnn.restore, partial(refined, step, options.steps or STEPS), codec, square, trust)
