@@ -13,7 +13,7 @@ from PIL import Image
 import apercu
 import reference_placeholder
 from apercu.cli.main import main
-from apercu.restore.trust import LEAST_SIDE, trust, trust_of_placeholder
+from apercu.restore.trust import LEAST_SIDE, SMALL_SIDE, trust, trust_of_placeholder
 from apercu.stages.area import FITTING_BITS, FRACTION_BITS, area_weights, cubic_weights, enlarge, fit, fitting_weights
 from reference_bytes import Refused
 from scripts.pictures import scene
@@ -160,8 +160,8 @@ def test_networks_are_trusted_with_small_pictures_where_the_step_is_coarse():
     assert [of.shape for of in factors] == [(3, 4)] * 3
     assert factors[0].max() == 0 < factors[1].min() == factors[1].max() < factors[2].min() == 1
     assert not trust(small, bands, 256 * 68)[0].any()
-    large = [np.zeros((LEAST_SIDE, LEAST_SIDE), np.int16)]
-    bands = [np.arange(LEAST_SIDE**2, dtype=np.int16) % 7 // 6 * 900]
+    large = [np.zeros((SMALL_SIDE, SMALL_SIDE), np.int16)]
+    bands = [np.arange(SMALL_SIDE**2, dtype=np.int16) % 7 // 6 * 900]
     np.testing.assert_array_equal(trust_of_placeholder(large, bands, 9000), trust(large, bands, 9000))
 
 

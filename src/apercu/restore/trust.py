@@ -43,9 +43,9 @@ REACH, NEAR = 16, 8
 """Distances in blocks, to each side."""
 LEAST_SIDE = 32
 """In smaller planes there are too few symbols to decide."""
-SMALL_STEPS = 34, 68
-"""Of smaller planes of placeholders: the factor rises from 0 to 1 between these steps, linearly in the logarithm of the
-step. Photographs have coarser ones; what is smooth or simple has finer ones."""
+SMALL_SIDE, SMALL_STEPS = 56, (34, 68)
+"""Of placeholders whose shorter side is below this, the factor rises from 0 to 1 at least between these steps, linearly
+in the logarithm of the step. Photographs have coarser ones; what is smooth or simple has finer ones."""
 
 Factors = NDArray[np.float32]
 """A number for each 8×8 samples of luma, or 4×4 of chroma."""
@@ -87,11 +87,11 @@ def trust(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors
 
 
 def trust_of_placeholder(planes: list[Plane], bands: list[Bands], step_q8: int) -> list[Factors]:
-    """The same for placeholders, whose planes are smaller than LEAST_SIDE as a rule."""
-    if min(planes[0].shape) >= LEAST_SIDE:
-        return trust(planes, bands, step_q8)
-    factor = log_ramp(step_q8 / 256, *SMALL_STEPS)
-    return [np.full((n_blocks(planes[0].shape[0]), n_blocks(planes[0].shape[1])), factor, np.float32) for _ in planes]
+    """The same for placeholders, most of which have few samples."""
+    factors = trust(planes, bands, step_q8)
+    if min(planes[0].shape) >= SMALL_SIDE:
+        return factors
+    return [np.maximum(of, np.float32(log_ramp(step_q8 / 256, *SMALL_STEPS))) for of in factors]
 
 
 def _drawn(bands: Bands, plane: Plane, step: float) -> Factors:
