@@ -64,8 +64,8 @@ def decode(data, size=None):
     array = model()
     values = reference_wavelet.synthesise(about, planes, reference_wavelet.read(about, tile, planes, array), array)
     y, cb, cr = head.mean
-    more = ((8160 * y + 15) // 31 - 4080, 192 * (cb - 16), 192 * (cr - 16))
-    values[:3] = [np.clip(v.astype(np.int64) + m, -8160, 8160) for v, m in zip(values[:3], more, strict=False)]
+    more = ((8160 * y + 15) // 31 - 4080, 192 * (cb - 16), 192 * (cr - 16), 0)
+    values = [np.clip(v.astype(np.int64) + m, -8160, 8160) for v, m in zip(values, more, strict=False)]
     shown = [enlarged(v, *(size or size_of(head, 256))) for v in values]
     if head.kind != GREY:
         luma, blue, red = shown[:3]

@@ -316,7 +316,7 @@ def _planes(data: bytes, head: Head, layout: Layout, restore: Restore | None) ->
     bands = codec.read([data[HEAD_BYTES:]], layout, head.setting, shipped, 1)
     known = codec.evidence([each.copy() for each in bands], layout, 1, 1)
     planes = codec.synthesise(bands, layout, head.setting, shipped)
-    for index, mean in enumerate(_shifts(head)[: len(planes)]):
+    for index, mean in enumerate((*_shifts(head), 0)[: len(planes)]):  # that of alpha is 0
         planes[index] = np.clip(planes[index].astype(np.int32) + mean, -FULL, FULL).astype(np.int16)
     if restore:
         whole = Window(0, 0, layout.height, layout.width)
