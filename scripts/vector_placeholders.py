@@ -79,8 +79,8 @@ def _by_hand() -> dict[str, Sent]:
     }
 
 
-def _spiked(head: Head, seed: int) -> bytes:
-    """With this head, and as many spikes in its planes, up to the largest that there can be, as fit."""
+def _spiked(head: Head, seed: int, most: int = MOST_BYTES) -> bytes:
+    """With this head, and as many spikes in its planes, up to the largest that there can be, as fit `most` bytes."""
     layout, tables, body = layout_of_head(head), of_placeholders(), b""
     for log2 in range(16):
         planes = []
@@ -89,7 +89,7 @@ def _spiked(head: Head, seed: int) -> bytes:
             spikes = np.where(values % (1 << log2) == 0, values // 7 % 8161 - 4080, 0)
             planes.append((spikes + of.centre).astype(np.int16))
         body = codec.code(codec.analyse(planes, layout, head.setting, tables), head.setting, tables, 1)[0]
-        if len(body) + 4 <= MOST_BYTES:
+        if len(body) + 4 <= most:
             break
     return write_head(head) + body
 
@@ -104,6 +104,8 @@ def _error(data: bytes) -> str | None:
 
 def _refused() -> dict[str, Sent]:
     colour = apercu.placeholder(scene(120, 180, 3, seed=4), 64)
+    long = _spiked(Head("rgb", False, 5, 10, 30, (15, 15, 15)), 9, 2 * MOST_BYTES)
+    assert len(long) > MOST_BYTES
     head = write_head(Head("rgb", False, 5, 6, 30, (15, 15, 15)))
     random_bodies = (head + random.Random(seed).randbytes(60) for seed in range(1000))
     corrupt = next(data for data in random_bodies if _error(data) == "CorruptStream")
@@ -112,7 +114,7 @@ def _refused() -> dict[str, Sent]:
         "cut-in-head": ("three bytes", colour[:3], "Truncated"),
         "cut-in-body": ("half of a body", colour[:34], "Truncated"),
         "kind-3": ("of a kind that there is not", b"\xc0" + colour[1:], "NotApercu"),
-        "301-bytes": ("longer than a placeholder is", colour + bytes(301 - len(colour)), "CorruptStream"),
+        "long": ("sound, but longer than a placeholder is", long, "CorruptStream"),
         "byte-after-the-end": ("a byte that the body does not need", colour + b"1", "CorruptStream"),
         "corrupt": ("a body that breaks a rule", corrupt, "CorruptStream"),
         "no-room": (

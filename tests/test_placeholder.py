@@ -85,10 +85,10 @@ def test_pixels_are_the_same_everywhere():
 
 
 DATA = (
-    "4b6bc650eddfdccadbf608b2ea22f54979d85b0d1e3c5bdfba780c8c42323332"
-    "13960bbe7347a66c679102dddcf5d71d0056487ae1d1960f0c4b6a75640c24"
+    "4b8ac650f562adb9bced115c666420c805eb28926ba9b1ad0cc00d8ce8340aa9"
+    "2e035bf97d9ab8dd20bba627a67f3fcb38dacb4e09a5d08fc610bf2f5feb22b5"
 )
-PIXELS = "ac95a490d827cf11d90ccec58e840509106f992eedd467161bf318c9d6492b48"
+PIXELS = "b08509d6b432c0586ec722a75c7e41fee2f8ab9cf4d0ab9a74dd0f36744f5a9e"
 
 
 @pytest.mark.parametrize("given", [15, 301, 32.0, True, "32"])
@@ -168,7 +168,7 @@ def test_networks_are_trusted_with_small_pictures_where_the_step_is_coarse():
 @pytest.mark.parametrize("way", ["cnn", "rnn"])
 def test_a_small_picture_is_restored(way):
     pytest.importorskip("onnxruntime")
-    image = scene(120, 180, 3, seed=2)
+    image = scene(120, 180, 3, seed=3)
     data = apercu.placeholder(image, 24)
     assert apercu.placeholder_info(data)["height"] < LEAST_SIDE
     plain, restored = (apercu.placeholder_image(data, (120, 180), how).astype(int) for how in ("none", way))
