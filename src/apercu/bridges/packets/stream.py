@@ -143,8 +143,9 @@ def _first_section(n_blocks: int, n: int, n_bytes: int, head: int, parity: float
         of_all, least_share = _STRONG_OF_MUCH / (1 + Fraction(parity)), large
     strong, usual = _divided(n * of_all, 1), _divided(n * _STRONG_OF_LITTLE, 1)
     strong, needed = max(min(strong, most), 1), 0
+    layout = Layout(n_blocks, strong, least_share, n_bytes)
     for share in range(least_share, len(SHARES_LOG2)):
-        layout = Layout(n_blocks, strong, share, n_bytes)
+        layout = layout._replace(share=share)
         needed = _divided(head, max(n_blocks * layout.split, 1))
         if needed <= max(strong, min(usual, most)):
             break
