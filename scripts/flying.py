@@ -241,7 +241,7 @@ def main() -> None:
     options = parser.parse_args()
     images = [scene(256, 384, 3)]
     if options.images:
-        images = [np.asarray(files.read(path)) for path in sorted(options.images.glob("*.png"))]
+        images = [files.read(path)[0] for path in sorted(options.images.glob("*.png"))]
     print("| core | bands | tile | RAM | stack | instructions a pixel | bits a pixel | dB | the package's bytes |")
     print("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as place:

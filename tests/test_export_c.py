@@ -252,7 +252,7 @@ def test_on_a_board(tmp_path, core, kind):
     levels = b"".join(bytes(codes) for codes in read_header(wanted).levels)
     flight = flying.fly(program, core, image, 30.0, levels)
     assert flight.data == wanted
-    assert flight.stack <= 2048
+    assert flight.stack <= 1024
 
 
 @pytest.mark.slow
@@ -265,4 +265,4 @@ def test_instructions_a_pixel_on_a_board(tmp_path, bands, most):
     program = flying.build(tmp_path, "cortex-m4", bands=bands, tile=128)
     flight = flying.fly(program, "cortex-m4", image, quality)
     assert flight.instructions / 256**2 <= most
-    assert flight.stack <= 2048
+    assert flight.stack <= 1024

@@ -126,9 +126,7 @@ def _words(layout: Layout, layers: int, most_tiles: int) -> dict[str, Any]:
     wide, bits = layout.wide, 16 if layout.wide else 8
     kinds = {"grey": "grey", "rgb": "red, green and blue"}
     kind = kinds.get(layout.interpretation, f"{layout.n_bands} bands")
-    levels = (
-        "; levels: an offset code and a range code for\n * each band (all colours share one), or NULL for the full range"
-    )
+    levels = "; levels: an offset code and a range\n * code for each band (all colours share one); NULL: the full range"
     return {
         "kind": f"{kind} of {bits} bits",
         "tile": layout.height,
