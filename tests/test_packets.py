@@ -384,3 +384,14 @@ def test_bytes_that_look_like_packets_take_no_longer():
         assert list(packets_in(b"\xea" * 300_000)) == []
         packet = packetise(TILED, 100)[0]
         assert list(packets_in(packet + b"\xeb" * 100_000 + packet)) == [packet, packet]
+
+
+def test_most_of_a_dump_may_be_other_traffic():
+    """Before, between and after packets of more sizes than images have as a rule, and it takes no longer."""
+    rng = random.Random(6)
+    packets = [pack(Packet(size, Layout(1, 9, 3, size), 0, 8, rng.randbytes(size))) for size in range(40, 60)]
+    noise = rng.randbytes(40_000)
+    with at_most(2):
+        assert list(packets_in(noise + noise.join(packets) + noise)) == packets
+        assert list(packets_in((b"\xe8" * 1000).join(20 * packets))) == 20 * packets
+    assert [list(packets_in(bytes(at) + packets[0])) for at in range(16_340, 16_390)] == 50 * [packets[:1]]
