@@ -1,17 +1,23 @@
 """`apercu packetise` and `apercu assemble`: files, folders, several images, and what they say."""
 
+from array import array
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import apercu
-from apercu.bridges.packets.packet import read
+from apercu.bridges.packets.packet import Layout, Packet, pack, read
 from apercu.bridges.packets.records import packets_in
 from apercu.cli.main import main
+from apercu.format.container import pack as pack_file
+from apercu.format.container import put_varint, read_header
 from command import is_one_line, run
 from every_codec import scene
+from limits import within
 
 
 @pytest.fixture
@@ -157,3 +163,34 @@ def test_an_image_that_cannot_be_made_does_not_keep_back_the_others(files, tmp_p
     assert main(["assemble", "a.pkt", "b.pkt", "--out", "got"]) == 2
     assert "image 1: too few packets arrived" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "got").iterdir()] == ["2.apc"]
+
+
+def test_images_are_made_one_at_a_time(tmp_path, monkeypatch):
+    """A packet is enough for a file that is 47 times as long, and strangers may send one of each of 65,536 images."""
+    monkeypatch.chdir(tmp_path)
+    header = replace(read_header(apercu.encode(scene(64, 64, 3), quality=40, layers=2)), lengths=array("I"))
+    file = pack_file(header, [bytes(47_000), b""])
+    start = bytes([64, 64]) + put_varint(len(file)) + file
+    layout, n_images = Layout(1, 1, 3, 1015), 100
+    forged = [pack(Packet(image_id, layout, 0, 0, start[: layout.n_bytes])) for image_id in range(n_images)]
+    Path("forged.pkt").write_bytes(b"".join(forged))
+    with within(2 << 20):
+        assert main(["assemble", "forged.pkt", "--out", "got"]) == 0
+    assert sum(path.stat().st_size for path in Path("got").iterdir()) == n_images * len(file)
+
+
+def test_an_output_that_was_forgotten_costs_no_file(files, tmp_path, capsys):
+    """The last file takes its place: the next image, or the next reception, of which there is no other copy."""
+    assert main(["packetise", "a.apc"]) == main(["packetise", "b.apc"]) == 0
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    capsys.readouterr()
+    for arguments, says in (
+        (["packetise", "a.apc", "b.apc"], "b.apc is an apercu file"),
+        (["assemble", "a.pkt", "b.pkt"], "b.pkt is there, and no apercu file"),
+    ):
+        assert main(arguments) == 2
+        assert says in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert main(["packetise", "a.apc", "b.pkt"]) == main(["assemble", "b.pkt", "b.apc"]) == 0
+    Path("empty").touch()
+    assert main(["assemble", "b.pkt", "empty"]) == main(["assemble", "b.pkt", "/dev/null"]) == 0

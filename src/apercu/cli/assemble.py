@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the files, and say on standard error what is missing; returns the exit code."""
-    from apercu.bridges.packets import assemble_all
+    from apercu.bridges.packets import assemble_each
 
     if arguments.out is None and len(arguments.files) < 2:
         raise OptionError(f"give {arguments.ways}")
@@ -52,20 +53,20 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         for source in sources:
             streams.check_output(source, target)
-    found = assemble_all(_packets(sources))
-    if arguments.id is not None:
-        found = {image_id: made for image_id, made in found.items() if image_id == arguments.id}
-    if not found:
+        if streams.holds_apercu(target) is False:
+            raise OptionError(f"{streams.label(target)} is there, and no apercu file; name another for the output")
+    found = assemble_each(_packets(sources), arguments.id)
+    if (first := next(found, None)) is None:
         of_id = "" if arguments.id is None else f" of image {arguments.id}"
         raise OptionError(f"there is no packet{of_id} in {', '.join(map(streams.label, sources))}")
-    if arguments.out is None and len(found) > 1:
-        names = ", ".join(map(str, found))
+    if arguments.out is None and (others := [image_id for image_id, _ in found]):
+        names = ", ".join(map(str, (first[0], *others)))
         raise OptionError(f"packets of images {names} are mixed: name one with --id, or give --out FOLDER")
     if arguments.out is not None:
         with naming_file(target):
             os.makedirs(target, exist_ok=True)
     code = 0
-    for image_id, made in found.items():
+    for image_id, made in chain([first], found):
         if isinstance(made, FormatError):
             complain(f"image {image_id}: {made}")
             code = EXIT_MISTAKE

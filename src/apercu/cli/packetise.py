@@ -103,6 +103,8 @@ def _files(arguments: argparse.Namespace) -> tuple[list[str], str]:
         sources = [source]
     for source in sources:
         streams.check_output(source, target)
+    if streams.holds_apercu(target):
+        raise OptionError(f"{streams.label(target)} is an apercu file; name another for the packets")
     return sources, target
 
 

@@ -18,6 +18,7 @@ from apercu.cli import messages
 from apercu.codecs.by_name import options_by_codec
 from apercu.codecs.decoding import DAMAGED
 from apercu.errors import OptionError, naming, naming_file, printable
+from apercu.format.ids import MAGIC
 from apercu.replacing import check_target, descriptor_of, replacing
 from apercu.restore.by_name import options_by_restorer
 
@@ -175,6 +176,15 @@ def read_head(name: str) -> tuple[bytes, int]:
     """As much of an apercu file as `apercu.info` looks at, and how many bytes the file has."""
     with _opened(name) as stream:
         return bounded.read_head(stream)
+
+
+def holds_apercu(name: str) -> bool | None:
+    """Whether a file that is there begins as apercu files do; None where there is none, or it is empty or no file."""
+    if name == STANDARD or not os.path.isfile(name):
+        return None
+    with _opened(name) as stream:
+        begin = bounded.up_to(stream, len(MAGIC))
+    return begin == MAGIC if begin else None
 
 
 def read_some(name: str, most: int) -> bytes:

@@ -10,7 +10,7 @@ lists the faults, and `apercu.decode(data, damaged="fill")` shows the rest.
 
 import binascii
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -113,13 +113,21 @@ def assemble(packets: Iterable[bytes], image_id: int | None = None) -> bytes:
 
 def assemble_all(packets: Iterable[bytes]) -> dict[int, Assembled | FormatError]:
     """The files of all images whose packets are mixed, by image id, or why there is none; see `assemble`."""
-    found: dict[int, Assembled | FormatError] = {}
-    for image_id, (layout, blocks) in sorted(_arrived(packets).items()):
-        try:
-            found[image_id] = _assembled(layout, blocks)
-        except FormatError as fault:
-            found[image_id] = fault.with_traceback(None)
-    return found
+    return dict(assemble_each(packets))
+
+
+def assemble_each(
+    packets: Iterable[bytes], image_id: int | None = None
+) -> Iterator[tuple[int, Assembled | FormatError]]:
+    """The same one after another, of all images or of one, so that one file at a time is held: each may be many times
+    as long as the packets of it that arrived, and strangers may send packets of 65,536 images."""
+    for found_id, (layout, blocks) in sorted(_arrived(packets).items()):
+        if image_id in (None, found_id):
+            try:
+                made: Assembled | FormatError = _assembled(layout, blocks)
+            except FormatError as fault:
+                made = fault.with_traceback(None)
+            yield found_id, made
 
 
 _Blocks = dict[int, dict[int, bytes]]
