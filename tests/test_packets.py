@@ -121,6 +121,14 @@ def test_overhead_is_as_promised():
     assert len(many[0]) - len(read(many[0]).payload) == 11
 
 
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.36, 1])
+def test_a_head_that_is_most_of_a_file_is_protected_too(share):
+    """As well as parity allows, where it does not fit into the first section."""
+    for size in (48, 128, 1024):
+        plan = plan_for(51_000, 50_000, size, share)
+        assert needed(plan) <= plan.n / (1 + share) * 1.01 + 1
+
+
 def test_a_scene_comes_back():
     """A file of version 2: its prefix is a part of the head."""
     said = Scene(geo=Geo(32632, (500000.0, 10.0, 0.0, 5400000.0, 0.0, -10.0)))

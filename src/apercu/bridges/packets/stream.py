@@ -131,7 +131,8 @@ def plan_for(n_stream: int, head: int, size: int, parity: float) -> Plan:
 
 def _first_section(n_blocks: int, n: int, n_bytes: int, head: int, parity: float) -> Layout:
     """A layout by how many packets of a block there are, and of how many bytes their payloads: see docs/packets.md for
-    what was tried. Where the head needs more room, it gets more of each packet, and at last more of the packets."""
+    what was tried. Where the head needs more room, it gets more of each packet, and at last more of the packets: up to
+    as many as a single section would need, or the head would be protected less than the rest."""
     most, large = n - (parity > 0), len(SHARES_LOG2) - 1
     if not parity:
         of_all, least_share = Fraction(1, 3), 0
@@ -149,7 +150,8 @@ def _first_section(n_blocks: int, n: int, n_bytes: int, head: int, parity: float
         needed = _divided(head, max(n_blocks * layout.split, 1))
         if needed <= max(strong, min(usual, most)):
             break
-    return layout._replace(strong=max(strong, min(needed, most)))
+    even = _divided(n, 1 + Fraction(parity))
+    return layout._replace(strong=max(strong, min(needed, even, most)))
 
 
 def _divided(of: Fraction | int, by: Fraction | int) -> int:
