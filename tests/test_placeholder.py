@@ -13,6 +13,7 @@ from PIL import Image
 import apercu
 import reference_placeholder
 from apercu.cli.main import main
+from apercu.errors import printable
 from apercu.restore.trust import LEAST_SIDE, SMALL_SIDE, trust, trust_of_placeholder
 from apercu.stages.area import FITTING_BITS, FRACTION_BITS, area_weights, cubic_weights, enlarge, fit, fitting_weights
 from reference_bytes import Refused
@@ -97,7 +98,10 @@ def test_refuses_sizes(given):
         apercu.placeholder(picture(), given)
 
 
-@pytest.mark.parametrize("size", [(0, 5), (70000, 1), (60000, 60000), 5, (1, 2, 3), ("a", 1)])
+@pytest.mark.parametrize(
+    "size",
+    [(0, 5), (70000, 1), (60000, 60000), 5, (1, 2, 3), ("a", 1), ("4", "5"), "12", (4.5, 5), (float("inf"), 3)],
+)
 def test_refuses_sizes_of_pictures(size):
     with pytest.raises(apercu.OptionError):
         apercu.placeholder_image(apercu.placeholder(picture()), size)
@@ -196,6 +200,19 @@ def test_command(tmp_path, capfdbinary):
     found = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
     assert [each["file"] for each in found] == [str(tmp_path / "a.png"), str(tmp_path / "b.png")]
     assert all(base64.b64decode(each["placeholder"]) == data for each in found)
+
+
+def test_command_names_several_files(tmp_path, capfd):
+    """Before a tab, and whatever a name has in it, a line stays a line and JSON."""
+    names = [str(tmp_path / name) for name in ("a.png", "b\t\x7f.png", "c\n\x1b.png")]
+    for name in names:
+        Image.fromarray(picture()).save(name)
+    data = base64.b64encode(apercu.placeholder(picture(), 40)).decode()
+    assert main(["placeholder", *names, "--bytes", "40"]) == 0
+    lines = [line.split("\t") for line in capfd.readouterr().out.splitlines()]
+    assert lines == [[printable(name), data] for name in names]
+    assert main(["placeholder", *names, "--format", "json"]) == 0
+    assert [json.loads(line)["file"] for line in capfd.readouterr().out.splitlines()] == names
 
 
 def test_command_goes_on_after_a_bad_file(tmp_path, capfd):

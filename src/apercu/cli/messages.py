@@ -19,10 +19,11 @@ EXIT_FAULTS, EXIT_MISTAKE, EXIT_CRASH, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2
 STANDARD_OUTPUT = "standard output"
 
 
-def say(text: str, end: str = "\n") -> None:
-    """Print lines on standard output. Raises OptionError where it is closed, and OSError."""
+def say(text: str, end: str = "\n", keep: str = "\n") -> None:
+    """Print lines on standard output; of control characters, those to `keep` stay. Raises OptionError where it is
+    closed, and OSError."""
     with naming_file(STANDARD_OUTPUT):
-        open_output().write(printable(text, "\n") + end)
+        open_output().write(printable(text, keep) + end)
 
 
 def write_output(data: bytes) -> None:

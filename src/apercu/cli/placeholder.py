@@ -65,14 +65,15 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.format == "raw":
             messages.write_output(data)
         else:
-            say(_line(name, data, arguments.format, several))
+            say(_line(name, data, arguments.format, several), keep="\t")
     return code
 
 
 def _line(name: str, data: bytes, form: str, several: bool) -> str:
     text = base64.b64encode(data).decode()
     if form == "json":
-        return json.dumps({"file": name, "placeholder": text, "n_bytes": len(data), **apercu.placeholder_info(data)})
+        found = {"file": name, "placeholder": text, "n_bytes": len(data), **apercu.placeholder_info(data)}
+        return json.dumps(found).replace("\x7f", "\\u007f")  # which else would be printed as no JSON has it
     if form == "data-uri":
         text = f"data:{MEDIA_TYPE};base64,{text}"
     return f"{printable(name)}\t{text}" if several else text

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from apercu.codecs import apercu as codec
 from apercu.codecs import tables
 from apercu.errors import CorruptStream, ImageError, NotApercu, OptionError, TargetUnreachable, Truncated
+from apercu.options import whole
 from apercu.stages.area import Weights, area_weights, cubic_weights, enlarge, fit, fitting_weights
 from apercu.stages.blocks import Window
 from apercu.stages.colour import FULL, Plane, Samples, to_planes
@@ -326,7 +327,7 @@ def _planes(data: bytes, head: Head, layout: Layout, restore: Restore | None) ->
 
 def _checked(size: tuple[int, int]) -> tuple[int, int]:
     try:
-        height, width = (int(side) for side in size)
+        height, width = (whole("size", side) for side in size)
     except (TypeError, ValueError):
         raise OptionError(f"size must be (height, width), not {size!r}") from None
     if not (1 <= height <= 65535 and 1 <= width <= 65535 and height * width <= MOST_PIXELS):
