@@ -78,6 +78,22 @@ def test_wide_samples():
     assert apercu.placeholder(image.astype(np.uint16) * 16).startswith(apercu.placeholder(image)[:1])
 
 
+def test_wide_samples_that_are_all_equal_are_not_black():
+    for value, shown in ((65535, 255), (32896, 128), (0, 0)):
+        small = apercu.placeholder(np.full((20, 30), value, np.uint16), 32)
+        assert np.abs(apercu.placeholder_image(small).astype(int) - shown).max() <= 1
+
+
+def test_hidden_wide_samples_do_not_count():
+    """Neither the brightest nor the darkest of them."""
+    image = np.concatenate([picture(48, 60).astype(np.uint16), np.full((48, 60, 1), 65535, np.uint16)], axis=2)
+    image[:10, :, 3] = 0
+    image[:5], image[5:10, :, :3] = 0, 60_000
+    other = image.copy()
+    other[:10, :, :3] = image[10, 0, :3]
+    assert apercu.placeholder(image, 64) == apercu.placeholder(other, 64)
+
+
 def test_pixels_are_the_same_everywhere():
     data = apercu.placeholder(picture(), 64)
     assert apercu.placeholder(picture(), 64) == data

@@ -323,7 +323,8 @@ def placeholder(image: object, n_bytes: int = 32, *, bands: str | None = None) -
     """A placeholder of an image: what to show until it is there, in at most `n_bytes` bytes, 16 to 300
     (spec/PLACEHOLDER.md). It is no apercu file, has no checksum, and holds the proportions but not the size.
 
-    image, bands: as for `encode`; grey, rgb or rgba. uint16 is shown from its smallest to its largest sample.
+    image, bands: as for `encode`; grey, rgb or rgba. uint16 is shown from the smallest to the largest of its
+        samples whose alpha is not 0.
 
     Raises ImageError, OptionError or TargetUnreachable.
     """

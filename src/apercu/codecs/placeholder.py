@@ -275,14 +275,18 @@ def _sums(band: NDArray[Any], down: Weights, across: Weights) -> NDArray[np.int6
 
 
 def _as_uint8(image: Samples) -> Samples:
-    """uint16 from its smallest to its largest sample, alpha from 0 to 65,535."""
+    """uint16 from its smallest to its largest sample that is seen, or from 0 to 65,535 where all are equal; alpha from
+    0 to 65,535."""
     if image.dtype == np.uint8:
         return image
     wide = image.astype(np.int64)
-    colours = wide[:, :, :3]
-    least, most = int(colours.min()), int(colours.max())
-    shown = (colours - least) * 255 // max(most - least, 1)
-    return np.concatenate([shown, wide[:, :, 3:] // 257], axis=2).astype(np.uint8)
+    colours, alpha = wide[:, :, :3], wide[:, :, 3:]
+    seen = colours[alpha[:, :, 0] > 0] if alpha.any() else colours
+    least, most = int(seen.min()), int(seen.max())
+    if least == most:
+        least, most = 0, 65535
+    shown = np.clip((colours - least) * 255 // (most - least), 0, 255)
+    return np.concatenate([shown, alpha // 257], axis=2).astype(np.uint8)
 
 
 def _error(truth: NDArray[np.int32], shown: Samples, kind: str) -> int:
