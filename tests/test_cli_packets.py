@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import apercu
+from apercu.bridges.packets import packetise
 from apercu.bridges.packets.packet import Layout, Packet, pack, read
 from apercu.bridges.packets.records import packets_in
 from apercu.cli.main import main
@@ -194,3 +195,16 @@ def test_an_output_that_was_forgotten_costs_no_file(files, tmp_path, capsys):
     assert main(["packetise", "a.apc", "b.pkt"]) == main(["assemble", "b.pkt", "b.apc"]) == 0
     Path("empty").touch()
     assert main(["assemble", "b.pkt", "empty"]) == main(["assemble", "b.pkt", "/dev/null"]) == 0
+
+
+def test_packets_of_two_files_are_not_called_whole(tmp_path, monkeypatch, capsys):
+    """A number that is used again, with the same layout."""
+    monkeypatch.chdir(tmp_path)
+    files = [apercu.encode(scene(200, 260, 3, seed=seed), n_bytes=3000, layers=4) for seed in (1, 2)]
+    one, other = (packetise(file, 128, 0.25, image_id=7) for file in files)
+    assert read(one[0]).layout == read(other[0]).layout
+    Path("mixed.pkt").write_bytes(b"".join(one[:20] + other[20:]))
+    assert main(["assemble", "mixed.pkt", "x.apc"]) == 0
+    said = capsys.readouterr().err
+    assert "32 of 32 packets, but no sound file: layer" in said
+    assert "whole" not in said

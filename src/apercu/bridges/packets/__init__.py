@@ -35,7 +35,8 @@ class Assembled(NamedTuple):
 
     data: bytes
     n_missing: int
-    """Bytes that could not be made, and are zeros; 0: this is the file that was sent."""
+    """Bytes that could not be made, and are zeros. 0: this is the file that was sent; only if packets of several files
+    with the same number and layout are mixed is it none of them, and `apercu.check` tells."""
     n_arrived: int
     """Packets, each counted once."""
     n_sent: int
