@@ -208,3 +208,15 @@ def test_packets_of_two_files_are_not_called_whole(tmp_path, monkeypatch, capsys
     said = capsys.readouterr().err
     assert "32 of 32 packets, but no sound file: layer" in said
     assert "whole" not in said
+
+
+def test_a_folder_does_not_mix_packets_of_now_and_before(files, tmp_path, capsys):
+    """Those that more were made of would count."""
+    assert main(["packetise", "a.apc", "--out", "D", "--size", "64"]) == 0
+    assert main(["packetise", "b.apc", "--out", "D"]) == 0
+    assert main(["packetise", "a.apc", "--out", "D", "--size", "64", "--id", "5"]) == 0
+    before = {path: path.read_bytes() for path in Path("D").iterdir()}
+    capsys.readouterr()
+    assert main(["packetise", "a.apc", "--out", "D", "--size", "1024"]) == 2
+    assert "D holds packets from before, such as a-01.pkt; delete them" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path("D").iterdir()} == before

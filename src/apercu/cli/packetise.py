@@ -2,10 +2,11 @@
 
 import argparse
 import os
+import re
 
 from apercu.cli import many, streams
 from apercu.cli.messages import remark
-from apercu.errors import OptionError, naming, naming_file
+from apercu.errors import OptionError, naming, naming_file, printable
 
 SUFFIX = ".pkt"
 
@@ -121,13 +122,20 @@ def _packets(source: str, arguments: argparse.Namespace) -> tuple[int, list[byte
     image_id = read(packets[0]).image_id
     n_spare = plan.n - max(plan.layout.strong, plan.weak)
     of_each = "" if plan.layout.n_blocks == 1 else f" of each {plan.n}"
-    sizes = f"{len(packets):,} packets of {len(packets[0])} bytes, {sum(map(len, packets)):,} in all"
+    n_packets = f"{len(packets):,} packet{'s' * (len(packets) != 1)}"
+    sizes = f"{n_packets} of {len(packets[0])} bytes, {sum(map(len, packets)):,} in all"
     return image_id, packets, f"image {image_id}, {sizes}; {n_spare}{of_each} may be lost"
 
 
 def _write_each(packets: list[bytes], name: str, folder: str) -> None:
+    digits = len(str(len(packets)))
+    names = [f"{name}-{number:0{digits}}{SUFFIX}" for number in range(1, len(packets) + 1)]
     with naming_file(folder):
         os.makedirs(folder, exist_ok=True)
-    digits = len(str(len(packets)))
-    for number, packet in enumerate(packets, 1):
-        streams.write_bytes(os.path.join(folder, f"{name}-{number:0{digits}}{SUFFIX}"), packet)
+        there = re.compile(re.escape(name) + r"-\d+" + re.escape(SUFFIX))
+        others = sorted(set(filter(there.fullmatch, os.listdir(folder))).difference(names))
+    if others:  # more of them than of these, as it may be, and then they would count
+        said = f"{streams.label(folder)} holds packets from before, such as {printable(others[0])}"
+        raise OptionError(f"{said}; delete them, or name another folder")
+    for of_file, packet in zip(names, packets, strict=True):
+        streams.write_bytes(os.path.join(folder, of_file), packet)
