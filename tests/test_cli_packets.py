@@ -206,8 +206,18 @@ def test_packets_of_two_files_are_not_called_whole(tmp_path, monkeypatch, capsys
     Path("mixed.pkt").write_bytes(b"".join(one[:20] + other[20:]))
     assert main(["assemble", "mixed.pkt", "x.apc"]) == 0
     said = capsys.readouterr().err
-    assert "32 of 32 packets, but no sound file: layer" in said
+    assert "32 of 32 packets, but no sound file: the checksum does not match" in said
     assert "whole" not in said
+
+
+def test_what_was_assembled_is_not_decoded(tmp_path, monkeypatch, capsys):
+    """A packet may hold a picture that takes a gigabyte."""
+    monkeypatch.chdir(tmp_path)
+    large = apercu.encode(np.zeros((1024, 1024), np.uint8), quality=1)
+    Path("large.pkt").write_bytes(b"".join(packetise(large)))
+    with within(1 << 20):
+        assert main(["assemble", "large.pkt", "large.apc"]) == 0
+    assert "whole" in capsys.readouterr().err
 
 
 def test_a_folder_does_not_mix_packets_of_now_and_before(files, tmp_path, capsys):

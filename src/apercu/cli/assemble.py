@@ -7,7 +7,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import apercu
 from apercu.cli import many, streams
 from apercu.cli.messages import EXIT_MISTAKE, complain, remark
 from apercu.errors import FormatError, OptionError, naming_file, printable
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1 << 28
 """Of a file of packets."""
-
-_OF_OTHERS = apercu.ChecksumError, apercu.Truncated, apercu.CorruptStream
-"""Faults of what is made of packets of several files with the same number and layout."""
 
 DESCRIPTION = """\
 Make apercu files of packets: in any order, some of them twice, damaged or missing, or between other traffic. IN are
@@ -82,13 +78,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _say(name: str, image_id: int, made: "Assembled") -> None:
+    from apercu.bridges.packets.stream import fault_of
+
     arrived = f"image {image_id}, {made.n_arrived:,} of {made.n_sent:,} packets"
     name = streams.label(name, "output")
     if made.n_missing:
         missing = f"{made.n_missing:,} of {len(made.data):,} bytes are missing (apercu check names the faults)"
         complain(f"{name}: {arrived}; {missing}")
-    elif faults := [fault for fault in apercu.check(made.data) if isinstance(fault, _OF_OTHERS)]:
-        complain(f"{name}: {arrived}, but no sound file: {faults[0]} (are they of two files with one number?)")
+    elif fault := fault_of(made.data):
+        complain(f"{name}: {arrived}, but no sound file: {fault} (are they of two files with one number?)")
     else:
         remark(f"{name}: {arrived}; whole, {len(made.data):,} bytes")
 

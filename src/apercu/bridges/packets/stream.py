@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.bridges.packets.packet import MOST_ROWS, SHARES_LOG2, Layout, overhead
-from apercu.errors import CorruptStream, OptionError, Truncated
-from apercu.format.container import Header, Reader, put_varint, read_header
+from apercu.errors import ApercuError, CorruptStream, OptionError, Truncated
+from apercu.format.container import Header, Reader, put_varint, read_header, read_segments
 from apercu.format.prefix import read_prefix
 
 MOST_BYTES = (1 << 28) - 1
@@ -93,6 +93,13 @@ def from_stream(stream: bytes, known: NDArray[np.bool_]) -> tuple[bytes, int]:
         data[at[index] : at[index + 1]] = whole[place : place + size]
         place += size
     return bytes(data), n_missing
+
+
+def fault_of(data: bytes) -> ApercuError | None:
+    """The first fault that the checksums of a file tell, whose head is sound. Nothing is decoded."""
+    segments, header = _placed(data)
+    found = read_segments(data[segments - header.head_size :], header)
+    return next((fault for fault in found if isinstance(fault, ApercuError)), None)
 
 
 class Plan(NamedTuple):
