@@ -11,9 +11,9 @@ from apercu.errors import OptionError, naming, naming_file, printable
 SUFFIX = ".pkt"
 
 DESCRIPTION = """\
-Cut apercu files into packets for a link that loses some, such as a radio's. With the default parity a sixth of them may
-be lost, whichever: `apercu assemble` makes the same file of the rest. If more are lost, the finest layers go first; two
-thirds still show a picture.
+Cut apercu files into packets for a link that loses some, such as a radio's. With the default parity a seventh of them
+may be lost, whichever: `apercu assemble` makes the same file of the rest. If more are lost, the finest layers go first;
+two thirds still show a picture.
 
 OUT, by default the name of the file with .pkt, holds the packets one after another, as they are best sent: what modems
 and loggers of frames take and write. --out FOLDER makes a file of each instead. Packets of several files are sent in
@@ -24,7 +24,7 @@ than 255). It can be told from other traffic by its checksum.
 EXAMPLES = """\
 examples:
   apercu packetise photo.apc                              photo.pkt: packets of 256 bytes, with parity of a quarter
-  apercu packetise photo.apc photo.pkt --parity 50%       a third of them may be lost
+  apercu packetise photo.apc photo.pkt --parity 50%       three tenths of them may be lost
   apercu packetise photo.apc photo.pkt --size 48 --id 7   for LoRa or the like; as image 7
   apercu packetise photo.apc --out packets/               a file a packet
   apercu packetise a.apc b.apc c.apc pass.pkt             three pictures in turn

@@ -48,8 +48,8 @@ def packetise(data: bytes, size: int = 256, parity: float = 0.25, image_id: int 
     Args:
         data: a whole file, of any codec and version. Those with several layers lose the finest ones first.
         size: bytes of a packet at most, 48 to 1,024; 9 of them are not payload, or 11 where there are more than 255.
-        parity: so many times the bytes of the file are sent besides it: 0 to 1. With 0.25 a sixth of all packets may be
-            lost, whichever, and a third before nothing can be shown.
+        parity: so many times the bytes of the file are sent besides it: 0 to 1. With 0.25 a seventh of all packets
+            may be lost, whichever, and a third before nothing can be shown.
         image_id: 0 to 65,535, to tell images apart whose packets mix; by default it is made of the file.
 
     Raises:
