@@ -159,6 +159,10 @@ def test_what_is_refused(node):
     assert node["refused"] == mistakes
 
 
+def test_on_a_server_and_where_loading_is_aborted(node):
+    assert node["server"] == ["function", "AbortError"]
+
+
 def test_the_package_has_the_version_and_the_licence_of_the_project(dist):
     told = json.loads((WEB / "package.json").read_text())
     assert told["version"] == apercu.__version__
@@ -248,7 +252,7 @@ ELEMENT = """(async () => {
         document.body.replaceChildren(element);
     });
     window.pixel = ({ shadowRoot: { firstChild: shown } }) => {
-        if (!shown) return null;
+        if (!shown?.localName) return null;
         const width = shown.naturalWidth || shown.width, height = shown.naturalHeight || shown.height;
         const canvas = Object.assign(document.createElement('canvas'), { width, height });
         canvas.getContext('2d').drawImage(shown, 0, 0);
@@ -330,6 +334,47 @@ def test_the_element_paints_a_picture_as_its_layers_arrive(dist, tmp_path):
         page.js(f"void show({json.dumps({'placeholder': text})})")
         page.wait("pixel(element)")
         assert page.js("element.getBoundingClientRect().height") == 150
+
+
+@needs_browser
+def test_the_element_is_as_web_developers_expect(dist, tmp_path):
+    picture = original(1, (60, 80))
+    (tmp_path / "picture.apc").write_bytes(apercu.encode(picture, quality=45))
+    text = web_files.encoded(apercu.placeholder(picture, 32))
+    (tmp_path / "browser").mkdir()
+    with (
+        served({"dist": dist, "files": tmp_path}) as (address, _),
+        browser.opened(tmp_path / "browser") as page,
+    ):
+        page.call("Page.navigate", url=f"{address}/open")
+        page.wait("location.pathname === '/open' && document.readyState === 'complete'")
+        page.js(ELEMENT)
+        assert shown(page, src="/files/picture.apc", **{"aria-label": "Of the page"})[-1][0] == "load"
+        assert page.js("[element.getAttribute('aria-label'), element.width, element.height]") == ["Of the page", 80, 60]
+        n = "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.apc')).length"
+        assert page.js(n) == 1
+        page.js("document.body.append(document.createElement('p'), element)")  # moved: it stays as it is
+        page.js("new Promise((resolve) => setTimeout(resolve, 100))")
+        assert page.js(f"[{n}, element.complete, pixel(element)[0]]") == [1, True, "canvas"]
+        page.js("void (element.width = 40, element.alt = 'Squares', element.src = '/files/none.apc')")
+        page.wait("said.at(-1)[0] === 'error'")
+        shown_text = (
+            "[element.shadowRoot.textContent, element.shadowRoot.children.length, element.getAttribute('width')]"
+        )
+        assert page.js(shown_text) == ["Squares", 0, "40"], "another picture's pixels are no longer there"
+        page.js("void (element.src = '/files/picture.apc', element.width = null)")
+        page.wait("said.at(-1)[0] === 'load'")
+        assert page.js("[element.hasAttribute('width'), element.src]") == [False, "/files/picture.apc"]
+        page.js(f"""document.body.replaceChildren(...Array.from({{ length: 100 }}, () => Object.assign(
+            document.createElement('apercu-img'), {{ placeholder: '{text}', width: 400 }})))""")
+        made = "[...document.body.children].filter((e) => e.shadowRoot.firstChild).length"
+        page.wait(f"{made} > 3")
+        page.js("new Promise((resolve) => setTimeout(resolve, 500))")
+        assert page.js(made) < 40, "those far away wait"
+        page.js("document.body.lastChild.scrollIntoView()")
+        page.wait("!!document.body.lastChild.shadowRoot.firstChild")
+        page.js("document.body.replaceChildren()")
+        assert all("404" in said for said in page.complaints)
 
 
 def captions(page):

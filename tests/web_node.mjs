@@ -83,6 +83,19 @@ found.refused = [
   await said(() => placeholderImage(new Uint8Array(20), { width: 9000, height: 9000 })),
 ];
 
+// Without a page there is the class, and nothing is defined; a stream that ends early says why.
+const { ApercuImg } = await import(pathToFileURL(path.replace("apercu.js", "element.js")));
+const broken = new AbortController(), cut = new ReadableStream({
+  start(controller) {
+    controller.enqueue(new Uint8Array(first.subarray(0, first.length >> 1)));
+    broken.signal.addEventListener("abort", () => controller.error(broken.signal.reason));
+  },
+});
+found.server = [typeof ApercuImg, await said(async () => {
+  setTimeout(() => broken.abort(), 20);
+  for await (const image of apercu.decodeStream(cut)) if (!image) return;
+})];
+
 // A network that gives back the planes that it is given.
 const ort = { Tensor: class { constructor(_, data, sides) { Object.assign(this, { data, sides }); } } };
 const network = {

@@ -9,12 +9,26 @@ import type { Bytes, Image, Info } from "./index.js";
  *     average colour of the placeholder alone.
  * restore: "cnn" and so on: what `ApercuImg.restorer` makes of the file is shown at last.
  * alt, width, height, loading="lazy", crossorigin: as of <img>. Without width and height, the placeholder gives
- *     the proportions, and its container the width, until the file tells its own.
+ *     the proportions, and its container the width, until the file tells its own. Where nothing can be shown, `alt` is.
  * damaged: "conceal" shows what is sound of a damaged file.
  *
- * Events: "progress" (detail: layers), "load" (detail: info) and "error" (detail: error); they do not bubble.
+ * Events: "progress" (detail: layers), "load" (detail: info) and "error" (detail: error); they do not bubble. An element that
+ * leaves the page loads no further; one that has been loaded and is moved stays as it is.
  */
 export class ApercuImg extends HTMLElement {
+  /** The attributes; null removes one. */
+  src: string;
+  placeholder: string;
+  strategy: string;
+  restore: string;
+  alt: string;
+  damaged: string;
+  loading: string;
+  /** As of <img>: setting changes the attribute; what one gets is the size on the page. */
+  get width(): number;
+  set width(value: number | string | null);
+  get height(): number;
+  set height(value: number | string | null);
   readonly naturalWidth: number;
   readonly naturalHeight: number;
   readonly complete: boolean;

@@ -17,8 +17,44 @@ function bytesOf(text) {
   return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 }
 
+const SLICE = 8, waiting = new Map(); // milliseconds; elements that are to be seen, and what they wait with
+let observer, last = Promise.resolve(), begun = 0;
+
+/** Elements near what is seen of the page, by one observer for all. */
+const observing = () =>
+  (observer ??= new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries)
+        if (isIntersecting) {
+          waiting.get(target)?.();
+          forget(target);
+        }
+    },
+    { rootMargin: "50%" },
+  ));
+
+function forget(element) {
+  waiting.delete(element);
+  observer?.unobserve(element);
+}
+
+/** What many elements do one after the other, with pauses in which the page can do something else. */
+function inTurn(task) {
+  const made = last.then(async () => {
+    if (performance.now() - begun > SLICE) {
+      await new Promise((resolve) => setTimeout(resolve));
+      begun = performance.now();
+    }
+    return task();
+  });
+  last = made.catch(() => {});
+  return made;
+}
+
+const TEXTS = ["src", "placeholder", "strategy", "restore", "alt", "damaged"], LENGTHS = ["width", "height"];
+
 export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
-  static observedAttributes = ["src", "placeholder", "strategy", "restore", "alt", "width", "height"];
+  static observedAttributes = [...TEXTS, ...LENGTHS, "crossorigin"];
   /** See element.d.ts. */
   static restorer;
   #root;
@@ -27,6 +63,9 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
   #work; // AbortController of what is on its way
   #colour = ""; // behind a placeholder
   #waiting = false; // until the attributes of this turn are all known
+  #near; // a promise: see #seen
+  #latest; // picture that is being painted
+  #own = {}; // attributes that the page has left to this element
   naturalWidth = 0;
   naturalHeight = 0;
   complete = false;
@@ -38,7 +77,7 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
       this.#root.adoptedStyleSheets = [(shared ??= sheetOf(STYLE)), this.#sheet];
     }
     this.#label();
-    this.#begin();
+    if (!this.complete) this.#begin(); // else it has only been moved
   }
 
   disconnectedCallback() {
@@ -48,16 +87,23 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
   attributeChangedCallback(name) {
     if (!this.#root || !this.isConnected) return;
     if (name === "alt") this.#label();
-    else if (name === "width" || name === "height") this.#size();
+    else if (LENGTHS.includes(name)) this.#size();
     else this.#begin();
   }
 
   /** What those hear who do not see it: as with <img>, an empty alt makes it decoration. */
   #label() {
-    const alt = this.getAttribute("alt"), decoration = alt === "";
-    this.setAttribute("role", decoration ? "presentation" : "img");
-    if (alt) this.setAttribute("aria-label", alt);
-    else this.removeAttribute("aria-label");
+    const alt = this.getAttribute("alt");
+    this.#say("role", alt === "" ? "presentation" : "img");
+    this.#say("aria-label", alt || null);
+  }
+
+  /** An attribute that the page has not set. */
+  #say(name, value) {
+    if (this.getAttribute(name) !== (this.#own[name] ?? null)) return;
+    this.#own[name] = value;
+    if (value === null) this.removeAttribute(name);
+    else this.setAttribute(name, value);
   }
 
   /** The room that it takes, before a picture is there: by its attributes, else by the file, else by the placeholder. */
@@ -87,12 +133,14 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
     this.complete = false;
     this.naturalWidth = this.naturalHeight = 0;
     try {
-      const before = this.#before(signal).catch((error) => this.#tell("error", { error }));
+      this.#before(signal).catch((error) => this.#tell("error", { error }));
       if (src === null) return;
       if (this.getAttribute("loading") === "lazy") await this.#seen(signal);
-      await this.#stream(src, signal, before);
+      await this.#stream(src, signal);
     } catch (error) {
-      if (!signal.aborted) this.#tell("error", { error });
+      if (signal.aborted) return;
+      if (!this.naturalWidth && !this.getAttribute("placeholder")) this.#put(this.getAttribute("alt")); // as <img> does
+      this.#tell("error", { error });
     }
   }
 
@@ -104,21 +152,27 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
     this.#colour = `rgb(${colour})`;
     this.#size(aspect);
     if (this.getAttribute("strategy") === "colour") return;
-    const image = await placeholderImage(bytes);
-    if (!signal.aborted && !this.naturalWidth) await this.#paint(image, signal);
-  }
-
-  #seen(signal) {
-    return new Promise((resolve) => {
-      const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && (observer.disconnect(), resolve()), {
-        rootMargin: "50%",
-      });
-      observer.observe(this);
-      signal.addEventListener("abort", () => observer.disconnect());
+    await this.#seen(signal);
+    await inTurn(async () => {
+      if (signal.aborted || this.naturalWidth) return;
+      const image = await placeholderImage(bytes);
+      if (!signal.aborted && !this.naturalWidth) await this.#paint(image, signal);
     });
   }
 
-  async #stream(src, signal, before) {
+  /** Until it is near what is seen of the page. */
+  #seen(signal) {
+    return (this.#near ??= new Promise((resolve) => {
+      waiting.set(this, resolve);
+      observing().observe(this);
+      signal.addEventListener("abort", () => {
+        forget(this);
+        this.#near = undefined;
+      });
+    }));
+  }
+
+  async #stream(src, signal) {
     const credentials = { anonymous: "same-origin", "use-credentials": "include" }[this.getAttribute("crossorigin")] ?? "same-origin";
     const response = await fetch(src, { signal, credentials });
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
@@ -127,7 +181,6 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
     let image;
     for await (image of decodeStream(kept, { damaged: this.getAttribute("damaged") ?? "raise" })) {
       if (signal.aborted) return;
-      await before;
       this.naturalWidth = image.width;
       this.naturalHeight = image.height;
       this.#colour = "";
@@ -146,17 +199,17 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
   }
 
   async #paint(image, signal) {
-    const { width, height } = image;
+    const { width, height } = image, mine = (this.#latest = image), isLate = () => signal.aborted || mine !== this.#latest;
     if (this.getAttribute("strategy") === "img") {
       const url = URL.createObjectURL(new Blob([await toPNG(image)], { type: "image/png" })), img = new Image(width, height);
       img.src = url;
       img.alt = "";
       await img.decode().finally(() => URL.revokeObjectURL(url));
-      if (!signal.aborted) this.#put(img);
+      if (!isLate()) this.#put(img);
       return;
     }
     const pixels = new ImageData(image.bands === 4 && image.data instanceof Uint8ClampedArray ? image.data : await toRGBA(image), width, height);
-    if (signal.aborted) return;
+    if (isLate()) return;
     const canvas = this.#shown?.localName === "canvas" ? this.#shown : document.createElement("canvas");
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     canvas.getContext("2d").putImageData(pixels, 0, 0);
@@ -164,12 +217,27 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
   }
 
   #put(shown) {
-    if (this.#shown !== shown) this.#root.replaceChildren((this.#shown = shown));
+    if (this.#shown === shown) return;
+    this.#shown = shown;
+    this.#root.replaceChildren(...(shown ? [shown] : []));
   }
 
   #tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }
+
+// Attributes as properties, which frameworks set.
+for (const name of [...TEXTS, ...LENGTHS, "loading"])
+  Object.defineProperty(ApercuImg.prototype, name, {
+    get() {
+      return LENGTHS.includes(name) ? Math.round(this.getBoundingClientRect()[name]) : (this.getAttribute(name) ?? "");
+    },
+    set(value) {
+      if (value === null || value === undefined) this.removeAttribute(name);
+      else this.setAttribute(name, value);
+    },
+    enumerable: true,
+  });
 
 if (globalThis.customElements && !customElements.get("apercu-img")) customElements.define("apercu-img", ApercuImg);
