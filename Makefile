@@ -67,7 +67,7 @@ NO_MATTER_OF_VERSIONS = border bounded c cli_many cli_streams compare_own contai
 	rate_forecast recipes reduced reference reference_codecs reference_dual_maps reference_maps reference_predictive \
 	replace_a_stage replacing replacing_ended resize restore_never_worse restore_never_worse_blocks rnn rnn_codec \
 	rotated rotation rules rules_learn search small_tables source stage_arguments standard_streams symbol_maps train \
-	train_diffusion train_gan train_predictive train_rnn train_rnn_codec train_stacked_ae web web_fuzz
+	train_diffusion train_gan train_predictive train_rnn train_rnn_codec train_stacked_ae web web_element web_fuzz
 OURS_ALONE = tests/test_conformance.py::test_a_decoder_written_from_the_specification \
 	tests/test_train_apercu.py::test_the_error_of_a_picture_falls \
 	tests/test_train_apercu.py::test_network_for_blocks_takes_its_place \
