@@ -254,6 +254,8 @@ def test_the_demonstration(dist, tmp_path):
         page.settle()
         found = captions(page)
         assert {"apercu", "JPEG", "WebP"} <= set(found)
+        told = page.js("document.querySelector('#missing').textContent")
+        assert ("AVIF" in found) != (told == "This browser writes no AVIF.")
         n_bytes, psnr = found["apercu"]
         assert all(n <= n_bytes and less < psnr for name, (n, less) in found.items() if name != "apercu")
         assert page.js("document.querySelector('#small').shadowRoot.firstChild.width") == 128

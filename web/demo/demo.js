@@ -8,8 +8,8 @@ const MOST_SIDE = 1024, OTHERS = { JPEG: "image/jpeg", WebP: "image/webp", AVIF:
 const SAMPLE = "S0w2b3cB9YO/6w6EC817Wyzk4fTJR7jEGQyj475c"; // of scene.js
 const $ = (id) => document.getElementById(id);
 const numbers = new Intl.NumberFormat("en");
-const asked = new URLSearchParams(location.search); // ?ort=FOLDER&network=FILE: see ../README.md
-let restorer; // a promise
+const asked = new URLSearchParams(location.search); // ?ort=FOLDER&network=FILE&avif=FOLDER: see ../README.md
+let restorer, avif; // promises
 let original = null, file = null, turn = 0; // a canvas, and what is shown of it; changes that come meanwhile
 
 const pixelsOf = (canvas) => canvas.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, canvas.width, canvas.height).data;
@@ -50,10 +50,26 @@ function show(name, canvas, note) {
 
 const told = (n, canvas, truth) => `${numbers.format(n)} bytes${truth ? `, ${psnr(pixelsOf(truth), pixelsOf(canvas)).toFixed(2)} dB` : ""}`;
 
-const blobOf = (canvas, type, quality) => new Promise((resolve) => canvas.toBlob(resolve, type, quality));
+/** AVIF by @jsquash/avif, where the page was opened with its folder. */
+async function startAvif() {
+  const folder = new URL(asked.get("avif"), location), load = (file) => import(`${folder}/${file}`);
+  const [{ default: start }, { defaultOptions }] = await Promise.all([load("codec/enc/avif_enc.js"), load("meta.js")]);
+  const encoder = await start({ noInitialRun: true });
+  return (canvas, quality) => {
+    const made = encoder.encode(new Uint8Array(pixelsOf(canvas).buffer), canvas.width, canvas.height, { ...defaultOptions, quality });
+    return new Blob([made], { type: "image/avif" });
+  };
+}
 
-/** The best picture of a type in at most n bytes, of any of several sizes; null where the browser does not write it. */
-async function inBytes(original, type, n) {
+/** A file of a type and a quality of 0 to 100; null where nothing here writes it. */
+async function blobOf(canvas, type, quality) {
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, quality / 100));
+  if (blob?.type === type) return blob;
+  return type === OTHERS.AVIF && asked.has("avif") ? (await (avif ??= startAvif()))(canvas, quality) : null;
+}
+
+/** The best picture of a type in at most n bytes, of any of several sizes, or null; undefined where nothing here writes it. `isLate()` ends it. */
+async function inBytes(original, type, n, isLate) {
   const truth = pixelsOf(original), { width, height } = original;
   let best = null;
   for (const scale of SCALES) {
@@ -63,8 +79,8 @@ async function inBytes(original, type, n) {
     });
     let low = 0, high = 100, found = null;
     while (low <= high) {
-      const middle = (low + high) >> 1, blob = await blobOf(small, type, middle / 100);
-      if (blob?.type !== type) return null;
+      const middle = (low + high) >> 1, blob = await blobOf(small, type, middle);
+      if (!blob || isLate()) return;
       if (blob.size <= n) {
         found = blob;
         low = middle + 1;
@@ -114,19 +130,22 @@ async function paint() {
     if (mine !== turn) return;
     show("apercu, restored", restored, told(said.nBytes, restored, truth));
   }
+  const missing = [];
   for (const [name, type] of Object.entries(OTHERS)) {
-    const other = truth && (await inBytes(truth, type, said.nBytes));
+    const other = truth && (await inBytes(truth, type, said.nBytes, () => mine !== turn));
     if (mine !== turn) return;
     const scaled = other?.scale > 1 ? `, at 1/${other.scale} of its size` : "";
     show(name, other?.canvas, other && told(other.size, other.canvas, truth) + scaled);
+    if (truth && !other) missing.push(other === null ? `No ${name} has so few bytes.` : `This browser writes no ${name}.`);
   }
+  $("missing").textContent = missing.join(" ");
   $("stage").setAttribute("aria-busy", "false");
 }
 
 async function encodeAndPaint() {
   $("stage").setAttribute("aria-busy", "true");
   const truth = original, { width, height } = truth, quality = Number($("quality").value);
-  const made = await encode({ width, height, bands: 4, data: pixelsOf(truth) }, { quality });
+  const made = await encode({ width, height, bands: 4, data: pixelsOf(truth) }, { quality, model: 10 });
   if (truth !== original) return;
   file = made;
   await paint();
