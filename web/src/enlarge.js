@@ -21,18 +21,28 @@ function filters(n, N) {
   });
 }
 
+/** Rows of w samples, to which `mean` is added, as rows of as many as there are filters. */
+function enlargeAcross(samples, w, h, mean, across) {
+  const wide = new Float64Array(across.length * h), n = across.length;
+  for (const [x, { weights: [wa, wb, wc, wd], from: [a, b, c, d] }] of across.entries())
+    for (let y = 0, at = 0, i = x; y < h; y++, at += w, i += n) {
+      const before = clamp(samples[at + a] + mean, -8160, 8160), here = clamp(samples[at + b] + mean, -8160, 8160);
+      const next = clamp(samples[at + c] + mean, -8160, 8160), last = clamp(samples[at + d] + mean, -8160, 8160);
+      wide[i] = wa * before + wb * here + wc * next + wd * last;
+    }
+  return wide;
+}
+
+/** A row of n of four others, which begin at a, b, c and d. */
+function enlargeDown(wide, n, a, b, c, d, wa, wb, wc, wd, out, at) {
+  for (let x = 0; x < n; x++)
+    out[at + x] = Math.floor((wa * wide[a + x] + wb * wide[b + x] + wc * wide[c + x] + wd * wide[d + x] + 2 ** 19) / 2 ** 20);
+}
+
 /** w x h samples, to which `mean` is added, as width x height. */
 export function enlarge(samples, w, h, mean, width, height) {
-  const across = filters(w, width), out = new Int16Array(width * height);
-  const wide = Array.from({ length: h }, (_, y) =>
-    Float64Array.from(across, ({ weights, from }) =>
-      weights.reduce((sum, weight, k) => sum + weight * clamp(samples[y * w + from[k]] + mean, -8160, 8160), 0),
-    ),
-  );
-  for (const [y, { weights, from }] of filters(h, height).entries()) {
-    const [a, b, c, d] = from.map((row) => wide[row]), [wa, wb, wc, wd] = weights;
-    for (let x = 0; x < width; x++)
-      out[y * width + x] = Math.floor((wa * a[x] + wb * b[x] + wc * c[x] + wd * d[x] + 2 ** 19) / 2 ** 20);
-  }
+  const wide = enlargeAcross(samples, w, h, mean, filters(w, width)), out = new Int16Array(width * height);
+  for (const [y, { weights, from }] of filters(h, height).entries())
+    enlargeDown(wide, width, ...from.map((row) => row * width), ...weights, out, y * width);
   return out;
 }
