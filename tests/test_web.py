@@ -56,7 +56,7 @@ def files(tmp_path_factory):
     folder, cases = tmp_path_factory.mktemp("web"), web_files.cases()
     (folder / "cases.json").write_text(json.dumps(web_files.listed(cases)))
     told = {"cases": web_files.listed(cases), "pictures": web_files.pictures(), "textured": web_files.textured()}
-    told |= {"encodings": web_files.ENCODINGS}
+    told |= {"encodings": web_files.ENCODINGS, "waves": web_files.encoded(web_files.waves().tobytes())}
     (folder / "node.json").write_text(json.dumps(told, default=web_files.encoded))
     return cases, folder
 
@@ -135,10 +135,10 @@ def test_pictures_are_encoded_to_the_bytes_of_the_package(node):
             assert 150 <= found["small"] <= 200
             n += 1
     assert n == 4
-    large = web_files.drawn(300, 220)
-    assert node["large"] == list(wanted(large))
-    layers = [apercu.info(apercu.encode(large, quality=quality))["layers"] for quality in (5, 30, 70)]
-    assert len(set(layers)) > 1, "the sizes decide"
+    assert node["large"] == list(wanted(web_files.waves()))
+    by_size = [how for how in web_files.ENCODINGS if "layers" not in how and "model" not in how]
+    layers = {apercu.info(apercu.encode(web_files.waves(), **how))["layers"] for how in by_size}
+    assert layers == {1, 4, 5}, "sizes decide"
 
 
 def test_what_a_network_finds_is_added_as_in_the_package(node, monkeypatch):

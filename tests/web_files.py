@@ -127,10 +127,11 @@ def placeholder_cases():
         yield f"placeholder {wrong.hex()}", wrong, None, {}, of_placeholder(wrong)
 
 
-def drawn(width, height):
-    """RGB of 8 bits, as web_node.mjs makes it."""
-    y, x, c = np.mgrid[:height, :width, :3]
-    return ((((x * y + 37 * c * (x >> 4)) >> 5) ^ (13 * (y >> 3))) & 255).astype(np.uint8)
+@cache
+def waves():
+    """RGB of 8 bits, 300 x 220, of which most is in the first layer."""
+    y, x, c = np.mgrid[:220, :300, :3]
+    return (128 + 60 * np.sin(x / 11 + c) * np.cos(y / 13) + 50 * np.sin((x + y) / 23)).astype(np.uint8)
 
 
 ENCODINGS = [
@@ -139,7 +140,9 @@ ENCODINGS = [
     {"quality": 55, "layers": 1, "tile": 64, "model": 10},
     {"quality": 62, "model": 10},
     {"quality": 70, "tile": 64},
-    {"quality": 30},
+    {"quality": 90, "tile": 64},
+    {"quality": 90},
+    {"quality": 5},
 ]
 """Options of an encoder, as web/ has them."""
 

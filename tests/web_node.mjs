@@ -5,21 +5,12 @@ import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { run } from "./web_cases.mjs";
 
-/** RGB of 8 bits, as web_files.drawn makes it. */
-function drawn(width, height) {
-  const data = new Uint8Array(width * height * 3);
-  for (let y = 0, i = 0; y < height; y++)
-    for (let x = 0; x < width; x++)
-      for (let c = 0; c < 3; c++) data[i++] = ((x * y + 37 * c * (x >> 4)) >> 5) ^ (13 * (y >> 3));
-  return { width, height, bands: 3, data };
-}
-
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 const [, , path, file] = process.argv, apercu = await import(pathToFileURL(path)), found = {};
 const { encode } = await import(pathToFileURL(path.replace("apercu.js", "encode.js")));
 const { restore } = await import(pathToFileURL(path.replace("apercu.js", "restore.js")));
-const { cases, pictures, textured, encodings } = JSON.parse(readFileSync(file));
+const { cases, pictures, textured, encodings, waves } = JSON.parse(readFileSync(file));
 for (const engine of ["scalar", "simd", "javascript"]) {
   apercu.configure({ engine });
   found[engine] = await run(apercu, cases);
@@ -63,7 +54,7 @@ for (const text of pictures) {
   });
 }
 
-found.large = await all(encodings, async (options) => hash(await encode(drawn(300, 220), options)));
+found.large = await all(encodings, async (options) => hash(await encode({ width: 300, height: 220, bands: 3, data: Buffer.from(waves, "base64") }, options)));
 
 const said = async (make) => {
   try {

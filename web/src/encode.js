@@ -91,7 +91,7 @@ function firstLayerOf(bytes) {
   };
   const width = varint() + 1, height = varint() + 1;
   at += bytes[2] & 8 ? 4 : 2; // settings, levels
-  const code = bytes[at++], layers = (code & 15) + 1, side = code >> 4 === 15 ? Infinity : 32 << (code >> 4);
+  const code = bytes[at++], layers = (code & 15) + 1, side = code >> 4 === 15 ? Math.max(width, height) : 32 << (code >> 4);
   const nTiles = Math.ceil(width / side) * Math.ceil(height / side), lengths = Array.from({ length: nTiles * layers }, varint);
   return at + 4 + lengths.slice(0, nTiles).reduce((sum, length) => sum + length + 4, 0);
 }
