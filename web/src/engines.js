@@ -61,7 +61,7 @@ function onThisThread(local) {
 async function inWorker(module) {
   let worker, script, last = 0, ready = false;
   try {
-    script = URL.createObjectURL(new Blob([`(${makeDecoder})().serve(self)`], { type: "text/javascript" }));
+    script = URL.createObjectURL(new Blob([`(${makeDecoder})().serve(self)`]));
     worker = new Worker(script, { name: "apercu" });
   } catch {
     return;
