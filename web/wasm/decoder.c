@@ -61,7 +61,6 @@ EXPORT(c) void describe(uint32_t kind, uint32_t bands, uint32_t width, uint32_t 
     file.tile = width > height ? width : height;
     file.n_tiles = 1;
     file.step_q8 = step_q8;
-    file.n_tiles = 1;
     file.n_layers = n_layers;
 }
 
