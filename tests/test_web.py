@@ -258,7 +258,8 @@ def test_the_demonstration(dist, tmp_path):
         assert ("AVIF" in found) != (told == "This browser writes no AVIF.")
         n_bytes, psnr = found["apercu"]
         assert all(n <= n_bytes and less < psnr for name, (n, less) in found.items() if name != "apercu")
-        assert page.js("document.querySelector('#small').shadowRoot.firstChild.width") == 128
+        page.js("document.querySelector('#small').scrollIntoView()")
+        page.wait("document.querySelector('#small').shadowRoot.firstChild?.width === 128")
         page.js("{ const e = document.querySelector('#layers'); e.value = 1; e.dispatchEvent(new Event('input')); }")
         page.wait("document.querySelector('#shown').value.startsWith('1 of ')")
         assert captions(page)["apercu"][0] == n_bytes
