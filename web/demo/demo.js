@@ -5,7 +5,7 @@ import { encode } from "../dist/encode.js";
 import { scene } from "./scene.js";
 
 const MOST_SIDE = 1024, OTHERS = { JPEG: "image/jpeg", WebP: "image/webp", AVIF: "image/avif" }, SCALES = [1, 2, 4, 8];
-const SAMPLE = "S0w2b3cB9YO/6w6EC817Wyzk4fTJR7jEGQyj475c"; // of scene.js
+const SAMPLE = "S0s2b3Zk/PsK0C66R0EnTqhkoB5fYZcuiAfz/+dA"; // of scene.js
 const $ = (id) => document.getElementById(id);
 const numbers = new Intl.NumberFormat("en");
 const asked = new URLSearchParams(location.search); // ?ort=FOLDER&network=FILE&avif=FOLDER: see ../README.md
