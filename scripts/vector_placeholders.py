@@ -114,6 +114,7 @@ def _refused() -> dict[str, Sent]:
         "cut-in-head": ("three bytes", colour[:3], "Truncated"),
         "cut-in-body": ("half of a body", colour[:34], "Truncated"),
         "kind-3": ("of a kind that there is not", b"\xc0" + colour[1:], "NotApercu"),
+        "kind-3-long": ("of a later kind, and longer than one of this version", b"\xc0" + long[1:], "NotApercu"),
         "long": ("sound, but longer than a placeholder is", long, "CorruptStream"),
         "byte-after-the-end": ("a byte that the body does not need", colour + b"1", "CorruptStream"),
         "corrupt": ("a body that breaks a rule", corrupt, "CorruptStream"),

@@ -27,8 +27,6 @@ def model():
 def read_head(data):
     if len(data) < 4:
         raise Truncated("shorter than a head")
-    if len(data) > 300:
-        raise CorruptStream("longer than a placeholder")
     bits = f"{int.from_bytes(data[:4], 'big'):032b}"
     fields, at = [], 0
     for n in (2, 1, 4, 4, 6, 5, 5, 5):
@@ -37,6 +35,8 @@ def read_head(data):
     kind, portrait, aspect, side, quality, y, cb, cr = fields
     if kind == 3:
         raise NotApercu("no such kind")
+    if len(data) > 300:
+        raise CorruptStream("longer than a placeholder")
     return SimpleNamespace(
         kind=kind, portrait=portrait, aspect=aspect, longer=LONGER[side], q=quality, mean=(y, cb, cr)
     )

@@ -363,7 +363,7 @@ def placeholder_image(
 def placeholder_info(data: bytes) -> dict[str, object]:
     """What the first four bytes of a placeholder say: kind ("grey", "rgb" or "rgba"), aspect (width by height, to a
     sixteenth of the longer side), colour (red, green, blue, 0 to 255: the average), height and width of the shrunk
-    picture. Raises Truncated or NotApercu."""
+    picture. Raises Truncated, NotApercu or CorruptStream."""
     from apercu.codecs import placeholder as placeholders  # and its codec, which other tasks may not need
 
     return placeholders.tell(bytes_of(data))

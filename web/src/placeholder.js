@@ -14,6 +14,7 @@ export function readPlaceholder(bytes) {
   const bits = (at, n) => (head >>> at) & ((1 << n) - 1);
   const kind = bits(30, 2), portrait = bits(29, 1), sixteenths = 16 - bits(25, 4);
   if (kind === 3) refuse("NotApercu");
+  if (bytes.length > 300) refuse("CorruptStream");
   const luma = Math.floor((8160 * bits(10, 5) + 15) / 31);
   const [cb, cr] = kind ? [192 * (bits(5, 5) - 16), 192 * (bits(0, 5) - 16)] : [0, 0];
   const scaled = (longer) => {
@@ -41,7 +42,6 @@ export function readPlaceholder(bytes) {
 /** Pixels, RGBA, of a size, by default 128 along the longer side. */
 export function decodePlaceholder(engine, bytes, width, height) {
   const { shape, scaled } = readPlaceholder(bytes), segment = bytes.subarray(4);
-  if (bytes.length > 300) refuse("CorruptStream");
   if (!width && !height) ({ width, height } = scaled(128));
   if (!hasRoom({ ...shape, nLayers: 1, model: 2 }, shape.width, shape.height, 0, segment.length)) refuse("Truncated");
   const data = engine.placeholder(shape, segment, width, height);

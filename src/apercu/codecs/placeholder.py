@@ -89,12 +89,14 @@ def write_head(head: Head) -> bytes:
 
 
 def read_head(data: bytes) -> Head:
-    """The head of a placeholder; raises Truncated or NotApercu."""
+    """The head of a placeholder; raises Truncated, NotApercu or CorruptStream."""
     if len(data) < HEAD_BYTES:
         raise Truncated(f"a placeholder has {HEAD_BYTES} bytes or more, not {len(data)}")
     value = int.from_bytes(data[:HEAD_BYTES], "big")
     if value >> 30 == len(KINDS):
         raise NotApercu("is no placeholder of a kind that this release knows")
+    if len(data) > MOST_BYTES:
+        raise CorruptStream(f"a placeholder has at most {MOST_BYTES} bytes, not {len(data)}")
     colour = value >> 10 & 31, value >> 5 & 31, value & 31
     kind = KINDS[value >> 30]
     return Head(kind, bool(value >> 29 & 1), value >> 25 & 15, value >> 21 & 15, value >> 15 & 63, colour)
@@ -302,8 +304,6 @@ def decode(data: bytes, size: tuple[int, int] | None = None, restore: Restore | 
     """The picture of a placeholder, uint8 (H, W) or (H, W, B), at a size (height, width), by default 256 pixels along
     the longer side. Raises a FormatError, or OptionError for a size that cannot be."""
     head = read_head(data)
-    if len(data) > MOST_BYTES:
-        raise CorruptStream(f"a placeholder has at most {MOST_BYTES} bytes, not {len(data)}")
     height, width = _checked(size) if size is not None else head.scaled(DEFAULT_SIDE)
     planes = _planes(data, head, layout_of_head(head), restore)
     filters = [(cubic_weights(rows, height), cubic_weights(columns, width)) for rows, columns in _sizes(planes)]
