@@ -27,7 +27,7 @@ ASKED = re.compile(r'\bfunction\("(\w+)", "(\w*)"\)')
 PLANTED = {
     "luma": ("samples.c", "blue[x] + COLOUR_HALF) >>", "blue[x]) >>", {"samples"}),
     "chroma": ("samples.c", "column[x] + 8, 4)", "column[x] + 7, 4)", {"samples"}),
-    "scale": ("samples.c", "by.factor + by.half)", "by.factor)", {"samples"}),
+    "scale": ("samples_scale.h", "by.factor + by.half)", "by.factor)", {"samples"}),
     "store": ("samples.c", "out[x] = (uint8_t)round_sample(in[x]);", "out[x] = (uint8_t)(in[x] >> 5);", {"samples"}),
     "lift": ("wavelet_lift.h", "(a * factor >> 16)", "((a * factor + 32768) >> 16)", {"wavelet", "bands"}),
     "border": ("wavelet_border.c", "more >> FRACTION", "(more + WHOLE / 2) >> FRACTION", {"wavelet", "bands"}),
