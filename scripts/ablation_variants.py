@@ -39,7 +39,7 @@ FIXED: Edit = (
 )
 ALONE: tuple[Edit, ...] = (
     ("band_model.h", "return buckets[sum < 75 ? sum : 75];", "return 0 * buckets[sum < 75 ? sum : 75];"),
-    ("band_symbols.h", "((sign_at[-1] * 3 + sign_at[up]) * 3 + sign_at[up - 1]) * 3 + sign_at[up + 1];", "0;"),
+    ("band_symbols.h", "((sign_at[-1] * 3 + sign_at[above]) * 3 + sign_at[above - 1]) * 3 + sign_at[above + 1];", "0;"),
     ("band_symbols.h", "(flags[(ptrdiff_t)g - 1] + 2 * flags[g] + 4 * flags[g + 1])", "0"),
 )
 ROUNDED: tuple[Edit, ...] = (
@@ -51,12 +51,12 @@ ROUNDED: tuple[Edit, ...] = (
     ),
     ("band_choice.h", "has |= one > none;", "has |= (a + 90) >> 8 > 0;"),
     ("band_choice.h", "LOW_PRICE = 22", "LOW_PRICE = 0"),
-    ("band_choice.h", "return has && gain > (int64_t)b->price", "return has || 0 * gain > (int64_t)b->price"),
+    ("band_choice.h", "return has && gain > b->price", "return has || 0 * gain > b->price"),
 )
 
 
 FIVE_BITS: tuple[Edit, ...] = (
-    ("band_choice.h", "int64_t none = -b->price", "int64_t none = 0"),
+    ("band_choice.h", "expense none = -b->price", "expense none = 0"),
     ("band_choice.h", "bits = cost(zero, 1) + SIGN_Q8 +", "bits = 1280 + 384 * (q - 1) + 0 *"),
 )
 ONE_PRICE: tuple[Edit, ...] = (("band_choice.h", "{26, 15, 17, 26, 26}", "{26, 26, 26, 26, 26}"),)
