@@ -9,7 +9,14 @@ import pytest
 
 import reference_decoder
 from apercu.errors import CorruptStream, OptionError, Truncated
-from apercu.stages.dual_code import TABLES, dual_decode, dual_decode_groups, dual_encode, dual_optimise
+from apercu.stages.dual_code import (
+    TABLES,
+    dual_decode,
+    dual_decode_groups,
+    dual_encode,
+    dual_optimise,
+    workspace_bytes,
+)
 from apercu.stages.dual_quantise import dual_quantise
 from reference_bytes import Bits
 from reference_decoder import Plane
@@ -98,6 +105,12 @@ def test_round_trips(tables):
         planes.append(laplacian(rng, int(rng.integers(1, 30)), share, 1))
         assert_round_trip(planes, tables)
     assert_round_trip([laplacian(rng, 3) for _ in range(300)], tables)
+
+
+def test_an_encoder_of_few_blocks_takes_little_memory():
+    """Tables have no more entries than there are symbols to code, however wide their range (the test below)."""
+    for n_blocks, most in ((1, 1_200), (64, 13_500), (256, 51_000), (1 << 20, 3_200_000)):
+        assert 0 < workspace_bytes(n_blocks) < most
 
 
 def test_ends_of_the_symbols():

@@ -133,7 +133,7 @@ void guided_dual_encode(input *in)
     uint32_t how = take(in);
     int tables = (int)(how % 3);
     int16_t *weights = take_weights(in), *latents;
-    size_t n_workspace = (size_t)apercu_dual_encoder_workspace(), n_read = (size_t)apercu_dual_decoder_workspace();
+    size_t n_workspace = (size_t)apercu_dual_encoder_workspace(n), n_read = (size_t)apercu_dual_decoder_workspace();
     void *workspace = exact(n_workspace);
     blocks of = take_blocks(in, across, down, weights, step_q3, &latents);
     if (latents && how & 16) {

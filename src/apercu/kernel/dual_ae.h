@@ -59,8 +59,8 @@ APERCU_API int64_t apercu_dual_put_symbols(const uint8_t *groups, const int16_t 
                                            uint64_t n_bits);
 APERCU_API int64_t apercu_dual_get_symbols(const uint8_t *data, size_t size, uint64_t n_bits, const uint8_t *groups,
                                            size_t blocks, void *workspace, size_t workspace_size, int16_t *symbols);
-/* Bytes of workspace, aligned to 8, that optimise and put_symbols ask for, and get_symbols. */
-APERCU_API int64_t apercu_dual_encoder_workspace(void);
+/* Bytes of workspace, aligned to 8, that optimise and put_symbols ask for, of so many blocks, and get_symbols. */
+APERCU_API int64_t apercu_dual_encoder_workspace(size_t blocks);
 APERCU_API int64_t apercu_dual_decoder_workspace(void);
 
 #endif

@@ -1,30 +1,20 @@
 /* Groups and symbols of the dual autoencoder to bits and back (spec/taha2025.md, "Segment"). */
-#include "dual_ae.h"
-#include "huffman.h"
+#include "dual_tables.h"
 
 #include <string.h>
 
 enum { MODE_BITS = 2, MODE_ALL_G1 = 0, MODE_ALL_G2 = 1, MODE_MIXED = 2 };
-
-/* Table 0 is G1's, 1 to 8 are those of G2's latents, 9 serves all latents of G2. */
-enum { TABLE_G1 = 0, TABLE_LATENT = 1, TABLE_G2 = 1 + DUAL_LATENTS, TABLES = 2 + DUAL_LATENTS };
-
-typedef struct {
-    huffman_scratch scratch;
-    huffman_encoder code[TABLES];
-    uint32_t frequency[TABLES][HUFFMAN_MAX_COUNT];
-    uint16_t words[TABLES][HUFFMAN_MAX_COUNT];
-    uint8_t lengths[TABLES][HUFFMAN_MAX_COUNT];
-} encoder_workspace;
 
 typedef struct {
     huffman_decoder code[1 + DUAL_LATENTS];
     uint8_t lengths[HUFFMAN_MAX_COUNT];
 } decoder_workspace;
 
-int64_t apercu_dual_encoder_workspace(void)
+int64_t apercu_dual_encoder_workspace(size_t blocks)
 {
-    return (int64_t)sizeof(encoder_workspace);
+    size_t an_entry = sizeof(uint32_t) + sizeof(int16_t) + sizeof(uint16_t) + 1;
+    size_t n = sizeof(encoder_workspace) + most_of_all(blocks) * an_entry + most_of_one(blocks) * (sizeof(uint32_t) + sizeof(uint16_t));
+    return (int64_t)((n + 7) & ~(size_t)7);
 }
 
 int64_t apercu_dual_decoder_workspace(void)
@@ -71,57 +61,6 @@ int64_t apercu_dual_get_groups(const uint8_t *data, size_t size, uint64_t n_bits
     return bits_overrun(&r) ? APERCU_ERROR_TRUNCATED : (int64_t)r.pos;
 }
 
-static void plan_table(encoder_workspace *ws, int table)
-{
-    huffman_encoder *h = &ws->code[table];
-    huffman_plan(h, h->lo, h->count, ws->frequency[table], ws->lengths[table], ws->words[table], &ws->scratch);
-}
-
-/* Plans the codes of G1, of each latent of G2 and, where `one_for_all`, of all of them together. A table that no block
- * needs has a count of zero. Returns 0 or an error. */
-static int plan(encoder_workspace *ws, const uint8_t *groups, const int16_t *symbols, size_t blocks, int one_for_all)
-{
-    int32_t lo[TABLES], hi[TABLES];
-    for (int t = 0; t < TABLES; t++) {
-        lo[t] = INT16_MAX;
-        hi[t] = INT16_MIN;
-    }
-    const int16_t *s = symbols;
-    for (size_t b = 0; b < blocks; b++, s += DUAL_LATENTS) {
-        int first = groups[b] ? TABLE_LATENT : TABLE_G1, n = groups[b] ? DUAL_LATENTS : 1;
-        for (int k = 0; k < n; k++) {
-            lo[first + k] = s[k] < lo[first + k] ? s[k] : lo[first + k];
-            hi[first + k] = s[k] > hi[first + k] ? s[k] : hi[first + k];
-        }
-    }
-    for (int k = TABLE_LATENT; k < TABLE_G2; k++) {
-        lo[TABLE_G2] = lo[k] < lo[TABLE_G2] ? lo[k] : lo[TABLE_G2];
-        hi[TABLE_G2] = hi[k] > hi[TABLE_G2] ? hi[k] : hi[TABLE_G2];
-    }
-    for (int t = 0; t < TABLES; t++) {
-        ws->code[t].lo = lo[t];
-        ws->code[t].cost = 0;
-        ws->code[t].count = hi[t] < lo[t] || (t == TABLE_G2 && !one_for_all) ? 0 : (uint32_t)(hi[t] - lo[t] + 1);
-        /* Symbols come from latents below the limit; beyond it, tables could reach further than a decoder accepts. */
-        if (ws->code[t].count > 0 && (lo[t] <= -DUAL_LATENT_LIMIT || hi[t] >= DUAL_LATENT_LIMIT))
-            return APERCU_ERROR_ARGUMENT;
-        memset(ws->frequency[t], 0, ws->code[t].count * sizeof ws->frequency[t][0]);
-    }
-    s = symbols;
-    for (size_t b = 0; b < blocks; b++, s += DUAL_LATENTS) {
-        int first = groups[b] ? TABLE_LATENT : TABLE_G1, n = groups[b] ? DUAL_LATENTS : 1;
-        for (int k = 0; k < n; k++)
-            ws->frequency[first + k][s[k] - lo[first + k]]++;
-    }
-    for (int k = TABLE_LATENT; k < TABLE_G2 && ws->code[TABLE_G2].count; k++)
-        for (uint32_t i = 0; i < ws->code[k].count; i++)
-            ws->frequency[TABLE_G2][(uint32_t)(lo[k] - lo[TABLE_G2]) + i] += ws->frequency[k][i];
-    for (int t = 0; t < TABLES; t++)
-        if (ws->code[t].count)
-            plan_table(ws, t);
-    return 0;
-}
-
 /* Bits of a symbol, or -1 where the code has no word for it. */
 static int32_t word_length(const huffman_encoder *h, int32_t symbol)
 {
@@ -129,15 +68,17 @@ static int32_t word_length(const huffman_encoder *h, int32_t symbol)
         return -1;
     if (!h->listed)
         return (int32_t)h->flat_bits;
-    int32_t n = h->length[symbol - h->lo];
-    return n ? n : -1;
+    uint32_t i = huffman_entry(h, symbol);
+    if (h->symbols && (i == h->n || h->symbols[i] != symbol))
+        return -1;
+    return h->length[i] ? h->length[i] : -1;
 }
 
 /* Bits of the shortest word of a listed code; others have no lengths. */
 static int32_t shortest_word(const huffman_encoder *h)
 {
     uint8_t least = HUFFMAN_MAX_LENGTH;
-    for (uint32_t i = 0; i < h->count && h->listed; i++)
+    for (uint32_t i = 0; i < h->n && h->listed; i++)
         if (h->length[i] && h->length[i] < least)
             least = h->length[i];
     return least;
@@ -148,7 +89,7 @@ static int32_t shortest_word(const huffman_encoder *h)
 static int16_t cheapest(const huffman_encoder *h, int32_t shortest, int32_t latent, int32_t symbol, int32_t step_q3,
                         int64_t bit_price)
 {
-    if (!h->listed || h->length[symbol - h->lo] == shortest)
+    if (!h->listed || h->length[huffman_entry(h, symbol)] == shortest)
         return (int16_t)symbol;
     int32_t size = latent < 0 ? -latent : latent, near = symbol < 0 ? -symbol : symbol;
     int32_t candidates[] = {near, near - 1, near - 2, near + 1, 0};
@@ -213,10 +154,10 @@ int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size
                              int32_t step_q3, int32_t bit_price_q4, void *workspace, size_t workspace_size,
                              int16_t *symbols, int64_t *cost)
 {
-    if (workspace_size < sizeof(encoder_workspace) || step_q3 < 1 || step_q3 > 65535 || bit_price_q4 < 0 ||
+    if (workspace_size < (size_t)apercu_dual_encoder_workspace(blocks) || step_q3 < 1 || step_q3 > 65535 || bit_price_q4 < 0 ||
         bit_price_q4 > 16)
         return APERCU_ERROR_ARGUMENT;
-    encoder_workspace *ws = workspace;
+    encoder_workspace *ws = lay_out(workspace, blocks);
     int64_t bit_price = (int64_t)step_q3 * step_q3 * bit_price_q4;
     int each = tables != DUAL_TABLES_GROUP;
     if (plan(ws, groups, symbols, blocks, !each))
@@ -257,9 +198,9 @@ int64_t apercu_dual_optimise(const uint8_t *groups, const int16_t *latents, size
 int64_t apercu_dual_put_symbols(const uint8_t *groups, const int16_t *symbols, size_t blocks, int tables,
                                 void *workspace, size_t workspace_size, uint8_t *out, size_t capacity, uint64_t n_bits)
 {
-    if (workspace_size < sizeof(encoder_workspace))
+    if (workspace_size < (size_t)apercu_dual_encoder_workspace(blocks))
         return APERCU_ERROR_ARGUMENT;
-    encoder_workspace *ws = workspace;
+    encoder_workspace *ws = lay_out(workspace, blocks);
     bit_writer w = bit_writer_at(out, capacity, n_bits);
     if (plan(ws, groups, symbols, blocks, tables != DUAL_TABLES_LATENT))
         return APERCU_ERROR_ARGUMENT;

@@ -15,19 +15,37 @@ static int32_t unzigzag(uint32_t u)
     return u & 1 ? -(int32_t)(u / 2) - 1 : (int32_t)(u / 2);
 }
 
-/* Ascending; the gap sequence is Ciura's, carried on by a factor of 2.25. */
-static void shell_sort(uint64_t *a, uint32_t n)
+/* The gap sequence is Ciura's, carried on by a factor of 2.25. */
+void huffman_sort(uint16_t *a, uint32_t n, const uint32_t *by)
 {
-    static const uint32_t gaps[] = {20063, 8917, 3963, 1761, 701, 301, 132, 57, 23, 10, 4, 1};
+    static const uint16_t gaps[] = {20063, 8917, 3963, 1761, 701, 301, 132, 57, 23, 10, 4, 1};
     for (unsigned g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
         for (uint32_t i = gaps[g]; i < n; i++) {
-            uint64_t v = a[i];
-            uint32_t j = i;
-            for (; j >= gaps[g] && a[j - gaps[g]] > v; j -= gaps[g])
-                a[j] = a[j - gaps[g]];
+            uint16_t v = a[i];
+            uint32_t key = by ? by[v] : 0, j = i;
+            for (; j >= gaps[g]; j -= gaps[g]) {
+                uint16_t before = a[j - gaps[g]];
+                uint32_t its = by ? by[before] : 0;
+                if (its < key || (its == key && before <= v))
+                    break;
+                a[j] = before;
+            }
             a[j] = v;
         }
     }
+}
+
+uint32_t huffman_find(const huffman_encoder *h, int32_t symbol)
+{
+    uint32_t from = 0, end = h->n;
+    while (from < end) {
+        uint32_t middle = (from + end) / 2;
+        if (h->symbols[middle] < symbol)
+            from = middle + 1;
+        else
+            end = middle;
+    }
+    return from;
 }
 
 /* Depths of the Huffman tree over `n` >= 2 weights in ascending order, in place: Moffat and Katajainen, "In-place
@@ -69,17 +87,17 @@ static void tree_depths(uint32_t *a, uint32_t n)
 }
 
 /* Lengths, at most HUFFMAN_MAX_LENGTH, into `length`; zero marks an unused symbol. */
-static void code_lengths(const uint32_t *frequency, uint32_t count, uint8_t *length, huffman_scratch *scratch)
+static void code_lengths(const uint32_t *frequency, uint32_t count, uint8_t *length, const huffman_scratch *scratch)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i++) {
         length[i] = 0;
         if (frequency[i])
-            scratch->key[n++] = (uint64_t)frequency[i] << 16 | i;
+            scratch->order[n++] = (uint16_t)i;
     }
-    shell_sort(scratch->key, n);
+    huffman_sort(scratch->order, n, frequency);
     for (uint32_t i = 0; i < n; i++)
-        scratch->node[i] = (uint32_t)(scratch->key[i] >> 16);
+        scratch->node[i] = frequency[scratch->order[i]];
     tree_depths(scratch->node, n);
     /* Words that are too long are paired off against shorter ones (ITU-T T.81, figure K.3); depths stay below 64
      * because frequencies add up to less than 2^32 and a tree that deep needs Fibonacci weights. */
@@ -104,7 +122,7 @@ static void code_lengths(const uint32_t *frequency, uint32_t count, uint8_t *len
     uint32_t at = n; /* the most frequent symbols stand last and get the shortest words */
     for (unsigned d = 1; d <= HUFFMAN_MAX_LENGTH; d++)
         for (uint32_t k = 0; k < n_of[d]; k++)
-            length[(uint32_t)(scratch->key[--at] & 0xFFFF)] = (uint8_t)d;
+            length[scratch->order[--at]] = (uint8_t)d;
 }
 
 /* First code word of each length, as a number of that many bits; returns the sum of 2^(16 - length). */
@@ -124,29 +142,30 @@ static uint32_t first_words(const uint8_t *length, uint32_t count, uint32_t *fir
     return kraft;
 }
 
-static void put_lengths(bit_writer *w, const uint8_t *length, uint32_t count)
+static void put_lengths(bit_writer *w, const huffman_encoder *h)
 {
-    uint32_t before = length[0];
+    uint32_t before = h->length[0];
+    int32_t last = h->lo;
     put_bits(w, before - 1, LENGTH_BITS);
-    for (uint32_t i = 1; i < count; i++) {
-        if (length[i] == 0) {
-            uint32_t run = 1;
-            while (length[i + run] == 0)
-                run++;
+    for (uint32_t i = 1; i < h->n; i++) {
+        uint32_t length = h->length[i];
+        if (length == 0)
+            continue;
+        int32_t symbol = huffman_symbol(h, i);
+        if (symbol - last > 1) {
             put_bits(w, 7, 3);
-            put_exp_golomb(w, run - 1, 0);
-            i += run - 1;
-        } else {
-            if (length[i] == before)
-                put_bits(w, 0, 1);
-            else if (length[i] == before + 1)
-                put_bits(w, 4, 3);
-            else if (length[i] + 1u == before)
-                put_bits(w, 5, 3);
-            else
-                put_bits(w, 6u << LENGTH_BITS | (length[i] - 1u), 3 + LENGTH_BITS);
-            before = length[i];
+            put_exp_golomb(w, (uint32_t)(symbol - last - 2), 0);
         }
+        if (length == before)
+            put_bits(w, 0, 1);
+        else if (length == before + 1)
+            put_bits(w, 4, 3);
+        else if (length + 1 == before)
+            put_bits(w, 5, 3);
+        else
+            put_bits(w, 6u << LENGTH_BITS | (length - 1), 3 + LENGTH_BITS);
+        before = length;
+        last = symbol;
     }
 }
 
@@ -185,22 +204,17 @@ static int get_lengths(bit_reader *r, uint8_t *length, uint32_t count)
     return 0;
 }
 
-void huffman_plan(huffman_encoder *h, int32_t lo, uint32_t count, const uint32_t *frequency, uint8_t *length,
-                  uint16_t *code, huffman_scratch *scratch)
+void huffman_plan(huffman_encoder *h, const huffman_scratch *scratch)
 {
     uint64_t total = 0;
     uint32_t used = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        total += frequency[i];
-        used += frequency[i] > 0;
+    for (uint32_t i = 0; i < h->n; i++) {
+        total += h->frequency[i];
+        used += h->frequency[i] > 0;
     }
-    h->lo = lo;
-    h->count = count;
-    h->length = length;
-    h->code = code;
     h->listed = 0;
     h->flat_bits = 0;
-    while ((1u << h->flat_bits) < count)
+    while ((1u << h->flat_bits) < h->count)
         h->flat_bits++;
     bit_writer flat = bit_writer_at(NULL, 0, 0);
     huffman_put_table(&flat, h);
@@ -208,22 +222,22 @@ void huffman_plan(huffman_encoder *h, int32_t lo, uint32_t count, const uint32_t
     if (used < 2)
         return;
 
-    code_lengths(frequency, count, length, scratch);
+    code_lengths(h->frequency, h->n, h->length, scratch);
     h->listed = 1;
     bit_writer listed = bit_writer_at(NULL, 0, 0);
     huffman_put_table(&listed, h);
     uint64_t cost = listed.n_bits;
-    for (uint32_t i = 0; i < count; i++)
-        cost += (uint64_t)frequency[i] * length[i];
+    for (uint32_t i = 0; i < h->n; i++)
+        cost += (uint64_t)h->frequency[i] * h->length[i];
     if (cost >= h->cost) {
         h->listed = 0;
         return;
     }
     h->cost = cost;
     uint32_t first[HUFFMAN_MAX_LENGTH + 1], n_of[HUFFMAN_MAX_LENGTH + 1];
-    first_words(length, count, first, n_of);
-    for (uint32_t i = 0; i < count; i++)
-        code[i] = length[i] ? (uint16_t)first[length[i]]++ : 0;
+    first_words(h->length, h->n, first, n_of);
+    for (uint32_t i = 0; i < h->n; i++)
+        h->code[i] = h->length[i] ? (uint16_t)first[h->length[i]]++ : 0;
 }
 
 void huffman_put_table(bit_writer *w, const huffman_encoder *h)
@@ -232,7 +246,7 @@ void huffman_put_table(bit_writer *w, const huffman_encoder *h)
     put_exp_golomb(w, zigzag(h->lo), LO_ORDER);
     if (h->listed) {
         put_exp_golomb(w, h->count - 2, COUNT_ORDER);
-        put_lengths(w, h->length, h->count);
+        put_lengths(w, h);
     } else {
         put_bits(w, h->flat_bits, FLAT_BITS_BITS);
     }

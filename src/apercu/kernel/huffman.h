@@ -10,22 +10,25 @@ enum {
     HUFFMAN_FAST_BITS = 9
 };
 
-/* A code ready for writing: flat, that is all words `flat_bits` long (none at all for a single symbol), or listed,
- * with `count` entries in `length` and `code`. */
+/* A code ready for writing, of the symbols lo .. lo + count - 1: flat, that is all words `flat_bits` long (none at all for a single
+ * symbol), or listed, with `n` entries in `length` and `code`. An entry is of lo + its place; or of the symbol in `symbols`, which
+ * ascend, where that is not NULL: so a wide range takes no more than the symbols that are used. */
 typedef struct {
     int32_t lo;
-    uint32_t count;
+    uint32_t count, n;
+    const int16_t *symbols;
     int listed;
     uint32_t flat_bits;
+    uint32_t *frequency;
     uint8_t *length;
     uint16_t *code;
     uint64_t cost; /* bits of the table and of all symbols together */
 } huffman_encoder;
 
-/* Scratch of huffman_plan, for up to HUFFMAN_MAX_COUNT symbols. */
+/* Scratch of huffman_plan, for as many entries as a code has. */
 typedef struct {
-    uint64_t key[HUFFMAN_MAX_COUNT];
-    uint32_t node[HUFFMAN_MAX_COUNT];
+    uint32_t *node;
+    uint16_t *order;
 } huffman_scratch;
 
 /* A code ready for reading. */
@@ -40,20 +43,35 @@ typedef struct {
     uint16_t sorted[HUFFMAN_MAX_COUNT];
 } huffman_decoder;
 
-/* Chooses the cheaper kind of table for these frequencies of lo .. lo + count - 1. */
-void huffman_plan(huffman_encoder *h, int32_t lo, uint32_t count, const uint32_t *frequency, uint8_t *length,
-                  uint16_t *code, huffman_scratch *scratch);
+/* Sorts numbers, or places of `by` by what is there. */
+void huffman_sort(uint16_t *a, uint32_t n, const uint32_t *by);
+/* The entry of a symbol among `symbols`; where it has none, another or `n`. */
+uint32_t huffman_find(const huffman_encoder *h, int32_t symbol);
+/* Chooses the cheaper kind of table for the frequencies, of which the first and the last are not zero. */
+void huffman_plan(huffman_encoder *h, const huffman_scratch *scratch);
 void huffman_put_table(bit_writer *w, const huffman_encoder *h);
 /* Returns 0 or an error. */
 int huffman_get_table(bit_reader *r, huffman_decoder *h, uint8_t *length_scratch);
 
+static inline int32_t huffman_symbol(const huffman_encoder *h, uint32_t entry)
+{
+    return h->symbols ? h->symbols[entry] : h->lo + (int32_t)entry;
+}
+
+/* The entry of a symbol of lo .. lo + count - 1; see huffman_find. */
+static inline uint32_t huffman_entry(const huffman_encoder *h, int32_t symbol)
+{
+    return h->symbols ? huffman_find(h, symbol) : (uint32_t)(symbol - h->lo);
+}
+
 static inline void huffman_put(bit_writer *w, const huffman_encoder *h, int32_t symbol)
 {
-    uint32_t i = (uint32_t)(symbol - h->lo);
-    if (h->listed)
+    if (h->listed) {
+        uint32_t i = huffman_entry(h, symbol);
         put_bits(w, h->code[i], h->length[i]);
-    else
-        put_bits(w, i, h->flat_bits);
+    } else {
+        put_bits(w, (uint32_t)(symbol - h->lo), h->flat_bits);
+    }
 }
 
 static inline int32_t huffman_get(bit_reader *r, const huffman_decoder *h)

@@ -4,10 +4,10 @@
 #include <string.h>
 
 typedef struct {
-    huffman_scratch scratch;
     huffman_encoder code;
+    uint32_t frequency[WORDS], node[WORDS];
+    uint16_t words[WORDS], order[WORDS];
     uint8_t lengths[WORDS];
-    uint16_t words[WORDS];
 } encoder_workspace;
 
 typedef struct {
@@ -121,7 +121,11 @@ static void plan_words(encoder_workspace *ws, const uint32_t *frequency)
         lo++;
     while (end > lo + 1 && !frequency[end - 1])
         end--;
-    huffman_plan(&ws->code, (int32_t)lo, end - lo, frequency + lo, ws->lengths, ws->words, &ws->scratch);
+    huffman_scratch scratch = {ws->node, ws->order};
+    huffman_encoder code = {(int32_t)lo, end - lo, end - lo, NULL, 0, 0, ws->frequency, ws->lengths, ws->words, 0};
+    memcpy(ws->frequency, frequency + lo, (end - lo) * sizeof *frequency);
+    ws->code = code;
+    huffman_plan(&ws->code, &scratch);
 }
 
 int64_t apercu_map_huffman_plan(const uint32_t *frequency, void *workspace, size_t n_workspace, uint8_t *lengths,

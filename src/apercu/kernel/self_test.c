@@ -262,7 +262,7 @@ static void test_dual_ae(test *t, dual_room *r)
 
 static void test_huffman(test *t, dual_room *r, uint8_t *workspace)
 {
-    size_t writing = (size_t)apercu_dual_encoder_workspace(), reading = (size_t)apercu_dual_decoder_workspace();
+    size_t writing = (size_t)apercu_dual_encoder_workspace(BLOCKS), reading = (size_t)apercu_dual_decoder_workspace();
     for (int tables = DUAL_TABLES_CHEAPER; tables <= DUAL_TABLES_LATENT; tables++) {
         int64_t cost = 0, n_bits;
         for (int b = 0; b < BLOCKS; b++)
@@ -335,7 +335,7 @@ typedef union {
 
 int64_t apercu_self_test_workspace(void)
 {
-    size_t most = sizeof(room) + (size_t)apercu_dual_encoder_workspace() + (size_t)apercu_dual_decoder_workspace();
+    size_t most = sizeof(room) + (size_t)apercu_dual_encoder_workspace(BLOCKS) + (size_t)apercu_dual_decoder_workspace();
     most = most > self_test_maps_size() ? most : self_test_maps_size();
     return (int64_t)(most > self_test_mask_size() ? most : self_test_mask_size());
 }

@@ -16,7 +16,7 @@ _get_groups = function("apercu_dual_get_groups", "aslsa")
 _put_symbols = function("apercu_dual_put_symbols", "aasiasasl")
 _get_symbols = function("apercu_dual_get_symbols", "aslasasa")
 _optimise = function("apercu_dual_optimise", "aasiiiiasaa")
-_ENCODER_WORKSPACE = function("apercu_dual_encoder_workspace", "")()
+_encoder_workspace = function("apercu_dual_encoder_workspace", "s")
 _DECODER_WORKSPACE = function("apercu_dual_decoder_workspace", "")()
 
 TABLES = {None: 0, "group": 1, "latent": 2}
@@ -24,6 +24,11 @@ TABLES = {None: 0, "group": 1, "latent": 2}
 
 Groups = NDArray[np.uint8]
 Symbols = NDArray[np.int16]
+
+
+def workspace_bytes(n_blocks: int) -> int:
+    """Memory that an encoder of a plane of so many blocks takes besides."""
+    return _encoder_workspace(n_blocks)
 
 
 def dual_optimise(
@@ -47,7 +52,7 @@ def dual_optimise(
     check_array("latents", latents, INT16, (len(groups), 9))
     check_number("step_q3", step_q3, 1, 65535)
     check_number("bit_price_q4", bit_price_q4, 0, 16)
-    workspace = np.empty(_ENCODER_WORKSPACE, np.uint8)
+    workspace = np.empty(_encoder_workspace(len(groups)), np.uint8)
     cost = np.empty(1, np.int64)
     inputs = (address(groups), address(latents), len(groups), TABLES[tables], int(drop_g1), step_q3, bit_price_q4)
     checked(_optimise(*inputs, address(workspace), workspace.size, address(symbols), address(cost)))
@@ -71,7 +76,7 @@ def dual_encode(planes: list[tuple[Groups, Symbols]], tables: str | None = None)
         _check(groups, symbols, tables)
     # A symbol costs at most 16 bits and, in a table, at most 43.
     out = np.empty(64 + sum(64 * len(groups) for groups, _ in planes), np.uint8)
-    workspace = np.empty(_ENCODER_WORKSPACE, np.uint8)
+    workspace = np.empty(_encoder_workspace(max(len(groups) for groups, _ in planes)), np.uint8)
     n_bits = 0
     for groups, _ in planes:
         n_bits = checked(_put_groups(address(groups), len(groups), address(out), out.size, n_bits))
