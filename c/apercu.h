@@ -1,5 +1,4 @@
-/* apercu: whole files in C. The profile core of the format, and model 10: codec `apercu`, version 1
- * (../spec/FORMAT.md).
+/* apercu: whole files in C. Version 1 of the format (../spec/FORMAT.md): all codecs are read, apercu and taha2025 are written.
  *
  * C99 that allocates nothing, keeps no state of its own, and uses no floating point. All memory is the caller's. Pixels are
  * those of `apercu.decode`, bit for bit. A file from anyone is refused by a named error before memory is asked for it.
@@ -40,7 +39,12 @@ enum { APC_GREY, APC_RGB, APC_RGBA, APC_SPECTRAL };
 #define APC_MAX_PIXELS ((uint64_t)1 << 28) /* the limit of the reference */
 #define APC_NO_LIMIT UINT64_MAX
 #define APC_ALL_LAYERS 0
+#ifdef APERCU_CODEC /* a build for one codec alone, apercu or taha2025, has no more */
 #define APC_MOST_LAYERS 5
+#else
+#define APC_MOST_LAYERS 11
+#endif
+#define APC_BY_HAND 32767 /* in place of a quality: a setting of parameters */
 
 /* The tables of a model, as a script writes them: see src/apercu/bridges/tables_c.py. */
 typedef struct {
@@ -49,10 +53,20 @@ typedef struct {
     const uint8_t *weights; /* 270: of neighbours, by class, stage, orientation */
     const uint16_t *starts; /* 22,332: for each context the probability of a 0, and how much it counts for */
     const uint8_t *codes;   /* 8,119 of small tables, which have no starts; else NULL */
+    const uint16_t *numbers; /* of codecs other than apercu, which have the above empty: the array as a file holds it */
+    size_t n_numbers;
 } apc_model;
 
-extern const apc_model apc_model_2;  /* the default of the codec */
-extern const apc_model apc_model_10; /* small tables, a fifth as large */
+extern const apc_model apc_model_1;  /* taha2025, Huffman codes */
+extern const apc_model apc_model_2;  /* apercu */
+extern const apc_model apc_model_3;  /* dct, range coder */
+extern const apc_model apc_model_4;  /* dct, Huffman codes */
+extern const apc_model apc_model_5;  /* predictive */
+extern const apc_model apc_model_6;  /* stacked_ae, range coder */
+extern const apc_model apc_model_7;  /* taha2025, range coder */
+extern const apc_model apc_model_8;  /* stacked_ae, Huffman codes */
+extern const apc_model apc_model_9;  /* rnn */
+extern const apc_model apc_model_10; /* apercu, small tables, a fifth as large */
 
 /* What the head of a file says. Points into its bytes, which have to stay. Read it, do not write to it. */
 typedef struct {
@@ -70,9 +84,11 @@ typedef struct {
 
     const uint8_t *data; /* from here on of no use to others */
     size_t size, head_size;
+    const struct apc_codec *codec;
     const uint8_t *levels;
+    uint32_t by_hand[2];
     uint32_t head_checksum; /* of a file with a directory */
-    uint8_t parts, writing;
+    uint8_t parts, writing, tables;
     struct {
         size_t length_at; /* of its first length in the directory */
         uint64_t begins;  /* its first segment, after the head */
@@ -87,6 +103,9 @@ typedef struct {
  * pixels than `max_pixels`, or more samples than four times as many, is refused (APC_TOO_LARGE). Of a file that is refused
  * nothing can be decoded: apc_memory says SIZE_MAX, and the others APC_ARGUMENT. */
 int apc_open(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixels);
+
+/* The shipped tables of a file; NULL: they are a user's. Takes all of the above into a program. */
+const apc_model *apc_shipped_model(const apc_file *file);
 
 /* Bytes of memory that decoding takes, 8-byte aligned, whatever the tile: for the largest. SIZE_MAX where they cannot be
  * addressed. */
@@ -122,13 +141,16 @@ int apc_decode_damaged(const apc_file *file, const apc_model *model, void *memor
 /* An image to be encoded. */
 typedef struct {
     uint32_t width, height; /* 1 to 65,535 */
-    uint32_t bands;         /* 1, 3 for APC_RGB, any number up to 65,535 for APC_SPECTRAL */
-    uint8_t interpretation; /* APC_GREY, APC_RGB or APC_SPECTRAL */
+    uint32_t bands;         /* 1, 3 for APC_RGB, 4 for APC_RGBA, any number up to 65,535 for APC_SPECTRAL */
+    uint8_t interpretation; /* APC_GREY ... */
     uint8_t wide, axis;     /* as in apc_file */
     uint8_t n_layers;       /* 1 to 5 */
-    uint16_t quality_q8;    /* 0 to 25,600: as apercu.encode(quality=quality_q8 / 256) */
+    uint16_t quality_q8;    /* 0 to 25,600: as apercu.encode(quality=quality_q8 / 256); or APC_BY_HAND */
     uint32_t tile;          /* pixels a side, 32, 64, ... 65,536; 0: one tile */
     const uint8_t *levels;  /* wide: an offset code and a range code for each level group (apc_level_codes); NULL: the full range */
+    uint8_t codec;          /* of the registry: 1 is taha2025 by Huffman codes, 2, or 0, apercu */
+    uint8_t tables;         /* taha2025, Huffman codes for latents: 0 the cheaper, 1 for all of a group, 2 for each */
+    uint32_t by_hand[2];    /* where quality_q8 is APC_BY_HAND: taha2025's step_q3 and threshold_q4 */
 } apc_image;
 
 /* An encoder at work. The caller's, and of no use to others. */

@@ -5,6 +5,7 @@
 
 enum { GAP = 4, MAX_SIDE = 65535, LEAST_TILE = 32, MOST_TILE = 65536, MAX_QUALITY_Q8 = 25600 };
 
+
 static const uint8_t FULL_RANGE[2] = {0, 208};
 
 void apc_level_codes(uint16_t low, uint16_t high, uint8_t codes[2])
@@ -18,23 +19,45 @@ void apc_level_codes(uint16_t low, uint16_t high, uint8_t codes[2])
         codes[1]++;
 }
 
+static int has_no_alpha(void)
+{
+#ifdef APERCU_SOLID
+    return 1;
+#else
+    return 0;
+#endif
+}
+
+static int bad_quality(const apc_image *image, const apc_file *file)
+{
+    (void)file;
+    if (!OF_CODEC(file, n_by_hand) || image->quality_q8 != BY_HAND)
+        return image->quality_q8 > MAX_QUALITY_Q8;
+    return image->by_hand[0] > OF_CODEC(file, most_by_hand) || image->by_hand[1] > OF_CODEC(file, most_by_hand);
+}
+
 /* What the head will say; 0 or APC_ARGUMENT. */
 static int describe(const apc_image *image, apc_file *file)
 {
     memset(file, 0, sizeof *file);
-    uint32_t bands = image->interpretation == APC_GREY ? 1 : 3, side = image->tile;
+#ifndef APERCU_CODEC
+    if (choose_codec(file, image->codec ? image->codec : apc_codec_apercu_number) || !is_written(file))
+        return APC_ARGUMENT;
+#endif
+    uint32_t bands = image->interpretation == APC_GREY ? 1 : image->interpretation == APC_RGB ? 3 : 4, side = image->tile;
     if (image->interpretation == APC_SPECTRAL)
         bands = image->bands;
-    if (image->interpretation == APC_RGBA || image->interpretation > APC_SPECTRAL || image->bands != bands || bands < 1 ||
+    if (image->interpretation > APC_SPECTRAL || (has_no_alpha() && image->interpretation == APC_RGBA) || image->bands != bands || bands < 1 ||
         bands > MAX_SIDE || image->width < 1 || image->width > MAX_SIDE || image->height < 1 || image->height > MAX_SIDE ||
-        image->n_layers < 1 || image->n_layers > APC_MOST_LAYERS || image->quality_q8 > MAX_QUALITY_Q8 || image->wide > 1 ||
+        image->n_layers < 1 || image->n_layers > OF_CODEC(file, most_layers) || bad_quality(image, file) || image->wide > 1 ||
         image->axis > (image->interpretation == APC_GREY) ||
         (side && (side < LEAST_TILE || side > MOST_TILE || (side & (side - 1)))))
         return APC_ARGUMENT;
     file->width = image->width, file->height = image->height, file->bands = bands;
     file->interpretation = image->interpretation, file->wide = image->wide, file->axis = image->axis;
     file->quality_q8 = image->quality_q8;
-    file->step_q8 = step_of_quality(image->quality_q8);
+    if (OF_CODEC(file, n_by_hand))
+        memcpy(file->by_hand, image->by_hand, sizeof file->by_hand), file->tables = image->tables;
     uint32_t longer = file->width > file->height ? file->width : file->height;
     file->tile = side && side < longer ? side : longer;
     file->n_tiles = parts_of(file->width, file->tile) * parts_of(file->height, file->tile);
@@ -46,14 +69,25 @@ static int describe(const apc_image *image, apc_file *file)
         if (file->levels[2 * group] > FULL_RANGE[1] || file->levels[2 * group + 1] > FULL_RANGE[1] ||
             file->levels[2 * group + 1] < 1)
             return APC_ARGUMENT;
-    return 0;
+    return OF_CODEC(file, set)(file) ? APC_ARGUMENT : 0;
 }
 
 /* Memory: that of a tile, the length of each segment, then levels where the caller gives none. */
 static size_t lengths_at(const apc_file *file)
 {
-    memory_map map;
-    return map_largest(file, &map) ? SIZE_MAX : map.size;
+    uint32_t width = side_of_tile(file, file->width), height = side_of_tile(file, file->height);
+    return can_be_addressed(file, width, height) ? OF_CODEC(file, writing)(file, width, height) : SIZE_MAX;
+}
+
+/* And behind them what a tile takes whose samples do not all count. */
+static size_t n_for_filling(const apc_file *file)
+{
+#ifdef APERCU_SOLID
+    (void)file;
+    return 0;
+#else
+    return filled_memory(file, side_of_tile(file, file->width), side_of_tile(file, file->height));
+#endif
 }
 
 static size_t n_segments(const apc_file *file)
@@ -67,6 +101,7 @@ size_t apc_encode_memory(const apc_image *image)
     if (describe(image, &file))
         return 0;
     size_t n = lengths_at(&file), more = n_segments(&file) * sizeof(uint32_t) + 2 * (size_t)n_level_groups(&file);
+    more = n_for_filling(&file) ? aligned(more) + n_for_filling(&file) : more;
     return n > SIZE_MAX - more ? SIZE_MAX : n + more;
 }
 
@@ -83,6 +118,10 @@ int apc_encode_begin(apc_encoder *encoder, const apc_image *image, const apc_mod
     if (describe(image, file) || !model)
         return encoder->fault = APC_ARGUMENT;
     file->model = model->number;
+#ifndef APERCU_CODEC
+    if (file->model && codec_of_model(file->model) != OF_CODEC(file, number))
+        return encoder->fault = APC_MODEL_ERROR;
+#endif
     memcpy(file->hash, model->hash, sizeof file->hash);
     encoder->fault = check_model(file, model);
     if (encoder->fault)
@@ -110,11 +149,17 @@ int apc_encode_strip(apc_encoder *encoder, const void *pixels, size_t row)
     row = row ? row : (size_t)file->width * file->bands;
     for (uint32_t n = 0; n < across; n++) {
         apc_place place = apc_tile_place(file, encoder->next_tile);
-        const uint8_t *at = (const uint8_t *)pixels + (((size_t)place.left * file->bands) << file->wide);
+        const void *at = (const uint8_t *)pixels + (((size_t)place.left * file->bands) << file->wide);
         uint32_t *own = lengths + (size_t)encoder->next_tile * file->n_layers;
         size_t used = encoder->begins + encoder->size;
-        encoder->fault = tile_encode(file, encoder->model, encoder->memory, place.width, place.height, at, row,
-                                     encoder->out + used, encoder->capacity - used, own);
+        size_t pitch = row;
+#ifndef APERCU_SOLID
+        size_t lengths_end = n_segments(file) * sizeof(uint32_t) + 2 * (size_t)n_level_groups(file);
+        at = filled(file, place.width, place.height, at, &pitch, (uint8_t *)lengths + aligned(lengths_end));
+#endif
+        tile t = {place.width, place.height, encoder->memory, NULL, 0};
+        encoder->fault = OF_CODEC(file, write)(file, encoder->model, &t, at, pitch, encoder->out + used, encoder->capacity - used,
+                                               own);
         if (encoder->fault)
             return encoder->fault;
         for (uint32_t layer = 0; layer < file->n_layers; layer++)

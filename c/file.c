@@ -6,7 +6,7 @@ static int look_at(const apc_file *file, segment_cursor *cursor, uint32_t tile, 
 {
     apc_place place = apc_tile_place(file, tile);
     int fault = segment_next(file, cursor, layer * file->n_tiles + tile, &found->at[layer], &found->size[layer]);
-    return fault ? fault : has_room(file, place.width, place.height, layer, found->size[layer]);
+    return fault ? fault : OF_CODEC(file, has_room)(file, place.width, place.height, layer, found->size[layer]);
 }
 
 /* Shows the layers before the first fault, which is `fault` where `n_sound` are whole. Returns how many. */
@@ -76,7 +76,7 @@ int apc_decode_tile(const apc_file *file, const apc_model *model, void *memory, 
     apc_place place = apc_tile_place(file, tile);
     for (uint32_t layer = 0; layer < wanted_layers(file, n_layers) && !first; layer++) {
         first = apc_segment(file, tile, layer, &layers.at[layer], &layers.size[layer]);
-        first = first ? first : has_room(file, place.width, place.height, layer, layers.size[layer]);
+        first = first ? first : OF_CODEC(file, has_room)(file, place.width, place.height, layer, layers.size[layer]);
         n_sound += !first;
     }
     int shown = show(file, model, memory, tile, &layers, n_sound, pixels, row ? row : (size_t)place.width * file->bands, &first);

@@ -3,26 +3,16 @@
 
 #include <string.h>
 
-enum { BY_HAND = 32767, MAX_QUALITY_Q8 = 25600, MAX_SIDE = 65535, MAX_LEVEL_CODE = 208, MAX_PARAMETERS = 255 };
-enum { MAX_TILE_CODE = 11, ONE_TILE = 15, MIN_TILE_LOG2 = 5, MOST_CODED_LAYERS = 16 };
+enum { MAX_QUALITY_Q8 = 25600, MAX_SIDE = 65535, MAX_LEVEL_CODE = 208, MAX_PARAMETERS = 255, LARGEST_BLOCK = 16 };
+enum { MAX_TILE_CODE = 11, ONE_TILE = 15, MIN_TILE_LOG2 = 5 };
 #define MOST_BYTES ((1u << 28) - 1) /* of a segment */
 
-/* (quality in 1/256, step_q8), spec/apercu.md, "Path of apercu". */
-static const struct {
-    uint16_t quality_q8;
-    uint32_t step_q8;
-} PATH[] = {{0, 262144},   {1600, 185364}, {3200, 131072}, {4800, 92682}, {6400, 65536}, {8000, 46341}, {9600, 32768},
-            {11200, 23170}, {12800, 16384}, {13600, 12634}, {14400, 9742}, {15200, 7512}, {16000, 5793}, {16800, 4467},
-            {17600, 3444},  {18400, 2656},  {19200, 2048},  {20000, 1579}, {20800, 1218}, {21600, 939},  {22400, 724},
-            {23200, 558},   {24000, 431},   {24800, 332},   {25600, 256}};
-
-int32_t step_of_quality(uint32_t quality_q8)
+uint32_t on_path(const knot *path, uint32_t place)
 {
-    int i = 0;
-    while (quality_q8 > PATH[i + 1].quality_q8)
-        i++;
-    uint32_t d = (uint32_t)(PATH[i + 1].quality_q8 - PATH[i].quality_q8), p = quality_q8 - PATH[i].quality_q8;
-    return (int32_t)((PATH[i].step_q8 * (d - p) + PATH[i + 1].step_q8 * p + d / 2) / d);
+    while (place > path[1].place)
+        path++;
+    uint32_t d = (uint32_t)(path[1].place - path[0].place), p = place - path[0].place;
+    return (path[0].value * (d - p) + path[1].value * p + d / 2) / d;
 }
 
 uint32_t head_level(uint8_t code)
@@ -125,6 +115,24 @@ static void take_directory(reader *r, apc_file *file)
     refuse(r, checksum_differs(file->head_checksum, take(r, 4), 4), APC_CHECKSUM_ERROR);
 }
 
+/* By its pixels, its samples, and those of whole blocks: a row of one pixel takes as much as a row of blocks. */
+static int is_too_large(const apc_file *file, uint64_t max_pixels)
+{
+    uint64_t pixels = (uint64_t)file->width * file->height, blocks = parts_of(file->width, LARGEST_BLOCK);
+    uint64_t few = 1u << 24, n = OF_CODEC(file, block) == 0 ? 0 : blocks * parts_of(file->height, LARGEST_BLOCK) * LARGEST_BLOCK * LARGEST_BLOCK * file->bands;
+    return pixels > max_pixels || pixels * file->bands > 4 * max_pixels || n > (8 * max_pixels > few ? 8 * max_pixels : few);
+}
+
+/* The parameters of a setting by hand: as many numbers as the codec has, and nothing else. */
+static int take_by_hand(apc_file *file, const uint8_t *parameters, size_t n_parameters)
+{
+    size_t at = 0;
+    for (int i = 0; file->quality_q8 == BY_HAND && i < OF_CODEC(file, n_by_hand); i++)
+        if (head_varint(parameters, n_parameters, &at, OF_CODEC(file, most_by_hand), &file->by_hand[i]))
+            return APC_CORRUPT_STREAM;
+    return at < n_parameters || (file->quality_q8 == BY_HAND && !OF_CODEC(file, n_by_hand)) ? APC_CORRUPT_STREAM : 0;
+}
+
 static int read_head(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixels)
 {
     static const uint8_t MAGIC[2] = {0xAE, 0x70};
@@ -141,10 +149,10 @@ static int read_head(apc_file *file, const uint8_t *data, size_t size, uint64_t 
     file->interpretation = flags & 3;
     file->model = take_byte(&r);
     if (file->model == MODEL_OF_USER) {
-        refuse(&r, take_byte(&r) != CODEC_WAVELET, APC_UNKNOWN_MODEL);
+        refuse(&r, choose_codec(file, take_byte(&r)), APC_UNKNOWN_MODEL);
         memcpy(file->hash, take(&r, 8), 8);
     } else {
-        refuse(&r, file->model != MODEL_WAVELET && file->model != MODEL_SMALL, APC_UNKNOWN_MODEL);
+        refuse(&r, choose_codec(file, codec_of_model(file->model)), APC_UNKNOWN_MODEL);
     }
     file->width = take_varint(&r, MAX_SIDE - 1) + 1;
     file->height = take_varint(&r, MAX_SIDE - 1) + 1;
@@ -162,8 +170,8 @@ static int read_head(apc_file *file, const uint8_t *data, size_t size, uint64_t 
         const uint8_t *codes = take(&r, 2);
         refuse(&r, codes[0] > MAX_LEVEL_CODE || codes[1] > MAX_LEVEL_CODE || codes[1] == 0, APC_CORRUPT_STREAM);
     }
-    if (file->quality_q8 == BY_HAND)
-        take(&r, take_varint(&r, MAX_PARAMETERS));
+    size_t n_parameters = file->quality_q8 == BY_HAND ? take_varint(&r, MAX_PARAMETERS) : 0;
+    const uint8_t *parameters = take(&r, n_parameters);
     file->tile = file->width > file->height ? file->width : file->height;
     file->n_tiles = file->n_layers = 1;
     if (file->parts)
@@ -173,12 +181,24 @@ static int read_head(apc_file *file, const uint8_t *data, size_t size, uint64_t 
     file->data = data;
     file->size = size;
     file->head_size = r.at;
-    uint64_t pixels = (uint64_t)file->width * file->height;
-    if (max_pixels < APC_NO_LIMIT / 4 && (pixels > max_pixels || pixels * file->bands > 4 * max_pixels))
+    if (max_pixels < APC_NO_LIMIT / 8 && is_too_large(file, max_pixels))
         return APC_TOO_LARGE;
-    if (file->n_layers > APC_MOST_LAYERS || file->quality_q8 == BY_HAND) /* apercu has no settings by hand */
+    if (file->n_layers > OF_CODEC(file, most_layers) || take_by_hand(file, parameters, n_parameters))
         return APC_CORRUPT_STREAM;
-    file->step_q8 = step_of_quality(file->quality_q8);
+    return OF_CODEC(file, set)(file);
+}
+
+int check_model(const apc_file *file, const apc_model *model)
+{
+    if (file->n_tiles == 0) /* apc_open has refused it */
+        return APC_ARGUMENT;
+    if (!model || model->number != file->model)
+        return APC_MODEL_ERROR;
+#ifndef APERCU_SMALL_ENCODER /* which has a table of the registry, and that is sound */
+    if (file->model == MODEL_OF_USER &&
+        (memcmp(model->hash, file->hash, sizeof file->hash) != 0 || !OF_CODEC(file, takes_tables)(model)))
+        return APC_MODEL_ERROR;
+#endif
     return 0;
 }
 
@@ -194,7 +214,8 @@ int apc_open(apc_file *file, const uint8_t *data, size_t size, uint64_t max_pixe
 size_t head_bound(const apc_file *file)
 {
     size_t n_lengths = file->parts ? (size_t)file->n_tiles * file->n_layers : 0;
-    return 2 + 2 + 9 + 3 * 3 + 2 + 2 * n_level_groups(file) + (file->parts ? 1 + 4 * n_lengths + 4 : 0);
+    return 2 + 2 + 9 + 3 * 3 + 2 + 2 * n_level_groups(file) +
+           (OF_CODEC(file, n_by_hand) ? 1 + 4 * OF_CODEC(file, n_by_hand) : 0) + (file->parts ? 1 + 4 * n_lengths + 4 : 0);
 }
 
 static void put_varint(uint8_t **out, uint32_t value)
@@ -212,7 +233,7 @@ void head_write(apc_file *file, const uint32_t *lengths, uint8_t *out)
     *at++ = (uint8_t)(1 << 4 | file->wide << 3 | file->parts << 2 | file->interpretation);
     *at++ = file->model;
     if (file->model == MODEL_OF_USER) {
-        *at++ = CODEC_WAVELET;
+        *at++ = OF_CODEC(file, number);
         memcpy(at, file->hash, sizeof file->hash);
         at += sizeof file->hash;
     }
@@ -225,6 +246,12 @@ void head_write(apc_file *file, const uint32_t *lengths, uint8_t *out)
     if (n_level_groups(file)) /* else there are none to point to */
         memcpy(at, file->levels, 2 * n_level_groups(file));
     at += 2 * n_level_groups(file);
+    if (OF_CODEC(file, n_by_hand) && file->quality_q8 == BY_HAND) {
+        uint8_t *length = at++;
+        for (int i = 0; i < OF_CODEC(file, n_by_hand); i++)
+            put_varint(&at, file->by_hand[i]);
+        *length = (uint8_t)(at - length - 1);
+    }
     if (file->parts) {
         uint32_t log2 = 0, one = file->n_tiles == 1 ? ONE_TILE : 0;
         while (!one && file->tile >> (MIN_TILE_LOG2 + log2 + 1))

@@ -28,6 +28,8 @@ import numpy as np
 import build
 import guided_seeds
 from apercu.bridges import tables_c
+from apercu.format.ids import MODELS
+from scripts import c_library
 
 FOLDER = build.ROOT / "build" / "fuzz" / "guided"
 SOURCES = (build.ROOT / "fuzz" / "guided", build.ROOT / "src" / "apercu" / "kernel", build.ROOT / "c")
@@ -72,8 +74,8 @@ def make(sanitiser: str, planted: bool) -> Path:
     folder = FOLDER / (sanitiser + "-planted" * planted)
     folder.mkdir(parents=True, exist_ok=True)
     (FOLDER / "tables.h").write_text(guided_seeds.tables())
-    for name, number in (("apercu", 2), ("apercu_small", 10)):
-        tables = np.load(build.ROOT / "src/apercu/weights" / f"{name}.npy")
+    for number in c_library.MODELS_READ:
+        tables = np.load(build.ROOT / "src/apercu/weights" / MODELS[number].file)
         (FOLDER / f"model_{number}.c").write_text(tables_c.source_of(tables, number))
     target = folder / "fuzzer"
     flags = [*FLAGS, *SANITISERS[sanitiser], "-fsanitize=fuzzer", *["-DAPERCU_PLANT_OVERFLOW"] * planted]
@@ -89,7 +91,7 @@ def _sources() -> list[str]:
         f"-I{FOLDER}",
         *(f"-I{folder}" for folder in SOURCES[1:]),
         *files,
-        *(str(FOLDER / f"model_{number}.c") for number in (2, 10)),
+        *(str(FOLDER / f"model_{number}.c") for number in c_library.MODELS_READ),
     ]
 
 

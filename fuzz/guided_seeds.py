@@ -12,16 +12,16 @@ import encoding
 from apercu.codecs.by_name import codec_of
 from apercu.errors import ApercuError
 from apercu.format.container import Header, read_header, read_segments
-from apercu.format.ids import DEFAULT_MODEL_IDS
 from apercu.format.prefix import read_prefix
 from apercu.stages.blocks import n_blocks
 from apercu.stages.mask import encode_mask
+from scripts import c_library
 from segments import random_segment
 
 ROOT = Path(__file__).resolve().parents[1]
 BANDS_DECODE, DUAL_DECODE, MASK_DECODE, FILE, FAMILIES = 0, 2, 14, 17, 18
 LAYOUTS = {"grey": 0, "rgb": 1, "rgba": 2, "spectral": 3}
-MOST_SIDE, MOST_BLOCKS_A_SIDE = 80, 9
+MOST_SIDE, MOST_BLOCKS_A_SIDE, MOST_WHOLE = 80, 9, 4000
 RANDOM_INPUTS, GRAMMAR_SEGMENTS, MASKS = 12, 40, 12
 
 
@@ -36,7 +36,7 @@ def inputs(folder: Path) -> Iterator[tuple[str, bytes]]:
     for name, data in files:
         if made := of_file(data):
             yield name.replace(" ", "-"), made
-        if data[3] == DEFAULT_MODEL_IDS["apercu", "range"]:
+        if data[2] >> 4 == 1 and data[3] in c_library.MODELS_READ and len(data) < MOST_WHOLE:
             yield f"whole-{name.replace(' ', '-')}", bytes([FILE, 0]) + data
     plain = [seed for seed in seeds if seed.header.codec == "taha2025" and fits(seed.header)]
     for index in range(GRAMMAR_SEGMENTS):

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,14 +15,21 @@ from typing import Any
 import numpy as np
 
 from apercu.bridges.tables_c import MISSING, N_SMALL_WEIGHTS, N_WEIGHTS
-from apercu.format.container import Header
+from apercu.format.container import BY_HAND, Header
 from apercu.format.ids import CODEC_IDS, MODELS
+from apercu.stages.dual_code import TABLES
 
 ROOT = Path(__file__).parents[1]
 COMPILER = os.environ.get("CC", "cc")
 HAS_COMPILER = shutil.which(COMPILER.split()[0]) is not None and shutil.which("make") is not None
 ALL_LAYERS = 0
 INTERPRETATIONS = "grey", "rgb", "rgba", "spectral"
+WRITTEN = {CODEC_IDS["taha2025", "huffman"], CODEC_IDS["apercu", "range"]}
+READ = ("dct", "range"), ("dct", "huffman"), ("taha2025", "range"), ("predictive", "range"), ("stacked_ae", "range")
+CODECS = WRITTEN | {CODEC_IDS[names] for names in (*READ, ("stacked_ae", "huffman"), ("rnn", "range"))}
+"""That the library writes, and that it reads (c/codecs.c)."""
+MODELS_READ = [number for number, model in MODELS.items() if CODEC_IDS[model.codec, model.entropy] in CODECS]
+"""Shipped models of these (c/models.c)."""
 GUARD = 0xA5
 """Bytes that stand around what the library may write to."""
 
@@ -46,11 +53,14 @@ class File(ctypes.Structure):
         ("data", ctypes.c_void_p),
         ("size", ctypes.c_size_t),
         ("head_size", ctypes.c_size_t),
+        ("codec", ctypes.c_void_p),
         ("levels", ctypes.c_void_p),
+        ("by_hand", ctypes.c_uint32 * 2),
         ("head_checksum", ctypes.c_uint32),
         ("parts", ctypes.c_uint8),
         ("writing", ctypes.c_uint8),
-        ("layer", Layer * 5),
+        ("tables", ctypes.c_uint8),
+        ("layer", Layer * 11),
     )
 
 
@@ -63,6 +73,9 @@ class Image(ctypes.Structure):
         ("quality_q8", ctypes.c_uint16),
         ("tile", ctypes.c_uint32),
         ("levels", ctypes.c_void_p),
+        ("codec", ctypes.c_uint8),
+        ("tables", ctypes.c_uint8),
+        ("by_hand", ctypes.c_uint32 * 2),
     )
 
 
@@ -75,6 +88,8 @@ class Model(ctypes.Structure):
         ("weights", ctypes.c_void_p),
         ("starts", ctypes.c_void_p),
         ("codes", ctypes.c_void_p),
+        ("numbers", ctypes.c_void_p),
+        ("n_numbers", ctypes.c_size_t),
     )
 
 
@@ -133,13 +148,22 @@ class Decoder:
         self._checked(self.functions.apc_open(ctypes.byref(file), at, n, ctypes.c_uint64(limit)))
         return file
 
-    def model(self, file: File, path: Path | None = None) -> Model:
-        """The shipped tables, or a user's."""
+    def model(self, file: File, path: Path | None = None, codec: int | None = None) -> Model:
+        """The shipped tables, or a user's, of the codec of a file or of this number."""
+        codec = file.bytes[4][0] if codec is None and not file.model else codec
         if file.model:
             return Model.in_dll(self.functions, f"apc_model_{file.model}")
         if path is None:
             return Model(255)
         numbers = np.ascontiguousarray(np.load(path)).ravel()
+        if codec != CODEC_IDS["apercu", "range"]:
+            if numbers.dtype not in (np.int16, np.uint16):
+                return Model(255)
+            model = Model(
+                0, (ctypes.c_uint8 * 8)(*hash_of(numbers)), None, None, None, numbers.ctypes.data, numbers.size
+            )
+            model.arrays = (numbers,)
+            return model
         small = numbers.dtype == np.uint8
         n_weights = N_SMALL_WEIGHTS if small else N_WEIGHTS
         if numbers.size != n_weights + (8_119 if small else 2 * 11_166):  # as a host knows another codec's
@@ -187,19 +211,28 @@ class Decoder:
         return pixels[:, :, 0] if file.interpretation == 0 and not file.axis else pixels
 
     def encode(
-        self, image: "np.ndarray[Any, Any]", like: Header, path: Path | None = None, capacity: int | None = None
+        self,
+        image: "np.ndarray[Any, Any]",
+        like: Header,
+        path: Path | None = None,
+        capacity: int | None = None,
+        tables: str | None = None,
     ) -> bytes:
-        """A file of an image (H, W) or (H, W, B); all but its samples is as a header says."""
+        """A file of an image (H, W) or (H, W, B); all but its samples is as a header says. `tables`: of taha2025."""
         levels = np.array(like.levels, np.uint8).ravel()
-        quality, tile = like.quality_q8, 1 << like.tile_log2 if like.tile_log2 else 0
+        codec, settings = CODEC_IDS[like.codec, like.entropy], read_all_varints(like.parameters)
+        quality = BY_HAND if like.quality_q8 is None else like.quality_q8
+        tile = 1 << like.tile_log2 if like.tile_log2 else 0
         how = INTERPRETATIONS.index(like.interpretation), like.wide, not like.flat, like.n_layers, quality, tile
-        about = Image(like.width, like.height, like.n_bands, *how, levels.ctypes.data if like.wide else None)
+        chosen = codec, TABLES[tables], (ctypes.c_uint32 * 2)(*settings)
+        at = levels.ctypes.data if like.wide else None
+        about = Image(like.width, like.height, like.n_bands, *how, at, *chosen)
         n = self.functions.apc_encode_memory(ctypes.byref(about))
         file = File(model=0 if path else like.model_id)
-        memory, tables = np.full(n + self.guard, GUARD, np.uint8), self.model(file, path)
+        memory, model = np.full(n + self.guard, GUARD, np.uint8), self.model(file, path, codec)
         pixels = np.ascontiguousarray(image)
         out = np.full(4 * pixels.nbytes + 4096 if capacity is None else capacity, GUARD, np.uint8)
-        told = [ctypes.byref(about), ctypes.byref(tables), address(memory), address(pixels), ctypes.c_size_t(0)]
+        told = [ctypes.byref(about), ctypes.byref(model), address(memory), address(pixels), ctypes.c_size_t(0)]
         size = self._checked(self.functions.apc_encode(*told, address(out), ctypes.c_size_t(out.size)))
         if (memory[n:] != GUARD).any():
             raise AssertionError("the encoder writes beyond its memory")
@@ -223,6 +256,17 @@ class Decoder:
         n_shown = self._checked(self.functions.apc_decode_tile(*told))
         name = self.functions.apc_error_name(fault).decode() if fault.value else None
         return SimpleNamespace(pixels=pixels, place=place, shown=n_shown, fault=name)
+
+
+def read_all_varints(data: bytes) -> list[int]:
+    """The numbers of parameters in a head."""
+    found, shift = [0], 0
+    for byte in data:
+        found[-1] |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            found, shift = [*found, 0], 0
+    return found[:-1]
 
 
 class Encoder:
@@ -259,16 +303,16 @@ def address(array: "np.ndarray[Any, Any]") -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
-def expected(data: bytes, error: str) -> str:
-    """The error of the profile core where a decoder of everything has this one, or none ("")."""
+def expected(data: bytes, error: str, codecs: Collection[int] = CODECS) -> str:
+    """The error of a reader of these codecs where a decoder of everything has this one, or none ("")."""
     if len(data) < 3 or data[:2] != b"\xae\x70":
         return error
     if data[2] >> 4 != 1:
         return "UnsupportedVersion"
-    codecs = {number: codec for number, (codec, *_) in MODELS.items()}
     if len(data) > 3 and data[3]:
-        return error if codecs.get(data[3]) == "apercu" else "UnknownModel"
-    return error if len(data) < 5 or data[4] == CODEC_IDS["apercu", "range"] else "UnknownModel"
+        found = MODELS.get(data[3])
+        return error if found and CODEC_IDS[found.codec, found.entropy] in codecs else "UnknownModel"
+    return error if len(data) < 5 or data[4] in codecs else "UnknownModel"
 
 
 def outcome(decode: Callable[..., Any], data: bytes, **how: Any) -> Any:

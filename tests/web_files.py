@@ -9,6 +9,7 @@ import numpy as np
 
 import apercu
 from apercu.codecs.placeholder import read_head
+from apercu.format.ids import CODEC_IDS
 from scripts import c_library
 from scripts.pictures import scene, wide
 from scripts.vector_files import read_pixels
@@ -18,6 +19,11 @@ from tests.page_case import original
 
 def encoded(data):
     return base64.b64encode(data).decode()
+
+
+def expected(data, error):
+    """That of the page, which has the codec apercu alone."""
+    return c_library.expected(data, error, [CODEC_IDS["apercu", "range"]])
 
 
 def line(pixels, shown=()):
@@ -33,7 +39,7 @@ def valid_cases():
         folder = VECTORS / "valid" / name
         data, test = (folder / "in.apc").read_bytes(), json.loads((folder / "test.json").read_text())
         model = (folder / test["model"]).read_bytes() if test["model"] else None
-        wanted = c_library.expected(data, "")
+        wanted = expected(data, "")
         if not wanted:
             file = test["restore"]["none"]["file"]
             wanted = line(read_pixels((folder / file).read_bytes(), file, test["shape"]))
@@ -45,7 +51,7 @@ def of_package(data, model=None, **options):
     try:
         return line(apercu.decode(data, model=model, **options))
     except apercu.ApercuError as error:
-        return c_library.expected(data, type(error).__name__)
+        return expected(data, type(error).__name__)
 
 
 def invalid_cases():
@@ -54,7 +60,7 @@ def invalid_cases():
         data, test = file.read_bytes(), json.loads(file.with_suffix(".json").read_text())
         path = VECTORS / test["model"] if test["model"] else None
         model = path.read_bytes() if path and path.exists() else None
-        wanted = c_library.expected(data, test["error"])
+        wanted = expected(data, test["error"])
         yield f"invalid/{name}", data, model, {}, wanted
         if wanted == test["error"]:
             conceal = {"damaged": "conceal"}

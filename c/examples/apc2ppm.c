@@ -38,8 +38,7 @@ int main(int argc, char **argv)
     uint8_t *memory = fault ? NULL : malloc(apc_memory(&file)), *pixels = fault ? NULL : malloc(n);
     if (!fault && (!memory || !pixels))
         return fprintf(stderr, "%s: no memory\n", argv[1]), 2;
-    const apc_model *model = file.model == apc_model_10.number ? &apc_model_10 : &apc_model_2;
-    fault = fault ? fault : apc_decode(&file, model, memory, pixels, 0, APC_ALL_LAYERS);
+    fault = fault ? fault : apc_decode(&file, apc_shipped_model(&file), memory, pixels, 0, APC_ALL_LAYERS);
     if (fault)
         return fprintf(stderr, "%s: %s\n", argv[1], apc_error_name(fault)), 2;
     printf("P%d\n%lu %lu\n255\n", file.bands == 1 ? 5 : 6, (unsigned long)file.width, (unsigned long)file.height);

@@ -18,16 +18,11 @@ static size_t bytes_of(const apc_file *file, size_t width, size_t height)
     return (width * height * file->bands) << file->wide;
 }
 
-static const apc_model *model_of(const apc_file *file)
-{
-    return file->model == apc_model_10.number ? &apc_model_10 : &apc_model_2;
-}
-
 static uint8_t *decode(const opened *o, uint32_t n_layers, int how, uint8_t *shown, int *fault)
 {
     uint8_t *memory = exact(apc_memory(&o->file)), *pixels = exact(o->n_bytes);
-    *fault = how == STRICT ? apc_decode(&o->file, model_of(&o->file), memory, pixels, 0, n_layers)
-                           : apc_decode_damaged(&o->file, model_of(&o->file), memory, pixels, 0, n_layers, shown);
+    *fault = how == STRICT ? apc_decode(&o->file, apc_shipped_model(&o->file), memory, pixels, 0, n_layers)
+                           : apc_decode_damaged(&o->file, apc_shipped_model(&o->file), memory, pixels, 0, n_layers, shown);
     claim(*fault <= 0 && *fault != APC_CAPACITY && *fault != APC_ARGUMENT, "a fault of the file, not of the caller");
     if (!*fault)
         use(pixels, o->n_bytes);
@@ -44,7 +39,7 @@ static void check_tiles(const opened *o, uint32_t n_layers, const uint8_t *image
         apc_place place = apc_tile_place(file, tile);
         size_t n = bytes_of(file, place.width, 1), pitch = (size_t)file->width * file->bands << file->wide;
         uint8_t *part = exact(bytes_of(file, place.width, place.height));
-        int fault = 0, n_shown = apc_decode_tile(file, model_of(file), memory, tile, n_layers, part, 0, &fault);
+        int fault = 0, n_shown = apc_decode_tile(file, apc_shipped_model(file), memory, tile, n_layers, part, 0, &fault);
         claim(n_shown == shown[tile], "a tile by itself has as many layers");
         for (size_t y = 0; y < place.height; y++)
             claim(memcmp(part + y * n, image + (place.top + y) * pitch + (((size_t)place.left * file->bands) << file->wide), n) == 0,

@@ -20,7 +20,7 @@ static struct {
 } shared;
 
 static apc_file file;
-static const apc_model model = {MODEL_WAVELET, {0}, shared.weights, shared.starts, NULL}; /* small ones come expanded */
+static const apc_model model = {apc_codec_apercu_number, {0}, shared.weights, shared.starts, NULL, NULL, 0}; /* small ones come expanded */
 
 static uint64_t after(uint64_t at, uint64_t n)
 {
@@ -54,7 +54,7 @@ EXPORT(c) void describe(uint32_t kind, uint32_t bands, uint32_t width, uint32_t 
 {
     file.interpretation = kind & 3;
     file.wide = kind >> 2 & 1;
-    file.model = kind & 8 ? MODEL_OF_USER : MODEL_WAVELET;
+    file.model = kind & 8 ? MODEL_OF_USER : apc_codec_apercu_number;
     file.bands = bands;
     file.width = width;
     file.height = height;
@@ -68,7 +68,7 @@ EXPORT(c) void describe(uint32_t kind, uint32_t bands, uint32_t width, uint32_t 
  * there is none. */
 static uint8_t *memory_for(uint64_t n, uint64_t more, uint64_t n_pixels)
 {
-    size_t n_memory = apc_memory(&file);
+    size_t n_memory = tile_memory(&file, file.width, file.height);
     uint64_t memory = after((uint64_t)(size_t)&__heap_base, n), pixels = after(memory, n_memory + more);
     shared.pixels = (uint32_t)pixels;
     return n_memory == SIZE_MAX || grow_to(pixels + n_pixels) ? NULL : (uint8_t *)(size_t)memory;

@@ -2,7 +2,7 @@
 #ifndef APERCU_WASM_DECODER_H
 #define APERCU_WASM_DECODER_H
 
-#include "inside.h"
+#include "codec_apercu.h"
 
 /* --- placeholder.c */
 /* Bytes of memory that enlarging a picture takes to `width` columns, besides that of its tile. */

@@ -40,9 +40,9 @@ EXPORT(b) uint8_t *room(uint32_t n)
 EXPORT(c) int32_t encode(uint32_t width, uint32_t height, uint32_t bands, uint32_t wide, uint32_t quality_q8, uint32_t n_layers,
                          uint32_t number, uint32_t tile)
 {
-    apc_model model = {(uint8_t)number, {0}, shared.weights, shared.starts, NULL};
+    apc_model model = {(uint8_t)number, {0}, shared.weights, shared.starts, NULL, NULL, 0};
     apc_image image = {width, height, bands, bands == 3 ? APC_RGB : APC_GREY, (uint8_t)wide, 0, (uint8_t)n_layers,
-                       (uint16_t)quality_q8, tile, shared.levels};
+                       (uint16_t)quality_q8, tile, shared.levels, 0, 0, {0, 0}};
     uint64_t n = ((uint64_t)width * height * bands) << wide, pixels = (size_t)&__heap_base, memory = (pixels + n + 7) & ~(uint64_t)7;
     size_t n_memory = apc_encode_memory(&image);
     if (n_memory == SIZE_MAX || !n_memory)
