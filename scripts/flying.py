@@ -17,7 +17,8 @@ import numpy as np
 
 import apercu
 from apercu.bridges import files
-from apercu.bridges.export_c import export_c
+from apercu.bridges.export_c import EXPORTED, export_c
+from apercu.format.ids import MODELS, NAMED_MODELS
 from scripts.pictures import scene
 
 BOARDS = {"cortex-m4": "mps2-an386", "cortex-m7": "mps2-an500"}
@@ -185,9 +186,9 @@ def fly(program: Path, core: str, image: "np.ndarray[Any, Any]", quality: float,
         return Flight(Path(place, "out.apc").read_bytes(), 40 * int(found[2]), int(found[3]))
 
 
-def quality_at(image: "np.ndarray[Any, Any]", bpp: float, tile: int) -> float:
+def quality_at(image: "np.ndarray[Any, Any]", bpp: float, tile: int, codec: str = "apercu") -> float:
     """That makes a file of this rate, in one layer."""
-    told: Any = apercu.info(apercu.encode(image, bpp=bpp, tile=tile, layers=1))
+    told: Any = apercu.info(apercu.encode(image, bpp=bpp, tile=tile, layers=1, codec=codec))
     return float(told["quality"])
 
 
@@ -216,19 +217,20 @@ def needs(program: Path) -> set[str]:
     return set(re.findall(r" U (\w+)", listed)) - set(re.findall(r" [A-TV-Zbdrt] (\w+)", listed))
 
 
-def row(image: "np.ndarray[Any, Any]", core: str, tile: int, bpp: float, place: Path) -> str:
+def row(image: "np.ndarray[Any, Any]", core: str, tile: int, bpp: float, place: Path, codec: str) -> str:
     """A row of the table."""
     bands = "rgb" if image.ndim == 3 else "grey"
-    quality = quality_at(image, bpp, tile)
-    ram = export_c(place / "encoder", bands=bands, tile=tile)
-    program = build(place, core, bands=bands, tile=tile)
+    quality = quality_at(image, bpp, tile, codec)
+    shutil.rmtree(place / "encoder", ignore_errors=True)  # of another codec
+    ram = export_c(place / "encoder", bands=bands, tile=tile, codec=codec)
+    program = build(place, core, bands=bands, tile=tile, codec=codec)
     flight = fly(program, core, image, quality)
-    same = flight.data == apercu.encode(image, quality=quality, tile=tile, layers=1)
+    same = flight.data == apercu.encode(image, quality=quality, tile=tile, layers=1, codec=codec)
     n_pixels, bits = image.shape[0] * image.shape[1], 8 * len(flight.data)
     error = np.mean((apercu.decode(flight.data).astype(float) - image) ** 2)
     psnr = 10 * np.log10(255**2 / error)
     return (
-        f"| {core} | {bands} | {tile} | {ram:,} | {flight.stack:,} | {flight.instructions / n_pixels:.0f} | "
+        f"| {codec} | {core} | {bands} | {tile} | {ram:,} | {flight.stack:,} | {flight.instructions / n_pixels:.0f} | "
         f"{bits / n_pixels:.3f} | {psnr:.2f} | {'yes' if same else 'NO'} |"
     )
 
@@ -238,24 +240,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, help="folder of pictures; by default one is drawn")
     parser.add_argument("--bpp", type=float, default=0.1)
+    parser.add_argument("--codec", choices=EXPORTED, action="append", help="one alone, or some")
     options = parser.parse_args()
-    images = [scene(256, 384, 3)]
+    images: list[Any] = [scene(256, 384, 3)]
     if options.images:
         images = [files.read(path)[0] for path in sorted(options.images.glob("*.png"))]
-    print("| core | bands | tile | RAM | stack | instructions a pixel | bits a pixel | dB | the package's bytes |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| codec | core | bands | tile | RAM | stack | instructions a pixel | bits a pixel | dB | the package's bytes |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as place:
-        for core in BOARDS:
-            for tile in (64, 128, 256):
-                for image in images:
-                    print(row(image, core, tile, options.bpp, Path(place)), flush=True)
-                    print(row(np.ascontiguousarray(image[:, :, 1]), core, tile, options.bpp, Path(place)), flush=True)
-        print("\n| bands | tables | code, -Os | code, -O2 | tables, bytes |\n|---|---|---|---|---|")
-        for bands in ("rgb", "grey"):
-            for model in (None, "apercu_small"):
-                kind = {"bands": bands, "model": model}
-                sizes = [code_size(build(Path(place), "cortex-m4", how, **kind)) for how in ("-Os", "-O2")]
-                print(f"| {bands} | {model or 'apercu'} | {sizes[0][0]:,} | {sizes[1][0]:,} | {sizes[0][1]:,} |")
+        for codec in options.codec or EXPORTED:
+            for core in BOARDS:
+                for tile in (64, 128, 256):
+                    for image in images:
+                        for samples in (image, np.ascontiguousarray(image[:, :, 1])):
+                            print(row(samples, core, tile, options.bpp, Path(place), codec), flush=True)
+        print("\n| codec | bands | tables | code, -Os | code, -O2 | tables, bytes |\n|---|---|---|---|---|---|")
+        for codec in options.codec or EXPORTED:
+            for bands in ("rgb", "grey"):
+                for model in (None, *(name for name, number in NAMED_MODELS.items() if MODELS[number].codec == codec)):
+                    shutil.rmtree(Path(place) / "encoder", ignore_errors=True)
+                    kind = {"bands": bands, "model": model, "codec": codec}
+                    sizes = [code_size(build(Path(place), "cortex-m4", how, **kind)) for how in ("-Os", "-O2")]
+                    told = f"{sizes[0][0]:,} | {sizes[1][0]:,} | {sizes[0][1]:,}"
+                    print(f"| {codec} | {bands} | {model or codec} | {told} |")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-N_WEIGHTS, N_SMALL_WEIGHTS = 270, 243
+N_WEIGHTS, N_STARTS, N_SMALL_WEIGHTS = 270, 22_332, 243
 MISSING = slice(135, 162)
 """Weights of bands that small tables leave out: class 1 in stage 1."""
 
@@ -17,7 +17,10 @@ Numbers = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 
 
 def source_of(numbers: Numbers, number: int) -> str:
-    """A definition of `apc_model_<number>` (c/apercu.h); `numbers`: uint16, or small tables, uint8, (n,)."""
+    """A definition of `apc_model_<number>` (c/apercu.h) from the array of a file: of apercu, uint16 or, small tables,
+    uint8; of other codecs, int16 or uint16 of any shape."""
+    if numbers.dtype != np.uint8 and (numbers.dtype != np.uint16 or numbers.size != N_WEIGHTS + N_STARTS):
+        return _of_other_codecs(numbers, number)
     small = numbers.dtype == np.uint8
     weights, starts = _split(numbers)
     kind, name = ("uint8_t", "CODES") if small else ("uint16_t", "STARTS")
@@ -33,7 +36,23 @@ def source_of(numbers: Numbers, number: int) -> str:
             *_array(f"static const {kind} {name}", starts),
             "",
             f"const apc_model apc_model_{number} = {{",
-            f"    {number}, {{{', '.join(map(str, digest[:8]))}}}, WEIGHTS, {where}}};",
+            f"    {number}, {{{', '.join(map(str, digest[:8]))}}}, WEIGHTS, {where}, NULL, 0}};",
+            "",
+        ]
+    )
+
+
+def _of_other_codecs(numbers: Numbers, number: int) -> str:
+    values, digest = np.ascontiguousarray(numbers).ravel().view(np.uint16), _digest(numbers)
+    return "\n".join(
+        [
+            f"/* Model {number}, SHA-256 {digest.hex()}. */",
+            '#include "apercu.h"',
+            "",
+            *_array("static const uint16_t NUMBERS", values),
+            "",
+            f"const apc_model apc_model_{number} = {{",
+            f"    {number}, {{{', '.join(map(str, digest[:8]))}}}, NULL, NULL, NULL, NUMBERS, {values.size}}};",
             "",
         ]
     )
