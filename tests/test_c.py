@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 
@@ -337,3 +338,15 @@ def test_the_example_says_what_is_wrong(built, tmp_path):
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("bands-cut.apc: Truncated\n")
+
+
+@pytest.mark.parametrize("name", ["bands-rgb-33x31", "bands-rgb16"])
+def test_the_program_of_the_documentation(built, tmp_path, name):
+    text = (c_library.ROOT / "docs/c.md").read_text("utf-8")
+    (tmp_path / "viewer.c").write_text(re.search(r"```c\n(#include.*?)```", text, re.DOTALL)[1], "utf-8")
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{c_library.ROOT / 'c'}"]
+    sources = [tmp_path / "viewer.c", built / "libapercu.a", "-o", tmp_path / "viewer"]
+    subprocess.run([*c_library.COMPILER.split(), *flags, *sources], check=True)
+    _, data, _ = valid(name)
+    done = subprocess.run([tmp_path / "viewer", VECTORS / "valid" / name / "in.apc"], capture_output=True, check=True)
+    assert done.stdout == apercu.decode(data).tobytes()
