@@ -14,7 +14,9 @@ from scripts.pictures import scene
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
-    path for pattern in ("*.md", "docs/*.md", "spec/*.md", "fuzz/*.md", "vectors/*.md") for path in ROOT.glob(pattern)
+    path
+    for pattern in ("*.md", "docs/*.md", "spec/*.md", "fuzz/*.md", "vectors/*.md", "web/*.md")
+    for path in ROOT.glob(pattern)
 )
 EXAMPLES = [path for path in sorted((ROOT / "src" / "apercu").rglob("*.py")) if ">>> " in path.read_text("utf-8")]
 
@@ -69,7 +71,7 @@ def test_python_in_documents_runs(path, tmp_path, monkeypatch):
 @EVERY
 def test_commands_in_documents_are_ones_that_there_are(path):
     """Lines of code that begin with `apercu` and the name of a command."""
-    for line in re.findall(r"^(?:    |\$ )?apercu ([a-z].*)$", path.read_text("utf-8"), re.MULTILINE):
+    for line in re.findall(r"^(?: {4,}|\$ )?apercu ([a-z].*)$", path.read_text("utf-8"), re.MULTILINE):
         words = shlex.split(re.split(r"[>|&]", line)[0], comments=True)
         if words[0] in command.COMMANDS:
             module = import_module(command.COMMANDS[words[0]][0])
