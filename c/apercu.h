@@ -6,7 +6,7 @@
  *     apc_file file;
  *     int fault = apc_open(&file, data, n_data, APC_MAX_PIXELS);      the head: sizes, bands, tiles, layers
  *     void *memory = malloc(apc_memory(&file));                       of one tile, whatever the size of the image
- *     fault = apc_decode(&file, &apc_model_2, memory, pixels, 0, APC_ALL_LAYERS);
+ *     fault = apc_decode(&file, apc_shipped_model(&file), memory, pixels, 0, APC_ALL_LAYERS);
  *
  * Functions that can fail return 0 or one of the errors below, which are negative.
  */
