@@ -54,9 +54,9 @@ APERCU_VECTORISED static size_t n_kept(const int16_t *in, size_t width, size_t h
 int wavelet_is_sparse(const wavelet_level *l, int32_t step_q8, int chroma, int level)
 {
     size_t n = 0, all = 0;
-    for (int band = HL; band <= LH; band++) {
-        size_t width = (l->width + (band == LH)) / 2, height = (l->height + (band == HL)) / 2;
-        n += n_kept(l->bands[band], width, height, band_step_q6(step_q8, chroma, level, band - HL));
+    for (int which = HL; which <= LH; which++) {
+        size_t width = (l->width + (which == LH)) / 2, height = (l->height + (which == HL)) / 2;
+        n += n_kept(l->bands[which], width, height, band_step_q6(step_q8, chroma, level, which - HL));
         all += width * height;
     }
     return n * SPARSE <= all / EVERY;
