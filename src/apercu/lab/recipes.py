@@ -37,7 +37,7 @@ def images_of(recipe: Path) -> dict[str, str]:
         raise ValueError(f"{named['list']} is not the list of {recipe}")
     found = dict(map(_entry, content.decode("utf-8", "surrogateescape").split("\n")[:-1]))
     if len(found) != named["n_images"]:
-        raise ValueError(f"{named['list']} has {len(found)} images, not {named['images']}")
+        raise ValueError(f"{named['list']} has {len(found)} images, not {named['n_images']}")
     return found
 
 
