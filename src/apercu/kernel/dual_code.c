@@ -13,7 +13,7 @@ typedef struct {
 int64_t apercu_dual_encoder_workspace(size_t blocks)
 {
     size_t an_entry = sizeof(uint32_t) + sizeof(int16_t) + sizeof(uint16_t) + 1;
-    size_t n = sizeof(encoder_workspace) + most_of_all(blocks) * an_entry + most_of_one(blocks) * (sizeof(uint32_t) + sizeof(uint16_t));
+    size_t n = WORKSPACE_ROOM + most_of_all(blocks) * an_entry + most_of_one(blocks) * (sizeof(uint32_t) + sizeof(uint16_t));
     return (int64_t)((n + 7) & ~(size_t)7);
 }
 

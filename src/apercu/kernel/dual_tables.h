@@ -21,6 +21,15 @@ typedef struct {
     uint8_t *lengths;
 } encoder_workspace;
 
+/* Room for it ahead of the entries: of 64-bit pointers, so that sizes are the same on every machine; in an encoder for one
+ * machine, what it takes there. */
+#ifdef APERCU_SMALL_ENCODER
+enum { WORKSPACE_ROOM = sizeof(encoder_workspace) };
+#else
+enum { WORKSPACE_ROOM = 688 };
+typedef char workspace_has_room[sizeof(encoder_workspace) <= WORKSPACE_ROOM ? 1 : -1];
+#endif
+
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
