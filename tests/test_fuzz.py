@@ -55,7 +55,7 @@ def test_no_mutant_breaks_the_decoder_under_sanitisers():
 @pytest.mark.slow
 def test_a_fault_planted_in_each_reach_is_found():
     """Thousands of bands and tiles, windows, layers, models, options, packets, pictures; time, memory, warnings."""
-    text, code = fuzz("--mutants", MUTANTS, "--plant", "reach")
+    text, code = fuzz("--mutants", 5000, "--plant", "reach")  # the rarest are of restored pictures
     assert code == 0, text
 
 
