@@ -78,6 +78,13 @@ struct apc_codec {
     int apc_codec_##codec##_write(const apc_file *file, const apc_model *model, const tile *t, const void *pixels, size_t row, \
                               uint8_t *out, size_t capacity, uint32_t *lengths)
 
+/* The struct of a codec that is read and written. */
+#define APERCU_READ_AND_WRITTEN(codec) \
+    {apc_codec_##codec##_number, apc_codec_##codec##_most_layers, apc_codec_##codec##_block, apc_codec_##codec##_n_by_hand, \
+     apc_codec_##codec##_most_by_hand, apc_codec_##codec##_set, apc_codec_##codec##_takes_tables, \
+     apc_codec_##codec##_has_room, apc_codec_##codec##_needs, apc_codec_##codec##_read, apc_codec_##codec##_synthesise, \
+     apc_codec_##codec##_writing, apc_codec_##codec##_write}
+
 enum { apc_codec_apercu_number = 2, apc_codec_apercu_most_layers = 5, apc_codec_apercu_block = 1, apc_codec_apercu_n_by_hand = 0,
        apc_codec_apercu_most_by_hand = 0 };
 enum { apc_codec_taha2025_number = 1, apc_codec_taha2025_most_layers = 1, apc_codec_taha2025_block = 8, apc_codec_taha2025_most_by_hand = 2097151 };

@@ -345,8 +345,5 @@ void apc_codec_apercu_synthesise(const apc_file *file, const apc_model *model, c
 }
 
 #ifndef APERCU_CODEC
-const struct apc_codec apc_codec_apercu = {
-    apc_codec_apercu_number, apc_codec_apercu_most_layers, apc_codec_apercu_block, apc_codec_apercu_n_by_hand, apc_codec_apercu_most_by_hand,
-    apc_codec_apercu_set, apc_codec_apercu_takes_tables, apc_codec_apercu_has_room, apc_codec_apercu_needs, apc_codec_apercu_read,
-    apc_codec_apercu_synthesise, apc_codec_apercu_writing, apc_codec_apercu_write};
+const struct apc_codec apc_codec_apercu = APERCU_READ_AND_WRITTEN(apercu);
 #endif

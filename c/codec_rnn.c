@@ -1,5 +1,6 @@
 /* The codec rnn: means of places of 16 x 16, then step by step a few bits, which a recurrent network draws (spec/rnn.md). */
 #include "maps.h"
+#include "numbers.h"
 
 #include <string.h>
 
@@ -21,28 +22,6 @@ typedef struct {
 } networks;
 
 /* --- Tables */
-typedef struct {
-    const int16_t *numbers;
-    size_t n, at;
-    int fault, check;
-} reader;
-
-static const int16_t *take(reader *r, size_t n)
-{
-    static const int16_t none = 0;
-    if (r->fault || n > r->n - r->at) {
-        r->fault = 1;
-        return &none;
-    }
-    r->at += n;
-    return r->numbers + r->at - n;
-}
-
-static int32_t magnitude(int16_t number)
-{
-    return number < 0 ? -(int32_t)number : number;
-}
-
 /* `times` matrices, whose sums stay within 2^24 with inputs up to `bound`; 0: any. */
 static const int16_t *take_matrix(reader *r, size_t times, size_t n_in, size_t n_out, int32_t bound)
 {

@@ -1,5 +1,6 @@
 /* The codec stacked_ae: the mean of each block, one of several experts, and its latents (spec/stacked_ae.md). */
 #include "maps.h"
+#include "numbers.h"
 
 #include <string.h>
 
@@ -22,28 +23,6 @@ typedef struct {
 } stacked;
 
 /* --- Tables */
-typedef struct {
-    const int16_t *numbers;
-    size_t n, at;
-    int fault;
-} reader;
-
-static const int16_t *take(reader *r, size_t n)
-{
-    static const int16_t none = 0;
-    if (r->fault || n > r->n - r->at) {
-        r->fault = 1;
-        return &none;
-    }
-    r->at += n;
-    return r->numbers + r->at - n;
-}
-
-static int64_t magnitude(int16_t number)
-{
-    return number < 0 ? -(int64_t)number : number;
-}
-
 /* Whether the sums of a layer stay within 32 bits; `straight`, of so many inputs more, and `biases` may be NULL. */
 static int is_sound(const int16_t *weights, size_t n_in, const int16_t *straight, size_t n_straight, const int16_t *biases, size_t n_out)
 {
@@ -61,7 +40,7 @@ static int is_sound(const int16_t *weights, size_t n_in, const int16_t *straight
 }
 
 /* Three layers of these widths, and the weights straight past them. */
-static const int16_t *take_stack(reader *r, const size_t widths[4], int check)
+static const int16_t *take_stack(reader *r, const size_t widths[4])
 {
     const int16_t *weights[3], *biases[3], *begins = r->numbers + r->at;
     for (int i = 0; i < 3; i++) {
@@ -69,15 +48,15 @@ static const int16_t *take_stack(reader *r, const size_t widths[4], int check)
         biases[i] = take(r, widths[i + 1]);
     }
     const int16_t *straight = take(r, widths[0] * widths[3]);
-    for (int i = 0; check && i < 3 && !r->fault; i++)
+    for (int i = 0; r->check && i < 3 && !r->fault; i++)
         r->fault = !is_sound(weights[i], widths[i], i == 2 ? straight : NULL, widths[0], biases[i], widths[i + 1]);
     return begins;
 }
 
-static void take_costs(reader *r, size_t n, int check)
+static void take_costs(reader *r, size_t n)
 {
     const int16_t *costs = take(r, n);
-    for (size_t i = 0; check && i < n && !r->fault; i++)
+    for (size_t i = 0; r->check && i < n && !r->fault; i++)
         r->fault = costs[i] < 0;
 }
 
@@ -102,7 +81,7 @@ static void list_maps(stacked *of)
 /* What an array holds; `check`: whether it is sound, too. Returns 0 where it holds no tables. */
 static int unpack(const apc_model *model, stacked *of, int check)
 {
-    reader r = {(const int16_t *)(const void *)model->numbers, model->n_numbers, 0, !model->numbers};
+    reader r = {(const int16_t *)(const void *)model->numbers, model->n_numbers, 0, !model->numbers, check};
     int32_t *const heads[N_HEAD] = {&of->side, &of->least_step, &of->n_features, &of->first, &of->second, &of->n_experts};
     for (int i = 0; i < N_HEAD; i++)
         *heads[i] = *take(&r, 1);
@@ -125,12 +104,12 @@ static int unpack(const apc_model *model, stacked *of, int check)
     for (int i = 0; i < of->n_experts; i++) {
         size_t m = (size_t)of->n_latents[i], first = (size_t)of->first, second = (size_t)of->second;
         const size_t encoder[4] = {inputs + AROUND, first, second, m}, decoder[4] = {m + AROUND, second, first, inputs};
-        take_stack(&r, encoder, check);
-        of->decoders[i] = take_stack(&r, decoder, check);
+        take_stack(&r, encoder);
+        of->decoders[i] = take_stack(&r, decoder);
     }
-    take_costs(&r, (size_t)N_LEVELS * (size_t)of->n_experts, check);
+    take_costs(&r, (size_t)N_LEVELS * (size_t)of->n_experts);
     for (int i = 0; i < of->n_experts; i++)
-        take_costs(&r, (size_t)N_LEVELS * (size_t)of->n_latents[i] * N_MAGNITUDES, check);
+        take_costs(&r, (size_t)N_LEVELS * (size_t)of->n_latents[i] * N_MAGNITUDES);
     of->of_maps = model->numbers + r.at;
     list_maps(of);
     return !r.fault && (!check || (r.n - r.at == maps_n_numbers(&of->list) && maps_takes_tables(&of->list, of->of_maps)));

@@ -369,8 +369,5 @@ int apc_codec_taha2025_write(const apc_file *file, const apc_model *model, const
 }
 
 #ifndef APERCU_CODEC
-const struct apc_codec apc_codec_taha2025 = {
-    apc_codec_taha2025_number, apc_codec_taha2025_most_layers, apc_codec_taha2025_block, apc_codec_taha2025_n_by_hand, apc_codec_taha2025_most_by_hand,
-    apc_codec_taha2025_set, apc_codec_taha2025_takes_tables, apc_codec_taha2025_has_room, apc_codec_taha2025_needs, apc_codec_taha2025_read,
-    apc_codec_taha2025_synthesise, apc_codec_taha2025_writing, apc_codec_taha2025_write};
+const struct apc_codec apc_codec_taha2025 = APERCU_READ_AND_WRITTEN(taha2025);
 #endif
