@@ -62,6 +62,7 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
   #shown; // canvas or img
   #work; // AbortController of what is on its way
   #colour = ""; // behind a placeholder
+  #aspect; // of a placeholder
   #waiting = false; // until the attributes of this turn are all known
   #near; // a promise: see #seen
   #latest; // picture that is being painted
@@ -85,10 +86,13 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
   }
 
   attributeChangedCallback(name) {
-    if (!this.#root || !this.isConnected) return;
+    if (!this.#root) return;
     if (name === "alt") this.#label();
     else if (LENGTHS.includes(name)) this.#size();
-    else this.#begin();
+    else {
+      this.complete = false; // it loads when it is on the page again
+      this.#begin();
+    }
   }
 
   /** What those hear who do not see it: as with <img>, an empty alt makes it decoration. */
@@ -107,9 +111,9 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
   }
 
   /** The room that it takes, before a picture is there: by its attributes, else by the file, else by the placeholder. */
-  #size(aspect) {
-    const [width, height] = ["width", "height"].map((name) => parseInt(this.getAttribute(name)) || 0);
-    const natural = this.naturalWidth / this.naturalHeight || aspect;
+  #size() {
+    const [width, height] = ["width", "height"].map((name) => Math.max(parseInt(this.getAttribute(name)) || 0, 0));
+    const natural = this.naturalWidth / this.naturalHeight || this.#aspect;
     const css = [`aspect-ratio:${width && height ? width / height : natural || "auto"}`];
     if (width) css.push(`width:${width}px`);
     else if (height) css.push(`height:${height}px`);
@@ -133,8 +137,9 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
     this.complete = false;
     this.naturalWidth = this.naturalHeight = 0;
     try {
-      this.#before(signal).catch((error) => this.#tell("error", { error }));
+      this.#before(signal).catch((error) => signal.aborted || this.#tell("error", { error }));
       if (src === null) return;
+      if (!src) throw new TypeError("src is empty"); // which is the page's own address
       if (this.getAttribute("loading") === "lazy") await this.#seen(signal);
       await this.#stream(src, signal);
     } catch (error) {
@@ -146,12 +151,17 @@ export class ApercuImg extends (globalThis.HTMLElement ?? Object) {
 
   /** What is shown until there is a picture. */
   async #before(signal) {
-    const text = this.getAttribute("placeholder");
-    if (!text) return this.#size();
-    const bytes = bytesOf(text), { aspect } = placeholderInfo(bytes), colour = averageColour(bytes);
+    const text = this.getAttribute("placeholder"), onlyColour = this.getAttribute("strategy") === "colour";
+    this.#colour = "";
+    this.#aspect = undefined;
+    this.#size();
+    if (text ? onlyColour : !this.hasAttribute("src")) this.#put(); // no longer another picture
+    if (!text) return;
+    const bytes = bytesOf(text), colour = averageColour(bytes);
+    this.#aspect = placeholderInfo(bytes).aspect;
     this.#colour = `rgb(${colour})`;
-    this.#size(aspect);
-    if (this.getAttribute("strategy") === "colour") return;
+    this.#size();
+    if (onlyColour) return;
     await this.#seen(signal);
     await inTurn(async () => {
       if (signal.aborted || this.naturalWidth) return;

@@ -19,6 +19,9 @@ const numbersOf = async (model) =>
 
 /** Samples as the encoder takes them: grey or RGB; of RGBA the colours. */
 function samplesOf({ width, height, bands, data }) {
+  if (!/^\[object Uint(8|8Clamped|16)Array\]$/.test(Object.prototype.toString.call(data)))
+    throw new TypeError("data must be a Uint8Array, a Uint8ClampedArray or a Uint16Array");
+  if (![width, height].every((side) => Number.isInteger(side) && side > 0)) throw new RangeError("width and height must be 1 or more");
   if (data.length !== width * height * bands) throw new RangeError("data must have width * height * bands samples");
   if (bands === 1 || bands === 3) return data;
   if (bands !== 4) throw new RangeError("bands must be 1, 3 or 4");
@@ -31,8 +34,9 @@ function samplesOf({ width, height, bands, data }) {
   return out;
 }
 
-function check({ quality, layers, tile, model }) {
+function check({ quality, nBytes, layers, tile, model }) {
   if (!(quality >= 0 && quality <= 100)) throw new RangeError("quality must be 0 to 100");
+  if (nBytes !== undefined && !(nBytes >= 0)) throw new RangeError("nBytes must be 0 or more");
   if (layers !== undefined && ![1, 2, 3, 4, 5].includes(layers)) throw new RangeError("layers must be 1 to 5");
   if (tile !== undefined && !(tile >= 32 && tile <= 65536 && Number.isInteger(Math.log2(tile))))
     throw new RangeError("tile must be a power of two from 32 to 65,536");
@@ -40,7 +44,7 @@ function check({ quality, layers, tile, model }) {
 }
 
 export async function encode(image, { quality = 50, nBytes, layers, tile, model = 2 } = {}) {
-  check({ quality, layers, tile, model });
+  check({ quality, nBytes, layers, tile, model });
   const samples = samplesOf(image), { width, height } = image, bands = samples.length / width / height;
   const [exports, numbers] = await Promise.all([(started ??= start()), numbersOf(model)]);
   const wide = samples instanceof Uint16Array, pixels = exports.b(samples.byteLength), { buffer } = exports.memory, at = exports.a() + STARTS;

@@ -18,7 +18,10 @@ export function configure(options) {
 
 /** What `start` returns, from the first call on. */
 export function engine() {
-  return (started ??= start(wanted));
+  return (started ??= start(wanted).catch((error) => {
+    started = undefined; // another time the network may be there
+    throw error;
+  }));
 }
 
 const compiled = async (text) => WebAssembly.compile(await inflate(text));
@@ -96,9 +99,6 @@ async function inWorker(module) {
   } finally {
     URL.revokeObjectURL(script);
   }
-  const run = (pixels, bytes, options, numbers) => {
-    const copy = bytes.slice();
-    return ask({ bytes: copy, options, numbers }, [copy.buffer]);
-  };
+  const run = (pixels, bytes, options, numbers) => ask({ bytes, options, numbers }, [bytes.buffer]);
   return { run, stop, use: (module) => ask({ module }) };
 }

@@ -15,6 +15,7 @@ function bytesOf(data) {
 
 function checked({ layers = MOST_LAYERS, damaged = "raise", maxPixels = MAX_PIXELS }) {
   if (!(Number.isInteger(layers) && layers > 0)) throw new RangeError("layers must be 1 or more");
+  if (!(maxPixels >= 0)) throw new RangeError("maxPixels must be 0 or more");
   if (damaged !== "raise" && damaged !== "conceal") throw new RangeError('damaged must be "raise" or "conceal"');
   return { layers, conceal: damaged === "conceal", maxPixels, models: MODELS };
 }
@@ -29,7 +30,8 @@ export function info(data, { maxPixels = Infinity } = {}) {
 }
 
 export async function decode(data, options = {}) {
-  const bytes = bytesOf(data), how = checked(options), head = readHead(bytes, how.maxPixels, MODELS);
+  const bytes = bytesOf(data).slice(), how = checked(options); // whoever calls may change his own meanwhile
+  const head = readHead(bytes, how.maxPixels, MODELS);
   const [numbers, { run }] = await Promise.all([modelOf(head, options.model), engine()]);
   return run(head.width * head.height, bytes, how, numbers);
 }
@@ -53,7 +55,7 @@ export async function placeholderImage(data, { width, height } = {}) {
     if (![width, height].every((n) => Number.isInteger(n) && n >= 1 && n <= 65535) || width * height > MAX_PLACEHOLDER_PIXELS)
       throw new RangeError("sides must be 1 to 65,535, pixels at most 2^24");
   }
-  const bytes = bytesOf(data);
+  const bytes = bytesOf(data).slice();
   readPlaceholder(bytes);
   const [numbers, { local }] = await Promise.all([shipped(OF_PLACEHOLDERS), engine()]);
   local().use(numbers);

@@ -79,8 +79,8 @@ export async function toPNG({ width, height, bands, interpretation, data }) {
   view.setUint32(4, height);
   head.set([wide ? 16 : 8, TYPES[interpretation]], 8);
   const packed = await through(new CompressionStream("deflate"), filtered(rows, width * pixel, height, pixel));
-  const parts = [[137, 80, 78, 71, 13, 10, 26, 10], chunk("IHDR", head), chunk("IDAT", packed), chunk("IEND", [])];
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
+  const parts = [Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10), chunk("IHDR", head), chunk("IDAT", packed), chunk("IEND", [])];
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
 export async function toDataURL(image) {

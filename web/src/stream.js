@@ -2,7 +2,7 @@
 import { layersIn, readHead } from "./head.js";
 
 async function* chunksOf(source) {
-  source = source.body ?? source;
+  source = source.body === undefined ? source : (source.body ?? []); // a Response can be without one
   if (!source.getReader) return yield* source;
   const reader = source.getReader();
   try {
@@ -14,8 +14,9 @@ async function* chunksOf(source) {
 
 /** Each picture that the bytes so far make, by `decode(bytes, layers)`: when a layer of all tiles has arrived, and at the end. */
 export async function* streamed(source, { layers, maxPixels, models }, decode) {
-  let buffer = new Uint8Array(4096), n = 0, head, shown = 0;
+  let buffer = new Uint8Array(4096), n = 0, head, tried = 0, shown = 0;
   for await (const chunk of chunksOf(source)) {
+    if (!(ArrayBuffer.isView(chunk) && chunk.BYTES_PER_ELEMENT === 1)) throw new TypeError("source must give Uint8Arrays");
     if (n + chunk.length > buffer.length) {
       const larger = new Uint8Array(2 * (n + chunk.length));
       larger.set(buffer);
@@ -23,6 +24,8 @@ export async function* streamed(source, { layers, maxPixels, models }, decode) {
     }
     buffer.set(chunk, n);
     n += chunk.length;
+    if (!head && n < tried * 1.125) continue; // long heads are not read anew with each chunk
+    tried = n;
     try {
       head ??= readHead(buffer.subarray(0, n), maxPixels, models);
     } catch (error) {
@@ -35,6 +38,7 @@ export async function* streamed(source, { layers, maxPixels, models }, decode) {
       yield await decode(buffer.slice(0, n), shown);
       if (shown === most) return;
     }
+    if (n > head.size + head.starts?.at(-1)) break; // what follows is an error, however long it goes on
   }
   yield await decode(buffer.slice(0, n), layers);
 }
