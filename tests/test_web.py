@@ -155,7 +155,16 @@ def test_what_a_network_finds_is_added_as_in_the_package(node, monkeypatch):
 
 def test_what_is_refused(node):
     mistakes = ["TypeError", "RangeError", "RangeError", "TooLarge", "TooLarge", "RangeError", "RangeError"]
-    assert node["refused"] == mistakes
+    assert node["refused"] == [*mistakes, "RangeError", "TypeError", "Truncated"]
+    assert node["notEncoded"] == ["TypeError", "TypeError", "RangeError", "RangeError"]
+
+
+def test_bytes_are_taken_when_they_are_given(node):
+    assert node["meanwhile"] == ["object", "object"], "whatever becomes of them while a picture is made"
+
+
+def test_a_stream_is_left_where_its_file_ends(node):
+    assert node["endless"] == ["CorruptStream", 0]
 
 
 def test_on_a_server_and_where_loading_is_aborted(node):

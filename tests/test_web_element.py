@@ -160,3 +160,47 @@ def test_the_element_is_as_web_developers_expect(dist, tmp_path):
         page.wait("!!document.body.lastChild.shadowRoot.firstChild")
         page.js("document.body.replaceChildren()")
         assert all("404" in said for said in page.complaints)
+
+
+@needs_browser
+def test_an_element_whose_attributes_change_shows_what_they_say(dist, tmp_path):
+    pictures = original(1, (60, 80)), original(2, (50, 40))
+    for name, picture in zip(("one", "other"), pictures, strict=True):
+        (tmp_path / f"{name}.apc").write_bytes(apercu.encode(picture, quality=45))
+    text = web_files.encoded(apercu.placeholder(pictures[0], 32))
+    (tmp_path / "browser").mkdir()
+    with (
+        served({"dist": dist, "files": tmp_path}) as (address, _),
+        browser.opened(tmp_path / "browser") as page,
+    ):
+        page.call("Page.navigate", url=f"{address}/open")
+        page.wait("location.pathname === '/open' && document.readyState === 'complete'")
+        page.js(ELEMENT)
+        size = "(({ width, height }) => [width, height])(element.getBoundingClientRect())"
+        colour, rest = "getComputedStyle(element).backgroundColor", "new Promise((resolve) => setTimeout(resolve, 50))"
+        none = "rgba(0, 0, 0, 0)"
+        assert shown(page, src="/files/one.apc")[-1][0] == "load"
+        page.js("void (element.remove(), element.src = '/files/other.apc', document.body.append(element))")
+        page.wait("said.at(-1)[0] === 'load' && element.naturalWidth === 40")
+        page.js("void (element.src = '')")
+        page.wait("said.at(-1)[0] === 'error'")
+        assert page.js("said.at(-1)[1]") == "TypeError", "and not the page itself, which is no picture"
+        assert shown(page, src="/files/one.apc")[-1][0] == "load"
+        page.js("void (element.src = null)")
+        page.js(rest)
+        assert page.js("pixel(element)") is None, "no address, no picture"
+        assert shown(page, src="/files/one.apc", placeholder=text, strategy="colour")[-1][0] == "load"
+        page.js("void (element.src = '/files/none.apc')")
+        page.wait("said.at(-1)[0] === 'error'")
+        assert page.js(f"pixel(element) ?? {colour}") != none
+        assert page.js("pixel(element)") is None, "the colour, and not another picture"
+        page.js("void (element.removeAttribute('src'), element.placeholder = null)")
+        page.js(rest)
+        assert page.js(colour) == none
+        page.js(f"void show({json.dumps({'placeholder': text, 'strategy': 'colour'})})")
+        page.wait(f"{colour} !== {json.dumps(none)}")
+        page.js("void (element.width = 100)")
+        assert page.js(size) == [100, 75], "by the proportions of the placeholder"
+        assert shown(page, placeholder="?", width="30", height="20")[-1][:2] == ["error", "InvalidCharacterError"]
+        assert page.js(size) == [30, 20]
+        assert all("404" in said for said in page.complaints)

@@ -72,7 +72,29 @@ found.refused = [
   await said(() => info(first, { maxPixels: 10 })),
   await said(() => placeholderImage(new Uint8Array(20), { width: 0, height: 3 })),
   await said(() => placeholderImage(new Uint8Array(20), { width: 9000, height: 9000 })),
+  await said(() => decode(first, { maxPixels: NaN })),
+  await said(async () => (await apercu.decodeStream(first).next()).value),
+  await said(async () => (await apercu.decodeStream(new Response(null)).next()).value),
 ];
+const samples = Array.from({ length: 4 }, (_, i) => i);
+found.notEncoded = [
+  await said(() => encode({ width: 2, height: 2, bands: 1, data: samples })),
+  await said(() => encode({ width: 2, height: 2, bands: 1, data: Float32Array.from(samples) })),
+  await said(() => encode({ width: 1.6, height: 2.5, bands: 1, data: Uint8Array.from(samples) })),
+  await said(() => encode({ width: 2, height: 2, bands: 1, data: Uint8Array.from(samples) }, { nBytes: NaN })),
+];
+
+// Bytes that are changed, or given away, while a picture is made of them; and a file that is followed by more without end.
+const changed = Uint8Array.from(first), moved = Uint8Array.from(first), made = [decode(changed), decode(moved)];
+changed.fill(0);
+structuredClone(moved.buffer, { transfer: [moved.buffer] });
+found.meanwhile = [await said(() => made[0]), await said(() => made[1])];
+let nMore = 0;
+async function* endless() {
+  yield await encode({ width: 8, height: 8, bands: 1, data: new Uint8Array(64) }, { layers: 2 });
+  for (; nMore < 100; nMore++) yield new Uint8Array(9);
+}
+found.endless = [await said(async () => { for await (const image of apercu.decodeStream(endless())) if (!image) return; }), nMore];
 
 // Without a page there is the class, and nothing is defined; a stream that ends early says why.
 const { ApercuImg } = await import(pathToFileURL(path.replace("apercu.js", "element.js")));
