@@ -7,18 +7,15 @@ measured on luma; of any other number of bands it is the mean over the planes.
 What each metric measures, and how it was checked: docs/metrics.md.
 """
 
-import importlib
 import math
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
+from apercu.bench import users
 from apercu.bench.deep import NEEDS as DEEP_NEEDS
 from apercu.bench.deep import SMALLEST_DEEP, deep, deep_unseen
 from apercu.bench.planes import Peak, Plane, checked, mean_over_planes, peak_of
@@ -250,20 +247,8 @@ def load_metric(name: str) -> Metric:
     Raises OptionError: no such module or function, an error while the module is imported, or attributes of the wrong
     type. The metric raises it where the function raises anything, or returns what is no number.
     """
-    module_name, colon, path = name.partition(":")
-    if not (colon and module_name and path):
-        raise OptionError(f"a metric of one's own is named module:function, not {name!r}")
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    try:
-        function = attrgetter(path)(importlib.import_module(module_name))
-    except AttributeError as error:
-        raise OptionError(f"metric {name}: {error}") from error
-    except Exception as error:  # a user's module can raise anything
-        raise OptionError(f"metric {name}: {module_name} cannot be imported: {_said(error)}") from error
+    function = users.load(name, "metric")
     higher_is_better, unit = getattr(function, "higher_is_better", True), getattr(function, "unit", "")
-    if not callable(function):
-        raise OptionError(f"metric {name}: {path} is a {type(function).__name__}, not a function")
     if not isinstance(higher_is_better, bool):
         raise OptionError(f"metric {name}: higher_is_better is {higher_is_better!r}, not True or False")
     if not isinstance(unit, str):
@@ -276,12 +261,8 @@ def _users(name: str, function: Callable[[Samples, Samples], Any], original: Sam
     try:
         value = function(original, decoded)
     except Exception as error:  # a user's function can raise anything
-        raise OptionError(f"metric {name} failed: {_said(error)}") from error
+        raise OptionError(f"metric {name} failed: {users.said(error)}") from error
     try:
         return float(value)
     except (TypeError, ValueError) as error:
         raise OptionError(f"metric {name} returned a {type(value).__name__}, not a number") from error
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,39 @@
+"""What users bring themselves, `"module:function"`: a metric, a task for a network."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from apercu.errors import OptionError
+
+
+def load(name: str, what: str) -> Callable[..., Any]:
+    """A function by its name, `"module:function"`; `what` is what errors call it.
+
+    The module is looked for where Python looks, and last in the current folder, which stays on `sys.path`.
+
+    Raises OptionError: no such module or function, or an error while the module is imported.
+    """
+    module_name, colon, path = name.partition(":")
+    if not (colon and module_name and path):
+        raise OptionError(f"a {what} of one's own is named module:function, not {name!r}")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        function = attrgetter(path)(importlib.import_module(module_name))
+    except AttributeError as error:
+        raise OptionError(f"{what} {name}: {error}") from error
+    except Exception as error:  # a user's module can raise anything
+        raise OptionError(f"{what} {name}: {module_name} cannot be imported: {said(error)}") from error
+    if not callable(function):
+        raise OptionError(f"{what} {name}: {path} is a {type(function).__name__}, not a function")
+    found: Callable[..., Any] = function
+    return found
+
+
+def said(error: Exception) -> str:
+    """An error of a user's code, in words."""
+    return f"{type(error).__name__}: {error}"

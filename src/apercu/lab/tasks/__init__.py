@@ -1,0 +1,1 @@
+"""Networks that look at pictures, and are trained here to do so: a module for each task of `apercu machine`."""
