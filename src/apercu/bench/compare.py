@@ -148,7 +148,7 @@ def compare(
         "arithmetic": _arithmetic(shown),
         "left_out": list(dict.fromkeys(why for key in tasks for why in found[key].left_out)),
         "not_read": not_read,
-        "environment": _environment(plan, jobs or n_cores()),
+        "environment": environment(plan, jobs or n_cores()),
     }
     return Comparison(report, pictures, {name: described[name][1] for name in sources})
 
@@ -305,7 +305,8 @@ def _arithmetic(shown: Mapping[tuple[str, str], dict[Ceiling, dict[str, Any]]]) 
     }
 
 
-def _environment(plan: Plan, jobs: int) -> dict[str, str]:
+def environment(plan: Plan, jobs: int) -> dict[str, str]:
+    """Versions of all that the numbers of some codecs depend on, and the machine, by name."""
     versions = {codec: peers.PEERS[codec].version for codec in plan.codecs if not codec.startswith(own.OURS)}
     return {
         "apercu": measure.own_version(),

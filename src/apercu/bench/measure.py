@@ -75,6 +75,11 @@ def subject(name: str, path: str, read: Reader, plan: Plan) -> Subject:
         if bands == "spectral":
             raise ImageError(f"{name}: spectral bands have no grey")
         image, bands = _grey(image), "grey"
+    return subject_of(name, image, bands)
+
+
+def subject_of(name: str, image: Samples, bands: str) -> Subject:
+    """An image that has been read, for a task."""
     image = image if image.flags.c_contiguous else image.copy()
     digest = hashlib.sha256(repr((image.shape, image.dtype.str, bands)).encode())
     digest.update(image.data)
@@ -250,16 +255,19 @@ def _values(this: Subject, decoded: Samples, metrics: dict[str, Metric]) -> dict
 
 def key_of(this: Subject, codec: str, plan: Plan, metrics: dict[str, Metric]) -> list[Any]:
     """What the points of a codec on an image are kept under, beside the setting."""
-    if codec.startswith(OURS):
-        behind: list[Any] = [*plan.own(codec).key, own_version()]
-    else:
-        behind = [codec, peers.PEERS[codec].version, code_of("peers", "thumbhash")]
     return [
         this.digest,
-        behind,
+        behind(codec, plan),
         {name: metric_version(name) for name in metrics},
         *([plan.peak] if metrics and plan.peak is not None else []),
     ]
+
+
+def behind(codec: str, plan: Plan) -> list[Any]:
+    """What files of a codec, and what is made of them, depend on beside image and setting, as JSON."""
+    if codec.startswith(OURS):
+        return [*plan.own(codec).key, own_version()]
+    return [codec, peers.PEERS[codec].version, code_of("peers", "thumbhash")]
 
 
 @cache

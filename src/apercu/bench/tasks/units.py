@@ -1,0 +1,239 @@
+"""One unit of a run: one network scored on the test pictures in one state. What processes of the run are given to do.
+
+A network is trained on originals, or goes on from there with compressed training pictures. Every result is kept, and
+the networks of tasks that can be kept, so that an interrupted run goes on where it was.
+"""
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from apercu.bench.cache import Cache
+from apercu.bench.measure import behind
+from apercu.bench.plan import Plan
+from apercu.bench.tasks import built_in
+from apercu.bench.tasks.coding import NOTHING, decoded, summary
+from apercu.bench.tasks.data import DataSet, Split
+from apercu.bench.tasks.task import Agreeing, Images, Kept, Tallied, Task, Trained, Truth
+from apercu.errors import OptionError
+from apercu.stages.colour import Samples
+
+ORIGINALS, SHUFFLED, GREY, CODED = "originals", "shuffled", "grey", "coded"
+SAME, MIXED = "same", "mixed"
+_VERSION = 1  # of what is kept
+_GROUPS = 10  # of pictures, of which each is left out once, where a task does not tell what each picture adds
+_MOST_LEFT_OUT = 200  # times that pictures are left out: by themselves, or in as many groups where there are more
+
+
+class Unit(NamedTuple):
+    """seed: of the network. trained: on ORIGINALS, or further on pictures at the SAME rate, or at MIXED ones.
+    shown: which test pictures: ORIGINALS, those with SHUFFLED truth, GREY ones, CODED ones. codec, rate: of CODED ones."""
+
+    seed: int
+    trained: str
+    shown: str
+    codec: str = ""
+    rate: float = 0.0
+
+    @property
+    def learning(self) -> tuple[int, str, str, float]:
+        """What the network depends on: a mixture is one for all rates."""
+        coded = self.trained != ORIGINALS
+        return self.seed, self.trained, self.codec if coded else "", self.rate if self.trained == SAME else 0.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all units of a run share. data: the set, or where it lies for other processes. digest: of the set."""
+
+    task: str
+    data: DataSet | Path
+    digest: str
+    plan: Plan
+    store: Cache
+
+    def key(self, *what: Any) -> list[Any]:
+        """What something of this task and data is kept under."""
+        return ["task", _VERSION, self.task, built_in.code_of(self.task), self.digest, *what]
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a task can do, of the protocols of `apercu.bench.tasks.task`."""
+
+    trained: bool
+    kept: bool
+
+
+def abilities(task: str) -> Abilities:
+    """What a task can do: its networks are made where they are used, in processes."""
+    one = built_in.made(task, 0)
+    return Abilities(isinstance(one, Trained), isinstance(one, Kept))
+
+
+def count(work: Work, codec: str, part: str, places: range) -> list[list[tuple[int | None, float | None]]]:
+    """Code some pictures of a part of the data, "train" or "test", by one codec; see `coding.summary`."""
+    images = _part(work, part).images
+    return [summary(images[place], codec, work.plan, work.store) for place in places]
+
+
+def score(work: Work, units: Sequence[Unit]) -> dict[Unit, dict[str, Any]]:
+    """For each unit {"score": float, "without": [float]}: the score, and those without each picture, or group of them.
+
+    Raises OptionError for what a user's task does wrong, and what the package's own raise.
+    """
+    return {unit: _scored(work, unit) for unit in units}
+
+
+def _scored(work: Work, unit: Unit) -> dict[str, Any]:
+    key = work.key("score", *_key(work, unit))
+    known: dict[str, Any] | None = work.store.load(key)
+    if known is None:
+        task = _network(work, *unit.learning)
+        images = _shown(work, unit)
+        with built_in.at_work(work.task):
+            known = _jackknifed(work.task, task, images, _truth(work, task, unit))
+        work.store.save(key, known)
+    return known
+
+
+def _key(work: Work, unit: Unit) -> list[Any]:
+    shown = [unit.shown, *([behind(unit.codec, work.plan), unit.rate] if unit.shown == CODED else [])]
+    return [*_learning_key(work, *unit.learning), *shown]
+
+
+def _learning_key(work: Work, seed: int, trained: str, codec: str, rate: float) -> list[Any]:
+    how: dict[str, list[Any]] = {ORIGINALS: [], SAME: [rate], MIXED: [list(work.plan.rates)]}
+    return [seed, trained, *([behind(codec, work.plan)] if codec else []), *how[trained]]
+
+
+@lru_cache(maxsize=1)
+def _held(path: Path) -> DataSet:
+    data: DataSet = pickle.loads(path.read_bytes())  # which the first process of this run has written
+    return data
+
+
+def _part(work: Work, part: str) -> Split:
+    data = work.data if isinstance(work.data, DataSet) else _held(work.data)
+    if part == "test":
+        return data.test
+    assert data.train is not None  # which the run has looked at
+    return data.train
+
+
+def _sealed(image: Samples) -> Samples:
+    """The picture, which a task cannot change: the next network is to see the same."""
+    view = image.view()
+    view.flags.writeable = False
+    return view
+
+
+_networks: dict[str, Any] = {}  # the last base network and the last one that went on from it, of this process
+
+
+def _network(work: Work, seed: int, trained: str, codec: str, rate: float) -> Task:
+    """A network that has learnt what a unit asks for. The same one is asked for by several units in a row."""
+    key = work.key(*_learning_key(work, seed, trained, codec, rate))
+    place = "base" if trained == ORIGINALS else "further"
+    if _networks.get(place, (None,))[0] != key:
+        learnt = _base(work, seed, key) if trained == ORIGINALS else _further(work, seed, trained, codec, rate)
+        _networks[place] = key, learnt
+    task: Task = _networks[place][1]
+    return task
+
+
+def _base(work: Work, seed: int, key: list[Any]) -> Task:
+    task = built_in.made(work.task, seed)
+    if not isinstance(task, Trained):
+        return task
+    with built_in.at_work(work.task):
+        kept = work.store.get([*key, "network"]) if isinstance(task, Kept) else None
+        if kept is not None and isinstance(task, Kept):
+            return task.load(kept)
+        train = _part(work, "train")
+        assert train.truth is not None  # which the run has looked at
+        learnt = task.retrain([_sealed(image) for image in train.images], train.truth)
+        if isinstance(learnt, Kept):
+            work.store.put([*key, "network"], learnt.dump())
+        return learnt
+
+
+def _further(work: Work, seed: int, trained: str, codec: str, rate: float) -> Task:
+    base = _network(work, seed, ORIGINALS, "", 0.0)
+    assert isinstance(base, Trained)  # the run asks for no more of others
+    train = _part(work, "train")
+    assert train.truth is not None
+    rates = [rate] * len(train.images)
+    if trained == MIXED:
+        drawn = np.random.default_rng(seed).integers(len(work.plan.rates), size=len(train.images))
+        rates = [work.plan.rates[place] for place in drawn]
+    arrived = [
+        _sealed(decoded(image, codec, one, work.plan, work.store))
+        for image, one in zip(train.images, rates, strict=True)
+    ]
+    with built_in.at_work(work.task):
+        return base.retrain(arrived, train.truth)
+
+
+def _shown(work: Work, unit: Unit) -> Images:
+    images = _part(work, "test").images
+    if unit.shown == GREY:
+        images = [np.full_like(image, NOTHING) for image in images]
+    elif unit.shown == CODED:
+        images = [decoded(image, unit.codec, unit.rate, work.plan, work.store) for image in images]
+    return [_sealed(image) for image in images]
+
+
+_found: dict[str, Any] = {}  # the truth that the last network of this process has told
+
+
+def _truth(work: Work, task: Task, unit: Unit) -> Truth:
+    """What is true of the test pictures: as given, else what the network finds in the originals, else those."""
+    test = _part(work, "test")
+    truth: Truth
+    if isinstance(task, Agreeing):
+        key = work.key("truth", *_learning_key(work, *unit.learning))
+        if _found.get("key") != key:
+            _found.update(key=key, truth=task.truth_of([_sealed(image) for image in test.images]))
+        truth = _found["truth"]
+    else:
+        truth = test.truth if test.truth is not None else [_sealed(image) for image in test.images]
+    if unit.shown == SHUFFLED:
+        return [truth[place] for place in _shuffled(truth, test.images, unit.seed)]
+    return truth
+
+
+def _shuffled(truth: Truth, images: Images, seed: int) -> list[int]:
+    """Whose truth each picture gets: anybody's, but where truth is an array that of a picture of the same size."""
+    order = np.arange(len(images))
+    sizes = [image.shape[:2] if isinstance(one, np.ndarray) else () for one, image in zip(truth, images, strict=True)]
+    draw = np.random.default_rng(seed)
+    for size in sorted(set(sizes)):
+        among = [place for place, one in enumerate(sizes) if one == size]
+        order[among] = draw.permutation(among)
+    return order.tolist()
+
+
+def _jackknifed(name: str, task: Task, images: Images, truth: Truth) -> dict[str, Any]:
+    places = range(len(images))
+    if isinstance(task, Tallied):
+        tallies = task.tally(images, truth)
+        if len(tallies) != len(images):
+            raise OptionError(f"task {name}: tally returned {len(tallies)} entries for {len(images)} pictures")
+        groups = min(len(images), _MOST_LEFT_OUT)
+
+        def of(some: Sequence[int]) -> float:
+            return built_in.number(name, task.measure([tallies[place] for place in some]))
+    else:
+        groups = min(len(images), _GROUPS)
+
+        def of(some: Sequence[int]) -> float:
+            return built_in.number(name, task.score([images[place] for place in some], [truth[p] for p in some]))
+
+    left = range(groups if groups > 1 else 0)
+    return {"score": of(places), "without": [of([p for p in places if p % groups != group]) for group in left]}
