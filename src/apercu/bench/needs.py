@@ -1,19 +1,21 @@
 """Checks for what a comparison needs, before the work begins."""
 
 import os
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from apercu.errors import MissingExtra, OptionError
 
-_PACKAGES = ("bjontegaard", "matplotlib")  # of BD-rate and of curves, which come last
+COMPARING = ("bjontegaard", "matplotlib")
+"""What a comparison needs last: for BD-rate and curves."""
 
 
-def check_packages() -> None:
+def check_packages(doing: str, packages: Sequence[str]) -> None:
     """Raises MissingExtra, naming all packages that are missing."""
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    missing = [name for name in packages if find_spec(name) is None]
     if missing:
-        raise MissingExtra(f"compare needs {' and '.join(missing)}: pip install 'apercu[bench]'")
+        raise MissingExtra(f"{doing} needs {' and '.join(missing)}: pip install 'apercu[bench]'")
 
 
 def check_folder(option: str, folder: Path) -> None:

@@ -2,17 +2,13 @@
 
 import argparse
 import os
-import shutil
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from apercu.cli import streams
+from apercu.cli import measuring, streams
 from apercu.cli.messages import complain, say
 from apercu.errors import MissingExtra, OptionError, printable
 from apercu.options import peak_or_range
-from apercu.restore.by_name import RESTORERS
 
 DESCRIPTION = """\
 Compare apercu with JPEG, JPEG 2000, JPEG XL, WebP, AVIF and others on pictures of your own, each at its strongest: at
@@ -39,41 +35,13 @@ BD-rate is computed from 0.04 to 0.35 bpp: how many per cent more bits the row n
 
 DEFAULT_RATES = (0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3)
 DEFAULT_METRICS = ("psnr", "ssim")
-_LISTED = 8  # reasons that are printed; all are in comparison.json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="picture files, and folders, which are searched")
     parser.add_argument("--out", metavar="FOLDER", required=True, type=Path, help="where the report goes")
-    parser.add_argument(
-        "--codecs",
-        metavar="NAME",
-        nargs="+",
-        help="codecs of apercu (default: all); with another entropy coder: dct-huffman",
-    )
-    parser.add_argument(
-        "--restore",
-        metavar="NAME",
-        nargs="+",
-        help=f"how apercu restores detail: none, {', '.join(RESTORERS)} (default: none; with --network none and cnn)",
-    )
-    parser.add_argument(
-        "--model",
-        metavar="LABEL=FILE",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="tables of your own, made by apercu train, beside the shipped ones",
-    )
-    parser.add_argument(
-        "--network",
-        metavar="LABEL=FILE",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="networks of your own for --restore cnn, beside the shipped one",
-    )
+    measuring.add_codecs(parser, "all")
     parser.add_argument("--peers", metavar="NAME", nargs="*", help="other codecs (default: all that are installed)")
     parser.add_argument(
         "--bpp",
@@ -103,10 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--points", metavar="CSV", type=Path, help="points measured elsewhere")
     parser.add_argument("--grey", action="store_true", help="turn colour to grey first")
     parser.add_argument("--repeat", type=int, metavar="N", default=3, help="runs for the median of times (default: 3)")
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: one for each core)")
-    parser.add_argument(
-        "--cache", metavar="FOLDER", type=Path, help="where measurements are kept (default: the user's cache folder)"
-    )
+    measuring.add_work(parser)
     streams.add_limit(parser)
 
 
@@ -114,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, print the tables, write the report; returns the exit code."""
     _check(arguments)
     try:
-        from apercu.bench import compare, measure, needs, own, peers
+        from apercu.bench import compare, measure, needs, peers
         from apercu.bench.cache import Cache
         from apercu.bench.plan import Plan
         from apercu.bench.tables import tables
@@ -124,16 +89,13 @@ def run(arguments: argparse.Namespace) -> int:
     from apercu.lab.images import ENDINGS
 
     streams.set_limit(arguments)
-    needs.check_packages()
-    names, absent = peers.chosen(_listed(arguments.peers, "--peers", peers.PEERS))
-    codecs = _listed(arguments.codecs, "--codecs", own.names()) or list(CODECS)
-    models, networks = own.given(arguments.model, "--model"), own.given(arguments.network, "--network")
-    restorers = arguments.restore or (["none", "cnn"] if networks else ["none"])
-    ours = own.contestants(codecs, list(dict.fromkeys(restorers)), models, networks)
+    needs.check_packages("compare", needs.COMPARING)
+    names, absent = peers.chosen(measuring.listed(arguments.peers, "--peers", peers.PEERS))
+    ours, models, networks = measuring.contestants(arguments, list(CODECS))
     for metric in arguments.metric:
         measure.metric_of(metric, arguments.peak)
     sources, named = _sources(arguments.images, ENDINGS)
-    cache = arguments.cache or _cache_folder()
+    cache = arguments.cache or measuring.cache_folder("compare")
     for option, folder in (("--out", arguments.out), ("--cache", cache)):
         needs.check_folder(option, folder)
     if absent:
@@ -161,9 +123,9 @@ def run(arguments: argparse.Namespace) -> int:
             may_fail=sources.keys() - named,
         )
         found.save(arguments.out)
-    say(tables(found.report, _width()))
-    _list("left out", found.report["left_out"])
-    _list("passed over", list(found.report["not_read"].values()))
+    say(tables(found.report, measuring.width()))
+    measuring.say_reasons("left out", found.report["left_out"], "comparison.json")
+    measuring.say_reasons("passed over", list(found.report["not_read"].values()), "comparison.json")
     say(f"\n{streams.label(os.fspath(arguments.out / 'index.html'))} shows it all.")
     return 0
 
@@ -175,49 +137,15 @@ def _rates(arguments: argparse.Namespace) -> tuple[float, ...]:
     return tuple(sorted(set(arguments.bpp)))
 
 
-def _width() -> int | None:
-    """Characters of a line of the terminal; no limit for what goes to a file."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def _list(what: str, reasons: Sequence[str]) -> None:
-    for why in reasons[:_LISTED]:
-        complain(f"{what}: {why}")
-    if len(reasons) > _LISTED:
-        complain(f"{what}: {len(reasons) - _LISTED} more, named in comparison.json")
-
-
 def _check(arguments: argparse.Namespace) -> None:
-    if not all(0 < rate <= 64 for rate in arguments.bpp or ()):
-        raise OptionError("--bpp takes rates above 0, and of 64 at most")
+    measuring.check_rates(arguments.bpp or ())
     if not all(n_bytes >= 1 for n_bytes in arguments.n_bytes):
         raise OptionError("--bytes takes sizes of 1 byte or more")
-    for name, value in (("--repeat", arguments.repeat), ("--jobs", arguments.jobs)):
-        if value is not None and value < 1:
-            raise OptionError(f"{name} is at least 1, not {value}")
+    measuring.check_least(repeat=arguments.repeat, jobs=arguments.jobs)
     if arguments.peak is not None:
         peak_or_range("--peak", arguments.peak)
     if arguments.points and not arguments.points.is_file():
         raise OptionError(f"--points {arguments.points}: no such file")
-
-
-def _listed(given: Sequence[str] | None, option: str, known: Mapping[str, Any] | Sequence[str]) -> list[str] | None:
-    """Names separated by spaces or commas, each once and each known; None where none were given."""
-    if given is None:
-        return None
-    names = list(dict.fromkeys(name for part in given for name in part.split(",") if name))
-    for name in names:
-        if name not in known:
-            raise OptionError(f"{option}: no {name!r}; there are {', '.join(known)}")
-    return names
-
-
-def _cache_folder() -> Path:
-    try:
-        import platformdirs
-    except ImportError as error:
-        raise MissingExtra("compare needs platformdirs, or --cache: pip install 'apercu[bench]'") from error
-    return Path(platformdirs.user_cache_path("apercu", appauthor=False)) / "compare"
 
 
 def _sources(given: Sequence[str], suffixes: Sequence[str]) -> tuple[dict[str, str], set[str]]:

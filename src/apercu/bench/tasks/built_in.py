@@ -22,6 +22,9 @@ from apercu.bench.tasks.data import DataSet
 from apercu.bench.tasks.task import Images, Maker, Task, Truth
 from apercu.errors import ApercuError, OptionError
 
+RATES = (0.05, 0.1, 0.2)
+"""In bpp, measured by default."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -29,6 +32,7 @@ class Entry:
 
     maker: where its `make(seed)` is. kind: of the data it takes from a folder, None for what the folder tells.
     score: what its score is, in words. drawn: where the function is that draws data for it, None where there is none.
+    rates: in bpp, that are measured by default.
     """
 
     maker: str
@@ -37,6 +41,7 @@ class Entry:
     unit: str
     drawn: str | None
     help: str
+    rates: tuple[float, ...] = RATES
 
 
 _LAB, _HERE = "apercu.lab.tasks", "apercu.bench.tasks"
@@ -55,7 +60,7 @@ TASKS = {
     ),
     "digits": Entry(
         f"{_LAB}.digits:make", "digits", "share of digits that are read right", "", f"{_HERE}.drawn:digits",
-        "which digit was written, in IDX files",
+        "which digit was written, in IDX files", (0.2, 0.3, 0.5),
     ),
     "depth": Entry(
         f"{_LAB}.depth:make", "depth", "share of pixels whose depth is found within 25 %", "", f"{_HERE}.drawn:depth",

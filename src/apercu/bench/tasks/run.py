@@ -1,9 +1,9 @@
-"""A run: how well networks do a task on originals and on what each codec leaves of them, and what retraining brings back.
+"""A run: how well networks do a task on originals and on what each codec leaves of them, and what retraining regains.
 
 For each seed a network learns from the originals of the training pictures, and is scored on the test pictures: as they
 are, as each codec leaves them at each rate, and on two controls: with the truth of other pictures, and all grey. Then,
-where that is asked for, it goes on to learn from compressed training pictures: for each codec at each rate ("same"), and
-once for each codec from pictures at any of the rates ("mixed"). Test pictures are never learnt from.
+where that is asked for, it goes on to learn from compressed training pictures: for each codec at each rate ("same"),
+and once for each codec from pictures at any of the rates ("mixed"). Test pictures are never learnt from.
 """
 
 import pickle
@@ -28,6 +28,7 @@ VERSION = 1
 """Of the report."""
 SEEDS = (0, 1, 2, 3, 4)
 RETRAINED = (SAME, MIXED)
+"""How networks can be trained further."""
 _CHUNK = 8  # pictures that a process codes at a time
 _SHARES = (0.4, 0.3, 0.3)  # of the work, about: coding, scoring, retraining
 
@@ -73,26 +74,26 @@ def run(
     _check(plan, seeds, retrain)
     tell = progress or _no_progress
     n_jobs = jobs or n_cores()
-    with compare.workers(n_jobs) as at_work, TemporaryDirectory(prefix="apercu-") as folder:
+    with compare.workers(n_jobs) as processes, TemporaryDirectory(prefix="apercu-") as folder:
         held: DataSet | Path = data
         if n_jobs > 1:
             held = Path(folder) / "data"
             held.write_bytes(pickle.dumps(data))
         work = Work(task, held, data.digest(), plan, store)
-        ((_, able),) = at_work(units.abilities, {0: (task,)})
+        ((_, able),) = processes(units.abilities, {0: (task,)})
         if retrain and not able.trained:
             raise OptionError(f"task {task} does not learn (it has no retrain), so that it cannot be retrained")
         if able.trained and (data.train is None or data.train.truth is None):
             raise OptionError(f"task {task} learns, and needs pictures to train on, with what is true of them")
         numbers = list(seeds) if able.trained else [seeds[0]]
         parts = ("test", "train") if retrain else ("test",)
-        counts = {part: _counted(at_work, work, data, part, _part(tell, 0, place, len(parts)))
+        counts = {part: _counted(processes, work, data, part, _part(tell, 0, place, len(parts)))
                   for place, part in enumerate(parts)}  # fmt: skip
         wanted = _units(plan, numbers, retrain)
         first = _groups([unit for unit in wanted if unit.trained == ORIGINALS], able.trained)
-        found = _scored(at_work, work, first, _part(tell, 1))
+        found = _scored(processes, work, first, _part(tell, 1))
         further = [unit for unit in wanted if unit.trained != ORIGINALS]
-        found |= _scored(at_work, work, _groups(further, not able.kept), _part(tell, 2))
+        found |= _scored(processes, work, _groups(further, not able.kept), _part(tell, 2))
     report = _report(data, task, plan, numbers, found, counts["test"], drawn)
     report["environment"] = compare.environment(plan, n_jobs)
     return Result(report, data, plan)
@@ -116,7 +117,7 @@ def _part(tell: Tell, number: int, place: int = 0, among: int = 1) -> Tell:
     return lambda done: tell(min(1.0, before + share * (place + done)))
 
 
-def _counted(at_work: Run, work: Work, data: DataSet, part: str, tell: Tell) -> Counts:
+def _counted(processes: Run, work: Work, data: DataSet, part: str, tell: Tell) -> Counts:
     """Code all pictures of a part, those that are restored after the files that they are restored from."""
     split = data.test if part == "test" else data.train
     assert split is not None  # looked at before
@@ -124,7 +125,7 @@ def _counted(at_work: Run, work: Work, data: DataSet, part: str, tell: Tell) -> 
     chunks = [range(start, min(start + _CHUNK, n_pictures)) for start in range(0, n_pictures, _CHUNK)]
     tasks = {(codec, chunk.start): (work, codec, part, chunk) for codec in work.plan.codecs for chunk in chunks}
     found = {}
-    for key, result in at_work(units.count, tasks):
+    for key, result in processes(units.count, tasks):
         found[key] = result
         tell(len(found) / len(tasks))
     return {codec: [one for chunk in chunks for one in found[codec, chunk.start]] for codec in work.plan.codecs}
@@ -148,10 +149,10 @@ def _groups(wanted: Sequence[Unit], by_seed: bool) -> dict[Any, list[Unit]]:
     return groups
 
 
-def _scored(at_work: Run, work: Work, groups: dict[Any, list[Unit]], tell: Tell) -> dict[Unit, dict[str, Any]]:
+def _scored(processes: Run, work: Work, groups: dict[Any, list[Unit]], tell: Tell) -> dict[Unit, dict[str, Any]]:
     found: dict[Unit, dict[str, Any]] = {}
     n_units = sum(map(len, groups.values()))
-    for _, result in at_work(units.score, {key: (work, among) for key, among in groups.items()}):
+    for _, result in processes(units.score, {key: (work, among) for key, among in groups.items()}):
         found |= result
         tell(len(found) / n_units)
     return found

@@ -31,8 +31,11 @@ _MOST_LEFT_OUT = 200  # times that pictures are left out: by themselves, or in a
 
 
 class Unit(NamedTuple):
-    """seed: of the network. trained: on ORIGINALS, or further on pictures at the SAME rate, or at MIXED ones.
-    shown: which test pictures: ORIGINALS, those with SHUFFLED truth, GREY ones, CODED ones. codec, rate: of CODED ones."""
+    """What is scored.
+
+    seed: of the network. trained: on ORIGINALS, or further on pictures at the SAME rate, or at MIXED ones. shown: which
+    test pictures: ORIGINALS, those with SHUFFLED truth, GREY ones, CODED ones. codec, rate: of CODED ones.
+    """
 
     seed: int
     trained: str
