@@ -1,37 +1,40 @@
-"""A task with its data, for tests: which of three colours a small drawn picture has most of, by nearest means."""
+"""A task with its data, and a codec, for tests: whose stripes a small drawn picture has, by means of spectra."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from apercu.bench.peers import Peer
 from apercu.bench.tasks.data import DataSet, Split
 from apercu.errors import OptionError
 
-N_CLASSES, SIDE = 3, 32
-CHANCE = 1 / N_CLASSES
-_COLOURS = ((150, 110, 100), (105, 150, 110), (100, 110, 150))
+SIDE = 32
+PERIODS = (3.2, 6.4, 16.0)  # pixels
+CHANCE = 1 / len(PERIODS)
 
 
-def drawn(n_train=8, n_test=8, spread=18.0):
-    """So many pictures of each class to train and to test on, 32 x 32 RGB: a colour, and stripes across it."""
+def drawn(n_train=8, n_test=8):
+    """So many pictures of each class to train and to test on, in turns of the classes: grey, 32 x 32."""
     draw = np.random.default_rng(3)
 
     def split(part, n_each):
-        truth = [number for number in range(N_CLASSES) for _ in range(n_each)]
+        truth = [place % len(PERIODS) for place in range(n_each * len(PERIODS))]
         images = []
         for number in truth:
-            colour = np.array(_COLOURS[number]) + draw.normal(0, spread, 3)
-            stripes = 12 * np.sin(np.arange(SIDE) * draw.uniform(0.2, 0.6))
-            images.append(np.clip(colour + stripes[:, None, None] + np.zeros((SIDE, SIDE, 1)), 0, 255).astype(np.uint8))
+            turns = np.arange(SIDE) / PERIODS[number] + draw.random()
+            stripes = draw.uniform(6, 18) * np.sin(2 * np.pi * turns)
+            images.append(np.clip(np.rint(128 + stripes + draw.normal(0, 14, (SIDE, SIDE))), 0, 255).astype(np.uint8))
         return Split(tuple(f"{part}/{place}" for place in range(len(truth))), images, truth)
 
-    return DataSet("classes", ("red", "green", "blue"), split("train", n_train), split("test", n_test))
+    return DataSet("classes", ("fine", "middle", "coarse"), split("train", n_train), split("test", n_test))
 
 
 def features(images):
-    """The mean colour of each picture, (N, 3)."""
-    return np.array([image.reshape(-1, 3).mean(axis=0) for image in images])
+    """How strong the stripes of each period are in each picture, (N, 3)."""
+    waves = np.exp(2j * np.pi * np.arange(SIDE) / np.array(PERIODS)[:, None])
+    rows = np.array([image.astype(float).mean(axis=0) - image.mean() for image in images])
+    return np.abs(rows @ waves.T) / SIDE
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,12 @@ class Nearest:
     """Finds the class whose mean is nearest; a seed leaves a quarter of the training pictures out."""
 
     seed: int
-    means: tuple = field(default=())
+    means: tuple = ()
 
     def retrain(self, images, truth):
-        draw = np.random.default_rng(self.seed)
-        kept = draw.random(len(images)) < 0.75
-        seen, truth = features(images), np.array(truth)
-        means = [seen[kept & (truth == number)].mean(axis=0).tolist() for number in range(N_CLASSES)]
-        return Nearest(self.seed, tuple(map(tuple, means)))
+        kept = np.random.default_rng(self.seed).permutation(len(images))[: 3 * len(images) // 4]
+        seen, truth = features(images)[kept], np.array(truth)[kept]
+        return Nearest(self.seed, tuple(tuple(seen[truth == number].mean(axis=0)) for number in range(len(PERIODS))))
 
     def tally(self, images, truth):
         away = np.linalg.norm(features(images)[:, None] - np.array(self.means)[None], axis=2)
@@ -63,7 +64,7 @@ class Nearest:
 
     def load(self, data):
         means = json.loads(data)
-        if len(means) != N_CLASSES:
+        if len(means) != len(PERIODS):
             raise OptionError("not of this task")
         return Nearest(self.seed, tuple(map(tuple, means)))
 
@@ -71,3 +72,69 @@ class Nearest:
 def make(seed):
     """The task before it has learnt anything."""
     return Nearest(seed)
+
+
+def _squares(image, side):
+    return image.reshape(SIDE // side, side, SIDE // side, side).mean(axis=(1, 3)).astype(np.uint8)
+
+
+def _repeated(data, shape):
+    side = SIDE // round(len(data) ** 0.5)
+    small = np.frombuffer(data, np.uint8).reshape(SIDE // side, SIDE // side)
+    return small.repeat(side, axis=0).repeat(side, axis=1)
+
+
+SQUARES = Peer(lambda image, side: _squares(image, side).tobytes(), _repeated, (8, 4, 2, 1), "", scales=(1,))
+"""A codec of squares of 8, 4, 2 and 1 pixels a side, each a byte of its mean: 0.125, 0.5, 2 and 8 bpp."""
+ALL_GREY = Peer(lambda image, _: b"x", lambda _, shape: np.full(shape, 90, np.uint8), (1,), "", scales=(1,))
+"""A codec of which nothing can be seen."""
+
+
+# Tasks of users, right and wrong
+
+
+def brightness(images, truth):
+    """A score: how near means are to those of the truth, which are the originals where nothing is known."""
+    return -float(np.mean([abs(image.mean() - right.mean()) for image, right in zip(images, truth, strict=True)]))
+
+
+class Bright:
+    """A task without labels: whether a picture's middle is brighter than the picture."""
+
+    def truth_of(self, originals):
+        return [self._is(image) for image in originals]
+
+    def score(self, images, truth):
+        return float(np.mean([self._is(image) == right for image, right in zip(images, truth, strict=True)]))
+
+    def _is(self, image):
+        return bool(image[8:24, 8:24].mean() > image.mean())
+
+
+def make_bright(seed):
+    return Bright()
+
+
+def not_a_number(images, truth):
+    return float("nan")
+
+
+def words(images, truth):
+    return "good"
+
+
+def fails(images, truth):
+    raise ZeroDivisionError("of the user's own")
+
+
+def changes_pictures(images, truth):
+    images[0][:] = 0
+    return 1.0
+
+
+def three(images, truth, more):
+    return 1.0
+
+
+def make_nothing(seed):
+    return object()

@@ -1,0 +1,249 @@
+"""A run of a task: pairs, controls, retraining, what is kept, and the mistakes of users' tasks."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from apercu.bench import peers
+from apercu.bench.cache import Cache
+from apercu.bench.images import drawn as picture
+from apercu.bench.plan import Plan
+from apercu.bench.tasks import coding, units
+from apercu.bench.tasks.run import run
+from apercu.bench.tasks.units import SHUFFLED, Unit
+from apercu.errors import OptionError
+from tests import plain_task
+
+TASK = "tests.plain_task:make"
+RATES = (0.05, 0.5, 8.0)
+DATA = plain_task.drawn()
+
+
+@pytest.fixture(autouse=True)
+def codecs_for_tests(monkeypatch):
+    monkeypatch.setitem(peers.PEERS, "squares", plain_task.SQUARES)
+    monkeypatch.setitem(peers.PEERS, "all-grey", plain_task.ALL_GREY)
+    monkeypatch.setattr(units, "_networks", {})
+    monkeypatch.setattr(units, "_found", {})
+
+
+def plan(*codecs, rates=RATES):
+    return Plan(codecs, rates, ("psnr",))
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(peers.PEERS, "squares", plain_task.SQUARES)
+        patch.setitem(peers.PEERS, "all-grey", plain_task.ALL_GREY)
+        store = Cache(tmp_path_factory.mktemp("kept"))
+        both = plan("squares", "all-grey")
+        return run(DATA, TASK, both, store, retrain=("same", "mixed"), jobs=1, drawn=True).report
+
+
+def point(report, codec, rate, trained="originals"):
+    (found,) = [
+        one for one in report["points"] if (one["codec"], one["rate"], one["trained"]) == (codec, rate, trained)
+    ]
+    return found
+
+
+def test_scores_are_those_of_pictures_with_their_own_truth(report):
+    """By hand: without the run, and with pairs that are swapped, which have to be found out."""
+    base = plain_task.make(0).retrain(DATA.train.images, DATA.train.truth)
+    by_hand = base.score(DATA.test.images, DATA.test.truth)
+    assert report["originals"]["by_seed"][0] == by_hand > 0.8
+    assert point(report, "squares", 8.0)["score"]["by_seed"][0] == by_hand
+    blurred = [image.reshape(8, 4, 8, 4).mean(axis=(1, 3)).astype(np.uint8) for image in DATA.test.images]
+    blurred = [image.repeat(4, axis=0).repeat(4, axis=1) for image in blurred]
+    assert point(report, "squares", 0.5)["score"]["by_seed"][0] == base.score(blurred, DATA.test.truth)
+
+
+def test_swapped_pairs_are_found_out(tmp_path):
+    """Each picture with the truth of the next: here of another class. Test pictures first, then those to train on."""
+    for part in ("test", "train"):
+        split = getattr(DATA, part)
+        swapped = replace(DATA, **{part: replace(split, truth=[*split.truth[1:], split.truth[0]])})
+        found = run(swapped, TASK, plan("squares"), Cache(tmp_path), (0,), jobs=1).report
+        assert found["originals"]["mean"] < 0.2
+
+
+def test_shuffled_truth_and_grey_pictures_score_chance(report):
+    assert report["controls"]["shuffled"]["low"] < plain_task.CHANCE < report["controls"]["shuffled"]["high"]
+    assert report["controls"]["shuffled"]["mean"] < report["originals"]["low"]
+    assert report["controls"]["grey"]["mean"] == pytest.approx(plain_task.CHANCE)
+
+
+def test_a_codec_that_returns_grey_scores_chance_and_nothing_brings_it_back(report):
+    for rate in RATES:
+        assert point(report, "all-grey", rate)["score"]["mean"] == pytest.approx(plain_task.CHANCE)
+        assert point(report, "all-grey", rate)["missing"] == 0
+    shares = [one["share"]["mean"] for one in report["recovered"] if one["codec"] == "all-grey"]
+    assert shares == pytest.approx([0] * 6)
+
+
+def test_retraining_brings_back_part_of_the_loss_and_the_share_says_how_much(report):
+    exact, compressed = report["originals"]["mean"], point(report, "squares", 0.5)["score"]["mean"]
+    for how in ("same", "mixed"):
+        retrained = point(report, "squares", 0.5, how)["score"]["mean"]
+        assert compressed < retrained <= exact + 0.05
+        (share,) = [
+            one["share"] for one in report["recovered"]
+            if (one["codec"], one["rate"], one["trained"]) == ("squares", 0.5, how)
+        ]  # fmt: skip
+        assert share["mean"] == pytest.approx((retrained - compressed) / (exact - compressed))
+        assert share["low"] < share["mean"] < share["high"]
+    (loss,) = [one["loss"] for one in report["losses"] if (one["codec"], one["rate"]) == ("squares", 0.5)]
+    assert loss["mean"] == pytest.approx(exact - compressed)
+    assert loss["low"] > 0
+
+
+def test_where_a_codec_has_no_file_so_small_grey_stands_for_it_and_the_report_counts_it(report):
+    nothing = point(report, "squares", 0.05)
+    assert (nothing["missing"], nothing["bpp"], nothing["psnr"]) == (len(DATA.test.images), None, None)
+    assert nothing["score"]["mean"] == report["controls"]["grey"]["mean"]
+    assert point(report, "squares", 0.5)["missing"] == 0
+    assert point(report, "squares", 0.5)["bpp"] == 0.5
+
+
+def test_the_report_is_json_and_says_what_was_done(report):
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    told = report["task"]
+    assert (told["name"], told["n_test"], told["n_train"], told["seeds"], told["drawn"]) == (
+        TASK,
+        24,
+        24,
+        [0, 1, 2, 3, 4],
+        True,
+    )
+    assert len(report["points"]) == 2 * 3 * 3
+    assert all(len(one["score"]["by_seed"]) == 5 for one in report["points"])
+
+
+def test_an_interrupted_run_goes_on_and_makes_nothing_twice(tmp_path, monkeypatch, report):
+    both, calls = plan("squares", "all-grey"), []
+    learn, encode, most = plain_task.Nearest.retrain, peers.file_of, [10**9]
+
+    def counted(kind, function):
+        def call(*arguments):
+            calls.append(kind)
+            if len(calls) > most[0]:
+                raise KeyboardInterrupt
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(plain_task.Nearest, "retrain", counted("retrain", learn))
+    monkeypatch.setattr(peers, "file_of", counted("encode", encode))
+
+    def go(folder):
+        calls.clear()
+        monkeypatch.setattr(units, "_networks", {})
+        return run(DATA, TASK, both, Cache(folder), retrain=("same", "mixed"), jobs=1).report
+
+    whole = go(tmp_path / "whole")
+    all_calls = len(calls)
+    assert calls.count("retrain") == 5 * (1 + 2 * 3 + 2)
+    interrupted = 0
+    for after in (50, 150, 12, 20):
+        most[0] = after
+        with pytest.raises(KeyboardInterrupt):
+            go(tmp_path / "parts")
+        interrupted += len(calls)
+    most[0] = 10**9
+    assert go(tmp_path / "parts") == whole
+    # What an interruption stops is made again: of a picture, the four levels; of a network, itself.
+    assert all_calls <= interrupted + len(calls) <= all_calls + 4 * 5
+    assert go(tmp_path / "parts") == whole
+    assert calls == []
+    assert {**whole, "task": None} == {**report, "task": None, "environment": whole["environment"]}
+
+
+def test_results_do_not_depend_on_the_number_of_processes(tmp_path):
+    small = plain_task.drawn(3, 2)
+    ours = plan("apercu:dct/none", "jpeg", rates=(0.4, 6.0))
+    found = [run(small, TASK, ours, Cache(tmp_path / str(jobs)), (0, 1), ("mixed",), jobs).report for jobs in (1, 2)]
+    for one in found:
+        one.pop("environment")
+    assert found[0] == found[1]
+
+
+def test_the_best_file_of_a_peer_is_kept_and_restored_pictures_have_the_exact_ones_file(tmp_path):
+    store, image = Cache(tmp_path), picture(512, 512)[216:280, 56:120]
+    wanted = plan("jpeg", "apercu:apercu/none", "apercu:apercu/cnn", rates=(0.3, 7.0))
+    assert coding.summary(image, "jpeg", wanted, store)[0] == (None, None)
+    n_bytes, _ = coding.summary(image, "jpeg", wanted, store)[1]
+    assert n_bytes <= 7.0 * image.size / 8
+    exact, restored = (coding.summary(image, f"apercu:apercu/{how}", wanted, store) for how in ("none", "cnn"))
+    assert [n for n, _ in exact] == [n for n, _ in restored]
+    pictures = [coding.decoded(image, codec, 0.3, wanted, store) for codec in wanted.codecs]
+    assert all(picture.shape == image.shape and picture.dtype == np.uint8 for picture in pictures)
+    assert np.all(pictures[0] == coding.NOTHING)
+    assert not np.array_equal(pictures[1], pictures[2])
+    assert np.array_equal(pictures[2], coding.decoded(image, "apercu:apercu/cnn", 0.3, wanted, Cache(tmp_path / "new")))
+
+
+def test_a_task_without_labels_agrees_with_itself_on_originals(tmp_path):
+    found = run(DATA, "tests.plain_task:make_bright", plan("squares"), Cache(tmp_path), jobs=1).report
+    assert found["originals"] == {"mean": 1.0, "low": 1.0, "high": 1.0, "by_seed": [1.0]}
+    assert found["task"]["seeds"] == [0]
+    assert 0.5 < point(found, "squares", 0.5)["score"]["mean"] <= 1
+    assert found["controls"]["shuffled"]["mean"] < 0.9
+
+
+def test_a_score_alone_is_a_task_and_originals_are_the_truth_of_pictures(tmp_path):
+    bare = replace(DATA, kind="pictures", train=None, test=replace(DATA.test, truth=None))
+    found = run(bare, "tests.plain_task:brightness", plan("squares"), Cache(tmp_path), jobs=1).report
+    assert found["originals"]["mean"] == 0
+    assert -1 < point(found, "squares", 0.5)["score"]["mean"] < 0
+    assert found["controls"]["shuffled"]["mean"] < 0
+
+
+def test_truth_that_is_an_array_is_shuffled_among_pictures_of_its_size():
+    images = [np.zeros((4, 4 + place % 2), np.uint8) for place in range(12)]
+    order = units._shuffled(images, images, 1)
+    assert sorted(order) == list(range(12)) != order
+    assert all(images[place].shape == images[other].shape for place, other in enumerate(order))
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("nonsense", "no task 'nonsense'; there are classification"),
+        ("tests.plain_task:absent", "absent"),
+        ("tests.plain_task:not_a_number", "returned nan, not a finite number"),
+        ("tests.plain_task:words", "returned a str, not a number"),
+        ("tests.plain_task:fails", "failed: ZeroDivisionError: of the user's own"),
+        ("tests.plain_task:changes_pictures", "failed: ValueError: assignment destination is read-only"),
+        ("tests.plain_task:three", "not 3 parameters"),
+        ("tests.plain_task:make_nothing", "returned a object, which has no score"),
+    ],
+)
+def test_mistakes_of_a_task_name_it(tmp_path, task, said):
+    with pytest.raises(OptionError) as caught:
+        run(DATA, task, plan("squares"), Cache(tmp_path), jobs=1)
+    assert said in str(caught.value)
+    assert task in str(caught.value)
+
+
+def test_mistakes_of_a_call_are_told(tmp_path):
+    def wrong(said, data=DATA, task=TASK, of=None, **options):
+        with pytest.raises(OptionError, match=said):
+            run(data, task, of or plan("squares"), Cache(tmp_path), jobs=1, **options)
+
+    wrong("has no retrain", task="tests.plain_task:make_bright", retrain=["same"])
+    wrong("needs pictures to train on", data=replace(DATA, train=None))
+    wrong("retrain is some of same, mixed", retrain=["twice"])
+    wrong("seeds are numbers", seeds=())
+    wrong("seeds are numbers", seeds=(1, 1))
+    wrong("a codec and a rate", of=plan("squares", rates=()))
+
+
+def test_a_changed_picture_or_truth_is_another_data_set():
+    other = replace(DATA, test=replace(DATA.test, truth=[*DATA.test.truth[:-1], 0]))
+    darker = [DATA.test.images[0] // 2, *DATA.test.images[1:]]
+    sets = [DATA, other, replace(DATA, test=replace(DATA.test, images=darker)), replace(DATA, train=None)]
+    assert len({one.digest() for one in sets}) == 4
+    assert Unit(0, "originals", SHUFFLED).learning == Unit(0, "originals", "coded", "squares", 0.5).learning
