@@ -209,13 +209,23 @@ def processor() -> str:
     return f"{names[0]}, {len(names)} cores" if names else platform.machine()
 
 
-def put(part: Part, text: str) -> None:
-    """Writes the text of a part below its heading, and leaves all else on the page as it stands."""
-    pieces = re.split(r"^## (.+)\n", part.page.read_text("utf-8") if part.page.exists() else HEAD, flags=re.MULTILINE)
-    found = dict(zip(pieces[1::2], pieces[2::2], strict=True)) | {part.heading: text}
-    order = [one.heading for one in PARTS.values() if one.heading in found] if part.page == PAGE else list(found)
-    sections = [f"## {heading}\n\n{found[heading].strip()}\n" for heading in order]
-    part.page.write_text("\n".join([f"{pieces[0].strip()}\n", *sections]), "utf-8")
+def told(measured: str) -> str:
+    """When and from which commit something was measured, and on what."""
+    when = datetime.now(UTC).strftime("%Y-%m-%d")
+    machine = f"{processor()}, {platform.system()}, Python {platform.python_version()}"
+    return f"Measured on {when} from commit {measured}, on {machine}."
+
+
+def put(page: Path, heading: str, text: str, order: Sequence[str] = (), head: str = "") -> None:
+    """Writes a text below its heading, and leaves all else on the page as it stands.
+
+    order: of all headings; without it, a new one is the last. head: how a page begins that is not there yet.
+    """
+    pieces = re.split(r"^## (.+)\n", page.read_text("utf-8") if page.exists() else head, flags=re.MULTILINE)
+    found = dict(zip(pieces[1::2], pieces[2::2], strict=True)) | {heading: text}
+    ordered = [one for one in order if one in found] or list(found)
+    sections = [f"## {one}\n\n{found[one].strip()}\n" for one in ordered]
+    page.write_text("\n".join([f"{pieces[0].strip()}\n", *sections]), "utf-8")
 
 
 def main() -> None:
@@ -237,10 +247,12 @@ def main() -> None:
     BUILD.mkdir(parents=True, exist_ok=True)
     CURVES.mkdir(parents=True, exist_ok=True)
     for name in arguments.only:
-        text = PARTS[name].measure(inputs)
-        when = datetime.now(UTC).strftime("%Y-%m-%d")
-        told = f"Measured on {when} from commit {measured}, on {processor()}, {platform.system()}, Python "
-        put(PARTS[name], f"{told}{platform.python_version()}.\n\n{text}")
+        part = PARTS[name]
+        text = f"{told(measured)}\n\n{part.measure(inputs)}"
+        if part.page == PAGE:
+            put(PAGE, part.heading, text, [one.heading for one in PARTS.values()], HEAD)
+        else:
+            put(part.page, part.heading, text)
     print(PAGE)
 
 
