@@ -20,7 +20,7 @@ from apercu.bench.plan import Plan
 from apercu.bench.tasks import built_in, units
 from apercu.bench.tasks.data import DataSet
 from apercu.bench.tasks.intervals import Scores, interval, jackknife, ratio
-from apercu.bench.tasks.units import CODED, GREY, MIXED, ORIGINALS, SAME, SHUFFLED, Unit, Work
+from apercu.bench.tasks.units import CODED, GREY, MIXED, ORIGINALS, SAME, SHUFFLED, Abilities, Unit, Work
 from apercu.errors import OptionError
 from apercu.processes import Run, n_cores
 
@@ -30,7 +30,7 @@ SEEDS = (0, 1, 2, 3, 4)
 RETRAINED = (SAME, MIXED)
 """How networks can be trained further."""
 _CHUNK = 8  # pictures that a process codes at a time
-_SHARES = (0.4, 0.3, 0.3)  # of the work, about: coding, scoring, retraining
+_SHARES = (0.4, 0.2, 0.4)  # of the work, about: coding, training on originals, all else
 
 Counts = dict[str, list[list[tuple[int | None, float | None]]]]  # codec -> for each picture, for each rate
 Tell = Callable[[float], None]
@@ -89,11 +89,9 @@ def run(
         parts = ("test", "train") if retrain else ("test",)
         counts = {part: _counted(processes, work, data, part, _part(tell, 0, place, len(parts)))
                   for place, part in enumerate(parts)}  # fmt: skip
-        wanted = _units(plan, numbers, retrain)
-        first = _groups([unit for unit in wanted if unit.trained == ORIGINALS], able.trained)
+        first, then = _groups(_units(plan, numbers, retrain), able)
         found = _scored(processes, work, first, _part(tell, 1))
-        further = [unit for unit in wanted if unit.trained != ORIGINALS]
-        found |= _scored(processes, work, _groups(further, not able.kept), _part(tell, 2))
+        found |= _scored(processes, work, then, _part(tell, 2))
     report = _report(data, task, plan, numbers, found, counts["test"], drawn)
     report["environment"] = compare.environment(plan, n_jobs)
     return Result(report, data, plan)
@@ -140,13 +138,22 @@ def _units(plan: Plan, seeds: Sequence[int], retrain: Collection[str]) -> list[U
     return wanted
 
 
-def _groups(wanted: Sequence[Unit], by_seed: bool) -> dict[Any, list[Unit]]:
-    """Which units one process does in a row: those of a network that is expensive to have; else each by itself."""
-    groups: dict[Any, list[Unit]] = {}
+def _groups(wanted: Sequence[Unit], able: Abilities) -> tuple[dict[Any, list[Unit]], dict[Any, list[Unit]]]:
+    """What one process does in a row, at first and then.
+
+    Where networks are kept, each is trained first, and those that see the same pictures come together then: a task may
+    remember what it has seen. Where they cannot be kept, all units of a network are in one place.
+    """
+    if not able.trained:
+        return {unit: [unit] for unit in wanted}, {}
+    first: dict[Any, list[Unit]] = {}
+    then: dict[Any, list[Unit]] = {}
     for unit in wanted:
-        key = unit.seed if by_seed else unit.learning if unit.trained != ORIGINALS else unit
-        groups.setdefault(key, []).append(unit)
-    return groups
+        if unit.shown != CODED or not able.kept:
+            first.setdefault(unit.seed, []).append(unit)
+        else:
+            then.setdefault((unit.trained, unit.codec, unit.trained != MIXED and unit.rate), []).append(unit)
+    return first, then
 
 
 def _scored(processes: Run, work: Work, groups: dict[Any, list[Unit]], tell: Tell) -> dict[Unit, dict[str, Any]]:
