@@ -23,8 +23,8 @@ def drawn(n_train=8, n_test=8):
         images = []
         for number in truth:
             turns = np.arange(SIDE) / PERIODS[number] + draw.random()
-            stripes = draw.uniform(6, 18) * np.sin(2 * np.pi * turns)
-            images.append(np.clip(np.rint(128 + stripes + draw.normal(0, 14, (SIDE, SIDE))), 0, 255).astype(np.uint8))
+            stripes = draw.uniform(3, 16) * np.sin(2 * np.pi * turns)
+            images.append(np.clip(np.rint(128 + stripes + draw.normal(0, 30, (SIDE, SIDE))), 0, 255).astype(np.uint8))
         return Split(tuple(f"{part}/{place}" for place in range(len(truth))), images, truth)
 
     return DataSet("classes", ("fine", "middle", "coarse"), split("train", n_train), split("test", n_test))
