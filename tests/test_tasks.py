@@ -1,6 +1,8 @@
 """A run of a task: pairs, controls, retraining, what is kept, and the mistakes of users' tasks."""
 
 import json
+import re
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +13,10 @@ from apercu.bench.cache import Cache
 from apercu.bench.images import drawn as picture
 from apercu.bench.metrics import psnr
 from apercu.bench.plan import Plan
-from apercu.bench.tasks import coding, units
+from apercu.bench.tasks import built_in, coding, units
 from apercu.bench.tasks.run import run
 from apercu.bench.tasks.units import SHUFFLED, Unit
-from apercu.errors import OptionError
+from apercu.errors import MissingExtra, OptionError
 from tests import plain_task
 
 TASK = "tests.plain_task:make"
@@ -264,3 +266,11 @@ def test_a_changed_picture_or_truth_is_another_data_set():
     sets = [DATA, other, replace(DATA, test=replace(DATA.test, images=darker)), replace(DATA, train=None)]
     assert len({one.digest() for one in sets}) == 4
     assert Unit(0, "originals", SHUFFLED).learning == Unit(0, "originals", "coded", "squares", 0.5).learning
+
+
+def test_a_package_that_is_missing_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in [name for name in sys.modules if name.startswith("apercu.lab.tasks")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(MissingExtra, match=re.escape("torch: pip install 'apercu[machine]'")):
+        built_in.maker_of("segmentation")

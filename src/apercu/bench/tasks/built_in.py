@@ -6,6 +6,7 @@ A user's function is `make(seed)`, which returns a task (`apercu.bench.tasks.tas
 
 import ast
 import hashlib
+import importlib
 import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from typing import Any
 from apercu.bench import users
 from apercu.bench.tasks.data import DataSet
 from apercu.bench.tasks.task import Images, Maker, Task, Truth
-from apercu.errors import ApercuError, OptionError
+from apercu.errors import ApercuError, MissingExtra, OptionError
 
 RATES = (0.05, 0.1, 0.2)
 """In bpp, measured by default."""
@@ -98,17 +99,28 @@ def drawn(name: str) -> DataSet:
     where = TASKS[name].drawn if name in TASKS else None
     if where is None:
         raise OptionError(f"for {name} nothing is drawn: it needs pictures of yours (--images)")
-    found: DataSet = users.load(where, "drawing")()
+    found: DataSet = _of_package(where)()
     return found
+
+
+def _of_package(where: str) -> Callable[..., Any]:
+    module, _, name = where.partition(":")
+    try:
+        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        if (error.name or "").startswith("apercu"):
+            raise
+        raise MissingExtra(f"this task needs {error.name}: pip install 'apercu[machine]'") from error
+    return function
 
 
 def maker_of(name: str) -> Maker:
     """`make(seed)` of a task by name, of `TASKS` or `module:function`.
 
-    Raises OptionError: no such task, module or function, or a function of another shape.
+    Raises OptionError: no such task, module or function, or a function of another shape; MissingExtra.
     """
     if name in TASKS:
-        return users.load(TASKS[name].maker, "task")
+        return _of_package(TASKS[name].maker)
     if ":" not in name:
         raise OptionError(f"no task {name!r}; there are {', '.join(TASKS)}, and module:function")
     function = users.load(name, "task")
