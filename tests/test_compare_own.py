@@ -322,12 +322,12 @@ def test_twelve_codecs_have_twelve_colours():
 
     style = _part("report.css")
     light, dark = (re.findall(r"--hue-\d+: (#\w{6});", part) for part in style.split("prefers-color-scheme: dark"))
-    drawn_in = [look["color"] for look in plots._styles([f"codec {n}" for n in range(12)]).values()]
+    drawn_in = [look["color"] for look in plots.styles([f"codec {n}" for n in range(12)]).values()]
     assert list(light) == drawn_in
     for colours in (light, dark):
         assert len(colours) == 12
         apart = [np.linalg.norm(oklab(a) - oklab(b)) for a, b in itertools.combinations(colours, 2)]
         assert min(apart) > 0.15  # of Okabe's and Ito's eight, the nearest two are 0.14 apart
     names = ["apercu:taha2025/none", *peers.PEERS, *(f"other {n}" for n in range(8))]
-    looks = [(s["color"], str(s["linestyle"]), s["marker"]) for s in plots._styles(names).values()]
+    looks = [(s["color"], str(s["linestyle"]), s["marker"]) for s in plots.styles(names).values()]
     assert len(set(looks)) == len(looks)

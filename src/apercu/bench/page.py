@@ -6,6 +6,7 @@
     page/made.js       how a picture was made, and what of it was sent or invented
     page/curves.js     the rate-distortion curves
     page/numbers.js    the numbers, curves and BD-rates beside the pictures
+    page/task.js, .css what networks make of the pictures, in the report of a task
     page/report.js     what is chosen, and the keys
 
 Pictures stand in the page as Base64 in scripts of a type that no browser runs, and become images when they are looked
@@ -28,7 +29,7 @@ from apercu.bench.shown import fit
 
 LIMIT = 39_000_000  # bytes of a page; pictures are cut to smaller windows above it
 
-_SCRIPTS = "stage.js", "made.js", "curves.js", "numbers.js", "report.js"
+_SCRIPTS = "stage.js", "made.js", "curves.js", "numbers.js", "task.js", "report.js"
 
 Comparison = Mapping[str, Any]
 Originals = Mapping[str, Mapping[str, Any]]
@@ -66,7 +67,8 @@ def page_html(
         comparison: what comparison.json holds: `codecs`, `rates` (bpp), `metrics` (name -> unit, higher_is_better),
             `images` (name, width, height, bands, dtype, optionally note), `points`, `bd_rate`, `environment`; and where
             there are any `budgets` (bytes), `labels` (codec -> what it is called), `provenance` (codec -> what
-            `apercu.provenance` tells), `left_out` (reasons).
+            `apercu.provenance` tells), `left_out` (reasons), `task` (what networks make of the pictures, as
+            `apercu.bench.tasks.report` has it).
         pictures: for (image, codec, rate or "N bytes") {"webp": lossless WebP, "point": the record of what is shown},
             and "sent", the exact decode of the same file as lossless WebP, of one with generated parts; one that is
             missing is a rate which that codec does not reach.
@@ -97,7 +99,7 @@ def page_html(
         place = names.index(name), codecs.index(codec), rates.index(rate)
         number, *sent = (ids.setdefault(fitted[of]["webp"], len(ids)) for of in (key, (*key, "sent")) if of in fitted)
         data["pictures"].append([*place, number, _record(picture["point"]), *sent])
-    style = _part("report.css")
+    style = _part("report.css") + _part("task.css")
     script = "".join(_part(name) for name in _SCRIPTS)
     return Template(_part("report.html")).substitute(
         title=html.escape(title),
@@ -142,6 +144,7 @@ def _data(comparison: Comparison) -> dict[str, Any]:
             for metric, table in (comparison.get("bd_rate") or {}).items()
         },
         "environment": comparison.get("environment") or {},
+        "task": comparison.get("task"),
     }
 
 

@@ -3,7 +3,8 @@
 import hashlib
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from statistics import fmean
 from typing import Any
@@ -97,53 +98,70 @@ def _axis(rates: Sequence[float]) -> tuple[float, float]:
 def _figure(
     report: Mapping[str, Any], metric: str, entry: Mapping[str, Any], lines: Mapping[str, Curve], kind: str
 ) -> bytes:
+    with drawing(metric) as figure:
+        axes = figure.add_subplot()
+        rates = _rates(report)
+        rate_axis(axes, rates)
+        word, unit = _WORDS.get(metric, metric), f" in {entry['unit']}" if entry["unit"] else ""
+        better = "more" if entry["higher_is_better"] else "less"
+        axes.set_ylabel(short(f"{word}{unit} ({better} is better)"), parse_math=False)
+        n = len(report["images"])
+        images = report["images"][0]["name"] if n == 1 else f"mean over {n} images, where all reach the rate"
+        axes.set_title(short(f"{word}: {images}"), loc="left", fontsize=11, parse_math=False)
+        looks = styles([*report["codecs"], *dict.fromkeys(p["codec"] for p in report["points"])])
+        for codec, curve in lines.items():
+            x, y = zip(*curve, strict=True)
+            style = looks[codec]
+            marks = [number for number, rate in enumerate(x) if rate in rates]
+            axes.plot(x, y, markevery=marks, **style)
+        label_ends(axes, lines, looks, report["labels"])
+        return file_of(figure, kind)
+
+
+@contextmanager
+def drawing(salt: str, size: tuple[float, float] = _SIZE) -> Iterator[Any]:
+    """A figure of matplotlib, `size` in inches; `salt` makes the names in an SVG. Raises MissingExtra."""
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtra("curves need matplotlib: pip install 'apercu[bench]'") from error
-    with mpl.rc_context({"svg.hashsalt": metric, "font.size": 10, "svg.fonttype": "none"}):
-        figure = Figure(figsize=_SIZE, layout="constrained")
-        axes = figure.add_subplot()
-        rates = _rates(report)
-        axes.set_xscale("log")
-        axes.set_xlim(*_axis(rates))
-        axes.set_xticks(rates, [f"{rate:.3g}" for rate in rates], minor=False)
-        axes.set_xticks([], minor=True)
-        axes.grid(color="#DDDDDD", linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_xlabel("bits per pixel of the whole file (logarithmic)")
-        word, unit = _WORDS.get(metric, metric), f" in {entry['unit']}" if entry["unit"] else ""
-        better = "more" if entry["higher_is_better"] else "less"
-        axes.set_ylabel(_short(f"{word}{unit} ({better} is better)"), parse_math=False)
-        n = len(report["images"])
-        images = report["images"][0]["name"] if n == 1 else f"mean over {n} images, where all reach the rate"
-        axes.set_title(_short(f"{word}: {images}"), loc="left", fontsize=11, parse_math=False)
-        styles = _styles([*report["codecs"], *dict.fromkeys(p["codec"] for p in report["points"])])
-        for codec, curve in lines.items():
-            x, y = zip(*curve, strict=True)
-            style = styles[codec]
-            marks = [number for number, rate in enumerate(x) if rate in rates]
-            axes.plot(x, y, markevery=marks, **style)
-        _label(axes, lines, styles, report["labels"])
-        buffer = BytesIO()
-        metadata = {"Date": None} if kind == "svg" else {"Software": None}  # the same curves make the same file
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font has not is drawn as boxes
-            figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
+    with mpl.rc_context({"svg.hashsalt": salt, "font.size": 10, "svg.fonttype": "none"}):
+        yield Figure(figsize=size, layout="constrained")
+
+
+def file_of(figure: Any, kind: str) -> bytes:
+    """A figure as "png" or "svg"; the same curves make the same file."""
+    buffer = BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font has not is drawn as boxes
+        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
     return buffer.getvalue()
 
 
-def _short(text: str, n_most: int = _TITLE) -> str:
+def rate_axis(axes: Any, rates: Sequence[float]) -> None:
+    """Rates on a logarithmic axis, with a tick at each."""
+    axes.set_xscale("log")
+    axes.set_xlim(*_axis(rates))
+    axes.set_xticks(rates, [f"{rate:.3g}" for rate in rates], minor=False)
+    axes.set_xticks([], minor=True)
+    axes.grid(color="#DDDDDD", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("bits per pixel of the whole file (logarithmic)")
+
+
+def short(text: str, n_most: int = _TITLE) -> str:
+    """A text, cut where it is longer."""
     return text if len(text) <= n_most else f"{text[: n_most - 1]}…"
 
 
-def _styles(codecs: Sequence[str]) -> dict[str, dict[str, Any]]:
+def styles(codecs: Sequence[str]) -> dict[str, dict[str, Any]]:
     """How each codec is drawn: colour, dashes, marker, width."""
-    styles: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for number, codec in enumerate(dict.fromkeys(codecs)):
         ours = codec.startswith(OURS)
-        styles[codec] = {
+        found[codec] = {
             "color": COLOURS[number % len(COLOURS)],
             "linestyle": "-" if ours else _DASHES[(number + number // len(COLOURS)) % len(_DASHES)],
             "marker": _MARKERS[number % len(_MARKERS)],
@@ -151,11 +169,11 @@ def _styles(codecs: Sequence[str]) -> dict[str, dict[str, Any]]:
             "linewidth": 2.4 if ours else 1.4,
             "zorder": 3 if ours else 2,
         }
-    return styles
+    return found
 
 
-def _label(
-    axes: Any, lines: Mapping[str, Curve], styles: Mapping[str, dict[str, Any]], labels: Mapping[str, str]
+def label_ends(
+    axes: Any, lines: Mapping[str, Curve], looks: Mapping[str, dict[str, Any]], labels: Mapping[str, str]
 ) -> None:
     """Each codec's name at the right, beside the end of its curve, in its colour; none over another."""
     low, high = axes.get_ylim()
@@ -165,9 +183,9 @@ def _label(
     places = _spread([wanted for wanted, _ in ends])
     for (wanted, codec), place in zip(ends, places, strict=True):
         across = (np.log(lines[codec][-1][0]) - left) / (right - left)
-        colour = styles[codec]["color"]
+        colour = looks[codec]["color"]
         axes.annotate(
-            _short(labels[codec], _LABEL),
+            short(labels[codec], _LABEL),
             xy=(across, wanted),
             xycoords="axes fraction",
             xytext=(1.03, place),

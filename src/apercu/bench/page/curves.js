@@ -54,6 +54,38 @@ function logTicks(low, high) {
   return ticks;
 }
 
+// The axes, the rate across and values up; {svg, drawn: where curves go, x, y: from a value to its place, plot: its box}.
+function frame({ width, height, low, high, bottom, top, label, id = "plot" }) {
+  const plot = {
+    x: MARGIN.left,
+    y: MARGIN.top,
+    width: width - MARGIN.left - MARGIN.right,
+    height: height - MARGIN.top - MARGIN.bottom,
+  };
+  const x = (rate) => plot.x + (Math.log(rate / low) / Math.log(high / low)) * plot.width;
+  const y = (value) => plot.y + ((top - value) / (top - bottom)) * plot.height;
+
+  const svg = document.createElementNS(SVG, "svg");
+  for (const [key, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}`, role: "img" })) {
+    svg.setAttribute(key, value);
+  }
+  svg.setAttribute("aria-label", label);
+  const clip = node(node(svg, "defs"), "clipPath", { id });
+  node(clip, "rect", plot);
+
+  const grid = node(svg, "g", { class: "grid" });
+  for (const tick of ticksBetween(bottom, top, 7)) {
+    node(grid, "line", { x1: plot.x, x2: plot.x + plot.width, y1: y(tick.value), y2: y(tick.value) });
+    node(grid, "text", { x: plot.x - 8, y: y(tick.value) + 4, "text-anchor": "end" }, tick.label);
+  }
+  for (const tick of logTicks(low, high)) {
+    node(grid, "line", { x1: x(tick.value), x2: x(tick.value), y1: plot.y, y2: plot.y + plot.height });
+    node(grid, "text", { x: x(tick.value), y: height - MARGIN.bottom + 16, "text-anchor": "middle" }, tick.label);
+  }
+  node(grid, "text", { x: plot.x + plot.width, y: height - 3, "text-anchor": "end" }, "bits per pixel");
+  return { svg, drawn: node(svg, "g", { "clip-path": `url(#${id})` }), x, y, plot };
+}
+
 // Draw into `box`, in place of what is there.
 //   curves: [{name, codec, points: [{rate, value}], external}]   codec: its place, which gives the colour
 //   marks: [{rate, value, codec, chosen, label, choose}]   points that have a picture; a click calls `choose`
@@ -73,35 +105,7 @@ function drawCurves(box, { curves, marks, axis, chosen, label }) {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const slack = (most - least || Math.abs(most) || 1) * 0.07;
   const [bottom, top] = [least - slack, most + slack];
-  const plot = {
-    x: MARGIN.left,
-    y: MARGIN.top,
-    width: width - MARGIN.left - MARGIN.right,
-    height: height - MARGIN.top - MARGIN.bottom,
-  };
-  const x = (rate) => plot.x + (Math.log(rate / low) / Math.log(high / low)) * plot.width;
-  const y = (value) => plot.y + ((top - value) / (top - bottom)) * plot.height;
-
-  const svg = document.createElementNS(SVG, "svg");
-  for (const [key, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}`, role: "img" })) {
-    svg.setAttribute(key, value);
-  }
-  svg.setAttribute("aria-label", label);
-  const clip = node(node(svg, "defs"), "clipPath", { id: "plot" });
-  node(clip, "rect", plot);
-
-  const grid = node(svg, "g", { class: "grid" });
-  for (const tick of ticksBetween(bottom, top, 7)) {
-    node(grid, "line", { x1: plot.x, x2: plot.x + plot.width, y1: y(tick.value), y2: y(tick.value) });
-    node(grid, "text", { x: plot.x - 8, y: y(tick.value) + 4, "text-anchor": "end" }, tick.label);
-  }
-  for (const tick of logTicks(low, high)) {
-    node(grid, "line", { x1: x(tick.value), x2: x(tick.value), y1: plot.y, y2: plot.y + plot.height });
-    node(grid, "text", { x: x(tick.value), y: height - MARGIN.bottom + 16, "text-anchor": "middle" }, tick.label);
-  }
-  node(grid, "text", { x: plot.x + plot.width, y: height - 3, "text-anchor": "end" }, "bits per pixel");
-
-  const drawn = node(svg, "g", { "clip-path": "url(#plot)" });
+  const { svg, drawn, x, y } = frame({ width, height, low, high, bottom, top, label });
   for (const line of [...lines].sort((a, b) => (a.codec === chosen) - (b.codec === chosen))) {
     const path = line.points.map((p, i) => `${i ? "L" : "M"}${x(p.rate).toFixed(1)} ${y(p.value).toFixed(1)}`).join("");
     const names = ["curve", look(line.codec), ...(line.codec === chosen ? ["chosen"] : [])];

@@ -9,7 +9,7 @@ const MOST_LOADED = 48; // pictures kept as images
 const ORIGINAL = -1; // in place of a codec on the left
 const DIVIDER_STEP = 0.02;
 const PAN_STEP = 64; // page pixels
-const CODEC_KEYS = "123456789abdehijkloqrtuwxyz"; // of the codecs in turn; other letters have a use of their own
+const CODEC_KEYS = "123456789abdehijkloqruwxyz"; // of the codecs in turn; other letters have a use of their own
 
 const find = (id) => document.getElementById(id);
 const shown = new Map(); // by image, codec and rate: {picture, point, sent}
@@ -90,6 +90,7 @@ async function refresh() {
   writeNumbers(left, right);
   writeCurves();
   writeBdRates();
+  writeTask();
   const pictures = [left?.picture, right?.picture, part() === "generated" ? null : right.sent];
   const [leftImage, rightImage, sentImage] = await Promise.all(pictures.map(load));
   if (mine !== turn) return;
@@ -227,6 +228,7 @@ const KEYS = {
   v: () => setMode(MODES[step(MODES, MODES.indexOf(stage.mode), 1)]),
   s: nextPart,
   g: () => setGain(GAINS[step(GAINS, GAINS.indexOf(stage.gain), 1)]),
+  t: nextTrained,
   m: () => DATA.metrics.length && choose({ metric: step(DATA.metrics, state.metric, 1) }),
   "+": () => stage.zoomBy(1),
   "=": () => stage.zoomBy(1),
@@ -309,6 +311,7 @@ function begin() {
   const fill = () => document.body.style.setProperty("--choice", `${find("choice").offsetHeight}px`);
   new ResizeObserver(fill).observe(find("choice")); // the pictures take what it leaves of the window
   new ResizeObserver(writeCurves).observe(find("curves-section"));
+  beginTask();
   choose({ rate: Math.max(first, Math.min(DATA.rates.length - 1, Math.floor(DATA.rates.length / 2))) });
 }
 

@@ -1,0 +1,119 @@
+"""The tables of a run of a task as text: scores, losses beside other codecs, what retraining and restoring do."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from apercu.bench.tables import table
+
+Report = Mapping[str, Any]
+_SAID_AT = 0.1  # bpp: the rate nearest to it is put in words
+TRAINED = {
+    "originals": "trained on originals",
+    "same": "retrained at the same rate",
+    "mixed": "retrained at mixed rates",
+}
+"""How networks were trained, in words."""
+
+
+def tables(report: Report, width: int | None = None) -> str:
+    """The scores, the losses as shares of those of other codecs, what retraining regains and what restoring changes.
+
+    width: characters of a line, where there is a limit; tables that are wider come in parts.
+    """
+    return "\n\n".join([_head(report), *_scores(report, width), *_relative(report, width), *_recovered(report, width),
+                        *_restoration(report, width)])  # fmt: skip
+
+
+def with_interval(entry: Mapping[str, Any] | None, by_cent: bool = False, signed: bool = False) -> str:
+    """A mean and half the width of its interval, "0.46 ±0.03"; "57 % ±6" for a share."""
+    if entry is None:
+        return "-"
+    times, unit = (100, " %") if by_cent else (1, "")
+    low, high = entry["low"], entry["high"]
+    half = None if low is None else times * (high - low) / 2
+    digits = 0 if by_cent else decimals(half or entry["mean"])
+    mean = f"{times * entry['mean']:{'+' if signed else ''}.{digits}f}{unit}"
+    return mean if half is None else f"{mean} ±{half:.{digits}f}"
+
+
+def decimals(value: float) -> int:
+    """How many decimals a score is told with, so that its error has two digits, or one where it is a tenth or more."""
+    size = abs(value)
+    return 3 if size < 0.0095 else 2 if size < 10 else 1 if size < 100 else 0
+
+
+def said_of(task: Mapping[str, Any]) -> str:
+    """What was scored on what: "segmentation: mean intersection over union, on 18 pictures, 5 networks"."""
+    unit = f" in {task['unit']}" if task["unit"] else ""
+    n_seeds = len(task["seeds"])
+    networks = f", {n_seeds} networks" if n_seeds > 1 else ""
+    kind = "drawn pictures" if task["drawn"] else "pictures"
+    return f"{task['name']}: {task['score']}{unit}, on {task['n_test']} {kind}{networks}"
+
+
+def _head(report: Report) -> str:
+    controls = report["controls"]
+    return (
+        f"{said_of(report['task'])} (±: 95 %)\n"
+        f"originals {with_interval(report['originals'])}; chance, by truth of other pictures: "
+        f"{with_interval(controls['shuffled'])}; grey pictures: {with_interval(controls['grey'])}"
+    )
+
+
+def _scores(report: Report, width: int | None) -> Iterable[str]:
+    for how, words in TRAINED.items():
+        found = {(p["codec"], p["rate"]): p["score"] for p in report["points"] if p["trained"] == how}
+        if found:
+            yield f"Score at rates in bpp, {words}\n" + _by_rate(report, report["codecs"], found.get, width)
+
+
+def _relative(report: Report, width: int | None) -> Iterable[str]:
+    found = {(one["to"], one["codec"], one["rate"]): one["share"] for one in report["relative"]}
+    labels = report["labels"]
+    for peer in dict.fromkeys(one["to"] for one in report["relative"]):
+        codecs = list(dict.fromkeys(one["codec"] for one in report["relative"] if one["to"] == peer))
+
+        def share(of: tuple[str, float], peer: str = peer) -> Any:
+            return found.get((peer, *of))
+
+        text = _by_rate(report, codecs, share, width, by_cent=True)
+        rate = min(report["rates"], key=lambda one: abs(one - _SAID_AT))
+        said = [
+            f"At {rate:g} bpp {labels[codec]} loses {with_interval(one, by_cent=True)} of what {labels[peer]} loses."
+            for codec in codecs if (one := share((codec, rate)))
+        ]  # fmt: skip
+        yield "\n".join([f"Loss against originals, as a share of the loss of {labels[peer]}", text, *said])
+
+
+def _recovered(report: Report, width: int | None) -> Iterable[str]:
+    for how in dict.fromkeys(one["trained"] for one in report["recovered"]):
+        found = {(one["codec"], one["rate"]): one["share"] for one in report["recovered"] if one["trained"] == how}
+        codecs = [codec for codec in report["codecs"] if any(of == codec for of, _ in found)]
+        text = _by_rate(report, codecs, found.get, width, by_cent=True)
+        yield f"Share of the loss that comes back, {TRAINED[how]}\n{text}"
+
+
+def _restoration(report: Report, width: int | None) -> Iterable[str]:
+    for how in dict.fromkeys(one["trained"] for one in report["restoration"]):
+        of_how = [one for one in report["restoration"] if one["trained"] == how]
+        found = {(one["codec"], one["rate"]): one["difference"] for one in of_how}
+        codecs = list(dict.fromkeys(one["codec"] for one in of_how))
+        text = _by_rate(report, codecs, found.get, width, signed=True)
+        yield f"Score of restored pictures less that of exact ones, {TRAINED[how]}\n{text}"
+
+
+def _by_rate(
+    report: Report,
+    codecs: Sequence[str],
+    of: Callable[[tuple[str, float]], Any],
+    width: int | None,
+    by_cent: bool = False,
+    signed: bool = False,
+) -> str:
+    """A row for each codec, by its label, and a column for each rate."""
+    rates = report["rates"]
+    rows = {
+        report["labels"][codec]: [with_interval(of((codec, rate)), by_cent, signed) for rate in rates]
+        for codec in codecs
+    }
+    return table([f"{rate:g}" for rate in rates], rows, width)

@@ -1,0 +1,119 @@
+"""What is written of a run of a task: tables, points.csv, curves, the pictures that are shown."""
+
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from apercu.bench.cache import Cache
+from apercu.bench.plan import Plan
+from apercu.bench.tasks import shown
+from apercu.bench.tasks.data import DataSet, Split
+from apercu.bench.tasks.report import draw, points_csv, save
+from apercu.bench.tasks.tables import tables, with_interval
+from tests.task_report import APERCU, CNN, interval, pictures, report
+
+
+def test_the_tables_say_what_was_found():
+    text = tables(report())
+    assert "±0.02; chance, by truth of other pictures: 0.14 ±0.02; grey pictures: 0.14" in text
+    assert "apercu, exact           0.70 ±0.03  0.80 ±0.03  0.85 ±0.03" in text
+    assert "grey pictures: 0.14\n" in re.sub(" ±0.00", "", text)
+    assert "At 0.1 bpp apercu, exact loses 50 % ±4 of what =jpeg loses." in text
+    assert "At 0.1 bpp apercu, restored (cnn) loses 40 % ±4 of what =jpeg loses." in text
+    assert "Share of the loss that comes back, retrained at the same rate" in text
+    assert "apercu, restored (cnn)  +0.02 ±0.01  +0.02 ±0.01  +0.01 ±0.01" in text
+    assert max(map(len, tables(report(), 50).splitlines()[3:8])) <= 50
+
+
+def test_how_scores_are_told():
+    assert with_interval(interval(0.4567, 0.031)) == "0.46 ±0.03"
+    assert with_interval(interval(0.4567, 0.0031)) == "0.457 ±0.003"
+    assert with_interval({"mean": 0.5, "low": None, "high": None}) == "0.50"
+    assert with_interval(interval(0.573, 0.06), by_cent=True) == "57 % ±6"
+    assert with_interval(interval(0.03, 0.012), signed=True) == "+0.03 ±0.01"
+    assert with_interval(interval(31.26, 2.5)) == "31.26 ±2.50"
+    assert with_interval(None) == "-"
+
+
+def test_points_as_csv():
+    text = points_csv(report())
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["shown"] for row in rows[:3]] == ["originals", "shuffled", "grey"]
+    assert len(rows) == 3 + len(report()["points"])
+    first = rows[3]
+    assert (first["codec"], first["trained"], float(first["rate"]), first["label"]) == (
+        APERCU, "originals", 0.05, "apercu, exact"
+    )  # fmt: skip
+    assert float(first["score_low"]) < float(first["score"]) < float(first["score_high"])
+    assert first["recovered"] == ""
+    retrained = next(row for row in rows if row["trained"] == "same")
+    assert retrained["loss"] == ""
+    assert float(retrained["recovered"]) == 0.8
+    assert {row["codec"] for row in rows if row["label"].endswith("jpeg")} == {"'=jpeg"}  # no formula
+
+
+@pytest.mark.parametrize("retrained", [(), ("same",), ("same", "mixed")])
+def test_the_curves_are_drawn(retrained):
+    found = draw(report(retrained))
+    assert found["curves.png"].startswith(b"\x89PNG")
+    svg = found["curves.svg"].decode()
+    for words in ("originals", "truth of other pictures", "grey pictures", "apercu, exact", "=jpeg"):
+        assert f">{words}</text>" in svg
+    assert ("retrained at the same rate (solid)" in svg) == bool(retrained)
+    assert ("at mixed rates (dotted)" in svg) == ("mixed" in retrained)
+
+
+def test_scores_without_intervals_are_drawn_and_told():
+    bare = json.loads(re.sub(r'"(low|high)": [-\d.e]+', r'"\1": null', json.dumps(report())))
+    assert "±" not in tables(bare).replace("(±: 95 %)", "")
+    assert draw(bare)["curves.png"].startswith(b"\x89PNG")
+    assert '"score","score_low"' in points_csv(bare)
+
+
+def test_all_files_are_written(tmp_path):
+    save(report(), pictures(), tmp_path / "new" / "report")
+    out = tmp_path / "new" / "report"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "curves.png", "curves.svg", "index.html", "points.csv", "report.json"
+    ]  # fmt: skip
+    assert json.loads((out / "report.json").read_text()) == report()
+    data = json.loads(re.search(r'id="data">(.*?)</script>', (out / "index.html").read_text(), re.DOTALL)[1])
+    assert len(data["task"]["points"]) == len(report()["points"])
+    assert data["task"]["points"][0]["score"] == pytest.approx([0.7, 0.67, 0.73])
+    assert data["provenance"][1]["kind"] == "fidelity"
+    assert data["codecs"] == ["apercu, exact", "apercu, restored (cnn)", "=jpeg"]
+
+
+def test_pictures_of_every_class_are_shown():
+    images = [np.full((8, 8), number, np.uint8) for number in range(30)]
+    truth = [0] * 20 + [1] * 9 + [2]
+    names = tuple(f"p{number}" for number in range(30))
+    data = DataSet("classes", ("a", "b", "c"), None, Split(names, images, truth))
+    places = shown.spread(data)
+    assert len(places) == 8
+    assert [truth[place] for place in places] == [0] * 4 + [1] * 3 + [2]
+    unlabelled = DataSet("pictures", (), None, Split(names, images, None))
+    assert shown.spread(unlabelled) == [0, 3, 7, 11, 15, 18, 22, 26]
+    assert shown.spread(unlabelled, 100) == list(range(30))
+
+
+def test_shown_pictures_are_those_that_arrive(tmp_path):
+    y, x = np.mgrid[:48, :64]
+    image = (60 + 2 * x + y).astype(np.uint8)
+    data = DataSet("classes", ("field", "<sea>"), None, Split(("one",), [image], [1]))
+    plan = Plan((APERCU, CNN, "jpeg"), (0.01, 0.8), ("psnr",))
+    found = shown.pictures(data, plan, Cache(tmp_path))
+    assert found.originals["one"]["note"] == "truth: <sea>"
+    assert {rate for _, codec, rate in found.pictures if codec == APERCU} == {0.8}  # no file of 3 bytes
+    point = found.pictures["one", APERCU, 0.8]["point"]
+    assert 0 < point["n_bytes"] <= 0.8 * 48 * 64 / 8
+    assert point["bpp"] == pytest.approx(8 * point["n_bytes"] / (48 * 64))
+    assert found.provenance[CNN]["kind"] == "fidelity"
+    picture = np.asarray(Image.open(io.BytesIO(found.pictures["one", APERCU, 0.8]["webp"])).convert("L"))
+    error = ((picture.astype(float) - image) ** 2).mean()
+    assert 10 * np.log10(255**2 / error) == pytest.approx(point["metrics"]["psnr"])
