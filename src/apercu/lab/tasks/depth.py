@@ -21,8 +21,8 @@ from apercu.stages.colour import Samples
 
 KIND = "depth"
 WITHIN = 1.25
-FROM_NOTHING = dense.Course(1200, 8, 1e-3, (64, 96))
-FURTHER = dense.Course(400, 8, 5e-4, (64, 96))
+FROM_NOTHING = dense.Course(1200, 4, 2e-3, (64, 96))
+FURTHER = dense.Course(400, 4, 1e-3, (64, 96))
 
 Distances = NDArray[np.float32]
 Tally = list[int]
