@@ -75,12 +75,13 @@ def make(seed):
 
 
 def _squares(image, side):
-    return image.reshape(SIDE // side, side, SIDE // side, side).mean(axis=(1, 3)).astype(np.uint8)
+    height, width = image.shape
+    return image.reshape(height // side, side, width // side, side).mean(axis=(1, 3)).astype(np.uint8)
 
 
 def _repeated(data, shape):
-    side = SIDE // round(len(data) ** 0.5)
-    small = np.frombuffer(data, np.uint8).reshape(SIDE // side, SIDE // side)
+    side = round((shape[0] * shape[1] / len(data)) ** 0.5)
+    small = np.frombuffer(data, np.uint8).reshape(shape[0] // side, shape[1] // side)
     return small.repeat(side, axis=0).repeat(side, axis=1)
 
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "batch": ("apercu.cli.batch", "make previews of whole archives, on this machine or a cluster"),
     "train": ("apercu.cli.train", "train weights on images of your own"),
     "compare": ("apercu.cli.compare", "compare with other codecs on pictures of your own"),
+    "machine": ("apercu.cli.machine", "measure what a network makes of compressed pictures"),
     "reproduce": ("apercu.cli.reproduce", "make the tables and figures of a paper again"),
     "bench": ("apercu.cli.bench", "measure speed, memory and start-up on this machine"),
 }
