@@ -32,6 +32,8 @@ MODELS_READ = [number for number, model in MODELS.items() if CODEC_IDS[model.cod
 """Shipped models of these (c/models.c)."""
 GUARD = 0xA5
 """Bytes that stand around what the library may write to."""
+FILLED = 1 << 22
+"""Numbers at each end of `rubbish`."""
 
 
 class Layer(ctypes.Structure):
@@ -179,7 +181,7 @@ class Decoder:
 
     def memory(self, file: File) -> "np.ndarray[Any, Any]":
         """What decoding takes, and `guard` bytes more that it must not touch. It begins as rubbish."""
-        return np.full(self.functions.apc_memory(ctypes.byref(file)) + self.guard, GUARD, np.uint8)
+        return rubbish(self.functions.apc_memory(ctypes.byref(file)), self.guard)
 
     def decode(
         self,
@@ -194,7 +196,7 @@ class Decoder:
         file = self.opened(data, limit)
         memory, dtype = self.memory(file), np.uint16 if file.wide else np.uint8
         margin = self.guard and file.width * file.bands
-        around = np.full(file.height * file.width * file.bands + margin, GUARD, dtype)
+        around = rubbish(file.height * file.width * file.bands, margin, dtype)
         pixels = around[: around.size - margin].reshape(file.height, file.width, file.bands)
         shown = np.zeros(file.n_tiles, np.uint8)
         tables = self.model(file, model)
@@ -296,6 +298,15 @@ class Encoder:
 def hash_of(numbers: "np.ndarray[Any, Any]") -> bytes:
     """What a file names a user's model by."""
     return hashlib.sha256(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes()).digest()[:8]
+
+
+def rubbish(n: int, guard: int, dtype: "np.typing.DTypeLike" = np.uint8) -> "np.ndarray[Any, Any]":
+    """Memory of `n` numbers, and `guard` more: all are GUARD, but for what lies between the first and the last four
+    million of the `n`. That is left untouched: a file of few bytes that tells of gigabytes is to be refused before it
+    takes any."""
+    found = np.zeros(n + guard, dtype)
+    found[:FILLED] = found[max(n - FILLED, 0) :] = GUARD
+    return found
 
 
 def address(array: "np.ndarray[Any, Any]") -> ctypes.c_void_p:
