@@ -24,9 +24,9 @@ SMALL = training.RECIPE._replace(versions=2 * (("apercu", 8000, 12_000),), steps
 
 @pytest.fixture(scope="module", autouse=True)
 def small():
-    """Crops of 64 × 64, of one of two pictures."""
+    """Crops of 32 × 32, of one of two pictures."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"CROP": 64, "HELD_OUT": 2, "HELD_OUT_BATCHES": 1}.items():
+        for name, value in {"CROP": 32, "HELD_OUT": 2, "HELD_OUT_BATCHES": 1}.items():
             patch.setattr(fidelity, name, value)
         patch.setattr(lab, "FAR", 32)
         patch.setattr(steps, "WARM", 1)
