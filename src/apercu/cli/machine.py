@@ -47,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FOLDER", required=True, type=Path, help="where the report goes")
     parser.add_argument("--images", metavar="FOLDER", type=Path, help="pictures with their truth (default: drawn ones)")
     measuring.add_codecs(parser, " ".join(_CODECS))
-    parser.add_argument("--peers", metavar="NAME", nargs="*", help="other codecs (default: jpeg-prog and avif, if they run)")
+    parser.add_argument(
+        "--peers", metavar="NAME", nargs="*", help="other codecs (default: jpeg-prog, avif, if they run)"
+    )
     parser.add_argument(
         "--bpp",
         type=float,
