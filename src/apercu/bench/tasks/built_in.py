@@ -72,7 +72,7 @@ TASKS = {
         "what a figure does in a strip of frames",
     ),
     "text": Entry(
-        f"{_HERE}.text:make", "pictures", "share of the original's text that is read again", "",
+        f"{_HERE}.text:make", "pictures", "share of the original's text that is read again (1-N.E.D.)", "",
         f"{_HERE}.drawn_text:text", "what is written in a picture, against what is read in its original",
     ),
     "faces": Entry(
