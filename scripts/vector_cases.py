@@ -4,6 +4,7 @@ Those of a codec are in the module `vector_cases_<codec>`, which has `cases()`, 
 those of version 2 are in `vector_cases_scenes` and `vector_faults_scenes`.
 """
 
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 
@@ -17,6 +18,7 @@ from scripts.vector_case import Case, Encoded, Fault, encode
 OF_CODECS: dict[str, ModuleType] = {codec: import_module(f"scripts.vector_cases_{codec}") for codec in CODECS}
 
 
+@cache
 def cases() -> dict[str, Case]:
     """All sound ones by name."""
     of_codecs = {name: case for module in OF_CODECS.values() for name, case in module.cases().items()}

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class Sent:
     error: str | None = None
 
 
+@cache
 def placeholder_cases() -> dict[str, Sent]:
     """All cases by name."""
     return _encoded() | _by_hand() | _refused()
