@@ -184,7 +184,8 @@ def test_another_label_is_no_other_measurement_and_another_file_is(picture, mine
 def test_sizes_in_bytes(picture, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(measure, "CURVE_RATES", (0.3, 0.7))
     out = tmp_path / "out"
-    call = ["compare", str(picture), "--peers", "jpeg", "thumbhash", "--bytes", "700", "60", "--jobs", "1"]
+    call = ["compare", str(picture), "--codecs", "apercu", "--peers", "jpeg", "thumbhash", "--bytes", "700", "60"]
+    call += ["--jobs", "1"]
     assert main([*call, "--repeat", "1", "--cache", str(tmp_path / "cache"), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     report = json.loads((out / "comparison.json").read_text())
