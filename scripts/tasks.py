@@ -42,9 +42,14 @@ RUNS = {
     "scenes-small": Run(
         "Scenes, by a small network", "classification-small", "machine/scenes", (*RETRAINED, "--bpp", *RATES)
     ),
-    "road": Run("Road: a class for each pixel", "segmentation", "machine/road", (*RETRAINED, "--bpp", *RATES)),
+    "road": Run(
+        "Road: a class for each pixel", "segmentation", "machine/road", ("--retrain", "mixed", "--bpp", *RATES)
+    ),
+    "road-same": Run(
+        "Road at 0.1 bpp, retrained at that rate", "segmentation", "machine/road", ("--retrain", "same", "--bpp", "0.1")
+    ),
     "digits": Run(
-        "Digits of 28 × 28 pixels", "digits", "machine/digits", ("--retrain", "same", "--bpp", "0.5", "1", "2")
+        "Digits of 28 × 28 pixels", "digits", "machine/digits", ("--retrain", "same", "--bpp", "0.3", "0.5", "1")
     ),
     "faces": Run("Faces in photographs that show some", "faces", "train/photo", ("--bpp", *RATES)),
     "text": Run("Text on drawn signs", "text", None, ("--bpp", *RATES)),
