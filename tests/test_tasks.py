@@ -274,3 +274,16 @@ def test_a_package_that_is_missing_is_named_with_its_extra(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(MissingExtra, match=re.escape("torch: pip install 'apercu[machine]'")):
         built_in.maker_of("segmentation")
+
+
+def test_a_package_changes_what_imports_it_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def digests() -> list[str]:
+        built_in.code_of.cache_clear()
+        return [built_in.code_of(name) for name in ("classification", "text")]
+
+    before, real = digests(), built_in._version
+    monkeypatch.setattr(built_in, "_version", lambda package: "99" if package == "torch" else real(package))
+    after = digests()
+    built_in.code_of.cache_clear()
+    assert after[0] != before[0]
+    assert after[1] == before[1]

