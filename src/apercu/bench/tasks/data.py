@@ -10,6 +10,7 @@ pictures  any other folder with pictures; all are for testing, and nothing is sa
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,9 +136,7 @@ def _classes(folder: Path, read: Read, suffixes: Sequence[str]) -> DataSet:
     else:
         by_part = [{}, {}]
         for path in _folders(folder):
-            files = sorted(_files(path, suffixes), key=lambda file: hashlib.sha256(file.read_bytes()).digest())
-            n_train = min(round(_TRAIN_SHARE * len(files)), len(files) - 1)
-            by_part[0][path.name], by_part[1][path.name] = sorted(files[:n_train]), sorted(files[n_train:])
+            by_part[0][path.name], by_part[1][path.name] = _parted(_files(path, suffixes))
     classes = tuple(sorted(by_part[0]))
     if len(classes) < 2:
         raise OptionError(
@@ -159,6 +158,16 @@ def _classes(folder: Path, read: Read, suffixes: Sequence[str]) -> DataSet:
     return DataSet("classes", classes, train, test)
 
 
+def _parted(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Files to train and to test on, by what is in them; equal ones are on one side."""
+    digests = {file: hashlib.sha256(file.read_bytes()).digest() for file in files}
+    ordered = sorted(files, key=lambda file: digests[file])
+    n_train = min(round(_TRAIN_SHARE * len(files)), len(files) - 1)
+    while 0 < n_train < len(files) and digests[ordered[n_train]] == digests[ordered[n_train - 1]]:
+        n_train -= 1
+    return sorted(ordered[:n_train]), sorted(ordered[n_train:])
+
+
 def _masks(folder: Path, read: Read, suffixes: Sequence[str]) -> DataSet:
     train, test = (_masked(folder, part, read, suffixes) for part in ("train", "test"))
     labels = np.unique(np.concatenate([np.unique(mask) for split in (train, test) for mask in split.truth or ()]))
@@ -176,6 +185,9 @@ def _masked(folder: Path, part: str, read: Read, suffixes: Sequence[str]) -> Spl
     if not paths:
         raise OptionError(f"{pictures}: no pictures in this folder")
     masks = {path.stem: path for path in _files(beside, suffixes)}
+    for where, given in ((pictures, paths), (beside, _files(beside, suffixes))):
+        if twice := [stem for stem, n in Counter(path.stem for path in given).items() if n > 1]:
+            raise OptionError(f"{where}: {twice[0]} is there twice, with two endings")
     if absent := [path.name for path in paths if path.stem not in masks]:
         raise OptionError(f"{beside}: no mask for {absent[0]}" + (f" and {len(absent) - 1} more" * (len(absent) > 1)))
     split = _split(folder, paths, None, read)

@@ -224,7 +224,9 @@ def dumped(network: Network | None, kind: str, seed: int, **said: int) -> bytes:
 def loaded(data: bytes, kind: str, seed: int) -> tuple[Network, dict[str, int]]:
     """What `dumped` wrote for a task of this kind and seed. Raises OptionError for other bytes."""
     arrays = learning.from_bytes(data)
-    if str(arrays.pop("kind", "")) != kind or "out.bias" not in arrays:
+    numbers = [array for name, array in arrays.items() if name == "seed" or name.startswith("said.")]
+    whole = all(array.shape == () and array.dtype.kind in "iu" for array in numbers)
+    if str(arrays.pop("kind", "")) != kind or not whole or arrays.get("out.bias", np.zeros(())).ndim != 1:
         raise OptionError(f"these bytes are not what a task of {kind} has learnt")
     if (other := int(arrays.pop("seed", -1))) != seed:
         raise OptionError(f"what was learnt is of seed {other}, not {seed}")

@@ -63,7 +63,7 @@ def from_bytes(data: bytes) -> Arrays:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile):
+    except (OSError, ValueError, EOFError, AttributeError, MemoryError, NotImplementedError, zipfile.BadZipFile):
         raise OptionError("these bytes are not what a task has learnt") from None
 
 
