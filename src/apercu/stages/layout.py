@@ -87,6 +87,7 @@ def _of_colour(interpretation: str, n_bands: int, height: int, width: int, wide:
     return Layout(height, width, interpretation, n_bands, wide, planes)
 
 
+@lru_cache(maxsize=1)  # of thousands of bands it is asked for many times in a row; more of them would fill memory
 def layout_of_bands(interpretation: str, n_bands: int, height: int, width: int, wide: bool = False) -> Layout:
     """The layout of a tile whose bands are all coded alike, at full size."""
     planes = tuple([PlaneLayout(height, width, 0, band) for band in range(-1, n_bands - 1)])
