@@ -54,7 +54,7 @@ def fit(network: nn.Module, loss_of: Callable[[], Tensor], steps: int, rate: flo
 def to_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Arrays by their names as a file of NumPy, without pickle; the same arrays make the same bytes."""
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **arrays)
+    np.savez(file, **arrays)  # type: ignore[arg-type]  # whose option for pickles older NumPy takes for an array
     return file.getvalue()
 
 
