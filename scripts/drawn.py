@@ -3,18 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from apercu.bench.tasks.drawing import Values, pixels, rough
 from apercu.stages.colour import Samples
 from scripts.pictures import scene, wide
 
 H, W = 152, 169
 Y, X = np.mgrid[0:H, 0:W].astype(float)
-
-Values = NDArray[np.float64]
-
-
-def pixels(values: Values) -> Samples:
-    """Rounded and clipped to uint8."""
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 def sky(height: int, width: int) -> Values:
@@ -76,17 +70,6 @@ def images(seed: int) -> dict[str, Samples]:
     }
     sizes = ((1, 1), (3, 5), (17, 1), (9, 130), (33, 31))
     return smooth | textured | drawn | {f"{h} x {w}": pixels(sky(h, w)) for h, w in sizes}
-
-
-def rough(rng: np.random.Generator, fall: float, shape: tuple[int, int]) -> Values:
-    """Noise whose amplitude falls with the frequency to the power of `fall`, of deviation 1."""
-    frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None])
-    frequency[0, 0] = 1
-    spectrum = (rng.normal(size=frequency.shape) + 1j * rng.normal(size=frequency.shape)) / frequency**fall
-    spectrum[0, 0] = 0
-    values: Values = np.fft.irfft2(spectrum, shape)
-    values /= values.std()
-    return values
 
 
 def _cloudy(rng: np.random.Generator, bands: int, fall: float) -> Values:

@@ -13,12 +13,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 import apercu
 from apercu.bench.metrics import psnr
+from apercu.bench.tasks.drawing import pixels, rough
 from apercu.codecs import stacked_ae, tables
 from apercu.codecs.content import layout_of_tile
 from apercu.format.container import Segments, read_header
 from apercu.stages.blocks import BLOCK
 from scripts.demo import FAINT, INK, MARGIN, PAPER, Picture, best_jpeg
-from scripts.drawn import pixels, rough, sky
+from scripts.drawn import sky
 
 H, W = 288, 384
 Y, X = np.mgrid[0:H, 0:W].astype(float)

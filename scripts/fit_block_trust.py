@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import apercu
+from apercu.bench.tasks.drawing import pixels
 from apercu.codecs import decoding
 from apercu.format.ids import NETWORKS
 from apercu.lab import drawn
@@ -130,7 +131,7 @@ def _regular(rng: np.random.Generator) -> Samples:
     squares = 2 * ((y // side + x // side) % 2) - 1
     kinds = (wave, np.sign(wave), rings, np.sign(wave * np.sin(frequency * aside)), edge, disc, squares)
     shown = kinds[int(rng.choice(7, p=(0.25, 0.2, 0.1, 0.05, 0.1, 0.15, 0.15)))]
-    return drawn.pixels(rng.uniform(60, 196) + rng.uniform(8, 110) * shown)
+    return pixels(rng.uniform(60, 196) + rng.uniform(8, 110) * shown)
 
 
 def _grey(image: Samples) -> NDArray[np.uint8]:

@@ -13,8 +13,8 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio import Affine
 
-from scripts import drawn
-from scripts.drawn import Values
+from apercu.bench.tasks import drawing
+from apercu.bench.tasks.drawing import Values
 
 SIDE = 640
 NODATA = 0
@@ -46,7 +46,7 @@ Places = NDArray[np.bool_]
 
 def rough(rng: np.random.Generator, fall: float) -> Values:
     """Noise of the size of the scene."""
-    return drawn.rough(rng, fall, (SIDE, SIDE))
+    return drawing.rough(rng, fall, (SIDE, SIDE))
 
 
 def draw() -> NDArray[np.uint16]:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import apercu
+from apercu.bench.tasks.drawing import pixels
 from apercu.cli.main import main
 from apercu.codecs import decoding
 from apercu.errors import MissingExtra, ModelError, OptionError
@@ -18,7 +19,7 @@ from apercu.restore.generated import learnt
 from apercu.restore.strokes import strokes
 from apercu.stages.blocks import Window
 from every_codec import part
-from scripts.drawn import pixels, sky
+from scripts.drawn import sky
 from scripts.pictures import scene, wide
 
 pytest.importorskip("onnxruntime")

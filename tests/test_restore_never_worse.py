@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import apercu
+from apercu.bench.tasks.drawing import pixels
 from apercu.restore.by_name import restorer_of, ways_of
-from scripts.drawn import images, pixels, sky
+from scripts.drawn import images, sky
 from scripts.pictures import scene
 
 pytest.importorskip("onnxruntime")

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import apercu
-from scripts.drawn import images, pixels
+from apercu.bench.tasks.drawing import pixels
+from scripts.drawn import images
 
 pytest.importorskip("onnxruntime")
 CODECS = ("taha2025", "dct", "stacked_ae")

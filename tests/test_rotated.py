@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import apercu
+from apercu.bench.tasks.drawing import rough
 from apercu.codecs import encoding, scenes
 from apercu.codecs.encoding import Target
 from apercu.codecs.rotated import Rotated, levels_of, n_bytes, rotation_of
@@ -13,7 +14,6 @@ from apercu.format import chunks
 from apercu.stages.blocks import Window
 from apercu.stages.colour import Levels
 from apercu.stages.rotation import Rotation, to_bands
-from scripts.drawn import rough
 from scripts.pictures import noise, scene, wide
 
 SIDE = 160
