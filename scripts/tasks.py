@@ -21,7 +21,7 @@ from scripts.results import CURVES, command, commit, put, told
 BUILD = Path("build/tasks")
 PAGE = Path("docs/tasks.md")
 RATES = ("0.05", "0.1", "0.2")
-CODECS = ("--codecs", "apercu", "taha2025", "--restore", "none", "cnn", "--peers", "jpeg-prog", "avif")
+CODECS = ("--codecs", "apercu", "taha2025", "--restore", "none", "cnn", "gan", "--peers", "jpeg-prog", "avif")
 RETRAINED = ("--retrain", "same", "mixed")
 N_WITH_FACES = 24
 """Photographs for the task of faces: the first in which some are found; the others would cost hours and add nothing."""
