@@ -49,7 +49,10 @@ RUNS = {
         "Road at 0.1 bpp, retrained at that rate", "segmentation", "machine/road", ("--retrain", "same", "--bpp", "0.1")
     ),
     "digits": Run(
-        "Digits of 28 × 28 pixels", "digits", "machine/digits", ("--retrain", "same", "--bpp", "0.3", "0.5", "1")
+        "Digits of 28 × 28 pixels",
+        "digits",
+        "machine/digits",
+        ("--restore", "none", "cnn", "--retrain", "same", "--bpp", "0.3", "0.5", "1"),
     ),
     "faces": Run("Faces in photographs that show some", "faces", "train/photo", ("--bpp", *RATES)),
     "text": Run("Text on drawn signs", "text", None, ("--bpp", *RATES)),
