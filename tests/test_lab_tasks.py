@@ -79,6 +79,8 @@ def test_what_is_kept_comes_back_and_nothing_else_does(learnt):
             task.dump()
         with pytest.raises(OptionError, match="learnt nothing"):
             task.score(*TEST)
+        with pytest.raises(OptionError, match="learnt nothing"):
+            task.said(TEST[0])
 
 
 def test_the_score_is_that_of_the_tallies(learnt):
@@ -86,6 +88,9 @@ def test_the_score_is_that_of_the_tallies(learnt):
     assert np.shape(tallies) == (6, CLASSES, CLASSES)
     assert np.array_equal(np.sum(tallies, (1, 2)), [mask.size for mask in TEST[1]])
     assert learnt.score(*TEST) == learnt.measure(tallies)
+    for mask, found, tally in zip(TEST[1], learnt.said(TEST[0]), tallies, strict=True):
+        assert (found.dtype, found.shape) == (np.uint8, mask.shape)
+        assert np.sum(found == mask) == np.trace(tally)
 
 
 def test_mean_intersection_over_union_is_over_the_classes_in_truth():
@@ -154,6 +159,8 @@ def test_depth_learns_how_far_things_are(monkeypatch):
     tallies = task.tally(images[12:], far[12:])
     assert task.score(images[12:], far[12:]) == task.measure(tallies) > 0.4  # a constant finds a quarter
     assert task.score(images[12:], far[11:15]) < task.score(images[12:], far[12:]) - 0.1
+    for found, right, (within, _) in zip(task.said(images[12:]), far[12:], tallies, strict=True):
+        assert np.sum((found < 1.25 * right) & (right < 1.25 * found)) == within
     assert depth.make(1).load(task.dump()).tally(images[12:], far[12:]) == tallies
     assert task.measure([[3, 4], [1, 4]]) == 0.5
     for wrong in (0, np.nan, np.inf):
@@ -175,6 +182,7 @@ def test_action_learns_what_is_done(monkeypatch):
     task = action.make(1).retrain(images[:14], truth[:14])
     assert task.tally(images[14:], truth[14:]) == 6 * [1]
     assert task.score(images[14:], truth[13:19]) == 0
+    assert task.said(images[14:]) == truth[14:]
     assert action.make(1).load(task.dump()).score(images[14:], truth[14:]) == 1
     with pytest.raises(OptionError, match="two classes"):
         action.make(1).retrain(images[::2], truth[::2])

@@ -61,6 +61,9 @@ def test_it_learns_and_shuffled_truth_is_chance(made):
     assert len(hits) == 24
     assert set(hits) <= {0, 1}
     assert task.score(*TEST) == task.measure(hits) == sum(hits) / 24
+    said = task.said(TEST[0])
+    assert {type(number) for number in said} == {int}
+    assert [int(found == number) for found, number in zip(said, TEST[1], strict=True)] == hits
 
 
 def test_flat_pictures_are_named_alike(made):

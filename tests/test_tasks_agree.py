@@ -64,6 +64,8 @@ def test_text_of_the_original_is_read_again(signs):
     truth = task.truth_of([signs])
     assert [said for _, said in truth[0]] == ["Exit 764", "Bridge 447", "Ferry 64", "Exit 714"]
     assert task.score([signs], truth) == 1
+    assert task.said([signs]) == truth
+    assert task.said([np.full_like(signs, 128)]) == [[]]
     assert task.score([np.full_like(signs, 128)], truth) == 0
     assert task.score([signs[::-1]], truth) < 0.5
 
@@ -74,6 +76,7 @@ def test_faces_of_the_original_are_found_again(portrait):
     assert [len(boxes) for boxes in truth] == [1, 0]
     assert boxes.overlap(truth[0][0], (86, 58, 174, 178)) > 0.7
     assert task.score([portrait, GREY], truth) == 1
+    assert task.said([portrait, GREY]) == truth
     assert task.score([np.full_like(portrait, 128), GREY], truth) == 0
     assert task.score([portrait[:, 60:], GREY], truth) == 0  # the face is elsewhere
 

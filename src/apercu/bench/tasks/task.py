@@ -58,5 +58,17 @@ class Kept(Task, Protocol):
         """This task with what another of the same kind and seed has dumped. Raises OptionError where it is not that."""
 
 
+@runtime_checkable
+class Telling(Task, Protocol):
+    """A task that tells people what it finds in a picture: what the report shows beside the picture and over it."""
+
+    def said(self, images: Images) -> Sequence[Any]:
+        """For each picture one of these; truth of the same shape is shown with it.
+
+        A text; the number of a class; a mask (H, W) of such numbers, 0 to 254, and 255 where there is none; a map
+        (H, W) of floats; boxes in pixels, [(left, top, right, bottom), ...], or each with a text, [(box, text), ...].
+        """
+
+
 Maker = Callable[[int], Task]
 """`make(seed)`: the task as it is before it has learnt anything. What is random in it follows from the seed alone."""

@@ -49,11 +49,8 @@ class Action:
 
     def tally(self, images: Sequence[Samples], truth: Sequence[int]) -> list[int]:
         """For each picture 1 where its class is found, else 0. Raises ImageError, OptionError."""
-        if self.network is None:
-            raise OptionError("a network of actions that has learnt nothing cannot be scored; retrain it first")
         dense.paired(images, truth)
-        found = [int(dense.told(self.network, image).mean((1, 2)).argmax()) for image in images]
-        return [int(one == number) for one, number in zip(found, truth, strict=True)]
+        return [int(one == number) for one, number in zip(self.said(images), truth, strict=True)]
 
     def measure(self, tallies: Sequence[int]) -> float:
         """The share of pictures whose class is found, 0 to 1."""
@@ -62,6 +59,12 @@ class Action:
     def score(self, images: Sequence[Samples], truth: Sequence[int]) -> float:
         """The share of pictures whose class is found, 0 to 1. Raises ImageError, OptionError."""
         return self.measure(self.tally(images, truth))
+
+    def said(self, images: Sequence[Samples]) -> list[int]:
+        """The class that is found in each picture. Raises ImageError, OptionError where nothing has been learnt."""
+        if self.network is None:
+            raise OptionError("a network of actions that has learnt nothing cannot be scored; retrain it first")
+        return [int(dense.told(self.network, image).mean((1, 2)).argmax()) for image in images]
 
     def dump(self) -> bytes:
         """The network, without pickle. Raises OptionError where nothing has been learnt."""

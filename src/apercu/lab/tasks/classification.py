@@ -71,7 +71,14 @@ class Classification:
         if self.head is None:
             raise OptionError("classification has learnt nothing yet")
         numbers = fitting.numbers_of(images, truth, len(self.head.bias))
-        return fitting.right(fitting.named(self.head, np.stack([features(image) for image in images])), numbers)
+        return fitting.right(self._named(images, self.head), numbers)
+
+    def said(self, images: Pictures) -> list[int]:
+        """The class that is found in each picture. Raises OptionError where nothing has been learnt."""
+        if self.head is None:
+            raise OptionError("classification has learnt nothing yet")
+        found: list[int] = self._named(images, self.head).tolist()
+        return found
 
     def measure(self, tallies: Sequence[int]) -> float:
         """Their mean."""
@@ -92,6 +99,9 @@ class Classification:
         if seed != self.seed or shapes != {"weights": ("<f4", (sum(PARTS), n)), "bias": ("<f4", (n,))}:
             raise OptionError("these bytes are not what classification has learnt with this seed")
         return replace(self, head=fitting.Head(**found))
+
+    def _named(self, images: Pictures, head: fitting.Head) -> fitting.Numbers:
+        return fitting.named(head, np.stack([features(image) for image in images]))
 
 
 def make(seed: int) -> Classification:

@@ -106,8 +106,16 @@ class Convolutional:
 
         Raises OptionError where nothing has been learnt, or not this class; ImageError for what is no picture.
         """
+        numbers = fitting.numbers_of(images, truth, len(self._learnt().last.bias))
+        return fitting.right(self._named(images), numbers)
+
+    def said(self, images: Pictures) -> list[int]:
+        """The class that is found in each picture. Raises OptionError where nothing has been learnt."""
+        found: list[int] = self._named(images).tolist()
+        return found
+
+    def _named(self, images: Pictures) -> fitting.Numbers:
         network = self._learnt()
-        numbers = fitting.numbers_of(images, truth, len(network.last.bias))
         found = np.empty(len(images), np.int64)
         sizes = [image.shape[:2] for image in images]
         with learning.alone(self.seed), torch.inference_mode():
@@ -116,7 +124,7 @@ class Convolutional:
                 for start in range(0, len(places), TOGETHER):
                     some = places[start : start + TOGETHER]
                     found[some] = network(torch.stack([self._values(images[place]) for place in some])).argmax(1)
-        return fitting.right(found, numbers)
+        return found
 
     def measure(self, tallies: Sequence[int]) -> float:
         """Their mean."""

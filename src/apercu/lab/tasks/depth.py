@@ -72,6 +72,13 @@ class Depth:
         """The share of all pixels within 25 %, 0 to 1. Raises ImageError, OptionError."""
         return self.measure(self.tally(images, truth))
 
+    def said(self, images: Sequence[Samples]) -> list[Distances]:
+        """The distance that is found of each pixel, (H, W). Raises ImageError, OptionError where nothing has been
+        learnt."""
+        if self.network is None:
+            raise OptionError("a network of depth that has learnt nothing finds nothing; retrain it first")
+        return [np.exp(dense.told(self.network, image)[0].numpy()) for image in images]
+
     def dump(self) -> bytes:
         """The network, without pickle. Raises OptionError where nothing has been learnt."""
         return dense.dumped(self.network, KIND, self.seed)

@@ -99,6 +99,12 @@ class Segmentation:
         """Mean intersection over union, 0 to 1. Raises ImageError, OptionError."""
         return self.measure(self.tally(images, truth))
 
+    def said(self, images: Sequence[Samples]) -> list[NDArray[np.uint8]]:
+        """The masks that are found, (H, W). Raises ImageError, OptionError where nothing has been learnt."""
+        if self.network is None:
+            raise OptionError("a segmentation that has learnt nothing finds nothing; retrain it first")
+        return [dense.told(self.network, image).argmax(0).numpy().astype(np.uint8) for image in images]
+
     def dump(self) -> bytes:
         """The network, without pickle. Raises OptionError where nothing has been learnt."""
         return dense.dumped(self.network, KIND, self.seed, void=self.void)
