@@ -69,10 +69,11 @@ def from_content(content: Any, header: Header, out: Samples) -> None:
 
 def fill_with_middle(header: Header, out: Samples) -> None:
     """Fills `out` with the middle of the range, without colour, in place of a lost tile; of whatever codec."""
-    height, width = out.shape[:2]
-    layout = layout_of(header.interpretation, header.n_bands, height, width, header.wide)
+    row = np.empty((1, *out.shape[1:]), out.dtype)  # planes of all rows would take more than the image
+    layout = layout_of(header.interpretation, header.n_bands, 1, out.shape[1], header.wide)
     planes = [np.full((plane.height, plane.width), plane.centre, np.int16) for plane in layout.planes]
-    from_planes(planes, header.interpretation, list(header.levels), out)
+    from_planes(planes, header.interpretation, list(header.levels), row)
+    out[:] = row
 
 
 def full_levels_of(interpretation: str, n_bands: int) -> tuple[Levels, ...]:

@@ -70,7 +70,7 @@ def decode(data: bytes | File, how: How = PLAINLY, window: Window | None = None)
 def windows(data: bytes | File, how: How = PLAINLY, window: Window | None = None) -> Iterator[tuple[Window, Samples]]:
     """The image that `decode` returns, tile by tile, each row of tiles from left to right, for those who do not need it
     as a whole: where a part lies in it, and its samples (h, w, B). What is known to be wrong is raised before the first
-    part, other faults where they come; where no tile is sound, after the last."""
+    part, other faults where they come; where no tile is sound, in place of the last."""
     return _tiles(_begin(data, how, window), how, None)
 
 
@@ -110,9 +110,9 @@ def _begin(data: bytes | File, how: How, window: Window | None) -> _Begun:
 def _tiles(begun: _Begun, how: How, image: Samples | None) -> Iterator[tuple[Window, Samples]]:
     """Decodes the tiles, into parts of an image if there is one; yields the place of each in the window, and it."""
     header, chosen, damaged = begun.file.header, begun.chosen, how.damaged
-    n_lost, first_fault = 0, None
+    first_fault, is_any_shown = None, False
     known: concealment.Cells = {}
-    later: list[tuple[int, Window, Samples]] = []
+    lost: list[_Lost] = []
     for done, tile in enumerate(chosen):
         how.progress(done / len(chosen))
         place = tile_at(tile, header.height, header.width, header.tile)
@@ -131,28 +131,39 @@ def _tiles(begun: _Begun, how: How, image: Samples | None) -> Iterator[tuple[Win
             raise faults.placed(fault, header, fault.layer, tile)
         if fault and not n_shown:
             first_fault = first_fault or faults.placed(fault, header, 0, tile)
-            n_lost += 1
-            fill_with_middle(header, out)
+            lost.append(_Lost(tile, common, out))
             if damaged == "fill":
                 known[tile] = None
-                later.append((tile, common, out))
-        elif partial:
-            out[:] = part(samples, relative(common, place))
-        elif damaged == "fill" and header.n_tiles > 1:
-            known[tile] = concealment.cells_of(samples, header)
-        if image is None:
-            n_lost -= _fill(begun, how, known, later)
+        else:
+            is_any_shown = True
+            if partial:
+                out[:] = part(samples, relative(common, place))
+            elif damaged == "fill" and header.n_tiles > 1:
+                known[tile] = concealment.cells_of(samples, header)
+        if lost and (image is None or tile == chosen[-1]):
+            if damaged == "fill":
+                n_lost, lost = len(lost), _not_filled(begun, how, known, lost)
+                is_any_shown |= len(lost) < n_lost
+            if tile == chosen[-1] and not is_any_shown and first_fault:
+                raise first_fault  # before an image is filled, which would take its memory
+            while lost:
+                fill_with_middle(header, lost.pop().out)
         made = [out]
         del samples, out  # so that who takes it can let go of it, at the latest before the next are made
         yield target, made.pop()
-    n_lost -= _fill(begun, how, known, later)
-    if first_fault and n_lost == len(chosen):
-        raise first_fault
     how.progress(1.0)
 
 
-def _fill(begun: _Begun, how: How, known: concealment.Cells, later: list[tuple[int, Window, Samples]]) -> int:
-    """Fills tiles from those around them, decoding the ones that are not known yet; returns how many could be."""
+class _Lost(NamedTuple):
+    """A tile of which nothing can be shown, which part of the image is wanted of it, and where that belongs."""
+
+    tile: int
+    wanted: Window
+    out: Samples
+
+
+def _not_filled(begun: _Begun, how: How, known: concealment.Cells, lost: list[_Lost]) -> list[_Lost]:
+    """Fills tiles from those around them, decoding the ones that are not known yet; returns those that cannot be."""
     header = begun.file.header
 
     def cells(tile: int) -> Samples | None:
@@ -161,9 +172,7 @@ def _fill(begun: _Begun, how: How, known: concealment.Cells, later: list[tuple[i
         _, n_shown = _show(begun, how, tile, samples, place)
         return concealment.cells_of(samples, header) if n_shown else None
 
-    n_filled = sum(concealment.fill(header, tile, wanted, out, known, cells) for tile, wanted, out in later)
-    later.clear()
-    return n_filled
+    return [one for one in lost if not concealment.fill(header, *one, known, cells)]
 
 
 def _show(begun: _Begun, how: How, tile: int, samples: Samples, wanted: Window) -> tuple[FormatError | None, int]:

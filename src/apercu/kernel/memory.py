@@ -38,12 +38,29 @@ def trim() -> None:
 def borrow(n_bytes: int) -> Block:
     """Memory of this many bytes, rounded up to a multiple of eight, of any content. Call `give_back`, or drop it."""
     words = -(-n_bytes // 8)
+    block = _kept(words)
+    return np.empty(words, np.uint64) if block is None else block
+
+
+def borrow_zeros(n_bytes: int) -> Block:
+    """The same, of which the bytes asked for are 0. The system gives pages of new memory when they are first touched: a
+    file that is refused soon costs little, however large the image that it declares."""
+    words = -(-n_bytes // 8)
+    block = _kept(words)
+    if block is None:
+        return np.zeros(words, np.uint64)
+    block[:words] = 0
+    return block
+
+
+def _kept(words: int) -> Block | None:
+    """A block that is kept and has as many words."""
     for _, key in sorted((block.size, key) for key, block in _spare.copy().items() if block.size >= words):
         block = _spare.pop(key, None)
         # Another thread may have been quicker, and another block may have the same id by now.
         if block is not None and block.size >= words:
             return block
-    return np.empty(words, np.uint64)
+    return None
 
 
 def give_back(block: Block) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from apercu.errors import OptionError, Truncated
 from apercu.kernel import address, checked, function
-from apercu.kernel.memory import borrow, give_back
+from apercu.kernel.memory import borrow, borrow_zeros, give_back
 from apercu.stages.arguments import (
     INT16,
     LARGEST_STEP_Q8,
@@ -208,8 +208,7 @@ class BandCoder:
         self.contexts = self._contexts = tables.contexts.copy()
         self.n_samples = _n_samples(planes)
         self._n_workspace = checked(_workspace(address(self._described), len(planes)))
-        self._workspace = borrow(self._n_workspace)
-        self._workspace[: -(-self._n_workspace // 8)] = 0
+        self._workspace = borrow_zeros(self._n_workspace)
         self._state = np.zeros(3, np.uint64)
         self._weights = tables.weights
         # Once, since a small picture takes little longer than finding them. What they lead to is kept above.

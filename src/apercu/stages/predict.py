@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from apercu.errors import CorruptStream, OptionError, Truncated
 from apercu.kernel import address, checked, function
-from apercu.kernel.memory import borrow, give_back
+from apercu.kernel.memory import borrow, borrow_zeros, give_back
 from apercu.stages.arguments import INT16, UINT16, UINT64, check_array, check_bytes, check_number, check_samples
 
 _workspace = function("apercu_predict_workspace", "a")
@@ -102,8 +102,7 @@ class _Coder:
         self._tile = np.array([width, height, n_bands, *errors, n_bands if ends_from is None else ends_from], np.int32)
         self._tops, self._taps, self.contexts = tops, tables.taps, tables.contexts.copy()
         n_workspace = checked(_workspace(address(self._tile)))
-        self._memory = borrow(n_workspace)
-        self._memory[: -(-n_workspace // 8)] = 0
+        self._memory = borrow_zeros(n_workspace)
         self._state = np.zeros(3, np.uint64)
         arrays = (self._tile, tops, self._taps, self.contexts, self._memory)
         self.before = (*(address(array) for array in arrays), n_workspace)

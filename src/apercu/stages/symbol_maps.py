@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from apercu.errors import OptionError
 from apercu.kernel import address, checked, function
-from apercu.kernel.memory import borrow, give_back
+from apercu.kernel.memory import borrow, borrow_zeros, give_back
 from apercu.stages.arguments import INT16, UINT8, UINT16, UINT64, check_array, check_bytes, check_number
 from apercu.stages.layout import AT_A_TIME, runs_of_planes
 
@@ -238,8 +238,7 @@ class MapCoder:
         self._n_workspace = checked(_workspace(address(planes), len(planes), len(maps)))
         self.layout = layout
         self.contexts = tables.contexts.copy()
-        self._workspace = borrow(self._n_workspace)
-        self._workspace[: -(-self._n_workspace // 8)] = 0
+        self._workspace = borrow_zeros(self._n_workspace)
         self._state = np.zeros(3, np.uint64)
         self._weights = tables.weights
         self._what = (address(planes), len(planes), address(maps), len(maps), groups, address(tables.weights))
