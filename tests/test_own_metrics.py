@@ -72,8 +72,10 @@ def test_own_metric_that_fails(own_module):
             load_metric(f"own_metrics:{function}").function(*GREY)
     sys.modules.pop("own_metrics")
     own_module("raise RuntimeError('no licence')\n")
-    with pytest.raises(OptionError, match="cannot be imported: RuntimeError: no licence"):
+    with pytest.raises(OptionError, match=r"cannot be imported: RuntimeError: no licence \(own_metrics\.py, line 1\)"):
         load_metric("own_metrics:score")
+    with pytest.raises(OptionError, match=r"the module of own_metrics\.py is own_metrics$"):
+        load_metric("own_metrics.py:score")
 
 
 def test_a_metric_of_the_users_is_known_by_its_code(tmp_path, monkeypatch):

@@ -74,7 +74,8 @@ def test_what_is_wrong_with_classes_is_said(tmp_path):
     refused("test, train in one of them only", tmp_path / "odd")
     for part in ("train", "test"):
         save(tmp_path / "one" / part / "ship" / "0.png")
-    refused("two classes or more; there are ['ship']", tmp_path / "one")
+    refused("two classes or more; there is only ship", tmp_path / "one")
+    refused("two classes or more; there is none", tmp_path / "half" / "train", "classes")
     (tmp_path / "one" / "train" / "sea").mkdir()
     (tmp_path / "one" / "test" / "sea").mkdir()
     refused("the class sea has no pictures to train on", tmp_path / "one")
@@ -121,6 +122,11 @@ def test_what_is_wrong_with_masks_is_said(tmp_path):
     (tmp_path / "none" / "train" / "images").mkdir(parents=True)
     (tmp_path / "none" / "train" / "labels").mkdir()
     refused("no pictures in this folder", tmp_path / "none")
+
+
+@pytest.mark.parametrize("beside", ["labels", "masks"])
+def test_masks_are_no_classes(tmp_path, beside):
+    refused(f"images and {beside} are pictures with masks", masks(tmp_path, beside), "classes")
 
 
 def test_any_other_folder_is_of_pictures_that_are_all_for_testing(tmp_path):

@@ -3,11 +3,17 @@
 import importlib
 import os
 import sys
+import sysconfig
+import traceback
 from collections.abc import Callable
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 from apercu.errors import OptionError
+
+_NOT_THEIRS = (str(Path(__file__).parents[1]), *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
+"""Where lines of code lie that a user did not write."""
 
 
 def load(name: str, what: str) -> Callable[..., Any]:
@@ -27,7 +33,12 @@ def load(name: str, what: str) -> Callable[..., Any]:
     except AttributeError as error:
         raise OptionError(f"{what} {name}: {error}") from error
     except Exception as error:  # a user's module can raise anything
-        raise OptionError(f"{what} {name}: {module_name} cannot be imported: {said(error)}") from error
+        hint = (
+            f"; the module of {module_name} is {stem}"
+            if (stem := module_name.removesuffix(".py")) != module_name
+            else ""
+        )
+        raise OptionError(f"{what} {name}: {module_name} cannot be imported: {said(error)}{hint}") from error
     if not callable(function):
         raise OptionError(f"{what} {name}: {path} is a {type(function).__name__}, not a function")
     found: Callable[..., Any] = function
@@ -35,5 +46,8 @@ def load(name: str, what: str) -> Callable[..., Any]:
 
 
 def said(error: Exception) -> str:
-    """An error of a user's code, in words."""
-    return f"{type(error).__name__}: {error}"
+    """An error of a user's code, in words, with the last line of theirs that led to it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [one for one in frames if os.path.isfile(one.filename) and not one.filename.startswith(_NOT_THEIRS)]
+    where = f" ({os.path.basename(theirs[-1].filename)}, line {theirs[-1].lineno})" if theirs else ""
+    return f"{type(error).__name__}: {error}{where}"

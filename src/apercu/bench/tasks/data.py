@@ -138,10 +138,13 @@ def _classes(folder: Path, read: Read, suffixes: Sequence[str]) -> DataSet:
         for path in _folders(folder):
             by_part[0][path.name], by_part[1][path.name] = _parted(_files(path, suffixes))
     classes = tuple(sorted(by_part[0]))
-    if len(classes) < 2:
+    if any(set(classes) == {"images", masks} for masks in _MASK_FOLDERS):
         raise OptionError(
-            f"{folder}: a folder for each class is needed, of two classes or more; there are {[*classes]}"
+            f"{folder}: {' and '.join(classes)} are pictures with masks, as segmentation takes, not classes"
         )
+    if len(classes) < 2:
+        there = f"there is only {classes[0]}" if classes else "there is none"
+        raise OptionError(f"{folder}: a folder for each class is needed, of two classes or more; {there}")
     for part, by_class in zip(parts, by_part, strict=True):
         for name, files in by_class.items():
             if not files:
