@@ -3,7 +3,7 @@
 As in a comparison, a codec of apercu is asked for the rate, and a peer is taken at its best: of all its levels, at full
 size and reduced, the file with the highest PSNR that is not larger. `measure.points` keeps an entry for every setting,
 for curves; here there are thousands of pictures and a few rates, so that only the file that was chosen is kept, and the
-levels above the highest rate are not tried.
+levels far above the highest rate are not tried.
 """
 
 import json
@@ -29,6 +29,7 @@ NOTHING = 128
 """The grey of a picture that stands for one of which nothing arrived, since the codec has no file so small."""
 _VERSION = 1  # of what is kept
 _BEYOND = 1.5  # times the largest size wanted: a level whose file is larger is the last that is tried
+_FALLING = ("jpegxl", "jpegxr", "avif-psnr")  # whose sizes fall by more than that from a level to some finer one
 _QUICK = 1  # zlib's level, for pictures that are kept
 
 
@@ -131,8 +132,8 @@ def _of_peer(this: Subject, codec: str, rates: Sequence[float], plan: Plan, _: C
         for level in peer.levels_for(this.image, scale):
             try:
                 data = peers.file_of(peer, this.image, level, scale)
-                if len(data) > _BEYOND * most:
-                    break  # what is finer is larger
+                if len(data) > _BEYOND * most and codec not in _FALLING:
+                    break  # what is finer is larger, or nearly as large
                 if len(data) > most:
                     continue
                 value = _psnr(this, peers.array_of(peer, data, this.image.shape, scale))
