@@ -42,6 +42,7 @@ def test_the_command_measures_drawn_pictures_says_so_and_writes_all_files(tmp_pa
     ]  # fmt: skip
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (report["rates"], report["task"]["seeds"], report["task"]["drawn"]) == ([0.5, 2], [0, 1], True)
+    assert report["task"]["learns"]
     assert report["codecs"] == ["apercu:dct/none", "squares"]
     assert {one["trained"] for one in report["points"]} == {"originals", "same"}
 

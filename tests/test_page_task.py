@@ -101,6 +101,19 @@ def test_intervals_are_as_long_as_they_say(opened):
     assert tall == pytest.approx([0.06 * scale] * 9, rel=1e-3)
 
 
+def test_a_task_that_does_not_learn(tab, tmp_path):
+    found = report(())
+    found["task"] |= {"learns": False, "seeds": [0]}
+    found["controls"]["shuffled"]["low"] = -5  # which is not drawn, and must not take the room of what is
+    save(found, pictures(), tmp_path)
+    tab.open(tmp_path / "index.html")
+    assert tab.js("document.querySelector('#trained-field').hidden")
+    assert tab.js("document.querySelector('#sampled').textContent") == "pictures"
+    ticks = tab.js("[...document.querySelectorAll('#task-curve text')].map(t => t.textContent)")
+    assert "0.2" in ticks
+    assert not [text for text in ticks if text.startswith(("-", "−"))]
+
+
 @pytest.mark.parametrize("width", [360, 1000])
 def test_a_narrow_window_has_it_all(opened, width):
     opened.size(width, 800, phone=True, dark=True)

@@ -27,7 +27,23 @@ def test_the_tables_say_what_was_found():
     assert "At 0.1 bpp apercu, restored (cnn) loses 40 % ±4 of what =jpeg loses." in text
     assert "Share of the loss that comes back, retrained at the same rate" in text
     assert "apercu, restored (cnn)  +0.02 ±0.01  +0.02 ±0.01  +0.01 ±0.01" in text
+    assert (
+        "At 0.05 bpp apercu, exact loses 33 % ±4 of what =jpeg loses, which has no file for 2 of 140 pictures."
+        in tables(report() | {"rates": [0.05]})
+    )
     assert max(map(len, tables(report(), 50).splitlines()[3:8])) <= 50
+
+
+def test_a_task_that_does_not_learn_has_no_networks_that_were_trained():
+    found = report(())
+    found["task"] |= {"learns": False, "seeds": [0], "n_test": 1, "drawn": True}
+    text = tables(found)
+    assert "class is found, on 1 drawn picture (±: 95 %, over pictures)\n" in text
+    assert "Score at rates in bpp\n" in text
+    assert "networks" not in text
+    assert ">trained on originals</text>" not in draw(found)["curves.svg"].decode()
+    found["task"] |= {"learns": True}
+    assert "on 1 drawn picture, 1 network (±: 95 %, over pictures)\n" in tables(found)
 
 
 def test_how_scores_are_told():
@@ -64,13 +80,14 @@ def test_the_curves_are_drawn(retrained):
     svg = found["curves.svg"].decode()
     for words in ("originals", "truth of other pictures", "grey pictures", "apercu, exact", "=jpeg"):
         assert f">{words}</text>" in svg
+    assert ">trained on originals</text>" in svg
     assert ("retrained at the same rate (solid)" in svg) == bool(retrained)
     assert ("at mixed rates (dotted)" in svg) == ("mixed" in retrained)
 
 
 def test_scores_without_intervals_are_drawn_and_told():
     bare = json.loads(re.sub(r'"(low|high)": [-\d.e]+', r'"\1": null', json.dumps(report())))
-    assert "±" not in tables(bare).replace("(±: 95 %)", "")
+    assert "±" not in tables(bare).replace("(±: 95 %, over networks and pictures)", "")
     assert draw(bare)["curves.png"].startswith(b"\x89PNG")
     assert '"score","score_low"' in points_csv(bare)
 

@@ -21,6 +21,8 @@ function beginTask() {
   if (!DATA.task) return;
   for (const id of ["task-section", "task-key", "task-key-said"]) find(id).hidden = false;
   find("task-said").textContent = DATA.task.said;
+  find("sampled").textContent = DATA.task.sampled;
+  find("trained-field").hidden = !DATA.task.learns;
   addButtons(find("trained"), Object.values(DATA.task.trained), setTrained);
   find("task-key").hidden = find("task-key-said").hidden = ways().length < 2;
   new ResizeObserver(writeTaskCurve).observe(find("task-section"));
@@ -63,11 +65,12 @@ function writeTaskCurve() {
   const points = taskPoints();
   const reaches = ({ score: [mean, low, high] }) => [low ?? mean, high ?? mean];
   const levels = DATA.task.levels.map(([name, score]) => ({ name, score }));
-  // Of all ways of training, so that lines can be compared when another is chosen.
-  const values = [...DATA.task.points, ...levels].flatMap(reaches);
+  // Of all ways of training, so that lines can be compared when another is chosen. Chance is drawn without interval.
+  const values = [...[...DATA.task.points, levels[0]].flatMap(reaches), ...levels.map(({ score }) => score[0])];
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const slack = (most - least || Math.abs(most) || 1) * SLACK;
   const width = Math.max(260, box.clientWidth);
+  const trained = Object.values(DATA.task.trained)[task.trained];
   const { svg, drawn, x, y, plot } = frame({
     width,
     height: Math.round(Math.min(TASK_HEIGHT, Math.max(240, width * 0.62))),
@@ -75,7 +78,7 @@ function writeTaskCurve() {
     high: Math.max(...DATA.rates) * 1.35,
     bottom: least - slack,
     top: most + slack,
-    label: `${DATA.task.score} against rate, ${Object.values(DATA.task.trained)[task.trained]}; originals `
+    label: `${DATA.task.score} against rate${DATA.task.learns ? `, ${trained}` : ""}; originals `
       + scoreText(levels[0].score),
     id: "task-plot",
   });

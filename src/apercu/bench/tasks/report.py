@@ -15,7 +15,7 @@ from apercu.bench.cache import write_whole
 from apercu.bench.cells import to_cell
 from apercu.bench.page import write_page
 from apercu.bench.tasks.shown import Pictures
-from apercu.bench.tasks.tables import TRAINED, said_of
+from apercu.bench.tasks.tables import TRAINED, said_of, sampled
 
 Report = Mapping[str, Any]
 _INTERVALS = ("score", "loss", "recovered")
@@ -90,7 +90,7 @@ def draw(report: Report) -> dict[str, bytes]:
             task = report["task"]
             unit = f" in {task['unit']}" if task["unit"] else ""
             panels[0].set_ylabel(plots.short(f"{task['score']}{unit} (more is better)"), parse_math=False)
-            panels[0].set_title(TRAINED["originals"], loc="left")
+            panels[0].set_title(TRAINED["originals"] if task["learns"] else "", loc="left")
             figure.suptitle(plots.short(said_of(task), _TITLE), x=0.01, ha="left", fontsize=11, parse_math=False)
             if retrained:
                 _panel(panels[1], report, retrained, ends=True)
@@ -176,6 +176,8 @@ def _comparison(report: Report, shown: Pictures) -> dict[str, Any]:
             "said": said_of(report["task"]),
             "score": report["task"]["score"],
             "n_test": report["task"]["n_test"],
+            "learns": report["task"]["learns"],
+            "sampled": sampled(report["task"]),
             "trained": {how: words for how, words in TRAINED.items()
                         if any(point["trained"] == how for point in report["points"])},
             "levels": [[_CHANCE.get(name, name), _short(entry)]

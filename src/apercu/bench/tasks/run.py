@@ -92,7 +92,7 @@ def run(
         first, then = _groups(_units(plan, numbers, retrain), able)
         found = _scored(processes, work, first, _part(tell, 1))
         found |= _scored(processes, work, then, _part(tell, 2))
-    report = _report(data, task, plan, numbers, found, counts["test"], drawn)
+    report = _report(data, task, plan, numbers, found, counts["test"], able.trained, drawn)
     report["environment"] = compare.environment(plan, n_jobs)
     return Result(report, data, plan)
 
@@ -172,6 +172,7 @@ def _report(
     seeds: Sequence[int],
     found: dict[Unit, dict[str, Any]],
     counts: Counts,
+    learns: bool,
     drawn: bool,
 ) -> dict[str, Any]:
     def scores(trained: str, shown: str, codec: str = "", rate: float = 0.0) -> Scores:
@@ -197,6 +198,7 @@ def _report(
             "n_test": len(data.test.images),
             "n_train": 0 if data.train is None else len(data.train.images),
             "classes": list(data.classes),
+            "learns": learns,
             "seeds": list(seeds),
             "drawn": drawn,
         },

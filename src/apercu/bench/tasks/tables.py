@@ -45,16 +45,24 @@ def decimals(value: float) -> int:
 def said_of(task: Mapping[str, Any]) -> str:
     """What was scored on what: "segmentation: mean intersection over union, on 18 pictures, 5 networks"."""
     unit = f" in {task['unit']}" if task["unit"] else ""
-    n_seeds = len(task["seeds"])
-    networks = f", {n_seeds} networks" if n_seeds > 1 else ""
-    kind = "drawn pictures" if task["drawn"] else "pictures"
-    return f"{task['name']}: {task['score']}{unit}, on {task['n_test']} {kind}{networks}"
+    networks = f", {_several(len(task['seeds']), 'network')}" if task["learns"] else ""
+    pictures = _several(task["n_test"], "drawn picture" if task["drawn"] else "picture")
+    return f"{task['name']}: {task['score']}{unit}, on {pictures}{networks}"
+
+
+def sampled(task: Mapping[str, Any]) -> str:
+    """What intervals are over; one network tells nothing of others."""
+    return "networks and pictures" if task["learns"] and len(task["seeds"]) > 1 else "pictures"
+
+
+def _several(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def _head(report: Report) -> str:
     controls = report["controls"]
     return (
-        f"{said_of(report['task'])} (±: 95 %)\n"
+        f"{said_of(report['task'])} (±: 95 %, over {sampled(report['task'])})\n"
         f"originals {with_interval(report['originals'])}; chance, by truth of other pictures: "
         f"{with_interval(controls['shuffled'])}; grey pictures: {with_interval(controls['grey'])}"
     )
@@ -64,7 +72,8 @@ def _scores(report: Report, width: int | None) -> Iterable[str]:
     for how, words in TRAINED.items():
         found = {(p["codec"], p["rate"]): p["score"] for p in report["points"] if p["trained"] == how}
         if found:
-            yield f"Score at rates in bpp, {words}\n" + _by_rate(report, report["codecs"], found.get, width)
+            trained = f", {words}" if report["task"]["learns"] else ""
+            yield f"Score at rates in bpp{trained}\n" + _by_rate(report, report["codecs"], found.get, width)
 
 
 def _relative(report: Report, width: int | None) -> Iterable[str]:
@@ -79,10 +88,17 @@ def _relative(report: Report, width: int | None) -> Iterable[str]:
         text = _by_rate(report, codecs, share, width, by_cent=True)
         rate = min(report["rates"], key=lambda one: abs(one - _SAID_AT))
         said = [
-            f"At {rate:g} bpp {labels[codec]} loses {with_interval(one, by_cent=True)} of what {labels[peer]} loses."
+            f"At {rate:g} bpp {labels[codec]} loses {with_interval(one, by_cent=True)} of what {labels[peer]} loses"
+            + _grey(report, peer, rate)
             for codec in codecs if (one := share((codec, rate)))
         ]  # fmt: skip
         yield "\n".join([f"Loss against originals, as a share of the loss of {labels[peer]}", text, *said])
+
+
+def _grey(report: Report, codec: str, rate: float) -> str:
+    """The end of a sentence on a codec: for how many pictures it has no file, so that little is said of it."""
+    missing = max(p["missing"] for p in report["points"] if (p["codec"], p["rate"]) == (codec, rate))
+    return f", which has no file for {missing} of {report['task']['n_test']} pictures." if missing else "."
 
 
 def _recovered(report: Report, width: int | None) -> Iterable[str]:
