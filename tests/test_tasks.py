@@ -14,7 +14,9 @@ from apercu.bench.images import drawn as picture
 from apercu.bench.metrics import psnr
 from apercu.bench.plan import Plan
 from apercu.bench.tasks import built_in, coding, units
+from apercu.bench.tasks.report import draw, points_csv
 from apercu.bench.tasks.run import run
+from apercu.bench.tasks.tables import tables
 from apercu.bench.tasks.units import SHUFFLED, Unit
 from apercu.errors import MissingExtra, OptionError
 from tests import plain_task
@@ -220,11 +222,33 @@ def test_a_score_alone_is_a_task_and_originals_are_the_truth_of_pictures(tmp_pat
     assert found["controls"]["shuffled"]["mean"] < 0
 
 
-def test_truth_that_is_an_array_is_shuffled_among_pictures_of_its_size():
-    images = [np.zeros((4, 4 + place % 2), np.uint8) for place in range(12)]
-    order = units._shuffled(images, images, 1)
-    assert sorted(order) == list(range(12)) != order
-    assert all(images[place].shape == images[other].shape for place, other in enumerate(order))
+@pytest.mark.parametrize("n_pictures", [2, 3, 12])
+def test_no_picture_keeps_its_own_truth_when_it_is_shuffled(n_pictures):
+    for seed in range(5):
+        others = units._others(list(range(n_pictures)), DATA.test.images[:n_pictures], seed)
+        assert [*others] == sorted(others.values()) == list(range(n_pictures))
+        assert all(place != other for place, other in others.items())
+
+
+def test_a_mask_of_a_picture_of_another_size_is_brought_to_the_size_by_its_nearest_samples():
+    masks = [np.repeat([[1, 2]], 6, axis=0).astype(np.uint8), np.array([[3, 4, 5, 6], [7, 8, 9, 10]], np.uint8)]
+    images = [np.zeros((*mask.shape, 3), np.uint8) for mask in masks]
+    others = units._others(masks, images, 0)
+    assert np.array_equal(others[0], np.repeat([[3, 5], [7, 9]], 3, axis=0))
+    assert np.array_equal(others[1], [[1, 1, 2, 2]] * 2)
+    # What is no array of the picture's size stays as it is, and bands are not mixed.
+    assert np.array_equal(units._others([masks[0], np.arange(3)], images, 0)[0], np.arange(3))
+    assert units._others(images, images, 0).keys() == {0, 1}
+    assert units._others([images[0], masks[1]], images, 0) == {}
+
+
+def test_with_one_picture_there_is_no_truth_of_another_and_the_report_says_so(tmp_path):
+    one = replace(DATA, test=type(DATA.test)(*(part[:1] for part in (DATA.test.names, DATA.test.images, [0]))))
+    found = run(one, TASK, plan("squares"), Cache(tmp_path), (0, 1), jobs=1).report
+    assert found["controls"].keys() == {"grey"}
+    assert "chance, not known, since there is no other picture to take the truth of; grey" in tables(found)
+    assert b"truth of other pictures" not in draw(found)["curves.svg"]
+    assert "shuffled" not in points_csv(found)
 
 
 @pytest.mark.parametrize(

@@ -110,10 +110,9 @@ def _panel(axes: Any, report: Report, trained: list[str], ends: bool) -> None:
     if originals["low"] is not None:
         axes.axhspan(originals["low"], originals["high"], color="#333333", alpha=0.12, linewidth=0)
     _say(axes, originals["mean"], "originals")
-    for control, words in _CHANCE.items():
-        entry = report["controls"][control]
+    for control, entry in report["controls"].items():
         axes.axhline(entry["mean"], color="#777777", linewidth=1, linestyle=(0, (6, 4)))
-        _say(axes, entry["mean"], words, right=control == "grey")
+        _say(axes, entry["mean"], _CHANCE[control], right=control == "grey")
     looks = plots.styles(codecs)
     lines: dict[str, plots.Curve] = {}
     for how in trained:

@@ -1,9 +1,10 @@
 """A run: how well networks do a task on originals and on what each codec leaves of them, and what retraining regains.
 
 For each seed a network learns from the originals of the training pictures, and is scored on the test pictures: as they
-are, as each codec leaves them at each rate, and on two controls: with the truth of other pictures, and all grey. Then,
-where that is asked for, it goes on to learn from compressed training pictures: for each codec at each rate ("same"),
-and once for each codec from pictures at any of the rates ("mixed"). Test pictures are never learnt from.
+are, as each codec leaves them at each rate, and on two controls: with the truth of other pictures, where there are
+others, and all grey. Then, where that is asked for, it goes on to learn from compressed training pictures: for each
+codec at each rate ("same"), and once for each codec from pictures at any of the rates ("mixed"). Test pictures are
+never learnt from.
 """
 
 import pickle
@@ -175,8 +176,11 @@ def _report(
     learns: bool,
     drawn: bool,
 ) -> dict[str, Any]:
+    def results(trained: str, shown: str, codec: str = "", rate: float = 0.0) -> list[dict[str, Any]]:
+        return [found[Unit(seed, trained, shown, codec, rate)] for seed in seeds]
+
     def scores(trained: str, shown: str, codec: str = "", rate: float = 0.0) -> Scores:
-        of_seeds = [found[Unit(seed, trained, shown, codec, rate)] for seed in seeds]
+        of_seeds = results(trained, shown, codec, rate)
         return jackknife([one["score"] for one in of_seeds], [one["without"] for one in of_seeds])
 
     originals = scores(ORIGINALS, ORIGINALS)
@@ -206,7 +210,10 @@ def _report(
         "codecs": list(plan.codecs),
         "labels": {codec: own.label(codec) for codec in plan.codecs},
         "originals": interval(originals),
-        "controls": {shown: interval(scores(ORIGINALS, shown)) for shown in (SHUFFLED, GREY)},
+        "controls": {
+            shown: interval(scores(ORIGINALS, shown)) for shown in (SHUFFLED, GREY)
+            if all(one["score"] is not None for one in results(ORIGINALS, shown))
+        },
         "points": [
             {"codec": codec, "rate": rate, "trained": how, "score": interval(one),
              **_sizes(data, counts[codec], plan.rates.index(rate))}

@@ -61,10 +61,13 @@ def _several(n: int, what: str) -> str:
 
 def _head(report: Report) -> str:
     controls = report["controls"]
+    chance = f"by truth of other pictures: {with_interval(controls['shuffled'])}" if "shuffled" in controls else (
+        "not known, since there is no other picture to take the truth of"
+    )  # fmt: skip
     return (
         f"{said_of(report['task'])} (±: 95 %, over {sampled(report['task'])})\n"
-        f"originals {with_interval(report['originals'])}; chance, by truth of other pictures: "
-        f"{with_interval(controls['shuffled'])}; grey pictures: {with_interval(controls['grey'])}"
+        f"originals {with_interval(report['originals'])}; chance, {chance}; "
+        f"grey pictures: {with_interval(controls['grey'])}"
     )
 
 

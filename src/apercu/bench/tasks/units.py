@@ -26,6 +26,7 @@ from apercu.stages.colour import Samples
 ORIGINALS, SHUFFLED, GREY, CODED = "originals", "shuffled", "grey", "coded"
 SAME, MIXED = "same", "mixed"
 _VERSION = 1  # of what is kept
+_SHUFFLING = 2  # of how truth is shuffled
 _GROUPS = 10  # of pictures, of which each is left out once, where a task does not tell what each picture adds
 _MOST_LEFT_OUT = 200  # times that pictures are left out: by themselves, or in as many groups where there are more
 
@@ -87,6 +88,7 @@ def count(work: Work, codec: str, part: str, places: range) -> list[list[tuple[i
 
 def score(work: Work, units: Sequence[Unit]) -> dict[Unit, dict[str, Any]]:
     """For each unit {"score": float, "without": [float]}: the score, and those without each picture, or group of them.
+    The score is None where no picture can get the truth of another.
 
     Raises OptionError for what a user's task does wrong, and what the package's own raise.
     """
@@ -100,14 +102,19 @@ def _scored(work: Work, unit: Unit) -> dict[str, Any]:
         task = _network(work, *unit.learning)
         images = _shown(work, unit)
         with built_in.at_work(work.task):
-            known = _jackknifed(work.task, task, images, _truth(work, task, unit))
+            truth = _truth(work, task, unit)
+            if unit.shown == SHUFFLED:
+                others = _others(truth, images, unit.seed)
+                images, truth = [images[place] for place in others], list(others.values())
+            known = _jackknifed(work.task, task, images, truth) if images else {"score": None, "without": []}
         work.store.save(key, known)
     return known
 
 
 def _key(work: Work, unit: Unit) -> list[Any]:
-    shown = [unit.shown, *([behind(unit.codec, work.plan), unit.rate] if unit.shown == CODED else [])]
-    return [*_learning_key(work, *unit.learning), *shown]
+    coded = [behind(unit.codec, work.plan), unit.rate] if unit.shown == CODED else []
+    shuffled = [_SHUFFLING] if unit.shown == SHUFFLED else []
+    return [*_learning_key(work, *unit.learning), unit.shown, *coded, *shuffled]
 
 
 def _learning_key(work: Work, seed: int, trained: str, codec: str, rate: float) -> list[Any]:
@@ -206,20 +213,32 @@ def _truth(work: Work, task: Task, unit: Unit) -> Truth:
         truth = _found["truth"]
     else:
         truth = test.truth if test.truth is not None else [_sealed(image) for image in test.images]
-    if unit.shown == SHUFFLED:
-        return [truth[place] for place in _shuffled(truth, test.images, unit.seed)]
     return truth
 
 
-def _shuffled(truth: Truth, images: Images, seed: int) -> list[int]:
-    """Whose truth each picture gets: anybody's, but where truth is an array that of a picture of the same size."""
-    order = np.arange(len(images))
-    sizes = [image.shape[:2] if isinstance(one, np.ndarray) else () for one, image in zip(truth, images, strict=True)]
-    draw = np.random.default_rng(seed)
-    for size in sorted(set(sizes)):
-        among = [place for place, one in enumerate(sizes) if one == size]
-        order[among] = draw.permutation(among)
-    return order.tolist()
+def _others(truth: Truth, images: Images, seed: int) -> dict[int, Any]:
+    """By the place of each picture, the truth of another one: none keeps its own, and each truth is given once.
+
+    A truth of a picture's size, such as a mask, is brought to the size of the picture that gets it, by its nearest
+    samples. Arrays of other bands go among themselves; a picture without another of its kind has no entry.
+    """
+    kinds: dict[Any, list[int]] = {}
+    for place, one in enumerate(truth):
+        kinds.setdefault(one.shape[2:] if isinstance(one, np.ndarray) else None, []).append(place)
+    draw, found = np.random.default_rng(seed), {}
+    for among in kinds.values():
+        order = draw.permutation(among).tolist()
+        for place, other in zip(order, order[1:] + order[:1], strict=True):
+            if place != other:
+                found[place] = _fitted(truth[other], images[other].shape[:2], images[place].shape[:2])
+    return dict(sorted(found.items()))
+
+
+def _fitted(one: Any, size: tuple[int, ...], wanted: tuple[int, ...]) -> Any:
+    if not isinstance(one, np.ndarray) or one.shape[:2] != size or size == wanted:
+        return one
+    rows, columns = (np.arange(new) * old // new for old, new in zip(size, wanted, strict=True))
+    return one[rows[:, None], columns]
 
 
 def _jackknifed(name: str, task: Task, images: Images, truth: Truth) -> dict[str, Any]:
