@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 import apercu
+from apercu.format.container import Header, pack
 from apercu.restore import networks
 from tests import browser, web_files, web_package
 from tests.page_case import original
@@ -86,6 +87,26 @@ def test_node_makes_of_all_files_what_it_should(files, node):
     for engine in ENGINES:
         assert web_files.differences(cases, node[engine]) == []
     assert web_files.differences(cases[-60:], node["old"]) == []
+
+
+NOTHING = """
+const { configure, decode } = await import(process.argv[1]);
+for (const file of JSON.parse(process.argv[2])) {
+  configure({ engine: "javascript", worker: false });
+  const told = await decode(Buffer.from(file, "hex"), { damaged: "conceal" }).catch(({ name }) => name);
+  console.log(told, process.cpuUsage().user);
+}
+"""
+
+
+def test_a_file_of_which_nothing_can_be_shown_is_not_filled(dist):
+    """Too short, and long enough but without sense; 121 million pixels of one tile."""
+    header = Header(11_000, 11_000, 1, "grey", codec="apercu", model_id=2, quality_q8=12_800)
+    files = json.dumps([pack(header, [bytes(range(256)) * n]).hex() for n in (0, 8)])
+    command = ["node", "--input-type=module", "-e", NOTHING, str(dist / "apercu.js"), files]
+    answers = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert answers[::2] == ["Truncated"] * 2
+    assert int(answers[-1]) < 3_000_000, "microseconds"
 
 
 def test_what_a_file_says_and_how_it_is_handed_on(node):

@@ -11,6 +11,7 @@ export function decodeImage(engine, bytes, { maxPixels, layers, conceal, models 
   const head = readHead(bytes, maxPixels, models), { width, height, bands } = head;
   const nLayers = Math.min(layers, head.nLayers);
   const tiles = segmentsOf(head, bytes, nLayers, conceal);
+  if (!tiles.some(({ segments }) => segments.length)) refuse(tiles[0].fault); // before memory is taken for what cannot be shown
   const data = new (head.wide ? Uint16Array : Uint8Array)(width * height * bands);
   const shown = new Uint8Array(head.nTiles);
   let firstFault;
@@ -21,6 +22,7 @@ export function decodeImage(engine, bytes, { maxPixels, layers, conceal, models 
       if (!conceal || found.fault === "TooLarge") refuse(found.fault);
       n = found.layer;
       if (!n) firstFault ??= found.fault;
+      if (!n && tiles.length === 1) refuse(firstFault); // nor is all of an image filled
     }
     shown[index] = n;
     const across = place.width * bands;
