@@ -33,7 +33,7 @@ def report(retrained=("same", "mixed")):
         "task": {
             "name": "classification", "score": "share of pictures whose class is found", "unit": "",
             "higher_is_better": True, "kind": "classes", "n_test": 140, "n_train": 300, "classes": ["field", "sea"],
-            "learns": True, "seeds": [0, 1, 2, 3, 4], "drawn": False,
+            "learns": True, "n_seen": 0, "seeds": [0, 1, 2, 3, 4], "drawn": False,
         },
         "rates": RATES,
         "codecs": CODECS,

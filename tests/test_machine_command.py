@@ -54,11 +54,14 @@ def test_a_folder_is_measured_by_a_task_of_ones_own_and_what_did_not_arrive_is_t
             path = tmp_path / "data" / part / data.classes[number] / f"{name.split('/')[1]}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(path)
+    Image.fromarray(data.test.images[0]).save(tmp_path / "data" / "train" / "fine" / "again.png")
     where = ["--images", str(tmp_path / "data"), "--bpp", "0.06", "2", "--seeds", "1"]
     assert call(tmp_path, "tests.plain_task:make", *where) == 0
     said = capsys.readouterr()
     assert "nothing arrived: squares at 0.06 bpp has no file so small for 9 of 9 pictures" in said.err
     assert "drawn" not in said.err
+    assert "test/fine/0.png: among the pictures to train on as well" in said.err
+    assert "9 pictures (1 of them trained on)" in said.out
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (report["task"]["n_test"], report["task"]["classes"]) == (9, ["coarse", "fine", "middle"])
 

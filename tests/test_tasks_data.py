@@ -65,6 +65,17 @@ def test_equal_files_are_on_one_side(tmp_path):
     assert sides[0] != sides[1]
 
 
+def test_pictures_that_are_on_both_sides_are_named_whatever_their_files(tmp_path):
+    for part in ("train", "test"):
+        save(tmp_path / part / "a" / f"{part}.png", value=1 if part == "train" else 2)
+        save(tmp_path / part / "b" / f"{part}.png", value=3, shape=(4, 6) if part == "train" else (6, 4))
+    assert load(tmp_path).seen() == []
+    save(tmp_path / "train" / "b" / "other name.bmp", value=2)
+    assert from_folder(tmp_path, read_picture, (*SUFFIXES, ".bmp")).seen() == ["test/a/test.png"]
+    save(tmp_path / "bare" / "0.png")
+    assert load(tmp_path / "bare").seen() == []
+
+
 def test_what_is_wrong_with_classes_is_said(tmp_path):
     refused("no such folder", tmp_path / "absent")
     (tmp_path / "half" / "train").mkdir(parents=True)

@@ -135,7 +135,14 @@ def _data(arguments: argparse.Namespace) -> Any:
 
     entry = TASKS.get(arguments.task)
     if arguments.images is not None:
-        return data.from_folder(arguments.images, streams.read_picture, ENDINGS, entry.kind if entry else None)
+        given = data.from_folder(arguments.images, streams.read_picture, ENDINGS, entry.kind if entry else None)
+        if seen := given.seen():
+            more = f" and {len(seen) - 1} more" * (len(seen) > 1)
+            complain(
+                f"{streams.label(seen[0])}{more}: among the pictures to train on as well; a network that is trained on "
+                "what it is tested on scores too high"
+            )
+        return given
     if entry is None:
         raise OptionError(f"{arguments.task} needs --images: pictures are drawn for the built-in tasks only")
     found = built_in.drawn(arguments.task)

@@ -66,6 +66,21 @@ class DataSet:
                     _add(found, entry)
         return found.hexdigest()
 
+    def seen(self) -> list[str]:
+        """Names of test pictures that are among those to train on too, sample for sample."""
+        train = {_of_picture(image) for image in self.train.images} if self.train is not None else set()
+        return [
+            name
+            for name, image in zip(self.test.names, self.test.images, strict=True)
+            if train and _of_picture(image) in train
+        ]
+
+
+def _of_picture(image: Samples) -> bytes:
+    found = hashlib.sha256()
+    _add(found, image)
+    return found.digest()
+
 
 def _add(digest: Any, value: Any) -> None:
     if isinstance(value, np.ndarray):

@@ -203,6 +203,7 @@ def _report(
             "n_train": 0 if data.train is None else len(data.train.images),
             "classes": list(data.classes),
             "learns": learns,
+            "n_seen": len(data.seen()) if learns else 0,
             "seeds": list(seeds),
             "drawn": drawn,
         },

@@ -47,7 +47,8 @@ def said_of(task: Mapping[str, Any]) -> str:
     unit = f" in {task['unit']}" if task["unit"] else ""
     networks = f", {_several(len(task['seeds']), 'network')}" if task["learns"] else ""
     pictures = _several(task["n_test"], "drawn picture" if task["drawn"] else "picture")
-    return f"{task['name']}: {task['score']}{unit}, on {pictures}{networks}"
+    seen = f" ({task['n_seen']} of them trained on)" if task["n_seen"] else ""
+    return f"{task['name']}: {task['score']}{unit}, on {pictures}{seen}{networks}"
 
 
 def sampled(task: Mapping[str, Any]) -> str:
