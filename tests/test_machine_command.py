@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from apercu.bench import peers
+from apercu.bench import needs, peers
 from apercu.bench.tasks import built_in, units
 from apercu.cli.main import main
 from tests import plain_task
@@ -64,6 +64,12 @@ def test_a_folder_is_measured_by_a_task_of_ones_own_and_what_did_not_arrive_is_t
     assert "9 pictures (1 of them trained on)" in said.out
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (report["task"]["n_test"], report["task"]["classes"]) == (9, ["coarse", "fine", "middle"])
+
+
+def test_the_extra_that_brings_all_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(needs, "find_spec", lambda name: None if name == "scipy" else name)
+    assert call(tmp_path, "plain") == 2
+    assert capsys.readouterr().err == "apercu: machine needs scipy: pip install 'apercu[machine]'\n"
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ COMPARING = ("bjontegaard", "matplotlib")
 """What a comparison needs last: for BD-rate and curves."""
 
 
-def check_packages(doing: str, packages: Sequence[str]) -> None:
-    """Raises MissingExtra, naming all packages that are missing."""
+def check_packages(doing: str, packages: Sequence[str], extra: str = "bench") -> None:
+    """Raises MissingExtra, naming all packages that are missing, and the extra that brings them."""
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
-        raise MissingExtra(f"{doing} needs {' and '.join(missing)}: pip install 'apercu[bench]'")
+        raise MissingExtra(f"{doing} needs {' and '.join(missing)}: pip install 'apercu[{extra}]'")
 
 
 def check_folder(option: str, folder: Path) -> None:

@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise MissingExtra(f"machine needs {error.name}: pip install 'apercu[machine]'") from error
 
     streams.set_limit(arguments)
-    needs.check_packages("machine", _NEEDS)
+    needs.check_packages("machine", _NEEDS, "machine")
     built_in.maker_of(arguments.task)
     retrain = measuring.listed(arguments.retrain, "--retrain", running.RETRAINED) or []
     wanted = measuring.listed(arguments.peers, "--peers", peers.PEERS)
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         peers.chosen(wanted)[0] if wanted is not None else [one for one in _PEERS if not peers.fault(peers.PEERS[one])]
     )
     ours, models, networks = measuring.contestants(arguments, _CODECS)
-    cache = arguments.cache or measuring.cache_folder("machine")
+    cache = arguments.cache or measuring.cache_folder("machine", "machine")
     for option, folder in (("--out", arguments.out), ("--cache", cache)):
         needs.check_folder(option, folder)
     data = _data(arguments)

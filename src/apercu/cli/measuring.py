@@ -88,12 +88,12 @@ def listed(given: Sequence[str] | None, option: str, known: Mapping[str, Any] | 
     return names
 
 
-def cache_folder(command: str) -> Path:
+def cache_folder(command: str, extra: str = "bench") -> Path:
     """Where a command keeps its results by default. Raises MissingExtra."""
     try:
         import platformdirs
     except ImportError as error:
-        raise MissingExtra(f"{command} needs platformdirs, or --cache: pip install 'apercu[bench]'") from error
+        raise MissingExtra(f"{command} needs platformdirs, or --cache: pip install 'apercu[{extra}]'") from error
     return Path(platformdirs.user_cache_path("apercu", appauthor=False)) / command
 
 
