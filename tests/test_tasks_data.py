@@ -125,7 +125,9 @@ def test_what_is_wrong_with_masks_is_said(tmp_path):
     save(masks(tmp_path / "colour") / "test" / "labels" / "a.png", shape=(4, 6, 3))
     refused("a mask has one band of 8 bits", tmp_path / "colour", error=ImageError)
     save(masks(tmp_path / "same") / "train" / "labels" / "a.png", value=0)
-    refused("all masks have one class only", tmp_path / "same")
+    refused("numbered from 0 on; all masks together hold 0, and", tmp_path / "same")
+    save(tmp_path / "same" / "test" / "labels" / "a.png", value=255)  # black and white
+    refused("hold 0 and 255, and 255 is for pixels that have none", tmp_path / "same")
     save(masks(tmp_path / "absent") / "test" / "images" / "b.webp", shape=(4, 6, 3))
     refused("no mask for b.webp", tmp_path / "absent")
     save(masks(tmp_path / "twice") / "test" / "images" / "a.png", shape=(4, 6, 3))

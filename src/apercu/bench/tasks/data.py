@@ -30,6 +30,7 @@ Read = Callable[[str], tuple[Samples, str]]
 _TRAIN_SHARE = 0.7  # of the pictures of a class, where a folder is not parted
 _TEST_EVERY = 5  # of digits: the first and the second half of the usual files are by different hands
 _MASK_FOLDERS = ("labels", "masks")
+_NO_CLASS = 255  # in a mask, as in PASCAL VOC and Cityscapes
 _IDX_IMAGES, _IDX_LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 
 
@@ -189,8 +190,11 @@ def _parted(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 def _masks(folder: Path, read: Read, suffixes: Sequence[str]) -> DataSet:
     train, test = (_masked(folder, part, read, suffixes) for part in ("train", "test"))
     labels = np.unique(np.concatenate([np.unique(mask) for split in (train, test) for mask in split.truth or ()]))
-    if len(labels) < 2:
-        raise OptionError(f"{folder}: all masks have one class only")
+    if len(labels[labels != _NO_CLASS]) < 2:
+        raise OptionError(
+            f"{folder}: two classes or more are needed, numbered from 0 on; all masks together hold "
+            f"{' and '.join(map(str, labels))}, and {_NO_CLASS} is for pixels that have none"
+        )
     return DataSet("masks", tuple(str(number) for number in range(int(labels[-1]) + 1)), train, test)
 
 
