@@ -78,7 +78,7 @@ def test_the_curves_are_drawn(retrained):
     found = draw(report(retrained))
     assert found["curves.png"].startswith(b"\x89PNG")
     svg = found["curves.svg"].decode()
-    for words in ("originals", "truth of other pictures", "grey pictures", "apercu, exact", "=jpeg"):
+    for words in ("originals", "chance: truth of other pictures", "grey pictures", "apercu, exact", "=jpeg"):
         assert f">{words}</text>" in svg
     assert ">trained on originals</text>" in svg
     assert ("retrained at the same rate (solid)" in svg) == bool(retrained)

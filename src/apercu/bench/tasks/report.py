@@ -28,7 +28,7 @@ _PANEL = 6.2, 5.2  # inches
 _LABELS = 1.8  # inches, beside the panels
 _TITLE = 120  # characters
 _SPREAD = 0.012  # of the logarithmic axis, from the mark of one codec to that of the next
-_CHANCE = {"shuffled": "truth of other pictures", "grey": "grey pictures"}
+_CHANCE = {"shuffled": "chance: truth of other pictures", "grey": "grey pictures"}
 _OPEN = {"same": "-", "mixed": ":"}  # how lines of networks are drawn that were trained on
 
 
