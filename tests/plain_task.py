@@ -47,11 +47,14 @@ class Nearest:
     def retrain(self, images, truth):
         kept = np.random.default_rng(self.seed).permutation(len(images))[: 3 * len(images) // 4]
         seen, truth = features(images)[kept], np.array(truth)[kept]
-        return Nearest(self.seed, tuple(tuple(seen[truth == number].mean(axis=0)) for number in range(len(PERIODS))))
+        return type(self)(self.seed, tuple(tuple(seen[truth == number].mean(axis=0)) for number in range(len(PERIODS))))
 
     def tally(self, images, truth):
+        return [int(found == right) for found, right in zip(self.named(images), truth, strict=True)]
+
+    def named(self, images):
         away = np.linalg.norm(features(images)[:, None] - np.array(self.means)[None], axis=2)
-        return [int(found == right) for found, right in zip(away.argmin(axis=1), truth, strict=True)]
+        return away.argmin(axis=1).tolist()
 
     def measure(self, tallies):
         return sum(tallies) / len(tallies)
@@ -66,7 +69,18 @@ class Nearest:
         means = json.loads(data)
         if len(means) != len(PERIODS):
             raise OptionError("not of this task")
-        return Nearest(self.seed, tuple(map(tuple, means)))
+        return type(self)(self.seed, tuple(map(tuple, means)))
+
+
+class Telling(Nearest):
+    """The same, which tells what it finds."""
+
+    def said(self, images):
+        return self.named(images)
+
+
+def make_telling(seed):
+    return Telling(seed)
 
 
 def make(seed):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from apercu.bench.shown import lossless
+from apercu.bench.tasks import said
 from apercu.bench.tasks.shown import Pictures
 
 APERCU, CNN, JPEG = "apercu:apercu/none", "apercu:apercu/cnn", "=jpeg"
@@ -84,4 +85,24 @@ def pictures():
                          "metrics": {"psnr": 25 + 3 * at - number}}  # fmt: skip
                 webp = lossless(np.uint8(image // step * step + step // 2 + number))
                 found.pictures[name, codec, rate] = {"webp": webp, "point": point}
+    return found
+
+
+EVIL = "<img src=x onerror=alert(1)> & <b>sea</b>"
+MASK = np.repeat(np.uint8([0, 1]), 48)[:, None].repeat(128, axis=1)
+"""Class 0 above, 1 below; all of class 1 in truth."""
+
+
+def told_pictures():
+    """The same, with a mask over all pictures of the first, whose truth is known, and words and a box at the second."""
+    found, (masked, worded) = pictures(), NAMES
+    record = {"said": said.pack(MASK, MASK.shape), "truth": said.pack(MASK | 1, MASK.shape), "score": 0.5}
+    found.legend.update(said.legend([record], ["field", EVIL]))
+    over, truth = (said.put(record[of], ["field", EVIL], found.legend) for of in ("said", "truth"))
+    found.originals[masked] |= {"truth": truth, "said": {**over, "verdict": "score 0.50"}}
+    found.originals[worded] |= {"truth": {"words": EVIL}, "said": {"words": EVIL, "verdict": "right", "good": True}}
+    box = said.put(said.pack([((16, 16, 64, 48), EVIL)], MASK.shape), [], {})
+    for (name, codec, _), entry in found.pictures.items():
+        wrong = {"words": "field", "verdict": "wrong", "good": False}
+        entry["said"] = over if name == masked else {**box, "verdict": "0 of 1"} if codec == CNN else wrong
     return found

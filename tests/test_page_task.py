@@ -2,12 +2,13 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from apercu.bench import page
 from apercu.bench.tasks.report import save
 from tests import browser, page_case
-from tests.task_report import JPEG, pictures, report
+from tests.task_report import EVIL, JPEG, MASK, pictures, report, told_pictures
 
 pytestmark = pytest.mark.skipif(
     browser.executable() is None, reason=f"the page was not opened: no browser here, none of {', '.join(browser.NAMES)}"
@@ -27,9 +28,26 @@ def file(tmp_path_factory):
     return folder / "index.html"
 
 
+@pytest.fixture(scope="module")
+def telling_file(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("telling")
+    save(report(), told_pictures(), folder)
+    return folder / "index.html"
+
+
 @pytest.fixture
 def opened(tab, file):
     """The page, newly opened; nothing may have gone wrong in it when the test is over."""
+    yield from looked_at(tab, file)
+
+
+@pytest.fixture
+def telling(tab, telling_file):
+    """The page of a task that tells what it finds, in the same way."""
+    yield from looked_at(tab, telling_file)
+
+
+def looked_at(tab, file):
     tab.size(1280, 900)
     tab.requests.clear()
     tab.complaints.clear()
@@ -115,11 +133,88 @@ def test_a_task_that_does_not_learn(tab, tmp_path):
 
 
 @pytest.mark.parametrize("width", [360, 1000])
-def test_a_narrow_window_has_it_all(opened, width):
-    opened.size(width, 800, phone=True, dark=True)
-    opened.settle()
-    assert opened.js("document.documentElement.scrollWidth") <= width
-    assert opened.js("document.querySelector('#task-curve svg').clientWidth") <= width
+def test_a_narrow_window_has_it_all(telling, width):
+    telling.size(width, 800, phone=True, dark=True)
+    telling.settle()
+    assert telling.js("document.documentElement.scrollWidth") <= width
+    assert telling.js("document.querySelector('#task-curve svg').clientWidth") <= width
+
+
+def sayings(tab):
+    """What is said of the pictures, a list of texts for each row."""
+    return tab.js("[...document.querySelectorAll('#said tbody tr')].map(r => [...r.children].map(c => c.textContent))")
+
+
+def described(tab):
+    return tab.js("document.querySelector('#canvas').getAttribute('aria-label')")
+
+
+def test_what_is_said_stands_below_the_pictures_as_text(telling):
+    telling.key("n")
+    assert sayings(telling) == [
+        ["truth", EVIL, ""], ["original", EVIL, "✓ right"], ["apercu, exact, 0.1 bpp", "field", "✗ wrong"]
+    ]  # fmt: skip
+    assert telling.js("document.querySelectorAll('#said-section img, #said-section b').length") == 0
+    assert "the first of 5 networks" in telling.js("document.querySelector('#said-by').textContent")
+    assert telling.js("document.querySelector('#over-field').hidden")  # words only
+    assert described(telling).endswith("; apercu, exact, 0.1 bpp: field, wrong")
+    assert telling.js("document.querySelector('#status').textContent") == described(telling)
+    telling.key("c", "3", "ArrowDown")
+    assert [row[:2] for row in sayings(telling)[2:]] == [
+        ["apercu, exact, 0.05 bpp", "field"], ["=jpeg, 0.05 bpp", "nothing arrived"]
+    ]  # fmt: skip
+
+
+def test_masks_are_drawn_over_the_pictures_and_put_away(telling):
+    assert sayings(telling) == [
+        ["truth", f"{EVIL} 100 %", ""],
+        ["original", f"field 50 %, {EVIL} 50 %", "score 0.50"],
+        ["apercu, exact, 0.1 bpp", f"field 50 %, {EVIL} 50 %", ""],
+    ]
+    assert "what is true on the left" in telling.js("document.querySelector('#over-said').textContent")
+    assert telling.js("[...document.querySelectorAll('#colours li')].map(e => e.textContent)") == ["field", EVIL]
+    covered = page_case.picture(telling, 4).astype(float)
+    telling.js("document.querySelector('#over').focus()")
+    telling.key(" ")
+    assert telling.js("document.activeElement.id") == "over"
+    assert telling.js("document.querySelector('#colours').hidden")
+    bare = page_case.picture(telling, 4).astype(float)
+    colours = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+                        for _, colour in told_pictures().legend["classes"]])  # fmt: skip
+    seen = MASK | (np.arange(128) < 64)  # the truth on the left
+    assert np.abs(covered - (bare + colours[seen]) / 2).max() < 2
+    telling.click("#over-said")
+    assert np.array_equal(page_case.picture(telling, 4), covered)
+    telling.key("v", "v")
+    difference = page_case.picture(telling, 4)  # of the pictures alone
+    telling.click("#over")
+    assert np.array_equal(page_case.picture(telling, 4), difference)
+
+
+def test_boxes_are_drawn_over_the_picture_that_they_are_of(telling):
+    telling.key("n", "2")
+    assert sayings(telling)[2] == ["apercu, restored (cnn), 0.1 bpp", EVIL, "0 of 1"]
+    telling.key("Home")  # all of the right picture
+    covered = page_case.picture(telling, 4).astype(int)
+    telling.click("#over")
+    bare = page_case.picture(telling, 4).astype(int)
+    rows, columns = np.nonzero(np.abs(covered - bare).max(axis=2) > 20)
+    assert (rows.min(), columns.min()) == (16, 16)
+    assert 48 <= rows.max() < 48 + 6  # and the text below
+    assert np.array_equal(covered[18:46, 18:62], bare[18:46, 18:62])
+    telling.click("#over")
+    telling.key("End")
+    assert np.array_equal(page_case.picture(telling, 4)[:48], bare_original(telling)[:48])
+
+
+def bare_original(tab):
+    tab.click("#over")
+    return page_case.picture(tab, 4)
+
+
+def test_a_task_that_tells_nothing_has_pictures_alone(opened):
+    assert opened.js("document.querySelector('#said-section').hidden")
+    assert re.fullmatch(r"field/1: left original, right apercu, exact at [\d.]+ bits per pixel", described(opened))
 
 
 def test_a_comparison_has_no_such_section(tab, tmp_path):

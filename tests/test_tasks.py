@@ -169,10 +169,13 @@ def test_an_interrupted_run_goes_on_and_makes_nothing_twice(tmp_path, monkeypatc
 def test_results_do_not_depend_on_the_number_of_processes(tmp_path):
     small = plain_task.drawn(3, 2)
     ours = plan("apercu:dct/none", "jpeg", rates=(0.4, 6.0))
-    found = [run(small, TASK, ours, Cache(tmp_path / str(jobs)), (0, 1), ("mixed",), jobs).report for jobs in (1, 2)]
-    for one in found:
-        one.pop("environment")
-    assert found[0] == found[1]
+    task = "tests.plain_task:make_telling"
+    both = [run(small, task, ours, Cache(tmp_path / str(jobs)), (0, 1), ("mixed",), jobs) for jobs in (1, 2)]
+    for one in both:
+        one.report.pop("environment")
+    assert both[0].report == both[1].report
+    assert both[0].told == both[1].told
+    assert len(both[0].told) == 1 + 2 * 2
 
 
 def test_a_task_that_cannot_be_kept_nor_tallied_has_the_same_scores(tmp_path, report):

@@ -12,7 +12,7 @@ from PIL import Image
 from apercu.bench.cache import Cache
 from apercu.bench.plan import Plan
 from apercu.bench.tasks import shown
-from apercu.bench.tasks.data import DataSet, Split
+from apercu.bench.tasks.data import DataSet, Split, spread
 from apercu.bench.tasks.report import draw, points_csv, save
 from apercu.bench.tasks.tables import tables, with_interval
 from tests.task_report import APERCU, CNN, interval, pictures, report
@@ -111,12 +111,12 @@ def test_pictures_of_every_class_are_shown():
     truth = [0] * 20 + [1] * 9 + [2]
     names = tuple(f"p{number}" for number in range(30))
     data = DataSet("classes", ("a", "b", "c"), None, Split(names, images, truth))
-    places = shown.spread(data)
+    places = spread(data)
     assert len(places) == 8
     assert [truth[place] for place in places] == [0] * 4 + [1] * 3 + [2]
     unlabelled = DataSet("pictures", (), None, Split(names, images, None))
-    assert shown.spread(unlabelled) == [0, 3, 7, 11, 15, 18, 22, 26]
-    assert shown.spread(unlabelled, 100) == list(range(30))
+    assert spread(unlabelled) == [0, 3, 7, 11, 15, 18, 22, 26]
+    assert spread(unlabelled, 100) == list(range(30))
 
 
 def test_shown_pictures_are_those_that_arrive(tmp_path):

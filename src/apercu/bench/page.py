@@ -7,6 +7,7 @@
     page/curves.js     the rate-distortion curves
     page/numbers.js    the numbers, curves and BD-rates beside the pictures
     page/task.js, .css what networks make of the pictures, in the report of a task
+    page/said.js       what a network says of the pictures, in words and over them
     page/report.js     what is chosen, and the keys
 
 Pictures stand in the page as Base64 in scripts of a type that no browser runs, and become images when they are looked
@@ -29,7 +30,9 @@ from apercu.bench.shown import fit
 
 LIMIT = 39_000_000  # bytes of a page; pictures are cut to smaller windows above it
 
-_SCRIPTS = "stage.js", "made.js", "curves.js", "numbers.js", "task.js", "report.js"
+_SCRIPTS = "stage.js", "made.js", "curves.js", "numbers.js", "task.js", "said.js", "report.js"
+
+_SAID = "said", "truth"
 
 Comparison = Mapping[str, Any]
 Originals = Mapping[str, Mapping[str, Any]]
@@ -71,9 +74,12 @@ def page_html(
             `apercu.bench.tasks.report` has it).
         pictures: for (image, codec, rate or "N bytes") {"webp": lossless WebP, "point": the record of what is shown},
             and "sent", the exact decode of the same file as lossless WebP, of one with generated parts; one that is
-            missing is a rate which that codec does not reach.
-        originals: for an image {"webp": lossless WebP, "window": (top, left, height, width), "note": optional remark},
-            the same window as in its pictures; an image without one is shown decoded only.
+            missing is a rate which that codec does not reach. "said", where there is any, is what a network says of it:
+            {"words", optionally "verdict", "good", "boxes", "webp" of the same window and "map"}, see
+            `apercu.bench.tasks.said`.
+        originals: for an image {"webp": lossless WebP, "window": (top, left, height, width), "note": optional remark,
+            "said" as in a picture, "truth" in the same shape}, the same window as in its pictures; an image without one
+            is shown decoded only.
         title: of the page.
         limit: bytes; above it the pictures are cut to smaller windows.
 
@@ -84,6 +90,13 @@ def page_html(
     rest = len(_json(data)) + 100_000
     both: dict[tuple[Any, ...], Mapping[str, Any]] = dict(pictures)
     both |= {(*key, "sent"): {"webp": of["sent"]} for key, of in pictures.items() if "sent" in of}
+    said: dict[tuple[Any, ...], Mapping[str, Any]] = {
+        (*key, of): entry[of]
+        for key, entry in ({(name,): entry for name, entry in originals.items()} | dict(pictures)).items()
+        for of in _SAID
+        if of in entry
+    }
+    both |= {key: one for key, one in said.items() if "webp" in one}
     originals, fitted = fit(originals, both, max(0, limit - rest) * 3 // 4)
     ids: dict[bytes, int] = {}
     names = [image["name"] for image in comparison["images"]]
@@ -93,12 +106,15 @@ def page_html(
             entry["window"] = originals[name]["window"]
             if note := originals[name].get("note"):
                 entry["note"] = note
+            entry |= {of: _said(said[name, of], fitted.get((name, of)), ids) for of in _SAID if (name, of) in said}
     codecs, rates = list(comparison["codecs"]), _rates(comparison)
     for key, picture in pictures.items():
         name, codec, rate = key
         place = names.index(name), codecs.index(codec), rates.index(rate)
         number, *sent = (ids.setdefault(fitted[of]["webp"], len(ids)) for of in (key, (*key, "sent")) if of in fitted)
         data["pictures"].append([*place, number, _record(picture["point"]), *sent])
+        if (*key, "said") in said:
+            data["said"].append([*place, _said(said[(*key, "said")], fitted.get((*key, "said")), ids)])
     style = _part("report.css") + _part("task.css")
     script = "".join(_part(name) for name in _SCRIPTS)
     return Template(_part("report.html")).substitute(
@@ -139,6 +155,7 @@ def _data(comparison: Comparison) -> dict[str, Any]:
         ],
         # [image, codec, rate, picture, record], the first three as places in the lists above, and what was sent of it
         "pictures": [],
+        "said": [],  # [image, codec, rate, what a network says of that picture]
         "bd_rate": {
             metric: {labels[row]: {labels[c]: cell for c, cell in cells.items()} for row, cells in table.items()}
             for metric, table in (comparison.get("bd_rate") or {}).items()
@@ -166,6 +183,12 @@ def _record(point: Mapping[str, Any]) -> dict[str, Any]:
     if point.get("scale", 1) != 1:
         kept["scale"] = point["scale"]
     return kept | {"metrics": dict(point["metrics"])}
+
+
+def _said(said: Mapping[str, Any], over: Mapping[str, Any] | None, ids: dict[bytes, int]) -> dict[str, Any]:
+    """What a network says of a picture, with the number of what is drawn over that in place of its bytes."""
+    found = {key: value for key, value in said.items() if key != "webp"}
+    return found if over is None else {**found, "over": ids.setdefault(over["webp"], len(ids))}
 
 
 def _json(data: Any) -> str:

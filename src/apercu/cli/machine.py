@@ -121,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
             progress,
             drawn=arguments.images is None,
         )
-        report.save(found.report, shown.pictures(data, plan, Cache(cache)), arguments.out)
+        report.save(found.report, shown.pictures(data, plan, Cache(cache), found.told), arguments.out)
     say(tables(found.report, measuring.width()))
     measuring.say_reasons("nothing arrived", _missing(found.report), "report.json")
     say(f"\n{streams.label(os.fspath(arguments.out / 'index.html'))} shows it all.")

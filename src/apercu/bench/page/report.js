@@ -12,10 +12,11 @@ const PAN_STEP = 64; // page pixels
 const CODEC_KEYS = "123456789abdehijkloqruwxyz"; // of the codecs in turn; other letters have a use of their own
 
 const find = (id) => document.getElementById(id);
-const shown = new Map(); // by image, codec and rate: {picture, point, sent}
+const shown = new Map(); // by image, codec and rate: {picture, point, sent, said}
 for (const [image, codec, rate, picture, point, sent] of DATA.pictures) {
   shown.set(`${image} ${codec} ${rate}`, { picture, point, sent });
 }
+for (const [image, codec, rate, said] of DATA.said) shown.get(`${image} ${codec} ${rate}`).said = said;
 const loaded = new Map(); // picture -> promise of an image
 const state = { image: 0, codec: 0, rate: 0, against: ORIGINAL, metric: 0, part: PARTS.indexOf("generated") };
 const stage = new Stage(find("stage"), followStage);
@@ -91,12 +92,16 @@ async function refresh() {
   writeCurves();
   writeBdRates();
   writeTask();
-  const pictures = [left?.picture, right?.picture, part() === "generated" ? null : right.sent];
-  const [leftImage, rightImage, sentImage] = await Promise.all(pictures.map(load));
+  writeSaid(left, right);
+  const over = overPictures(left, right);
+  const pictures = [left?.picture, right?.picture, part() === "generated" ? null : right.sent,
+    ...over.map((said) => said?.over)];
+  const [leftImage, rightImage, sentImage, ...overImages] = await Promise.all(pictures.map(load));
   if (mine !== turn) return;
   const absent = find("absent");
   absent.hidden = right !== undefined;
   absent.textContent = absence();
+  stage.marks = over.map((said, i) => marksOf(said, overImages[i]));
   if (part() === "invented") stage.show(null, inventionOf(sentImage, rightImage, stage.gain));
   else stage.show(leftImage === sentImage ? null : leftImage, sentImage ?? rightImage);
   writeLegend(part() === "invented");
@@ -104,7 +109,7 @@ async function refresh() {
   writeCaption();
   const { name } = DATA.images[state.image];
   const rate = right ? ` at ${number(right.point.bpp)} bits per pixel` : " absent";
-  const what = `${name}: left ${left ? leftName() : "absent"}, right ${rightName()}${rate}`;
+  const what = `${name}: left ${left ? leftName() : "absent"}, right ${rightName()}${rate}${sayingsText(left, right)}`;
   find("canvas").setAttribute("aria-label", what);
   find("status").textContent = what;
   find("stage").setAttribute("aria-busy", "false");
@@ -312,6 +317,7 @@ function begin() {
   new ResizeObserver(fill).observe(find("choice")); // the pictures take what it leaves of the window
   new ResizeObserver(writeCurves).observe(find("curves-section"));
   beginTask();
+  beginSaid();
   choose({ rate: Math.max(first, Math.min(DATA.rates.length - 1, Math.floor(DATA.rates.length / 2))) });
 }
 

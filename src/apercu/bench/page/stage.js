@@ -39,6 +39,7 @@ class Stage {
     this.context = this.canvas.getContext("2d");
     this.left = null;
     this.right = null;
+    this.marks = [null, null]; // what is drawn over either picture: a function of a context and the picture's place
     this.mode = "divide";
     this.held = false; // the left picture is shown whole
     this.gain = 4;
@@ -146,10 +147,11 @@ class Stage {
     this.element.dataset.larger = place.larger;
     const whole = this.whole();
     if (whole) {
-      this.paint(whole, place, dense, 0, width);
+      const marks = whole === this.difference.canvas ? null : this.marks[this.held || !this.right ? 0 : 1];
+      this.paint(whole, marks, place, dense, 0, width);
     } else {
-      this.paint(this.left, place, dense, 0, place.at);
-      this.paint(this.right, place, dense, place.at, width);
+      this.paint(this.left, this.marks[0], place, dense, 0, place.at);
+      this.paint(this.right, this.marks[1], place, dense, place.at, width);
       this.divider.hidden = false;
       this.divider.style.left = `${place.at}px`;
       this.divider.setAttribute("aria-valuenow", Math.round(100 * this.split));
@@ -168,7 +170,7 @@ class Stage {
     return this.mode === "difference" ? this.differing() : null;
   }
 
-  paint(picture, place, dense, first, last) {
+  paint(picture, marks, place, dense, first, last) {
     const { context } = this;
     const size = this.size();
     context.setTransform(dense, 0, 0, dense, 0, 0);
@@ -179,6 +181,7 @@ class Stage {
     context.imageSmoothingEnabled = place.scale * dense < 1;
     context.imageSmoothingQuality = "high";
     context.drawImage(picture, place.x, place.y, size.width * place.scale, size.height * place.scale);
+    marks?.(context, place);
     context.restore();
   }
 

@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ KINDS = ("classes", "masks", "digits", "pictures")
 """The kinds that a folder can hold; a drawn set may be of another."""
 Read = Callable[[str], tuple[Samples, str]]
 """From a file to its samples and what its bands are, as `apercu.bridges.files.read`."""
+MOST_SHOWN = 8
+"""Test pictures that a report shows."""
 _TRAIN_SHARE = 0.7  # of the pictures of a class, where a folder is not parted
 _TEST_EVERY = 5  # of digits: the first and the second half of the usual files are by different hands
 _MASK_FOLDERS = ("labels", "masks")
@@ -81,6 +84,23 @@ def _of_picture(image: Samples) -> bytes:
     found = hashlib.sha256()
     _add(found, image)
     return found.digest()
+
+
+def spread(data: DataSet, most: int = MOST_SHOWN) -> list[int]:
+    """Places of up to `most` test pictures, in order: of each class in turn where there are classes, else evenly."""
+    n_pictures, truth = len(data.test.images), data.test.truth
+    if data.classes and truth is not None and all(is_class(entry, data.classes) for entry in truth):
+        of_classes = [[place for place, entry in enumerate(truth) if entry == number]
+                      for number in range(len(data.classes))]  # fmt: skip
+        in_turn = [place for row in zip_longest(*of_classes) for place in row if place is not None]
+        return sorted(in_turn[:most])
+    n_shown = min(most, n_pictures)
+    return [number * n_pictures // n_shown for number in range(n_shown)]
+
+
+def is_class(entry: Any, classes: Sequence[str]) -> bool:
+    """Whether what is true of a picture is the number of its class."""
+    return isinstance(entry, int) and 0 <= entry < len(classes)
 
 
 def _add(digest: Any, value: Any) -> None:

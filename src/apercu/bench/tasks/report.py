@@ -161,7 +161,7 @@ def _points(report: Report) -> list[dict[str, Any]]:
 
 def _comparison(report: Report, shown: Pictures) -> dict[str, Any]:
     """A run as the page takes it: the pictures that it shows, and the section of the task."""
-    codecs = report["codecs"]
+    codecs, n_networks = report["codecs"], len(report["task"]["seeds"])
     return {
         "codecs": codecs,
         "labels": report["labels"],
@@ -179,6 +179,8 @@ def _comparison(report: Report, shown: Pictures) -> dict[str, Any]:
             "sampled": sampled(report["task"]),
             "trained": {how: words for how, words in TRAINED.items()
                         if any(point["trained"] == how for point in report["points"])},
+            "teller": f"the first of {n_networks} networks, trained on originals" if n_networks > 1 else "the network",
+            "legend": shown.legend,
             "levels": [[_CHANCE.get(name, name), _short(entry)]
                        for name, entry in (("originals", report["originals"]), *report["controls"].items())],
             "points": [

@@ -1,8 +1,7 @@
 """The pictures of a run's page: some test pictures, spread over the classes, and what each codec leaves of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import zip_longest
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,10 @@ from apercu.bench.pictures import original_picture
 from apercu.bench.plan import Plan
 from apercu.bench.shown import centred, cut, lossless
 from apercu.bench.tasks.coding import coded, decoded, of_picture
-from apercu.bench.tasks.data import DataSet
+from apercu.bench.tasks.data import DataSet, is_class, spread
+from apercu.bench.tasks.said import ORIGINAL, Record, Told, judged, legend, put
 from apercu.errors import printable
 from apercu.stages.colour import Samples
-
-MOST = 8
-"""Test pictures that a page shows."""
 
 
 @dataclass(frozen=True)
@@ -27,38 +24,28 @@ class Pictures:
 
     images: what is known of each picture. originals: name -> {"webp", "window", "note"}. pictures: (name, codec, rate)
     -> {"webp", "point"}, and "sent" where parts are generated; one is missing where the codec has no file so small.
-    provenance: codec -> what `apercu.provenance` tells, of those of apercu.
+    Both have "said", what the network finds there, where the task tells, and originals "truth"; see `said.put`.
+    provenance: codec -> what `apercu.provenance` tells, of those of apercu. legend: of `said.legend`.
     """
 
     images: list[dict[str, Any]]
     originals: dict[str, dict[str, Any]]
     pictures: dict[tuple[str, str, float | str], dict[str, Any]]
     provenance: dict[str, dict[str, object]]
+    legend: dict[str, Any] = field(default_factory=dict)
 
 
-def pictures(data: DataSet, plan: Plan, store: Cache) -> Pictures:
-    """Up to `MOST` test pictures as they arrive; what the run has coded is in its store. Raises what codecs raise."""
+def pictures(data: DataSet, plan: Plan, store: Cache, told: Told | None = None) -> Pictures:
+    """The test pictures of `data.spread` as they arrive; what the run has coded is in its store. Raises what codecs
+    raise. told: what `apercu.bench.tasks.run` has been told of them."""
     provenance = {codec: plan.own(codec).provenance for codec in plan.codecs if codec.startswith(OURS)}
-    found = Pictures([], {}, {}, provenance)
-    for place in spread(data):
+    colours = legend([record for records in (told or {}).values() for record in records], data.classes)
+    found = Pictures([], {}, {}, provenance, colours)
+    for number, place in enumerate(spread(data)):
         _add(found, data, place, plan, store)
+        for key, records in (told or {}).items():
+            _tell(found, found.images[-1]["name"], key, records[number], data.classes)
     return found
-
-
-def spread(data: DataSet, most: int = MOST) -> list[int]:
-    """Places of up to `most` test pictures, in order: of each class in turn where there are classes, else evenly."""
-    n_pictures, truth = len(data.test.images), data.test.truth
-    if data.classes and truth is not None and all(_is_class(entry, data.classes) for entry in truth):
-        of_classes = [[place for place, entry in enumerate(truth) if entry == number]
-                      for number in range(len(data.classes))]  # fmt: skip
-        in_turn = [place for row in zip_longest(*of_classes) for place in row if place is not None]
-        return sorted(in_turn[:most])
-    n_shown = min(most, n_pictures)
-    return [number * n_pictures // n_shown for number in range(n_shown)]
-
-
-def _is_class(entry: Any, classes: Sequence[str]) -> bool:
-    return isinstance(entry, int) and 0 <= entry < len(classes)
 
 
 def _add(found: Pictures, data: DataSet, place: int, plan: Plan, store: Cache) -> None:
@@ -67,7 +54,7 @@ def _add(found: Pictures, data: DataSet, place: int, plan: Plan, store: Cache) -
     name = printable(data.test.names[place])
     original = original_picture(this)
     truth: Any = data.test.truth[place] if data.test.truth is not None else None
-    if _is_class(truth, data.classes):
+    if is_class(truth, data.classes):
         original["note"] = f"truth: {printable(data.classes[truth])}"
     found.originals[name] = original
     found.images.append({
@@ -93,6 +80,18 @@ def _add(found: Pictures, data: DataSet, place: int, plan: Plan, store: Cache) -
             if found.provenance.get(codec, {}).get("kind") == "generative":
                 exact = replace(plan.own(codec), restore="none", network=None).name
                 found.pictures[name, codec, rate]["sent"] = _webp(image, exact, rate, plan, store)
+
+
+def _tell(found: Pictures, name: str, key: tuple[str, float], record: Record, classes: Sequence[str]) -> None:
+    """Adds what is said of a picture, and what is true of it; of what did not arrive nothing."""
+    original, said = found.originals[name], {**put(record["said"], classes, found.legend), **judged(record)}
+    if key != ORIGINAL:
+        found.pictures.get((name, *key), {})["said"] = said
+        return
+    original["said"] = said
+    if record["truth"]:
+        original["truth"] = put(record["truth"], classes, found.legend)
+        original.pop("note", None)  # which says the same
 
 
 def _webp(image: Samples, codec: str, rate: float, plan: Plan, store: Cache) -> bytes:

@@ -16,10 +16,10 @@ import numpy as np
 from apercu.bench.cache import Cache
 from apercu.bench.measure import behind
 from apercu.bench.plan import Plan
-from apercu.bench.tasks import built_in
+from apercu.bench.tasks import built_in, said
 from apercu.bench.tasks.coding import NOTHING, decoded, summary
 from apercu.bench.tasks.data import DataSet, Split
-from apercu.bench.tasks.task import Agreeing, Images, Kept, Tallied, Task, Trained, Truth
+from apercu.bench.tasks.task import Agreeing, Images, Kept, Tallied, Task, Telling, Trained, Truth
 from apercu.errors import OptionError
 from apercu.stages.colour import Samples
 
@@ -53,13 +53,19 @@ class Unit(NamedTuple):
 
 @dataclass(frozen=True)
 class Work:
-    """What all units of a run share. data: the set, or where it lies for other processes. digest: of the set."""
+    """What all units of a run share.
+
+    data: the set, or where it lies for other processes. digest: of the set. shown: places of the test pictures of which
+    the network of one seed, `teller`, tells people what it finds; none of a task that does not tell.
+    """
 
     task: str
     data: DataSet | Path
     digest: str
     plan: Plan
     store: Cache
+    teller: int = 0
+    shown: tuple[int, ...] = ()
 
     def key(self, *what: Any) -> list[Any]:
         """What something of this task and data is kept under."""
@@ -72,12 +78,13 @@ class Abilities:
 
     trained: bool
     kept: bool
+    telling: bool
 
 
 def abilities(task: str) -> Abilities:
     """What a task can do: its networks are made where they are used, in processes."""
     one = built_in.made(task, 0)
-    return Abilities(isinstance(one, Trained), isinstance(one, Kept))
+    return Abilities(isinstance(one, Trained), isinstance(one, Kept), isinstance(one, Telling))
 
 
 def count(work: Work, codec: str, part: str, places: range) -> list[list[tuple[int | None, float | None]]]:
@@ -88,11 +95,17 @@ def count(work: Work, codec: str, part: str, places: range) -> list[list[tuple[i
 
 def score(work: Work, units: Sequence[Unit]) -> dict[Unit, dict[str, Any]]:
     """For each unit {"score": float, "without": [float]}: the score, and those without each picture, or group of them.
-    The score is None where no picture can get the truth of another.
+    The score is None where no picture can get the truth of another. Beside them is "said" where the network tells of
+    pictures, with a `said.Record` for each of `work.shown`.
 
     Raises OptionError for what a user's task does wrong, and what the package's own raise.
     """
-    return {unit: _scored(work, unit) for unit in units}
+    found = {}
+    for unit in units:
+        found[unit] = _scored(work, unit)
+        if (unit.seed, unit.trained) == (work.teller, ORIGINALS) and unit.shown in (ORIGINALS, CODED) and work.shown:
+            found[unit] = {**found[unit], "said": _told(work, unit)}
+    return found
 
 
 def _scored(work: Work, unit: Unit) -> dict[str, Any]:
@@ -109,6 +122,47 @@ def _scored(work: Work, unit: Unit) -> dict[str, Any]:
             known = _jackknifed(work.task, task, images, truth) if images else {"score": None, "without": []}
         work.store.save(key, known)
     return known
+
+
+def _told(work: Work, unit: Unit) -> list[said.Record]:
+    key = work.key("said", *_key(work, unit), list(work.shown))
+    known: list[said.Record] | None = work.store.load(key)
+    if known is None:
+        task: Any = _network(work, *unit.learning)  # which tells: the run has looked
+        images = _shown(work, unit, work.shown)
+        truth: Sequence[Any] = [None] * len(images)
+        agreeing = isinstance(task, Agreeing)
+        with built_in.at_work(work.task):
+            if _part(work, "test").truth is not None or (agreeing and unit.shown == CODED):
+                every = _truth(work, task, unit)
+                truth = [every[place] for place in work.shown]
+            entries = list(task.said(images))
+        if len(entries) != len(images):
+            raise OptionError(f"task {work.task}: said returned {len(entries)} entries for {len(images)} pictures")
+        known = [_record(work, task, *each) for each in zip(images, entries, truth, strict=True)]
+        work.store.save(key, known)
+    return known
+
+
+def _record(work: Work, task: Task, image: Samples, entry: Any, true: Any) -> said.Record:
+    found = said.pack(entry, image.shape[:2])
+    if found is None:
+        what = f"{entry.dtype}, {entry.shape}" if isinstance(entry, np.ndarray) else f"a {type(entry).__name__}"
+        raise OptionError(
+            f"task {work.task}: said returned {what} for a picture of {image.shape[:2]}; it can be a text, a class's "
+            "number, a mask or a map of the picture's size, or boxes"
+        )
+
+    def alone() -> float | None:
+        try:
+            with built_in.at_work(work.task):
+                return built_in.number(work.task, task.score([image], [true]))
+        except OptionError:  # one picture may have no score, as where no pixel of a mask has a class
+            return None
+
+    truth = None if true is None else said.pack(true, image.shape[:2])
+    how = said.verdict(found, truth, _data(work).classes, alone)
+    return {"said": found, "truth": None if isinstance(task, Agreeing) else truth, **how}
 
 
 def _key(work: Work, unit: Unit) -> list[Any]:
@@ -128,8 +182,12 @@ def _held(path: Path) -> DataSet:
     return data
 
 
+def _data(work: Work) -> DataSet:
+    return work.data if isinstance(work.data, DataSet) else _held(work.data)
+
+
 def _part(work: Work, part: str) -> Split:
-    data = work.data if isinstance(work.data, DataSet) else _held(work.data)
+    data = _data(work)
     if part == "test":
         return data.test
     assert data.train is not None  # which the run has looked at
@@ -190,8 +248,10 @@ def _further(work: Work, seed: int, trained: str, codec: str, rate: float) -> Ta
         return base.retrain(arrived, train.truth)
 
 
-def _shown(work: Work, unit: Unit) -> Images:
+def _shown(work: Work, unit: Unit, places: Sequence[int] | None = None) -> Images:
     images = _part(work, "test").images
+    if places is not None:
+        images = [images[place] for place in places]
     if unit.shown == GREY:
         images = [np.full_like(image, NOTHING) for image in images]
     elif unit.shown == CODED:
