@@ -33,7 +33,7 @@ def load(name: str, what: str) -> Callable[..., Any]:
     except AttributeError as error:
         raise OptionError(f"{what} {name}: {error}") from error
     except Exception as error:  # a user's module can raise anything
-        hint = (
+        hint = f"; it is named {module_name[:-3]}:{path}, without .py" if module_name.endswith(".py") else ""
             f"; the module of {module_name} is {stem}"
             if (stem := module_name.removesuffix(".py")) != module_name
             else ""
