@@ -23,6 +23,7 @@ PAGE = Path("docs/tasks.md")
 RATES = ("0.05", "0.1", "0.2")
 CODECS = ("--codecs", "apercu", "taha2025", "--restore", "none", "cnn", "gan", "--peers", "jpeg-prog", "avif")
 RETRAINED = ("--retrain", "same", "mixed")
+MIXED = ("--retrain", "mixed", "--bpp", *RATES)
 N_WITH_FACES = 24
 """Photographs for the task of faces: the first in which some are found; the others would cost hours and add nothing."""
 
@@ -39,14 +40,13 @@ class Run:
 
 RUNS = {
     "scenes": Run("Scenes: seven classes of land", "classification", "machine/scenes", (*RETRAINED, "--bpp", *RATES)),
-    "scenes-small": Run(
-        "Scenes, by a small network", "classification-small", "machine/scenes", (*RETRAINED, "--bpp", *RATES)
-    ),
-    "road": Run(
-        "Road: a class for each pixel", "segmentation", "machine/road", ("--retrain", "mixed", "--bpp", *RATES)
-    ),
+    "scenes-small": Run("Scenes, by a small network", "classification-small", "machine/scenes", MIXED),
+    "road": Run("Road: a class for each pixel", "segmentation", "machine/road", MIXED),
     "road-same": Run(
-        "Road at 0.1 bpp, retrained at that rate", "segmentation", "machine/road", ("--retrain", "same", "--bpp", "0.1")
+        "Road at 0.1 bpp, retrained at that rate",
+        "segmentation",
+        "machine/road",
+        ("--codecs", "apercu", "--peers", "jpeg-prog", "--retrain", "same", "--bpp", "0.1"),
     ),
     "digits": Run(
         "Digits of 28 × 28 pixels",
@@ -56,8 +56,8 @@ RUNS = {
     ),
     "faces": Run("Faces in photographs that show some", "faces", "train/photo", ("--bpp", *RATES)),
     "text": Run("Text on drawn signs", "text", None, ("--bpp", *RATES)),
-    "depth": Run("Depth of drawn scenes", "depth", None, (*RETRAINED, "--bpp", *RATES)),
-    "action": Run("Actions of drawn figures", "action", None, (*RETRAINED, "--bpp", *RATES)),
+    "depth": Run("Depth of drawn scenes", "depth", None, MIXED),
+    "action": Run("Actions of drawn figures", "action", None, MIXED),
 }
 """By the name for --only, in the order of the page."""
 
