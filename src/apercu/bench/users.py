@@ -34,10 +34,6 @@ def load(name: str, what: str) -> Callable[..., Any]:
         raise OptionError(f"{what} {name}: {error}") from error
     except Exception as error:  # a user's module can raise anything
         hint = f"; it is named {module_name[:-3]}:{path}, without .py" if module_name.endswith(".py") else ""
-            f"; the module of {module_name} is {stem}"
-            if (stem := module_name.removesuffix(".py")) != module_name
-            else ""
-        )
         raise OptionError(f"{what} {name}: {module_name} cannot be imported: {said(error)}{hint}") from error
     if not callable(function):
         raise OptionError(f"{what} {name}: {path} is a {type(function).__name__}, not a function")
