@@ -74,7 +74,7 @@ def test_own_metric_that_fails(own_module):
     own_module("raise RuntimeError('no licence')\n")
     with pytest.raises(OptionError, match=r"cannot be imported: RuntimeError: no licence \(own_metrics\.py, line 1\)"):
         load_metric("own_metrics:score")
-    with pytest.raises(OptionError, match="it is named own_metrics:score, without .py"):
+    with pytest.raises(OptionError, match=r"it is named own_metrics:score, without \.py"):
         load_metric("own_metrics.py:score")
 
 
