@@ -123,8 +123,10 @@ def test_a_task_that_does_not_learn(tab, tmp_path):
     found = report(())
     found["task"] |= {"learns": False, "seeds": [0]}
     found["controls"]["shuffled"]["low"] = -5  # which is not drawn, and must not take the room of what is
+    found["points"][0]["score"] |= {"mean": 0.98, "low": 0.93, "high": 1.0}
     save(found, pictures(), tmp_path)
     tab.open(tmp_path / "index.html")
+    assert rows(tab)[1][2] == "0.98 −0.05 +0.02"
     assert tab.js("document.querySelector('#trained-field').hidden")
     assert tab.js("document.querySelector('#sampled').textContent") == "pictures"
     ticks = tab.js("[...document.querySelectorAll('#task-curve text')].map(t => t.textContent)")

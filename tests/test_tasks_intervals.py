@@ -27,6 +27,13 @@ def test_one_network_has_students_interval_over_pictures():
     assert 0.75 - found["low"] == pytest.approx(3.182446 / 4)
 
 
+def test_an_interval_ends_where_scores_do():
+    found = interval(of([[1, 1, 1, 0]]), (0.0, 1.0))
+    assert found["high"] == 1
+    assert found["low"] == 0 == max(0, 0.75 - 3.182446 / 4)
+    assert interval(of([[1, 2, 3, 2]]), (0.0, 9.0)) == interval(of([[1, 2, 3, 2]]))
+
+
 def test_two_networks_on_three_pictures_by_hand():
     """Rows 1 2 3 and 3 3 6: mean 3, of seeds 2 and 4, of pictures 2, 2.5, 4.5. Mean squares: of seeds
     3 (1 + 1) / 1 = 6, of pictures 2 (1 + 1/4 + 9/4) / 2 = 3.5, the rest (4 / 4) / 2 = 0.5. So the variance of the

@@ -53,6 +53,8 @@ def test_how_scores_are_told():
     assert with_interval(interval(0.573, 0.06), by_cent=True) == "57 % ±6"
     assert with_interval(interval(0.03, 0.012), signed=True) == "+0.03 ±0.01"
     assert with_interval(interval(31.26, 2.5)) == "31.26 ±2.50"
+    assert with_interval({"mean": 0.98, "low": 0.93, "high": 1.0}) == "0.98 -0.05 +0.02"
+    assert with_interval({"mean": 0.998, "low": 0.991, "high": 1.0}) == "0.998 -0.007 +0.002"
     assert with_interval(None) == "-"
 
 

@@ -44,14 +44,16 @@ function writeTask() {
   writeScores();
 }
 
-// A score with as many decimals as the half of its interval has a use for.
+// A score with as many decimals as its interval has a use for, which ends where no score is higher or lower.
 function scoreText(entry) {
   if (!entry) return "–";
   const [mean, low, high] = entry;
-  const half = low === null ? null : (high - low) / 2;
-  const size = Math.abs(half || mean);
+  const reach = low === null ? [] : [mean - low, high - mean].map((value) => Number(value.toFixed(9)));
+  const size = Math.abs(Math.max(0, ...reach) || mean);
   const digits = size < 0.0095 ? 3 : size < 10 ? 2 : size < 100 ? 1 : 0;
-  return `${mean.toFixed(digits)}${half === null ? "" : ` ±${half.toFixed(digits)}`}`.replace("-", "−");
+  const [below, above] = reach.map((value) => value.toFixed(digits));
+  const said = !reach.length ? "" : below === above ? ` ±${below}` : ` −${below} +${above}`;
+  return mean.toFixed(digits).replace("-", "−") + said;
 }
 
 function shareText(entry) {

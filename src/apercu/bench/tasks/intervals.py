@@ -45,14 +45,17 @@ def jackknife(by_seed: list[float], without: list[list[float]]) -> Scores:
     return Scores(scores, n_units * scores[:, None] - (n_units - 1) * left)
 
 
-def interval(scores: Scores) -> dict[str, Any]:
-    """{"mean", "low", "high", "by_seed"}: the mean over seeds and its interval, None where there is nothing to tell."""
+def interval(scores: Scores, bounds: tuple[float, float] = (-math.inf, math.inf)) -> dict[str, Any]:
+    """{"mean", "low", "high", "by_seed"}: the mean over seeds and its interval, None where there is nothing to tell.
+
+    bounds: the lowest and the highest that a score can be. An interval ends there, and holds as often as without.
+    """
     mean = float(scores.by_seed.mean())
     half = _half_width(scores)
     return {
         "mean": mean,
-        "low": None if half is None else mean - half,
-        "high": None if half is None else mean + half,
+        "low": None if half is None else max(mean - half, bounds[0]),
+        "high": None if half is None else min(mean + half, bounds[1]),
         "by_seed": scores.by_seed.tolist(),
     }
 

@@ -120,8 +120,8 @@ def _panel(axes: Any, report: Report, trained: list[str], ends: bool) -> None:
             scores = {p["rate"]: p["score"] for p in report["points"] if (p["codec"], p["trained"]) == (codec, how)}
             x = [rate * (1 + _SPREAD * (number - (len(codecs) - 1) / 2)) for rate in rates]
             y = [scores[rate]["mean"] for rate in rates]
-            spans = [scores[rate]["high"] - scores[rate]["mean"] if scores[rate]["high"] is not None else 0
-                     for rate in rates]  # fmt: skip
+            spans = [[0 if scores[rate][end] is None else abs(scores[rate][end] - scores[rate]["mean"])
+                      for rate in rates] for end in ("low", "high")]  # fmt: skip
             look = dict(looks[codec])
             if how != "originals":
                 look |= {"markerfacecolor": "white", "markersize": 5, "linestyle": _OPEN[how]}

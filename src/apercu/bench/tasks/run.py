@@ -7,6 +7,7 @@ codec at each rate ("same"), and once for each codec from pictures at any of the
 never learnt from.
 """
 
+import math
 import pickle
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -198,6 +199,7 @@ def _report(
     mine = [codec for codec in plan.codecs if codec.startswith(own.OURS)]
     peers = [codec for codec in plan.codecs if codec not in mine]
     entry = built_in.TASKS.get(task)
+    bounds = (0.0, 1.0) if entry else (-math.inf, math.inf)  # all of the package's own scores are shares
     return {
         "version": VERSION,
         "task": {
@@ -217,13 +219,13 @@ def _report(
         "rates": list(plan.rates),
         "codecs": list(plan.codecs),
         "labels": {codec: own.label(codec) for codec in plan.codecs},
-        "originals": interval(originals),
+        "originals": interval(originals, bounds),
         "controls": {
-            shown: interval(scores(ORIGINALS, shown)) for shown in (SHUFFLED, GREY)
+            shown: interval(scores(ORIGINALS, shown), bounds) for shown in (SHUFFLED, GREY)
             if all(one["score"] is not None for one in results(ORIGINALS, shown))
         },
         "points": [
-            {"codec": codec, "rate": rate, "trained": how, "score": interval(one),
+            {"codec": codec, "rate": rate, "trained": how, "score": interval(one, bounds),
              **_sizes(data, counts[codec], plan.rates.index(rate))}
             for (how, codec, rate), one in by_point.items()
         ],

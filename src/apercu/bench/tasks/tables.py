@@ -25,15 +25,18 @@ def tables(report: Report, width: int | None = None) -> str:
 
 
 def with_interval(entry: Mapping[str, Any] | None, by_cent: bool = False, signed: bool = False) -> str:
-    """A mean and half the width of its interval, "0.46 ±0.03"; "57 % ±6" for a share."""
+    """A mean and how far its interval reaches: "0.46 ±0.03", "0.98 -0.05 +0.02" where it ends at 1; "57 % ±6"."""
     if entry is None:
         return "-"
     times, unit = (100, " %") if by_cent else (1, "")
-    low, high = entry["low"], entry["high"]
-    half = None if low is None else times * (high - low) / 2
-    digits = 0 if by_cent else decimals(half or entry["mean"])
-    mean = f"{times * entry['mean']:{'+' if signed else ''}.{digits}f}{unit}"
-    return mean if half is None else f"{mean} ±{half:.{digits}f}"
+    mean, low, high = entry["mean"], entry["low"], entry["high"]
+    reach = [] if low is None else [round(times * one, 9) for one in (mean - low, high - mean)]
+    digits = 0 if by_cent else decimals(max(reach, default=0) or mean)
+    said = f"{times * mean:{'+' if signed else ''}.{digits}f}{unit}"
+    if not reach:
+        return said
+    below, above = (f"{one:.{digits}f}" for one in reach)
+    return f"{said} ±{below}" if below == above else f"{said} -{below} +{above}"
 
 
 def decimals(value: float) -> int:
