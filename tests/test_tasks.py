@@ -225,6 +225,13 @@ def test_a_score_alone_is_a_task_and_originals_are_the_truth_of_pictures(tmp_pat
     assert found["controls"]["shuffled"]["mean"] < 0
 
 
+def test_names_of_classes_that_are_no_text_are_written_as_what_can_be_seen(tmp_path):
+    odd = replace(DATA, classes=("<script>", "two\nlines", "\udcff\x1b"))  # as folders with such bytes are read
+    found = run(odd, "tests.plain_task:make_bright", plan("squares", rates=(8.0,)), Cache(tmp_path), jobs=1).report
+    assert found["task"]["classes"] == ["<script>", "two\\nlines", "\\xff\\x1b"]
+    assert json.dumps(found, ensure_ascii=False).encode()
+
+
 @pytest.mark.parametrize("n_pictures", [2, 3, 12])
 def test_no_picture_keeps_its_own_truth_when_it_is_shuffled(n_pictures):
     for seed in range(5):

@@ -24,7 +24,7 @@ from apercu.bench.tasks.data import DataSet, spread
 from apercu.bench.tasks.intervals import Scores, interval, jackknife, ratio
 from apercu.bench.tasks.said import Told
 from apercu.bench.tasks.units import CODED, GREY, MIXED, ORIGINALS, SAME, SHUFFLED, Abilities, Unit, Work
-from apercu.errors import OptionError
+from apercu.errors import OptionError, printable
 from apercu.processes import Run, n_cores
 
 VERSION = 1
@@ -210,7 +210,7 @@ def _report(
             "kind": data.kind,
             "n_test": len(data.test.images),
             "n_train": 0 if data.train is None else len(data.train.images),
-            "classes": list(data.classes),
+            "classes": [printable(name) for name in data.classes],
             "learns": learns,
             "n_seen": len(data.seen()) if learns else 0,
             "seeds": list(seeds),
