@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.signal import convolve2d
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import apercu
@@ -135,6 +134,8 @@ def test_ms_ssim_as_two_other_programs(images, value):
 
 def straightforward_ms_ssim(first, second):
     """After the authors' description, in two dimensions and with nothing saved."""
+    from scipy.signal import convolve2d  # a second, which whoever runs other tests need not spend
+
     offsets = np.arange(-5, 6)
     window = np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * 1.5**2))
     window /= window.sum()
