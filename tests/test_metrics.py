@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage
 from PIL import Image
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import apercu
 from apercu.bench.metrics import MEASURES, METRICS, bpp, gmsd, ms_ssim, psnr, psnr_per_plane, ssim
@@ -47,10 +47,12 @@ def test_psnr_of_known_error():
 
 @PAIRS
 def test_psnr_as_scikit_image(images):
-    assert psnr(*images) == pytest.approx(peak_signal_noise_ratio(*images, data_range=255), abs=1e-9)
+    assert psnr(*images) == pytest.approx(skimage.metrics.peak_signal_noise_ratio(*images, data_range=255), abs=1e-9)
     sixteen = in_16_bits(images)
     sixteen[1][::3] ^= 255  # detail below the 8 bits
-    assert psnr(*sixteen) == pytest.approx(peak_signal_noise_ratio(*sixteen, data_range=65535), abs=1e-9)
+    assert psnr(*sixteen) == pytest.approx(
+        skimage.metrics.peak_signal_noise_ratio(*sixteen, data_range=65535), abs=1e-9
+    )
 
 
 def test_psnr_counts_every_sample_of_large_and_of_strided_images():
@@ -87,7 +89,7 @@ def by_scikit_image(original, decoded, data_range):
     """Wang 2004 as scikit-image has it: Gaussian weights, variances of the window; it crops 5 pixels by itself."""
     pairs = zip(planes(original), planes(decoded), strict=True)
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": data_range}
-    return np.mean([structural_similarity(first, second, **options) for first, second in pairs])
+    return np.mean([skimage.metrics.structural_similarity(first, second, **options) for first, second in pairs])
 
 
 @PAIRS
