@@ -1,6 +1,7 @@
 """A small comparison, made up, and how to read its page in a browser."""
 
 import base64
+import re
 
 import numpy as np
 
@@ -72,6 +73,18 @@ def comparison():
         for i, c, r in places
     }
     return contents, pictures, originals
+
+
+def looked_at(tab, file, width, height):
+    """A page, newly opened in a window of this size; nothing may have gone wrong in it when the test is over."""
+    tab.size(width, height)
+    tab.requests.clear()
+    tab.complaints.clear()
+    tab.open(file)
+    yield tab
+    assert tab.js("1") == 1  # so that what came last has been noted
+    assert tab.complaints == []
+    assert {re.match(r"file:|data:image/webp;", address) is not None for address in tab.requests} == {True}
 
 
 def pixels(tab):

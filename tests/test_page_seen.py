@@ -15,6 +15,7 @@ from tests.page_case import (
     colour,
     comparison,
     decoded,
+    looked_at,
     numbers,
     original,
     picture,
@@ -46,14 +47,7 @@ def tab(tmp_path_factory):
 @pytest.fixture
 def report(tab, file):
     """The page, newly opened; nothing may have gone wrong in it when the test is over."""
-    tab.size(1280, 800)
-    tab.requests.clear()
-    tab.complaints.clear()
-    tab.open(file)
-    yield tab
-    assert tab.js("1") == 1  # so that what came last has been noted
-    assert tab.complaints == []
-    assert {re.match(r"file:|data:image/webp;", address) is not None for address in tab.requests} == {True}
+    yield from looked_at(tab, file, 1280, 800)
 
 
 def test_the_pixels_are_those_of_the_files(report):

@@ -38,24 +38,13 @@ def telling_file(tmp_path_factory):
 @pytest.fixture
 def opened(tab, file):
     """The page, newly opened; nothing may have gone wrong in it when the test is over."""
-    yield from looked_at(tab, file)
+    yield from page_case.looked_at(tab, file, 1280, 900)
 
 
 @pytest.fixture
 def telling(tab, telling_file):
     """The page of a task that tells what it finds, in the same way."""
-    yield from looked_at(tab, telling_file)
-
-
-def looked_at(tab, file):
-    tab.size(1280, 900)
-    tab.requests.clear()
-    tab.complaints.clear()
-    tab.open(file)
-    yield tab
-    assert tab.js("1") == 1  # so that what came last has been noted
-    assert tab.complaints == []
-    assert {re.match(r"file:|data:image/webp;", address) is not None for address in tab.requests} == {True}
+    yield from page_case.looked_at(tab, telling_file, 1280, 900)
 
 
 def rows(tab):
