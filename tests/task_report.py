@@ -13,6 +13,7 @@ NAMES = ["field/1", "sea/<b>2"]
 SCORES = {APERCU: (0.7, 0.8, 0.85), CNN: (0.72, 0.82, 0.86), JPEG: (0.3, 0.7, 0.8)}
 REGAINED = {"originals": 0.0, "same": 0.8, "mixed": 0.6}  # of the loss
 ORIGINALS = 0.9
+FURTHER = 0.93
 
 
 def interval(mean, half):
@@ -40,6 +41,7 @@ def report(retrained=("same", "mixed")):
         "codecs": CODECS,
         "labels": {APERCU: "apercu, exact", CNN: "apercu, restored (cnn)", JPEG: "=jpeg"},
         "originals": interval(ORIGINALS, 0.02),
+        "further": interval(FURTHER, 0.02) if retrained else None,
         "controls": {"shuffled": interval(0.14, 0.02), "grey": interval(0.14, 0.0)},
         "points": [
             {"codec": codec, "rate": rate, "trained": how, "score": interval(score(how, codec, rate), 0.03),

@@ -77,8 +77,11 @@ def test_another_way_of_training(opened):
     assert rows(opened)[0][3] == "recovered"
     assert rows(opened)[7] == ["=jpeg", "0.05", "0.78 ±0.03", "80 % ±10", "1.4 %"]
     assert opened.js("document.querySelector('#task-curve .curve').getAttribute('d')") != before
+    names = "[...document.querySelectorAll('#task-curve .level-name')].map(t => t.textContent)"
+    assert opened.js(names)[-1] == "originals, retrained on them"
     opened.key("t", "t")
     assert page_case.pressed(opened, "trained") == ["trained on originals"]
+    assert "originals, retrained on them" not in opened.js(names)
 
 
 def test_points_and_rows_choose_the_pictures(opened):

@@ -105,6 +105,21 @@ def test_retraining_brings_back_part_of_the_loss_and_the_share_says_how_much(rep
     assert loss["low"] > 0
 
 
+def test_networks_also_go_on_to_learn_from_originals_for_as_long(tmp_path, monkeypatch):
+    learnt = []
+
+    def retrain(self, images, truth, learn=plain_task.Nearest.retrain):
+        learnt.append((bool(self.means), [image.tobytes() for image in images]))
+        return learn(self, images, truth)
+
+    monkeypatch.setattr(plain_task.Nearest, "retrain", retrain)
+    found = run(DATA, TASK, plan("squares"), Cache(tmp_path), (0,), ("mixed",), jobs=1).report
+    originals = [image.tobytes() for image in DATA.train.images]
+    assert [first for first, images in learnt if images == originals] == [False, True]
+    assert len(learnt) == 3
+    assert found["further"] == found["originals"]  # this task begins anew each time
+
+
 def test_where_a_codec_has_no_file_so_small_grey_stands_for_it_and_the_report_counts_it(report):
     nothing = point(report, "squares", 0.05)
     assert (nothing["missing"], nothing["bpp"], nothing["psnr"]) == (len(DATA.test.images), None, None)
@@ -150,7 +165,7 @@ def test_an_interrupted_run_goes_on_and_makes_nothing_twice(tmp_path, monkeypatc
 
     whole = go(tmp_path / "whole")
     all_calls = len(calls)
-    assert calls.count("retrain") == 5 * (1 + 2 * 3 + 2)
+    assert calls.count("retrain") == 5 * (2 + 2 * 3 + 2)
     interrupted = 0
     for after in (50, 150, 12, 20):
         most[0] = after

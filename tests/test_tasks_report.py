@@ -15,11 +15,12 @@ from apercu.bench.tasks import shown
 from apercu.bench.tasks.data import DataSet, Split, spread
 from apercu.bench.tasks.report import draw, points_csv, save
 from apercu.bench.tasks.tables import tables, with_interval
-from tests.task_report import APERCU, CNN, interval, pictures, report
+from tests.task_report import APERCU, CNN, FURTHER, interval, pictures, report
 
 
 def test_the_tables_say_what_was_found():
     text = tables(report())
+    assert "originals 0.90 ±0.02, by networks retrained on them 0.93 ±0.02; chance" in text
     assert "±0.02; chance, by truth of other pictures: 0.14 ±0.02; grey pictures: 0.14" in text
     assert "apercu, exact           0.70 ±0.03  0.80 ±0.03  0.85 ±0.03" in text
     assert "grey pictures: 0.14\n" in re.sub(" ±0.00", "", text)
@@ -62,8 +63,10 @@ def test_points_as_csv():
     text = points_csv(report())
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["shown"] for row in rows[:3]] == ["originals", "shuffled", "grey"]
-    assert len(rows) == 3 + len(report()["points"])
-    first = rows[3]
+    assert len(rows) == 4 + len(report()["points"])
+    further = next(row for row in rows if row["trained"] == "further")
+    assert (further["shown"], float(further["score"])) == ("originals", FURTHER)
+    first = rows[4]
     assert (first["codec"], first["trained"], float(first["rate"]), first["label"]) == (
         APERCU, "originals", 0.05, "apercu, exact"
     )  # fmt: skip
@@ -84,6 +87,7 @@ def test_the_curves_are_drawn(retrained):
         assert f">{words}</text>" in svg
     assert ">trained on originals</text>" in svg
     assert ("retrained at the same rate (solid)" in svg) == bool(retrained)
+    assert (">originals, retrained on them</text>" in svg) == bool(retrained)
     assert ("at mixed rates (dotted)" in svg) == ("mixed" in retrained)
 
 

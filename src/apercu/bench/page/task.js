@@ -66,7 +66,9 @@ function writeTaskCurve() {
   const box = find("task-curve");
   const points = taskPoints();
   const reaches = ({ score: [mean, low, high] }) => [low ?? mean, high ?? mean];
-  const levels = DATA.task.levels.map(([name, score]) => ({ name, score }));
+  const retrained = ways()[task.trained] === "originals" ? "" : " retrained";
+  const lines = retrained ? [...DATA.task.levels, DATA.task.further] : DATA.task.levels;
+  const levels = lines.map(([name, score]) => ({ name, score }));
   // Of all ways of training, so that lines can be compared when another is chosen. Chance is drawn without interval.
   const values = [...[...DATA.task.points, levels[0]].flatMap(reaches), ...levels.map(({ score }) => score[0])];
   const [least, most] = [Math.min(...values), Math.max(...values)];
@@ -85,7 +87,6 @@ function writeTaskCurve() {
     id: "task-plot",
   });
   levels.forEach((level, i) => writeLevel(svg, drawn, level, i, y, plot));
-  const retrained = ways()[task.trained] === "originals" ? "" : " retrained";
   const apart = Math.min(APART, WIDEST / DATA.codecs.length);
   const place = (point) => x(DATA.rates[point.rate]) + apart * (point.codec - (DATA.codecs.length - 1) / 2);
   const inTurn = [...DATA.codecs.keys()].sort((a, b) => (a === state.codec) - (b === state.codec));
@@ -100,14 +101,14 @@ function writeTaskCurve() {
   box.replaceChildren(svg);
 }
 
-// A level line with its name: the originals with their band, or what is chance.
+// A level line with its name: the originals with their band, what is chance, or originals after further training.
 function writeLevel(svg, drawn, { name, score: [mean, low, high] }, number, y, plot) {
   const [x1, x2] = [plot.x, plot.x + plot.width];
   if (number === 0 && low !== null) {
     node(drawn, "rect", { x: x1, y: y(high), width: plot.width, height: y(low) - y(high), class: "band" });
   }
   node(drawn, "line", { x1, x2, y1: y(mean), y2: y(mean), class: number ? "level chance" : "level" });
-  const right = number > 1; // two names for what is chance, which lie at one height
+  const right = number > 1; // names of lines that may lie at the height of another
   const spot = { x: right ? x2 - 4 : x1 + 4, y: y(mean) - 4, "text-anchor": right ? "end" : "start" };
   node(svg, "text", { ...spot, class: "level-name" }, name);
 }

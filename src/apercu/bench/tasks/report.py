@@ -28,6 +28,7 @@ _PANEL = 6.2, 5.2  # inches
 _LABELS = 1.8  # inches, beside the panels
 _TITLE = 120  # characters
 _SPREAD = 0.012  # of the logarithmic axis, from the mark of one codec to that of the next
+_FURTHER = "originals, retrained on them"
 _CHANCE = {"shuffled": "chance: truth of other pictures", "grey": "grey pictures"}
 _OPEN = {"same": "-", "mixed": ":"}  # how lines of networks are drawn that were trained on
 
@@ -60,6 +61,8 @@ def points_csv(report: Report) -> str:
     """
     rows = [{"shown": shown, "trained": "originals", "score": entry}
             for shown, entry in (("originals", report["originals"]), *report["controls"].items())]  # fmt: skip
+    if report["further"]:
+        rows.append({"shown": "originals", "trained": "further", "score": report["further"]})
     for point in _points(report):
         rows.append({"shown": "coded", **point, "label": report["labels"][point["codec"]]})
     text = io.StringIO()
@@ -110,6 +113,9 @@ def _panel(axes: Any, report: Report, trained: list[str], ends: bool) -> None:
     if originals["low"] is not None:
         axes.axhspan(originals["low"], originals["high"], color="#333333", alpha=0.12, linewidth=0)
     _say(axes, originals["mean"], "originals")
+    if trained != ["originals"]:
+        axes.axhline(report["further"]["mean"], color="#777777", linewidth=1, linestyle=(0, (6, 4)))
+        _say(axes, report["further"]["mean"], _FURTHER, right=True)
     for control, entry in report["controls"].items():
         axes.axhline(entry["mean"], color="#777777", linewidth=1, linestyle=(0, (6, 4)))
         _say(axes, entry["mean"], _CHANCE[control], right=control == "grey")
@@ -181,6 +187,7 @@ def _comparison(report: Report, shown: Pictures) -> dict[str, Any]:
                         if any(point["trained"] == how for point in report["points"])},
             "teller": f"the first of {n_networks} networks, trained on originals" if n_networks > 1 else "the network",
             "legend": shown.legend,
+            "further": [_FURTHER, _short(report["further"])] if report["further"] else None,
             "levels": [[_CHANCE.get(name, name), _short(entry)]
                        for name, entry in (("originals", report["originals"]), *report["controls"].items())],
             "points": [

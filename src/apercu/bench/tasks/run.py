@@ -3,8 +3,9 @@
 For each seed a network learns from the originals of the training pictures, and is scored on the test pictures: as they
 are, as each codec leaves them at each rate, and on two controls: with the truth of other pictures, where there are
 others, and all grey. Then, where that is asked for, it goes on to learn from compressed training pictures: for each
-codec at each rate ("same"), and once for each codec from pictures at any of the rates ("mixed"). Test pictures are
-never learnt from.
+codec at each rate ("same"), and once for each codec from pictures at any of the rates ("mixed"). Since learning for
+longer may help too, one also goes on to learn from originals, and is scored on originals. Test pictures are never
+learnt from.
 """
 
 import math
@@ -23,7 +24,7 @@ from apercu.bench.tasks import built_in, units
 from apercu.bench.tasks.data import DataSet, spread
 from apercu.bench.tasks.intervals import Scores, interval, jackknife, ratio
 from apercu.bench.tasks.said import Told
-from apercu.bench.tasks.units import CODED, GREY, MIXED, ORIGINALS, SAME, SHUFFLED, Abilities, Unit, Work
+from apercu.bench.tasks.units import CODED, FURTHER, GREY, MIXED, ORIGINALS, SAME, SHUFFLED, Abilities, Unit, Work
 from apercu.errors import OptionError, printable
 from apercu.processes import Run, n_cores
 
@@ -142,6 +143,7 @@ def _units(plan: Plan, seeds: Sequence[int], retrain: Collection[str]) -> list[U
     wanted = []
     for seed in seeds:
         wanted += [Unit(seed, ORIGINALS, shown) for shown in (ORIGINALS, SHUFFLED, GREY)]
+        wanted += [Unit(seed, FURTHER, ORIGINALS)] if retrain else []
         wanted += [Unit(seed, how, CODED, codec, rate) for how in (ORIGINALS, *(h for h in RETRAINED if h in retrain))
                    for codec in plan.codecs for rate in plan.rates]  # fmt: skip
     return wanted
@@ -220,6 +222,7 @@ def _report(
         "codecs": list(plan.codecs),
         "labels": {codec: own.label(codec) for codec in plan.codecs},
         "originals": interval(originals, bounds),
+        "further": interval(scores(FURTHER, ORIGINALS), bounds) if len(trained) > 1 else None,
         "controls": {
             shown: interval(scores(ORIGINALS, shown), bounds) for shown in (SHUFFLED, GREY)
             if all(one["score"] is not None for one in results(ORIGINALS, shown))

@@ -68,9 +68,10 @@ def _head(report: Report) -> str:
     chance = f"by truth of other pictures: {with_interval(controls['shuffled'])}" if "shuffled" in controls else (
         "not known, since there is no other picture to take the truth of"
     )  # fmt: skip
+    further = f", by networks retrained on them {with_interval(report['further'])}" if report["further"] else ""
     return (
         f"{said_of(report['task'])} (±: 95 %, over {sampled(report['task'])})\n"
-        f"originals {with_interval(report['originals'])}; chance, {chance}; "
+        f"originals {with_interval(report['originals'])}{further}; chance, {chance}; "
         f"grey pictures: {with_interval(controls['grey'])}"
     )
 

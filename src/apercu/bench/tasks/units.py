@@ -24,7 +24,7 @@ from apercu.errors import OptionError
 from apercu.stages.colour import Samples
 
 ORIGINALS, SHUFFLED, GREY, CODED = "originals", "shuffled", "grey", "coded"
-SAME, MIXED = "same", "mixed"
+SAME, MIXED, FURTHER = "same", "mixed", "further"
 _VERSION = 1  # of what is kept
 _SHUFFLING = 2  # of how truth is shuffled
 _GROUPS = 10  # of pictures, of which each is left out once, where a task does not tell what each picture adds
@@ -34,8 +34,9 @@ _MOST_LEFT_OUT = 200  # times that pictures are left out: by themselves, or in a
 class Unit(NamedTuple):
     """What is scored.
 
-    seed: of the network. trained: on ORIGINALS, or further on pictures at the SAME rate, or at MIXED ones. shown: which
-    test pictures: ORIGINALS, those with SHUFFLED truth, GREY ones, CODED ones. codec, rate: of CODED ones.
+    seed: of the network. trained: on ORIGINALS, then on pictures at the SAME rate, at MIXED ones, or FURTHER on
+    originals. shown: which test pictures: ORIGINALS, those with SHUFFLED truth, GREY ones, CODED ones. codec, rate: of
+    CODED ones.
     """
 
     seed: int
@@ -47,7 +48,7 @@ class Unit(NamedTuple):
     @property
     def learning(self) -> tuple[int, str, str, float]:
         """What the network depends on: a mixture is one for all rates."""
-        coded = self.trained != ORIGINALS
+        coded = self.trained in (SAME, MIXED)
         return self.seed, self.trained, self.codec if coded else "", self.rate if self.trained == SAME else 0.0
 
 
@@ -172,7 +173,7 @@ def _key(work: Work, unit: Unit) -> list[Any]:
 
 
 def _learning_key(work: Work, seed: int, trained: str, codec: str, rate: float) -> list[Any]:
-    how: dict[str, list[Any]] = {ORIGINALS: [], SAME: [rate], MIXED: [list(work.plan.rates)]}
+    how: dict[str, list[Any]] = {ORIGINALS: [], FURTHER: [], SAME: [rate], MIXED: [list(work.plan.rates)]}
     return [seed, trained, *([behind(codec, work.plan)] if codec else []), *how[trained]]
 
 
@@ -241,7 +242,7 @@ def _further(work: Work, seed: int, trained: str, codec: str, rate: float) -> Ta
         drawn = np.random.default_rng(seed).integers(len(work.plan.rates), size=len(train.images))
         rates = [work.plan.rates[place] for place in drawn]
     arrived = [
-        _sealed(decoded(image, codec, one, work.plan, work.store))
+        _sealed(image if trained == FURTHER else decoded(image, codec, one, work.plan, work.store))
         for image, one in zip(train.images, rates, strict=True)
     ]
     with built_in.at_work(work.task):
