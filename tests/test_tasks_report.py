@@ -47,6 +47,17 @@ def test_a_task_that_does_not_learn_has_no_networks_that_were_trained():
     assert "on 1 drawn picture, 1 network (±: 95 %, over pictures)\n" in tables(found)
 
 
+def test_a_share_of_a_loss_that_may_be_none_is_not_told():
+    found = report()
+    shares = [one["share"] for kind in ("relative", "recovered") for one in found[kind]]
+    for share in shares:
+        share |= {"mean": 2.27, "low": None, "high": None}
+    assert "227 %" not in tables(found)
+    assert "At 0.1 bpp apercu, exact loses" not in tables(found)
+    found["originals"] |= {"low": None, "high": None}  # of one picture and one network there are no intervals at all
+    assert "227 %" in tables(found)
+
+
 def test_how_scores_are_told():
     assert with_interval(interval(0.4567, 0.031)) == "0.46 ±0.03"
     assert with_interval(interval(0.4567, 0.0031)) == "0.457 ±0.003"

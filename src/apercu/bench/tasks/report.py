@@ -15,7 +15,7 @@ from apercu.bench.cache import write_whole
 from apercu.bench.cells import to_cell
 from apercu.bench.page import write_page
 from apercu.bench.tasks.shown import Pictures
-from apercu.bench.tasks.tables import TRAINED, said_of, sampled
+from apercu.bench.tasks.tables import TRAINED, said_of, sampled, sure
 
 Report = Mapping[str, Any]
 _INTERVALS = ("score", "loss", "recovered")
@@ -196,7 +196,8 @@ def _comparison(report: Report, shown: Pictures) -> dict[str, Any]:
                     "rate": report["rates"].index(point["rate"]),
                     "trained": point["trained"],
                     "missing": point["missing"],
-                    **{name: _short(point[name]) for name in _INTERVALS},
+                    **{name: _short(point[name]) for name in ("score", "loss")},
+                    "recovered": _short(sure(report, point["recovered"])),
                 }
                 for point in _points(report)
             ],

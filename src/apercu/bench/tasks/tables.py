@@ -39,6 +39,12 @@ def with_interval(entry: Mapping[str, Any] | None, by_cent: bool = False, signed
     return f"{said} ±{below}" if below == above else f"{said} -{below} +{above}"
 
 
+def sure(report: Report, share: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A share of a loss as it is shown: None where the loss may be none at all, so that a share of it says nothing."""
+    unsure = share is None or (share["low"] is None and report["originals"]["low"] is not None)
+    return None if unsure else share
+
+
 def decimals(value: float) -> int:
     """How many decimals a score is told with, so that its error has two digits, or one where it is a tenth or more."""
     size = abs(value)
@@ -85,7 +91,7 @@ def _scores(report: Report, width: int | None) -> Iterable[str]:
 
 
 def _relative(report: Report, width: int | None) -> Iterable[str]:
-    found = {(one["to"], one["codec"], one["rate"]): one["share"] for one in report["relative"]}
+    found = {(one["to"], one["codec"], one["rate"]): sure(report, one["share"]) for one in report["relative"]}
     labels = report["labels"]
     for peer in dict.fromkeys(one["to"] for one in report["relative"]):
         codecs = list(dict.fromkeys(one["codec"] for one in report["relative"] if one["to"] == peer))
@@ -111,7 +117,8 @@ def _grey(report: Report, codec: str, rate: float) -> str:
 
 def _recovered(report: Report, width: int | None) -> Iterable[str]:
     for how in dict.fromkeys(one["trained"] for one in report["recovered"]):
-        found = {(one["codec"], one["rate"]): one["share"] for one in report["recovered"] if one["trained"] == how}
+        of_how = [one for one in report["recovered"] if one["trained"] == how]
+        found = {(one["codec"], one["rate"]): sure(report, one["share"]) for one in of_how}
         codecs = [codec for codec in report["codecs"] if any(of == codec for of, _ in found)]
         text = _by_rate(report, codecs, found.get, width, by_cent=True)
         yield f"Share of the loss that comes back, {TRAINED[how]}\n{text}"
