@@ -234,6 +234,13 @@ def test_a_network_for_other_codecs_is_refused(trained, trained_for_blocks):
             apercu.decode(data, restore="cnn", network=network)
 
 
+@pytest.mark.parametrize("processor, dtype", [("AVX2", torch.float32), ("AVX512", torch.bfloat16)])
+def test_networks_compute_in_what_the_processor_is_quick_in(processor, dtype, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
+    with steps.quickly():
+        assert torch.nn.Linear(2, 2)(torch.ones(2)).dtype == dtype
+
+
 def test_the_error_of_a_picture_falls(folder, tmp_path, short, monkeypatch):
     """From nothing, to less than 0.8 of what it is without a network."""
     versions = (*3 * (("taha2025", 4000, 19_500),), ("dct", 6400, 16_500), ("stacked_ae", 6400, 19_000))

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from apercu.lab.generative_losses import between, share
 from apercu.lab.judge import Batch
-from apercu.lab.steps import DEVICE, Part
+from apercu.lab.steps import DEVICE, Part, quickly
 from apercu.restore.squares import OUT
 
 DEPTHS = 64, 96, 128
@@ -78,7 +78,7 @@ class Adversary:
 
     def scores(self, batch: Batch, planes: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Of planes in squares at each scale, and its features."""
-        with torch.autocast(planes.device.type, torch.bfloat16):
+        with quickly(planes.device):
             given = (planes - batch.restored, batch.restored)
             found, features = self.network(*(each.contiguous(memory_format=torch.channels_last) for each in given))
         return found, [each.float() for each in features]

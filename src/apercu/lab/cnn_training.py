@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from apercu.lab import fidelity
 from apercu.lab.cnn import Network, start_from, to_input
 from apercu.lab.fidelity import SEED, Batch, Course, Groups, Recipe, left, shares
-from apercu.lab.steps import Log, Said
+from apercu.lab.steps import Log, Said, quickly
 from apercu.restore.networks import shipped_file
 from apercu.restore.told import GRID
 
@@ -44,7 +44,7 @@ def train(
 
 def loss_of(network: nn.Module, batch: Batch, n_drawn: int) -> tuple[Tensor, list[float]]:
     """See `apercu.lab.fidelity.shares`."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with quickly():
         residual = network(to_input(*batch[:3]).to(memory_format=torch.channels_last)).float()
     with torch.no_grad():
         before = left(batch)

@@ -16,7 +16,7 @@ from apercu.lab.generative import SEED
 from apercu.lab.generative_fit import Learner, Made
 from apercu.lab.generative_losses import energy, nothing, share
 from apercu.lab.judge import Batch, planes_of, told_of
-from apercu.lab.steps import DEVICE, Log
+from apercu.lab.steps import DEVICE, Log, quickly
 from apercu.lab.wavelet import analysed, synthesised, units
 from apercu.restore.diffusion import GIVEN, LEVELS, NOISE, SHARP, STEPS
 
@@ -116,7 +116,7 @@ def given(low: Tensor, level: int, known: Level, noisy: Tensor, time: Tensor, st
 
 def draw(network: Sampler, values: Tensor, noises: list[Tensor]) -> list[Tensor]:
     """Samples of what is missing, one for each noise."""
-    with torch.autocast(DEVICE.type, torch.bfloat16):
+    with quickly(DEVICE):
         near = network.look(values.contiguous(memory_format=torch.channels_last))
         noise = torch.cat(noises).contiguous(memory_format=torch.channels_last)
         found = network.paint(near.repeat(len(noises), 1, 1, 1), noise)

@@ -25,7 +25,7 @@ from apercu.lab import drawn, recipes
 from apercu.lab.cnn import export
 from apercu.lab.images import files_below, read_rgb
 from apercu.lab.likeness import LUMA, dissimilarity, to_rgb
-from apercu.lab.steps import Log, Part, Said, average, mean_of, run, share_of_rate
+from apercu.lab.steps import CPU, Log, Part, Said, average, has_bfloat16, mean_of, run, share_of_rate
 from apercu.processes import in_order, n_cores, pool
 from apercu.restore.squares import OUT
 from apercu.restore.told import COUNTS, GRID, n_told, places
@@ -127,6 +127,7 @@ def train(
         raise OptionError(f"too few images of {CROP} × {CROP} pixels below {folder} to train on")
     network, rows = course.fit(samples, held_out, how, out.with_suffix(".pt"), seed, log)
     export(network, course.channels, out)
+    precision = "bfloat16 autocast" if has_bfloat16(CPU) else "float32"
     recipe = {
         "restorer": course.restorer,
         "command": f"apercu train {what} --images {folder.name} --seed {seed} --out {out.name}",
@@ -139,7 +140,7 @@ def train(
         "sizes": how.sizes,
         "drawn": how.drawn,
         "drawn_in_batch": how.in_batch,
-        "optimiser": f"AdamW, rate {how.rate}, decay {DECAY}, cosine; bfloat16 autocast; mean of weights at {AVERAGED}",
+        "optimiser": f"AdamW, rate {how.rate}, decay {DECAY}, cosine; {precision}; mean of weights at {AVERAGED}",
         "loss": course.loss,
         **course.more,
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),

@@ -17,7 +17,7 @@ from apercu.lab.generative import SEED
 from apercu.lab.generative_fit import Learner, Made
 from apercu.lab.generative_losses import energy, nothing, share
 from apercu.lab.judge import Batch, planes_of, told_of
-from apercu.lab.steps import DEVICE, Log
+from apercu.lab.steps import DEVICE, Log, quickly
 from apercu.restore.gan import CHANNELS, NOISE, RESIDUAL
 from apercu.restore.generated import GREY_LEVELS
 
@@ -67,7 +67,7 @@ def to_input(decoded: Tensor, restored: Tensor, step: Tensor) -> Tensor:
 def generate(network: Generator, batch: Batch, noises: list[Tensor]) -> list[Tensor]:
     """The planes that the generator makes of each noise (N, NOISE, H / 4, W / 4), in squares."""
     given = to_input(batch.decoded, batch.restored, batch.step)
-    with torch.autocast(DEVICE.type, torch.bfloat16):
+    with quickly(DEVICE):
         near = network.look(given.contiguous(memory_format=torch.channels_last))
         noise = torch.cat(noises).contiguous(memory_format=torch.channels_last)
         added = network.paint(near.repeat(len(noises), 1, 1, 1), noise)

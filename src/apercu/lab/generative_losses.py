@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from apercu.lab.imagenet import network_of
+from apercu.lab.steps import quickly
 from apercu.lab.wavelet import analysed, units
 
 ORIENTATIONS, SCALES, SIDE = 4, 4, 7
@@ -88,7 +89,7 @@ class Deep(nn.Module):
     def forward(self, colour: Tensor) -> list[Tensor]:
         """RGB (N, 3, H, W) in -1 to 1 to the last activations of its blocks."""
         self.found.clear()
-        with torch.autocast(colour.device.type, torch.bfloat16):
+        with quickly(colour.device):
             values = self.stem(colour.contiguous(memory_format=torch.channels_last))
             for block in self.blocks:
                 values = block(values)

@@ -16,7 +16,7 @@ from apercu.lab import fidelity
 from apercu.lab.cnn import to_input
 from apercu.lab.fidelity import LOSS, SEED, Batch, Course, Groups, Recipe, left, shares
 from apercu.lab.rnn import Network
-from apercu.lab.steps import Log, Said
+from apercu.lab.steps import Log, Said, quickly
 from apercu.restore.rnn import FOUND, GIVEN, MOST_STEPS, STATE, STEPS
 from apercu.restore.squares import OUT
 
@@ -53,7 +53,7 @@ def residuals(network: Network, batch: Batch, length: int) -> Iterator[Tensor]:
     given = to_input(*batch[:3]).to(memory_format=torch.channels_last)
     residual, state = (torch.zeros(len(given), n, *given.shape[2:]) for n in (OUT, STATE))
     for _ in range(length):
-        with torch.autocast("cpu", torch.bfloat16):
+        with quickly():
             residual, state = network.step(given, residual, state)
         yield residual
 

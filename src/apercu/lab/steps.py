@@ -13,8 +13,12 @@ from torch import Tensor, nn
 
 from apercu.errors import OptionError
 
+CPU = torch.device("cpu")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 """Where the networks of generative restorers are trained."""
+SLOW_IN_BFLOAT16 = "AVX2", "NO AVX"
+"""Processors, as PyTorch calls them, on which a convolution in bfloat16 takes eight times as long as in float32
+(PyTorch 2.13, AVX2). With AVX-512 or AMX it takes less."""
 WARM = 100
 EVERY = 200
 """Steps after which there is a line of the log and a checkpoint."""
@@ -34,6 +38,16 @@ class Part(Protocol):
 
     def load_state_dict(self, state: Any) -> object:
         """Goes back to a state."""
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 quickly."""
+    return device.type != "cpu" or torch.backends.cpu.get_cpu_capability() not in SLOW_IN_BFLOAT16
+
+
+def quickly(device: torch.device = CPU) -> torch.autocast:
+    """A context for networks: bfloat16 where the device has it, float32 elsewhere."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
 
 
 def share_of_rate(step: int, steps: int) -> float:
