@@ -234,7 +234,7 @@ def test_a_network_for_other_codecs_is_refused(trained, trained_for_blocks):
             apercu.decode(data, restore="cnn", network=network)
 
 
-@pytest.mark.parametrize("processor, dtype", [("AVX2", torch.float32), ("AVX512", torch.bfloat16)])
+@pytest.mark.parametrize(("processor", "dtype"), [("AVX2", torch.float32), ("AVX512", torch.bfloat16)])
 def test_networks_compute_in_what_the_processor_is_quick_in(processor, dtype, monkeypatch):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: processor)
     with steps.quickly():
