@@ -185,7 +185,7 @@ def _comparison(report: Report, shown: Pictures) -> dict[str, Any]:
             "sampled": sampled(report["task"]),
             "trained": {how: words for how, words in TRAINED.items()
                         if any(point["trained"] == how for point in report["points"])},
-            "teller": f"the first of {n_networks} networks, trained on originals" if n_networks > 1 else "the network",
+            "teller": f"the first of {n_networks} networks without retraining" if n_networks > 1 else "the network",
             "legend": shown.legend,
             "further": [_FURTHER, _short(report["further"])] if report["further"] else None,
             "levels": [[_CHANCE.get(name, name), _short(entry)]
