@@ -11,7 +11,7 @@ CODECS = [APERCU, CNN, JPEG]
 RATES = [0.05, 0.1, 0.2]
 NAMES = ["field/1", "sea/<b>2"]
 SCORES = {APERCU: (0.7, 0.8, 0.85), CNN: (0.72, 0.82, 0.86), JPEG: (0.3, 0.7, 0.8)}
-REGAINED = {"originals": 0.0, "same": 0.8, "mixed": 0.6}  # of the loss
+REGAINED = {"originals": 0.0, "further": 0.2, "same": 0.8, "mixed": 0.6}  # of the loss
 ORIGINALS = 0.9
 FURTHER = 0.93
 
@@ -23,11 +23,16 @@ def interval(mean, half):
 
 def report(retrained=("same", "mixed")):
     """Three codecs at three rates; JPEG has no file for two pictures at the lowest."""
-    trained = ("originals", *retrained)
+    learnt = {"originals": ORIGINALS, **({"further": FURTHER} if retrained else {})}
+    trained = (*learnt, *retrained)
 
     def score(how, codec, rate):
         found = SCORES[codec][RATES.index(rate)]
         return found + REGAINED[how] * (ORIGINALS - found)
+
+    def share(how, base, codec, rate):
+        known = score(base, codec, rate)
+        return (score(how, codec, rate) - known) / (learnt[base] - known)
 
     places = [(codec, rate) for codec in CODECS for rate in RATES]
     return {
@@ -48,19 +53,21 @@ def report(retrained=("same", "mixed")):
              "bpp": 0.97 * rate, "psnr": 25.5, "missing": 2 if (codec, rate) == (JPEG, 0.05) else 0}
             for how in trained for codec, rate in places
         ],
-        "losses": [{"codec": codec, "rate": rate, "loss": interval(ORIGINALS - score("originals", codec, rate), 0.012)}
-                   for codec, rate in places],
+        "losses": [{"codec": codec, "rate": rate, "trained": how,
+                    "loss": interval(learnt[how] - score(how, codec, rate), 0.012)}
+                   for how in learnt for codec, rate in places],
         "relative": [
             {"codec": codec, "rate": rate, "to": JPEG, "share": interval(
                 (ORIGINALS - SCORES[codec][at]) / (ORIGINALS - SCORES[JPEG][at]), 0.04)}
             for codec in (APERCU, CNN) for at, rate in enumerate(RATES)
         ],
-        "recovered": [{"codec": codec, "rate": rate, "trained": how, "share": interval(REGAINED[how], 0.1)}
-                      for how in retrained for codec, rate in places],
+        "recovered": [{"codec": codec, "rate": rate, "trained": how, "of": base,
+                       "share": interval(share(how, base, codec, rate), 0.1)}
+                      for how in retrained for base in learnt for codec, rate in places],
         "restoration": [
             {"codec": CNN, "exact": APERCU, "rate": rate, "trained": how,
              "difference": interval(score(how, CNN, rate) - score(how, APERCU, rate), 0.01)}
-            for how in trained for rate in RATES
+            for how in ("originals", *retrained) for rate in RATES
         ],
         "environment": {"apercu": "0.1.0"},
     }  # fmt: skip

@@ -44,7 +44,7 @@ def test_the_command_measures_drawn_pictures_says_so_and_writes_all_files(tmp_pa
     assert (report["rates"], report["task"]["seeds"], report["task"]["drawn"]) == ([0.5, 2], [0, 1], True)
     assert report["task"]["learns"]
     assert report["codecs"] == ["apercu:dct/none", "squares"]
-    assert {one["trained"] for one in report["points"]} == {"originals", "same"}
+    assert {one["trained"] for one in report["points"]} == {"originals", "further", "same"}
 
 
 def test_a_folder_is_measured_by_a_task_of_ones_own_and_what_did_not_arrive_is_told(tmp_path, capsys):

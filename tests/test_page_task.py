@@ -73,9 +73,13 @@ def test_another_way_of_training(opened):
     assert page_case.pressed(opened, "trained") == ["trained on originals"]
     before = opened.js("document.querySelector('#task-curve .curve').getAttribute('d')")
     opened.key("t")
+    assert page_case.pressed(opened, "trained") == ["retrained on originals"]
+    assert rows(opened)[7] == ["=jpeg", "0.05", "0.42 ±0.03", "0.51 ±0.01", "1.4 %"]
+    opened.key("t")
     assert page_case.pressed(opened, "trained") == ["retrained at the same rate"]
-    assert rows(opened)[0][3] == "recovered"
-    assert rows(opened)[7] == ["=jpeg", "0.05", "0.78 ±0.03", "80 % ±10", "1.4 %"]
+    assert rows(opened)[0][3:5] == ["recovered", "instead of originals"]
+    assert rows(opened)[7] == ["=jpeg", "0.05", "0.78 ±0.03", "80 % ±10", "71 % ±10", "1.4 %"]
+    assert not opened.js("document.querySelector('#said-retrained').hidden")
     assert opened.js("document.querySelector('#task-curve .curve').getAttribute('d')") != before
     names = "[...document.querySelectorAll('#task-curve .level-name')].map(t => t.textContent)"
     assert opened.js(names)[-1] == "originals, retrained on them"

@@ -26,7 +26,9 @@ def test_the_tables_say_what_was_found():
     assert "grey pictures: 0.14\n" in re.sub(" ±0.00", "", text)
     assert "At 0.1 bpp apercu, exact loses 50 % ±4 of what =jpeg loses." in text
     assert "At 0.1 bpp apercu, restored (cnn) loses 40 % ±4 of what =jpeg loses." in text
-    assert "Share of the loss that comes back, retrained at the same rate" in text
+    assert "Share of the loss that comes back, retrained at the same rate\n" in text
+    shares = text.partition("retrained at the same rate instead of on originals for as long\n")[2]
+    assert shares.splitlines()[1] == "apercu, exact           63 % ±10  55 % ±10  43 % ±10"
     assert "apercu, restored (cnn)  +0.02 ±0.01  +0.02 ±0.01  +0.01 ±0.01" in text
     assert (
         "At 0.05 bpp apercu, exact loses 33 % ±4 of what =jpeg loses, which has no file for 2 of 140 pictures."
@@ -85,7 +87,10 @@ def test_points_as_csv():
     assert first["recovered"] == ""
     retrained = next(row for row in rows if row["trained"] == "same")
     assert retrained["loss"] == ""
-    assert float(retrained["recovered"]) == 0.8
+    assert float(retrained["recovered"]) == pytest.approx(0.8)
+    assert float(retrained["recovered_further"]) == pytest.approx((0.86 - 0.74) / (0.93 - 0.74))
+    longer = next(row for row in rows if (row["shown"], row["trained"]) == ("coded", "further"))
+    assert (float(longer["loss"]), longer["recovered"]) == (pytest.approx(0.93 - 0.74), "")
     assert {row["codec"] for row in rows if row["label"].endswith("jpeg")} == {"'=jpeg"}  # no formula
 
 

@@ -19,12 +19,12 @@ function taskPoints() {
 
 function beginTask() {
   if (!DATA.task) return;
-  for (const id of ["task-section", "task-key", "task-key-said"]) find(id).hidden = false;
+  find("task-section").hidden = false;
   find("task-said").textContent = DATA.task.said;
   find("sampled").textContent = DATA.task.sampled;
   find("trained-field").hidden = !DATA.task.learns;
   addButtons(find("trained"), Object.values(DATA.task.trained), setTrained);
-  find("task-key").hidden = find("task-key-said").hidden = ways().length < 2;
+  for (const id of ["task-key", "task-key-said", "said-retrained"]) find(id).hidden = ways().length < 2;
   new ResizeObserver(writeTaskCurve).observe(find("task-section"));
 }
 
@@ -135,17 +135,21 @@ function writeScore(svg, point, across, y, retrained) {
 
 // The columns of the table: heading, what it sorts by, and the text of a cell.
 function columns() {
-  const first = ways()[task.trained] === "originals";
+  const lost = taskPoints().some((point) => point.loss);
   const missing = DATA.task.points.some((point) => point.missing);
   return [
     { name: "codec", value: (point) => point.codec },
     { name: "bpp", value: (point) => DATA.rates[point.rate], text: (point) => number(DATA.rates[point.rate], 3) },
     { name: "score", value: (point) => point.score[0], text: (point) => scoreText(point.score) },
-    first
-      ? { name: "loss", value: (point) => point.loss[0], text: (point) => scoreText(point.loss) }
-      : { name: "recovered", value: (point) => point.recovered?.[0], text: (point) => shareText(point.recovered) },
+    ...(lost
+      ? [{ name: "loss", value: (point) => point.loss[0], text: (point) => scoreText(point.loss) }]
+      : [shareColumn("recovered", "recovered"), shareColumn("instead of originals", "recovered_further")]),
     ...(missing ? [{ name: "no file", value: (point) => point.missing, text: missingText }] : []),
   ];
+}
+
+function shareColumn(name, of) {
+  return { name, value: (point) => point[of]?.[0], text: (point) => shareText(point[of]) };
 }
 
 function missingText({ missing }) {

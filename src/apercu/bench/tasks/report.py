@@ -18,7 +18,7 @@ from apercu.bench.tasks.shown import Pictures
 from apercu.bench.tasks.tables import TRAINED, said_of, sampled, sure
 
 Report = Mapping[str, Any]
-_INTERVALS = ("score", "loss", "recovered")
+_INTERVALS = ("score", "loss", "recovered", "recovered_further")
 _COLUMNS = (
     "shown", "trained", "codec", "rate",
     *(f"{name}{end}" for name in _INTERVALS for end in ("", "_low", "_high")),
@@ -152,15 +152,16 @@ def _say(axes: Any, height: float, words: str, right: bool = False) -> None:
 
 
 def _points(report: Report) -> list[dict[str, Any]]:
-    """The points with their losses, of networks trained on originals, and shares recovered, of those trained on."""
-    losses = {(one["codec"], one["rate"]): one["loss"] for one in report["losses"]}
-    shares = {(one["codec"], one["rate"], one["trained"]): one["share"] for one in report["recovered"]}
+    """The points with losses, of networks that learnt from originals only, and shares recovered, of the others."""
+    by_point: dict[Any, dict[str, Any]] = {}
+    for one in report["losses"]:
+        by_point.setdefault((one["codec"], one["rate"], one["trained"]), {})["loss"] = one["loss"]
+    for one in report["recovered"]:
+        name = "recovered" if one["of"] == "originals" else "recovered_further"
+        by_point.setdefault((one["codec"], one["rate"], one["trained"]), {})[name] = one["share"]
+    nothing = dict.fromkeys(_INTERVALS)
     return [
-        {
-            **point,
-            "loss": losses.get((point["codec"], point["rate"])) if point["trained"] == "originals" else None,
-            "recovered": shares.get((point["codec"], point["rate"], point["trained"])),
-        }
+        {**nothing, **point, **by_point.get((point["codec"], point["rate"], point["trained"]), {})}
         for point in report["points"]
     ]
 
@@ -197,7 +198,7 @@ def _comparison(report: Report, shown: Pictures) -> dict[str, Any]:
                     "trained": point["trained"],
                     "missing": point["missing"],
                     **{name: _short(point[name]) for name in ("score", "loss")},
-                    "recovered": _short(sure(report, point["recovered"])),
+                    **{name: _short(sure(report, point[name])) for name in ("recovered", "recovered_further")},
                 }
                 for point in _points(report)
             ],

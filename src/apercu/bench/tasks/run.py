@@ -4,8 +4,8 @@ For each seed a network learns from the originals of the training pictures, and 
 are, as each codec leaves them at each rate, and on two controls: with the truth of other pictures, where there are
 others, and all grey. Then, where that is asked for, it goes on to learn from compressed training pictures: for each
 codec at each rate ("same"), and once for each codec from pictures at any of the rates ("mixed"). Since learning for
-longer may help too, one also goes on to learn from originals, and is scored on originals. Test pictures are never
-learnt from.
+longer may help too, one also goes on to learn from originals ("further"), and is scored on originals and on what each
+codec leaves of them. Test pictures are never learnt from.
 """
 
 import math
@@ -32,7 +32,7 @@ VERSION = 1
 """Of the report."""
 SEEDS = (0, 1, 2, 3, 4)
 RETRAINED = (SAME, MIXED)
-"""How networks can be trained further."""
+"""How networks can be retrained on compressed pictures."""
 _CHUNK = 8  # pictures that a process codes at a time
 _SHARES = (0.4, 0.2, 0.4)  # of the work, about: coding, training on originals, all else
 
@@ -144,8 +144,8 @@ def _units(plan: Plan, seeds: Sequence[int], retrain: Collection[str]) -> list[U
     for seed in seeds:
         wanted += [Unit(seed, ORIGINALS, shown) for shown in (ORIGINALS, SHUFFLED, GREY)]
         wanted += [Unit(seed, FURTHER, ORIGINALS)] if retrain else []
-        wanted += [Unit(seed, how, CODED, codec, rate) for how in (ORIGINALS, *(h for h in RETRAINED if h in retrain))
-                   for codec in plan.codecs for rate in plan.rates]  # fmt: skip
+        ways = (FURTHER, ORIGINALS, *(how for how in RETRAINED if how in retrain)) if retrain else (ORIGINALS,)
+        wanted += [Unit(seed, how, CODED, codec, rate) for how in ways for codec in plan.codecs for rate in plan.rates]
     return wanted
 
 
@@ -153,14 +153,15 @@ def _groups(wanted: Sequence[Unit], able: Abilities) -> tuple[dict[Any, list[Uni
     """What one process does in a row, at first and then.
 
     Where networks are kept, each is trained first, and those that see the same pictures come together then: a task may
-    remember what it has seen. Where they cannot be kept, all units of a network are in one place.
+    remember what it has seen. Those that go on from them are not kept, and all units of one are in one place. Where no
+    network can be kept, so are all units of a seed.
     """
     if not able.trained:
         return {unit: [unit] for unit in wanted}, {}
     first: dict[Any, list[Unit]] = {}
     then: dict[Any, list[Unit]] = {}
     for unit in wanted:
-        if unit.shown != CODED or not able.kept:
+        if unit.shown != CODED or unit.trained == FURTHER or not able.kept:
             first.setdefault(unit.seed, []).append(unit)
         else:
             then.setdefault((unit.trained, unit.codec, unit.trained != MIXED and unit.rate), []).append(unit)
@@ -193,11 +194,11 @@ def _report(
         of_seeds = results(trained, shown, codec, rate)
         return jackknife([one["score"] for one in of_seeds], [one["without"] for one in of_seeds])
 
-    originals = scores(ORIGINALS, ORIGINALS)
     points = [(codec, rate) for codec in plan.codecs for rate in plan.rates]
-    trained = [how for how in (ORIGINALS, *RETRAINED) if any(unit.trained == how for unit in found)]
+    trained = [how for how in (ORIGINALS, FURTHER, *RETRAINED) if any(unit.trained == how for unit in found)]
     by_point = {(how, *point): scores(how, CODED, *point) for how in trained for point in points}
-    losses = {point: originals - by_point[ORIGINALS, *point] for point in points}
+    whole = {how: scores(how, ORIGINALS) for how in trained if how not in RETRAINED}
+    losses = {(how, *point): whole[how] - by_point[how, *point] for how in whole for point in points}
     mine = [codec for codec in plan.codecs if codec.startswith(own.OURS)]
     peers = [codec for codec in plan.codecs if codec not in mine]
     entry = built_in.TASKS.get(task)
@@ -221,8 +222,8 @@ def _report(
         "rates": list(plan.rates),
         "codecs": list(plan.codecs),
         "labels": {codec: own.label(codec) for codec in plan.codecs},
-        "originals": interval(originals, bounds),
-        "further": interval(scores(FURTHER, ORIGINALS), bounds) if len(trained) > 1 else None,
+        "originals": interval(whole[ORIGINALS], bounds),
+        "further": interval(whole[FURTHER], bounds) if FURTHER in whole else None,
         "controls": {
             shown: interval(scores(ORIGINALS, shown), bounds) for shown in (SHUFFLED, GREY)
             if all(one["score"] is not None for one in results(ORIGINALS, shown))
@@ -232,22 +233,25 @@ def _report(
              **_sizes(data, counts[codec], plan.rates.index(rate))}
             for (how, codec, rate), one in by_point.items()
         ],
-        "losses": [{"codec": codec, "rate": rate, "loss": interval(losses[codec, rate])} for codec, rate in points],
+        "losses": [
+            {"codec": codec, "rate": rate, "trained": how, "loss": interval(one)}
+            for (how, codec, rate), one in losses.items()
+        ],
         "relative": [
             {"codec": codec, "rate": rate, "to": peer, "share": share}
             for codec in mine for rate in plan.rates for peer in peers
-            if (share := ratio(losses[codec, rate], losses[peer, rate]))
+            if (share := ratio(losses[ORIGINALS, codec, rate], losses[ORIGINALS, peer, rate]))
         ],
         "recovered": [
-            {"codec": codec, "rate": rate, "trained": how, "share": share}
-            for how in trained if how != ORIGINALS for codec, rate in points
-            if (share := ratio(by_point[how, codec, rate] - by_point[ORIGINALS, codec, rate], losses[codec, rate]))
+            {"codec": codec, "rate": rate, "trained": how, "of": base, "share": share}
+            for how in trained if how not in whole for base in whole for codec, rate in points
+            if (share := ratio(by_point[how, codec, rate] - by_point[base, codec, rate], losses[base, codec, rate]))
         ],
         "restoration": [
             {"codec": codec, "exact": exact, "rate": rate, "trained": how,
              "difference": interval(by_point[how, codec, rate] - by_point[how, exact, rate])}
             for codec in mine if (exact := _exact(codec, plan)) in plan.codecs and exact != codec
-            for how in trained for rate in plan.rates
+            for how in trained if how != FURTHER for rate in plan.rates
         ],
     }  # fmt: skip
 

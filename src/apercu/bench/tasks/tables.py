@@ -9,6 +9,7 @@ Report = Mapping[str, Any]
 _SAID_AT = 0.1  # bpp: the rate nearest to it is put in words
 TRAINED = {
     "originals": "trained on originals",
+    "further": "retrained on originals",
     "same": "retrained at the same rate",
     "mixed": "retrained at mixed rates",
 }
@@ -116,12 +117,13 @@ def _grey(report: Report, codec: str, rate: float) -> str:
 
 
 def _recovered(report: Report, width: int | None) -> Iterable[str]:
-    for how in dict.fromkeys(one["trained"] for one in report["recovered"]):
-        of_how = [one for one in report["recovered"] if one["trained"] == how]
-        found = {(one["codec"], one["rate"]): sure(report, one["share"]) for one in of_how}
+    for how, base in dict.fromkeys((one["trained"], one["of"]) for one in report["recovered"]):
+        of_both = [one for one in report["recovered"] if (one["trained"], one["of"]) == (how, base)]
+        found = {(one["codec"], one["rate"]): sure(report, one["share"]) for one in of_both}
         codecs = [codec for codec in report["codecs"] if any(of == codec for of, _ in found)]
         text = _by_rate(report, codecs, found.get, width, by_cent=True)
-        yield f"Share of the loss that comes back, {TRAINED[how]}\n{text}"
+        instead = " instead of on originals for as long" if base == "further" else ""
+        yield f"Share of the loss that comes back, {TRAINED[how]}{instead}\n{text}"
 
 
 def _restoration(report: Report, width: int | None) -> Iterable[str]:
