@@ -50,6 +50,12 @@ RUNS = {
         "machine/road",
         ("--codecs", "apercu", "--peers", "jpeg-prog", "--retrain", "same", "--bpp", "0.1"),
     ),
+    "road-high": Run(
+        "Road at a twentieth of the storage, and at 85 % compression",
+        "segmentation",
+        "machine/road",
+        ("--codecs", "apercu", "--restore", "none", "--peers", "jpeg-prog", "--bpp", "1.2", "3.6"),
+    ),
     "digits": Run(
         "Digits of 28 × 28 pixels",
         "digits",

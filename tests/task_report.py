@@ -56,6 +56,9 @@ def report(retrained=("same", "mixed")):
         "losses": [{"codec": codec, "rate": rate, "trained": how,
                     "loss": interval(learnt[how] - score(how, codec, rate), 0.012)}
                    for how in learnt for codec, rate in places],
+        "kept": [{"codec": codec, "rate": rate, "trained": how,
+                  "share": interval(score(how, codec, rate) / ORIGINALS, 0.04)}
+                 for how in trained for codec, rate in places],
         "relative": [
             {"codec": codec, "rate": rate, "to": JPEG, "share": interval(
                 (ORIGINALS - SCORES[codec][at]) / (ORIGINALS - SCORES[JPEG][at]), 0.04)}

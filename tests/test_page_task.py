@@ -72,8 +72,12 @@ def test_a_column_sorts_by_click_and_by_key(opened):
 def test_another_way_of_training(opened):
     assert page_case.pressed(opened, "trained") == ["trained on originals"]
     before = opened.js("document.querySelector('#task-curve .curve').getAttribute('d')")
+    said = "90 % of the score on originals is left, by the lower end of the interval: "
+    enough = "document.querySelector('#enough').textContent"
+    assert opened.js(enough) == (f"{said}apercu, exact from 0.2 bpp on; apercu, restored (cnn) from 0.2 bpp on.")
     opened.key("t")
     assert page_case.pressed(opened, "trained") == ["retrained on originals"]
+    assert opened.js(enough).startswith(f"{said}apercu, exact from 0.2 bpp on;")
     assert rows(opened)[7] == ["=jpeg", "0.05", "0.42 ±0.03", "0.51 ±0.01", "1.4 %"]
     opened.key("t")
     assert page_case.pressed(opened, "trained") == ["retrained at the same rate"]
@@ -82,10 +86,10 @@ def test_another_way_of_training(opened):
     assert not opened.js("document.querySelector('#said-retrained').hidden")
     assert opened.js("document.querySelector('#task-curve .curve').getAttribute('d')") != before
     names = "[...document.querySelectorAll('#task-curve .level-name')].map(t => t.textContent)"
-    assert opened.js(names)[-1] == "originals, retrained on them"
+    assert opened.js(names)[-1] == "originals, by networks retrained on them"
     opened.key("t", "t")
     assert page_case.pressed(opened, "trained") == ["trained on originals"]
-    assert "originals, retrained on them" not in opened.js(names)
+    assert "originals, by networks retrained on them" not in opened.js(names)
 
 
 def test_points_and_rows_choose_the_pictures(opened):

@@ -35,6 +35,24 @@ def test_the_best_file_of_a_peer_is_found_where_a_finer_level_makes_a_smaller_on
     assert (quality, -n_bytes) == max(values)
 
 
+def test_that_a_codec_failed_is_not_kept(tmp_path, monkeypatch):
+    two = Plan(("jpeg", "png"), (0.01, 4.0), ("psnr",))
+    real = peers.file_of
+
+    def fails(*_):
+        raise OSError("the library is not there")
+
+    monkeypatch.setattr(peers, "file_of", fails)
+    assert coding.summary(BOX, "jpeg", two, Cache(tmp_path)) == [(None, None)] * 2
+    monkeypatch.setattr(peers, "file_of", real)
+    (nothing, _), (n_bytes, _) = coding.summary(BOX, "jpeg", two, Cache(tmp_path))
+    assert nothing is None
+    assert n_bytes is not None
+    monkeypatch.setattr(peers, "file_of", fails)
+    assert coding.summary(BOX, "jpeg", two, Cache(tmp_path))[0] == (None, None)
+    assert coding.summary(BOX, "jpeg", two, Cache(tmp_path))[1][0] == n_bytes
+
+
 def files_of(peer, image, scale):
     """The files of a picture at each level that can code it."""
     found = []

@@ -14,7 +14,7 @@ from apercu.bench.plan import Plan
 from apercu.bench.tasks import shown
 from apercu.bench.tasks.data import DataSet, Split, spread
 from apercu.bench.tasks.report import draw, points_csv, save
-from apercu.bench.tasks.tables import tables, with_interval
+from apercu.bench.tasks.tables import enough, tables, with_interval
 from tests.task_report import APERCU, CNN, FURTHER, interval, pictures, report
 
 
@@ -26,6 +26,11 @@ def test_the_tables_say_what_was_found():
     assert "grey pictures: 0.14\n" in re.sub(" ±0.00", "", text)
     assert "At 0.1 bpp apercu, exact loses 50 % ±4 of what =jpeg loses." in text
     assert "At 0.1 bpp apercu, restored (cnn) loses 40 % ±4 of what =jpeg loses." in text
+    assert text.splitlines()[2] == "=jpeg has no file so small for 2 at 0.05 bpp, of 140 pictures; grey stands for them"
+    enough = text.partition("Rate in bpp from which on 90 % of the score on originals is left")[2].splitlines()
+    assert [line.split()[-4:] for line in enough[4:7]] == [
+        ["0.2", "0.2", "0.05", "0.1"], ["0.2", "0.2", "0.05", "0.1"], ["-", "-", "0.1", "0.2"]
+    ]  # fmt: skip
     assert "Share of the loss that comes back, retrained at the same rate\n" in text
     shares = text.partition("retrained at the same rate instead of on originals for as long\n")[2]
     assert shares.splitlines()[1] == "apercu, exact           63 % ±10  55 % ±10  43 % ±10"
@@ -34,7 +39,7 @@ def test_the_tables_say_what_was_found():
         "At 0.05 bpp apercu, exact loses 33 % ±4 of what =jpeg loses, which has no file for 2 of 140 pictures."
         in tables(report() | {"rates": [0.05]})
     )
-    assert max(map(len, tables(report(), 50).splitlines()[3:8])) <= 50
+    assert max(map(len, tables(report(), 50).partition("trained on originals\n")[2].splitlines()[:4])) <= 50
 
 
 def test_a_task_that_does_not_learn_has_no_networks_that_were_trained():
@@ -60,6 +65,22 @@ def test_a_share_of_a_loss_that_may_be_none_is_not_told():
     assert "227 %" in tables(found)
 
 
+def test_a_rate_is_enough_where_all_higher_ones_are_too_for_sure():
+    found = report(())
+    shares = [one["share"] for one in found["kept"] if one["codec"] == APERCU]
+
+    def first(*lows):
+        for share, low in zip(shares, lows, strict=True):
+            share["low"] = low
+        return enough(found).get(("originals", APERCU))
+
+    assert first(0.5, 0.9, 0.95) == 0.1
+    assert first(0.95, 0.89, 0.95) == 0.2
+    assert first(0.95, 0.95, 0.89) is None
+    assert first(0.95, None, 0.95) == 0.2
+    assert "90 %" not in tables(found | {"kept": []})  # as where scores are below 0
+
+
 def test_how_scores_are_told():
     assert with_interval(interval(0.4567, 0.031)) == "0.46 ±0.03"
     assert with_interval(interval(0.4567, 0.0031)) == "0.457 ±0.003"
@@ -70,6 +91,8 @@ def test_how_scores_are_told():
     assert with_interval({"mean": 0.98, "low": 0.93, "high": 1.0}) == "0.98 -0.05 +0.02"
     assert with_interval({"mean": 0.998, "low": 0.991, "high": 1.0}) == "0.998 -0.007 +0.002"
     assert with_interval(None) == "-"
+    assert with_interval(interval(-0.001, 0.02), by_cent=True) == "0 % ±2"
+    assert with_interval(interval(-0.001, 0.02), signed=True) == "+0.00 ±0.02"
 
 
 def test_points_as_csv():
@@ -103,7 +126,7 @@ def test_the_curves_are_drawn(retrained):
         assert f">{words}</text>" in svg
     assert ">trained on originals</text>" in svg
     assert ("retrained at the same rate (solid)" in svg) == bool(retrained)
-    assert (">originals, retrained on them</text>" in svg) == bool(retrained)
+    assert (">originals, by networks retrained on them</text>" in svg) == bool(retrained)
     assert ("at mixed rates (dotted)" in svg) == ("mixed" in retrained)
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--retrain",
         metavar="HOW",
         nargs="+",
-        help="train on, on compressed pictures: same (a network for each codec and rate), mixed (one for each codec)",
+        help="go on training with compressed pictures: same (a network for each codec and rate), mixed (one for each "
+        "codec)",
     )
     measuring.add_work(parser)
     streams.add_limit(parser)
@@ -123,7 +123,6 @@ def run(arguments: argparse.Namespace) -> int:
         )
         report.save(found.report, shown.pictures(data, plan, Cache(cache), found.told), arguments.out)
     say(tables(found.report, measuring.width()))
-    measuring.say_reasons("nothing arrived", _missing(found.report), "report.json")
     say(f"\n{streams.label(os.fspath(arguments.out / 'index.html'))} shows it all.")
     return 0
 
@@ -148,13 +147,3 @@ def _data(arguments: argparse.Namespace) -> Any:
     found = built_in.drawn(arguments.task)
     complain("no --images: measured on drawn pictures, which say little of photographs")
     return found
-
-
-def _missing(report: dict[str, Any]) -> Sequence[str]:
-    """For each codec and rate without a file for some pictures, how many those are."""
-    return [
-        f"{report['labels'][point['codec']]} at {point['rate']:g} bpp has no file so small for {point['missing']} of "
-        f"{report['task']['n_test']} pictures; grey stands for them"
-        for point in report["points"]
-        if point["missing"] and point["trained"] == "originals"
-    ]

@@ -25,6 +25,7 @@ function beginTask() {
   find("trained-field").hidden = !DATA.task.learns;
   addButtons(find("trained"), Object.values(DATA.task.trained), setTrained);
   for (const id of ["task-key", "task-key-said", "said-retrained"]) find(id).hidden = ways().length < 2;
+  find("said-instead").hidden = !DATA.task.further;
   new ResizeObserver(writeTaskCurve).observe(find("task-section"));
 }
 
@@ -42,6 +43,15 @@ function writeTask() {
   press(find("trained"), task.trained);
   writeTaskCurve();
   writeScores();
+  writeEnough();
+}
+
+// From which rate on each codec leaves enough of the score, which may be none.
+function writeEnough() {
+  const { said, rates } = DATA.task.enough;
+  const codecs = rates.filter(([trained]) => trained === ways()[task.trained]);
+  const each = codecs.map(([, codec, rate]) => `${DATA.codecs[codec]} from ${number(DATA.rates[rate], 3)} bpp on`);
+  find("enough").textContent = `${said}: ${each.join("; ") || "nowhere"}.`;
 }
 
 // A score with as many decimals as its interval has a use for, which ends where no score is higher or lower.
@@ -51,15 +61,20 @@ function scoreText(entry) {
   const reach = low === null ? [] : [mean - low, high - mean].map((value) => Number(value.toFixed(9)));
   const size = Math.abs(Math.max(0, ...reach) || mean);
   const digits = size < 0.0095 ? 3 : size < 10 ? 2 : size < 100 ? 1 : 0;
-  const [below, above] = reach.map((value) => value.toFixed(digits));
+  const [below, above] = reach.map((value) => fixed(value, digits));
   const said = !reach.length ? "" : below === above ? ` ±${below}` : ` −${below} +${above}`;
-  return mean.toFixed(digits).replace("-", "−") + said;
+  return fixed(mean, digits) + said;
 }
 
 function shareText(entry) {
   if (!entry) return "–";
   const [mean, low, high] = entry.map((value) => (value === null ? null : 100 * value));
-  return `${mean.toFixed(0)} %${low === null ? "" : ` ±${((high - low) / 2).toFixed(0)}`}`.replace("-", "−");
+  return `${fixed(mean, 0)} %${low === null ? "" : ` ±${fixed((high - low) / 2, 0)}`}`;
+}
+
+// With a minus as long as a plus, and none before zero.
+function fixed(value, digits) {
+  return (Number(value.toFixed(digits)) || 0).toFixed(digits).replace("-", "−");
 }
 
 function writeTaskCurve() {
@@ -67,7 +82,8 @@ function writeTaskCurve() {
   const points = taskPoints();
   const reaches = ({ score: [mean, low, high] }) => [low ?? mean, high ?? mean];
   const retrained = ways()[task.trained] === "originals" ? "" : " retrained";
-  const lines = retrained ? [...DATA.task.levels, DATA.task.further] : DATA.task.levels;
+  const further = retrained && DATA.task.further ? [DATA.task.further] : [];
+  const lines = [...DATA.task.levels, ...further];
   const levels = lines.map(([name, score]) => ({ name, score }));
   // Of all ways of training, so that lines can be compared when another is chosen. Chance is drawn without interval.
   const values = [...[...DATA.task.points, levels[0]].flatMap(reaches), ...levels.map(({ score }) => score[0])];
@@ -143,7 +159,8 @@ function columns() {
     { name: "score", value: (point) => point.score[0], text: (point) => scoreText(point.score) },
     ...(lost
       ? [{ name: "loss", value: (point) => point.loss[0], text: (point) => scoreText(point.loss) }]
-      : [shareColumn("recovered", "recovered"), shareColumn("instead of originals", "recovered_further")]),
+      : [shareColumn("recovered", "recovered"),
+         ...(DATA.task.further ? [shareColumn("instead of originals", "recovered_further")] : [])]),
     ...(missing ? [{ name: "no file", value: (point) => point.missing, text: missingText }] : []),
   ];
 }

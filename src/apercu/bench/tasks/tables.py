@@ -7,6 +7,8 @@ from apercu.bench.tables import table
 
 Report = Mapping[str, Any]
 _SAID_AT = 0.1  # bpp: the rate nearest to it is put in words
+ENOUGH = 0.9
+"""Of the score on originals: a rate that leaves as much is said to be enough."""
 TRAINED = {
     "originals": "trained on originals",
     "further": "retrained on originals",
@@ -21,8 +23,8 @@ def tables(report: Report, width: int | None = None) -> str:
 
     width: characters of a line, where there is a limit; tables that are wider come in parts.
     """
-    return "\n\n".join([_head(report), *_scores(report, width), *_relative(report, width), *_recovered(report, width),
-                        *_restoration(report, width)])  # fmt: skip
+    return "\n\n".join([_head(report), *_enough(report, width), *_scores(report, width), *_relative(report, width),
+                        *_recovered(report, width), *_restoration(report, width)])  # fmt: skip
 
 
 def with_interval(entry: Mapping[str, Any] | None, by_cent: bool = False, signed: bool = False) -> str:
@@ -33,7 +35,7 @@ def with_interval(entry: Mapping[str, Any] | None, by_cent: bool = False, signed
     mean, low, high = entry["mean"], entry["low"], entry["high"]
     reach = [] if low is None else [round(times * one, 9) for one in (mean - low, high - mean)]
     digits = 0 if by_cent else decimals(max(reach, default=0) or mean)
-    said = f"{times * mean:{'+' if signed else ''}.{digits}f}{unit}"
+    said = f"{times * mean:{'+' if signed else ''}z.{digits}f}{unit}"
     if not reach:
         return said
     below, above = (f"{one:.{digits}f}" for one in reach)
@@ -76,11 +78,55 @@ def _head(report: Report) -> str:
         "not known, since there is no other picture to take the truth of"
     )  # fmt: skip
     further = f", by networks retrained on them {with_interval(report['further'])}" if report["further"] else ""
-    return (
-        f"{said_of(report['task'])} (±: 95 %, over {sampled(report['task'])})\n"
+    return "\n".join([
+        f"{said_of(report['task'])} (±: 95 %, over {sampled(report['task'])})",
         f"originals {with_interval(report['originals'])}{further}; chance, {chance}; "
-        f"grey pictures: {with_interval(controls['grey'])}"
-    )
+        f"grey pictures: {with_interval(controls['grey'])}",
+        *_missing(report),
+    ])  # fmt: skip
+
+
+def _missing(report: Report) -> Iterable[str]:
+    """Of each codec for how many pictures grey stands, so that a score is guessed there."""
+    n_test = report["task"]["n_test"]
+    for codec in report["codecs"]:
+        missing = {p["rate"]: p["missing"] for p in report["points"] if p["codec"] == codec and p["missing"]}
+        if missing:
+            each = ", ".join(f"{n} at {rate:g} bpp" for rate, n in missing.items())
+            label = report["labels"][codec]
+            yield f"{label} has no file so small for {each}, of {n_test} pictures; grey stands for them"
+
+
+def enough(report: Report) -> dict[tuple[str, str], float]:
+    """The lowest rate that is enough, by (trained, codec): there and at all higher ones the share of the score on
+    originals that is left is `ENOUGH`, by the lower end of its interval."""
+    found: dict[tuple[str, str], float] = {}
+    over: set[tuple[str, str]] = set()
+    for one in sorted(report["kept"], key=lambda one: -one["rate"]):
+        which = one["trained"], one["codec"]
+        if which not in over and one["share"]["low"] is not None and one["share"]["low"] >= ENOUGH:
+            found[which] = one["rate"]
+        else:
+            over.add(which)
+    return found
+
+
+def _enough(report: Report, width: int | None) -> Iterable[str]:
+    ways = list(dict.fromkeys(one["trained"] for one in report["kept"]))
+    found = enough(report)
+    if not ways:
+        return
+    rows = {
+        report["labels"][codec]: [f"{found[how, codec]:g}" if (how, codec) in found else "-" for how in ways]
+        for codec in report["codecs"]
+    }
+    heads = [TRAINED[how] for how in ways] if report["task"]["learns"] else ["bpp"]
+    yield f"Rate in bpp from which on {enough_said()}\n" + table(heads, rows, width)
+
+
+def enough_said() -> str:
+    """What is enough, in words."""
+    return f"{100 * ENOUGH:.0f} % of the score on originals is left, by the lower end of the interval"
 
 
 def _scores(report: Report, width: int | None) -> Iterable[str]:

@@ -1,7 +1,7 @@
 """One unit of a run: one network scored on the test pictures in one state. What processes of the run are given to do.
 
-A network is trained on originals, or goes on from there with compressed training pictures. Every result is kept, and
-the networks of tasks that can be kept, so that an interrupted run goes on where it was.
+A network is trained on originals, or goes on from there with compressed pictures or with originals again. Every result
+is kept, and the networks of tasks that can be kept, so that an interrupted run goes on where it was.
 """
 
 import pickle
@@ -20,7 +20,7 @@ from apercu.bench.tasks import built_in, said
 from apercu.bench.tasks.coding import NOTHING, decoded, summary
 from apercu.bench.tasks.data import DataSet, Split
 from apercu.bench.tasks.task import Agreeing, Images, Kept, Tallied, Task, Telling, Trained, Truth
-from apercu.errors import OptionError
+from apercu.errors import OptionError, printable
 from apercu.stages.colour import Samples
 
 ORIGINALS, SHUFFLED, GREY, CODED = "originals", "shuffled", "grey", "coded"
@@ -126,7 +126,7 @@ def _scored(work: Work, unit: Unit) -> dict[str, Any]:
 
 
 def _told(work: Work, unit: Unit) -> list[said.Record]:
-    key = work.key("said", *_key(work, unit), list(work.shown))
+    key = work.key("said", *_key(work, unit), list(work.shown), [printable(name) for name in _data(work).classes])
     known: list[said.Record] | None = work.store.load(key)
     if known is None:
         task: Any = _network(work, *unit.learning)  # which tells: the run has looked
