@@ -38,7 +38,7 @@ def report(retrained=("same", "mixed")):
     return {
         "version": 1,
         "task": {
-            "name": "classification", "score": "share of pictures whose class is found", "unit": "",
+            "name": "classification", "score": "share of pictures whose class is found",
             "higher_is_better": True, "kind": "classes", "n_test": 140, "n_train": 300, "classes": ["field", "sea"],
             "learns": True, "n_seen": 0, "seeds": [0, 1, 2, 3, 4], "drawn": False,
         },

@@ -69,7 +69,7 @@ def test_what_is_kept_comes_back_and_nothing_else_does(learnt):
         with pytest.raises(OptionError):
             segmentation.make(3).load(wrong)
     arrays = learning.from_bytes(kept)
-    for name, value in (("seed", np.zeros(3, int)), ("said.void", np.array("x")), ("out.bias", np.array(1.0))):
+    for name, value in (("seed", np.zeros(3, int)), ("seed", np.array("x")), ("out.bias", np.array(1.0))):
         with pytest.raises(OptionError, match="not what a task of segmentation has learnt"):
             segmentation.make(3).load(learning.to_bytes({**arrays, name: value}))
     with pytest.raises(OptionError, match="depth"):
@@ -107,16 +107,6 @@ def test_pixels_without_a_class_do_not_count(learnt):
     assert np.sum(learnt.tally(images, hidden)) == 6 * 48 * 24
     wrong = [np.where(np.arange(44) < 20, (mask + 1) % 3, mask).astype(np.uint8) for mask in masks]
     assert learnt.score(images, hidden) > 0.7 > learnt.score(images, wrong)
-
-
-@pytest.mark.parametrize(("highest", "void", "n_classes"), [(11, 11, 11), (10, 255, 11), (12, 255, 13)])
-def test_the_label_after_those_of_camvid_is_void(monkeypatch, highest, void, n_classes):
-    monkeypatch.setattr(segmentation, "FROM_NOTHING", COURSE._replace(seen=1))
-    mask = np.arange(64, dtype=np.uint8).reshape(8, 8) % (highest + 1)
-    task = segmentation.make(0).retrain([np.zeros((8, 8, 3), np.uint8)], [mask])
-    assert task.void == void
-    assert np.shape(task.tally([np.zeros((8, 8, 3), np.uint8)], [mask])[0]) == (n_classes, n_classes)
-    assert segmentation.make(0).load(task.dump()).void == void
 
 
 def test_masks_that_fit_no_picture_are_refused(learnt):

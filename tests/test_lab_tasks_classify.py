@@ -195,7 +195,7 @@ def test_a_head_weighs_its_parts_alike_and_takes_those_that_say_nothing():
 
 def test_a_seed_draws_nine_tenths_of_each_class():
     numbers = np.repeat([0, 1, 2], (20, 4, 1))
-    draws = [classification.drawn(numbers, seed) for seed in range(5)]
+    draws = [classification.learnt_from(numbers, seed) for seed in range(5)]
     assert all(np.bincount(numbers[places]).tolist() == [18, 4, 1] for places in draws)
     assert len({tuple(places) for places in draws}) == 5
 

@@ -11,9 +11,7 @@ from apercu.bench.tasks import built_in, units
 from apercu.cli.main import main
 from tests import plain_task
 
-PLAIN = built_in.Entry(
-    "tests.plain_task:make", "classes", "share found", "", "tests.plain_task:drawn", "plain", (0.5, 2)
-)
+PLAIN = built_in.Entry("tests.plain_task:make", "classes", "share found", "tests.plain_task:drawn", "plain", (0.5, 2))
 
 
 @pytest.fixture(autouse=True)

@@ -334,6 +334,12 @@ def test_a_changed_picture_or_truth_is_another_data_set():
     darker = [DATA.test.images[0] // 2, *DATA.test.images[1:]]
     sets = [DATA, other, replace(DATA, test=replace(DATA.test, images=darker)), replace(DATA, train=None)]
     assert len({one.digest() for one in sets}) == 4
+    (first, second), bare = DATA.test.images[:2], replace(DATA, train=replace(DATA.train, truth=None))
+    parted = [
+        replace(bare, train=type(DATA.test)((), images[:n], None), test=type(DATA.test)((), images[n:], None))
+        for images, n in (([first, second, first], 1), ([first, second, first], 2))
+    ]
+    assert parted[0].digest() != parted[1].digest()  # the same pictures, one of them on the other side
     assert Unit(0, "originals", SHUFFLED).learning == Unit(0, "originals", "coded", "squares", 0.5).learning
 
 

@@ -118,6 +118,20 @@ def test_masks_go_by_the_names_of_their_pictures(tmp_path, beside):
     assert np.array_equal(found.train.truth[0], np.full((4, 6), 2))
 
 
+@pytest.mark.parametrize(("highest", "taken"), [(10, False), (11, True), (12, False)])
+def test_the_number_after_those_of_camvid_is_none_of_a_class_and_that_is_told(tmp_path, highest, taken):
+    for part in ("train", "test"):
+        save(tmp_path / part / "images" / "a.png", shape=(4, 26, 3))
+        (tmp_path / part / "labels").mkdir()
+        rows = np.tile(np.arange(26) % (highest + 1), (4, 1))
+        Image.fromarray(np.where(rows == 3, 255, rows).astype(np.uint8)).save(tmp_path / part / "labels" / "a.png")
+    found = load(tmp_path)
+    assert len(found.classes) == (11 if taken else highest + 1)
+    for split in (found.train, found.test):
+        assert np.array_equal(split.truth[0] == 255, (rows == 3) | (taken & (rows == 11)))
+    assert [("11, the highest number in these masks" in remark) for remark in found.remarks] == [True] * taken
+
+
 def test_what_is_wrong_with_masks_is_said(tmp_path):
     refused("train/images and train/labels (or train/masks) are needed", tmp_path, "masks")
     save(masks(tmp_path / "size") / "test" / "labels" / "a.png", shape=(6, 4))

@@ -1,5 +1,7 @@
 """Intervals over networks and pictures: by hand, and whether they hold what they say in a simulation."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
@@ -86,6 +88,23 @@ def test_nineteen_of_twenty_intervals_hold_the_truth(of_seeds, of_pictures, of_b
         found = interval(of(0.7 + values + of_both * draw.normal(size=(5, 30))))
         held += found["low"] < 0.7 < found["high"]
     assert 0.93 <= held / 500 <= 0.99
+
+
+@pytest.mark.parametrize(
+    ("score", "n_pictures", "least", "most"), [(0.5, 60, 92, 97), (0.96, 60, 90, 95), (0.98, 20, 70, 85)]
+)
+def test_intervals_of_right_answers_hold_the_truth_less_often_near_the_end(score, n_pictures, least, most):
+    """400 studies of 5 networks whose answers are right or wrong; docs/tasks.md gives these figures."""
+    draw, held, deviations = np.random.default_rng(6), 0, (0.2, 1, 1)
+    limit = NormalDist(0, np.hypot.reduce(deviations)).inv_cdf(score)
+    for _ in range(400):
+        of_seeds, of_pictures, of_both = (
+            one * draw.normal(size=shape)
+            for one, shape in zip(deviations, ((5, 1), (1, n_pictures), (5, n_pictures)), strict=True)
+        )
+        found = interval(of(limit + of_seeds + of_pictures + of_both > 0), (0.0, 1.0))
+        held += found["low"] <= score <= found["high"]
+    assert least <= 100 * held / 400 <= most
 
 
 def test_nineteen_of_twenty_shares_hold_the_truth():

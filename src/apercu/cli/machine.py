@@ -135,6 +135,8 @@ def _data(arguments: argparse.Namespace) -> Any:
     entry = TASKS.get(arguments.task)
     if arguments.images is not None:
         given = data.from_folder(arguments.images, streams.read_picture, ENDINGS, entry.kind if entry else None)
+        for remark in given.remarks:
+            complain(remark)
         if seen := given.seen():
             more = f" and {len(seen) - 1} more" * (len(seen) > 1)
             complain(

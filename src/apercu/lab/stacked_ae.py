@@ -34,12 +34,12 @@ from apercu.lab.images import files_below
 from apercu.lab.stacked_blocks import DIGITS, PHOTOGRAPHS, Blocks, blocks_of_digits, blocks_of_images
 from apercu.lab.stacked_maps import MAP_STEPS, train_maps
 from apercu.lab.stacked_network import Network, leaky, to_tables
+from apercu.lab.steps import share_of_rate
 from apercu.stages.stacked_tables import AROUND, pack
 
 SEED = 2023
 LAMBDA = 0.15  # squared steps a bit
-RATE = 2e-3  # of Adam; it rises for WARM steps and falls to zero like a cosine
-WARM = 100
+RATE = 2e-3  # of Adam, times `share_of_rate`
 SHARING = 4.0  # how much worse an expert may be and still be trained, in the loss's unit; zero from half the steps on
 STEP_RANGE = 0.5, 8.0  # steps in units of the deviation within the blocks of an image
 LEAST_STEP, LARGEST_STEP = 3.0, 400.0
@@ -209,7 +209,7 @@ def train_jointly(network: Network, blocks: Blocks, unseen: Blocks, checkpoint: 
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         nn.utils.clip_grad_norm_(parameters, 20.0)
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min((step + 1) / WARM, 0.5 * (1 + math.cos(math.pi * step / steps)))
+            group["lr"] = RATE * share_of_rate(step, steps)
         optimiser.step()
         network.hold()
         recent.append(float(loss.detach()))

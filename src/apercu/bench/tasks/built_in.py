@@ -39,7 +39,6 @@ class Entry:
     maker: str
     kind: str | None
     score: str
-    unit: str
     drawn: str | None
     help: str
     rates: tuple[float, ...] = RATES
@@ -48,35 +47,35 @@ class Entry:
 _LAB, _HERE = "apercu.lab.tasks", "apercu.bench.tasks"
 TASKS = {
     "classification": Entry(
-        f"{_LAB}.classification:make", "classes", "share of pictures whose class is found", "", f"{_HERE}.drawn:scenes",
+        f"{_LAB}.classification:make", "classes", "share of pictures whose class is found", f"{_HERE}.drawn:scenes",
         "which class a picture is of, by features of EfficientNet-Lite0",
     ),
     "classification-small": Entry(
-        f"{_LAB}.classification_small:make", "classes", "share of pictures whose class is found", "",
+        f"{_LAB}.classification_small:make", "classes", "share of pictures whose class is found",
         f"{_HERE}.drawn:scenes", "the same by a small network, which knows these pictures only",
     ),
     "segmentation": Entry(
-        f"{_LAB}.segmentation:make", "masks", "mean intersection over union", "", f"{_HERE}.drawn:segments",
+        f"{_LAB}.segmentation:make", "masks", "mean intersection over union", f"{_HERE}.drawn:segments",
         "which class each pixel is of, by a small encoder-decoder",
     ),
     "digits": Entry(
-        f"{_LAB}.digits:make", "digits", "share of digits that are read right", "", f"{_HERE}.drawn:digits",
+        f"{_LAB}.digits:make", "digits", "share of digits that are read right", f"{_HERE}.drawn:digits",
         "which digit was written, in IDX files", (0.2, 0.3, 0.5),
     ),
     "depth": Entry(
-        f"{_LAB}.depth:make", "depth", "share of pixels whose depth is found within 25 %", "", f"{_HERE}.drawn:depth",
+        f"{_LAB}.depth:make", "depth", "share of pixels whose depth is found within 25 %", f"{_HERE}.drawn_depth:depth",
         "how far away each pixel of a drawn scene is",
     ),
     "action": Entry(
-        f"{_LAB}.action:make", "classes", "share of strips whose action is found", "", f"{_HERE}.drawn:action",
+        f"{_LAB}.action:make", "classes", "share of strips whose action is found", f"{_HERE}.drawn_action:action",
         "what a figure does in a strip of frames",
     ),
     "text": Entry(
-        f"{_HERE}.text:make", "pictures", "share of the original's text that is read again (1-N.E.D.)", "",
+        f"{_HERE}.text:make", "pictures", "share of the original's text that is read again (1-N.E.D.)",
         f"{_HERE}.drawn_text:text", "what is written in a picture, against what is read in its original",
     ),
     "faces": Entry(
-        f"{_HERE}.faces:make", "pictures", "agreement on faces (F1)", "", None,
+        f"{_HERE}.faces:make", "pictures", "agreement on faces (F1)", None,
         "where faces are, against where they are found in the original",
     ),
 }  # fmt: skip

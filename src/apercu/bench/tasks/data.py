@@ -3,7 +3,8 @@
 Folders are read by their layout, which tells the kind:
 
 classes   FOLDER/train/CLASS/*, FOLDER/test/CLASS/*; or FOLDER/CLASS/*, of which 70 % of each class are for training
-masks     FOLDER/train/images/*, FOLDER/train/labels/* (or masks/*), and the same in test; a mask has its picture's name
+masks     FOLDER/train/images/*, FOLDER/train/labels/* (or masks/*), and the same in test; a mask has its picture's
+          name. 255 stands for no class, and so does 11 where no number is higher, as in CamVid
 digits    *images-idx3-ubyte and *labels-idx1-ubyte, plain or .gz
 pictures  any other folder with pictures; all are for testing, and nothing is said of them
 """
@@ -34,6 +35,7 @@ _TRAIN_SHARE = 0.7  # of the pictures of a class, where a folder is not parted
 _TEST_EVERY = 5  # of digits: the first and the second half of the usual files are by different hands
 _MASK_FOLDERS = ("labels", "masks")
 _NO_CLASS = 255  # in a mask, as in PASCAL VOC and Cityscapes
+_AFTER_CAMVID = 11  # "void", after CamVid's eleven classes
 _IDX_IMAGES, _IDX_LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 
 
@@ -52,18 +54,21 @@ class Split:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set. kind: one of `KINDS`, or another word. classes: their names, in the order of their numbers."""
+    """A data set. kind: one of `KINDS`, or another word. classes: their names, in the order of their numbers. remarks:
+    what was taken to be so, to be told."""
 
     kind: str
     classes: tuple[str, ...]
     train: Split | None
     test: Split
+    remarks: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """SHA-256 of all that results depend on: pictures and truth, not names."""
         found = hashlib.sha256(repr((self.kind, len(self.classes), self.train is None)).encode())
         for split in (self.train, self.test):
             if split is not None:
+                found.update(repr((len(split.images), split.truth is None)).encode())
                 for image in split.images:
                     _add(found, image)
                 for entry in split.truth if split.truth is not None else ():
@@ -209,13 +214,27 @@ def _parted(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 def _masks(folder: Path, read: Read, suffixes: Sequence[str]) -> DataSet:
     train, test = (_masked(folder, part, read, suffixes) for part in ("train", "test"))
-    labels = np.unique(np.concatenate([np.unique(mask) for split in (train, test) for mask in split.truth or ()]))
-    if len(labels[labels != _NO_CLASS]) < 2:
+    there = np.unique(np.concatenate([np.unique(mask) for split in (train, test) for mask in split.truth or ()]))
+    labels = there[there != _NO_CLASS]
+    remarks: tuple[str, ...] = ()
+    if labels.max(initial=0) == _AFTER_CAMVID:
+        train, test = _without(_AFTER_CAMVID, train), _without(_AFTER_CAMVID, test)
+        remarks = (
+            f"{folder}: {_AFTER_CAMVID}, the highest number in these masks, is taken for pixels without a class, as in "
+            f"CamVid; give a class of this number another one",
+        )
+        labels = labels[labels != _AFTER_CAMVID]
+    if len(labels) < 2:
         raise OptionError(
             f"{folder}: two classes or more are needed, numbered from 0 on; all masks together hold "
-            f"{' and '.join(map(str, labels))}, and {_NO_CLASS} is for pixels that have none"
+            f"{' and '.join(map(str, there))}, and {_NO_CLASS} is for pixels that have none"
         )
-    return DataSet("masks", tuple(str(number) for number in range(int(labels[-1]) + 1)), train, test)
+    return DataSet("masks", tuple(str(number) for number in range(int(labels[-1]) + 1)), train, test, remarks)
+
+
+def _without(number: int, split: Split) -> Split:
+    masks = [np.where(mask == number, np.uint8(_NO_CLASS), mask) for mask in split.truth or ()]
+    return Split(split.names, split.images, masks)
 
 
 def _masked(folder: Path, part: str, read: Read, suffixes: Sequence[str]) -> Split:

@@ -1,11 +1,12 @@
-"""What drawn pictures are made of: rough ground, shapes at any angle, samples."""
+"""What drawn pictures are made of: rough ground, shapes at any angle, samples, and sets of as many of each class."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from apercu.bench.tasks.data import DataSet, Split
 from apercu.stages.colour import Samples
 
 Values = NDArray[np.float64]
@@ -15,6 +16,24 @@ Points = Sequence[Point] | Values
 """(n, 2)."""
 FINER = 2
 """Shapes are drawn so much larger and reduced again, so that their edges are smooth."""
+
+
+def of_classes(
+    kind: str,
+    classes: Sequence[str],
+    seed: int,
+    draw: Callable[[int, np.random.Generator], Samples],
+    n_train: int,
+    n_test: int,
+) -> DataSet:
+    """Pictures, drawn by the number of their class: so many of each to train and to test on."""
+    splits = []
+    for part, n in (("train", n_train), ("test", n_test)):
+        which = [(number, k) for number in range(len(classes)) for k in range(n)]
+        images = [draw(number, np.random.default_rng((seed, number, n, k))) for number, k in which]
+        names = tuple(f"{part}/{classes[number]}/{k:02}" for number, k in which)
+        splits.append(Split(names, images, [number for number, _ in which]))
+    return DataSet(kind, tuple(classes), splits[0], splits[1])
 
 
 def pixels(values: Values) -> Samples:

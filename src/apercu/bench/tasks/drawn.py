@@ -10,12 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apercu.bench.tasks.data import DataSet, Split
-from apercu.bench.tasks.drawing import Sheet, Values, box, ground, over, pixels, turned
-from apercu.bench.tasks.drawn_action import action
-from apercu.bench.tasks.drawn_depth import depth
+from apercu.bench.tasks.drawing import Sheet, Values, box, ground, of_classes, over, pixels, turned
 from apercu.stages.colour import Samples
-
-__all__ = ["action", "depth", "digits", "scenes", "segments"]
 
 SEED = 17
 SIDE = 128
@@ -31,12 +27,12 @@ Rng = np.random.Generator
 def scenes() -> DataSet:
     """Six classes of places seen from above, RGB, 128 × 128: boats, fields, forest, roads, roofs, and water alone."""
     classes = tuple(sorted(SCENES))
-    return _of_classes("scenes", classes, lambda number, rng: SCENES[classes[number]](rng), N_TRAIN, N_TEST)
+    return of_classes("classes", classes, SEED, lambda number, rng: SCENES[classes[number]](rng), N_TRAIN, N_TEST)
 
 
 def digits() -> DataSet:
     """The ten digits in strokes, grey, 28 × 28, white on black: 30 of each to train on, 10 to test on."""
-    return _of_classes("digits", tuple("0123456789"), _digit, 30, 10)
+    return of_classes("digits", tuple("0123456789"), SEED, _digit, 30, 10)
 
 
 def segments() -> DataSet:
@@ -46,18 +42,6 @@ def segments() -> DataSet:
         pairs = [_segmented(np.random.default_rng((SEED, 2, n, k))) for k in range(n)]
         splits.append(Split(tuple(f"{part}/{k:02}" for k in range(n)), *map(tuple, zip(*pairs, strict=True))))
     return DataSet("masks", ("grass", "water", "road", "roof", "tree"), splits[0], splits[1])
-
-
-def _of_classes(
-    kind: str, classes: Sequence[str], draw: Callable[[int, Rng], Samples], n_train: int, n_test: int
-) -> DataSet:
-    splits = []
-    for part, n in (("train", n_train), ("test", n_test)):
-        which = [(number, k) for number in range(len(classes)) for k in range(n)]
-        images = [draw(number, np.random.default_rng((SEED, number, n, k))) for number, k in which]
-        names = tuple(f"{part}/{classes[number]}/{k:02}" for number, k in which)
-        splits.append(Split(names, images, [number for number, _ in which]))
-    return DataSet("digits" if kind == "digits" else "classes", tuple(classes), splits[0], splits[1])
 
 
 def _water(rng: Rng) -> Samples:

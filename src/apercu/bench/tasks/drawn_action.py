@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from apercu.bench.tasks.data import DataSet, Split
-from apercu.bench.tasks.drawing import Sheet, Values, over, pixels, rough
+from apercu.bench.tasks.data import DataSet
+from apercu.bench.tasks.drawing import Sheet, Values, of_classes, over, pixels, rough
 from apercu.stages.colour import Samples
 
 SEED = 29
@@ -23,13 +23,9 @@ the angles of both arms (upper, lower) and both legs: in radians from hanging do
 def action() -> DataSet:
     """Five classes, RGB, 96 rows of 144 pixels: crouch, fall, jump, walk, wave; six frames in two rows."""
     classes = tuple(sorted(ACTIONS))
-    splits = []
-    for part, n in (("train", N_TRAIN), ("test", N_TEST)):
-        which = [(number, k) for number in range(len(classes)) for k in range(n)]
-        images = [_strip(ACTIONS[classes[number]], np.random.default_rng((SEED, number, n, k))) for number, k in which]
-        names = tuple(f"{part}/{classes[number]}/{k:02}" for number, k in which)
-        splits.append(Split(names, images, [number for number, _ in which]))
-    return DataSet("classes", classes, splits[0], splits[1])
+    return of_classes(
+        "classes", classes, SEED, lambda number, rng: _strip(ACTIONS[classes[number]], rng), N_TRAIN, N_TEST
+    )
 
 
 def _strip(pose: Callable[[float], Pose], rng: np.random.Generator) -> Samples:

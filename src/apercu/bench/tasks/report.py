@@ -91,8 +91,7 @@ def draw(report: Report) -> dict[str, bytes]:
             panels = figure.subplots(1, n_panels, sharey=True, squeeze=False)[0]
             _panel(panels[0], report, ["originals"], ends=not retrained)
             task = report["task"]
-            unit = f" in {task['unit']}" if task["unit"] else ""
-            panels[0].set_ylabel(plots.short(f"{task['score']}{unit} (more is better)"), parse_math=False)
+            panels[0].set_ylabel(plots.short(f"{task['score']} (more is better)"), parse_math=False)
             panels[0].set_title(TRAINED["originals"] if task["learns"] else "", loc="left")
             figure.suptitle(plots.short(said_of(task), _TITLE), x=0.01, ha="left", fontsize=11, parse_math=False)
             if retrained:

@@ -209,7 +209,6 @@ def _report(
         "task": {
             "name": task,
             "score": entry.score if entry else "score",
-            "unit": entry.unit if entry else "",
             "higher_is_better": True,
             "kind": data.kind,
             "n_test": len(data.test.images),

@@ -56,11 +56,10 @@ def decimals(value: float) -> int:
 
 def said_of(task: Mapping[str, Any]) -> str:
     """What was scored on what: "segmentation: mean intersection over union, on 18 pictures, 5 networks"."""
-    unit = f" in {task['unit']}" if task["unit"] else ""
     networks = f", {_several(len(task['seeds']), 'network')}" if task["learns"] else ""
     pictures = _several(task["n_test"], "drawn picture" if task["drawn"] else "picture")
     seen = f" ({task['n_seen']} of them trained on)" if task["n_seen"] else ""
-    return f"{task['name']}: {task['score']}{unit}, on {pictures}{seen}{networks}"
+    return f"{task['name']}: {task['score']}, on {pictures}{seen}{networks}"
 
 
 def sampled(task: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from apercu.errors import OptionError
-from apercu.lab.tasks import dense
+from apercu.lab.tasks import dense, learning
 from apercu.stages.colour import Samples
 
 KIND = "action"
@@ -33,7 +33,7 @@ class Action:
     def retrain(self, images: Sequence[Samples], truth: Sequence[int]) -> Self:
         """A network that has learnt from these pictures: from nothing, or from where this one is.
 
-        Raises ImageError for pictures of the wrong shape, OptionError for none, for one class only, and for a class$
+        Raises ImageError for pictures of the wrong shape, OptionError for none, for one class only, and for a class
         that is new to a network which has learnt others.
         """
         dense.paired(images, truth)
@@ -62,9 +62,8 @@ class Action:
 
     def said(self, images: Sequence[Samples]) -> list[int]:
         """The class that is found in each picture. Raises ImageError, OptionError where nothing has been learnt."""
-        if self.network is None:
-            raise OptionError("a network of actions that has learnt nothing cannot be scored; retrain it first")
-        return [int(dense.told(self.network, image).mean((1, 2)).argmax()) for image in images]
+        network = learning.known(self.network)
+        return [int(dense.told(network, image).mean((1, 2)).argmax()) for image in images]
 
     def dump(self) -> bytes:
         """The network, without pickle. Raises OptionError where nothing has been learnt."""
@@ -72,7 +71,7 @@ class Action:
 
     def load(self, data: bytes) -> Self:
         """What another of the same seed has dumped. Raises OptionError for anything else."""
-        return replace(self, network=dense.loaded(data, KIND, self.seed)[0])
+        return replace(self, network=dense.loaded(data, KIND, self.seed))
 
 
 def make(seed: int) -> Action:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from apercu.errors import MissingExtra, OptionError
-from apercu.lab.imagenet import DEVIATION, MEAN, network_of
+from apercu.errors import OptionError
+from apercu.lab.imagenet import DEVIATION, MEAN
 from apercu.lab.tasks import fitting, learning
 from apercu.stages.colour import Samples
 
@@ -36,7 +36,8 @@ SMALLEST = 64
 KNOWN = 30_000
 """Pictures whose features are kept, 4 kB each: the networks of all seeds are shown the same ones."""
 LEFT_OUT = 0.1
-"""Of each class's training pictures: others for each seed, as if others had been collected."""
+"""Of each class's training pictures: others for each seed. Heads of two seeds have most pictures in common, and differ
+less than if others had been collected."""
 
 Pictures = Sequence[Samples]
 """uint8, (H, W) or (H, W, 3)."""
@@ -50,12 +51,13 @@ class Classification:
     head: fitting.Head | None = None
 
     def retrain(self, images: Pictures, truth: Sequence[Any]) -> Self:
-        """One with a head for these pictures, nine tenths of each class, as they are and mirrored both ways.
+        """One with a head for these pictures, nine tenths of each class, as they are and mirrored both ways. It begins
+        anew each time: from a head that was fitted there is nothing to go on from.
 
         Raises OptionError: less than two classes, a class without a picture, what is no class; ImageError: no picture.
         """
         numbers = fitting.numbers_of(images, truth)
-        places = drawn(numbers, self.seed)
+        places = learnt_from(numbers, self.seed)
         copies = [np.stack([features(image) for image in mirrored(images[place])]) for place in places]
         return replace(self, head=fitting.fit(np.stack(copies), numbers[places], PARTS))
 
@@ -68,16 +70,13 @@ class Classification:
 
         Raises OptionError where nothing has been learnt, or not this class; ImageError for what is no picture.
         """
-        if self.head is None:
-            raise OptionError("classification has learnt nothing yet")
-        numbers = fitting.numbers_of(images, truth, len(self.head.bias))
-        return fitting.right(self._named(images, self.head), numbers)
+        head = learning.known(self.head)
+        numbers = fitting.numbers_of(images, truth, len(head.bias))
+        return fitting.right(self._named(images, head), numbers)
 
     def said(self, images: Pictures) -> list[int]:
         """The class that is found in each picture. Raises OptionError where nothing has been learnt."""
-        if self.head is None:
-            raise OptionError("classification has learnt nothing yet")
-        found: list[int] = self._named(images, self.head).tolist()
+        found: list[int] = self._named(images, learning.known(self.head)).tolist()
         return found
 
     def measure(self, tallies: Sequence[int]) -> float:
@@ -86,9 +85,7 @@ class Classification:
 
     def dump(self) -> bytes:
         """The head, as a file of NumPy's arrays. Raises OptionError where nothing has been learnt."""
-        if self.head is None:
-            raise OptionError("classification has learnt nothing yet")
-        return learning.to_bytes({"seed": np.array(self.seed), **self.head._asdict()})
+        return learning.to_bytes({"seed": np.array(self.seed), **learning.known(self.head)._asdict()})
 
     def load(self, data: bytes) -> Self:
         """This one with a head that `dump` wrote. Raises OptionError for other bytes, or another seed's."""
@@ -110,7 +107,7 @@ def make(seed: int) -> Classification:
     return Classification(seed)
 
 
-def drawn(numbers: fitting.Numbers, seed: int) -> NDArray[np.int64]:
+def learnt_from(numbers: fitting.Numbers, seed: int) -> NDArray[np.int64]:
     """The places of the pictures that a seed's network learns from, in order: of each class all but LEFT_OUT."""
     rng, kept = np.random.default_rng(seed), list[NDArray[np.int64]]()
     for number in range(int(numbers.max()) + 1):
@@ -158,7 +155,4 @@ def features(image: Samples) -> NDArray[np.float32]:
 @cache
 def network() -> Any:
     """EfficientNet-Lite0, frozen. Raises MissingExtra."""
-    try:
-        return network_of("lite0").to(memory_format=torch.channels_last)
-    except ImportError as error:
-        raise MissingExtra(f"classification needs {error.name}: pip install 'apercu[machine]'") from None
+    return learning.efficientnet().to(memory_format=torch.channels_last)

@@ -106,7 +106,7 @@ class Convolutional:
 
         Raises OptionError where nothing has been learnt, or not this class; ImageError for what is no picture.
         """
-        numbers = fitting.numbers_of(images, truth, len(self._learnt().last.bias))
+        numbers = fitting.numbers_of(images, truth, len(learning.known(self.network).last.bias))
         return fitting.right(self._named(images), numbers)
 
     def said(self, images: Pictures) -> list[int]:
@@ -115,7 +115,7 @@ class Convolutional:
         return found
 
     def _named(self, images: Pictures) -> fitting.Numbers:
-        network = self._learnt()
+        network = learning.known(self.network)
         found = np.empty(len(images), np.int64)
         sizes = [image.shape[:2] for image in images]
         with learning.alone(self.seed), torch.inference_mode():
@@ -132,7 +132,7 @@ class Convolutional:
 
     def dump(self) -> bytes:
         """The network's weights, as a file of NumPy's arrays. Raises OptionError where nothing has been learnt."""
-        return learning.to_bytes({"seed": np.array(self.seed), **learning.weights_of(self._learnt())})
+        return learning.to_bytes({"seed": np.array(self.seed), **learning.weights_of(learning.known(self.network))})
 
     def load(self, data: bytes) -> Self:
         """This one with weights that `dump` wrote. Raises OptionError for other bytes, or another seed's."""
@@ -143,11 +143,6 @@ class Convolutional:
         network = self._fresh(len(bias))
         learning.give(network, weights)
         return replace(self, network=network.eval())
-
-    def _learnt(self) -> Network:
-        if self.network is None:
-            raise OptionError("the network has learnt nothing yet")
-        return self.network
 
     def _fresh(self, n_classes: int) -> Network:
         with learning.alone(self.seed):

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from apercu.errors import ImageError, MissingExtra, OptionError
-from apercu.lab.imagenet import DEVIATION, MEAN, network_of
+from apercu.errors import OptionError
+from apercu.lab.imagenet import DEVIATION, MEAN
 from apercu.lab.tasks import learning
 from apercu.stages.colour import Samples
 
@@ -76,10 +76,7 @@ class Network(nn.Module):
 
     def __init__(self, n_out: int) -> None:
         super().__init__()
-        try:
-            network = network_of("lite0")
-        except ImportError as error:
-            raise MissingExtra(f"this task needs {error.name}: pip install 'apercu[machine]'") from None
+        network = learning.efficientnet()
         self.stem = nn.Sequential(network._conv_stem, network._swish)
         self.stages = nn.ModuleList(nn.Sequential(*network._blocks[begin:end]) for begin, end in pairwise(STAGES))
         self.requires_grad_(True)
@@ -118,8 +115,7 @@ def halved(image: Samples) -> NDArray[np.uint8]:
 
     Raises ImageError for another dtype or shape.
     """
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or 0 in image.shape:
-        raise ImageError(f"a picture is uint8, (H, W) or (H, W, 3), not {image.dtype}, {image.shape}")
+    learning.check_picture(image)
     rgb = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, 2)
     rgb = np.pad(rgb, ((0, -rgb.shape[0] % CELL), (0, -rgb.shape[1] % CELL), (0, 0)), "edge")
     quads = rgb.reshape(rgb.shape[0] // 2, 2, rgb.shape[1] // 2, 2, 3).sum((1, 3), dtype=np.uint16)
@@ -210,27 +206,21 @@ def paired(images: Sequence[Samples], truth: Sequence[Any]) -> None:
         raise OptionError(f"one truth for each picture is needed; given are {len(images)} and {len(truth)}")
 
 
-def dumped(network: Network | None, kind: str, seed: int, **said: int) -> bytes:
-    """What a task of a kind and seed has learnt: its network, and whole numbers beside it. Raises OptionError for no
-    network."""
-    if network is None:
-        raise OptionError(f"this task of {kind} has learnt nothing that could be kept")
-    numbers = {f"said.{name}": np.array(value) for name, value in said.items()}
-    return learning.to_bytes(
-        {"kind": np.array(kind), "seed": np.array(seed), **numbers, **learning.weights_of(network)}
-    )
+def dumped(network: Network | None, kind: str, seed: int) -> bytes:
+    """The network that a task of a kind and seed has learnt. Raises OptionError for none."""
+    weights = learning.weights_of(learning.known(network))
+    return learning.to_bytes({"kind": np.array(kind), "seed": np.array(seed), **weights})
 
 
-def loaded(data: bytes, kind: str, seed: int) -> tuple[Network, dict[str, int]]:
+def loaded(data: bytes, kind: str, seed: int) -> Network:
     """What `dumped` wrote for a task of this kind and seed. Raises OptionError for other bytes."""
     arrays = learning.from_bytes(data)
-    numbers = [array for name, array in arrays.items() if name == "seed" or name.startswith("said.")]
-    whole = all(array.shape == () and array.dtype.kind in "iu" for array in numbers)
+    of_seed = arrays.pop("seed", np.array(-1))
+    whole = of_seed.shape == () and of_seed.dtype.kind in "iu"
     if str(arrays.pop("kind", "")) != kind or not whole or arrays.get("out.bias", np.zeros(())).ndim != 1:
         raise OptionError(f"these bytes are not what a task of {kind} has learnt")
-    if (other := int(arrays.pop("seed", -1))) != seed:
-        raise OptionError(f"what was learnt is of seed {other}, not {seed}")
-    said = {name.removeprefix("said."): int(arrays.pop(name)) for name in [*arrays] if name.startswith("said.")}
+    if int(of_seed) != seed:
+        raise OptionError(f"what was learnt is of seed {int(of_seed)}, not {seed}")
     network = fresh(len(arrays["out.bias"]), 0)
     learning.give(network, arrays)
-    return network, said
+    return network

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from apercu.errors import ImageError, OptionError
-from apercu.lab.tasks import dense
+from apercu.errors import ImageError
+from apercu.lab.tasks import dense, learning
 from apercu.stages.colour import Samples
 
 KIND = "depth"
@@ -54,12 +54,11 @@ class Depth:
     def tally(self, images: Sequence[Samples], truth: Sequence[Distances]) -> list[Tally]:
         """For each picture, how many pixels are found within 25 %, and how many there are. Raises ImageError,
         OptionError."""
-        if self.network is None:
-            raise OptionError("a network of depth that has learnt nothing cannot be scored; retrain it first")
+        network = learning.known(self.network)
         _check(images, truth)
         found = []
         for image, distances in zip(images, truth, strict=True):
-            off = np.abs(dense.told(self.network, image)[0].numpy() - np.log(distances))
+            off = np.abs(dense.told(network, image)[0].numpy() - np.log(distances))
             found.append([int((off < np.log(WITHIN)).sum()), off.size])
         return found
 
@@ -75,9 +74,8 @@ class Depth:
     def said(self, images: Sequence[Samples]) -> list[Distances]:
         """The distance that is found of each pixel, (H, W). Raises ImageError, OptionError where nothing has been
         learnt."""
-        if self.network is None:
-            raise OptionError("a network of depth that has learnt nothing finds nothing; retrain it first")
-        return [np.exp(dense.told(self.network, image)[0].numpy()) for image in images]
+        network = learning.known(self.network)
+        return [np.exp(dense.told(network, image)[0].numpy()) for image in images]
 
     def dump(self) -> bytes:
         """The network, without pickle. Raises OptionError where nothing has been learnt."""
@@ -85,7 +83,7 @@ class Depth:
 
     def load(self, data: bytes) -> Self:
         """What another of the same seed has dumped. Raises OptionError for anything else."""
-        return replace(self, network=dense.loaded(data, KIND, self.seed)[0])
+        return replace(self, network=dense.loaded(data, KIND, self.seed))
 
 
 def make(seed: int) -> Depth:

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from apercu.errors import ImageError, OptionError
+from apercu.errors import OptionError
+from apercu.lab.tasks import learning
 from apercu.stages.colour import Samples
 
 Features = NDArray[np.float32]
@@ -89,8 +90,7 @@ def numbers_of(images: Sequence[Samples], truth: Sequence[Any], n_classes: int |
     if not len(images):
         raise OptionError("there are no pictures")
     for image in images:
-        if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or 0 in image.shape:
-            raise ImageError(f"a picture is uint8, (H, W) or (H, W, 3), not {image.dtype}, {image.shape}")
+        learning.check_picture(image)
     for number in truth:
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 0:
             raise OptionError(f"a class is a whole number from 0, not {number!r}")

