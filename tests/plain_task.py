@@ -1,6 +1,7 @@
 """A task with its data, and a codec, for tests: whose stripes a small drawn picture has, by means of spectra."""
 
 import json
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,3 +171,59 @@ class Forgetful:
 
 def make_forgetful(seed):
     return Forgetful(Nearest(seed))
+
+
+def leaves(images, truth):
+    sys.exit("enough")
+
+
+def huge(images, truth):
+    return 1e200
+
+
+def counts_from_one(images, truth):
+    """As one does whose classes are numbered from 1, in place."""
+    for one in truth:
+        one -= 1
+    return 0.5
+
+
+class TurnsRound(Nearest):
+    """It changes the lists that it is given."""
+
+    def retrain(self, images, truth):
+        found = super().retrain(images, truth)
+        truth.reverse()
+        return found
+
+    def tally(self, images, truth):
+        found = super().tally(images, truth)
+        truth.clear()
+        return found
+
+
+class OneAndOnly(Nearest):
+    """What it learns later is learnt by the same one."""
+
+    def retrain(self, images, truth):
+        if self.means:
+            return self
+        return super().retrain(images, truth)
+
+
+class ReturnsNothing(Nearest):
+    def retrain(self, images, truth):
+        return None
+
+
+class ReturnsAScore(Nearest):
+    def retrain(self, images, truth):
+        return Bright()
+
+
+class FindsTooMuch(Bright):
+    def __init__(self, seed):
+        pass
+
+    def truth_of(self, originals):
+        return [*super().truth_of(originals), True]

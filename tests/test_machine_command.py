@@ -1,6 +1,7 @@
 """`apercu machine` as a command: its files, its tables, and its mistakes in one line."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -64,6 +65,37 @@ def test_a_folder_is_measured_by_a_task_of_ones_own_and_what_did_not_arrive_is_t
     assert (report["task"]["n_test"], report["task"]["classes"]) == (9, ["coarse", "fine", "middle"])
 
 
+def test_a_task_that_goes_to_another_folder_leaves_the_report_where_it_was_asked_for(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(plain_task.drawn(1, 1).test.images[0]).save(tmp_path / "photos" / "a.png")
+    (tmp_path / "wandering.py").write_text(
+        "import os\nos.chdir('elsewhere')\n\ndef score(images, truth):\n    return 1.0\n"
+    )
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    arguments = [
+        "wandering:score",
+        "--images",
+        "photos",
+        "--codecs",
+        "dct",
+        "--peers",
+        "--bpp",
+        "8",
+        "--jobs",
+        "1",
+        "--cache",
+        "kept",
+        "--out",
+        "out",
+    ]
+    assert main(["machine", *arguments]) == 0
+    assert (tmp_path / "out" / "index.html").is_file()
+    assert (tmp_path / "kept").is_dir()
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_the_extra_that_brings_all_is_named(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(needs, "find_spec", lambda name: None if name == "scipy" else name)
     assert call(tmp_path, "plain") == 2
@@ -79,6 +111,8 @@ def test_the_extra_that_brings_all_is_named(tmp_path, capsys, monkeypatch):
         (["plain", "--images", "/absent"], "/absent: no such folder"),
         (["plain", "--retrain", "twice"], "--retrain: no 'twice'; there are same, mixed"),
         (["plain", "--seeds", "0"], "--seeds is at least 1, not 0"),
+        (["plain", "--seeds", "100000000000000000000"], "--seeds is at most 1000, not 1"),
+        (["plain", "--images", "/"], "--out out lies in --images, where its pictures would be measured the next time"),
         (["plain", "--jobs", "0"], "--jobs is at least 1, not 0"),
         (["plain", "--bpp", "0"], "--bpp takes rates above 0"),
         (["plain", "--peers", "nobody"], "--peers: no 'nobody'"),

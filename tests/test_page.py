@@ -27,6 +27,20 @@ def test_the_page_is_one_file_that_names_no_other(document):
     assert set(re.findall(r"https?://[^\"' ]*", document)) == {"http://www.w3.org/2000/svg"}  # a name, not an address
 
 
+def test_a_page_for_which_there_is_no_room_leaves_the_one_that_was_there(tmp_path):
+    resource = pytest.importorskip("resource")
+    contents, pictures, originals = comparison()
+    (tmp_path / "index.html").write_text("the old one")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            page.write_page(contents, pictures, tmp_path / "index.html", originals=originals)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["the old one"]
+
+
 def test_equal_pictures_stand_in_the_page_once(document):
     ids = re.findall(r'id="picture-(\d+)"', document)
     assert len(ids) == len(set(ids)) == 3 + 3 * 8

@@ -1,8 +1,6 @@
 """A run of a task: pairs, controls, retraining, what is kept, and the mistakes of users' tasks."""
 
 import json
-import re
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -13,12 +11,11 @@ from apercu.bench.cache import Cache
 from apercu.bench.images import drawn as picture
 from apercu.bench.metrics import psnr
 from apercu.bench.plan import Plan
-from apercu.bench.tasks import built_in, coding, units
+from apercu.bench.tasks import coding, units
 from apercu.bench.tasks.report import draw, points_csv
 from apercu.bench.tasks.run import run
 from apercu.bench.tasks.tables import tables
 from apercu.bench.tasks.units import SHUFFLED, Unit
-from apercu.errors import MissingExtra, OptionError
 from tests import plain_task
 
 TASK = "tests.plain_task:make"
@@ -296,39 +293,6 @@ def test_with_one_picture_there_is_no_truth_of_another_and_the_report_says_so(tm
     assert "shuffled" not in points_csv(found)
 
 
-@pytest.mark.parametrize(
-    ("task", "said"),
-    [
-        ("nonsense", "no task 'nonsense'; there are classification"),
-        ("tests.plain_task:absent", "no attribute"),
-        ("tests.plain_task:not_a_number", "returned nan, not a finite number"),
-        ("tests.plain_task:words", "returned a str, not a number"),
-        ("tests.plain_task:fails", r"failed: ZeroDivisionError: of the user's own (plain_task.py, line "),
-        ("tests.plain_task:changes_pictures", "failed: ValueError: assignment destination is read-only"),
-        ("tests.plain_task:three", "not 3 parameters"),
-        ("tests.plain_task:make_nothing", "returned a object, which has no score"),
-    ],
-)
-def test_mistakes_of_a_task_name_it(tmp_path, task, said):
-    with pytest.raises(OptionError) as caught:
-        run(DATA, task, plan("squares"), Cache(tmp_path), jobs=1)
-    assert said in str(caught.value)
-    assert task in str(caught.value)
-
-
-def test_mistakes_of_a_call_are_told(tmp_path):
-    def wrong(said, data=DATA, task=TASK, of=None, **options):
-        with pytest.raises(OptionError, match=said):
-            run(data, task, of or plan("squares"), Cache(tmp_path), jobs=1, **options)
-
-    wrong("has no retrain", task="tests.plain_task:make_bright", retrain=["same"])
-    wrong("needs pictures to train on", data=replace(DATA, train=None))
-    wrong("retrain is some of same, mixed", retrain=["twice"])
-    wrong("seeds are numbers", seeds=())
-    wrong("seeds are numbers", seeds=(1, 1))
-    wrong("a codec and a rate", of=plan("squares", rates=()))
-
-
 def test_a_changed_picture_or_truth_is_another_data_set():
     other = replace(DATA, test=replace(DATA.test, truth=[*DATA.test.truth[:-1], 0]))
     darker = [DATA.test.images[0] // 2, *DATA.test.images[1:]]
@@ -356,42 +320,3 @@ def test_what_a_network_has_learnt_from_is_in_what_it_is_kept_under(tmp_path):
     assert len({key("same"), key("same", rate=0.05), key("same", "all-grey")}) == 3
     assert key("mixed") == key("mixed", rate=0.05)
     assert len({key("mixed"), key("mixed", **fewer), key("mixed", "all-grey")}) == 3
-
-
-def test_a_package_that_is_missing_is_named_with_its_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    for name in [name for name in sys.modules if name.startswith("apercu.lab.tasks")]:
-        monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(MissingExtra, match=re.escape("torch: pip install 'apercu[machine]'")):
-        built_in.maker_of("segmentation")
-
-
-def test_a_package_changes_what_imports_it_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    def digests() -> list[str]:
-        built_in.code_of.cache_clear()
-        return [built_in.code_of(name) for name in ("classification", "text")]
-
-    before, real = digests(), built_in._version
-    monkeypatch.setattr(built_in, "_version", lambda package: "99" if package == "torch" else real(package))
-    after = digests()
-    built_in.code_of.cache_clear()
-    assert after[0] != before[0]
-    assert after[1] == before[1]
-
-
-def test_a_module_beside_a_users_task_is_part_of_its_code(tmp_path, monkeypatch):
-    """As in a process that has not loaded the task yet. A package is not imported to look what is in it."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "one_that_fails").mkdir()
-    (tmp_path / "one_that_fails" / "__init__.py").write_text("raise RuntimeError('boom')")
-    (tmp_path / "task_of_mine.py").write_text(
-        "import beside_it\n\ndef score(images, truth):\n    import one_that_fails.deeper\n    return beside_it.ONE\n"
-    )
-
-    def digest(text: str) -> str:
-        (tmp_path / "beside_it.py").write_text(text)
-        built_in.code_of.cache_clear()
-        return built_in.code_of("task_of_mine:score")
-
-    assert digest("ONE = 1") == digest("ONE = 1") != digest("ONE = 2")

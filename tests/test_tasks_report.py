@@ -5,6 +5,7 @@ import io
 import json
 import re
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -130,6 +131,12 @@ def test_the_curves_are_drawn(retrained):
     assert ("at mixed rates (dotted)" in svg) == ("mixed" in retrained)
 
 
+def test_settings_of_a_users_own_do_not_change_the_curves():
+    before = draw(report(()))
+    with matplotlib.rc_context({"text.usetex": True, "font.size": 30, "axes.facecolor": "red"}):
+        assert draw(report(())) == before
+
+
 def test_scores_without_intervals_are_drawn_and_told():
     bare = json.loads(re.sub(r'"(low|high)": [-\d.e]+', r'"\1": null', json.dumps(report())))
     assert "±" not in tables(bare).replace("(±: 95 %, over networks and pictures)", "")
@@ -162,6 +169,14 @@ def test_pictures_of_every_class_are_shown():
     unlabelled = DataSet("pictures", (), None, Split(names, images, None))
     assert spread(unlabelled) == [0, 3, 7, 11, 15, 18, 22, 26]
     assert spread(unlabelled, 100) == list(range(30))
+
+
+def test_files_whose_names_are_printed_alike_are_shown_apart(tmp_path):
+    images = [np.full((8, 8), number, np.uint8) for number in (10, 200)]
+    data = DataSet("pictures", (), None, Split(("a\x01", "a\\x01"), images, None))
+    found = shown.pictures(data, Plan(("jpeg",), (0.1,), ("psnr",)), Cache(tmp_path))
+    assert [image["name"] for image in found.images] == ["a\\x01", "a\\x01'"]
+    assert len({entry["webp"] for entry in found.originals.values()}) == 2
 
 
 def test_shown_pictures_are_those_that_arrive(tmp_path):

@@ -9,6 +9,7 @@ from PIL import Image
 from apercu.bench import peers
 from apercu.bench.cache import Cache
 from apercu.bench.plan import Plan
+from apercu.bench.plots import COLOURS
 from apercu.bench.tasks import said, shown, units
 from apercu.bench.tasks.data import DataSet, Split, spread
 from apercu.bench.tasks.run import run
@@ -147,9 +148,21 @@ def test_maps_are_in_one_scale_that_of_the_truth():
     assert drawn_over(true)[0, 1].tolist() == drawn_over(found)[0, 0].tolist() == drawn_over(found)[0, 1].tolist()
     assert "#" + bytes(drawn_over(true)[0, 0, :3].tolist()).hex() == legend["ramp"][0]
     assert drawn_over(true)[0, 2, 3] == 0
-    flat = said.pack(np.full((2, 2), np.inf), (2, 2))
-    assert (flat["low"], flat["high"]) == (0, 0)
-    assert not drawn_over(said.put(flat, (), legend))[:, :, 3].any()
+    empty = said.pack(np.full((2, 2), np.inf), (2, 2))
+    assert said.put(empty, (), legend) == {"words": "nothing"}
+    assert said.legend([{"said": far, "truth": empty} | {"said": said.pack(far, (1, 3))}], ())["low"] == 2
+
+
+def test_classes_with_high_numbers_have_colours_of_their_own():
+    mask = np.array([[0, 100, 200, 254]], np.uint8)
+    legend = said.legend([{"said": said.pack(mask, (1, 4)), "truth": None}], ())
+    colours = [colour for _, colour in legend["classes"]]
+    assert colours == [f"#{colour.lstrip('#').lower()}" for colour in COLOURS[:4]]
+    pixels = drawn_over(said.put(said.pack(mask, (1, 4)), (), legend))
+    assert ["#" + bytes(pixel[:3].tolist()).hex() for pixel in pixels[0]] == colours
+    many = said.legend([{"said": said.pack(np.arange(150)[None], (1, 150)), "truth": None}], ())
+    assert len({colour for _, colour in many["classes"]}) == 36
+    assert said.put(said.pack(np.full((1, 2), 255), (1, 2)), (), legend)["words"] == "nothing"
 
 
 def test_what_is_kept_is_of_the_window_that_is_shown():
@@ -184,6 +197,8 @@ def test_names_agree_however_they_are_told():
     assert said.verdict(text, number, classes, lambda: None) == {"right": True}
     assert said.verdict(text, said.pack(0, (1, 1)), classes, lambda: None) == {"right": False}
     assert said.verdict(text, mask, classes, lambda: None) == said.verdict(text, None, classes, lambda: None) == {}
+    unknown = said.pack(3, (1, 1))  # which is told as "3", as the class of another number is
+    assert said.verdict(unknown, said.pack(2, (1, 1)), ("1", "2", "3"), lambda: None) == {"right": False}
     assert said.judged(said.verdict(mask, mask, classes, lambda: 0.416)) == {"verdict": "score 0.42"}
     assert said.judged(said.verdict(mask, mask, classes, lambda: None)) == {}
 

@@ -66,7 +66,8 @@ def pool(n_workers: int, start: Callable[[], object] | None = None, how: str | N
         while len(workers) < min(n_workers, len(tasks)):
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs, start, apercu.MAX_PIXELS))
-            process.start()
+            with _ctrl_c_later():
+                process.start()
             theirs.close()  # so that the end of the process is the end of the pipe
             workers[ours] = process
         waiting, most = deque(tasks), 2
@@ -123,6 +124,22 @@ def in_order(run: Run, work: Callable[[Argument], Result], arguments: Iterable[A
 def n_cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """A process that is started here never gets Ctrl-C, also before it can ignore it; this one gets it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # whose own start would let Ctrl-C through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _received(worker: Any) -> tuple[bool, Any]:

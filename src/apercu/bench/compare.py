@@ -204,7 +204,7 @@ def workers(jobs: int) -> Iterator[Run]:
         with pool(jobs, _start) as run:
             yield run
     except ChildProcessError as error:
-        raise MemoryError("a process was killed; --jobs 1 takes the least memory") from error
+        raise MemoryError(f"{error}; --jobs 1 takes the least memory") from error
     finally:
         for name, value in before.items():
             if value is None:

@@ -25,6 +25,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from apercu.bench.cache import write_whole
 from apercu.bench.plan import in_bytes
 from apercu.bench.shown import fit
 
@@ -53,7 +54,7 @@ def write_page(
     Raises:
         OSError: `out` cannot be written.
     """
-    out.write_text(page_html(comparison, pictures, originals, title=title, limit=limit), encoding="utf-8")
+    write_whole(out, page_html(comparison, pictures, originals, title=title, limit=limit).encode())
 
 
 def page_html(

@@ -126,7 +126,9 @@ def drawing(salt: str, size: tuple[float, float] = _SIZE) -> Iterator[Any]:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtra("curves need matplotlib: pip install 'apercu[bench]'") from error
-    with mpl.rc_context({"svg.hashsalt": salt, "font.size": 10, "svg.fonttype": "none"}):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whatever the user's own settings are
+        mpl.rcParams.update({"svg.hashsalt": salt, "font.size": 10, "svg.fonttype": "none"})
         yield Figure(figsize=size, layout="constrained")
 
 

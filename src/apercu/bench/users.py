@@ -32,7 +32,7 @@ def load(name: str, what: str) -> Callable[..., Any]:
         function = attrgetter(path)(importlib.import_module(module_name))
     except AttributeError as error:
         raise OptionError(f"{what} {name}: {error}") from error
-    except Exception as error:  # a user's module can raise anything
+    except (Exception, SystemExit) as error:  # a user's module can raise anything
         hint = f"; it is named {module_name[:-3]}:{path}, without .py" if module_name.endswith(".py") else ""
         raise OptionError(f"{what} {name}: {module_name} cannot be imported: {said(error)}{hint}") from error
     if not callable(function):
@@ -41,7 +41,7 @@ def load(name: str, what: str) -> Callable[..., Any]:
     return found
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """An error of a user's code, in words, with the last line of theirs that led to it."""
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [one for one in frames if os.path.isfile(one.filename) and not one.filename.startswith(_NOT_THEIRS)]

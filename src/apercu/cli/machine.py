@@ -89,7 +89,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise MissingExtra(f"machine needs {error.name}: pip install 'apercu[machine]'") from error
 
     streams.set_limit(arguments)
+    if arguments.seeds > running.MOST_SEEDS:
+        raise OptionError(f"--seeds is at most {running.MOST_SEEDS}, not {arguments.seeds}")
     needs.check_packages("machine", _NEEDS, "machine")
+    out = arguments.out.absolute()  # before a task's module can go to another folder
+    images = arguments.images and arguments.images.absolute()
+    if images and out.resolve().is_relative_to(images.resolve()):
+        raise OptionError(f"--out {out.name} lies in --images, where its pictures would be measured the next time")
+    cache = (arguments.cache or measuring.cache_folder("machine", "machine")).absolute()
     built_in.maker_of(arguments.task)
     retrain = measuring.listed(arguments.retrain, "--retrain", running.RETRAINED) or []
     wanted = measuring.listed(arguments.peers, "--peers", peers.PEERS)
@@ -97,10 +104,9 @@ def run(arguments: argparse.Namespace) -> int:
         peers.chosen(wanted)[0] if wanted is not None else [one for one in _PEERS if not peers.fault(peers.PEERS[one])]
     )
     ours, models, networks = measuring.contestants(arguments, _CODECS)
-    cache = arguments.cache or measuring.cache_folder("machine", "machine")
-    for option, folder in (("--out", arguments.out), ("--cache", cache)):
+    for option, folder in (("--out", out), ("--cache", cache)):
         needs.check_folder(option, folder)
-    data = _data(arguments)
+    data = _data(arguments.task, images)
     entry = TASKS.get(arguments.task)
     plan = Plan(
         codecs=(*(one.name for one in ours), *names),
@@ -119,22 +125,22 @@ def run(arguments: argparse.Namespace) -> int:
             retrain,
             arguments.jobs,
             progress,
-            drawn=arguments.images is None,
+            drawn=images is None,
         )
-        report.save(found.report, shown.pictures(data, plan, Cache(cache), found.told), arguments.out)
+        report.save(found.report, shown.pictures(data, plan, Cache(cache), found.told), out)
     say(tables(found.report, measuring.width()))
     say(f"\n{streams.label(os.fspath(arguments.out / 'index.html'))} shows it all.")
     return 0
 
 
-def _data(arguments: argparse.Namespace) -> Any:
+def _data(task: str, images: Path | None) -> Any:
     """The pictures of the folder, or drawn ones, which is said."""
     from apercu.bench.tasks import built_in, data
     from apercu.lab.images import ENDINGS
 
-    entry = TASKS.get(arguments.task)
-    if arguments.images is not None:
-        given = data.from_folder(arguments.images, streams.read_picture, ENDINGS, entry.kind if entry else None)
+    entry = TASKS.get(task)
+    if images is not None:
+        given = data.from_folder(images, streams.read_picture, ENDINGS, entry.kind if entry else None)
         for remark in given.remarks:
             complain(remark)
         if seen := given.seen():
@@ -145,7 +151,7 @@ def _data(arguments: argparse.Namespace) -> Any:
             )
         return given
     if entry is None:
-        raise OptionError(f"{arguments.task} needs --images: pictures are drawn for the built-in tasks only")
-    found = built_in.drawn(arguments.task)
+        raise OptionError(f"{task} needs --images: pictures are drawn for the built-in tasks only")
+    found = built_in.drawn(task)
     complain("no --images: measured on drawn pictures, which say little of photographs")
     return found

@@ -37,7 +37,7 @@ function ticksBetween(low, high, wanted) {
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const ticks = [];
   for (let i = Math.ceil(low / step); i * step <= high; i++) {
-    ticks.push({ value: i * step, label: (i * step).toFixed(digits) });
+    ticks.push({ value: i * step, label: (i * step).toFixed(Math.min(100, digits)) });
   }
   return ticks;
 }

@@ -8,7 +8,6 @@ import ast
 import hashlib
 import importlib
 import inspect
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from apercu.bench.tasks.data import DataSet
 from apercu.bench.tasks.task import Images, Maker, Task, Truth
 from apercu.errors import ApercuError, MissingExtra, OptionError
 
+_MOST = 1e100  # that a score can be: what is worked out from it is finite
 RATES = (0.05, 0.1, 0.2)
 """In bpp, measured by default."""
 
@@ -143,7 +143,7 @@ def at_work(name: str) -> Iterator[None]:
         yield
     except (ApercuError, MemoryError):
         raise
-    except Exception as error:  # a user's function can raise anything
+    except (Exception, SystemExit) as error:  # a user's function can raise anything
         if name in TASKS:
             raise
         raise OptionError(f"task {name} failed: {users.said(error)}") from error
@@ -167,8 +167,8 @@ def number(name: str, value: Any) -> float:
         found = float(value)
     except (TypeError, ValueError) as error:
         raise OptionError(f"task {name} returned a {type(value).__name__}, not a number") from error
-    if not math.isfinite(found):
-        raise OptionError(f"task {name} returned {found}, not a finite number")
+    if not abs(found) < _MOST:
+        raise OptionError(f"task {name} returned {found}, not a finite number, or one beyond {_MOST:g}")
     return found
 
 
@@ -184,7 +184,7 @@ def code_of(name: str) -> str:
     module = (TASKS[name].maker if name in TASKS else name).partition(":")[0]
     parts = module.split(".")
     root = ".".join(parts[: max(1, len(parts) - 2)])
-    sources, imported = _sources(module, root, None if name in TASKS else _folder_of(parts[0]))
+    sources, imported = _sources(module, root, None if name in TASKS else _folder_of(module))
     by_import = metadata.packages_distributions()
     behind = {one for other in imported for one in by_import.get(other.partition(".")[0], ())} - {"apercu"}
     digest = hashlib.sha256()
@@ -203,11 +203,11 @@ def _version(package: str) -> str:
 
 
 def _folder_of(module: str) -> Path | None:
-    """The folder that a user's module or package lies in; None where packages are installed."""
+    """The folder that a user's module lies in, or its outermost package; None where packages are installed."""
     path = _file_of(module)
     if path is None or {"site-packages", "dist-packages"} & {*path.parts}:
         return None
-    return path.parent.parent if path.name == "__init__.py" else path.parent
+    return path.parents[module.count(".") + (path.name == "__init__.py")]
 
 
 def _sources(module: str, root: str, beside: Path | None = None) -> tuple[dict[str, bytes], set[str]]:
@@ -248,8 +248,12 @@ def _file_of(module: str) -> Path | None:
 
 
 def _imported(source: bytes, module: str, is_package: bool) -> list[str]:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):  # such a file can lie beside a task, which imports it if it can
+        return []
     names = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -40,10 +40,13 @@ def save(report: Report, shown: Pictures, folder: Path) -> None:
 
     Raises MissingExtra without matplotlib, OSError.
     """
+    files = {
+        "report.json": json.dumps(report, ensure_ascii=False, allow_nan=False, indent=1).encode(),
+        "points.csv": points_csv(report).encode(),
+        **draw(report),
+    }
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "report.json", json.dumps(report, ensure_ascii=False, allow_nan=False, indent=1).encode())
-    write_whole(folder / "points.csv", points_csv(report).encode())
-    for name, content in draw(report).items():
+    for name, content in files.items():
         write_whole(folder / name, content)
     write_page(
         _comparison(report, shown),

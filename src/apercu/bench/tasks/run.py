@@ -25,12 +25,13 @@ from apercu.bench.tasks.data import DataSet, spread
 from apercu.bench.tasks.intervals import Scores, interval, jackknife, ratio
 from apercu.bench.tasks.said import Told
 from apercu.bench.tasks.units import CODED, FURTHER, GREY, MIXED, ORIGINALS, SAME, SHUFFLED, Abilities, Unit, Work
-from apercu.errors import OptionError, printable
+from apercu.errors import OptionError, naming_file, printable
 from apercu.processes import Run, n_cores
 
 VERSION = 1
 """Of the report."""
 SEEDS = (0, 1, 2, 3, 4)
+MOST_SEEDS = 1000
 RETRAINED = (SAME, MIXED)
 """How networks can be retrained on compressed pictures."""
 _CHUNK = 8  # pictures that a process codes at a time
@@ -87,7 +88,8 @@ def run(
         held: DataSet | Path = data
         if n_jobs > 1:
             held = Path(folder) / "data"
-            held.write_bytes(pickle.dumps(data))
+            with naming_file(held):
+                held.write_bytes(pickle.dumps(data))
         ((_, able),) = processes(units.abilities, {0: (task,)})
         work = Work(task, held, data.digest(), plan, store, seeds[0], tuple(spread(data)) if able.telling else ())
         if retrain and not able.trained:
@@ -110,6 +112,8 @@ def run(
 def _check(plan: Plan, seeds: Sequence[int], retrain: Collection[str]) -> None:
     if not plan.rates or not plan.codecs:
         raise OptionError("a run needs a codec and a rate at least")
+    if len(seeds) > MOST_SEEDS:
+        raise OptionError(f"there are {MOST_SEEDS} networks at most")
     if not seeds or len(set(seeds)) != len(seeds) or any(seed < 0 for seed in seeds):
         raise OptionError("seeds are numbers from 0, each once, and one at least")
     if unknown := [how for how in retrain if how not in RETRAINED]:
@@ -207,7 +211,7 @@ def _report(
     return {
         "version": VERSION,
         "task": {
-            "name": task,
+            "name": printable(task),
             "score": entry.score if entry else "score",
             "higher_is_better": True,
             "kind": data.kind,

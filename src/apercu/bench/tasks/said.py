@@ -31,6 +31,7 @@ NOTHING = 255
 """In a mask or a map: nothing is said of this pixel."""
 _STEPS = NOTHING - 1  # from the lowest value of a map to the highest
 _PALER = 0.55  # of a colour, where all have been used and they begin again
+_PALEST = 2  # times that they are paler
 _MOST_NAMED = 4  # classes of a mask that are told in words
 _STOPS = 9  # of a map's colours, for the legend
 
@@ -60,7 +61,9 @@ def _packed(values: NDArray[Any]) -> Packed | None:
     if values.dtype.kind != "f":
         return None
     there = np.isfinite(values)
-    low, high = (float(edge(values[there])) if there.any() else 0.0 for edge in (np.min, np.max))
+    if not there.any():
+        return {"map": _png(np.full(values.shape, NOTHING)), "low": None, "high": None}
+    low, high = float(values[there].min()), float(values[there].max())
     levels = np.rint(_STEPS * (values.astype(float) - low) / ((high - low) or 1.0))
     return {"map": _png(np.where(there, levels, NOTHING)), "low": low, "high": high}
 
@@ -105,6 +108,8 @@ def verdict(
         return {"same": same, "expected": len(expected), "more": len(found) - len(pairs)}
     if any(kind in said and kind in truth for kind in ("mask", "map")):
         return {"score": score()}
+    if "class" in said and "class" in truth:
+        return {"right": said["class"] == truth["class"]}
     if all("class" in one or "text" in one for one in (said, truth)):
         return {"right": _name(said, classes) == _name(truth, classes)}
     return {}
@@ -119,16 +124,19 @@ def _class(number: int, classes: Sequence[str]) -> str:
 
 
 def legend(records: Iterable[Record], classes: Sequence[str]) -> dict[str, Any]:
-    """What colours mean, on all pictures: {"classes": [[name, colour]]} of masks, {"low", "high", "ramp": colours} of
-    maps, from the lowest to the highest value of what is true, where that is known, else of what is said."""
+    """What colours mean, on all pictures: {"classes": [[name, colour]], "numbers"} of masks, {"low", "high", "ramp":
+    colours} of maps, from the lowest to the highest value of what is true, where any is, else of what is said."""
     said, true = [], []
     for record in records:
         said.append(record["said"])
         true += [record["truth"]] if record["truth"] else []
     found: dict[str, Any] = {}
     if numbers := {number for one in said + true for number in one.get("numbers", ())}:
-        found["classes"] = [[_class(number, classes), _css(_colour(number))] for number in sorted(numbers)]
-    if maps := [one for one in true if "map" in one] or [one for one in said if "map" in one]:
+        found["numbers"] = sorted(numbers)
+        found["classes"] = [[_class(number, classes), _css(_colour(place))]
+                            for place, number in enumerate(found["numbers"])]  # fmt: skip
+    true, said = ([one for one in among if one.get("low") is not None] for among in (true, said))
+    if maps := true or said:
         stops = np.linspace(0, _STEPS, _STOPS).astype(int)
         found |= {"low": min(one["low"] for one in maps), "high": max(one["high"] for one in maps),
                   "ramp": [_css(_ramp()[stop]) for stop in stops]}  # fmt: skip
@@ -143,8 +151,12 @@ def put(packed: Packed, classes: Sequence[str], of: Mapping[str, Any]) -> dict[s
         texts = [one[4] for one in boxes if one[4]]
         return {"words": " · ".join(texts) or f"{len(boxes) or 'none'} found", "boxes": boxes}
     if "mask" in packed:
-        numbers, colours = _levels(packed), [_colour(number) for number in range(NOTHING)]
+        numbers, colours = _levels(packed), [(0, 0, 0)] * NOTHING
+        for place, number in enumerate(of.get("numbers", ())):
+            colours[number] = _colour(place)
         return {"words": _shares(numbers, classes), "map": False, "webp": _drawn(numbers, colours)}
+    if "map" in packed and packed["low"] is None:
+        return {"words": "nothing"}
     if "map" in packed:
         levels = _levels(packed)
         values = packed["low"] + levels * ((packed["high"] - packed["low"]) / _STEPS)
@@ -160,7 +172,7 @@ def _shares(numbers: NDArray[np.uint8], classes: Sequence[str]) -> str:
     most = np.argsort(-counts, kind="stable")[:_MOST_NAMED].tolist()
     shares = [f"{_class(number, classes)} {100 * counts[number] / numbers.size:.0f} %" for number in most
               if counts[number]]  # fmt: skip
-    return ", ".join(shares)
+    return ", ".join(shares) or "nothing"
 
 
 def judged(record: Record) -> dict[str, Any]:
@@ -180,9 +192,9 @@ def _drawn(levels: NDArray[np.uint8], colours: Iterable[tuple[int, int, int]]) -
     return lossless(table[levels])
 
 
-def _colour(number: int) -> tuple[int, int, int]:
-    """Of a class: one of twelve, and then paler ones."""
-    colour, paler = COLOURS[number % len(COLOURS)], _PALER ** (number // len(COLOURS))
+def _colour(place: int) -> tuple[int, int, int]:
+    """Of the class at a place of the legend: one of twelve, and then paler ones, of which the last come again."""
+    colour, paler = COLOURS[place % len(COLOURS)], _PALER ** min(place // len(COLOURS), _PALEST)
     red, green, blue = (round(255 + paler * (int(colour[at : at + 2], 16) - 255)) for at in (1, 3, 5))
     return red, green, blue
 

@@ -52,6 +52,8 @@ def _add(found: Pictures, data: DataSet, place: int, plan: Plan, store: Cache) -
     image = data.test.images[place]
     this = of_picture(image)
     name = printable(data.test.names[place])
+    while name in found.originals:  # of another file whose name is the same but for what cannot be printed
+        name += "'"
     original = original_picture(this)
     truth: Any = data.test.truth[place] if data.test.truth is not None else None
     if is_class(truth, data.classes):

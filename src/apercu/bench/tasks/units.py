@@ -4,6 +4,7 @@ A network is trained on originals, or goes on from there with compressed picture
 is kept, and the networks of tasks that can be kept, so that an interrupted run goes on where it was.
 """
 
+import copy
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -202,6 +203,11 @@ def _sealed(image: Samples) -> Samples:
     return view
 
 
+def _own(truth: Truth) -> list[Any]:
+    """What is true of pictures, for one call: nothing that a task does to it is seen by the next."""
+    return [_sealed(one) if isinstance(one, np.ndarray) else copy.deepcopy(one) for one in truth]
+
+
 _networks: dict[str, Any] = {}  # the last base network and the last one that went on from it, of this process
 
 
@@ -223,18 +229,26 @@ def _base(work: Work, seed: int, key: list[Any]) -> Task:
     with built_in.at_work(work.task):
         kept = work.store.get([*key, "network"]) if isinstance(task, Kept) else None
         if kept is not None and isinstance(task, Kept):
-            return task.load(kept)
+            return _able(work, task.load(kept), "load")
         train = _part(work, "train")
         assert train.truth is not None  # which the run has looked at
-        learnt = task.retrain([_sealed(image) for image in train.images], train.truth)
+        learnt = _able(work, task.retrain([_sealed(image) for image in train.images], _own(train.truth)), "retrain")
         if isinstance(learnt, Kept):
             work.store.put([*key, "network"], learnt.dump())
         return learnt
 
 
+def _able(work: Work, task: Task, where: str) -> Task:
+    """A task that another has returned, if it can score."""
+    if not callable(getattr(task, "score", None)):
+        raise OptionError(f"task {work.task}: {where} returned a {type(task).__name__}, which has no score")
+    return task
+
+
 def _further(work: Work, seed: int, trained: str, codec: str, rate: float) -> Task:
     base = _network(work, seed, ORIGINALS, "", 0.0)
-    assert isinstance(base, Trained)  # the run asks for no more of others
+    if not isinstance(base, Trained):
+        raise OptionError(f"task {work.task}: what it has learnt is a {type(base).__name__}, which has no retrain")
     train = _part(work, "train")
     assert train.truth is not None
     rates = [rate] * len(train.images)
@@ -246,7 +260,10 @@ def _further(work: Work, seed: int, trained: str, codec: str, rate: float) -> Ta
         for image, one in zip(train.images, rates, strict=True)
     ]
     with built_in.at_work(work.task):
-        return base.retrain(arrived, train.truth)
+        learnt = _able(work, base.retrain(arrived, _own(train.truth)), "retrain")
+    if learnt is base:
+        raise OptionError(f"task {work.task}: retrain returned the task itself, which has to stay as it is")
+    return learnt
 
 
 def _shown(work: Work, unit: Unit, places: Sequence[int] | None = None) -> Images:
@@ -266,15 +283,17 @@ _found: dict[str, Any] = {}  # the truth that the last network of this process h
 def _truth(work: Work, task: Task, unit: Unit) -> Truth:
     """What is true of the test pictures: as given, else what the network finds in the originals, else those."""
     test = _part(work, "test")
-    truth: Truth
-    if isinstance(task, Agreeing):
-        key = work.key("truth", *_learning_key(work, *unit.learning))
-        if _found.get("key") != key:
-            _found.update(key=key, truth=task.truth_of([_sealed(image) for image in test.images]))
-        truth = _found["truth"]
-    else:
-        truth = test.truth if test.truth is not None else [_sealed(image) for image in test.images]
-    return truth
+    if not isinstance(task, Agreeing):
+        return _own(test.truth if test.truth is not None else test.images)
+    key = work.key("truth", *_learning_key(work, *unit.learning))
+    if _found.get("key") != key:
+        truth = list(task.truth_of([_sealed(image) for image in test.images]))
+        if len(truth) != len(test.images):
+            raise OptionError(
+                f"task {work.task}: truth_of returned {len(truth)} entries for {len(test.images)} pictures"
+            )
+        _found.update(key=key, truth=truth)
+    return _own(_found["truth"])
 
 
 def _others(truth: Truth, images: Images, seed: int) -> dict[int, Any]:
