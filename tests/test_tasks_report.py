@@ -49,6 +49,7 @@ def test_a_task_that_does_not_learn_has_no_networks_that_were_trained():
     text = tables(found)
     assert "class is found, on 1 drawn picture (±: 95 %, over pictures)\n" in text
     assert "Score at rates in bpp\n" in text
+    assert "Score of restored pictures less that of exact ones\n" in text
     assert "networks" not in text
     assert ">trained on originals</text>" not in draw(found)["curves.svg"].decode()
     found["task"] |= {"learns": True}

@@ -177,7 +177,8 @@ def _restoration(report: Report, width: int | None) -> Iterable[str]:
         found = {(one["codec"], one["rate"]): one["difference"] for one in of_how}
         codecs = list(dict.fromkeys(one["codec"] for one in of_how))
         text = _by_rate(report, codecs, found.get, width, signed=True)
-        yield f"Score of restored pictures less that of exact ones, {TRAINED[how]}\n{text}"
+        trained = f", {TRAINED[how]}" if report["task"]["learns"] else ""
+        yield f"Score of restored pictures less that of exact ones{trained}\n{text}"
 
 
 def _by_rate(
