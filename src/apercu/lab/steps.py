@@ -50,9 +50,9 @@ def quickly(device: torch.device = CPU) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
 
 
-def share_of_rate(step: int, steps: int, warm: float = WARM) -> float:
-    """Of the full rate: it rises for `warm` steps and falls to zero like a cosine."""
-    return min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / steps)))
+def share_of_rate(step: int, steps: int, warm: float | None = None) -> float:
+    """Of the full rate: it rises for `warm` steps, or WARM, and falls to zero like a cosine."""
+    return min((step + 1) / (warm or WARM), 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
 def average(mean: nn.Module, network: nn.Module, kept: float) -> None:

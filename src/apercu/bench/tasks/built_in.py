@@ -8,7 +8,7 @@ import ast
 import hashlib
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -185,7 +185,7 @@ def code_of(name: str) -> str:
     parts = module.split(".")
     root = ".".join(parts[: max(1, len(parts) - 2)])
     sources, imported = _sources(module, root, None if name in TASKS else _folder_of(module))
-    by_import = metadata.packages_distributions()
+    by_import = _distributions()
     behind = {one for other in imported for one in by_import.get(other.partition(".")[0], ())} - {"apercu"}
     digest = hashlib.sha256()
     for _, source in sorted(sources.items()):
@@ -193,6 +193,12 @@ def code_of(name: str) -> str:
     for package in sorted(behind | {_WEIGHTS}):
         digest.update(f"{package} {_version(package)}".encode())
     return digest.hexdigest()
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """The packages that bring what is imported by a name: all that are installed are looked through."""
+    return metadata.packages_distributions()
 
 
 def _version(package: str) -> str:
